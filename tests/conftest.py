@@ -1,0 +1,34 @@
+"""What every test may use: the real data's folder, and the rule for slow tests."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+# No test may need a display; set before anything can import matplotlib.
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--slow", action="store_true", help="also run the tests marked slow (minutes each)")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    without_data = pytest.mark.skip(reason="needs the real data: set NNPG_DATA to its folder")
+    too_slow = pytest.mark.skip(reason="takes minutes: run with --slow")
+    for item in items:
+        if item.get_closest_marker("data") and not os.environ.get("NNPG_DATA"):
+            item.add_marker(without_data)
+        if item.get_closest_marker("slow") and not config.getoption("--slow"):
+            item.add_marker(too_slow)
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """Folder of the real data sets, from NNPG_DATA; tests that use it are marked ``data``."""
+    folder = os.environ.get("NNPG_DATA")
+    if not folder:
+        pytest.skip("needs the real data: set NNPG_DATA to its folder")
+    return Path(folder)
