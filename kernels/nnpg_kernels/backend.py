@@ -1,0 +1,55 @@
+"""What a backend is, and how one is loaded by name."""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+from typing import Any, Protocol, cast
+
+import numpy.typing as npt
+
+from nnpg_kernels.geometry import Window
+
+Array = npt.NDArray[Any]
+
+BACKENDS = {"numpy": "nnpg_kernels.numpy_backend"}
+
+
+class Backend(Protocol):
+    """A module of kernels. `numpy_backend` is the reference; its docstrings say what each one means.
+
+    The engine calls nothing else of a backend but its array module `xp`.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def xp(self) -> ModuleType: ...
+    def asarray(self, a: npt.ArrayLike) -> Array: ...
+    def to_numpy(self, a: Array) -> npt.NDArray[Any]: ...
+    def conv_forward(self, x: Array, W: Array, b: Array | None, window: Window, groups: int = 1) -> Array: ...
+    def conv_delta(self, delta: Array, W: Array, window: Window, groups: int, shape: tuple[int, int]) -> Array: ...
+    def conv_gradient(self, delta: Array, x: Array, window: Window, groups: int = 1) -> Array: ...
+    def max_pool_forward(self, x: Array, window: Window) -> tuple[Array, Array]: ...
+    def max_pool_delta(self, delta: Array, winner: Array, window: Window, shape: tuple[int, int]) -> Array: ...
+    def avg_pool_forward(self, x: Array, window: Window) -> Array: ...
+    def avg_pool_delta(self, delta: Array, window: Window, shape: tuple[int, int]) -> Array: ...
+
+
+def load(name: str = "auto") -> Backend:
+    """Import a backend by name; "auto" takes the fastest that runs on this machine's CPU.
+
+    Raises
+    ------
+    ValueError
+        If there is no backend of that name.
+
+    Examples
+    --------
+    >>> load("numpy").name
+    'numpy'
+    """
+    wanted = "numpy" if name == "auto" else name
+    if wanted not in BACKENDS:
+        raise ValueError(f"no backend named {name!r}: choose one of auto, {', '.join(BACKENDS)}")
+    return cast(Backend, importlib.import_module(BACKENDS[wanted]))

@@ -1,0 +1,101 @@
+"""A data set is a value: images, labels, and what is known about each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class DataError(Exception):
+    """A data file is missing or is not what it should be. The message names file, expected and found."""
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Labelled images.
+
+    Parameters
+    ----------
+    x : array (N, C, H, W), float32
+        Pixels in [0, 1].
+    labels : array (N,), int64
+        Class of each image, 0 .. K-1.
+    class_names : K strings
+    name : str
+        Which set this is ("faces", "yale", "mnist test", ...).
+    conditions : N strings, optional
+        What differs between images of one class ("leftlight", "glasses", ...).
+    masks : array (K, H, W), bool, optional
+        Where each class's planted feature lies; known only for built-in faces.
+    features : K strings, optional
+        What each class's planted feature is ("widow's peak", ...); known only for built-in faces.
+
+    Raises
+    ------
+    DataError
+        If the arrays do not fit each other.
+
+    Examples
+    --------
+    >>> d = Dataset(np.zeros((3, 1, 2, 2), np.float32), np.array([0, 1, 1]), ("cat", "dog"), "pets")
+    >>> len(d), d.K, d.image_shape
+    (3, 2, (1, 2, 2))
+    >>> d.subset(d.labels == 1)
+    Dataset 'pets': 2 images of 1 x 2 x 2, 2 classes
+    """
+
+    x: NDArray[np.float32]
+    labels: NDArray[np.int64]
+    class_names: tuple[str, ...]
+    name: str
+    conditions: tuple[str, ...] | None = None
+    masks: NDArray[np.bool_] | None = None
+    features: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if self.x.ndim != 4 or self.x.dtype != np.float32:
+            raise DataError(
+                f"{self.name}: images must be a float32 array (N, C, H, W), not {self.x.dtype} {self.x.shape}"
+            )
+        if self.labels.shape != (len(self.x),) or not np.issubdtype(self.labels.dtype, np.integer):
+            raise DataError(
+                f"{self.name}: {len(self.x)} images need {len(self.x)} integer labels, "
+                f"not {self.labels.dtype} {self.labels.shape}"
+            )
+        if len(self.labels) and not (0 <= self.labels.min() and self.labels.max() < self.K):
+            raise DataError(
+                f"{self.name}: labels must lie in 0 .. {self.K - 1} ({self.K} class names), "
+                f"found {self.labels.min()} .. {self.labels.max()}"
+            )
+        if self.conditions is not None and len(self.conditions) != len(self.x):
+            raise DataError(f"{self.name}: {len(self.x)} images but {len(self.conditions)} conditions")
+
+    @property
+    def K(self) -> int:
+        """Number of classes."""
+        return len(self.class_names)
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(C, H, W)."""
+        C, H, W = self.x.shape[1:]
+        return C, H, W
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def __repr__(self) -> str:
+        shape = " x ".join(map(str, self.image_shape))
+        return f"Dataset {self.name!r}: {len(self)} images of {shape}, {self.K} classes"
+
+    def subset(self, which: NDArray[Any] | Sequence[int], name: str | None = None) -> Dataset:
+        """Return the chosen images (indices or a boolean mask), in that order."""
+        indices = np.flatnonzero(which) if np.asarray(which).dtype == bool else np.asarray(which, dtype=np.intp)
+        conditions = None if self.conditions is None else tuple(self.conditions[i] for i in indices)
+        return replace(
+            self, x=self.x[indices], labels=self.labels[indices], conditions=conditions, name=name or self.name
+        )

@@ -1,0 +1,117 @@
+"""Interventions: what is done to a named output during forward, and what that means for backward.
+
+One mechanism serves them all: `forward(k, y) -> (y', saved)` and `backward(k, delta, saved) -> delta`, like a layer
+that sits on the output. `trace[name]` is y', after the intervention, and `deltas[name]` is the derivative with respect
+to that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from nnpg_kernels import Array, Backend
+
+
+class Intervention(Protocol):
+    """Something done to one output."""
+
+    def forward(self, k: Backend, y: Array) -> tuple[Array, Any]: ...
+    def backward(self, k: Backend, delta: Array, saved: Any) -> Array: ...
+    def to(self, move: Callable[[Array], Array]) -> Intervention: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Override:
+    """Units that are set, whatever the input: y' = value where `units`, y elsewhere.
+
+    With value 0 this is Lo & Ding's knock-out (V.C); a mean or another image's activations are its milder forms.
+
+    Parameters
+    ----------
+    units : bool array
+        Broadcasts against y (N, ...): (F, 1, 1) overrides whole feature maps.
+    value : array
+        Broadcasts against y: 0, one mean an output (F, H, W), or one value an image (N, F, H, W).
+
+    Examples
+    --------
+    >>> import nnpg
+    >>> k = nnpg.load_backend("numpy")
+    >>> y, saved = Override(np.array([False, True]), np.array(0.0)).forward(k, np.array([[3.0, 4.0]]))
+    >>> y
+    array([[3., 0.]])
+    """
+
+    units: Array
+    value: Array
+
+    def forward(self, k: Backend, y: Array) -> tuple[Array, None]:
+        """y' = value where units, y elsewhere."""
+        return k.xp.where(self.units, self.value.astype(y.dtype), y), None
+
+    def backward(self, k: Backend, delta: Array, saved: None) -> Array:
+        """dL/dy = 0 where units, delta elsewhere."""
+        return k.xp.where(self.units, delta.dtype.type(0), delta)
+
+    def to(self, move: Callable[[Array], Array]) -> Override:
+        """Return this intervention with its arrays on another backend."""
+        return Override(move(self.units), move(self.value))
+
+
+@dataclass(frozen=True, eq=False)
+class Clamp:
+    """Units held in a range: y' = min(max(y, low), high).
+
+    Examples
+    --------
+    >>> import nnpg
+    >>> Clamp(0.0, 1.0).forward(nnpg.load_backend("numpy"), np.array([[-1.0, 0.5, 3.0]]))[0]
+    array([[0. , 0.5, 1. ]])
+    """
+
+    low: float
+    high: float
+
+    def __post_init__(self) -> None:
+        if not self.low <= self.high:
+            raise ValueError(f"Clamp: low {self.low} must not be above high {self.high}")
+
+    def forward(self, k: Backend, y: Array) -> tuple[Array, Array]:
+        """y' = min(max(y, low), high)."""
+        return k.xp.clip(y, self.low, self.high), (self.low < y) & (y < self.high)
+
+    def backward(self, k: Backend, delta: Array, saved: Array) -> Array:
+        """dL/dy = delta where low < y < high, 0 elsewhere."""
+        return delta * saved
+
+    def to(self, move: Callable[[Array], Array]) -> Clamp:
+        """Nothing to move."""
+        return self
+
+
+@dataclass(frozen=True, eq=False)
+class Perturb:
+    """A constant added: y' = y + r.
+
+    Examples
+    --------
+    >>> import nnpg
+    >>> Perturb(np.array([0.5])).forward(nnpg.load_backend("numpy"), np.array([[1.0]]))[0]
+    array([[1.5]])
+    """
+
+    r: Array
+
+    def forward(self, k: Backend, y: Array) -> tuple[Array, None]:
+        """y' = y + r."""
+        return y + self.r.astype(y.dtype), None
+
+    def backward(self, k: Backend, delta: Array, saved: None) -> Array:
+        """dL/dy = delta."""
+        return delta
+
+    def to(self, move: Callable[[Array], Array]) -> Perturb:
+        """Return this intervention with its array on another backend."""
+        return replace(self, r=move(self.r))

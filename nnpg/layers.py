@@ -1,0 +1,84 @@
+"""A layer is three pure methods: forward, backward, gradients.
+
+    y, saved = layer.forward(k, x)              y = f(x; W, b)
+    dx       = layer.backward(k, delta, saved)  dL/dx = (dy/dx)' delta        delta is dL/dy
+    grads    = layer.gradients(k, delta, saved) dL/dW = (dy/dW)' delta        {} where there are no parameters
+
+`k` is the kernel backend. Layers are frozen dataclasses of arrays and hyper-parameters and keep nothing of a
+pass: what backward needs is returned as `saved`. backward and gradients are linear in delta, whose leading axes
+(one for each seed) broadcast: delta (S, N, ...) gives dx (S, N, ...) and dW (S, ...).
+
+Where to read: `layers_linear` (Dense, Conv, Flatten), `layers_activation` (Tanh, ReLU, Sigmoid, Step, Softmax),
+`layers_pooling` (MaxPool, AvgPool), `layers_regularising` (Dropout, LocalResponseNorm).
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any, ClassVar, Protocol, runtime_checkable
+
+from nnpg_kernels import Array, Backend
+
+from nnpg.layers_activation import ReLU, Sigmoid, Softmax, Step, Tanh
+from nnpg.layers_linear import Conv, Dense, Flatten
+from nnpg.layers_pooling import AvgPool, MaxPool
+from nnpg.layers_regularising import Dropout, LocalResponseNorm
+
+__all__ = [
+    "LAYERS",
+    "AvgPool",
+    "Conv",
+    "Dense",
+    "Dropout",
+    "Flatten",
+    "Layer",
+    "LocalResponseNorm",
+    "MaxPool",
+    "ReLU",
+    "Sigmoid",
+    "Softmax",
+    "Step",
+    "Tanh",
+    "hyper_parameters",
+    "parameters",
+]
+
+
+@runtime_checkable
+class Layer(Protocol):
+    """What the engine asks of a layer. Your own layer is any frozen dataclass with these three methods."""
+
+    parameters: ClassVar[tuple[str, ...]]  # names of the fields that are learned: ("W", "b") or ()
+
+    def forward(self, k: Backend, x: Array) -> tuple[Array, Any]: ...
+    def backward(self, k: Backend, delta: Array, saved: Any) -> Array: ...
+    def gradients(self, k: Backend, delta: Array, saved: Any) -> dict[str, Array]: ...
+
+
+LAYERS: dict[str, type[Any]] = {
+    layer.__name__: layer
+    for layer in [Dense, Conv, Flatten, Tanh, ReLU, Sigmoid, Step, Softmax]
+    + [MaxPool, AvgPool, Dropout, LocalResponseNorm]
+}
+
+
+def parameters(layer: Layer) -> dict[str, Array]:
+    """Return the learned arrays of a layer by name; a missing bias is left out.
+
+    Examples
+    --------
+    >>> parameters(Tanh())
+    {}
+    """
+    return {name: getattr(layer, name) for name in layer.parameters if getattr(layer, name) is not None}
+
+
+def hyper_parameters(layer: Layer) -> dict[str, Any]:
+    """Return every field of a layer that is not learned.
+
+    Examples
+    --------
+    >>> hyper_parameters(MaxPool(3, stride=2))
+    {'size': (3, 3), 'stride': (2, 2), 'padding': (0, 0, 0, 0)}
+    """
+    return {f.name: getattr(layer, f.name) for f in fields(layer) if f.name not in layer.parameters}  # type: ignore[arg-type]

@@ -1,0 +1,351 @@
+"""A network is a value: named layers in order, the interventions on their outputs, and the backend it lives on.
+
+    trace = net.forward(x)                       every output by name:  trace["pool1"]
+    deltas = net.backward(trace, seed)           every delta by name:   deltas["pool1"]
+    grads = net.gradients(trace, deltas)         every gradient:        grads["conv1"]["W"]
+
+The naming law: `deltas[name]` is the derivative of the seeded output with respect to `trace[name]`. It has that
+array's shape, with the seed's extra leading axes in front: a seed (N, K) gives (N, ...), (S, N, K) gives (S, N, ...).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from nnpg_kernels import Array, Backend, load
+
+from nnpg.interventions import Intervention
+from nnpg.layers import Layer, parameters
+
+INPUT = "input"  # the name of x itself
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """One forward pass, immutable: the output of every layer by name, and what each layer saved for backward.
+
+    Examples
+    --------
+    >>> import nnpg
+    >>> net = nnpg.Network.build([nnpg.dense(3), nnpg.Tanh()], input_shape=(2,), rng=0)
+    >>> trace = net.forward(np.zeros((4, 2)))
+    >>> list(trace), trace["tanh1"].shape
+    (['input', 'dense1', 'tanh1'], (4, 3))
+    """
+
+    outputs: dict[str, Array]
+    saved: dict[str, Any]
+    intervened: dict[str, tuple[Any, ...]]  # what the interventions on each output saved
+
+    def __getitem__(self, name: str) -> Array:
+        if name not in self.outputs:
+            raise KeyError(f"no output named {name!r} in this trace; it holds {', '.join(self.outputs)}")
+        return self.outputs[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.outputs)
+
+    @property
+    def y(self) -> Array:
+        """The last output of the pass."""
+        return self.outputs[next(reversed(self.outputs))]
+
+    def before(self, name: str) -> Trace:
+        """Return the part of the pass that came before the output `name`."""
+        names = list(self.outputs)
+        head = names[: names.index(name)]
+        return Trace(
+            {n: self.outputs[n] for n in head},
+            {n: self.saved[n] for n in head if n in self.saved},
+            {n: self.intervened[n] for n in head if n in self.intervened},
+        )
+
+    def __or__(self, rest: Trace) -> Trace:
+        """Return this pass continued by `rest`."""
+        return Trace(
+            {**self.outputs, **rest.outputs},
+            {**self.saved, **rest.saved},
+            {**self.intervened, **rest.intervened},
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """Layers by name in the order in which data flows.
+
+    Parameters
+    ----------
+    layers : mapping from name to Layer
+    input_shape : tuple of int
+        Shape of one image, without N.
+    backend : Backend
+    interventions : mapping from name to a tuple of Intervention, optional
+        What is done to the output of that name before the next layer sees it.
+
+    Examples
+    --------
+    >>> import nnpg
+    >>> net = nnpg.Network.build([nnpg.dense(3), nnpg.Softmax()], input_shape=(2,), rng=0)
+    >>> trace = net.forward([[1.0, -1.0]])
+    >>> deltas = net.backward(trace, np.eye(3)[:, None, :])  # one seed for each class, (S, N, K)
+    >>> deltas["input"].shape
+    (3, 1, 2)
+    """
+
+    layers: Mapping[str, Layer]
+    input_shape: tuple[int, ...]
+    backend: Backend = field(default_factory=load)
+    interventions: Mapping[str, tuple[Intervention, ...]] = field(default_factory=dict)
+
+    @staticmethod
+    def build(
+        recipe: Any,
+        *,
+        input_shape: tuple[int, ...],
+        rng: int | np.random.Generator,
+        dtype: npt.DTypeLike = np.float32,
+        backend: str = "auto",
+    ) -> Network:
+        """Make a network from a list of layers and recipes; see `nnpg.build.build`."""
+        from nnpg.build import build
+
+        return build(recipe, input_shape=input_shape, rng=rng, dtype=dtype, backend=backend)
+
+    # The three passes
+
+    def forward(self, x: npt.ArrayLike, *, start: str | None = None, upto: str | None = None) -> Trace:
+        """Compute every output, from `x` on.
+
+        Parameters
+        ----------
+        x : array (N, *input_shape)
+            Taken in the network's own dtype.
+        start : str, optional
+            Take `x` as the output of this name, `trace[start]`, and run only what comes after it.
+        upto : str, optional
+            Stop after the output of this name.
+
+        Returns
+        -------
+        Trace
+
+        Raises
+        ------
+        ValueError
+            If `x` has another shape than the network's input, or a layer cannot take what it is given.
+        KeyError
+            If `start` or `upto` is no output of this network.
+        """
+        names = self.names[self._index(start) + 1 : self._index(upto or self.names[-1]) + 1]
+        x = self._input(x, start)
+        outputs, saved, intervened = {}, {}, {}
+        if start is None:
+            x, intervened[INPUT] = self._intervene(INPUT, x)
+        outputs[start or INPUT] = _read_only(x)
+        for name in names:
+            try:
+                x, saved[name] = self.layers[name].forward(self.backend, x)
+            except (ValueError, IndexError) as error:
+                kind = type(self.layers[name]).__name__
+                raise ValueError(f"layer {name!r} ({kind}) cannot take an input of shape {x.shape}: {error}") from error
+            if name in self.interventions:
+                x, intervened[name] = self._intervene(name, x)
+            outputs[name] = x = _read_only(x)
+        return Trace(outputs, saved, intervened)
+
+    def backward(
+        self,
+        trace: Trace,
+        seed: npt.ArrayLike,
+        at: str | None = None,
+        until: str = INPUT,
+        keep: Collection[str] | None = None,
+    ) -> dict[str, Array]:
+        """Send a seed back: the derivative of sum(seed * trace[at]) with respect to every output before it.
+
+        Parameters
+        ----------
+        trace : Trace
+            Of this network.
+        seed : array (..., *trace[at].shape)
+            Extra leading axes are independent seeds.
+        at : str, optional
+            The output where the seed enters; the last one of the trace unless given.
+        until : str
+            The last output to reach; training stops at the first layer with parameters.
+        keep : names, optional
+            Return only these deltas, so that the rest need not be held.
+
+        Returns
+        -------
+        dict
+            `deltas[name]` for every output from `at` back to `until`, `at` included.
+
+        Raises
+        ------
+        ValueError
+            If the seed does not end in the shape of `trace[at]`, or `until` comes after `at`.
+        """
+        at = at or next(reversed(trace.outputs))
+        last, first = self._index(at), self._index(until)
+        if first > last:
+            raise ValueError(f"backward runs from {at!r} back, but until={until!r} comes after it")
+        delta = self.backend.asarray(seed)
+        if delta.shape[max(0, delta.ndim - trace[at].ndim) :] != trace[at].shape:
+            raise ValueError(
+                f"the seed enters at {at!r} and must end in its shape {trace[at].shape}, not {delta.shape}"
+            )
+        delta = delta.astype(trace[at].dtype, copy=False)
+        deltas = {}
+        for name in reversed(self.names[first : last + 1]):
+            if keep is None or name in keep:
+                deltas[name] = delta
+            if name != until:
+                for change, saved in reversed(self._changes(trace, name)):
+                    delta = change.backward(self.backend, delta, saved)
+                delta = self.layers[name].backward(self.backend, delta, trace.saved[name])
+        return deltas
+
+    def gradients(self, trace: Trace, deltas: Mapping[str, Array]) -> dict[str, dict[str, Array]]:
+        """Return the gradients of the parameters of every layer whose delta is given.
+
+        Returns
+        -------
+        dict
+            `gradients["conv1"]["W"]` has the shape of that W, with the seed's extra leading axes in front.
+        """
+        result = {}
+        for name, delta in deltas.items():
+            if name in self.layers and self.layers[name].parameters:
+                for change, saved in reversed(self._changes(trace, name)):
+                    delta = change.backward(self.backend, delta, saved)
+                result[name] = self.layers[name].gradients(self.backend, delta, trace.saved[name])
+        return result
+
+    def predict(self, x: npt.ArrayLike, *, batch: int = 256) -> npt.NDArray[Any]:
+        """Return the last output for all images, (N, K), a batch at a time."""
+        x = np.asarray(x)
+        k = self.backend
+        batches = [k.to_numpy(self.forward(x[n : n + batch]).y) for n in range(0, max(1, len(x)), batch)]
+        return np.concatenate(batches)
+
+    # Other networks from this one; each shares every layer that is not changed
+
+    def replace(self, name: str, layer: Layer | None = None, **changes: Any) -> Network:
+        """Return this network with one layer exchanged, or with some of its fields changed.
+
+        Examples
+        --------
+        >>> import nnpg
+        >>> net = nnpg.Network.build([nnpg.dense(3)], input_shape=(2,), rng=0)
+        >>> net.replace("dense1", b=np.ones(3, "float32")).layers["dense1"].b
+        array([1., 1., 1.], dtype=float32)
+        """
+        if name not in self.layers:
+            raise KeyError(f"no layer named {name!r}; this network has {', '.join(self.layers)}")
+        new = layer if layer is not None else replace(self.layers[name], **changes)  # type: ignore[type-var]
+        return replace(self, layers={**self.layers, name: new})
+
+    def with_parameters(self, new: Mapping[str, Mapping[str, Array]]) -> Network:
+        """Return this network with other weights: `new["conv1"]["W"]`, as `parameters` gives them."""
+        layers = dict(self.layers)
+        for name, arrays in new.items():
+            layers[name] = replace(layers[name], **arrays)  # type: ignore[type-var]
+        return replace(self, layers=layers)
+
+    def intervene(self, name: str, *changes: Intervention) -> Network:
+        """Return this network with something done to the output `name`, after what is done to it already."""
+        self._index(name)
+        done = (*self.interventions.get(name, ()), *changes)
+        return replace(self, interventions={**self.interventions, name: done})
+
+    def drawn(self, rng: np.random.Generator) -> Network:
+        """Return this network with a fresh mask in every dropout layer: the network of one training step."""
+        fresh = {n: layer.drawn(rng) for n, layer in self.layers.items() if hasattr(layer, "drawn")}
+        return replace(self, layers={**self.layers, **fresh}) if fresh else self
+
+    def to(self, backend: str | Backend) -> Network:
+        """Return this network on another backend."""
+        k = load(backend) if isinstance(backend, str) else backend
+        old = self.backend
+        moved = {
+            name: {p: k.asarray(old.to_numpy(a)) for p, a in arrays.items()} for name, arrays in self.parameters.items()
+        }
+        changes = {
+            name: tuple(c.to(lambda a: k.asarray(old.to_numpy(a))) for c in cs)
+            for name, cs in self.interventions.items()
+        }
+        return replace(self.with_parameters(moved), backend=k, interventions=changes)
+
+    def astype(self, dtype: npt.DTypeLike) -> Network:
+        """Return this network in another floating-point type."""
+        return self.with_parameters(
+            {name: {p: a.astype(dtype) for p, a in own.items()} for name, own in self.parameters.items()}
+        )
+
+    # What it is
+
+    @property
+    def names(self) -> list[str]:
+        """The outputs in order: "input", then one for each layer."""
+        return [INPUT, *self.layers]
+
+    @property
+    def parameters(self) -> dict[str, dict[str, Array]]:
+        """The learned arrays: `net.parameters["conv1"]["W"]`."""
+        return {name: p for name, layer in self.layers.items() if (p := parameters(layer))}
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Floating-point type of the parameters; float32 where there are none."""
+        arrays = [a for p in self.parameters.values() for a in p.values()]
+        return np.result_type(*arrays) if arrays else np.dtype(np.float32)
+
+    @property
+    def n_parameters(self) -> int:
+        """How many numbers are learned."""
+        return sum(a.size for p in self.parameters.values() for a in p.values())
+
+    def __repr__(self) -> str:
+        chain = " -> ".join([f"Network {self.input_shape}", *self.layers])
+        return f"{chain} ({self.n_parameters} parameters, {self.dtype}, {self.backend.name})"
+
+    # Inside
+
+    def _index(self, name: str | None) -> int:
+        if name is None:
+            return 0
+        if name not in self.names:
+            raise KeyError(f"no output named {name!r}; this network has {', '.join(self.names)}")
+        return self.names.index(name)
+
+    def _input(self, x: npt.ArrayLike, start: str | None) -> Array:
+        x = self.backend.asarray(x)
+        if start is None and x.shape[1:] != self.input_shape:
+            shape = ", ".join(map(str, self.input_shape))
+            raise ValueError(f"this network takes images of shape (N, {shape}), not {x.shape}")
+        if x.dtype.kind not in "fc":
+            x = x.astype(self.dtype)
+        return x if x.dtype.kind == "c" else x.astype(self.dtype, copy=False)
+
+    def _intervene(self, name: str, x: Array) -> tuple[Array, tuple[Any, ...]]:
+        saved = []
+        for change in self.interventions.get(name, ()):
+            x, s = change.forward(self.backend, x)
+            saved.append(s)
+        return x, tuple(saved)
+
+    def _changes(self, trace: Trace, name: str) -> list[tuple[Intervention, Any]]:
+        return list(zip(self.interventions.get(name, ()), trace.intervened.get(name, ()), strict=True))
+
+
+def _read_only(a: Array) -> Array:
+    """A view of `a` that cannot be written through, where the array type can say so."""
+    view = a.view()
+    if isinstance(view, np.ndarray):
+        view.flags.writeable = False
+    return view
