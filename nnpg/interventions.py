@@ -37,7 +37,7 @@ class Override:
 
     Examples
     --------
-    >>> import nnpg
+    >>> import numpy as np, nnpg
     >>> k = nnpg.load_backend("numpy")
     >>> y, saved = Override(np.array([False, True]), np.array(0.0)).forward(k, np.array([[3.0, 4.0]]))
     >>> y
@@ -66,7 +66,7 @@ class Clamp:
 
     Examples
     --------
-    >>> import nnpg
+    >>> import numpy as np, nnpg
     >>> Clamp(0.0, 1.0).forward(nnpg.load_backend("numpy"), np.array([[-1.0, 0.5, 3.0]]))[0]
     array([[0. , 0.5, 1. ]])
     """
@@ -97,7 +97,7 @@ class Perturb:
 
     Examples
     --------
-    >>> import nnpg
+    >>> import numpy as np, nnpg
     >>> Perturb(np.array([0.5])).forward(nnpg.load_backend("numpy"), np.array([[1.0]]))[0]
     array([[1.5]])
     """

@@ -55,11 +55,8 @@ class Layer(Protocol):
     def gradients(self, k: Backend, delta: Array, saved: Any) -> dict[str, Array]: ...
 
 
-LAYERS: dict[str, type[Any]] = {
-    layer.__name__: layer
-    for layer in [Dense, Conv, Flatten, Tanh, ReLU, Sigmoid, Step, Softmax]
-    + [MaxPool, AvgPool, Dropout, LocalResponseNorm]
-}
+_ALL = [Dense, Conv, Flatten, Tanh, ReLU, Sigmoid, Step, Softmax, MaxPool, AvgPool, Dropout, LocalResponseNorm]
+LAYERS: dict[str, type[Any]] = {layer.__name__: layer for layer in _ALL}
 
 
 def parameters(layer: Layer) -> dict[str, Array]:
