@@ -1,0 +1,28 @@
+"""Data sets: built-in faces, loaders for real ones, and splits."""
+
+from nnpg.data.cifar10 import load_cifar10
+from nnpg.data.dataset import DataError, Dataset
+from nnpg.data.faces import faces
+from nnpg.data.folder import load_folder
+from nnpg.data.load import load
+from nnpg.data.mnist import load_mnist
+from nnpg.data.npz import load_npz, save_npz
+from nnpg.data.splits import Split, find_twins, random_split, stratified_split
+from nnpg.data.yale import load_yale
+
+__all__ = [
+    "DataError",
+    "Dataset",
+    "Split",
+    "faces",
+    "find_twins",
+    "load",
+    "load_cifar10",
+    "load_folder",
+    "load_mnist",
+    "load_npz",
+    "load_yale",
+    "random_split",
+    "save_npz",
+    "stratified_split",
+]

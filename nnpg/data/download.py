@@ -1,0 +1,266 @@
+"""Download the sets whose licence allows it: ``python -m nnpg.data.download mnist``.
+
+Every file is checked against its SHA-256. Mirrors are tried in turn. What has arrived is kept in
+``FILE.part``, and the next try, from the same or another mirror, goes on from there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tarfile
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from shutil import copyfileobj
+from typing import TYPE_CHECKING
+
+from nnpg.data import cifar10
+from nnpg.data.atomic import atomic_write
+from nnpg.data.dataset import DataError
+from nnpg.data.where import data_folder
+from nnpg.data.yale import how_to_get_yale
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+TRIES = 5  # for one mirror, as long as each brings at least a byte
+CHUNK = 1 << 16  # bytes
+TIMEOUT = (10.0, 30.0)  # seconds: to connect, between two chunks
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a set comes from: its subfolder, its files with their SHA-256, and the mirrors' addresses."""
+
+    subfolder: str
+    files: dict[str, str]
+    mirrors: tuple[str, ...]
+
+
+SOURCES = {
+    "mnist": Source(
+        "mnist",
+        {
+            "train-images-idx3-ubyte.gz": "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+            "train-labels-idx1-ubyte.gz": "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+            "t10k-images-idx3-ubyte.gz": "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+            "t10k-labels-idx1-ubyte.gz": "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+        },
+        (
+            "https://ossci-datasets.s3.amazonaws.com/mnist/",
+            "https://storage.googleapis.com/cvdf-datasets/mnist/",
+        ),
+    ),
+    "cifar10": Source(
+        "",
+        {cifar10.ARCHIVE: "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd"},
+        (
+            "https://www.cs.toronto.edu/~kriz/",
+            "https://storage.googleapis.com/s4tf-hosted-binaries/datasets/CIFAR10/",
+        ),
+    ),
+}
+
+
+def download(name: str, folder: str | os.PathLike[str] | None = None, *, progress: bool = True) -> Path:
+    """Download a data set, unless it is there already.
+
+    Parameters
+    ----------
+    name : {"mnist", "cifar10"}
+    folder : path, optional
+        Where the data sets lie (default: NNPG_DATA, else the platform's cache). MNIST's files go to
+        ``folder/mnist``, CIFAR-10's archive to ``folder`` and its files to ``folder/cifar-10-batches-bin``.
+    progress : bool
+        Show a progress bar on standard error.
+
+    Returns
+    -------
+    Path
+        `folder`, to be given to `load` or to a loader.
+
+    Raises
+    ------
+    DataError
+        If no mirror gives the file (the message says which file to put where by hand), if a file
+        of that name with other content is there already (it is never overwritten), or if the set may not be
+        passed on (Yale).
+
+    Examples
+    --------
+    >>> download("yale", "data")
+    Traceback (most recent call last):
+    ...
+    nnpg.data.dataset.DataError: Yale's terms do not allow passing the images on, ...
+    """
+    root = data_folder(folder)
+    if name == "yale":
+        raise DataError(how_to_get_yale(root))
+    if name not in SOURCES:
+        raise DataError(f"{name!r} cannot be downloaded; expected one of: {', '.join(SOURCES)}")
+    source = SOURCES[name]
+    if name == "cifar10" and _unpacked(root):
+        return root
+    place = root / source.subfolder
+    missing = _not_yet_there(place, source)
+    for file in missing:
+        try:
+            place.mkdir(parents=True, exist_ok=True)
+            _fetch(place, file, source, progress)
+        except _NoMirrorError as error:
+            raise DataError(_by_hand(name, root, place, source, error.args[0])) from error
+        except OSError as error:
+            raise DataError(f"{place / file}: cannot be written ({error})") from error
+    if name == "cifar10":
+        _unpack(place / cifar10.ARCHIVE, root / cifar10.FOLDER)
+    return root
+
+
+class _NoMirrorError(Exception):
+    """No mirror gave the file; the argument lists what each answered."""
+
+
+def _not_yet_there(place: Path, source: Source) -> list[str]:
+    import pooch
+
+    for file, sha256 in source.files.items():
+        path = place / file
+        if path.exists() and (found := pooch.file_hash(str(path), alg="sha256")) != sha256:
+            raise DataError(
+                f"{path}: expected SHA-256 {sha256}, found {found}; nothing is overwritten: "
+                "move the file away to have it downloaded"
+            )
+    return [file for file in source.files if not (place / file).exists()]
+
+
+def _fetch(place: Path, file: str, source: Source, progress: bool) -> None:
+    """Get one file from the first mirror that gives it whole; pooch checks it and moves it into place."""
+    import pooch
+    import requests
+
+    part = place / f"{file}.part"
+    answers = []
+    for mirror in source.mirrors:
+        resumed = True
+        while resumed:
+            resumed = part.exists()
+            try:
+                pooch.retrieve(
+                    mirror + file,
+                    known_hash=source.files[file],
+                    fname=file,
+                    path=place,
+                    downloader=_downloader(part, progress),
+                )
+                return
+            except requests.RequestException as error:
+                answers.append(f"  {mirror}{file}: {type(error).__name__}: {str(error)[:160]}")
+                break
+            except ValueError as error:  # the checksum: pooch has deleted the bytes
+                answers.append(f"  {mirror}{file}: {error}")
+                # A wrong beginning may have come from elsewhere: this mirror then gets a second, clean try.
+    if part.exists():
+        answers.append(f"  {part.stat().st_size} bytes are kept in {part}; the next try goes on from there")
+    raise _NoMirrorError("\n".join([f"{file} could not be downloaded:", *answers]))
+
+
+def _downloader(part: Path, progress: bool) -> Callable[[str, str, object], None]:
+    """Make a downloader in pooch's protocol, which collects into `part` and goes on where it ends."""
+
+    def downloader(url: str, output_file: str, _: object) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+        with Progress(*columns, console=Console(stderr=True), disable=not progress) as bar:
+            _collect(url, part, bar)
+        part.replace(output_file)
+
+    return downloader
+
+
+def _collect(url: str, part: Path, bar: Progress) -> None:
+    import requests
+
+    task = bar.add_task(part.name.removesuffix(".part"), total=None)
+    for attempt in range(TRIES):
+        start = part.stat().st_size if part.exists() else 0
+        headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={start}-"} if start else {})
+        try:
+            with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as response:
+                if start and response.status_code == 416:  # nothing follows what we have
+                    return  # ... and whether that is the file, its checksum tells
+                response.raise_for_status()
+                if response.status_code != 206:  # the mirror sends everything, so we start again
+                    start = 0
+                length = response.headers.get("Content-Length")
+                bar.update(task, completed=start, total=None if length is None else start + int(length))
+                with part.open("ab" if start else "wb") as out:
+                    for chunk in response.iter_content(CHUNK):
+                        out.write(chunk)
+                        bar.update(task, advance=len(chunk))
+            return
+        except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError):
+            gained = part.exists() and part.stat().st_size > start
+            if not gained or attempt == TRIES - 1:
+                raise
+
+
+def _by_hand(name: str, root: Path, place: Path, source: Source, answers: str) -> str:
+    files = "\n".join(f"  {place / file}  (SHA-256 {sha256})" for file, sha256 in source.files.items())
+    again = f"python -m nnpg.data.download {name} --data-dir {root}"
+    return (
+        f"{answers}\nBy hand: get from one of these addresses, on a machine that can,\n{files}\n"
+        f"put it there, run '{again}' again (it checks and, where needed, unpacks),\n"
+        f"and point at the data with --data-dir {root} or NNPG_DATA={root}"
+    )
+
+
+def _unpacked(root: Path) -> bool:
+    files = [root / cifar10.FOLDER / name for names in cifar10.FILES.values() for name in names]
+    size = cifar10.RECORDS * cifar10.RECORD_BYTES
+    return all(file.is_file() and file.stat().st_size == size for file in files)
+
+
+def _unpack(archive: Path, folder: Path) -> None:
+    """Copy CIFAR-10's own files out of the archive. No name in the archive is ever used as a path."""
+    wanted = [name for names in cifar10.FILES.values() for name in names]
+    folder.mkdir(exist_ok=True)
+    try:
+        with tarfile.open(archive, "r:gz") as tar:
+            for member in tar:  # in the archive's order: a gzip stream cannot be read backwards
+                name = member.name.removeprefix(f"{cifar10.FOLDER}/")
+                content = tar.extractfile(member) if name in wanted and member.isfile() else None
+                if content is not None:
+                    with content, atomic_write(folder / name) as out:
+                        copyfileobj(content, out)
+                    wanted.remove(name)
+    except (tarfile.TarError, EOFError, zlib.error) as error:
+        raise DataError(f"{archive}: expected a whole .tar.gz archive, cannot unpack it ({error})") from error
+    if wanted:
+        raise DataError(f"{archive}: expected {cifar10.FOLDER}/{wanted[0]} in it, found no such file")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run ``python -m nnpg.data.download``: 0 when the set is there, 1 when it is not, 130 when stopped."""
+    parser = argparse.ArgumentParser(prog="python -m nnpg.data.download", description="Download a data set.")
+    parser.add_argument("name", choices=[*SOURCES, "yale"])
+    parser.add_argument("--data-dir", help="where data sets lie (default: NNPG_DATA, else the platform's cache)")
+    options = parser.parse_args(arguments)
+    try:
+        folder = download(options.name, options.data_dir)
+    except DataError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on from here", file=sys.stderr)
+        return 130
+    print(f"{options.name} is in {folder}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

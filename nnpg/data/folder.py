@@ -1,0 +1,104 @@
+"""Any folder of images with one folder per class."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnpg.data.dataset import DataError, Dataset
+from nnpg.data.images import open_image, to_array
+
+MANY = 300  # images; from here on a progress bar is worth its lines
+
+
+def load_folder(
+    folder: str | os.PathLike[str], size: int | tuple[int, int] | None = None, grey: bool = False
+) -> Dataset:
+    """Load images that lie in one folder per class.
+
+    Classes are the subfolders and images their files, both sorted by name. Hidden files and
+    folders (``.name``) are skipped; files beside the class folders are not read.
+
+    Parameters
+    ----------
+    folder : path
+        Holds ``class_name/image.png`` and so on, in any format Pillow reads at 8 bits a channel.
+    size : int or (H, W), optional
+        Squeeze every image to this size, in pixels. Without it all must have one size.
+    grey : bool
+        One grey channel instead of three colours.
+
+    Returns
+    -------
+    Dataset
+        x (N, C, H, W), C = 1 if `grey`, else 3.
+
+    Raises
+    ------
+    DataError
+        If there are no class folders, one is empty or holds a folder, a file is not an image, or
+        sizes differ.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from PIL import Image
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for name, colour in ("night", "black"), ("snow", "white"):
+    ...         (Path(folder) / name).mkdir()
+    ...         Image.new("RGB", (4, 3), colour).save(Path(folder) / name / "1.png")
+    ...     d = load_folder(folder)
+    >>> d.image_shape, d.class_names, d.x[:, 0, 0, 0].tolist()
+    ((3, 3, 4), ('night', 'snow'), [0.0, 1.0])
+    """
+    root = Path(folder)
+    paths, labels, class_names = _list(root)
+    shape = (size, size) if isinstance(size, int) else size
+    images: list[NDArray[np.float32]] = []
+    for path in _watched(paths):
+        image = to_array(open_image(path, grey=grey), shape)  # (C, H, W)
+        if images and image.shape != images[0].shape:
+            (_, H0, W0), (_, H, W) = images[0].shape, image.shape
+            raise DataError(
+                f"{path}: expected {W0} x {H0} pixels (width x height) like {paths[0]}, found {W} x {H}; "
+                "give a size to have all images resized to it"
+            )
+        images.append(image)
+    return Dataset(np.stack(images), np.array(labels, np.int64), class_names, root.resolve().name)
+
+
+def _list(root: Path) -> tuple[list[Path], list[int], tuple[str, ...]]:
+    """Image paths, their labels and the class names; every complaint that needs no decoding is made here."""
+    expected = "expected a folder that holds one folder of images per class"
+    if not root.is_dir():
+        raise DataError(f"{root}: {expected}, found {'a file' if root.exists() else 'nothing there'}")
+    classes = sorted(entry for entry in root.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+    if not classes:
+        raise DataError(f"{root}: {expected}, found no folders in it; move each class's images into its own")
+    paths: list[Path] = []
+    labels: list[int] = []
+    for label, folder in enumerate(classes):
+        files = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
+        if not files:
+            raise DataError(f"{folder}: expected images of class {folder.name!r}, found none; fill or remove it")
+        for file in files:
+            if file.is_dir():
+                raise DataError(f"{file}: expected an image of class {folder.name!r}, found a folder; move it away")
+        paths += files
+        labels += [label] * len(files)
+    return paths, labels, tuple(folder.name for folder in classes)
+
+
+def _watched(paths: list[Path]) -> Iterable[Path]:
+    """Wrap the paths in a progress bar where there are many and someone is looking."""
+    if len(paths) <= MANY or not sys.stderr.isatty():
+        return paths
+    from rich.console import Console
+    from rich.progress import track
+
+    return track(paths, "Reading images", console=Console(stderr=True), transient=True)

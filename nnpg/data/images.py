@@ -1,0 +1,71 @@
+"""Read one image file into an array, or say in words why not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnpg.data.dataset import DataError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+
+def open_image(path: Path, *, grey: bool) -> Image:
+    """Decode an image file to 8-bit grey or RGB (the first frame; transparency is dropped).
+
+    Parameters
+    ----------
+    path : Path
+    grey : bool
+        One grey channel instead of three colours (luma 0.299 R + 0.587 G + 0.114 B).
+
+    Raises
+    ------
+    DataError
+        If the file cannot be decoded whole, or has more than 8 bits a channel.
+    """
+    from PIL import Image, ImageOps
+
+    try:
+        with Image.open(path) as opened:
+            opened.load()
+            image = ImageOps.exif_transpose(opened)
+    except Exception as error:  # a decoder given rubbish may raise nearly anything
+        raise DataError(
+            f"{path}: expected an image, but it cannot be read ({error}); remove or replace the file"
+        ) from error
+    if image.mode[0] in "IF":  # converting would clip every value above 255
+        raise DataError(
+            f"{path}: expected an image of 8 bits a channel, found Pillow's mode {image.mode!r}; convert it first"
+        )
+    if "transparency" in image.info:
+        image = image.convert("RGBA")
+    return image.convert("L" if grey else "RGB")
+
+
+def to_array(image: Image, size: tuple[int, int] | None = None) -> NDArray[np.float32]:
+    """Pixels in [0, 1], shape (C, H, W), of the whole image, resized to `size` = (H, W) if given.
+
+    Resizing is Pillow's Lanczos, which low-pass filters when it shrinks (no aliasing). The
+    image is squeezed to the new shape, not cropped.
+
+    Examples
+    --------
+    >>> from PIL import Image
+    >>> to_array(Image.new("RGB", (8, 6), (255, 0, 51)), size=(2, 3))[:, 0, 0].tolist()
+    [1.0, 0.0, 0.20000000298023224]
+    """
+    from PIL.Image import Resampling
+
+    if size is not None:
+        H, W = size
+        if H < 1 or W < 1:
+            raise ValueError(f"size must be at least 1 x 1 pixel, got {H} x {W}")
+        image = image.resize((W, H), Resampling.LANCZOS)
+    pixels = np.asarray(image, dtype=np.uint8)  # (H, W) or (H, W, C)
+    pixels = pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
+    return np.divide(pixels, 255, dtype=np.float32)  # (C, H, W)

@@ -1,0 +1,87 @@
+"""One door to every data set, by name or by path."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from pathlib import Path
+from typing import Literal
+
+from nnpg.data.cifar10 import load_cifar10
+from nnpg.data.dataset import DataError, Dataset
+from nnpg.data.faces import faces
+from nnpg.data.folder import load_folder
+from nnpg.data.mnist import load_mnist
+from nnpg.data.npz import load_npz
+from nnpg.data.where import data_folder
+from nnpg.data.yale import load_yale
+
+NAMES = ("faces", "yale", "mnist", "cifar10")
+
+
+def load(
+    name: str | os.PathLike[str],
+    data_dir: str | os.PathLike[str] | None = None,
+    *,
+    split: Literal["train", "test"] | None = None,
+    seed: int = 0,
+    size: int | None = None,
+) -> Dataset:
+    """Load a data set by its name or its path.
+
+    Parameters
+    ----------
+    name : str or path
+        "faces" (built in, drawn from `seed`), "yale", "mnist", "cifar10", a ``.npz`` file, or a
+        folder that holds one folder of images per class.
+    data_dir : path, optional
+        Where the named sets lie. Default: the environment variable NNPG_DATA, else the
+        platform's cache folder, where `nnpg.data.download` puts them.
+    split : {"train", "test"}, optional
+        Which part of MNIST or CIFAR-10 (default "train"). The other sets come undivided: see
+        `stratified_split`.
+    seed : int
+        Seed of the built-in faces; the other sets do not use it.
+    size : int, optional
+        Height and width in pixels, for "faces" and "yale" (default 60) and folders of images
+        (default: their own).
+
+    Raises
+    ------
+    DataError
+        If there is no such set, its files are missing (the message says how to get them) or wrong,
+        or it has no such split or size.
+
+    Examples
+    --------
+    >>> load("faces", seed=1)
+    Dataset 'faces': 165 images of 1 x 60 x 60, 15 classes
+    >>> load("minst")
+    Traceback (most recent call last):
+    ...
+    nnpg.data.dataset.DataError: 'minst' is no data set; did you mean 'mnist'? Expected faces, yale, ...
+    """
+    if name in ("mnist", "cifar10"):
+        if size is not None:
+            raise DataError(f"{name} has one size of image only: leave size out")
+        loader = load_mnist if name == "mnist" else load_cifar10
+        return loader(data_folder(data_dir), split or "train")
+    path = Path(name).expanduser()
+    if name not in NAMES and not path.exists() and path.suffix != ".npz":
+        close = difflib.get_close_matches(str(name), NAMES, 1)
+        guess = f" did you mean {close[0]!r}?" if close else ""
+        raise DataError(
+            f"{str(name)!r} is no data set;{guess} Expected {', '.join(NAMES)}, or the path of a .npz file or "
+            "of a folder with one folder of images per class"
+        )
+    if split is not None:
+        raise DataError(f"{name} has no {split!r} part of its own: leave split out and use stratified_split")
+    if name == "faces":
+        return faces(seed, size=60 if size is None else size)
+    if name == "yale":
+        return load_yale(data_folder(data_dir), 60 if size is None else size)
+    if path.is_dir():
+        return load_folder(path, size)
+    if size is not None:
+        raise DataError(f"{path}: arrays are not resized: leave size out")
+    return load_npz(path)
