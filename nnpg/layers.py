@@ -8,7 +8,7 @@
 pass: what backward needs is returned as `saved`. backward and gradients are linear in delta, whose leading axes
 (one for each seed) broadcast: delta (S, N, ...) gives dx (S, N, ...) and dW (S, ...).
 
-Where to read: `layers_linear` (Dense, Conv, Flatten), `layers_activation` (Tanh, ReLU, Sigmoid, Step, Softmax),
+Where to read: `layers_linear` (Dense, Conv, Flatten, Center), `layers_activation` (Tanh, ReLU, Sigmoid, Step, Softmax),
 `layers_pooling` (MaxPool, AvgPool), `layers_regularising` (Dropout, LocalResponseNorm).
 """
 
@@ -20,13 +20,14 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 from nnpg_kernels import Array, Backend
 
 from nnpg.layers_activation import ReLU, Sigmoid, Softmax, Step, Tanh
-from nnpg.layers_linear import Conv, Dense, Flatten
+from nnpg.layers_linear import Center, Conv, Dense, Flatten
 from nnpg.layers_pooling import AvgPool, MaxPool
 from nnpg.layers_regularising import Dropout, LocalResponseNorm
 
 __all__ = [
     "LAYERS",
     "AvgPool",
+    "Center",
     "Conv",
     "Dense",
     "Dropout",
@@ -39,6 +40,7 @@ __all__ = [
     "Softmax",
     "Step",
     "Tanh",
+    "arrays",
     "hyper_parameters",
     "parameters",
 ]
@@ -55,7 +57,7 @@ class Layer(Protocol):
     def gradients(self, k: Backend, delta: Array, saved: Any) -> dict[str, Array]: ...
 
 
-_ALL = [Dense, Conv, Flatten, Tanh, ReLU, Sigmoid, Step, Softmax, MaxPool, AvgPool, Dropout, LocalResponseNorm]
+_ALL = [Dense, Conv, Flatten, Center, Tanh, ReLU, Sigmoid, Step, Softmax, MaxPool, AvgPool, Dropout, LocalResponseNorm]
 LAYERS: dict[str, type[Any]] = {layer.__name__: layer for layer in _ALL}
 
 
@@ -70,12 +72,26 @@ def parameters(layer: Layer) -> dict[str, Array]:
     return {name: getattr(layer, name) for name in layer.parameters if getattr(layer, name) is not None}
 
 
+def arrays(layer: Layer) -> dict[str, Array]:
+    """Return every array of a layer by name, learned or not.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> arrays(Center(np.array(0.5)))
+    {'mean': array(0.5)}
+    """
+    values = {f.name: getattr(layer, f.name) for f in fields(layer)}  # type: ignore[arg-type]
+    return {name: value for name, value in values.items() if hasattr(value, "dtype")}
+
+
 def hyper_parameters(layer: Layer) -> dict[str, Any]:
-    """Return every field of a layer that is not learned.
+    """Return every field of a layer that is not an array.
 
     Examples
     --------
     >>> hyper_parameters(MaxPool(3, stride=2))
     {'size': (3, 3), 'stride': (2, 2), 'padding': (0, 0, 0, 0)}
     """
-    return {f.name: getattr(layer, f.name) for f in fields(layer) if f.name not in layer.parameters}  # type: ignore[arg-type]
+    values = {f.name: getattr(layer, f.name) for f in fields(layer)}  # type: ignore[arg-type]
+    return {n: v for n, v in values.items() if n not in layer.parameters and not hasattr(v, "dtype")}

@@ -1,4 +1,4 @@
-"""The linear layers: Dense, Conv and Flatten. Squashing functions are layers of their own."""
+"""The linear layers: Dense, Conv, Flatten and Center. Squashing functions are layers of their own."""
 
 from __future__ import annotations
 
@@ -131,5 +131,39 @@ class Flatten:
         return delta.reshape(*delta.shape[:-1], *saved)
 
     def gradients(self, k: Backend, delta: Array, saved: tuple[int, ...]) -> dict[str, Array]:
+        """No parameters."""
+        return {}
+
+
+@dataclass(frozen=True, eq=False)
+class Center:
+    """Subtract a mean that was measured once, on the training images: y = x - mean.
+
+    As a layer it is saved with the network, and `deltas["input"]` is the derivative with respect to the true pixels.
+
+    Parameters
+    ----------
+    mean : array
+        One number (), one a channel (C, 1, 1), or one a pixel (C, H, W). Not learned.
+
+    Examples
+    --------
+    >>> import numpy as np, nnpg
+    >>> Center(np.array(0.5)).forward(nnpg.load_backend("numpy"), np.array([[0.5, 1.0]]))[0]
+    array([[0. , 0.5]])
+    """
+
+    mean: Array
+    parameters: ClassVar[tuple[str, ...]] = ()
+
+    def forward(self, k: Backend, x: Array) -> tuple[Array, None]:
+        """y = x - mean."""
+        return x - self.mean.astype(x.dtype), None
+
+    def backward(self, k: Backend, delta: Array, saved: None) -> Array:
+        """dL/dx = delta."""
+        return delta
+
+    def gradients(self, k: Backend, delta: Array, saved: None) -> dict[str, Array]:
         """No parameters."""
         return {}

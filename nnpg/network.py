@@ -10,7 +10,7 @@ array's shape, with the seed's extra leading axes in front: a seed (N, K) gives 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -19,7 +19,7 @@ import numpy.typing as npt
 from nnpg_kernels import Array, Backend, load
 
 from nnpg.interventions import Intervention
-from nnpg.layers import Layer, parameters
+from nnpg.layers import Layer, arrays, parameters
 
 INPUT = "input"  # the name of x itself
 
@@ -253,8 +253,8 @@ class Network:
     def with_parameters(self, new: Mapping[str, Mapping[str, Array]]) -> Network:
         """Return this network with other weights: `new["conv1"]["W"]`, as `parameters` gives them."""
         layers = dict(self.layers)
-        for name, arrays in new.items():
-            layers[name] = replace(layers[name], **arrays)  # type: ignore[type-var]
+        for name, own in new.items():
+            layers[name] = replace(layers[name], **own)  # type: ignore[type-var]
         return replace(self, layers=layers)
 
     def intervene(self, name: str, *changes: Intervention) -> Network:
@@ -283,9 +283,7 @@ class Network:
 
     def astype(self, dtype: npt.DTypeLike) -> Network:
         """Return this network in another floating-point type."""
-        return self.with_parameters(
-            {name: {p: a.astype(dtype) for p, a in own.items()} for name, own in self.parameters.items()}
-        )
+        return self._map_arrays(lambda a: a.astype(dtype))
 
     # What it is
 
@@ -302,8 +300,8 @@ class Network:
     @property
     def dtype(self) -> np.dtype[Any]:
         """Floating-point type of the parameters; float32 where there are none."""
-        arrays = [a for p in self.parameters.values() for a in p.values()]
-        return np.result_type(*arrays) if arrays else np.dtype(np.float32)
+        weights = [a for p in self.parameters.values() for a in p.values()]
+        return np.result_type(*weights) if weights else np.dtype(np.float32)
 
     @property
     def n_parameters(self) -> int:
@@ -315,6 +313,11 @@ class Network:
         return f"{chain} ({self.n_parameters} parameters, {self.dtype}, {self.backend.name})"
 
     # Inside
+
+    def _map_arrays(self, f: Callable[[Array], Array]) -> Network:
+        return self.with_parameters(
+            {name: {n: f(a) for n, a in arrays(layer).items()} for name, layer in self.layers.items()}
+        )
 
     def _index(self, name: str | None) -> int:
         if name is None:

@@ -1,0 +1,161 @@
+"""Losses: the value to be made small, and the seed that training sends back.
+
+A loss is made for a network, since it says where its seed enters: at the output before the squashing function where
+the two derivatives cancel into y - t, at the last output otherwise. L is minus a log-likelihood, to be minimised: the
+step is w <- w - lr dL/dw. The papers write the log-likelihood and a plus (thesis eq. 2.2, 2.3), which is the same step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy.typing as npt
+from nnpg_kernels import Array, Backend
+
+from nnpg.layers import Sigmoid, Softmax
+from nnpg.network import Network
+
+
+@dataclass(frozen=True)
+class Loss:
+    """One number an image, and its derivative, both read at the output `at`.
+
+    Parameters
+    ----------
+    name : str
+    at : str
+        The output that the loss reads and where its seed enters.
+    value : function (k, z, t) -> array (N,)
+    seed : function (k, z, t) -> array (N, K)
+        d value[n] / d z[n].
+    """
+
+    name: str
+    at: str
+    value: Callable[[Backend, Array, Array], Array]
+    seed: Callable[[Backend, Array, Array], Array]
+
+
+LossMaker = Callable[[Network], Loss]
+
+
+def one_hot(k: Backend, t: npt.ArrayLike, like: Array) -> Array:
+    """Return targets as an array like `like` (N, K): labels (N,) become rows of 0 and 1.
+
+    Examples
+    --------
+    >>> import numpy as np, nnpg
+    >>> one_hot(nnpg.load_backend("numpy"), [2, 0], np.zeros((2, 3)))
+    array([[0., 0., 1.], [1., 0., 0.]])
+    """
+    targets = k.asarray(t)
+    if targets.ndim == 1 and targets.dtype.kind in "iu":
+        targets = targets[:, None] == k.xp.arange(like.shape[-1])
+    return targets.astype(like.dtype)
+
+
+def softmax_cross_entropy(net: Network) -> Loss:
+    """L = -sum_k t_k log y_k, y = softmax z: dL/dz = y - t. The seed enters at the logits z.
+
+    Examples
+    --------
+    >>> import numpy as np, nnpg
+    >>> net = nnpg.build([nnpg.dense(2), nnpg.Softmax()], input_shape=(3,), rng=0)
+    >>> loss = softmax_cross_entropy(net)
+    >>> loss.at, loss.value(net.backend, np.zeros((1, 2)), [0]).round(4)
+    ('dense1', array([0.6931]))
+    """
+
+    def value(k: Backend, z: Array, t: Any) -> Array:
+        z = z - z.max(axis=-1, keepdims=True)
+        log_y = z - k.xp.log(k.xp.exp(z).sum(axis=-1, keepdims=True))  # (N, K)
+        return -(one_hot(k, t, z) * log_y).sum(axis=-1)
+
+    def seed(k: Backend, z: Array, t: Any) -> Array:
+        y, _ = Softmax().forward(k, z)
+        return y - one_hot(k, t, z)
+
+    return Loss("softmax_cross_entropy", _before_squashing(net, Softmax) or net.names[-1], value, seed)
+
+
+def binary_cross_entropy(net: Network) -> Loss:
+    """L = -sum_k [t_k log y_k + (1 - t_k) log(1 - y_k)], each output on its own (minus thesis eq. 2.2).
+
+    Behind a Sigmoid the seed enters at the logits, dL/dz = y - t; elsewhere at y, dL/dy = (y - t) / (y (1 - y)).
+
+    Examples
+    --------
+    >>> import numpy as np, nnpg
+    >>> net = nnpg.build([nnpg.dense(2), nnpg.Sigmoid()], input_shape=(3,), rng=0)
+    >>> binary_cross_entropy(net).seed(net.backend, np.zeros((1, 2)), [0])
+    array([[-0.5,  0.5]])
+    """
+    logits = _before_squashing(net, Sigmoid)
+
+    def value_z(k: Backend, z: Array, t: Any) -> Array:  # log(1 + e^z) - t z, without overflow
+        log_sum = k.xp.maximum(z, 0) + k.xp.log1p(k.xp.exp(-abs(z)))
+        return (log_sum - one_hot(k, t, z) * z).sum(axis=-1)
+
+    def seed_z(k: Backend, z: Array, t: Any) -> Array:
+        y, _ = Sigmoid().forward(k, z)
+        return y - one_hot(k, t, z)
+
+    def inside(k: Backend, y: Array) -> Array:  # a y that rounded to 0 or 1 must not give an infinite loss
+        eps = k.xp.finfo(y.dtype).eps
+        return k.xp.clip(y, eps, 1 - eps)
+
+    def value_y(k: Backend, y: Array, t: Any) -> Array:
+        y, t = inside(k, y), one_hot(k, t, y)
+        return -(t * k.xp.log(y) + (1 - t) * k.xp.log(1 - y)).sum(axis=-1)
+
+    def seed_y(k: Backend, y: Array, t: Any) -> Array:
+        y = inside(k, y)
+        return (y - one_hot(k, t, y)) / (y * (1 - y))
+
+    if logits:
+        return Loss("binary_cross_entropy", logits, value_z, seed_z)
+    return Loss("binary_cross_entropy", net.names[-1], value_y, seed_y)
+
+
+def squared_error(net: Network) -> Loss:
+    """L = 1/2 sum_k (y_k - t_k)^2: dL/dy = y - t.
+
+    Examples
+    --------
+    >>> import numpy as np, nnpg
+    >>> net = nnpg.build([nnpg.dense(2)], input_shape=(3,), rng=0)
+    >>> squared_error(net).value(net.backend, np.array([[1.0, 2.0]]), np.array([[0.0, 0.0]]))
+    array([2.5])
+    """
+
+    def value(k: Backend, y: Array, t: Any) -> Array:
+        return ((y - one_hot(k, t, y)) ** 2).sum(axis=-1) / 2
+
+    def seed(k: Backend, y: Array, t: Any) -> Array:
+        return y - one_hot(k, t, y)
+
+    return Loss("squared_error", net.names[-1], value, seed)
+
+
+LOSSES: dict[str, LossMaker] = {
+    "softmax_cross_entropy": softmax_cross_entropy,
+    "binary_cross_entropy": binary_cross_entropy,
+    "squared_error": squared_error,
+}
+
+
+def loss_for(net: Network, loss: str | LossMaker) -> Loss:
+    """Return the loss of that name, made for `net`."""
+    if not isinstance(loss, str):
+        return loss(net)
+    if loss not in LOSSES:
+        raise ValueError(f"no loss named {loss!r}: choose one of {', '.join(LOSSES)} or pass a function of the network")
+    return LOSSES[loss](net)
+
+
+def _before_squashing(net: Network, kind: type) -> str | None:
+    """The output that goes into the last layer, if that layer is of this kind."""
+    last = net.names[-1]
+    return net.names[-2] if isinstance(net.layers[last], kind) and last not in net.interventions else None

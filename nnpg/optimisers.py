@@ -1,0 +1,156 @@
+"""Optimisers are values: `step(net, gradients, state)` returns the next network and state, changing nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from nnpg_kernels import Array
+
+from nnpg.network import Network
+
+Parameters = dict[str, dict[str, Array]]  # parameters["conv1"]["W"]
+
+
+class Decay(Protocol):
+    """A penalty on the parameters: its value, and its gradient."""
+
+    def value(self, name: str, parameter: str, w: Array) -> float: ...
+    def gradient(self, name: str, parameter: str, w: Array) -> Array: ...
+
+
+@dataclass(frozen=True)
+class PlainDecay:
+    """strength / 2 * sum w^2 over weights and biases: gradient strength * w, as in Torch's `weightDecay`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> PlainDecay(0.1).gradient("dense1", "W", np.array([2.0]))
+    array([0.2])
+    """
+
+    strength: float
+
+    def value(self, name: str, parameter: str, w: Array) -> float:
+        """strength / 2 sum w^2."""
+        return self.strength / 2 * float((w * w).sum())
+
+    def gradient(self, name: str, parameter: str, w: Array) -> Array:
+        """Strength * w."""
+        return self.strength * w
+
+
+@dataclass(frozen=True)
+class DecayPerUnit:
+    """lambda * sum w^2 / k, weights only, k the layer's number of units (Szegedy et al. 2013, section 4.2).
+
+    Parameters
+    ----------
+    strengths : float or mapping from layer name to float
+        lambda, for all layers or layer by layer.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> DecayPerUnit(0.1).gradient("dense1", "W", np.array([[2.0], [4.0]]))
+    array([[0.2], [0.4]])
+    """
+
+    strengths: float | Mapping[str, float]
+
+    def _rate(self, name: str, parameter: str, w: Array) -> float:
+        if parameter != "W":
+            return 0.0
+        rate = self.strengths if isinstance(self.strengths, int | float) else self.strengths.get(name, 0.0)
+        return rate / len(w)
+
+    def value(self, name: str, parameter: str, w: Array) -> float:
+        """Lambda sum w^2 / k."""
+        return self._rate(name, parameter, w) * float((w * w).sum())
+
+    def gradient(self, name: str, parameter: str, w: Array) -> Array:
+        """2 lambda w / k."""
+        return 2 * self._rate(name, parameter, w) * w
+
+
+@dataclass(frozen=True)
+class SGD:
+    """Stochastic gradient descent: v <- momentum v + g, w <- w - lr_t v, with lr_t = lr / (1 + t lr_decay).
+
+    t counts the steps from 0 (Torch's `learningRateDecay`); g includes the decay's gradient.
+
+    Parameters
+    ----------
+    lr : float
+        Learning rate.
+    momentum : float in [0, 1)
+    decay : Decay, optional
+        `PlainDecay` or `DecayPerUnit`.
+    lr_decay : float
+
+    Examples
+    --------
+    >>> import numpy as np, nnpg
+    >>> net = nnpg.build([nnpg.dense(1)], input_shape=(1,), rng=0, dtype="float64")
+    >>> g = {"dense1": {"W": np.array([[1.0]]), "b": np.array([2.0])}}
+    >>> sgd = SGD(lr=0.1)
+    >>> after, state = sgd.step(net, g, sgd.start(net))
+    >>> after.layers["dense1"].b, state.t
+    (array([-0.2]), 1)
+    """
+
+    lr: float
+    momentum: float = 0.0
+    decay: Decay | None = None
+    lr_decay: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not self.lr > 0:
+            raise ValueError(f"SGD: lr must be above 0, not {self.lr!r}")
+        if not 0 <= self.momentum < 1:
+            raise ValueError(f"SGD: momentum must lie in [0, 1), not {self.momentum!r}")
+        if self.lr_decay < 0:
+            raise ValueError(f"SGD: lr_decay must not be negative, not {self.lr_decay!r}")
+
+    def start(self, net: Network) -> SGDState:
+        """Return the state before the first step."""
+        return SGDState()
+
+    def step(self, net: Network, gradients: Parameters, state: SGDState) -> tuple[Network, SGDState]:
+        """Return the network and the state one step on."""
+        lr = self.lr / (1 + state.t * self.lr_decay)
+        v = penalised(net, gradients, self.decay)
+        if state.velocity:
+            v = _combine(lambda v, g: self.momentum * v + g, state.velocity, v)
+        weights = _combine(lambda w, v: w - lr * v, net.parameters, v)
+        return net.with_parameters(weights), SGDState(state.t + 1, v if self.momentum else {})
+
+
+@dataclass(frozen=True, eq=False)
+class SGDState:
+    """Steps taken so far, and the velocity of every parameter where there is momentum."""
+
+    t: int = 0
+    velocity: Parameters = field(default_factory=dict)
+
+
+def penalty(net: Network, decay: Decay | None) -> float:
+    """Return what the decay adds to the loss."""
+    if decay is None:
+        return 0.0
+    return sum(decay.value(n, p, w) for n, ps in net.parameters.items() for p, w in ps.items())
+
+
+def penalised(net: Network, gradients: Parameters, decay: Decay | None) -> Parameters:
+    """Return the gradients with the decay's added."""
+    if decay is None:
+        return gradients
+    own = net.parameters
+    return {n: {p: g + decay.gradient(n, p, own[n][p]) for p, g in gs.items()} for n, gs in gradients.items()}
+
+
+def _combine(f: Callable[[Array, Array], Array], a: Parameters, b: Parameters) -> Parameters:
+    """f(a, b), parameter by parameter, for those that b holds."""
+    return {n: {p: f(a[n][p], w) for p, w in own.items()} for n, own in b.items()}

@@ -1,0 +1,245 @@
+"""The training loop: forward, seed, backward, gradients, step.
+
+trace = net.forward(x, upto=loss.at)
+deltas = net.backward(trace, loss.seed(k, trace.y, t) / n, until=first layer with weights)
+net = optimiser.step(net, net.gradients(trace, deltas))
+"""
+
+from __future__ import annotations
+
+import time
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from nnpg_kernels import Array, Backend
+
+from nnpg.files import header_of, network_from, read_tensors, tensors_of, write_tensors
+from nnpg.losses import Loss, LossMaker, loss_for
+from nnpg.network import Network
+from nnpg.optimisers import SGD, SGDState
+from nnpg.progress import progress as progress_bar
+
+
+class Epoch(NamedTuple):
+    """What one epoch came to. Errors are fractions of images."""
+
+    epoch: int
+    loss: float  # mean over the epoch's images, each seen before its own step
+    error: float  # likewise
+    validation_error: float | None
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Training:
+    """A trained network and how it got there."""
+
+    net: Network
+    history: tuple[Epoch, ...]
+
+
+class TrainingDiverged(ArithmeticError):
+    """The loss became infinite or NaN. The message names epoch, step, layer and the likely cause."""
+
+
+def train(
+    net: Network,
+    x: npt.ArrayLike,
+    t: npt.ArrayLike,
+    *,
+    epochs: int,
+    batch: int,
+    rng: int | np.random.Generator,
+    optimiser: SGD | None = None,
+    loss: str | LossMaker = "softmax_cross_entropy",
+    validation: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
+    checkpoint: str | Path | None = None,
+    resume: bool = False,
+    progress: bool | None = None,
+) -> Training:
+    """Train by stochastic gradient descent, in a fresh random order each epoch.
+
+    Parameters
+    ----------
+    net : Network
+        Not changed.
+    x : array (N, *net.input_shape)
+    t : array (N,) of labels 0 .. K-1, or (N, K) of targets
+    epochs, batch : int
+        The last batch of an epoch may be smaller; each step takes the mean gradient of its batch.
+    rng : int or numpy.random.Generator
+        Order of the images and dropout masks. The same seed gives the same bits.
+    optimiser : SGD
+        SGD(lr=0.1) unless given.
+    loss : str or function of the network
+        "softmax_cross_entropy", "binary_cross_entropy", "squared_error", or your own; see `nnpg.losses`.
+    validation : (x, t), optional
+        Error on these images after each epoch.
+    checkpoint : path, optional
+        File that holds the whole state after each epoch; written whole or not at all.
+    resume : bool
+        Go on from the checkpoint if it is there; the weights come out bit-identical to an uninterrupted run.
+    progress : bool, optional
+        Draw a bar; unless given, only on a terminal.
+
+    Returns
+    -------
+    Training
+        The network and its history.
+
+    Raises
+    ------
+    ValueError
+        If images, targets or settings do not fit, or the checkpoint is of another run.
+    FileExistsError
+        If the checkpoint exists and `resume` is not set.
+    TrainingDiverged
+        At the first loss that is infinite or NaN.
+
+    Examples
+    --------
+    >>> import nnpg
+    >>> x = np.array([[0.0], [1.0]])
+    >>> net = nnpg.build([nnpg.dense(2), nnpg.Softmax()], input_shape=(1,), rng=0)
+    >>> done = train(net, x, [0, 1], epochs=50, batch=2, rng=0, optimiser=SGD(lr=1.0))
+    >>> done.net.predict(x).argmax(axis=1), done.history[-1].error
+    (array([0, 1]), 0.0)
+    """
+    optimiser = optimiser or SGD(lr=0.1)
+    x, t = _checked(net, x, t, "x", "t")
+    held_out = None if validation is None else _checked(net, *validation, "validation x", "validation t")
+    if epochs < 0 or batch < 1:
+        raise ValueError(f"epochs must be at least 0 and batch at least 1, not {epochs} and {batch}")
+    k, rng, how = net.backend, np.random.default_rng(rng), loss_for(net, loss)
+    state = optimiser.start(net)
+    history: tuple[Epoch, ...] = ()
+    run = {"loss": how.name, "batch": batch, "optimiser": repr(optimiser), "data": _fingerprint(x, t)}
+    if checkpoint is not None:
+        checkpoint = Path(checkpoint)
+        if checkpoint.exists() and not resume:
+            raise FileExistsError(f"{checkpoint} exists: resume from it (resume=True), or delete it to start afresh")
+        if checkpoint.exists():
+            net, state, history = _read(checkpoint, run, rng, k)
+    with progress_bar("training", epochs, show=progress, done=len(history)) as advance:
+        for epoch in range(len(history) + 1, epochs + 1):
+            began, order, losses, wrong = time.perf_counter(), rng.permutation(len(x)), 0.0, 0
+            for first in range(0, len(x), batch):
+                some = order[first : first + batch]
+                net, state, values, misses = step(net.drawn(rng), x[some], t[some], how, optimiser, state)
+                losses, wrong = losses + float(values.sum()), wrong + misses
+                if not np.isfinite(losses):
+                    raise TrainingDiverged(_diagnosis(net, x[some], optimiser, epoch, first // batch + 1))
+            missed = None if held_out is None else error_rate(net, *held_out)
+            seconds = time.perf_counter() - began
+            history += (Epoch(epoch, losses / len(x), wrong / len(x), missed, seconds),)
+            if checkpoint is not None:
+                _write(checkpoint, run, net, state, history, rng)
+            advance(loss=losses / len(x), error=wrong / len(x))
+    return Training(net, history)
+
+
+def step(
+    net: Network, x: Array, t: Array, loss: Loss, optimiser: SGD, state: SGDState
+) -> tuple[Network, SGDState, Array, int]:
+    """Take one step on one batch; return network, state, each image's loss (N,), and how many were wrong before it."""
+    k = net.backend
+    trace = net.forward(x, upto=loss.at)
+    z, targets = trace.y, k.asarray(t)
+    deltas = net.backward(trace, loss.seed(k, z, targets) / len(x), until=_first_with_weights(net))
+    after, state = optimiser.step(net, net.gradients(trace, deltas), state)
+    return after, state, loss.value(k, z, targets), int((k.to_numpy(z).argmax(axis=-1) != _labels(t)).sum())
+
+
+def error_rate(net: Network, x: npt.ArrayLike, t: npt.ArrayLike, *, batch: int = 256) -> float:
+    """Return the fraction of images whose largest output is not their label.
+
+    Examples
+    --------
+    >>> import nnpg
+    >>> net = nnpg.build([nnpg.Softmax()], input_shape=(2,), rng=0)
+    >>> error_rate(net, [[1.0, 0.0], [1.0, 0.0]], [0, 1])
+    0.5
+    """
+    return float((net.predict(x, batch=batch).argmax(axis=1) != _labels(np.asarray(t))).mean())
+
+
+def _labels(t: Array) -> Array:
+    return t if t.ndim == 1 else t.argmax(axis=-1)
+
+
+def _first_with_weights(net: Network) -> str:
+    return next((name for name, layer in net.layers.items() if layer.parameters), net.names[-1])
+
+
+def _checked(net: Network, x: npt.ArrayLike, t: npt.ArrayLike, x_name: str, t_name: str) -> tuple[Array, Array]:
+    x, t = np.asarray(x), np.asarray(t)
+    if x.shape[1:] != net.input_shape or len(x) == 0:
+        shape = ", ".join(map(str, net.input_shape))
+        raise ValueError(f"{x_name} must hold at least one image of shape (N, {shape}), not {x.shape}")
+    if len(t) != len(x):
+        raise ValueError(f"{x_name} holds {len(x)} images but {t_name} {len(t)} targets")
+    if not np.isfinite(x).all():
+        n = int(np.flatnonzero(~np.isfinite(x.reshape(len(x), -1)).all(axis=1))[0])
+        raise ValueError(f"{x_name} holds NaN or infinity, first in image {n}: clean the data before training")
+    K = int(np.prod(net.forward(x[:1]).y.shape[1:]))
+    if t.ndim == 1 and (t.dtype.kind not in "iu" or t.min() < 0 or t.max() >= K):
+        raise ValueError(f"{t_name} must be whole labels 0 .. {K - 1}, not {t.dtype} from {t.min()} to {t.max()}")
+    if (t.ndim == 2 and t.shape[1] != K) or t.ndim > 2:
+        raise ValueError(f"{t_name} must be labels (N,) or targets (N, {K}), not {t.shape}")
+    return x.astype(net.dtype, copy=False), t
+
+
+def _diagnosis(net: Network, x: Array, optimiser: SGD, epoch: int, number: int) -> str:
+    """Say where the first number that is not finite stands, and why most likely."""
+    where = f"training diverged at epoch {epoch}, step {number}: "
+    advice = f"Lower the learning rate (lr={optimiser.lr:g}), or check the scale of the inputs and the initial weights."
+    for name, own in net.parameters.items():
+        for p, w in own.items():
+            if not np.isfinite(net.backend.to_numpy(w)).all():
+                return f"{where}{name}.{p} is no longer finite; the steps were too large for this layer. {advice}"
+    trace = net.forward(x)
+    for name in trace:
+        if not np.isfinite(net.backend.to_numpy(trace[name])).all():
+            return f"{where}the output of {name!r} overflowed. {advice}"
+    return f"{where}the outputs are finite but the loss is not; a target has probability 0. {advice}"
+
+
+# The checkpoint: network, velocity, position of the generator, history, and the run it belongs to
+
+
+def _fingerprint(*data: Array) -> list[Any]:
+    return [[list(a.shape), zlib.crc32(a.tobytes())] for a in data]
+
+
+def _write(
+    path: Path, run: dict[str, Any], net: Network, state: SGDState, history: Sequence[Epoch], rng: np.random.Generator
+) -> None:
+    velocity = {
+        f"velocity/{n}.{p}": net.backend.to_numpy(v) for n, own in state.velocity.items() for p, v in own.items()
+    }
+    header = header_of(net) | {"run": run, "t": state.t, "rng": rng.bit_generator.state, "history": list(history)}
+    write_tensors(path, tensors_of(net) | velocity, header)
+
+
+def _read(path: Path, run: dict[str, Any], rng: np.random.Generator, k: Backend) -> tuple[Network, SGDState, Any]:
+    tensors, header = read_tensors(path)
+    found = header.get("run", {})
+    for key in run:
+        if found.get(key) != run[key]:
+            raise ValueError(
+                f"{path} is the checkpoint of another run: its {key} is {found.get(key)}, this run's {run[key]}. "
+                "Use the same settings and data, or another file"
+            )
+    own = {n: a for n, a in tensors.items() if not n.startswith("velocity/")}
+    velocity: dict[str, dict[str, Array]] = {}
+    for full in tensors.keys() - own.keys():
+        name, p = full.removeprefix("velocity/").rsplit(".", 1)
+        velocity.setdefault(name, {})[p] = k.asarray(tensors[full])
+    rng.bit_generator.state = header["rng"]
+    history = tuple(Epoch(*epoch) for epoch in header["history"])
+    return network_from(own, header, path, k), SGDState(header["t"], velocity), history
