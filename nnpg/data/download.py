@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 TRIES = 5  # for one mirror, as long as each brings at least a byte
-CHUNK = 1 << 16  # bytes
+CHUNK = 1 << 14  # bytes; what a broken connection can cost at most
 TIMEOUT = (10.0, 30.0)  # seconds: to connect, between two chunks
 
 
@@ -213,8 +213,8 @@ def _by_hand(name: str, root: Path, place: Path, source: Source, answers: str) -
     files = "\n".join(f"  {place / file}  (SHA-256 {sha256})" for file, sha256 in source.files.items())
     again = f"python -m nnpg.data.download {name} --data-dir {root}"
     return (
-        f"{answers}\nBy hand: get from one of these addresses, on a machine that can,\n{files}\n"
-        f"put it there, run '{again}' again (it checks and, where needed, unpacks),\n"
+        f"{answers}\nBy hand, on a machine that reaches one of these addresses: fetch what is missing and put it at\n"
+        f"{files}\nThen run '{again}', which checks it and, where needed, unpacks it,\n"
         f"and point at the data with --data-dir {root} or NNPG_DATA={root}"
     )
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -130,17 +128,21 @@ def _read(path: Path) -> dict[str, NDArray[Any]]:
         raise DataError(f"{path}: expected a .npz file, found {'a folder' if path.exists() else 'nothing there'}")
     keys = ("x", "labels", "class_names", "name", "conditions", "masks", "features")
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file:  # opened here: np.load forgets to close a file that it cannot read
+            archive = np.load(file, allow_pickle=False)
             if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise DataError(f"{path}: expected a .npz archive with arrays 'x' and 'labels', found a single array")
-            return {key: archive[key] for key in keys if key in archive}
-    except ValueError as error:  # np.load's answer to object arrays and to files that are not its own
+                raise ValueError("a single array")
+            with archive:
+                arrays = {key: archive[key] for key in keys if key in archive}
+        for key, array in arrays.items():
+            if not isinstance(array, np.ndarray):  # np.load hands over members that are no arrays as bytes
+                raise ValueError(f"{key!r} is not an array")
+    except Exception as error:  # np.load, zipfile and zlib have a dozen kinds of error for a damaged file
         raise DataError(
-            f"{path}: expected a .npz archive of plain arrays, found something else or Python objects, "
-            f"which are pickled and never loaded ({error}); save it with np.savez and plain dtypes"
+            f"{path}: expected a .npz archive of plain arrays, found a damaged file, something else, or Python "
+            f"objects, which are pickled and never loaded ({error}); write it with nnpg.data.save_npz or np.savez"
         ) from error
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
-        raise DataError(f"{path}: expected a whole .npz archive, found a damaged or cut one ({error})") from error
+    return arrays
 
 
 def _pixels(path: Path, x: NDArray[Any]) -> NDArray[np.float32]:
