@@ -3,9 +3,12 @@
 from nnpg_kernels import load as load_backend
 
 from nnpg.build import build, conv, dense
-from nnpg.interventions import Clamp, Intervention, Override, Perturb
+from nnpg.files import ModelFileError, load_network, save
+from nnpg.interventions import Clamp, Intervention, Override, Perturb, Resample
+from nnpg.knockout import Knockout, knock_out, knock_out_curve
 from nnpg.layers import (
     AvgPool,
+    Center,
     Conv,
     Dense,
     Dropout,
@@ -20,31 +23,60 @@ from nnpg.layers import (
     Tanh,
 )
 from nnpg.network import Network, Trace
+from nnpg.optimisers import SGD, DecayPerUnit, PlainDecay
+from nnpg.prediction import PredictionGradient, class_gradient, filter_layers, prediction_gradient
+from nnpg.scores import Filter, FilterScores, convolutional_gradient, filter_scores, saliency
+from nnpg.training import Epoch, Training, TrainingDiverged, error_rate, train
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "SGD",
     "AvgPool",
+    "Center",
     "Clamp",
     "Conv",
+    "DecayPerUnit",
     "Dense",
     "Dropout",
+    "Epoch",
+    "Filter",
+    "FilterScores",
     "Flatten",
     "Intervention",
+    "Knockout",
     "Layer",
     "LocalResponseNorm",
     "MaxPool",
+    "ModelFileError",
     "Network",
     "Override",
     "Perturb",
+    "PlainDecay",
+    "PredictionGradient",
     "ReLU",
+    "Resample",
     "Sigmoid",
     "Softmax",
     "Step",
     "Tanh",
     "Trace",
+    "Training",
+    "TrainingDiverged",
     "build",
+    "class_gradient",
     "conv",
+    "convolutional_gradient",
     "dense",
+    "error_rate",
+    "filter_layers",
+    "filter_scores",
+    "knock_out",
+    "knock_out_curve",
     "load_backend",
+    "load_network",
+    "prediction_gradient",
+    "saliency",
+    "save",
+    "train",
 ]

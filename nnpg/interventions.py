@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
+import numpy as np
 from nnpg_kernels import Array, Backend
 
 
@@ -58,6 +59,45 @@ class Override:
     def to(self, move: Callable[[Array], Array]) -> Override:
         """Return this intervention with its arrays on another backend."""
         return Override(move(self.units), move(self.value))
+
+
+@dataclass(frozen=True, eq=False)
+class Resample:
+    """Units that take what another image gives: y'[n] = pool[m] where `units`, m drawn at random for each image n.
+
+    Parameters
+    ----------
+    units : bool array
+        Broadcasts against y (N, ...).
+    pool : array (M, ...)
+        This output for M other images.
+    key : int
+        Seed of the draw.
+
+    Examples
+    --------
+    >>> import numpy as np, nnpg
+    >>> k, pool = nnpg.load_backend("numpy"), np.array([[5.0, 6.0]])
+    >>> Resample(np.array([False, True]), pool, key=0).forward(k, np.array([[3.0, 4.0]]))[0]
+    array([[3., 6.]])
+    """
+
+    units: Array
+    pool: Array
+    key: int
+
+    def forward(self, k: Backend, y: Array) -> tuple[Array, None]:
+        """y'[n] = pool[m_n] where units, y[n] elsewhere."""
+        m = k.asarray(np.random.default_rng(self.key).integers(len(self.pool), size=len(y)))
+        return k.xp.where(self.units, self.pool[m].astype(y.dtype), y), None
+
+    def backward(self, k: Backend, delta: Array, saved: None) -> Array:
+        """dL/dy = 0 where units, delta elsewhere."""
+        return k.xp.where(self.units, delta.dtype.type(0), delta)
+
+    def to(self, move: Callable[[Array], Array]) -> Resample:
+        """Return this intervention with its arrays on another backend."""
+        return Resample(move(self.units), move(self.pool), self.key)
 
 
 @dataclass(frozen=True, eq=False)

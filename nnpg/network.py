@@ -304,6 +304,11 @@ class Network:
         return np.result_type(*weights) if weights else np.dtype(np.float32)
 
     @property
+    def K(self) -> int:
+        """Number of outputs."""
+        return int(self.forward(np.zeros((1, *self.input_shape), self.dtype)).y.shape[-1])
+
+    @property
     def n_parameters(self) -> int:
         """How many numbers are learned."""
         return sum(a.size for p in self.parameters.values() for a in p.values())

@@ -186,7 +186,7 @@ def _checked(net: Network, x: npt.ArrayLike, t: npt.ArrayLike, x_name: str, t_na
     if not np.isfinite(x).all():
         n = int(np.flatnonzero(~np.isfinite(x.reshape(len(x), -1)).all(axis=1))[0])
         raise ValueError(f"{x_name} holds NaN or infinity, first in image {n}: clean the data before training")
-    K = int(np.prod(net.forward(x[:1]).y.shape[1:]))
+    K = net.K
     if t.ndim == 1 and (t.dtype.kind not in "iu" or t.min() < 0 or t.max() >= K):
         raise ValueError(f"{t_name} must be whole labels 0 .. {K - 1}, not {t.dtype} from {t.min()} to {t.max()}")
     if (t.ndim == 2 and t.shape[1] != K) or t.ndim > 2:

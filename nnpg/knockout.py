@@ -1,0 +1,187 @@
+"""Knock-out: switch filters off and see what the network still knows (Lo & Ding 2015, V.C-D; Lo 2016, 4.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from nnpg_kernels import Array
+
+from nnpg.interventions import Intervention, Override, Resample
+from nnpg.network import Network
+from nnpg.progress import progress as progress_bar
+from nnpg.scores import Filter
+from nnpg.seeds import check_labels
+
+To: TypeAlias = Literal["zero", "mean", "resample"]
+
+
+@dataclass(frozen=True, eq=False)
+class Knockout:
+    """What a network predicts while filter after filter is knocked out.
+
+    Parameters
+    ----------
+    filters : T filters
+        In the order in which they were knocked out.
+    predictions : array (T + 1, N), int
+        Row 0 is the intact network.
+    labels : array (N,)
+    K : int
+        Number of classes.
+    """
+
+    filters: tuple[Filter, ...]
+    predictions: Array
+    labels: Array
+    K: int
+
+    @property
+    def overall_error(self) -> Array:
+        """Fraction of all images that are wrong after each step, (T + 1,)."""
+        return (self.predictions != self.labels).mean(axis=1)
+
+    def class_error(self, c: int) -> Array:
+        """Fraction of the images of class c that are wrong after each step, (T + 1,)."""
+        return (self.predictions[:, self.labels == c] != c).mean(axis=1)
+
+    @property
+    def modes(self) -> Array:
+        """The class predicted most often for the images of each class, (T + 1, K); the first one where two tie."""
+        return np.stack([self.confusion(step).argmax(axis=1) for step in range(len(self.predictions))])
+
+    def confusion(self, step: int) -> Array:
+        """Images of class t (row) predicted as class c (column) after that many knock-outs, (K, K)."""
+        counts = np.zeros((self.K, self.K), np.int64)
+        np.add.at(counts, (self.labels, self.predictions[step]), 1)
+        return counts
+
+
+def knock_out(
+    net: Network,
+    filters: Sequence[Filter | tuple[str, int]],
+    *,
+    to: To = "zero",
+    reference: npt.ArrayLike | None = None,
+    rng: int | np.random.Generator | None = None,
+) -> Network:
+    """Return the network with these filters switched off; it shares all layers with `net`, which is not changed.
+
+    Parameters
+    ----------
+    net : Network
+    filters : (layer, index from 0) each
+        Feature maps or dense units of the named outputs.
+    to : "zero", "mean" or "resample"
+        Set them to 0 (Lo & Ding 2015, V.C), to each unit's mean over `reference`, or to what a randomly drawn
+        image of `reference` gives.
+    reference : array (M, *net.input_shape), optional
+        Needed for "mean" and "resample".
+    rng : int or Generator, optional
+        Needed for "resample".
+
+    Raises
+    ------
+    KeyError, IndexError, ValueError
+        For an unknown layer or filter, or a missing reference or rng.
+
+    Examples
+    --------
+    >>> import nnpg
+    >>> net = nnpg.build([nnpg.conv(2, 3), nnpg.Tanh()], input_shape=(1, 4, 4), rng=0)
+    >>> y = knock_out(net, [("tanh1", 1)]).forward(np.ones((1, 1, 4, 4))).y
+    >>> abs(y).max(axis=(0, 2, 3)) > 0
+    array([ True, False])
+    """
+    changes = _changes(net, filters, to, reference, rng)
+    for (layer, *_), change in zip(filters, changes, strict=True):
+        net = net.intervene(layer, change)
+    return net
+
+
+def knock_out_curve(
+    net: Network,
+    x: npt.ArrayLike,
+    labels: npt.ArrayLike,
+    filters: Sequence[Filter | tuple[str, int]],
+    *,
+    to: To = "zero",
+    reference: npt.ArrayLike | None = None,
+    rng: int | np.random.Generator | None = None,
+    batch: int = 256,
+    progress: bool | None = None,
+) -> Knockout:
+    """Knock filters out one after the other, cumulatively, and record every prediction (Lo & Ding 2015, Fig. 2, 3).
+
+    Each step runs again only what comes after the filter it knocks out.
+
+    Parameters
+    ----------
+    net, filters, to, reference, rng
+        As in `knock_out`; the order is the order of `filters`: `scores.strongest(row)` or `scores.weakest(row)`.
+    x : array (N, *net.input_shape)
+    labels : array (N,)
+    batch : int
+        Images at a time.
+    progress : bool, optional
+        Draw a bar; unless given, only on a terminal.
+
+    Examples
+    --------
+    >>> import nnpg
+    >>> net = nnpg.build([nnpg.conv(2, 3), nnpg.Tanh(), nnpg.Flatten(), nnpg.dense(3), nnpg.Softmax()],
+    ...                  input_shape=(1, 4, 4), rng=0)
+    >>> x = np.random.default_rng(0).random((6, 1, 4, 4))
+    >>> curve = knock_out_curve(net, x, [0, 0, 1, 1, 2, 2], [("tanh1", 0), ("tanh1", 1)])
+    >>> curve.predictions.shape, len(set(curve.predictions[-1]))   # with nothing left, one prediction for all
+    ((3, 6), 1)
+    """
+    x, changes = np.asarray(x), _changes(net, filters, to, reference, rng)
+    t, k = check_labels(labels, len(x), net.K), net.backend
+    predictions = np.empty((len(filters) + 1, len(x)), np.int64)
+    with progress_bar("knocking out", len(x) * len(filters), show=progress) as advance:
+        for n in range(0, len(x), batch):
+            some = slice(n, n + batch)
+            trace = net.forward(x[some])
+            predictions[0, some] = k.to_numpy(trace.y).argmax(axis=1)
+            for step, ((layer, *_), change) in enumerate(zip(filters, changes, strict=True), start=1):
+                dead, _ = change.forward(k, trace[layer])
+                trace = trace.before(layer) | net.forward(dead, start=layer)
+                predictions[step, some] = k.to_numpy(trace.y).argmax(axis=1)
+                advance(len(trace.y))
+    return Knockout(tuple(Filter(*f) for f in filters), predictions, t, net.K)
+
+
+def _changes(
+    net: Network,
+    filters: Sequence[Filter | tuple[str, int]],
+    to: To,
+    reference: npt.ArrayLike | None,
+    rng: int | np.random.Generator | None,
+) -> list[Intervention]:
+    """One intervention for each filter."""
+    if to not in ("zero", "mean", "resample"):
+        raise ValueError(f"to must be 'zero', 'mean' or 'resample', not {to!r}")
+    if to != "zero" and reference is None:
+        raise ValueError(f"to={to!r} needs reference images: pass reference=x, such as the training images")
+    if to == "resample" and rng is None:
+        raise ValueError("to='resample' draws images at random: pass rng=a seed")
+    k, draw = net.backend, np.random.default_rng(rng)
+    trace = net.forward(reference if reference is not None else np.zeros((1, *net.input_shape), net.dtype))
+    values: dict[str, Any] = {}
+    changes: list[Intervention] = []
+    for layer, f, *_ in filters:
+        y = trace[layer]  # (M, F, H, W) or (M, D)
+        if not 0 <= f < y.shape[1]:
+            raise IndexError(f"{layer!r} has filters 0 .. {y.shape[1] - 1}, not {f}")
+        units = k.asarray((np.arange(y.shape[1]) == f).reshape(-1, *[1] * (y.ndim - 2)))
+        if to == "resample":
+            changes.append(Resample(units, y, int(draw.integers(2**63))))
+        else:
+            if layer not in values:
+                values[layer] = y.mean(axis=0) if to == "mean" else k.asarray(np.zeros((), y.dtype))
+            changes.append(Override(units, values[layer]))
+    return changes

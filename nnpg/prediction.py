@@ -1,0 +1,248 @@
+"""The prediction gradient dy/do: how much a unit's output moves the prediction (Lo & Ding 2015, III; Lo 2016, 3.2).
+
+It is the backward pass of training with another seed. Eq. 2 of Lo & Ding, factor by factor:
+
+    dL/dw = dL/dy . dy/do . do/dw            seed, delta, gradients
+
+so `net.backward(trace, one-hot seed)[name]` is dy_c/do for every unit o of the output `name`, in one pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from nnpg_kernels import Array
+
+from nnpg.layers import Conv, Dense, Flatten
+from nnpg.network import Network
+from nnpg.progress import progress as progress_bar
+from nnpg.seeds import Classes, Of, check_labels, class_seed
+
+BATCH = 64  # images differentiated at a time
+
+
+@dataclass(frozen=True, eq=False)
+class PredictionGradient:
+    """dy/do for each image (or class of images), layer by layer, and what was differentiated.
+
+    Parameters
+    ----------
+    deltas : dict
+        deltas["pool1"][n] is dy_c/do for image (or class) n: arrays (N, F, H, W) or (N, D); with several classes c
+        one more axis in front, (S, N, ...).
+    classes : "true" or tuple of int
+        Which c; the order of the axis S.
+    of : "prob", "logit" or "logprob"
+    rows : N strings
+        Name of each image or class.
+    """
+
+    deltas: dict[str, Array]
+    classes: Literal["true"] | int | tuple[int, ...]
+    of: Of
+    rows: tuple[str, ...]
+
+    def __getitem__(self, name: str) -> Array:
+        return self.deltas[name]
+
+    def for_class(self, c: int) -> PredictionGradient:
+        """Return the part for one class of several."""
+        if not isinstance(self.classes, tuple):
+            raise ValueError(
+                f"this gradient is of one class for each image ({self.classes!r}); there is none to choose"
+            )
+        s = self.classes.index(c)
+        return replace(self, deltas={name: d[s] for name, d in self.deltas.items()}, classes=c)
+
+
+def filter_layers(net: Network) -> tuple[str, ...]:
+    """Return the output of each convolutional block: the last one before the next layer with weights.
+
+    Examples
+    --------
+    >>> import nnpg
+    >>> net = nnpg.build([nnpg.conv(5, 3), nnpg.Tanh(), nnpg.MaxPool(2), nnpg.Flatten(), nnpg.dense(3)],
+    ...                  input_shape=(1, 8, 8), rng=0)
+    >>> filter_layers(net)
+    ('pool1',)
+    """
+    blocks, inside, previous = [], False, ""
+    for name, layer in net.layers.items():
+        if isinstance(layer, Conv | Dense | Flatten):
+            if inside:
+                blocks.append(previous)
+            inside = isinstance(layer, Conv)
+        previous = name
+    return (*blocks, previous) if inside else tuple(blocks)
+
+
+def prediction_gradient(
+    net: Network,
+    x: npt.ArrayLike,
+    *,
+    layers: str | Sequence[str] | None = None,
+    classes: Classes = "all",
+    labels: npt.ArrayLike | None = None,
+    of: Of = "prob",
+    batch: int = BATCH,
+) -> PredictionGradient:
+    """Compute dy_c/do for every unit o of the given layers (Lo & Ding 2015, Eq. 1).
+
+    Parameters
+    ----------
+    net : Network
+    x : array (N, *net.input_shape)
+    layers : names, optional
+        Outputs to differentiate by, "input" for the image itself; the output of each convolutional block unless given.
+    classes : "all", "true", a class or several classes
+        All in one class-batched pass. "true" takes each image's own label.
+    labels : array (N,), optional
+        Needed for `classes="true"`.
+    of : "prob", "logit" or "logprob"
+        Differentiate y_c (the papers'), the logit z_c, or log y_c.
+    batch : int
+        Images at a time; the result does not depend on it.
+
+    Returns
+    -------
+    PredictionGradient
+        Arrays (N, ...) for one class an image, (S, N, ...) for several.
+
+    Raises
+    ------
+    ValueError, KeyError
+        If images, labels, classes or layers do not fit the network.
+
+    Examples
+    --------
+    >>> import nnpg
+    >>> net = nnpg.build([nnpg.dense(4), nnpg.Tanh(), nnpg.dense(3), nnpg.Softmax()], input_shape=(2,), rng=0)
+    >>> pg = prediction_gradient(net, np.ones((5, 2)), layers="tanh1")
+    >>> pg["tanh1"].shape                        # (S, N, D)
+    (3, 5, 4)
+    >>> bool(abs(pg["tanh1"].sum(axis=0)).max() < 1e-6)    # the probabilities always sum to 1
+    True
+    """
+    x, names = np.asarray(x), _layer_names(net, layers)
+    parts = [deltas for _, deltas in _batches(net, x, names, classes, labels, of, batch)]
+    images = 0 if _one_class(classes) else 1  # the axis N
+    joined = {name: np.concatenate([part[name] for part in parts], axis=images) for name in names}
+    return PredictionGradient(joined, _classes_of(net, classes), of, tuple(f"image {n}" for n in range(len(x))))
+
+
+def class_gradient(
+    net: Network,
+    x: npt.ArrayLike,
+    labels: npt.ArrayLike,
+    *,
+    layers: str | Sequence[str] | None = None,
+    classes: Classes = "true",
+    of: Of = "prob",
+    method: Literal["average_of_gradients", "gradient_of_average"] = "average_of_gradients",
+    class_names: Sequence[str] | None = None,
+    batch: int = BATCH,
+    progress: bool | None = None,
+) -> PredictionGradient:
+    """Average the prediction gradient over all images of each class (Lo & Ding 2015, Eq. 3).
+
+        1/|X_t| sum_{j in X_t} dy^j/do  =  1/|X_t| d/do sum_{j in X_t} y^j
+
+    The left side averages the gradients; the right side sends back the seed 1/|X_t| and sums: the gradient of the
+    average prediction. They are equal; both are offered, in memory that does not grow with the number of images.
+
+    Parameters
+    ----------
+    net, x, labels, layers, of, batch
+        As in `prediction_gradient`.
+    classes : "true", "all", a class or several classes
+        "true" gives dy_t/do for the class t itself: row t of an array (K, ...). Others give how images of class t move
+        the prediction of class c: an array (S, K, ...), or (K, ...) for one c.
+    method : "average_of_gradients" or "gradient_of_average"
+    class_names : K strings, optional
+    progress : bool, optional
+        Draw a bar; unless given, only on a terminal.
+
+    Returns
+    -------
+    PredictionGradient
+        One row for each class; a class without images has a row of NaN.
+
+    Examples
+    --------
+    >>> import nnpg
+    >>> net = nnpg.build([nnpg.dense(4), nnpg.Tanh(), nnpg.dense(3), nnpg.Softmax()], input_shape=(2,), rng=0)
+    >>> class_gradient(net, np.eye(2), [0, 2], layers="tanh1")["tanh1"].shape     # (K, D)
+    (3, 4)
+    """
+    if method not in ("average_of_gradients", "gradient_of_average"):
+        raise ValueError(f"method must be 'average_of_gradients' or 'gradient_of_average', not {method!r}")
+    x, names = np.asarray(x), _layer_names(net, layers)
+    K = net.K
+    t = check_labels(labels, len(x), K)
+    counts = np.bincount(t, minlength=K)
+    share = 1 / np.maximum(counts, 1) if method == "gradient_of_average" else np.ones(K)
+    sums: dict[str, Any] = dict.fromkeys(names, 0.0)
+    with progress_bar("class gradients", len(x), show=progress) as advance:
+        for some, deltas in _batches(net, x, names, classes, t, of, batch, weights=share[t]):
+            members = (t[some] == np.arange(K)[:, None]).astype(np.float64)  # (K, n)
+            for name, delta in deltas.items():
+                sums[name] = sums[name] + _sum_by_class(members, delta, _one_class(classes))
+            advance(len(t[some]))
+    images = np.where(counts, counts if method == "average_of_gradients" else 1, np.nan)
+    means = {n: s / images.reshape(-1, *[1] * (s.ndim - (1 if _one_class(classes) else 2))) for n, s in sums.items()}
+    rows = tuple(class_names) if class_names is not None else tuple(f"class {c}" for c in range(K))
+    return PredictionGradient(means, _classes_of(net, classes), of, rows)
+
+
+def _batches(
+    net: Network,
+    x: Array,
+    names: tuple[str, ...],
+    classes: Classes,
+    labels: npt.ArrayLike | None,
+    of: Of,
+    batch: int,
+    weights: Array | None = None,
+) -> Iterator[tuple[slice, dict[str, Array]]]:
+    """The deltas of each batch of images, each image's seed multiplied by its weight."""
+    t = None if labels is None else check_labels(labels, len(x), net.K)
+    first = min(names, key=net.names.index)
+    for n in range(0, max(1, len(x)), batch):
+        some = slice(n, n + batch)
+        trace = net.forward(x[some])
+        at, seed = class_seed(net, trace, classes, of, None if t is None else t[some])
+        if weights is not None:
+            seed = seed * net.backend.asarray(weights[some, None].astype(seed.dtype))
+        deltas = net.backward(trace, seed, at=at, until=first, keep=names)
+        yield some, {name: net.backend.to_numpy(deltas[name]) for name in names}
+
+
+def _sum_by_class(members: Array, delta: Array, one_class: bool) -> Array:
+    """Sum over the images of each class: (K, n) by (..., n, units) gives (..., K, units), in float64."""
+    lead = delta.shape[: 1 if one_class else 2]
+    sums = members @ delta.reshape(*lead, -1).astype(np.float64)
+    return sums.reshape(*sums.shape[:-1], *delta.shape[len(lead) :])
+
+
+def _layer_names(net: Network, layers: str | Sequence[str] | None) -> tuple[str, ...]:
+    names = (layers,) if isinstance(layers, str) else tuple(layers) if layers is not None else filter_layers(net)
+    if not names:
+        raise ValueError(f"this network has no convolutional block: say which layers, of {', '.join(net.names)}")
+    for name in names:
+        if name not in net.names:
+            raise KeyError(f"no output named {name!r}; this network has {', '.join(net.names)}")
+    return names
+
+
+def _one_class(classes: Classes) -> bool:
+    return isinstance(classes, int | np.integer) or (isinstance(classes, str) and classes == "true")
+
+
+def _classes_of(net: Network, classes: Classes) -> Any:
+    if isinstance(classes, str):
+        return classes if classes == "true" else tuple(range(net.K))
+    return int(classes) if isinstance(classes, int | np.integer) else tuple(int(c) for c in classes)

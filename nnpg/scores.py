@@ -1,0 +1,261 @@
+"""From a gradient to a ranking: one number a filter (Lo & Ding 2015, III.D), or one picture an image (saliency)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from nnpg_kernels import Array
+
+from nnpg.network import Network
+from nnpg.prediction import BATCH, PredictionGradient, class_gradient, prediction_gradient
+from nnpg.seeds import Of, check_labels
+
+if TYPE_CHECKING:
+    import pandas
+    from matplotlib.figure import Figure
+
+NORMS: dict[str, Callable[[Array, Any], Array]] = {
+    "frobenius": lambda d, axis: np.sqrt((d * d).sum(axis=axis)),  # the papers'; grows with the size of the map
+    "l1": lambda d, axis: abs(d).sum(axis=axis),
+    "max": lambda d, axis: abs(d).max(axis=axis),
+    "rms": lambda d, axis: np.sqrt((d * d).mean(axis=axis)),  # comparable between maps of different size
+    "mean": lambda d, axis: d.mean(axis=axis),  # keeps the sign
+}
+
+
+class Filter(NamedTuple):
+    """A feature map (or a dense unit): output `layer`, number `f` from 0, and its score."""
+
+    layer: str
+    f: int
+    score: float = float("nan")
+
+
+@dataclass(frozen=True, eq=False)
+class FilterScores:
+    """A score for every filter, one row an image or class; prints as the papers' Table III.
+
+    Parameters
+    ----------
+    scores : dict
+        scores["pool1"] is an array (R, F).
+    rows : R strings
+    norm, of, average : str
+        How the scores were made.
+    """
+
+    scores: dict[str, Array]
+    rows: tuple[str, ...]
+    norm: str
+    of: str
+    average: str = ""
+
+    def strongest(self, row: int | str, n: int | None = None) -> list[Filter]:
+        """Return the n filters with the highest scores, strongest first; all unless n is given."""
+        return self._ranked(row, -1)[:n]
+
+    def weakest(self, row: int | str, n: int | None = None) -> list[Filter]:
+        """Return the n filters with the lowest scores, weakest first."""
+        return self._ranked(row, 1)[:n]
+
+    def __str__(self) -> str:
+        return self.table()
+
+    def table(self, n: int = 8, rows: Sequence[int | str] | None = None) -> str:
+        """Return the n strongest and weakest filters of each row as text."""
+        how = ", ".join(filter(None, (f"{self.norm} of d {self.of} / d output", self.average.replace("_", " "))))
+        lines = [f"{how}; filters counted from 1", f"{'':16}{'strongest':28}weakest"]
+        for row in self.rows if rows is None else rows:
+            pairs = zip(self.strongest(row, n), self.weakest(row, n), strict=True)
+            for i, (strong, weak) in enumerate(pairs):
+                label = self.rows[self._row(row)] if i == 0 else ""
+                lines.append(f"{label:16}{_cell(strong):28}{_cell(weak):28}".rstrip())
+        return "\n".join(lines)
+
+    def to_dataframe(self) -> pandas.DataFrame:
+        """Return one line a row and filter: row, layer, filter (from 0), score."""
+        try:
+            import pandas
+        except ImportError as error:
+            raise ImportError("to_dataframe needs pandas: pip install 'nnpg[table]'") from error
+        lines = [
+            (row, layer, f, scores[r, f])
+            for r, row in enumerate(self.rows)
+            for layer, scores in self.scores.items()
+            for f in range(scores.shape[1])
+        ]
+        return pandas.DataFrame(lines, columns=["row", "layer", "filter", "score"])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain lists, for JSON."""
+        return {
+            "norm": self.norm,
+            "of": self.of,
+            "average": self.average,
+            "rows": list(self.rows),
+            "scores": {layer: s.tolist() for layer, s in self.scores.items()},
+        }
+
+    def draw(self, path: str | Path | None = None, rows: Sequence[int | str] | None = None) -> Figure:
+        """Draw the papers' network diagram: a circle a feature map, brighter where the gradient is higher."""
+        from nnpg.plots import network_diagram
+
+        return network_diagram(self, path, rows=rows)
+
+    def _row(self, row: int | str) -> int:
+        if isinstance(row, str) and row in self.rows:
+            return self.rows.index(row)
+        if isinstance(row, str) or not -len(self.rows) <= row < len(self.rows):
+            raise KeyError(f"no row {row!r}; the rows are {', '.join(self.rows)}")
+        return int(row)
+
+    def _ranked(self, row: int | str, sign: int) -> list[Filter]:
+        r = self._row(row)
+        if any(np.isnan(own[r]).any() for own in self.scores.values()):
+            raise ValueError(f"row {self.rows[r]!r} has no scores: there was no image of this class")
+        every = [Filter(layer, f, float(s)) for layer, own in self.scores.items() for f, s in enumerate(own[r])]
+        return sorted(every, key=lambda unit: sign * unit.score)
+
+
+def convolutional_gradient(gradient: PredictionGradient, norm: str = "frobenius") -> FilterScores:
+    """Collapse each feature map's gradient into one number (Lo & Ding 2015, III.D: the Frobenius norm).
+
+    Parameters
+    ----------
+    gradient : PredictionGradient
+        Of one class for each image; choose with `gradient.for_class(c)` where there are several.
+    norm : "frobenius", "l1", "max", "rms" or "mean"
+
+    Returns
+    -------
+    FilterScores
+        A dense unit is a map of one pixel.
+
+    Examples
+    --------
+    >>> pg = PredictionGradient({"pool1": np.full((1, 2, 2, 2), 0.5)}, "true", "prob", ("image 0",))
+    >>> convolutional_gradient(pg).scores["pool1"]
+    array([[1., 1.]])
+    """
+    collapse = _norm(norm)
+    _one_class_only(gradient)
+    scores = {name: collapse(d.reshape(*d.shape[:2], -1), -1) for name, d in gradient.deltas.items()}
+    return FilterScores(scores, gradient.rows, norm, gradient.of)
+
+
+def saliency(gradient: PredictionGradient, norm: str = "max") -> dict[str, Array]:
+    """Collapse the maps instead: how much the prediction hangs on each place, (N, H, W) a layer (Simonyan et al. 2013).
+
+    Examples
+    --------
+    >>> pg = PredictionGradient({"input": np.array([[[[-3.0, 1.0]], [[2.0, 0.0]]]])}, "true", "prob", ("image 0",))
+    >>> saliency(pg)["input"]
+    array([[[3., 1.]]])
+    """
+    collapse = _norm(norm)
+    _one_class_only(gradient)
+    flat = [name for name, d in gradient.deltas.items() if d.ndim != 4]
+    if flat:
+        raise ValueError(f"saliency needs feature maps (N, F, H, W); {flat[0]!r} has {gradient[flat[0]].ndim - 1} axes")
+    return {name: collapse(d, -3) for name, d in gradient.deltas.items()}
+
+
+def filter_scores(
+    net: Network,
+    x: npt.ArrayLike,
+    labels: npt.ArrayLike,
+    *,
+    layers: str | Sequence[str] | None = None,
+    norm: str = "frobenius",
+    average: Literal["norm_of_mean", "mean_of_norms"] = "norm_of_mean",
+    of: Of = "prob",
+    class_names: Sequence[str] | None = None,
+    batch: int = BATCH,
+    progress: bool | None = None,
+) -> FilterScores:
+    """Score every filter for every class: the ranking behind Table III of Lo & Ding 2015.
+
+    Parameters
+    ----------
+    net, x, labels, layers, of, class_names, batch, progress
+        As in `class_gradient`.
+    norm : "frobenius", "l1", "max", "rms" or "mean"
+    average : "norm_of_mean" or "mean_of_norms"
+        Norm of the class gradient (Lo 2016, 4.2.2), or mean over the images of each one's norm.
+
+    Returns
+    -------
+    FilterScores
+        One row a class.
+
+    Examples
+    --------
+    >>> import nnpg
+    >>> net = nnpg.build([nnpg.conv(2, 3), nnpg.Tanh(), nnpg.Flatten(), nnpg.dense(3), nnpg.Softmax()],
+    ...                  input_shape=(1, 4, 4), rng=0)
+    >>> x = np.random.default_rng(0).random((6, 1, 4, 4))
+    >>> scores = filter_scores(net, x, [0, 0, 1, 1, 2, 2])
+    >>> print(scores.table(1, rows=[0]))
+    frobenius of d prob / d output, norm of mean; filters counted from 1
+                    strongest                   weakest
+    class 0         tanh1 1    0.27364          tanh1 2    0.12480
+    """
+    _norm(norm)
+    if average == "norm_of_mean":
+        mean = class_gradient(
+            net, x, labels, layers=layers, of=of, class_names=class_names, batch=batch, progress=progress
+        )
+        result = convolutional_gradient(mean, norm)
+    elif average == "mean_of_norms":
+        result = _mean_of_norms(net, np.asarray(x), np.asarray(labels), layers, norm, of, class_names, batch)
+    else:
+        raise ValueError(f"average must be 'norm_of_mean' or 'mean_of_norms', not {average!r}")
+    return FilterScores(result.scores, result.rows, norm, of, average)
+
+
+def _mean_of_norms(
+    net: Network,
+    x: Array,
+    labels: Array,
+    layers: str | Sequence[str] | None,
+    norm: str,
+    of: Of,
+    class_names: Sequence[str] | None,
+    batch: int,
+) -> FilterScores:
+    labels = check_labels(labels, len(x), net.K)
+    parts = [
+        convolutional_gradient(
+            prediction_gradient(
+                net, x[n : n + batch], layers=layers, classes="true", labels=labels[n : n + batch], of=of
+            ),
+            norm,
+        ).scores
+        for n in range(0, len(x), batch)
+    ]
+    scores = {}
+    for name in parts[0]:
+        each = np.concatenate([part[name] for part in parts])  # (N, F)
+        scores[name] = np.stack([each[labels == c].mean(axis=0) for c in range(net.K)])
+    rows = tuple(class_names) if class_names is not None else tuple(f"class {c}" for c in range(net.K))
+    return FilterScores(scores, rows, norm, of)
+
+
+def _norm(norm: str) -> Callable[[Array, Any], Array]:
+    if norm not in NORMS:
+        raise ValueError(f"no norm named {norm!r}: choose one of {', '.join(NORMS)}")
+    return NORMS[norm]
+
+
+def _one_class_only(gradient: PredictionGradient) -> None:
+    if isinstance(gradient.classes, tuple):
+        raise ValueError(f"this gradient is of {len(gradient.classes)} classes: choose one with gradient.for_class(c)")
+
+
+def _cell(unit: Filter) -> str:
+    return f"{unit.layer} {unit.f + 1:<4} {unit.score:.5f}"
