@@ -4,6 +4,7 @@ from nnpg_kernels import load as load_backend
 
 from nnpg.build import build, conv, dense
 from nnpg.files import ModelFileError, load_network, save
+from nnpg.gradient_check import GradientCheckError, GradientReport, gradcheck
 from nnpg.interventions import Clamp, Intervention, Override, Perturb, Resample
 from nnpg.knockout import Knockout, knock_out, knock_out_curve
 from nnpg.layers import (
@@ -43,6 +44,8 @@ __all__ = [
     "Filter",
     "FilterScores",
     "Flatten",
+    "GradientCheckError",
+    "GradientReport",
     "Intervention",
     "Knockout",
     "Layer",
@@ -71,6 +74,7 @@ __all__ = [
     "error_rate",
     "filter_layers",
     "filter_scores",
+    "gradcheck",
     "knock_out",
     "knock_out_curve",
     "load_backend",

@@ -1,0 +1,229 @@
+"""Is a gradient right? Ask the forward pass.
+
+What is checked of a layer and of a network. How it is measured, without a line of backward, is in `gradient_measure`;
+what a layer has to return at all, in `gradient_contract`; how a wrong gradient betrays its cause, in
+`gradient_diagnosis`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from nnpg_kernels import Backend, load
+
+from nnpg.gradient_contract import SEEDS, BrokenContractError, check_class, check_contract
+from nnpg.gradient_measure import EXACT, Probe, Values, measure
+from nnpg.gradient_report import GradientCheckError, GradientReport, GradientRow
+from nnpg.layers import Layer, parameters
+from nnpg.network import INPUT, Network, Trace
+
+__all__ = ["GradientCheckError", "GradientReport", "GradientRow", "gradcheck"]
+
+
+def gradcheck(
+    thing: Layer | Network,
+    x: npt.ArrayLike | None = None,
+    *,
+    input_shape: tuple[int, ...] | None = None,
+    rng: int | np.random.Generator = 0,
+    backend: str | Backend | None = None,
+    tolerance: float = 1e-6,
+    raise_on_failure: bool = True,
+) -> GradientReport:
+    """Check every derivative of a layer or a network against its forward pass, in float64.
+
+    Of a layer: its contract (shapes, keys, purity, stacked seeds), then dL/dx and the gradient of each parameter. Of a
+    network: the same for every layer on what reaches it, then every `deltas[name]` by restarting forward at that
+    name, every gradient through the whole network, and stacked seeds against the loop over them.
+
+    Parameters
+    ----------
+    thing : Layer or Network
+        A layer may be your own: any frozen dataclass with the three methods and `parameters`.
+    x : array (N, ...), optional
+        Where to check; two random images unless given.
+    input_shape : tuple of int, optional
+        Shape of one image, for a layer without `x`.
+    rng : int or numpy.random.Generator
+        Draws x, the seeds and the directions.
+    backend : str or Backend, optional
+        The network's own, or "numpy" for a layer.
+    tolerance : float
+        Relative error that finite differences may have; the exact methods (adjoint, complex step) get 1e-4 of it.
+    raise_on_failure : bool
+
+    Returns
+    -------
+    GradientReport
+
+    Raises
+    ------
+    GradientCheckError
+        If a check fails: the message names layer, array, worst index, both values and the likely cause.
+    TypeError, ValueError
+        If `thing` is neither a layer nor a network, or nothing says what shape a layer takes.
+
+    Examples
+    --------
+    >>> import nnpg
+    >>> print(gradcheck(nnpg.Tanh(), input_shape=(5,)))
+    layer  array  method              error
+    Tanh   -      contract            0      ok
+    Tanh   x      finite differences  ...    ok
+    Tanh   x      complex step        ...    ok
+    3 checks, all passed
+    >>> net = nnpg.build([nnpg.conv(2, 3), nnpg.Tanh(), nnpg.MaxPool(2)], input_shape=(1, 6, 6), rng=0)
+    >>> gradcheck(net).ok
+    True
+    """
+    rng = np.random.default_rng(rng)
+    k = load(backend) if isinstance(backend, str) else backend
+    if isinstance(thing, Network):
+        rows = list(_network(thing, k or thing.backend, _images(x, thing.input_shape, rng), rng, tolerance))
+    elif isinstance(thing, type) or not hasattr(thing, "forward"):
+        raise TypeError(f"gradcheck takes a layer or a network, and an instance of it, not {thing!r}")
+    else:
+        name = type(thing).__name__
+        rows = list(_layer(name, thing, k or load("numpy"), _images(x, input_shape, rng), rng, tolerance))
+    report = GradientReport(tuple(rows))
+    if raise_on_failure and not report.ok:
+        raise GradientCheckError(report)
+    return report
+
+
+def _images(x: npt.ArrayLike | None, shape: tuple[int, ...] | None, rng: np.random.Generator) -> Values:
+    if x is not None:
+        return np.array(x, np.float64)
+    if shape is None:
+        raise ValueError("gradcheck cannot know what the layer takes: give x, or input_shape such as (3, 8, 8)")
+    return rng.standard_normal((2, *shape))
+
+
+# A layer
+
+
+def _layer(
+    name: str, layer: Any, k: Backend, x: Values, rng: np.random.Generator, tolerance: float
+) -> Iterator[GradientRow]:
+    try:
+        check_class(layer)
+        own = {p: k.asarray(k.to_numpy(a).astype(np.float64)) for p, a in parameters(layer).items()}
+        layer = replace(layer, **own) if own else layer
+        check_contract(layer, k, k.asarray(x), rng)
+    except BrokenContractError as error:
+        yield GradientRow(name, "-", "contract", np.nan, False, str(error))
+        return
+    yield GradientRow(name, "-", "contract", 0.0, True)
+    yield from measure(_input_probe(name, layer, k, x), rng, tolerance)
+    for p in own:
+        yield from measure(_parameter_probe(name, layer, k, x, p), rng, tolerance)
+
+
+def _input_probe(name: str, layer: Layer, k: Backend, x: Values) -> Probe:
+    def outputs(a: Values) -> dict[str, Values]:
+        return {name: k.to_numpy(layer.forward(k, k.asarray(a))[0])}
+
+    def backward(a: Values, d: Values) -> Values:
+        return k.to_numpy(layer.backward(k, k.asarray(d), layer.forward(k, k.asarray(a))[1]))
+
+    return Probe(name, "x", x, outputs, backward)
+
+
+def _parameter_probe(name: str, layer: Any, k: Backend, x: Values, p: str) -> Probe:
+    def outputs(a: Values) -> dict[str, Values]:
+        return {name: k.to_numpy(replace(layer, **{p: k.asarray(a)}).forward(k, k.asarray(x))[0])}
+
+    def gradient(a: Values, d: Values) -> Values:
+        changed = replace(layer, **{p: k.asarray(a)})
+        return k.to_numpy(changed.gradients(k, k.asarray(d), changed.forward(k, k.asarray(x))[1])[p])
+
+    return Probe(name, p, np.array(k.to_numpy(getattr(layer, p))), outputs, gradient)
+
+
+# A network
+
+
+def _network(net: Network, k: Backend, x: Values, rng: np.random.Generator, tolerance: float) -> Iterator[GradientRow]:
+    for name, layer in net.layers.items():
+        try:
+            check_class(layer)
+        except BrokenContractError as error:
+            yield GradientRow(name, "-", "contract", np.nan, False, str(error))
+            return
+    net = net.to(k).astype(np.float64)
+    sound, reaches = True, net.forward(x, upto=INPUT).y
+    for before, (name, layer) in zip(net.names, net.layers.items(), strict=False):
+        for row in _layer(name, layer, k, k.to_numpy(reaches), rng, tolerance):
+            sound &= row.passed
+            yield row
+            if row.method == "contract" and not row.passed:
+                return  # nothing behind this layer can be computed
+        reaches = net.forward(reaches, start=before, upto=name).y
+    if not sound:
+        return  # a layer is to blame; the rows of the network would only repeat it
+    trace = net.forward(x)
+    for name in net.names[:-1]:
+        yield from measure(_delta_probe(net, trace, name), rng, tolerance)
+    for name, own in net.parameters.items():
+        for p in own:
+            yield from measure(_gradient_probe(net, x, name, p), rng, tolerance)
+    yield _stacked(net, trace, rng, tolerance * EXACT)
+
+
+def _delta_probe(net: Network, trace: Trace, name: str) -> Probe:
+    """`deltas[name]` of a whole network: forward restarts at that name."""
+    k = net.backend
+    at = np.array(k.to_numpy(trace[name]))
+
+    def outputs(a: Values) -> dict[str, Values]:
+        run = net.forward(a, start=name)
+        return {n: k.to_numpy(run[n]) for n in run if n != name}
+
+    def delta(a: Values, d: Values) -> Values:
+        if np.array_equal(a, at):  # at the network's own output, the delta of the whole pass is what counts
+            return k.to_numpy(net.backward(trace, d)[name])
+        return k.to_numpy(net.backward(net.forward(a, start=name), d, until=name)[name])
+
+    return Probe(name, f'deltas["{name}"]', at, outputs, delta)
+
+
+def _gradient_probe(net: Network, x: Values, name: str, p: str) -> Probe:
+    """`gradients[name][p]` through the whole network."""
+    k = net.backend
+
+    def outputs(a: Values) -> dict[str, Values]:
+        run = net.with_parameters({name: {p: k.asarray(a)}}).forward(x)
+        return {n: k.to_numpy(run[n]) for n in run}
+
+    def gradient(a: Values, d: Values) -> Values:
+        changed = net.with_parameters({name: {p: k.asarray(a)}})
+        run = changed.forward(x)
+        return k.to_numpy(changed.gradients(run, changed.backward(run, d, until=name))[name][p])
+
+    return Probe(name, f'gradients["{name}"]["{p}"]', np.array(k.to_numpy(net.parameters[name][p])), outputs, gradient)
+
+
+def _stacked(net: Network, trace: Trace, rng: np.random.Generator, tolerance: float) -> GradientRow:
+    """Seeds (S, N, K) against the loop over S, for every delta and every gradient."""
+    k = net.backend
+
+    def answers(seed: Values) -> dict[str, Values]:
+        deltas = net.backward(trace, seed)
+        found = {f'deltas["{name}"]': k.to_numpy(a) for name, a in deltas.items()}
+        for name, own in net.gradients(trace, deltas).items():
+            found |= {f'gradients["{name}"]["{p}"]': k.to_numpy(a) for p, a in own.items()}
+        return found
+
+    seeds = rng.standard_normal((SEEDS, *trace.y.shape))
+    together, one_by_one = answers(seeds), [answers(seed) for seed in seeds]
+    worst, error = "", 0.0
+    for array, a in together.items():
+        loop = np.stack([one[array] for one in one_by_one])
+        e = float(np.abs(a - loop).max(initial=0) / max(np.abs(loop).max(initial=0), np.finfo(float).tiny))
+        worst, error = (array, e) if not e <= error else (worst, error)
+    note = "" if error <= tolerance else f"{worst} of stacked seeds is not what the seeds give one by one"
+    return GradientRow("network", "deltas, gradients", "leading axes", error, not note, note)

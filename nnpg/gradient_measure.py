@@ -1,0 +1,234 @@
+"""Three ways to measure <v, dL/da> for L = sum(d * y), a random seed d and a direction v, without a line of backward.
+
+    adjoint               <y(a + v) - y(a), d>                   exact where y is affine in a
+    complex step          Im <y(a + i h v), d> / h, h = 1e-30    exact where forward takes complex numbers
+    finite differences    <y(a + h v) - y(a - h v), d> / 2h      to about h^4, extrapolated from two steps
+
+Whether y is affine, and whether forward means anything for complex numbers, is measured too: no list of layers is
+kept here, so a layer of your own is checked as the built-in ones are.
+
+A direction that crosses a kink (ReLU at 0, a tie of MaxPool) has two slopes and proves nothing. Kinks show in the
+second difference: when the step is halved, a smooth function's shrinks by 4, a kink's does not. Such a direction is
+drawn again with a smaller step, then the point is moved off the kink; where that does not help either, the row fails.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnpg.gradient_diagnosis import likely_cause
+from nnpg.gradient_report import GradientRow
+
+Values: TypeAlias = NDArray[Any]
+
+DIRECTIONS = 3  # for each array and method
+STEPS = [1e-4 / 8**n for n in range(5)]  # relative to the array; the next one after each kink
+NUDGES = 2  # times that a point is moved off a kink
+EXACT = 1e-4  # what the methods without a step may err, in units of `tolerance`
+ENTRIES = 300  # measured one by one to find the worst
+
+
+@dataclass(frozen=True)
+class Probe:
+    """An array, the outputs as a function of it, and the derivative that somebody claims."""
+
+    layer: str
+    array: str
+    at: Values
+    outputs: Callable[[Values], dict[str, Values]]  # every output that depends on the array, by name; the last is y
+    vjp: Callable[[Values, Values], Values]  # (a, d) -> dL/da as claimed
+
+    def y(self, a: Values) -> Values:
+        """Return the last output."""
+        return list(self.outputs(a).values())[-1]
+
+
+Slope: TypeAlias = Callable[[Probe, Values, Values, Values], float]  # (probe, a, v, d) -> <v, dL/da>
+Draw: TypeAlias = tuple[Values, Values]  # direction v, seed d
+
+
+def _adjoint(probe: Probe, a: Values, v: Values, d: Values) -> float:
+    return float(((probe.y(a + v) - probe.y(a)) * d).sum())
+
+
+def _complex_step(probe: Probe, a: Values, v: Values, d: Values, h: float = 1e-30) -> float:
+    return float((probe.y(a + 1j * h * v).imag * d).sum() / h)
+
+
+def _central(probe: Probe, a: Values, v: Values, d: Values, h: float) -> float:
+    """(4 D(h/2) - D(h)) / 3: the h^2 terms of two central differences cancel."""
+    whole, half = (((probe.y(a + s * v) - probe.y(a - s * v)) * d).sum() / (2 * s) for s in (h, h / 2))
+    return float((4 * half - whole) / 3)
+
+
+def measure(probe: Probe, rng: np.random.Generator, tolerance: float) -> Iterator[GradientRow]:
+    """Check one probe by each method that applies."""
+    with np.errstate(all="ignore"):
+        if _affine(probe, rng):
+            draws = [_draw(probe, probe.at, rng) for _ in range(DIRECTIONS)]
+            yield _row(probe, "adjoint", probe.at, draws, _adjoint, 1.0, tolerance * EXACT)
+        note, crossed = "", 0
+        for nudge in range(NUDGES + 1):
+            a = probe.at
+            if nudge:
+                size = 0.1 * _size(probe.at)
+                a = probe.at + size * rng.standard_normal(a.shape)
+            draws, h, kinks = _smooth_directions(probe, a, rng, tolerance)
+            if kinks:
+                crossed, note = crossed + len(kinks), kinks[0]
+            if draws:
+                break
+        else:
+            yield GradientRow(
+                probe.layer, probe.array, "finite differences", np.nan, False,
+                f"unknown: every direction crosses a kink ({note}): give another x",
+            )  # fmt: skip
+            return
+        if note:
+            where = "measured at a point beside it" if nudge else "other directions drawn"
+            note = f"kink: {note}; {crossed} direction{'s' * (crossed > 1)} skipped, {where}"
+
+        def central(probe: Probe, a: Values, v: Values, d: Values) -> float:
+            return _central(probe, a, v, d, h)
+
+        row = _row(probe, "finite differences", a, draws, central, h, tolerance)
+        yield replace(row, note="; ".join(filter(None, [row.note, note])))
+        if _takes_complex(probe, a, draws, central):
+            yield _row(probe, "complex step", a, draws, _complex_step, 1.0, tolerance * EXACT)
+
+
+def _draw(probe: Probe, a: Values, rng: np.random.Generator) -> Draw:
+    return _size(a) * rng.standard_normal(a.shape), rng.standard_normal(probe.y(a).shape)
+
+
+def _size(a: Values) -> float:
+    return max(float(np.sqrt((a * a).mean())) if a.size else 0.0, 0.1)
+
+
+def _affine(probe: Probe, rng: np.random.Generator) -> bool:
+    """Whether y(a + v + w) - y(a + v) - y(a + w) + y(a) is 0."""
+    a = probe.at
+    v, w = rng.standard_normal((2, *a.shape)) * _size(a)
+    both, one, other, none = (probe.y(a + s) for s in (v + w, v, w, 0 * v))
+    return bool(np.abs(both - one - other + none).max(initial=0) <= 1e-12 * np.abs(both).max(initial=0))
+
+
+def _smooth_directions(
+    probe: Probe, a: Values, rng: np.random.Generator, tolerance: float
+) -> tuple[list[Draw], float, list[str]]:
+    """Directions that cross no kink, the step they share, and the kinks that others crossed."""
+    kinks = []
+    for h in STEPS:
+        draws: list[Draw] = []
+        while len(draws) < DIRECTIONS:
+            v, d = _draw(probe, a, rng)
+            kink = _kink(probe, a, v, d, h, tolerance)
+            if kink:
+                kinks.append(kink)
+                break
+            draws.append((v, d))
+        else:
+            return draws, h, kinks
+    return [], h, kinks
+
+
+def _kink(probe: Probe, a: Values, v: Values, d: Values, h: float, tolerance: float) -> str:
+    """Where y has two slopes within one step h of `a` along v; "" where it is smooth."""
+    steps = [probe.outputs(a + s * v) for s in (-h, -h / 2, 0, h / 2, h)]
+    names = list(steps[0])
+
+    def excess(name: str) -> Values:
+        """S(h) - 4 S(h/2) over h, with S(h) = y(h) - 2 y(0) + y(-h): a smooth function leaves h^3."""
+        first, second, none, third, last = (s[name] for s in steps)
+        return np.abs((last - 2 * none + first) - 4 * (third - 2 * none + second)) / h
+
+    y = steps[2][names[-1]]
+    slope = float(np.linalg.norm((steps[-1][names[-1]] - steps[0][names[-1]]) * d)) / (2 * h)
+    if not np.isfinite(y).all() or (excess(names[-1]) * np.abs(d)).sum() <= max(tolerance * slope, _noise(y, d, h)):
+        return ""
+    for name in names:  # the first output that is bent is the culprit
+        bend, z = excess(name), steps[2][name]
+        rise = np.abs(steps[-1][name] - steps[0][name]).max(initial=0) / (2 * h)
+        if bend.max(initial=0) > 1e-3 * rise + 1e-14 * np.abs(z).max(initial=0) / h:
+            break
+    index = tuple(int(i) for i in np.unravel_index(bend.argmax(), bend.shape))
+    return f"the slope of {name} jumps at {index}"
+
+
+def _takes_complex(probe: Probe, a: Values, draws: list[Draw], central: Slope) -> bool:
+    """Whether forward, given complex numbers, is the function that finite differences see."""
+    v, d = draws[0]
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            step = _complex_step(probe, a, v, d)
+    except Exception:  # a layer may say no in any way it likes
+        return False
+    return bool(np.isclose(step, central(probe, a, v, d), rtol=1e-4, atol=1e-6 * abs(step)))
+
+
+def _noise(y: Values, d: Values, h: float) -> float:
+    """What rounding alone does to a difference of y over the step h."""
+    return float(8 * np.finfo(float).eps * np.linalg.norm(y) * np.linalg.norm(d) / h)
+
+
+def _row(
+    probe: Probe,
+    method: str,
+    a: Values,
+    draws: list[Draw],
+    slope: Slope,
+    h: float,
+    tolerance: float,
+) -> GradientRow:
+    """Compare <v, claimed> with what was measured along each direction; on failure look for the worst entry."""
+    worst, note = 0.0, ""
+    y = probe.y(a)
+    for v, d in draws:
+        claimed = probe.vjp(a, d)
+        measured, expected = slope(probe, a, v, d), float((claimed * v).sum())
+        noise = _noise(y, d, h)
+        scale = max(float(np.linalg.norm(claimed * v)), abs(measured))  # what <v, claimed> is for most v
+        error = abs(measured - expected) / max(scale, noise / tolerance, np.finfo(float).tiny)
+        if not error <= tolerance:
+            return _failure(probe, method, a, d, slope, error)
+        if scale and noise > tolerance * scale:
+            note = f"blunt: rounding hides all but {noise / scale:.0e} of so flat a slope"
+        worst = max(worst, error)
+    return GradientRow(probe.layer, probe.array, method, worst, True, note)
+
+
+def _failure(
+    probe: Probe,
+    method: str,
+    a: Values,
+    d: Values,
+    slope: Slope,
+    error: float,
+) -> GradientRow:
+    """Measure the entries one by one: the worst is named, and the pattern of all betrays the cause."""
+    claimed = probe.vjp(a, d)
+    entries = np.arange(a.size)
+    if a.size > ENTRIES:  # the largest and an even sample of the others
+        largest = np.argsort(-np.abs(claimed).ravel(), kind="stable")[: ENTRIES // 2]
+        entries = np.unique([*largest, *np.linspace(0, a.size - 1, ENTRIES // 2).astype(int)])
+    numeric: Values = np.full(a.size, np.nan)
+    for n in entries:
+        e = np.zeros(a.size)
+        e[n] = _size(a)
+        numeric[n] = slope(probe, a, e.reshape(a.shape), d) / e[n]
+    numeric = numeric.reshape(a.shape)
+    off = np.abs(claimed - numeric)
+    off[~np.isfinite(claimed)] = np.inf
+    off[np.isnan(off)] = -1
+    index = tuple(int(i) for i in np.unravel_index(off.argmax(), off.shape))
+    cause = f"likely cause: {likely_cause(claimed, numeric, len(probe.y(a)))}"
+    return GradientRow(
+        probe.layer, probe.array, method, error, False, cause, index, float(claimed[index]), float(numeric[index])
+    )

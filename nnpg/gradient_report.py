@@ -1,0 +1,106 @@
+"""What a gradient check found: rows, a table, JSON, and the error that names the culprit."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class GradientRow:
+    """One array checked by one method.
+
+    Parameters
+    ----------
+    layer : str
+        Name of the layer in the network, or its class.
+    array : str
+        "x", "W", "b", or of a whole network `deltas["conv1"]` and `gradients["conv1"]["W"]`.
+    method : str
+        "contract", "adjoint", "finite differences", "complex step" or "leading axes".
+    error : float
+        Largest relative error; NaN where nothing could be measured.
+    passed : bool
+    note : str
+        What is wrong and the likely cause, or which kink was avoided.
+    index : tuple of int, optional
+        The worst entry of the array, where the check failed.
+    analytic, numeric : float, optional
+        That entry as backward or gradients give it, and as measured.
+    """
+
+    layer: str
+    array: str
+    method: str
+    error: float
+    passed: bool
+    note: str = ""
+    index: tuple[int, ...] | None = None
+    analytic: float | None = None
+    numeric: float | None = None
+
+    def __str__(self) -> str:
+        where = f"{self.layer}, {self.array}, {self.method}: "
+        if self.index is None:
+            return where + self.note
+        return f"{where}worst at {self.index}: analytic {self.analytic:.9g}, numeric {self.numeric:.9g}; {self.note}"
+
+
+@dataclass(frozen=True)
+class GradientReport:
+    """Every row of a gradient check; prints as a table.
+
+    Examples
+    --------
+    >>> report = GradientReport((GradientRow("tanh1", "x", "complex step", 2e-16, True),))
+    >>> report.ok
+    True
+    >>> print(report)
+    layer  array  method        error
+    tanh1  x      complex step  2e-16  ok
+    1 check, all passed
+    """
+
+    rows: tuple[GradientRow, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether every row passed."""
+        return all(row.passed for row in self.rows)
+
+    @property
+    def failures(self) -> tuple[GradientRow, ...]:
+        """The rows that did not pass."""
+        return tuple(row for row in self.rows if not row.passed)
+
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """Return the rows for JSON; None where a number is not finite."""
+        return [{key: _plain(value) for key, value in asdict(row).items()} for row in self.rows]
+
+    def __str__(self) -> str:
+        table = [("layer", "array", "method", "error", "")]
+        for row in self.rows:
+            verdict = "  ".join(filter(None, ["ok" if row.passed else "FAILED", row.note]))
+            table.append((row.layer, row.array, row.method, f"{row.error:.0e}" if row.error else "0", verdict))
+        widths = [max(len(line[column]) for line in table) for column in range(4)]
+        lines = ["  ".join(c.ljust(w) for c, w in zip(line, [*widths, 0], strict=True)).rstrip() for line in table]
+        n, bad = len(self.rows), len(self.failures)
+        verdict = f"{bad} failed" if bad else "all passed"
+        return "\n".join([*lines, f"{n} check{'s' * (n != 1)}, {verdict}"])
+
+
+class GradientCheckError(AssertionError):
+    """A gradient is wrong; the message says which, where and why, `report` holds every row."""
+
+    def __init__(self, report: GradientReport) -> None:
+        self.report = report
+        first, *others = report.failures
+        more = f"\n({len(others)} more rows failed: print(error.report))" if others else ""
+        super().__init__(f"{first}{more}")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return list(value) if isinstance(value, tuple) else value
