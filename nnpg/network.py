@@ -140,7 +140,10 @@ class Network:
         KeyError
             If `start` or `upto` is no output of this network.
         """
-        names = self.names[self._index(start) + 1 : self._index(upto or self.names[-1]) + 1]
+        first, last = self._index(start), self._index(upto or self.names[-1])
+        if first > last:
+            raise ValueError(f"forward starts at {start!r}, but upto={upto!r} comes before it")
+        names = self.names[first + 1 : last + 1]
         x = self._input(x, start)
         outputs, saved, intervened = {}, {}, {}
         if start is None:
@@ -162,7 +165,7 @@ class Network:
         trace: Trace,
         seed: npt.ArrayLike,
         at: str | None = None,
-        until: str = INPUT,
+        until: str | None = None,
         keep: Collection[str] | None = None,
     ) -> dict[str, Array]:
         """Send a seed back: the derivative of sum(seed * trace[at]) with respect to every output before it.
@@ -175,8 +178,9 @@ class Network:
             Extra leading axes are independent seeds.
         at : str, optional
             The output where the seed enters; the last one of the trace unless given.
-        until : str
-            The last output to reach; training stops at the first layer with parameters.
+        until : str, optional
+            The last output to reach, the trace's first one unless given; training stops at the first layer with
+            parameters.
         keep : names, optional
             Return only these deltas, so that the rest need not be held.
 
@@ -189,11 +193,14 @@ class Network:
         ------
         ValueError
             If the seed does not end in the shape of `trace[at]`, or `until` comes after `at`.
+        KeyError
+            If the trace does not hold `at` or `until`.
         """
-        at = at or next(reversed(trace.outputs))
+        at, until = at or next(reversed(trace.outputs)), until or next(iter(trace.outputs))
         last, first = self._index(at), self._index(until)
         if first > last:
             raise ValueError(f"backward runs from {at!r} back, but until={until!r} comes after it")
+        trace[until]  # says what the trace holds, if not this
         delta = self.backend.asarray(seed)
         if delta.shape[max(0, delta.ndim - trace[at].ndim) :] != trace[at].shape:
             raise ValueError(
@@ -220,7 +227,7 @@ class Network:
         """
         result = {}
         for name, delta in deltas.items():
-            if name in self.layers and self.layers[name].parameters:
+            if name in trace.saved and self.layers[name].parameters:
                 for change, saved in reversed(self._changes(trace, name)):
                     delta = change.backward(self.backend, delta, saved)
                 result[name] = self.layers[name].gradients(self.backend, delta, trace.saved[name])
@@ -271,19 +278,16 @@ class Network:
     def to(self, backend: str | Backend) -> Network:
         """Return this network on another backend."""
         k = load(backend) if isinstance(backend, str) else backend
-        old = self.backend
-        moved = {
-            name: {p: k.asarray(old.to_numpy(a)) for p, a in arrays.items()} for name, arrays in self.parameters.items()
-        }
-        changes = {
-            name: tuple(c.to(lambda a: k.asarray(old.to_numpy(a))) for c in cs)
-            for name, cs in self.interventions.items()
-        }
-        return replace(self.with_parameters(moved), backend=k, interventions=changes)
+
+        def move(a: Array) -> Array:
+            return k.asarray(self.backend.to_numpy(a))
+
+        changes = {name: tuple(c.to(move) for c in cs) for name, cs in self.interventions.items()}
+        return replace(self._map_arrays(move), backend=k, interventions=changes)
 
     def astype(self, dtype: npt.DTypeLike) -> Network:
         """Return this network in another floating-point type."""
-        return self._map_arrays(lambda a: a.astype(dtype))
+        return self._map_arrays(lambda a: a.astype(dtype) if a.dtype.kind == "f" else a)
 
     # What it is
 
@@ -338,7 +342,9 @@ class Network:
             raise ValueError(f"this network takes images of shape (N, {shape}), not {x.shape}")
         if x.dtype.kind not in "fc":
             x = x.astype(self.dtype)
-        return x if x.dtype.kind == "c" else x.astype(self.dtype, copy=False)
+        if x.dtype.kind == "c" or not self.parameters:  # without weights there is no type to keep to
+            return x
+        return x.astype(self.dtype, copy=False)
 
     def _intervene(self, name: str, x: Array) -> tuple[Array, tuple[Any, ...]]:
         saved = []
