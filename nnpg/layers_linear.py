@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -32,6 +33,9 @@ class Dense:
     W: Array
     b: Array | None = None
     parameters: ClassVar[tuple[str, ...]] = ("W", "b")
+
+    def __post_init__(self) -> None:
+        _check_shapes(self, "F, D")
 
     def forward(self, k: Backend, x: Array) -> tuple[Array, Array]:
         """y[n,f] = sum_d W[f,d] x[n,d] + b[f]."""
@@ -85,6 +89,7 @@ class Conv:
         pair(self, "stride")
         pair(self, "dilation")
         sides(self, "padding")
+        _check_shapes(self, "F, C / groups, I, J")
         if self.groups < 1 or self.W.shape[0] % self.groups:
             raise ValueError(f"Conv: {self.W.shape[0]} filters cannot be split into {self.groups} groups")
 
@@ -124,7 +129,7 @@ class Flatten:
 
     def forward(self, k: Backend, x: Array) -> tuple[Array, tuple[int, ...]]:
         """y[n,:] = x[n] in one row."""
-        return x.reshape(len(x), -1), x.shape[1:]
+        return x.reshape(len(x), math.prod(x.shape[1:])), x.shape[1:]
 
     def backward(self, k: Backend, delta: Array, saved: tuple[int, ...]) -> Array:
         """dL/dx[n] = delta[n,:] back in its shape."""
@@ -167,3 +172,10 @@ class Center:
     def gradients(self, k: Backend, delta: Array, saved: None) -> dict[str, Array]:
         """No parameters."""
         return {}
+
+
+def _check_shapes(layer: Dense | Conv, axes: str) -> None:
+    W, b = layer.W, layer.b
+    if W.ndim != axes.count(",") + 1 or (b is not None and b.shape != W.shape[:1]):
+        given = f"W {W.shape}" + ("" if b is None else f" and b {b.shape}")
+        raise ValueError(f"{type(layer).__name__}: W must be ({axes}) and b (F,), not {given}")
