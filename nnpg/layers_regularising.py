@@ -112,4 +112,4 @@ class LocalResponseNorm:
 
 def _over_maps(near: Array, a: Array) -> Array:
     """sum_d near[c, d] a[..., d, h, w]."""
-    return (near @ a.reshape(*a.shape[:-2], -1)).reshape(a.shape)
+    return (near @ a.reshape(*a.shape[:-2], a.shape[-2] * a.shape[-1])).reshape(a.shape)
