@@ -82,7 +82,7 @@ def max_pool_forward(x: Array, window: Window) -> tuple[Array, Array]:
     """y[n,f,h,w] = max_{i,j} x[n,f,h*s+i,w*s+j], and the winner i * J + j of each window."""
     shape = window.output_shape(*x.shape[-2:])
     (_, _, y), *others = _taps(_pad(x, window, -np.inf), window, shape)
-    winner = np.zeros(y.shape, np.int16)
+    winner = np.zeros(y.shape, np.min_scalar_type(-window.size[0] * window.size[1]))
     for i, j, tap in others:
         winner[tap > y] = i * window.size[1] + j
         y = np.maximum(y, tap)
