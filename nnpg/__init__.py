@@ -1,7 +1,5 @@
 """nnpg: neural networks with backpropagation by hand and the prediction gradient dy/do first class."""
 
-from nnpg_kernels import load as load_backend
-
 from nnpg.build import build, conv, dense
 from nnpg.files import ModelFileError, load_network, save
 from nnpg.gradient_check import GradientCheckError, GradientReport, gradcheck
@@ -28,6 +26,7 @@ from nnpg.optimisers import SGD, DecayPerUnit, PlainDecay
 from nnpg.prediction import PredictionGradient, class_gradient, filter_layers, prediction_gradient
 from nnpg.scores import Filter, FilterScores, convolutional_gradient, filter_scores, saliency
 from nnpg.training import Epoch, Training, TrainingDiverged, error_rate, train
+from nnpg_kernels import load as load_backend
 
 __version__ = "0.1.0"
 

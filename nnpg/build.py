@@ -11,12 +11,12 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from nnpg_kernels import load
 
 from nnpg.arguments import Padding
 from nnpg.initialisers import INITIALISERS, Initialiser
 from nnpg.layers import Conv, Dense, Layer
 from nnpg.network import Network
+from nnpg_kernels import load
 
 SHORT = {
     "MaxPool": "pool",

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from nnpg_kernels import Array, Backend, load
 
 from nnpg.data.atomic import atomic_write
 from nnpg.layers import LAYERS, arrays, hyper_parameters
 from nnpg.network import Network
+from nnpg_kernels import Array, Backend, load
 
 FORMAT = "nnpg-network-1"
 

@@ -8,13 +8,13 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from nnpg_kernels import Array
 
 from nnpg.interventions import Intervention, Override, Resample
 from nnpg.network import Network
 from nnpg.progress import progress as progress_bar
 from nnpg.scores import Filter
 from nnpg.seeds import check_labels
+from nnpg_kernels import Array
 
 To: TypeAlias = Literal["zero", "mean", "resample"]
 

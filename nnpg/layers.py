@@ -17,12 +17,11 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
-from nnpg_kernels import Array, Backend
-
 from nnpg.layers_activation import ReLU, Sigmoid, Softmax, Step, Tanh
 from nnpg.layers_linear import Center, Conv, Dense, Flatten
 from nnpg.layers_pooling import AvgPool, MaxPool
 from nnpg.layers_regularising import Dropout, LocalResponseNorm
+from nnpg_kernels import Array, Backend
 
 __all__ = [
     "LAYERS",

@@ -6,9 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
-from nnpg_kernels import Array, Backend, Window
-
 from nnpg.arguments import Padding, pair, sides
+from nnpg_kernels import Array, Backend, Window
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from nnpg_kernels import Array, Backend, Window
-
 from nnpg.arguments import Padding, pair, sides
+from nnpg_kernels import Array, Backend, Window
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy.typing as npt
-from nnpg_kernels import Array, Backend
 
 from nnpg.layers import Sigmoid, Softmax
 from nnpg.network import Network
+from nnpg_kernels import Array, Backend
 
 
 @dataclass(frozen=True)

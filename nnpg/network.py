@@ -16,10 +16,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from nnpg_kernels import Array, Backend, load
 
 from nnpg.interventions import Intervention
 from nnpg.layers import Layer, arrays, parameters
+from nnpg_kernels import Array, Backend, load
 
 INPUT = "input"  # the name of x itself
 

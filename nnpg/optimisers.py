@@ -6,9 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from nnpg_kernels import Array
-
 from nnpg.network import Network
+from nnpg_kernels import Array
 
 Parameters = dict[str, dict[str, Array]]  # parameters["conv1"]["W"]
 

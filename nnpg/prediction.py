@@ -15,12 +15,12 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from nnpg_kernels import Array
 
 from nnpg.layers import Conv, Dense, Flatten
 from nnpg.network import Network
 from nnpg.progress import progress as progress_bar
 from nnpg.seeds import Classes, Of, check_labels, class_seed
+from nnpg_kernels import Array
 
 BATCH = 64  # images differentiated at a time
 
@@ -48,6 +48,10 @@ class PredictionGradient:
 
     def __getitem__(self, name: str) -> Array:
         return self.deltas[name]
+
+    def averaged(self, deltas: dict[str, Array], row: str = "mean") -> PredictionGradient:
+        """Return other deltas of the same kind, such as a mean over some images, as one row."""
+        return replace(self, deltas=deltas, rows=(row,))
 
     def for_class(self, c: int) -> PredictionGradient:
         """Return the part for one class of several."""

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from nnpg_kernels import Array
 
 from nnpg.network import Network
 from nnpg.prediction import BATCH, PredictionGradient, class_gradient, prediction_gradient
 from nnpg.seeds import Of, check_labels
+from nnpg_kernels import Array
 
 if TYPE_CHECKING:
     import pandas
@@ -62,6 +62,11 @@ class FilterScores:
     def weakest(self, row: int | str, n: int | None = None) -> list[Filter]:
         """Return the n filters with the lowest scores, weakest first."""
         return self._ranked(row, 1)[:n]
+
+    @property
+    def matrix(self) -> Array:
+        """All filters side by side, (R, filters), in the order of the layers."""
+        return np.concatenate(list(self.scores.values()), axis=1)
 
     def __str__(self) -> str:
         return self.table()

@@ -7,11 +7,11 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from nnpg_kernels import Array
 
 from nnpg.layers import Sigmoid, Softmax
 from nnpg.losses import one_hot
 from nnpg.network import Network, Trace
+from nnpg_kernels import Array
 
 Of: TypeAlias = Literal["prob", "logit", "logprob"]
 Classes: TypeAlias = Literal["true", "all"] | int | Sequence[int]

@@ -16,13 +16,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from nnpg_kernels import Array, Backend
 
 from nnpg.files import header_of, network_from, read_tensors, tensors_of, write_tensors
 from nnpg.losses import Loss, LossMaker, loss_for
 from nnpg.network import Network
 from nnpg.optimisers import SGD, SGDState
 from nnpg.progress import progress as progress_bar
+from nnpg_kernels import Array, Backend
 
 
 class Epoch(NamedTuple):

@@ -1,0 +1,135 @@
+"""LD-4: knock out filters, strongest or weakest first (Lo & Ding 2015, Fig. 2; thesis Fig. 4.1, 4.2).
+
+python -m experiments run LD-4        (five nets of 250 epochs if LD-0 has not trained them: about 1 minute on 2 cores)
+
+To expect: strong removal hurts sooner; class and overall error go together; after 10 weak filters less than 25% overall
+error; after 15 weak ones less than 50% for many; near 100% after the 10 strongest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from nnpg.plots import Panel, error_curves
+
+from experiments.experiment import Context, Experiment, Result, Text, row
+from experiments.faces import FACE_SEED, IDENTITIES, FaceNet, face_nets
+from nnpg import Filter, filter_scores, knock_out_curve
+from nnpg.knockout import To
+from nnpg.statistics import Interval, mean_interval, rank_correlation
+
+STRONG, WEAK = 0, 1  # first
+
+
+@dataclass(frozen=True)
+class Config:
+    """Nets, and what a filter that is knocked out is set to."""
+
+    dataset: str = "yale"
+    epochs: int = 250
+    seeds: int = 5
+    seed: int = FACE_SEED
+    to: To = "zero"
+
+
+def run(config: Config, context: Context) -> Result:
+    first = context.seed_or(config.seed)
+    nets = face_nets(config.dataset, config.epochs, range(first, first + config.seeds), context)
+    curves = np.array([_curves(face, config) for face in nets])  # (seeds, identity, order, kind, T + 1)
+    class_, overall, test = np.moveaxis(curves, 3, 0)
+    sooner = (class_[:, :, STRONG, 1:11] - class_[:, :, WEAK, 1:11]).mean(axis=-1)  # (seeds, identity)
+    alike = _correlations(class_[:, :, STRONG], overall[:, :, STRONG])
+    ten, fifteen, gone = overall[:, :, WEAK, 10], overall[:, :, WEAK, 15], overall[:, :, STRONG, 10]
+    n, t = sooner.size, "95% t over nets"
+    rows = (
+        row(
+            "class_error, strongest less weakest first", None, _mean(sooner), n, interval=t, held=_mean(sooner).low > 0
+        ),
+        row("cases where the strongest hurt sooner", None, float((sooner > 0).mean()), n),
+        row(
+            "class_error with overall_error",
+            None,
+            _mean(alike),
+            n,
+            unit="Spearman",
+            interval=t,
+            held=_mean(alike).low > 0.5,
+        ),
+        row("overall_error, 10 weak out (paper: below)", 0.25, _mean(ten), n, interval=t, held=_mean(ten).value < 0.25),
+        row("cases below 25%, 10 weak out", 1.0, float((ten < 0.25).mean()), n, held=bool((ten < 0.25).all())),
+        row("overall_error, 15 weak out", None, _mean(fifteen), n, interval=t),
+        row("cases below 50%, 15 weak out (paper: many)", None, float((fifteen < 0.5).mean()), n),
+        row(
+            "overall_error, 10 strong out (paper: near)", 1.0, _mean(gone), n, interval=t, held=_mean(gone).value > 0.85
+        ),
+        row("test_error, 10 weak out", None, _mean(test[:, :, WEAK, 10]), n, interval=t),
+    )
+    error_curves(_panels(class_, overall), context.folder / "knockout.png", columns=2)
+    failed = "; ".join(r.name for r in rows if r.held is False)
+    verdict = (
+        f"Strong removal {'hurts' if rows[0].held else 'does not hurt'} sooner; class and overall error "
+        f"{'agree' if rows[2].held else 'do not agree'}; after 10 weak filters the overall error is {ten.mean():.0%} "
+        f"(paper: below 25%), after 15 {fifteen.mean():.0%}. "
+        + (f"Did not hold: {failed}." if failed else "All claims held.")
+    )
+    breaks = Text("Filters out when class_error first passes 50%, strongest first", _breaks(nets, class_[:, :, STRONG]))
+    return Result(rows, verdict, ("knockout.png",), (breaks,))
+
+
+def _curves(face: FaceNet, config: Config) -> np.ndarray:
+    """Class, overall and test error after each step: (identity, order, kind, T + 1)."""
+    data, (seen, _) = face.data, face.split.apply(face.data)
+    scores = filter_scores(face.net, data.x, data.labels)
+
+    def errors(t: int, order: list[Filter]) -> tuple[np.ndarray, ...]:
+        curve = knock_out_curve(
+            face.net, data.x, data.labels, order, to=config.to, reference=seen.x, rng=face.seed, progress=False
+        )
+        wrong = curve.predictions != curve.labels
+        return curve.class_error(t), curve.overall_error, wrong[:, face.split.test_indices].mean(axis=1)
+
+    rows = [identity - 1 for identity in IDENTITIES]
+    return np.array([[errors(t, scores.strongest(t)), errors(t, scores.weakest(t))] for t in rows])
+
+
+def _mean(values: np.ndarray) -> Interval:
+    """Mean and interval over nets: the identities of one net are not independent."""
+    return mean_interval(values.mean(axis=1))
+
+
+def _correlations(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    pairs = zip(a.reshape(-1, a.shape[-1]), b.reshape(-1, b.shape[-1]), strict=True)
+    return np.array([rank_correlation(u, v) for u, v in pairs]).reshape(a.shape[:-1])
+
+
+def _panels(class_: np.ndarray, overall: np.ndarray) -> list[Panel]:
+    """Fig. 2: class error above overall error, strongest first beside weakest first."""
+    return [
+        Panel(
+            f"{name} error, {order} first",
+            {f"ID {identity}": errors[:, i, o] for i, identity in enumerate(IDENTITIES)},
+            "filters knocked out",
+            f"{name} error",
+        )
+        for name, errors in (("class", class_), ("overall", overall))
+        for o, order in enumerate(("strongest", "weakest"))
+    ]
+
+
+def _breaks(nets: list[FaceNet], class_: np.ndarray) -> str:
+    lines = ["seed  " + "  ".join(f"ID {i:2}" for i in IDENTITIES)]
+    for face, errors in zip(nets, class_, strict=True):
+        lines.append(
+            f"{face.seed:4}  " + "  ".join(f"{np.argmax(e > 0.5) if (e > 0.5).any() else 'never':>5}" for e in errors)
+        )
+    return "\n".join(lines)
+
+
+EXPERIMENT = Experiment(
+    "LD-4",
+    "Errors as filters are knocked out, strongest or weakest first",
+    "Lo & Ding 2015, Fig. 2",
+    {"smoke": Config("faces", epochs=2, seeds=2), "quick": Config(), "paper": Config()},
+    run,
+)

@@ -1,0 +1,139 @@
+"""Runs an experiment: resolves its config, gives it a folder, and writes what it returns."""
+
+from __future__ import annotations
+
+import json
+import math
+import platform
+import time
+from dataclasses import asdict, fields, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import nnpg
+from experiments import ld0, ld3, ld4
+from experiments.experiment import Context, Experiment, Result, Row
+from nnpg.data.atomic import atomic_write
+
+EXPERIMENTS: dict[str, Experiment] = {e.id: e for e in (ld0.EXPERIMENT, ld3.EXPERIMENT, ld4.EXPERIMENT)}
+
+
+class UsageError(Exception):
+    """The command asked for something that does not exist."""
+
+
+def find(id: str) -> Experiment:
+    """Return the experiment of that id."""
+    if id.upper() not in EXPERIMENTS:
+        raise UsageError(f"no experiment {id!r}: choose one of {', '.join(EXPERIMENTS)}, or all")
+    return EXPERIMENTS[id.upper()]
+
+
+def run_experiment(
+    id: str,
+    scale: str = "quick",
+    seed: int | None = None,
+    backend: str = "auto",
+    out: str | Path = "out",
+    data_dir: str | None = None,
+    settings: list[str] | tuple[str, ...] = (),
+    progress: bool | None = None,
+) -> Path:
+    """Run one experiment and write `result.json`, `result.md` and its figures; return their folder."""
+    experiment = find(id)
+    if scale not in experiment.scales:
+        raise UsageError(f"no scale {scale!r}: choose one of {', '.join(experiment.scales)}")
+    config = _configured(experiment.scales[scale], settings)
+    try:
+        nnpg.load_backend(backend)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    folder = Path(out) / experiment.id
+    folder.mkdir(parents=True, exist_ok=True)
+    began = time.perf_counter()
+    context = Context(folder, Path(out) / "models", data_dir, seed, backend, progress)
+    result = experiment.run(config, context)
+    seconds = time.perf_counter() - began
+    record = {
+        "id": experiment.id,
+        "title": experiment.title,
+        "source": experiment.source,
+        "scale": scale,
+        "config": asdict(config),
+        "seed": config.seed if seed is None else seed,
+        "versions": _versions(backend),
+        "seconds": round(seconds, 2),
+        "verdict": result.verdict,
+        "rows": [_plain(row) for row in result.rows],
+        "texts": [text._asdict() for text in result.texts],
+        "figures": list(result.figures),
+    }
+    _write(folder / "result.md", markdown(experiment, scale, result, seconds))
+    _write(folder / "result.json", json.dumps(record, indent=1) + "\n")
+    return folder
+
+
+def markdown(experiment: Experiment, scale: str, result: Result, seconds: float) -> str:
+    """Return a result as a Markdown page: the paper's figure beside ours."""
+    lines = [f"# {experiment.id}: {experiment.title}", "", f"{experiment.source}; scale {scale}; {seconds:.0f} s", ""]
+    lines += [result.verdict, "", "| | paper | ours | interval | n | unit | held |", "|---|---|---|---|---|---|---|"]
+    for row in result.rows:
+        paper = "-" if row.paper is None else f"{row.paper:.4g}"
+        around = "-" if math.isnan(row.low) else f"{row.low:.4g} to {row.high:.4g} ({row.interval})"
+        held = {None: "-", True: "yes", False: "no"}[row.held]
+        lines.append(f"| {row.name} | {paper} | {row.ours:.4g} | {around} | {row.n} | {row.unit} | {held} |")
+    for text in result.texts:
+        lines += ["", f"## {text.title}", "", "```", text.body, "```"]
+    lines += ["", *(f"![{Path(figure).stem}]({figure})" for figure in result.figures)]
+    return "\n".join(lines) + "\n"
+
+
+def _configured(config: Any, settings: list[str] | tuple[str, ...]) -> Any:
+    """The config with each `key=value` put in, read as the type that the key has."""
+    known = {f.name: getattr(config, f.name) for f in fields(config)}
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        if not equals or key not in known:
+            raise UsageError(f"--set {setting}: expected key=value with a key out of {', '.join(known)}")
+        try:
+            config = replace(config, **{key: _read(value, known[key])})
+        except ValueError as error:
+            raise UsageError(f"--set {setting}: {key} is {known[key]!r} by default, so {error}") from error
+    return config
+
+
+def _read(value: str, like: Any) -> Any:
+    if isinstance(like, bool):
+        if value not in ("true", "false"):
+            raise ValueError(f"it must be true or false, not {value!r}")
+        return value == "true"
+    if isinstance(like, tuple):
+        return tuple(_read(part, like[0]) for part in value.split(","))
+    return type(like)(value)
+
+
+def _versions(backend: str) -> dict[str, str]:
+    packages = {name: version(name) for name in ("numpy", "scipy", "matplotlib")}
+    return {
+        "nnpg": nnpg.__version__,
+        "python": platform.python_version(),
+        **packages,
+        "machine": f"{platform.system()} {platform.machine()}",
+        "backend": nnpg.load_backend(backend).name,
+    }
+
+
+def _plain(row: Row) -> dict[str, Any]:
+    """A row for JSON, which has no NaN."""
+    return {
+        key: (None if isinstance(value, float) and not np.isfinite(value) else value)
+        for key, value in row._asdict().items()
+    }
+
+
+def _write(path: Path, text: str) -> None:
+    with atomic_write(path) as out:
+        out.write(text.encode())

@@ -1,0 +1,113 @@
+"""How sure a figure is: intervals for shares and means, and how alike two rankings are."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from numpy.typing import NDArray
+
+
+class Interval(NamedTuple):
+    """A value and its 95% interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+def wilson(successes: int, n: int) -> Interval:
+    """Return a share and its 95% interval (Wilson 1927), which stays inside [0, 1] and is never empty at 0 or n.
+
+    Examples
+    --------
+    >>> [round(v, 3) for v in wilson(2, 41)]
+    [0.049, 0.013, 0.161]
+    """
+    if not 0 <= successes <= n or n == 0:
+        raise ValueError(f"a share needs 0 <= successes <= n and n > 0, not {successes} of {n}")
+    z, p = 1.959964, successes / n
+    middle = (p + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    return Interval(p, max(0.0, middle - half), min(1.0, middle + half))
+
+
+def mean_interval(values: npt.ArrayLike) -> Interval:
+    """Return the mean of independent values and its 95% interval (Student's t); the interval of one value is NaN.
+
+    Examples
+    --------
+    >>> [round(v, 2) for v in mean_interval([1.0, 2.0, 3.0])]
+    [2.0, -0.48, 4.48]
+    """
+    from scipy.stats import t
+
+    v = np.asarray(values, dtype=np.float64).ravel()
+    if len(v) < 2:
+        return Interval(float(v.mean()), float("nan"), float("nan"))
+    half = t.ppf(0.975, len(v) - 1) * v.std(ddof=1) / np.sqrt(len(v))
+    return Interval(float(v.mean()), float(v.mean() - half), float(v.mean() + half))
+
+
+def median_interval(values: npt.ArrayLike) -> Interval:
+    """Return the median and the distribution-free 95% interval from the order statistics (binomial).
+
+    Examples
+    --------
+    >>> median_interval(range(1, 21))
+    Interval(value=10.5, low=6.0, high=15.0)
+    """
+    from scipy.stats import binom
+
+    v = np.sort(np.asarray(values, dtype=np.float64).ravel())
+    below = max(1, int(binom.ppf(0.025, len(v), 0.5)))  # order statistics below .. its mirror cover at least 95%
+    return Interval(float(np.median(v)), float(v[below - 1]), float(v[-below]))
+
+
+def bootstrap(
+    statistic: Callable[[NDArray[np.intp]], NDArray[np.float64]],
+    n: int,
+    *,
+    resamples: int,
+    rng: int | np.random.Generator,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the 95% percentile interval of one or more statistics when n samples are drawn again with replacement.
+
+    Parameters
+    ----------
+    statistic : function of indices (n,) -> array
+        The figures for the samples with these indices.
+    n, resamples : int
+    rng : int or numpy.random.Generator
+
+    Returns
+    -------
+    low, high : arrays
+
+    Examples
+    --------
+    >>> x = np.arange(100.0)
+    >>> low, high = bootstrap(lambda some: np.array([x[some].mean()]), 100, resamples=500, rng=0)
+    >>> bool(low[0] < 49.5 < high[0]), bool(high[0] - low[0] < 15)
+    (True, True)
+    """
+    rng = np.random.default_rng(rng)
+    draws = np.array([statistic(rng.integers(n, size=n)) for _ in range(resamples)])
+    low, high = np.quantile(draws, (0.025, 0.975), axis=0)
+    return low, high
+
+
+def rank_correlation(a: npt.ArrayLike, b: npt.ArrayLike) -> float:
+    """Return Spearman's rank correlation of two rankings of the same things.
+
+    Examples
+    --------
+    >>> round(rank_correlation([1, 2, 3, 4], [10, 20, 40, 30]), 3)
+    0.8
+    """
+    from scipy.stats import spearmanr
+
+    return float(spearmanr(np.ravel(a), np.ravel(b)).statistic)
