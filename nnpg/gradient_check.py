@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from nnpg_kernels import Backend, load
 
 from nnpg.gradient_contract import SEEDS, BrokenContractError, check_class, check_contract
 from nnpg.gradient_measure import EXACT, Probe, Values, measure
 from nnpg.gradient_report import GradientCheckError, GradientReport, GradientRow
 from nnpg.layers import Layer, parameters
 from nnpg.network import INPUT, Network, Trace
+from nnpg_kernels import Backend, load
 
 __all__ = ["GradientCheckError", "GradientReport", "GradientRow", "gradcheck"]
 

@@ -8,10 +8,10 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 import numpy as np
-from nnpg_kernels import Array, Backend
 from numpy.typing import NDArray
 
 from nnpg.layers import Layer, parameters
+from nnpg_kernels import Array, Backend
 
 SEEDS = 3  # how many are stacked to try leading axes
 

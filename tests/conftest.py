@@ -10,6 +10,8 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 
 import pytest
 
+from nnpg_kernels import BACKENDS, Backend, load
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", action="store_true", help="also run the tests marked slow (minutes each)")
@@ -32,3 +34,9 @@ def data_dir() -> Path:
     if not folder:
         pytest.skip("needs the real data: set NNPG_DATA to its folder")
     return Path(folder)
+
+
+@pytest.fixture(params=sorted(BACKENDS))
+def backend(request: pytest.FixtureRequest) -> Backend:
+    """Every backend in turn; the tests that use it hold for each."""
+    return load(request.param)
