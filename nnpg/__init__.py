@@ -21,6 +21,7 @@ from nnpg.layers import (
     Step,
     Tanh,
 )
+from nnpg.lbfgs import LBFGSTraining, train_lbfgs
 from nnpg.network import Network, Trace
 from nnpg.optimisers import SGD, DecayPerUnit, PlainDecay
 from nnpg.prediction import PredictionGradient, class_gradient, filter_layers, prediction_gradient
@@ -47,6 +48,7 @@ __all__ = [
     "GradientReport",
     "Intervention",
     "Knockout",
+    "LBFGSTraining",
     "Layer",
     "LocalResponseNorm",
     "MaxPool",
@@ -82,4 +84,5 @@ __all__ = [
     "saliency",
     "save",
     "train",
+    "train_lbfgs",
 ]

@@ -111,8 +111,8 @@ def train(
     (array([0, 1]), 0.0)
     """
     optimiser = optimiser or SGD(lr=0.1)
-    x, t = _checked(net, x, t, "x", "t")
-    held_out = None if validation is None else _checked(net, *validation, "validation x", "validation t")
+    x, t = check_examples(net, x, t, "x", "t")
+    held_out = None if validation is None else check_examples(net, *validation, "validation x", "validation t")
     if epochs < 0 or batch < 1:
         raise ValueError(f"epochs must be at least 0 and batch at least 1, not {epochs} and {batch}")
     k, rng, how = net.backend, np.random.default_rng(rng), loss_for(net, loss)
@@ -125,14 +125,16 @@ def train(
             raise FileExistsError(f"{checkpoint} exists: resume from it (resume=True), or delete it to start afresh")
         if checkpoint.exists():
             net, state, history = _read(checkpoint, run, rng, k)
-    with progress_bar("training", epochs, show=progress, done=len(history)) as advance:
+    # an overflow is found and explained below, so NumPy need not warn of it
+    quiet = np.errstate(over="ignore", invalid="ignore", divide="ignore")
+    with quiet, progress_bar("training", epochs, show=progress, done=len(history)) as advance:
         for epoch in range(len(history) + 1, epochs + 1):
             began, order, losses, wrong = time.perf_counter(), rng.permutation(len(x)), 0.0, 0
             for first in range(0, len(x), batch):
                 some = order[first : first + batch]
                 net, state, values, misses = step(net.drawn(rng), x[some], t[some], how, optimiser, state)
                 losses, wrong = losses + float(values.sum()), wrong + misses
-                if not np.isfinite(losses):
+                if not np.isfinite(losses) or (first + batch >= len(x) and not _finite(net)):
                     raise TrainingDiverged(_diagnosis(net, x[some], optimiser, epoch, first // batch + 1))
             missed = None if held_out is None else error_rate(net, *held_out)
             seconds = time.perf_counter() - began
@@ -150,7 +152,7 @@ def step(
     k = net.backend
     trace = net.forward(x, upto=loss.at)
     z, targets = trace.y, k.asarray(t)
-    deltas = net.backward(trace, loss.seed(k, z, targets) / len(x), until=_first_with_weights(net))
+    deltas = net.backward(trace, loss.seed(k, z, targets) / len(x), until=first_with_weights(net))
     after, state = optimiser.step(net, net.gradients(trace, deltas), state)
     return after, state, loss.value(k, z, targets), int((k.to_numpy(z).argmax(axis=-1) != _labels(t)).sum())
 
@@ -172,11 +174,13 @@ def _labels(t: Array) -> Array:
     return t if t.ndim == 1 else t.argmax(axis=-1)
 
 
-def _first_with_weights(net: Network) -> str:
+def first_with_weights(net: Network) -> str:
+    """Name the first output that has weights before it: training need not go further back."""
     return next((name for name, layer in net.layers.items() if layer.parameters), net.names[-1])
 
 
-def _checked(net: Network, x: npt.ArrayLike, t: npt.ArrayLike, x_name: str, t_name: str) -> tuple[Array, Array]:
+def check_examples(net: Network, x: npt.ArrayLike, t: npt.ArrayLike, x_name: str, t_name: str) -> tuple[Array, Array]:
+    """Return images and targets as arrays, or say what is wrong with them."""
     x, t = np.asarray(x), np.asarray(t)
     if x.shape[1:] != net.input_shape or len(x) == 0:
         shape = ", ".join(map(str, net.input_shape))
@@ -192,6 +196,11 @@ def _checked(net: Network, x: npt.ArrayLike, t: npt.ArrayLike, x_name: str, t_na
     if (t.ndim == 2 and t.shape[1] != K) or t.ndim > 2:
         raise ValueError(f"{t_name} must be labels (N,) or targets (N, {K}), not {t.shape}")
     return x.astype(net.dtype, copy=False), t
+
+
+def _finite(net: Network) -> bool:
+    to_numpy = net.backend.to_numpy
+    return all(np.isfinite(to_numpy(w)).all() for own in net.parameters.values() for w in own.values())
 
 
 def _diagnosis(net: Network, x: Array, optimiser: SGD, epoch: int, number: int) -> str:

@@ -1,0 +1,159 @@
+"""Full-batch training by L-BFGS, through SciPy: what Szegedy et al. (2013, 4.2) train their MNIST networks with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nnpg.losses import Loss, LossMaker, loss_for
+from nnpg.network import Network
+from nnpg.optimisers import Decay, Parameters, penalised, penalty
+from nnpg.progress import progress as progress_bar
+from nnpg.training import TrainingDiverged, check_examples, first_with_weights
+from nnpg_kernels import Array
+
+
+@dataclass(frozen=True)
+class LBFGSTraining:
+    """A network at (or on its way to) a minimum, and how it got there.
+
+    Parameters
+    ----------
+    net : Network
+    losses : tuple of float
+        Mean loss, decay included, after each iteration; the first is before any.
+    evaluations : int
+        Passes over all images.
+    converged : bool
+    message : str
+        SciPy's word on why it stopped.
+    """
+
+    net: Network
+    losses: tuple[float, ...]
+    evaluations: int
+    converged: bool
+    message: str
+
+
+def train_lbfgs(
+    net: Network,
+    x: npt.ArrayLike,
+    t: npt.ArrayLike,
+    *,
+    iterations: int = 1000,
+    loss: str | LossMaker = "softmax_cross_entropy",
+    decay: Decay | None = None,
+    memory: int = 10,
+    tolerance: float = 1e-6,
+    batch: int = 1024,
+    progress: bool | None = None,
+) -> LBFGSTraining:
+    """Minimise the mean loss over all images, plus the decay, by L-BFGS with a line search.
+
+    Parameters
+    ----------
+    net, x, t, loss
+        As in `train`.
+    iterations : int
+        At most.
+    decay : Decay, optional
+        `DecayPerUnit` for Szegedy's.
+    memory : int
+        Curvature pairs that are kept.
+    tolerance : float
+        Converged when no component of the gradient is larger.
+    batch : int
+        Images at a time; it bounds the memory and changes nothing else.
+    progress : bool, optional
+        Draw a bar; unless given, only on a terminal.
+
+    Raises
+    ------
+    ValueError
+        If images or targets do not fit.
+    TrainingDiverged
+        If the loss is infinite or NaN.
+
+    Examples
+    --------
+    >>> import nnpg
+    >>> net = nnpg.build([nnpg.dense(2), nnpg.Softmax()], input_shape=(1,), rng=0, dtype="float64")
+    >>> done = train_lbfgs(net, [[0.0], [1.0]], [0, 1], decay=nnpg.DecayPerUnit(0.01))
+    >>> done.converged, done.net.predict([[0.0], [1.0]]).argmax(axis=1)
+    (True, array([0, 1]))
+    """
+    from scipy.optimize import minimize
+
+    x, t = check_examples(net, x, t, "x", "t")
+    how, evaluations = loss_for(net, loss), 0
+    losses: list[float] = []
+    with progress_bar("L-BFGS", iterations, show=progress) as advance:
+
+        def value_and_gradient(w: Array) -> tuple[float, Array]:
+            nonlocal evaluations
+            evaluations += 1
+            value, gradient = _mean_loss(_unflatten(net, w), x, t, how, decay, batch)
+            if not np.isfinite(value):
+                raise TrainingDiverged(
+                    f"L-BFGS met a loss of {value} at evaluation {evaluations}: check the scale of the inputs and "
+                    "of the initial weights, or train in float64 (net.astype('float64'))"
+                )
+            if not losses:
+                losses.append(value)
+            return value, gradient
+
+        def callback(intermediate_result: Any) -> None:
+            losses.append(float(intermediate_result.fun))
+            advance(loss=losses[-1])
+
+        options = {"maxiter": iterations, "maxcor": memory, "gtol": tolerance, "ftol": 0.0, "maxfun": 20 * iterations}
+        found = minimize(
+            value_and_gradient,
+            _flatten(net.parameters, net),
+            jac=True,
+            method="L-BFGS-B",
+            callback=callback,
+            options=options,
+        )
+    message = found.message if isinstance(found.message, str) else found.message.decode()
+    return LBFGSTraining(_unflatten(net, found.x), tuple(losses), evaluations, bool(found.success), message)
+
+
+def _mean_loss(net: Network, x: Array, t: Array, loss: Loss, decay: Decay | None, batch: int) -> tuple[float, Array]:
+    """Mean loss over all images plus the decay, and its gradient with respect to all weights in one row."""
+    k, until = net.backend, first_with_weights(net)
+    value, total = 0.0, np.zeros(net.n_parameters)
+    for n in range(0, len(x), batch):
+        some, targets = x[n : n + batch], k.asarray(t[n : n + batch])
+        trace = net.forward(some, upto=loss.at)
+        deltas = net.backward(trace, loss.seed(k, trace.y, targets), until=until)
+        value += float(loss.value(k, trace.y, targets).sum(dtype=np.float64))
+        total = total + _flatten(net.gradients(trace, deltas), net)
+    own = _flatten(penalised(net, _zeros(net), decay), net)
+    return value / len(x) + penalty(net, decay), total / len(x) + own
+
+
+def _zeros(net: Network) -> Parameters:
+    return {n: {p: w * 0 for p, w in own.items()} for n, own in net.parameters.items()}
+
+
+def _flatten(parameters: Parameters, net: Network) -> Array:
+    to_numpy: Callable[[Array], Array] = net.backend.to_numpy
+    rows = [to_numpy(parameters[n][p]).ravel() for n, own in net.parameters.items() for p in own]
+    return np.concatenate(rows).astype(np.float64)
+
+
+def _unflatten(net: Network, w: Array) -> Network:
+    new: Parameters = {}
+    first = 0
+    for n, own in net.parameters.items():
+        new[n] = {}
+        for p, old in own.items():
+            new[n][p] = net.backend.asarray(w[first : first + old.size].reshape(old.shape).astype(old.dtype))
+            first += old.size
+    return net.with_parameters(new)
