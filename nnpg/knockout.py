@@ -96,10 +96,7 @@ def knock_out(
     >>> abs(y).max(axis=(0, 2, 3)) > 0
     array([ True, False])
     """
-    changes = _changes(net, filters, to, reference, rng)
-    for (layer, *_), change in zip(filters, changes, strict=True):
-        net = net.intervene(layer, change)
-    return net
+    return _cumulative(net, filters, _changes(net, filters, to, reference, rng))[-1]
 
 
 def knock_out_curve(
@@ -142,6 +139,7 @@ def knock_out_curve(
     x, changes = np.asarray(x), _changes(net, filters, to, reference, rng)
     t, k = check_labels(labels, len(x), net.K), net.backend
     predictions = np.empty((len(filters) + 1, len(x)), np.int64)
+    nets = _cumulative(net, filters, changes)
     with progress_bar("knocking out", len(x) * len(filters), show=progress) as advance:
         for n in range(0, len(x), batch):
             some = slice(n, n + batch)
@@ -149,10 +147,20 @@ def knock_out_curve(
             predictions[0, some] = k.to_numpy(trace.y).argmax(axis=1)
             for step, ((layer, *_), change) in enumerate(zip(filters, changes, strict=True), start=1):
                 dead, _ = change.forward(k, trace[layer])
-                trace = trace.before(layer) | net.forward(dead, start=layer)
+                trace = trace.before(layer) | nets[step].forward(dead, start=layer)
                 predictions[step, some] = k.to_numpy(trace.y).argmax(axis=1)
                 advance(len(trace.y))
     return Knockout(tuple(Filter(*f) for f in filters), predictions, t, net.K)
+
+
+def _cumulative(
+    net: Network, filters: Sequence[Filter | tuple[str, int]], changes: list[Intervention]
+) -> list[Network]:
+    """The networks with the first 0, 1, 2 ... filters out."""
+    nets = [net]
+    for (layer, *_), change in zip(filters, changes, strict=True):
+        nets.append(nets[-1].intervene(layer, change))
+    return nets
 
 
 def _changes(

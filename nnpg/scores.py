@@ -246,7 +246,9 @@ def _mean_of_norms(
     scores = {}
     for name in parts[0]:
         each = np.concatenate([part[name] for part in parts])  # (N, F)
-        scores[name] = np.stack([each[labels == c].mean(axis=0) for c in range(net.K)])
+        counts = np.bincount(labels, minlength=net.K)[:, None]
+        sums = np.stack([each[labels == c].sum(axis=0) for c in range(net.K)])
+        scores[name] = sums / np.where(counts, counts, np.nan)
     rows = tuple(class_names) if class_names is not None else tuple(f"class {c}" for c in range(net.K))
     return FilterScores(scores, rows, norm, of)
 
