@@ -324,9 +324,8 @@ class Network:
     # Inside
 
     def _map_arrays(self, f: Callable[[Array], Array]) -> Network:
-        return self.with_parameters(
-            {name: {n: f(a) for n, a in arrays(layer).items()} for name, layer in self.layers.items()}
-        )
+        own = {name: arrays(layer) for name, layer in self.layers.items()}
+        return self.with_parameters({name: {n: f(a) for n, a in of.items()} for name, of in own.items() if of})
 
     def _index(self, name: str | None) -> int:
         if name is None:
@@ -347,14 +346,23 @@ class Network:
         return x.astype(self.dtype, copy=False)
 
     def _intervene(self, name: str, x: Array) -> tuple[Array, tuple[Any, ...]]:
-        saved = []
+        saved, shape = [], x.shape
         for change in self.interventions.get(name, ()):
-            x, s = change.forward(self.backend, x)
+            try:
+                x, s = change.forward(self.backend, x)
+            except (ValueError, IndexError) as error:
+                raise ValueError(_misfit(change, name, shape, str(error))) from error
+            if x.shape != shape:
+                raise ValueError(_misfit(change, name, shape, f"it would become {x.shape}"))
             saved.append(s)
         return x, tuple(saved)
 
     def _changes(self, trace: Trace, name: str) -> list[tuple[Intervention, Any]]:
         return list(zip(self.interventions.get(name, ()), trace.intervened.get(name, ()), strict=True))
+
+
+def _misfit(change: Intervention, name: str, shape: tuple[int, ...], why: str) -> str:
+    return f"{type(change).__name__} does not fit the output {name!r} of shape {shape}: {why}"
 
 
 def _read_only(a: Array) -> Array:
