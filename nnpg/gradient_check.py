@@ -45,7 +45,7 @@ def gradcheck(
     thing : Layer or Network
         A layer may be your own: any frozen dataclass with the three methods and `parameters`.
     x : array (N, ...), optional
-        Where to check; two random images unless given.
+        Where to check; three random images unless given.
     input_shape : tuple of int, optional
         Shape of one image, for a layer without `x`.
     rng : int or numpy.random.Generator
@@ -100,7 +100,7 @@ def _images(x: npt.ArrayLike | None, shape: tuple[int, ...] | None, rng: np.rand
         return np.array(x, np.float64)
     if shape is None:
         raise ValueError("gradcheck cannot know what the layer takes: give x, or input_shape such as (3, 8, 8)")
-    return rng.standard_normal((2, *shape))
+    return rng.standard_normal((3, *shape))
 
 
 # A layer
@@ -157,7 +157,7 @@ def _network(net: Network, k: Backend, x: Values, rng: np.random.Generator, tole
     net = net.to(k).astype(np.float64)
     sound, reaches = True, net.forward(x, upto=INPUT).y
     for before, (name, layer) in zip(net.names, net.layers.items(), strict=False):
-        for row in _layer(name, layer, k, k.to_numpy(reaches), rng, tolerance):
+        for row in _layer(name, layer, k, np.array(k.to_numpy(reaches)), rng, tolerance):
             sound &= row.passed
             yield row
             if row.method == "contract" and not row.passed:

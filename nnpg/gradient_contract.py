@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from nnpg.layers import Layer, parameters
 from nnpg_kernels import Array, Backend
 
-SEEDS = 3  # how many are stacked to try leading axes
+SEEDS = 2  # how many are stacked to try leading axes
 
 
 class BrokenContractError(Exception):
@@ -132,7 +132,7 @@ def _same(a: list[NDArray[Any]], b: list[NDArray[Any]]) -> bool:
 def _equal(a: NDArray[Any], b: NDArray[Any], tolerance: float) -> bool:
     if not tolerance:
         return np.array_equal(a, b, equal_nan=a.dtype.kind in "fc")
-    return np.allclose(a, b, rtol=tolerance, atol=tolerance * np.abs(b).max(initial=0), equal_nan=True)
+    return np.allclose(a, b, rtol=tolerance, atol=tolerance * np.abs(b[np.isfinite(b)]).max(initial=0), equal_nan=True)
 
 
 def _check_shape(a: Any, shape: tuple[int, ...], words: str, lead: tuple[int, ...]) -> None:
