@@ -1,0 +1,89 @@
+"""Soft brushes and one lamp: what the built-in faces are painted with.
+
+A brush is a picture of coverage in [0, 1]. Its edge is a ramp about a pixel wide, so that nothing jumps when a face
+moves by part of a pixel.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Picture: TypeAlias = NDArray[np.float32]
+Point: TypeAlias = tuple[float, float]
+
+
+def inside(distance: NDArray[Any], soft: float = 0.035) -> Picture:
+    """1 where a signed distance is positive, 0 where negative, with a ramp between."""
+    t: Picture = np.clip(distance / soft + 0.5, 0, 1)
+    return t * t * (3 - 2 * t)
+
+
+def hill(u: Picture, v: Picture, at: Point, su: float, sv: float) -> Picture:
+    """A Gaussian of height 1."""
+    hill: Picture = np.exp(-(((u - at[0]) / su) ** 2) - ((v - at[1]) / sv) ** 2)
+    return hill
+
+
+def ellipse(u: Picture, v: Picture, at: Point, su: float, sv: float, soft: float = 0.035) -> Picture:
+    """A filled ellipse with half axes su and sv."""
+    return inside((1 - np.hypot((u - at[0]) / su, (v - at[1]) / sv)) * min(su, sv), soft)
+
+
+def stroke(u: Picture, v: Picture, start: Point, end: Point, width: float, bend: float = 0.0) -> Picture:
+    """A line from start to end, thinner at its ends, its middle moved by `bend` to the right of its way."""
+    du, dv = end[0] - start[0], end[1] - start[1]
+    along = ((u - start[0]) * du + (v - start[1]) * dv) / (du**2 + dv**2)  # 0 at start, 1 at end
+    arch = np.clip(4 * along * (1 - along), 0, 1)
+    across = ((v - start[1]) * du - (u - start[0]) * dv) / math.hypot(du, dv) - bend * arch
+    return inside(width * np.sqrt(arch) - np.abs(across), 0.03) * (arch > 0)
+
+
+def paint(canvas: Picture, tone: Picture | float, where: Picture) -> None:
+    """Blend a tone (or a height) into the canvas, in place."""
+    canvas += where * (tone - canvas)
+
+
+def light(
+    z: Picture, step: float, lamp: tuple[float, float, float], ambient: float, diffuse: float, cast: bool = False
+) -> Picture:
+    """Light a height map with one lamp: Lambert's law, a little gloss, and, if asked, the shadows cast along the rows.
+
+    Parameters
+    ----------
+    z : array (n, n)
+        Heights; `step` is the distance from pixel to pixel in the same unit.
+    lamp : three floats
+        Where the lamp is, far away: right, down, out of the picture. Its length does not matter.
+    ambient, diffuse : float
+        Brightness of what the lamp does not reach, and what it adds where it shines straight down.
+
+    Examples
+    --------
+    >>> ramp = np.tile(np.arange(4, dtype=np.float32), (4, 1))  # rises to the right, so it faces left
+    >>> float(light(ramp, 1.0, (-1, 0, 1), 0.2, 1.0)[2, 2]) > float(light(ramp, 1.0, (1, 0, 1), 0.2, 1.0)[2, 2])
+    True
+    """
+    slope_v, slope_u = np.gradient(z, step)
+    steep = slope_u**2 + slope_v**2
+    norm = np.sqrt(1 + steep)
+    lu, lv, lz = _unit(*lamp)
+    lit = np.clip((lz - lu * slope_u - lv * slope_v) / norm, 0, None)
+    if cast and lu:
+        # In shadow is what lies below the ray over a point nearer the lamp: a running maximum along the row.
+        way = 1 if lu < 0 else -1
+        risen = z[:, ::way] + np.arange(len(z), dtype=np.float32) * (step * lz / abs(lu))
+        depth = (np.maximum.accumulate(risen, axis=1) - risen)[:, ::way]
+        lit *= 1 - inside(depth - 0.04, 0.08)
+    lit /= 1 + steep / 16  # outlines, where the surface turns away, stay dark
+    hu, hv, hz = _unit(lu, lv, lz + 1)  # halfway between lamp and viewer
+    gloss = np.clip((hz - hu * slope_u - hv * slope_v) / norm, 0, None) ** 24
+    shade: Picture = ambient + diffuse * lit * (1 + 0.10 * gloss)
+    return shade
+
+
+def _unit(*vector: float) -> tuple[float, ...]:
+    return tuple(c / math.hypot(*vector) for c in vector)
