@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -50,25 +50,19 @@ def face_nets(dataset: str, epochs: int, seeds: Sequence[int], context: Context,
     jobs = [(data, epochs, seed, context.models, context.backend) for seed in seeds]
     workers = min(workers or os.cpu_count() or 1, len(jobs))
     with progress_bar(f"training {len(jobs)} face nets", len(jobs), show=context.progress) as advance:
-        nets = []
-        for net in map(_train, jobs) if workers == 1 else _in_processes(jobs, workers):
-            nets.append(net)
-            advance()
-    return nets
+        if workers > 1:
+            with get_context("spawn").Pool(workers, _leave_interrupts_to_the_parent) as pool:
+                for _ in pool.imap_unordered(_train_and_keep, jobs):
+                    advance()
+        return [_train(job) for job in jobs]  # what the processes trained is read from their checkpoints
 
 
-def _in_processes(jobs: list[tuple[Dataset, int, int, Path, str]], workers: int) -> list[FaceNet]:
-    """Train in processes of one BLAS thread each: the matrices are small, and more threads would only wait."""
-    before = os.environ.get("OPENBLAS_NUM_THREADS")
-    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # read when a new process loads NumPy
-    try:
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-            return list(pool.map(_train, jobs))
-    finally:
-        if before is None:
-            del os.environ["OPENBLAS_NUM_THREADS"]
-        else:
-            os.environ["OPENBLAS_NUM_THREADS"] = before
+def _leave_interrupts_to_the_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # which ends its pool; the checkpoints stay
+
+
+def _train_and_keep(job: tuple[Dataset, int, int, Path, str]) -> None:
+    _train(job)
 
 
 def _train(job: tuple[Dataset, int, int, Path, str]) -> FaceNet:

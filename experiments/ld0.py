@@ -11,11 +11,11 @@ from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
-from nnpg.plots import Panel, error_curves
 
 from experiments.experiment import Context, Experiment, Result, Text, row
 from experiments.faces import FACE_SEED, FaceNet, face_nets
 from nnpg import error_rate
+from nnpg.plots import Panel, error_curves
 from nnpg.statistics import median_interval, wilson
 
 
@@ -35,6 +35,7 @@ def run(config: Config, context: Context) -> Result:
     train_error = np.array([_error(f, f.split.train_indices) for f in nets])
     test_error = np.array([_error(f, f.split.test_indices) for f in nets])
     n = len(nets[0].split.test_indices)
+    seconds = [sum(epoch.seconds for epoch in f.training.history) for f in nets]
     misses = np.round(test_error * n).astype(int)
     paper = 2 / 41
     as_good = int((test_error <= paper).sum())
@@ -44,6 +45,7 @@ def run(config: Config, context: Context) -> Result:
         row("test_error", paper, median_interval(test_error), len(nets), interval="95% of the median over seeds"),
         row("test_error, best seed", paper, float(test_error.min()), n, held=bool(test_error.min() <= paper)),
         row("test_error, worst seed", None, float(test_error.max()), n),
+        row("seconds to train one net", None, float(np.median(seconds)), len(nets), unit="s", interval="median"),
         row("seeds at or below 2/41", None, wilson(as_good, len(nets)), len(nets), interval="95% Wilson"),
     ]
     chosen = next((f for f in nets if f.seed == FACE_SEED), None)

@@ -11,12 +11,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from nnpg.plots import Panel, error_curves
 
 from experiments.experiment import Context, Experiment, Result, Text, row
 from experiments.faces import FACE_SEED, IDENTITIES, FaceNet, face_nets
 from nnpg import Filter, filter_scores, knock_out_curve
 from nnpg.knockout import To
+from nnpg.plots import Panel, error_curves
 from nnpg.statistics import Interval, mean_interval, rank_correlation
 
 STRONG, WEAK = 0, 1  # first
@@ -39,7 +39,9 @@ def run(config: Config, context: Context) -> Result:
     curves = np.array([_curves(face, config) for face in nets])  # (seeds, identity, order, kind, T + 1)
     class_, overall, test = np.moveaxis(curves, 3, 0)
     sooner = (class_[:, :, STRONG, 1:11] - class_[:, :, WEAK, 1:11]).mean(axis=-1)  # (seeds, identity)
-    alike = _correlations(class_[:, :, STRONG], overall[:, :, STRONG])
+    alike = np.array(
+        [[rank_correlation(c, o)] for c, o in zip(class_[:, :, STRONG], overall[:, :, STRONG], strict=True)]
+    )
     ten, fifteen, gone = overall[:, :, WEAK, 10], overall[:, :, WEAK, 15], overall[:, :, STRONG, 10]
     n, t = sooner.size, "95% t over nets"
     rows = (
@@ -96,11 +98,6 @@ def _curves(face: FaceNet, config: Config) -> np.ndarray:
 def _mean(values: np.ndarray) -> Interval:
     """Mean and interval over nets: the identities of one net are not independent."""
     return mean_interval(values.mean(axis=1))
-
-
-def _correlations(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    pairs = zip(a.reshape(-1, a.shape[-1]), b.reshape(-1, b.shape[-1]), strict=True)
-    return np.array([rank_correlation(u, v) for u, v in pairs]).reshape(a.shape[:-1])
 
 
 def _panels(class_: np.ndarray, overall: np.ndarray) -> list[Panel]:

@@ -101,7 +101,7 @@ def bootstrap(
 
 
 def rank_correlation(a: npt.ArrayLike, b: npt.ArrayLike) -> float:
-    """Return Spearman's rank correlation of two rankings of the same things.
+    """Return Spearman's rank correlation of two rankings of the same things; NaN where one of them is constant.
 
     Examples
     --------
@@ -110,4 +110,7 @@ def rank_correlation(a: npt.ArrayLike, b: npt.ArrayLike) -> float:
     """
     from scipy.stats import spearmanr
 
-    return float(spearmanr(np.ravel(a), np.ravel(b)).statistic)
+    a, b = np.ravel(a), np.ravel(b)
+    if len(set(a)) < 2 or len(set(b)) < 2:
+        return math.nan
+    return float(spearmanr(a, b).statistic)

@@ -22,7 +22,7 @@ from nnpg.losses import Loss, LossMaker, loss_for
 from nnpg.network import Network
 from nnpg.optimisers import SGD, SGDState
 from nnpg.progress import progress as progress_bar
-from nnpg_kernels import Array, Backend
+from nnpg_kernels import Array, Backend, one_blas_thread
 
 
 class Epoch(NamedTuple):
@@ -127,7 +127,7 @@ def train(
             net, state, history = _read(checkpoint, run, rng, k)
     # an overflow is found and explained below, so NumPy need not warn of it
     quiet = np.errstate(over="ignore", invalid="ignore", divide="ignore")
-    with quiet, progress_bar("training", epochs, show=progress, done=len(history)) as advance:
+    with quiet, one_blas_thread(), progress_bar("training", epochs, show=progress, done=len(history)) as advance:
         for epoch in range(len(history) + 1, epochs + 1):
             began, order, losses, wrong = time.perf_counter(), rng.permutation(len(x)), 0.0, 0
             for first in range(0, len(x), batch):

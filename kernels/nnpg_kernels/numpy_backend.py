@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nnpg_kernels.geometry import Window
+from nnpg_kernels.threads import one_blas_thread
 
 Array = npt.NDArray[Any]
 
@@ -35,6 +36,7 @@ def to_numpy(a: Array) -> npt.NDArray[Any]:
 # Convolution (cross-correlation): y[n,f,h,w] = b[f] + sum_{c,i,j} W[f,c,i,j] x[n,c,h*s+i*d,w*s+j*d]
 
 
+@one_blas_thread()
 def conv_forward(x: Array, W: Array, b: Array | None, window: Window, groups: int = 1) -> Array:
     """y = W * x + b: one matrix product of the filters with the image's patches."""
     N, (F, C, I, J) = len(x), W.shape
@@ -49,6 +51,7 @@ def conv_forward(x: Array, W: Array, b: Array | None, window: Window, groups: in
     return y
 
 
+@one_blas_thread()
 def conv_delta(delta: Array, W: Array, window: Window, groups: int, shape: tuple[int, int]) -> Array:
     """dL/dx[n,c,h*s+i*d,w*s+j*d] = sum_{f,i,j} W[f,c,i,j] delta[n,f,h,w]: the transposed product, patches put back."""
     (F, C, I, J), (H, Wd) = W.shape, delta.shape[-2:]
@@ -63,6 +66,7 @@ def conv_delta(delta: Array, W: Array, window: Window, groups: int, shape: tuple
     return _unpadded(dx, window, shape).reshape(*lead, groups * C, *shape)
 
 
+@one_blas_thread()
 def conv_gradient(delta: Array, x: Array, window: Window, groups: int = 1) -> Array:
     """dL/dW[f,c,i,j] = sum_{n,h,w} delta[n,f,h,w] x[n,c,h*s+i*d,w*s+j*d]: delta times the patches, transposed."""
     (N, C), (F, H, Wd) = x.shape[:2], delta.shape[-3:]

@@ -1,0 +1,47 @@
+# `make demo` and `make test` each set up all they need in .venv; nothing else has to be installed but Python >= 3.11.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+
+.PHONY: demo test lint types oracle ci clean
+
+demo: .venv/demo  ## train on built-in faces, rank, knock out, and write a page of pictures
+	$(BIN)/nnpg demo
+
+test: .venv/test  ## all tests that need neither a GPU nor real data nor minutes
+	$(BIN)/python -m pytest
+
+lint: .venv/lint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: .venv/lint
+	$(BIN)/mypy
+
+oracle: .venv/oracle  ## the tests that hold every layer against PyTorch (a large download)
+	$(BIN)/python -m pytest -m oracle
+
+ci: lint types test oracle
+
+clean:
+	rm -rf .venv out
+
+.venv/python:
+	@test -n "$(PYTHON)" || { echo "nnpg needs Python 3.11 or newer: install it, or say where it is: make PYTHON=/path/to/python3"; exit 1; }
+	@$(PYTHON) -m venv .venv || { echo "could not make .venv: on Debian and Ubuntu, install python3-venv"; exit 1; }
+	@touch $@
+
+.venv/demo: .venv/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	@touch $@
+
+.venv/test: .venv/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test]'
+	@touch $@
+
+.venv/lint: .venv/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[lint,table]'
+	@touch $@
+
+.venv/oracle: .venv/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test,oracle]'
+	@touch $@

@@ -1,0 +1,56 @@
+"""Intervals cover what they promise."""
+
+import numpy as np
+import pytest
+from scipy.stats import binom
+
+from nnpg.statistics import bootstrap, mean_interval, median_interval, rank_correlation, wilson
+
+
+def coverage(interval, draw, truth, trials=300):
+    rng = np.random.default_rng(0)
+    hits = 0
+    for _ in range(trials):
+        _, low, high = interval(draw(rng))
+        hits += low <= truth <= high
+    return hits / trials
+
+
+def test_intervals_cover_the_truth_about_95_times_in_100():
+    assert 0.92 <= coverage(mean_interval, lambda rng: rng.normal(2, 3, 6), 2) <= 0.98
+    assert 0.93 <= coverage(median_interval, lambda rng: rng.exponential(1, 20), np.log(2)) <= 0.99
+
+
+def test_wilson_covers_95_in_100_on_average_over_the_truth():
+    """Exactly: the probability of every count whose interval holds p, averaged over p."""
+    k, shares = np.arange(42), np.linspace(0.05, 0.95, 91)
+    low, high = np.array([wilson(int(i), 41)[1:] for i in k]).T
+    inside = (low <= shares[:, None]) & (shares[:, None] <= high)
+    covered = (binom.pmf(k, 41, shares[:, None]) * inside).sum(axis=1)
+    assert abs(covered.mean() - 0.95) < 0.01
+    assert covered.min() > 0.9
+
+
+def test_wilson_stays_inside_and_refuses_nonsense():
+    assert wilson(0, 41).low == pytest.approx(0, abs=1e-15)
+    assert wilson(0, 41).high > 0.05
+    assert wilson(41, 41).high == pytest.approx(1)
+    for successes, n in ((5, 4), (-1, 4), (0, 0)):
+        with pytest.raises(ValueError, match="successes"):
+            wilson(successes, n)
+
+
+def test_bootstrap_of_the_mean_is_the_classical_interval_and_seeded():
+    x = np.random.default_rng(0).normal(size=400)
+
+    def means(some):
+        return np.array([x[some].mean()])
+
+    low, high = bootstrap(means, 400, resamples=2000, rng=1)
+    np.testing.assert_allclose((high - low) / 2, 1.96 * x.std() / 20, rtol=0.08)
+    np.testing.assert_array_equal(low, bootstrap(means, 400, resamples=2000, rng=1)[0])
+
+
+def test_rank_correlation_sees_only_the_order():
+    assert rank_correlation([1, 2, 3], [1, 10, 1000]) == pytest.approx(1)
+    assert rank_correlation([1, 2, 3], [3, 2, 1]) == pytest.approx(-1)
