@@ -130,7 +130,7 @@ def _input_probe(name: str, layer: Layer, k: Backend, x: Values) -> Probe:
     def backward(a: Values, d: Values) -> Values:
         return k.to_numpy(layer.backward(k, k.asarray(d), layer.forward(k, k.asarray(a))[1]))
 
-    return Probe(name, "x", x, outputs, backward)
+    return Probe(name, "x", x, outputs, backward, layer.forward(k, k.asarray(x))[0].shape)
 
 
 def _parameter_probe(name: str, layer: Any, k: Backend, x: Values, p: str) -> Probe:
@@ -141,7 +141,8 @@ def _parameter_probe(name: str, layer: Any, k: Backend, x: Values, p: str) -> Pr
         changed = replace(layer, **{p: k.asarray(a)})
         return k.to_numpy(changed.gradients(k, k.asarray(d), changed.forward(k, k.asarray(x))[1])[p])
 
-    return Probe(name, p, np.array(k.to_numpy(getattr(layer, p))), outputs, gradient)
+    at = np.array(k.to_numpy(getattr(layer, p)))
+    return Probe(name, p, at, outputs, gradient, layer.forward(k, k.asarray(x))[0].shape)
 
 
 # A network
@@ -170,7 +171,7 @@ def _network(net: Network, k: Backend, x: Values, rng: np.random.Generator, tole
         yield from measure(_delta_probe(net, trace, name), rng, tolerance)
     for name, own in net.parameters.items():
         for p in own:
-            yield from measure(_gradient_probe(net, x, name, p), rng, tolerance)
+            yield from measure(_gradient_probe(net, trace, name, p), rng, tolerance)
     yield _stacked(net, trace, rng, tolerance * EXACT)
 
 
@@ -184,27 +185,30 @@ def _delta_probe(net: Network, trace: Trace, name: str) -> Probe:
         return {n: k.to_numpy(run[n]) for n in run if n != name}
 
     def delta(a: Values, d: Values) -> Values:
-        if np.array_equal(a, at):  # at the network's own output, the delta of the whole pass is what counts
-            return k.to_numpy(net.backward(trace, d)[name])
-        return k.to_numpy(net.backward(net.forward(a, start=name), d, until=name)[name])
+        run = trace if np.array_equal(a, at) else net.forward(a, start=name)
+        return k.to_numpy(net.backward(run, d, until=name)[name])
 
-    return Probe(name, f'deltas["{name}"]', at, outputs, delta)
+    return Probe(name, f'deltas["{name}"]', at, outputs, delta, trace.y.shape)
 
 
-def _gradient_probe(net: Network, x: Values, name: str, p: str) -> Probe:
-    """`gradients[name][p]` through the whole network."""
-    k = net.backend
+def _gradient_probe(net: Network, trace: Trace, name: str, p: str) -> Probe:
+    """`gradients[name][p]` of a whole network: forward restarts before that layer, with other weights."""
+    k, before = net.backend, net.names[net.names.index(name) - 1]
+
+    def run(a: Values) -> tuple[Network, Trace]:
+        changed = net.with_parameters({name: {p: k.asarray(a)}})
+        return changed, changed.forward(trace[before], start=before)
 
     def outputs(a: Values) -> dict[str, Values]:
-        run = net.with_parameters({name: {p: k.asarray(a)}}).forward(x)
-        return {n: k.to_numpy(run[n]) for n in run}
+        _, passed = run(a)
+        return {n: k.to_numpy(passed[n]) for n in passed if n != before}
 
     def gradient(a: Values, d: Values) -> Values:
-        changed = net.with_parameters({name: {p: k.asarray(a)}})
-        run = changed.forward(x)
-        return k.to_numpy(changed.gradients(run, changed.backward(run, d, until=name))[name][p])
+        changed, passed = run(a)
+        return k.to_numpy(changed.gradients(passed, changed.backward(passed, d, until=name))[name][p])
 
-    return Probe(name, f'gradients["{name}"]["{p}"]', np.array(k.to_numpy(net.parameters[name][p])), outputs, gradient)
+    at = np.array(k.to_numpy(net.parameters[name][p]))
+    return Probe(name, f'gradients["{name}"]["{p}"]', at, outputs, gradient, trace.y.shape)
 
 
 def _stacked(net: Network, trace: Trace, rng: np.random.Generator, tolerance: float) -> GradientRow:

@@ -43,14 +43,23 @@ class Probe:
     at: Values
     outputs: Callable[[Values], dict[str, Values]]  # every output that depends on the array, by name; the last is y
     vjp: Callable[[Values, Values], Values]  # (a, d) -> dL/da as claimed
+    shape: tuple[int, ...]  # of y
 
     def y(self, a: Values) -> Values:
         """Return the last output."""
         return list(self.outputs(a).values())[-1]
 
 
+@dataclass(frozen=True)
+class Direction:
+    """One random question: how fast does L = sum(d * y) grow along v?"""
+
+    v: Values
+    d: Values
+    claimed: Values  # dL/da
+
+
 Slope: TypeAlias = Callable[[Probe, Values, Values, Values], float]  # (probe, a, v, d) -> <v, dL/da>
-Draw: TypeAlias = tuple[Values, Values]  # direction v, seed d
 
 
 def _adjoint(probe: Probe, a: Values, v: Values, d: Values) -> float:
@@ -61,50 +70,46 @@ def _complex_step(probe: Probe, a: Values, v: Values, d: Values, h: float = 1e-3
     return float((probe.y(a + 1j * h * v).imag * d).sum() / h)
 
 
-def _central(probe: Probe, a: Values, v: Values, d: Values, h: float) -> float:
+def _central(h: float) -> Slope:
     """(4 D(h/2) - D(h)) / 3: the h^2 terms of two central differences cancel."""
-    whole, half = (((probe.y(a + s * v) - probe.y(a - s * v)) * d).sum() / (2 * s) for s in (h, h / 2))
-    return float((4 * half - whole) / 3)
+
+    def slope(probe: Probe, a: Values, v: Values, d: Values) -> float:
+        whole, half = (((probe.y(a + s * v) - probe.y(a - s * v)) * d).sum() / (2 * s) for s in (h, h / 2))
+        return float((4 * half - whole) / 3)
+
+    return slope
 
 
 def measure(probe: Probe, rng: np.random.Generator, tolerance: float) -> Iterator[GradientRow]:
     """Check one probe by each method that applies."""
     with np.errstate(all="ignore"):
+        a, exact = probe.at, tolerance * EXACT
         if _affine(probe, rng):
-            draws = [_draw(probe, probe.at, rng) for _ in range(DIRECTIONS)]
-            yield _row(probe, "adjoint", probe.at, draws, _adjoint, 1.0, tolerance * EXACT)
-        note, crossed = "", 0
+            yield _row(probe, "adjoint", a, [_draw(probe, a, rng) for _ in range(DIRECTIONS)], _adjoint, 1.0, exact)
+        note, skipped = "", 0
         for nudge in range(NUDGES + 1):
-            a = probe.at
-            if nudge:
-                size = 0.1 * _size(probe.at)
-                a = probe.at + size * rng.standard_normal(a.shape)
+            a = probe.at + 0.1 * _size(probe.at) * rng.standard_normal(a.shape) if nudge else probe.at
             draws, h, kinks = _smooth_directions(probe, a, rng, tolerance)
             if kinks:
-                crossed, note = crossed + len(kinks), kinks[0]
+                skipped, note = skipped + len(kinks), kinks[0]
             if draws:
                 break
         else:
-            yield GradientRow(
-                probe.layer, probe.array, "finite differences", np.nan, False,
-                f"unknown: every direction crosses a kink ({note}): give another x",
-            )  # fmt: skip
+            words = f"unknown: every direction crosses a kink ({note}): give another x"
+            yield GradientRow(probe.layer, probe.array, "finite differences", np.nan, False, words)
             return
         if note:
             where = "measured at a point beside it" if nudge else "other directions drawn"
-            note = f"kink: {note}; {crossed} direction{'s' * (crossed > 1)} skipped, {where}"
-
-        def central(probe: Probe, a: Values, v: Values, d: Values) -> float:
-            return _central(probe, a, v, d, h)
-
-        row = _row(probe, "finite differences", a, draws, central, h, tolerance)
+            note = f"kink: {note}; {skipped} direction{'s' * (skipped > 1)} skipped, {where}"
+        row = _row(probe, "finite differences", a, draws, _central(h), h, tolerance)
         yield replace(row, note="; ".join(filter(None, [row.note, note])))
-        if _takes_complex(probe, a, draws, central):
-            yield _row(probe, "complex step", a, draws, _complex_step, 1.0, tolerance * EXACT)
+        if _takes_complex(probe, a, draws[0], h):
+            yield _row(probe, "complex step", a, draws, _complex_step, 1.0, exact)
 
 
-def _draw(probe: Probe, a: Values, rng: np.random.Generator) -> Draw:
-    return _size(a) * rng.standard_normal(a.shape), rng.standard_normal(probe.y(a).shape)
+def _draw(probe: Probe, a: Values, rng: np.random.Generator) -> Direction:
+    d = rng.standard_normal(probe.shape)
+    return Direction(_size(a) * rng.standard_normal(a.shape), d, probe.vjp(a, d))
 
 
 def _size(a: Values) -> float:
@@ -115,62 +120,61 @@ def _affine(probe: Probe, rng: np.random.Generator) -> bool:
     """Whether y(a + v + w) - y(a + v) - y(a + w) + y(a) is 0."""
     a = probe.at
     v, w = rng.standard_normal((2, *a.shape)) * _size(a)
-    both, one, other, none = (probe.y(a + s) for s in (v + w, v, w, 0 * v))
+    both, one, other, none = (probe.y(s) for s in (a + v + w, a + v, a + w, a))
     return bool(np.abs(both - one - other + none).max(initial=0) <= 1e-12 * np.abs(both).max(initial=0))
 
 
 def _smooth_directions(
     probe: Probe, a: Values, rng: np.random.Generator, tolerance: float
-) -> tuple[list[Draw], float, list[str]]:
+) -> tuple[list[Direction], float, list[str]]:
     """Directions that cross no kink, the step they share, and the kinks that others crossed."""
-    kinks = []
+    kinks, here = [], probe.outputs(a)
     for h in STEPS:
-        draws: list[Draw] = []
+        draws: list[Direction] = []
         while len(draws) < DIRECTIONS:
-            v, d = _draw(probe, a, rng)
-            kink = _kink(probe, a, v, d, h, tolerance)
+            draw = _draw(probe, a, rng)
+            kink = _kink(probe, a, here, draw, h, tolerance)
             if kink:
                 kinks.append(kink)
                 break
-            draws.append((v, d))
+            draws.append(draw)
         else:
             return draws, h, kinks
     return [], h, kinks
 
 
-def _kink(probe: Probe, a: Values, v: Values, d: Values, h: float, tolerance: float) -> str:
+def _kink(probe: Probe, a: Values, here: dict[str, Values], draw: Direction, h: float, tolerance: float) -> str:
     """Where y has two slopes within one step h of `a` along v; "" where it is smooth."""
-    steps = [probe.outputs(a + s * v) for s in (-h, -h / 2, 0, h / 2, h)]
-    names = list(steps[0])
+    first, second, third, last = (probe.outputs(a + s * draw.v) for s in (-h, -h / 2, h / 2, h))
+    *_, end = names = list(here)
 
     def excess(name: str) -> Values:
         """S(h) - 4 S(h/2) over h, with S(h) = y(h) - 2 y(0) + y(-h): a smooth function leaves h^3."""
-        first, second, none, third, last = (s[name] for s in steps)
-        return np.abs((last - 2 * none + first) - 4 * (third - 2 * none + second)) / h
+        twice = 2 * here[name]
+        return np.abs((last[name] - twice + first[name]) - 4 * (third[name] - twice + second[name])) / h
 
-    y = steps[2][names[-1]]
-    slope = float(np.linalg.norm((steps[-1][names[-1]] - steps[0][names[-1]]) * d)) / (2 * h)
-    if not np.isfinite(y).all() or (excess(names[-1]) * np.abs(d)).sum() <= max(tolerance * slope, _noise(y, d, h)):
+    y, d = here[end], draw.d
+    slope = float(np.linalg.norm((last[end] - first[end]) * d)) / (2 * h)
+    if not np.isfinite(y).all() or (excess(end) * np.abs(d)).sum() <= max(tolerance * slope, _noise(y, d, h)):
         return ""
     for name in names:  # the first output that is bent is the culprit
-        bend, z = excess(name), steps[2][name]
-        rise = np.abs(steps[-1][name] - steps[0][name]).max(initial=0) / (2 * h)
-        if bend.max(initial=0) > 1e-3 * rise + 1e-14 * np.abs(z).max(initial=0) / h:
+        bend = excess(name)
+        rise = np.abs(last[name] - first[name]).max(initial=0) / (2 * h)
+        if bend.max(initial=0) > 1e-3 * rise + 1e-14 * np.abs(here[name]).max(initial=0) / h:
             break
     index = tuple(int(i) for i in np.unravel_index(bend.argmax(), bend.shape))
     return f"the slope of {name} jumps at {index}"
 
 
-def _takes_complex(probe: Probe, a: Values, draws: list[Draw], central: Slope) -> bool:
+def _takes_complex(probe: Probe, a: Values, draw: Direction, h: float) -> bool:
     """Whether forward, given complex numbers, is the function that finite differences see."""
-    v, d = draws[0]
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            step = _complex_step(probe, a, v, d)
+            step = _complex_step(probe, a, draw.v, draw.d)
     except Exception:  # a layer may say no in any way it likes
         return False
-    return bool(np.isclose(step, central(probe, a, v, d), rtol=1e-4, atol=1e-6 * abs(step)))
+    return bool(np.isclose(step, _central(h)(probe, a, draw.v, draw.d), rtol=1e-4, atol=1e-6 * abs(step)))
 
 
 def _noise(y: Values, d: Values, h: float) -> float:
@@ -179,42 +183,26 @@ def _noise(y: Values, d: Values, h: float) -> float:
 
 
 def _row(
-    probe: Probe,
-    method: str,
-    a: Values,
-    draws: list[Draw],
-    slope: Slope,
-    h: float,
-    tolerance: float,
+    probe: Probe, method: str, a: Values, draws: list[Direction], slope: Slope, h: float, tolerance: float
 ) -> GradientRow:
     """Compare <v, claimed> with what was measured along each direction; on failure look for the worst entry."""
-    worst, note = 0.0, ""
-    y = probe.y(a)
-    for v, d in draws:
-        claimed = probe.vjp(a, d)
-        measured, expected = slope(probe, a, v, d), float((claimed * v).sum())
-        noise = _noise(y, d, h)
-        scale = max(float(np.linalg.norm(claimed * v)), abs(measured))  # what <v, claimed> is for most v
-        error = abs(measured - expected) / max(scale, noise / tolerance, np.finfo(float).tiny)
+    worst, note, y = 0.0, "", probe.y(a)
+    for draw in draws:
+        terms = draw.claimed * draw.v
+        measured, noise = slope(probe, a, draw.v, draw.d), _noise(y, draw.d, h)
+        scale = max(float(np.linalg.norm(terms)), abs(measured))  # what <v, claimed> is for most v
+        error = abs(measured - float(terms.sum())) / max(scale, noise / tolerance, np.finfo(float).tiny)
         if not error <= tolerance:
-            return _failure(probe, method, a, d, slope, error)
+            return _failure(probe, method, a, draw, slope, error)
         if scale and noise > tolerance * scale:
             note = f"blunt: rounding hides all but {noise / scale:.0e} of so flat a slope"
         worst = max(worst, error)
     return GradientRow(probe.layer, probe.array, method, worst, True, note)
 
 
-def _failure(
-    probe: Probe,
-    method: str,
-    a: Values,
-    d: Values,
-    slope: Slope,
-    error: float,
-) -> GradientRow:
+def _failure(probe: Probe, method: str, a: Values, draw: Direction, slope: Slope, error: float) -> GradientRow:
     """Measure the entries one by one: the worst is named, and the pattern of all betrays the cause."""
-    claimed = probe.vjp(a, d)
-    entries = np.arange(a.size)
+    claimed, entries = draw.claimed, np.arange(a.size)
     if a.size > ENTRIES:  # the largest and an even sample of the others
         largest = np.argsort(-np.abs(claimed).ravel(), kind="stable")[: ENTRIES // 2]
         entries = np.unique([*largest, *np.linspace(0, a.size - 1, ENTRIES // 2).astype(int)])
@@ -222,13 +210,13 @@ def _failure(
     for n in entries:
         e = np.zeros(a.size)
         e[n] = _size(a)
-        numeric[n] = slope(probe, a, e.reshape(a.shape), d) / e[n]
+        numeric[n] = slope(probe, a, e.reshape(a.shape), draw.d) / e[n]
     numeric = numeric.reshape(a.shape)
     off = np.abs(claimed - numeric)
     off[~np.isfinite(claimed)] = np.inf
     off[np.isnan(off)] = -1
     index = tuple(int(i) for i in np.unravel_index(off.argmax(), off.shape))
-    cause = f"likely cause: {likely_cause(claimed, numeric, len(probe.y(a)))}"
+    cause = f"likely cause: {likely_cause(claimed, numeric, len(draw.d))}"
     return GradientRow(
         probe.layer, probe.array, method, error, False, cause, index, float(claimed[index]), float(numeric[index])
     )

@@ -147,3 +147,22 @@ def test_a_change_of_the_wrong_shape_is_named(change: Any, message: str) -> None
     net = nets.small().intervene("pool1", change)
     with pytest.raises(ValueError, match=message):
         net.forward(nets.images(net))
+
+
+class Turn:
+    """A change that does not commute with the others: all units move on by one."""
+
+    def forward(self, k: Backend, y: np.ndarray) -> tuple[np.ndarray, None]:
+        return np.roll(y, 1, axis=-1), None
+
+    def backward(self, k: Backend, delta: np.ndarray, saved: None) -> np.ndarray:
+        return np.roll(delta, -1, axis=-1)
+
+    def to(self, move: Any) -> Turn:
+        return self
+
+
+def test_backward_undoes_the_changes_in_reverse_order() -> None:
+    changes = [Turn(), nnpg.Clamp(-0.2, 0.3), Turn(), CHANGES["some pixels"]]
+    for order in (changes, changes[::-1]):
+        assert nnpg.gradcheck(nets.small().intervene("pool1", *order)).ok
