@@ -67,7 +67,7 @@ def run(config: Config, context: Context) -> Result:
         ),
         row("test_error, 10 weak out", None, _mean(test[:, :, WEAK, 10]), n, interval=t),
     )
-    error_curves(_panels(class_, overall), context.folder / "knockout.png", columns=2)
+    error_curves(_panels(class_, overall), context.folder / "knockout.png", columns=len(IDENTITIES))
     failed = "; ".join(r.name for r in rows if r.held is False)
     verdict = (
         f"Strong removal {'hurts' if rows[0].held else 'does not hurt'} sooner; class and overall error "
@@ -101,16 +101,16 @@ def _mean(values: np.ndarray) -> Interval:
 
 
 def _panels(class_: np.ndarray, overall: np.ndarray) -> list[Panel]:
-    """Fig. 2: class error above overall error, strongest first beside weakest first."""
+    """Fig. 2: an identity a column, class error above overall error, strongest first against weakest first."""
     return [
         Panel(
-            f"{name} error, {order} first",
-            {f"ID {identity}": errors[:, i, o] for i, identity in enumerate(IDENTITIES)},
+            f"ID {identity}",
+            {"strongest first": errors[:, i, STRONG], "weakest first": errors[:, i, WEAK]},
             "filters knocked out",
             f"{name} error",
         )
         for name, errors in (("class", class_), ("overall", overall))
-        for o, order in enumerate(("strongest", "weakest"))
+        for i, identity in enumerate(IDENTITIES)
     ]
 
 
