@@ -115,6 +115,10 @@ class Network:
 
         return build(recipe, input_shape=input_shape, rng=rng, dtype=dtype, backend=backend)
 
+    def __post_init__(self) -> None:
+        if INPUT in self.layers:
+            raise ValueError(f"no layer may be named {INPUT!r}: that is the name of x itself")
+
     # The three passes
 
     def forward(self, x: npt.ArrayLike, *, start: str | None = None, upto: str | None = None) -> Trace:
@@ -123,7 +127,8 @@ class Network:
         Parameters
         ----------
         x : array (N, *input_shape)
-            Taken in the network's own dtype.
+            Taken in the network's own dtype, and not copied where that is its dtype already: leave it unchanged
+            while the trace is in use.
         start : str, optional
             Take `x` as the output of this name, `trace[start]`, and run only what comes after it.
         upto : str, optional

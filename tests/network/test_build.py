@@ -146,3 +146,8 @@ def test_unknown_initialiser() -> None:
 def test_unknown_backend() -> None:
     with pytest.raises(ValueError, match="no backend named 'abacus'"):
         nnpg.build([nnpg.dense(3)], input_shape=(3,), rng=0, backend="abacus")
+
+
+def test_no_layer_takes_the_name_of_x():
+    with pytest.raises(ValueError, match="no layer may be named 'input'"):
+        nnpg.Network({"input": nnpg.Tanh()}, (3,))
