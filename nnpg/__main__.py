@@ -1,0 +1,5 @@
+"""`python -m nnpg` is the command `nnpg`."""
+
+from nnpg.cli import main
+
+main()

@@ -1,0 +1,151 @@
+"""`nnpg knockout`: what a network loses with its filters."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import typer
+
+from nnpg.cli_data import Work, open_model
+from nnpg.cli_options import (
+    AverageOption,
+    BackendOption,
+    ClassOption,
+    DataDirOption,
+    ImagesOption,
+    JsonOption,
+    LayersOption,
+    ModelArgument,
+    ModelDataOption,
+    NormOption,
+    OfOption,
+    SeedOption,
+    ToOption,
+    chosen_classes,
+    layer_names,
+    output_file,
+    percent,
+    print_json,
+)
+from nnpg.knockout import Knockout, To, knock_out_curve
+from nnpg.scores import FilterScores, filter_scores
+
+Curves = dict[tuple[int, str], Knockout]  # by class and order
+
+
+def knockout(
+    model: ModelArgument,
+    data: ModelDataOption = None,
+    data_dir: DataDirOption = None,
+    images: ImagesOption = None,
+    classes: ClassOption = None,
+    order: Annotated[
+        Literal["strongest", "weakest", "both"], typer.Option("--order", help="Which filters go first.")
+    ] = "both",
+    steps: Annotated[
+        int | None, typer.Option("--steps", min=1, help="How many filters to knock out; default all.")
+    ] = None,
+    to: ToOption = "zero",
+    norm: NormOption = "frobenius",
+    average: AverageOption = "norm_of_mean",
+    of: OfOption = "prob",
+    layers: LayersOption = None,
+    seed: SeedOption = 0,
+    draw: Annotated[
+        Path | None, typer.Option("--draw", metavar="FILE.png", help="Draw the errors, filter by filter.")
+    ] = None,
+    backend: BackendOption = "auto",
+    as_json: JsonOption = False,
+) -> None:
+    """Switch a model's filters off one after the other, and count what it still gets right.
+
+    The filters are ranked for a class as in `nnpg rank`. If the ranking is right, taking the strongest first hurts at
+    once and taking the weakest first hurts late. The class error is the share of that class's images that go wrong, the
+    overall error that of all images. One class prints every step, several a line for each.
+
+    Example: `nnpg knockout faces.safetensors --class face07 --order both --draw knockout.png`
+    """
+    draw = output_file(draw, ".png", ".svg", ".pdf")
+    work = open_model(model, data, data_dir, images, backend)
+    rows = chosen_classes(classes, work.images.class_names)
+    orders = ("strongest", "weakest") if order == "both" else (order,)
+    scores = filter_scores(
+        work.net,
+        work.images.x,
+        work.images.labels,
+        layers=layer_names(layers),
+        norm=norm,
+        average=average,
+        of=of,
+        class_names=work.images.class_names,
+    )
+    curves: Curves = {
+        (row, which): _curve(work, scores, row, which, steps, to, seed) for row in rows for which in orders
+    }
+    if draw:
+        _draw(curves, scores.rows, draw)
+    if as_json:
+        settings: dict[str, Any] = {"to": to, "norm": norm, "average": average, "of": of, "images": len(work.images)}
+        found = [_as_dict(scores.rows[row], row, which, curve) for (row, which), curve in curves.items()]
+        print_json({"model": str(model), **settings, "curves": found})
+        return
+    for which in orders:
+        print(_steps(scores.rows, rows[0], which, curves) if len(rows) == 1 else _summary(scores.rows, which, curves))
+    if draw:
+        print(f"wrote {draw}")
+
+
+def _curve(work: Work, scores: FilterScores, row: int, which: str, steps: int | None, to: To, seed: int) -> Knockout:
+    filters = scores.strongest(row, steps) if which == "strongest" else scores.weakest(row, steps)
+    reference = None if to == "zero" else work.train.x
+    return knock_out_curve(work.net, work.images.x, work.images.labels, filters, to=to, reference=reference, rng=seed)
+
+
+def _as_dict(name: str, c: int, which: str, curve: Knockout) -> dict[str, Any]:
+    return {
+        "class": name,
+        "order": which,
+        "filters": [{"layer": unit.layer, "filter": unit.f, "score": unit.score} for unit in curve.filters],
+        "class_error": curve.class_error(c).tolist(),  # one more than filters: the first is the intact network
+        "overall_error": curve.overall_error.tolist(),
+        "most_common_prediction": curve.modes.tolist(),
+    }
+
+
+def _steps(names: tuple[str, ...], c: int, which: str, curves: Curves) -> str:
+    curve = curves[c, which]
+    lines = [f"{names[c]}, {which} first", f"{'off':>4} {'filter':16}{'class error':>12}{'overall error':>15}"]
+    labels = ["(intact)", *(f"{unit.layer} {unit.f + 1}" for unit in curve.filters)]
+    for off, (label, own, overall) in enumerate(zip(labels, curve.class_error(c), curve.overall_error, strict=True)):
+        lines.append(f"{off:>4} {label:16}{percent(own):>12}{percent(overall):>15}")
+    return "\n".join([*lines, ""])
+
+
+def _summary(names: tuple[str, ...], which: str, curves: Curves) -> str:
+    """One line a class: the errors after so many filters."""
+    chosen = {c: curve for (c, own), curve in curves.items() if own == which}
+    T = len(next(iter(chosen.values())).filters)
+    at = [n for n in (0, 1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 100) if n < T] + [T]
+    head = "".join(f"{n:>10}" for n in at)
+    lines = [f"{which} first: percent class error / overall error with so many filters off", f"{'':12}{head}"]
+    for c, curve in chosen.items():
+        own, overall = 100 * curve.class_error(c), 100 * curve.overall_error
+        lines.append(f"{names[c]:12}" + "".join(f"{f'{own[n]:.0f} / {overall[n]:.0f}':>10}" for n in at))
+    return "\n".join([*lines, ""])
+
+
+def _draw(curves: Curves, names: tuple[str, ...], path: Path) -> None:
+    from nnpg.plots import Panel, error_curves
+
+    panels = []
+    for which in dict.fromkeys(which for _, which in curves):
+        chosen = {names[c]: (c, curve) for (c, own), curve in curves.items() if own == which}
+        kinds = {
+            "class error": {name: curve.class_error(c)[None] for name, (c, curve) in chosen.items()},
+            "overall error": {name: curve.overall_error[None] for name, (_, curve) in chosen.items()},
+        }
+        for kind, series in kinds.items():
+            panels.append(Panel(f"{which} first", {n: np.asarray(s) for n, s in series.items()}, "filters off", kind))
+    error_curves(panels, path)

@@ -1,0 +1,63 @@
+"""`nnpg gradcheck` and `nnpg info`."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+import nnpg
+from nnpg.layers import Tanh
+
+
+def test_a_right_network_passes(run) -> None:
+    answer = run("gradcheck", "face_net")
+    assert answer.code == 0
+    assert answer.out.strip().endswith("all passed")
+
+
+def test_a_models_file_can_be_checked(run, model) -> None:
+    report = run("gradcheck", model, "--json").json
+    assert report["ok"]
+    assert {row["layer"] for row in report["rows"]} >= {"conv1", "relu1", "pool1", "dense1", "softmax1"}
+
+
+def test_a_wrong_gradient_is_named_and_the_exit_code_is_1(run, monkeypatch) -> None:
+    monkeypatch.setattr(Tanh, "backward", lambda self, k, delta, y: delta * (1 + y * y))
+    answer = run("gradcheck", "face_net")
+    assert answer.code == 1
+    assert any(line.startswith("tanh1") and "FAILED" in line for line in answer.out.splitlines())
+    report = run("gradcheck", "face_net", "--json")
+    assert report.code == 1
+    assert '"ok": false' in report.out
+
+
+def test_info_of_a_model(run, model, bars) -> None:
+    report = run("info", model, "--json").json
+    net = nnpg.load_network(model)
+    assert report["parameters"] == net.n_parameters
+    assert [layer["name"] for layer in report["layers"]] == list(net.layers)
+    assert report["layers"][1] == {"name": "conv1", "layer": "Conv", "output": [32, 12, 12]}
+    assert report["provenance"]["data"]["data"] == str(bars)
+    text = run("info", model)
+    assert text.code == 0
+    assert "32 x 12 x 12" in text.out
+
+
+def test_info_of_the_machine_finds_the_data(run, tmp_path) -> None:
+    (tmp_path / "yalefaces").mkdir()
+    (tmp_path / "yalefaces" / "subject01.normal").touch()
+    report = run("info", "--data-dir", tmp_path, "--json").json
+    assert report["nnpg"] == nnpg.__version__
+    assert report["data_folder"] == str(tmp_path)
+    assert report["data"] == {"yale": True, "mnist": False, "cifar10": False}
+    assert report["backends"]["numpy"] in (True, False)
+    assert run("info").code == 0
+
+
+@pytest.mark.data
+def test_info_finds_the_real_data(run) -> None:
+    found = run("info", "--json").json
+    assert found["data_folder"] == os.environ["NNPG_DATA"]
+    assert found["data"]["yale"]
+    assert found["data"]["mnist"]

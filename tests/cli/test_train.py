@@ -1,0 +1,149 @@
+"""`nnpg train`: the model's file, what it remembers, checkpoints, and what happens on Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from nnpg.files import describe, read_tensors
+
+FAST = ("--epochs", 3, "--batch", 4)
+
+
+def weights(path):
+    return read_tensors(path)[0]
+
+
+def same(a, b) -> bool:
+    return a.keys() == b.keys() and all(np.array_equal(a[name], b[name]) for name in a)
+
+
+def test_it_learns_and_says_what_to_do_next(run, bars, tmp_path) -> None:
+    answer = run("train", "--data", bars, "--epochs", 8, "--batch", 4, "--save", tmp_path / "m.safetensors")
+    assert answer.code == 0
+    assert "18 training and 6 test images" in answer.out
+    assert "test error     0.0% (0 of 6)" in answer.out
+    assert f"nnpg rank {tmp_path / 'm.safetensors'}" in answer.out
+
+
+def test_without_save_it_says_that_nothing_was_kept(run, bars, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert "not saved" in run("train", "--data", bars, "--epochs", 1).out
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_file_remembers_how_it_was_made(run, bars, tmp_path) -> None:
+    path = tmp_path / "m.safetensors"
+    report = run(
+        "train", "--data", bars, *FAST, "--seed", 4, "--lr", 0.02, "--momentum", 0.5, "--save", path, "--json"
+    ).json
+    kept = describe(path)["provenance"]
+    assert kept == report["provenance"]
+    assert kept["model"] == "cifar_net"
+    assert kept["data"]["data"] == str(bars)
+    assert kept["data"]["split_seed"] == 4
+    assert kept["data"]["classes"] == ["left", "middle", "right"]
+    assert {k: kept["training"][k] for k in ("epochs", "batch", "lr", "momentum", "seed")} == {
+        "epochs": 3,
+        "batch": 4,
+        "lr": 0.02,
+        "momentum": 0.5,
+        "seed": 4,
+    }
+    assert [epoch["epoch"] for epoch in report["history"]] == [1, 2, 3]
+    assert kept["test_error"] == report["history"][-1]["validation_error"]
+
+
+def test_the_seed_decides_everything(run, bars, tmp_path) -> None:
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        run("train", "--data", bars, *FAST, "--seed", seed, "--save", tmp_path / f"{name}.safetensors")
+    a, b, c = (weights(tmp_path / f"{name}.safetensors") for name in "abc")
+    assert same(a, b)
+    assert not same(a, c)
+
+
+def test_a_stopped_run_goes_on_to_the_same_weights(run, bars, tmp_path, monkeypatch) -> None:
+    import nnpg
+
+    whole, resumed, checkpoint = (tmp_path / f"{name}.safetensors" for name in ("whole", "resumed", "checkpoint"))
+    args = ("train", "--data", bars, "--batch", 4, "--momentum", 0.9, "--epochs", 4)
+    run(*args, "--save", whole)
+    real = nnpg.train
+
+    def stopped(*a, **settings):
+        real(*a, **settings | {"epochs": 2})
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(nnpg, "train", stopped)
+        answer = run(*args, "--checkpoint", checkpoint)
+    assert answer.code == 130
+    assert "holds epoch 2" in answer.err
+    assert "--resume" in answer.err
+    assert run(*args, "--checkpoint", checkpoint, "--resume", "--save", resumed).code == 0
+    assert same(weights(whole), weights(resumed))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT to send")
+def test_a_real_ctrl_c_leaves_the_checkpoint(bars, tmp_path) -> None:
+    checkpoint = tmp_path / "checkpoint.safetensors"
+    command = [sys.executable, "-m", "nnpg", "train", "--data", str(bars), "--epochs", "100000"]
+    with subprocess.Popen(
+        [*command, "--checkpoint", str(checkpoint)], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        patience = time.monotonic() + 60
+        while not checkpoint.exists() and time.monotonic() < patience and process.poll() is None:
+            time.sleep(0.05)
+        os.kill(process.pid, signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert len(err.splitlines()) == 1
+    assert f"stopped; {checkpoint} holds epoch" in err
+    assert read_tensors(checkpoint)[1]["history"]
+
+
+def test_ctrl_c_without_a_checkpoint_says_that_nothing_is_kept(run, bars, monkeypatch) -> None:
+    def stopped(*args, **settings):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("nnpg.train", stopped)
+    answer = run("train", "--data", bars)
+    assert answer.code == 130
+    assert "nothing is kept" in answer.err
+
+
+def test_divergence_is_a_failure_not_bad_input(run, bars, tmp_path) -> None:
+    answer = run("train", "--data", bars, *FAST, "--lr", 1e30, "--save", tmp_path / "m.safetensors")
+    assert answer.code == 1
+    assert "diverged at epoch 1" in answer.err
+    assert not (tmp_path / "m.safetensors").exists()
+
+
+def test_an_old_checkpoint_is_not_overwritten(run, bars, tmp_path) -> None:
+    args = ("train", "--data", bars, *FAST, "--checkpoint", tmp_path / "c.safetensors")
+    assert run(*args).code == 0
+    before = (tmp_path / "c.safetensors").read_bytes()
+    answer = run(*args)
+    assert answer.code == 2
+    assert "exists" in answer.err
+    assert (tmp_path / "c.safetensors").read_bytes() == before
+
+
+def test_the_history_is_drawn(run, bars, tmp_path) -> None:
+    answer = run("train", "--data", bars, *FAST, "--draw", tmp_path / "history.png")
+    assert answer.code == 0
+    assert (tmp_path / "history.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_twins_across_the_split_are_reported(run, tmp_path) -> None:
+    x = np.zeros((8, 1, 12, 12), np.float32)
+    np.savez(tmp_path / "twins.npz", x=x, labels=np.arange(8) % 2)
+    answer = run("train", "--data", tmp_path / "twins.npz", "--epochs", 1)
+    assert answer.code == 0
+    assert "exact copy of 2 of the test images" in answer.err
