@@ -1,0 +1,236 @@
+"""Curves: error under knock-out (Lo & Ding 2015, Fig. 2), and the history of a training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from nnpg.plots_style import COLOURS, COLUMN, DASHES, GREY, MARKERS, PAGE, drawing, text_width
+from nnpg.training import Epoch
+from nnpg_kernels import Array
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Band: TypeAlias = Literal["range", "10-90 %"]
+
+_BANDS: dict[str, tuple[float, float, str]] = {
+    "range": (0, 100, "min–max"),
+    "10-90 %": (10, 90, "10–90 %"),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """One set of axes with a line for each series.
+
+    Parameters
+    ----------
+    title : str
+    series : mapping
+        series["identity 7"] is an array (R, T): the error, a fraction, in R runs after each step; or (T,), one run.
+    xlabel, ylabel : str
+    start : int
+        Number of the first step.
+    """
+
+    title: str
+    series: Mapping[str, npt.ArrayLike]
+    xlabel: str = "filters knocked out"
+    ylabel: str = "error"
+    start: int = 0
+
+
+def error_curves(
+    panels: Sequence[Panel],
+    path: str | Path | None = None,
+    *,
+    columns: int = 2,
+    band: Band = "range",
+) -> Figure:
+    """Draw error against steps: a line for the median of the runs, a band for their spread (Lo & Ding 2015, Fig. 2).
+
+    All panels share their axes, so that slopes compare; a series keeps its colour from panel to panel.
+
+    Parameters
+    ----------
+    panels : sequence of Panel
+    path : path, optional
+        Write the figure there: .png, .svg or .pdf.
+    columns : int
+        Panels side by side.
+    band : "range" or "10-90 %"
+        Lowest to highest run, or from the 10th to the 90th percentile. The legend says which.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError, FileNotFoundError
+        If there is nothing to draw, errors are no fractions, or the file cannot be written.
+
+    Examples
+    --------
+    >>> runs = np.array([[0.0, 0.2, 0.9], [0.0, 0.3, 0.8]])
+    >>> figure = error_curves([Panel("strongest first", {"identity 7": runs})], columns=1)
+    >>> figure.axes[0].lines[0].get_ydata()
+    array([0. , 0.25, 0.85])
+    """
+    if band not in _BANDS:
+        raise ValueError(f"band must be one of {', '.join(map(repr, _BANDS))}, not {band!r}")
+    if not panels or columns < 1:
+        raise ValueError(f"error_curves needs at least one panel and one column, not {len(panels)} and {columns}")
+    data = [{name: _runs(panel, name, errors) for name, errors in panel.series.items()} for panel in panels]
+    names = list(dict.fromkeys(name for own in data for name in own))
+    if not names:
+        raise ValueError("no panel holds a series: there is nothing to draw")
+    from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+    columns = min(columns, len(panels))
+    lines = -(-len(panels) // columns)
+    width = COLUMN if columns == 1 else PAGE
+    labels = _labels(names, data, band)
+    across = _across(labels, width)
+    height = 0.35 + 1.95 * lines + 0.15 * -(-len(labels) // across)
+    with drawing(path, width, height, layout="constrained") as figure:
+        grid: list[Axes] = list(figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False).ravel())
+        for ax in grid[len(panels) :]:
+            ax.remove()
+        for ax, panel, own in zip(grid, panels, data, strict=False):
+            for name, runs in own.items():
+                _series(ax, name, runs, panel.start, names.index(name), band)
+            ax.set(title=panel.title, xlabel=panel.xlabel, ylabel=panel.ylabel, ylim=(0, 1))
+            ax.xaxis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
+            ax.yaxis.set_major_formatter(PercentFormatter(1))
+        _share_labels(grid[: len(panels)], columns)
+        _legend(figure, len(names), labels, across)
+    return figure
+
+
+def _runs(panel: Panel, name: str, errors: npt.ArrayLike) -> Array:
+    runs = np.atleast_2d(np.asarray(errors, np.float64))  # (R, T)
+    where = f"panel {panel.title!r}, series {name!r}"
+    if runs.ndim != 2 or runs.size == 0:
+        raise ValueError(f"{where}: expected an array (R, T) of R runs, not shape {np.shape(errors)}")
+    if not (runs.min() >= 0 and runs.max() <= 1):  # NaN fails as well
+        raise ValueError(f"{where}: errors are fractions in 0 .. 1, found {runs.min():.4g} .. {runs.max():.4g}")
+    return runs
+
+
+def _look(i: int) -> dict[str, Any]:
+    """Colour and marker of series i; the line is dashed from the eighth on."""
+    return {
+        "color": COLOURS[i % len(COLOURS)],
+        "marker": MARKERS[i % len(MARKERS)],
+        "markersize": 3,
+        "markeredgewidth": 0,
+        "linestyle": DASHES[i // len(COLOURS) % len(DASHES)],
+    }
+
+
+def _series(ax: Axes, name: str, runs: Array, start: int, i: int, band: Band) -> None:
+    low, high, _ = _BANDS[band]
+    steps = start + np.arange(runs.shape[1])
+    every = -(-len(steps) // 30)  # markers that do not run into one another
+    ax.plot(steps, np.median(runs, axis=0), label=name, clip_on=False, zorder=3, markevery=every, **_look(i))
+    if len(runs) > 1:
+        edges = np.percentile(runs, [low, high], axis=0)
+        colour = COLOURS[i % len(COLOURS)]
+        ax.fill_between(steps, *edges, facecolor=(colour, 0.12), edgecolor=(colour, 0.45), linewidth=0.4)
+
+
+def _share_labels(grid: Sequence[Axes], columns: int) -> None:
+    """Drop labels that the panel to the left or below says already; show the ticks where no panel is below."""
+    said = [(ax.get_xlabel(), ax.get_ylabel()) for ax in grid]
+    for n, ax in enumerate(grid):
+        if n + columns >= len(grid):
+            ax.tick_params(labelbottom=True)
+        elif said[n + columns][0] == said[n][0]:
+            ax.set_xlabel("")
+        if n % columns and said[n - 1][1] == said[n][1]:
+            ax.set_ylabel("")
+
+
+def _labels(names: list[str], data: list[dict[str, Array]], band: Band) -> list[str]:
+    """What the legend says: the series, and what line and band are. One line of one run needs no legend: its title."""
+    counts = {len(runs) for own in data for runs in own.values()}
+    if max(counts) == 1:
+        return names if len(names) > 1 or len(data) > 1 else []
+    runs = f"{max(counts)}" if len(counts) == 1 else f"{min(counts)} to {max(counts)}"
+    return [*names, f"median, {_BANDS[band][2]} of {runs} runs"]
+
+
+def _across(labels: list[str], width: float) -> int:
+    """The most columns of a legend, filled one after the other, that fit into `width` inches."""
+    widths = [text_width(label) + 0.42 for label in labels]
+    for n in range(len(labels), 1, -1):
+        if sum(max(column) for column in np.array_split(widths, n)) < width - 0.1:
+            return n
+    return 1
+
+
+def _legend(figure: Figure, lines: int, labels: list[str], across: int) -> None:
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    handles: list[Any] = [Line2D([], [], **_look(i)) for i in range(lines)]
+    handles.append((Patch(color=GREY, alpha=0.3, linewidth=0), Line2D([], [], color=GREY)))
+    if labels:
+        handles = handles[: len(labels)]
+        figure.legend(handles, labels, loc="outside upper left", ncols=across, handlelength=2, columnspacing=1.2)
+
+
+def training_history(history: Sequence[Epoch], path: str | Path | None = None) -> Figure:
+    """Draw loss and error over the epochs of a training.
+
+    Parameters
+    ----------
+    history : sequence of Epoch
+        As `train(...).history`.
+    path : path, optional
+        Write the figure there: .png, .svg or .pdf.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError, FileNotFoundError
+        If the history is empty, or the file cannot be written.
+
+    Examples
+    --------
+    >>> figure = training_history([Epoch(1, 2.7, 0.9, None, 0.1), Epoch(2, 0.3, 0.1, None, 0.1)])
+    >>> [ax.get_ylabel() for ax in figure.axes]
+    ['loss', 'error']
+    """
+    if not history:
+        raise ValueError("the history is empty: train for at least one epoch")
+    from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+    epochs = [epoch.epoch for epoch in history]
+    held_out = [(epoch.epoch, epoch.validation_error) for epoch in history if epoch.validation_error is not None]
+    with drawing(path, COLUMN, 3.1, layout="constrained") as figure:
+        top, bottom = figure.subplots(2, 1, sharex=True)
+        mark = "o" if len(history) == 1 else ""  # a line of one point is invisible
+        top.plot(epochs, [epoch.loss for epoch in history], color=COLOURS[0], marker=mark)
+        top.set(ylabel="loss", yscale="log" if min(epoch.loss for epoch in history) > 0 else "linear")
+        bottom.plot(epochs, [epoch.error for epoch in history], color=COLOURS[0], marker=mark, label="training")
+        if held_out:
+            look = {"color": COLOURS[1], "linestyle": DASHES[1], "marker": mark, "label": "held out"}
+            bottom.plot(*zip(*held_out, strict=True), **look)
+            figure.legend(loc="outside upper right", ncols=2)
+        bottom.set(xlabel="epoch", ylabel="error", ylim=(0, None))
+        bottom.yaxis.set_major_formatter(PercentFormatter(1))
+        bottom.xaxis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
+        figure.align_ylabels()
+    return figure

@@ -1,0 +1,170 @@
+"""One look for every figure: sizes for print, colours safe for colour-blind eyes, the same bytes every time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nnpg.data.atomic import atomic_write
+from nnpg_kernels import Array
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
+    from matplotlib.figure import Figure
+
+COLUMN, PAGE = 3.5, 7.16  # inches: a column and a page of the papers; figures are made at their final size
+SMALL, NORMAL = 7.0, 8.0  # points
+INK, GREY, FAINT = "#1a1a1a", "#5c5c5c", "#d0d0d0"
+
+# Okabe and Ito 2008, without the yellow, which is too pale for a line on white
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")  # so that lines are told apart in grey print as well
+DASHES = ("-", (0, (4, 1.2)), (0, (1, 1)))
+
+_DPI = 300
+_METADATA: dict[str, dict[str, Any]] = {  # no dates and no versions: the same figure is the same file
+    ".png": {"Software": None},
+    ".svg": {"Creator": None, "Date": None},
+    ".pdf": {"Creator": None, "Producer": None, "CreationDate": None},
+}
+_STYLE: dict[str, Any] = {
+    "axes.axisbelow": True,
+    "axes.edgecolor": GREY,
+    "axes.grid": True,
+    "axes.grid.axis": "y",
+    "axes.labelcolor": INK,
+    "axes.labelsize": NORMAL,
+    "axes.linewidth": 0.6,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlelocation": "left",
+    "axes.titlesize": NORMAL,
+    "axes.titleweight": "bold",
+    "font.family": ["DejaVu Sans"],  # comes with matplotlib, so every machine sets the same letters
+    "font.size": NORMAL,
+    "grid.color": FAINT,
+    "grid.linewidth": 0.4,
+    "image.interpolation": "nearest",
+    "legend.fontsize": SMALL,
+    "legend.frameon": False,
+    "lines.linewidth": 1.3,
+    "pdf.fonttype": 42,
+    "svg.hashsalt": "nnpg",
+    "text.color": INK,
+    "xtick.color": GREY,
+    "xtick.labelcolor": INK,
+    "xtick.labelsize": SMALL,
+    "xtick.major.size": 2.5,
+    "xtick.major.width": 0.6,
+    "ytick.color": GREY,
+    "ytick.labelcolor": INK,
+    "ytick.labelsize": SMALL,
+    "ytick.major.size": 2.5,
+    "ytick.major.width": 0.6,
+}
+
+
+@contextmanager
+def drawing(path: str | Path | None, width: float, height: float, layout: Any = "none") -> Iterator[Figure]:
+    """Open an empty figure, in inches; write it whole to `path`, if there is one, when the block ends well.
+
+    Neither pyplot nor any global setting is touched, and the user's own settings do not leak in.
+    """
+    check_path(path)
+    import matplotlib
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    settings: Any = {key: value for key, value in matplotlib.rcParamsDefault.items() if not key.startswith("backend")}
+    with matplotlib.rc_context(settings | _STYLE):
+        figure = Figure(figsize=(width, height), dpi=_DPI, layout=layout, facecolor="white")
+        FigureCanvasAgg(figure)
+        yield figure
+        if path is not None:
+            suffix = Path(path).suffix.lower()
+            with atomic_write(path) as out:
+                figure.savefig(out, format=suffix[1:], metadata=_METADATA[suffix])
+
+
+def check_path(path: str | Path | None) -> None:
+    """Refuse a file that could not be written, before anything is drawn."""
+    if path is None:
+        return
+    path = Path(path)
+    if path.suffix.lower() not in _METADATA:
+        raise ValueError(f"a figure is a .png, .svg or .pdf file, told by its name; not {path.name!r}")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"no folder {str(path.parent)!r} to write {path.name!r} into: make it first")
+
+
+def canvas(figure: Figure) -> Axes:
+    """Cover the figure with one invisible Axes whose unit is the inch, from the upper left corner."""
+    width, height = figure.get_size_inches()
+    ax = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(height, 0), autoscale_on=False)
+    ax.set_axis_off()
+    return ax
+
+
+def place_image(ax: Axes, image: Array, left: float, top: float, width: float, height: float, **how: Any) -> None:
+    """Put an image (H, W), (H, W, 3) or (H, W, 4) on a `canvas`, in inches."""
+    ax.imshow(image, extent=(left, left + width, top + height, top), aspect="auto", **how)
+
+
+def place_picture(ax: Axes, image: Array, left: float, top: float, width: float, height: float) -> None:
+    """Put an image (H, W, 3) on a `canvas`, in a thin frame that parts a white background from the page."""
+    from matplotlib.patches import Rectangle
+
+    place_image(ax, image, left, top, width, height)
+    ax.add_patch(Rectangle((left, top), width, height, fill=False, edgecolor=FAINT, linewidth=0.5))
+
+
+def colour_bar(ax: Axes, cmap: Colormap, left: float, top: float, ends: tuple[str, str], label: str) -> None:
+    """Put a small colour bar with words behind it on a `canvas`."""
+    width, height, gap = 0.7, 0.09, 0.05
+    left += text_width(ends[0]) + gap
+    ax.text(left - gap, top + height / 2, ends[0], size=SMALL, ha="right", va="center_baseline")
+    place_image(ax, np.full((2, 2), 0.45), left, top, width, height, cmap="gray", vmin=0, vmax=1)  # seen through alpha
+    place_image(ax, np.linspace(0, 1, 256)[None], left, top, width, height, cmap=cmap)
+    ax.text(left + width + gap, top + height / 2, f"{ends[1]}   {label}", size=SMALL, va="center_baseline")
+
+
+def text_width(text: str, size: float = SMALL, weight: str = "normal") -> float:
+    """Width of a line of text, inches."""
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import TextToPath
+
+    font = FontProperties(family="DejaVu Sans", weight=weight, size=size)
+    return float(TextToPath().get_text_width_height_descent(text, font, ismath=False)[0]) / 72
+
+
+def wrapped(text: str, width: float, size: float = SMALL, weight: str = "normal") -> list[str]:
+    """Break text into lines no wider than `width` inches; a word that is wider by itself is cut short."""
+    lines: list[str] = []
+    for word in text.split():
+        if lines and text_width(f"{lines[-1]} {word}", size, weight) <= width:
+            lines[-1] += f" {word}"
+            continue
+        fits = word
+        while text_width(fits, size, weight) > width and len(fits) > 2:
+            fits = fits.removesuffix("…")[:-1] + "…"
+        lines.append(fits)
+    return lines
+
+
+def checked_images(images: npt.ArrayLike, count: int | None = None, per: str = "") -> Array:
+    """Return images as (N, H, W, 3), or say what is wrong with them; `count` says how many there must be, `per` why."""
+    given = np.asarray(images)
+    if given.ndim != 4 or given.shape[1] not in (1, 3) or given.size == 0:
+        raise ValueError(f"images must be grey (N, 1, H, W) or RGB (N, 3, H, W), not an array of shape {given.shape}")
+    if count is not None and len(given) != count:
+        raise ValueError(f"{len(given)} images for {count} {per}: give one for each")
+    if not (given.min() >= 0 and given.max() <= 1):  # NaN fails as well
+        raise ValueError(f"pixels must lie in 0 .. 1, found {given.min():.4g} .. {given.max():.4g}: scale or clip them")
+    pixels = given.transpose(0, 2, 3, 1).astype(np.float64)  # (N, H, W, C)
+    return np.broadcast_to(pixels, (*pixels.shape[:3], 3))

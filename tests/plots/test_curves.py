@@ -1,0 +1,146 @@
+"""Error curves and training history: the line is the median, the band the spread, and nothing covers the data."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from nnpg import Epoch
+from nnpg.plots import Panel, error_curves, training_history
+
+RUNS = np.random.default_rng(0).random((7, 11))
+
+
+def legend_words(figure: Figure) -> list[str]:
+    return [text.get_text() for legend in figure.legends for text in legend.get_texts()]
+
+
+@pytest.mark.parametrize(
+    ("band", "low", "high", "said"), [("range", 0, 100, "min–max"), ("10-90 %", 10, 90, "10–90 %")]
+)
+def test_median_and_band(band, low: int, high: int, said: str) -> None:
+    figure = error_curves([Panel("t", {"ID 7": RUNS})], band=band)
+    (ax,) = figure.axes
+    assert ax.lines[0].get_xdata().tolist() == list(range(11))
+    assert ax.lines[0].get_ydata() == pytest.approx(np.median(RUNS, axis=0))
+    corners = ax.collections[0].get_paths()[0].vertices
+    for step in range(11):
+        at = corners[corners[:, 0] == step, 1]
+        assert (at.min(), at.max()) == pytest.approx(np.percentile(RUNS[:, step], [low, high]))
+    assert legend_words(figure) == ["ID 7", f"median, {said} of 7 runs"]
+
+
+def test_one_run_has_no_band_and_the_legend_says_nothing_of_runs() -> None:
+    figure = error_curves([Panel("t", {"a": RUNS[0], "b": RUNS[:1]})])
+    assert not figure.axes[0].collections
+    assert legend_words(figure) == ["a", "b"]
+    assert figure.axes[0].lines[0].get_ydata() == pytest.approx(RUNS[0])
+    assert not error_curves([Panel("t", {"a": RUNS[0]})]).legends
+
+
+def test_different_numbers_of_runs_are_said() -> None:
+    figure = error_curves([Panel("t", {"a": RUNS, "b": RUNS[:2]})])
+    assert legend_words(figure)[-1] == "median, min–max of 2 to 7 runs"
+
+
+def test_a_series_looks_the_same_in_every_panel_and_no_two_look_alike() -> None:
+    names = [f"ID {c}" for c in range(15)]
+    first, second = error_curves(
+        [Panel("a", dict.fromkeys(names, RUNS)), Panel("b", dict.fromkeys(reversed(names), RUNS))]
+    ).axes
+    looks = [
+        {line.get_label(): (line.get_color(), line.get_marker(), str(line._unscaled_dash_pattern)) for line in ax.lines}
+        for ax in (first, second)
+    ]
+    assert looks[0] == looks[1]
+    assert len(set(looks[0].values())) == 15
+
+
+def test_axes_are_shared_percentages() -> None:
+    figure = error_curves([Panel("a", {"x": RUNS}), Panel("b", {"x": RUNS[:, :5]}), Panel("c", {"x": RUNS})], columns=3)
+    first, second, third = figure.axes
+    assert first.get_xlim() == second.get_xlim() == third.get_xlim()
+    assert first.get_ylim() == second.get_ylim() == (0, 1)
+    figure.draw_without_rendering()
+    assert "100%" in [label.get_text() for label in first.get_yticklabels()]
+    assert [ax.get_ylabel() for ax in figure.axes] == ["error", "", ""]  # said once
+    assert [ax.get_title(loc="left") for ax in figure.axes] == ["a", "b", "c"]
+    steps = [float(tick) for tick in first.get_xticks()]
+    assert all(step == round(step) for step in steps)
+
+
+def test_panels_that_say_something_else_keep_their_words() -> None:
+    panels = [Panel(k, {"x": RUNS}, "filters", f"{k} error") for k in ("class", "overall", "class", "overall")]
+    axes = error_curves(panels).axes
+    assert [ax.get_ylabel() for ax in axes] == ["class error", "overall error"] * 2
+    assert [ax.get_xlabel() for ax in axes] == ["", "", "filters", "filters"]
+
+
+def test_a_short_last_row_leaves_no_empty_axes_and_no_panel_without_ticks() -> None:
+    figure = error_curves([Panel(name, {"x": RUNS}) for name in "abc"])
+    assert len(figure.axes) == 3
+    assert [ax.get_xlabel() for ax in figure.axes] == ["", "filters knocked out", "filters knocked out"]
+    assert figure.axes[1].xaxis.get_tick_params()["labelbottom"]
+
+
+def test_start_numbers_the_first_step() -> None:
+    figure = error_curves([Panel("t", {"x": RUNS}, "epoch", start=1)])
+    assert figure.axes[0].lines[0].get_xdata().tolist() == list(range(1, 12))
+
+
+@pytest.mark.parametrize("names", [("x", "y"), tuple(f"identity number {n}" for n in range(15))])
+@pytest.mark.parametrize("columns", [1, 2])
+def test_the_legend_covers_no_data(names: tuple[str, ...], columns: int) -> None:
+    figure = error_curves([Panel("t", dict.fromkeys(names, RUNS))] * 2, columns=columns)
+    figure.draw_without_rendering()
+    (legend,) = figure.legends
+    box = legend.get_window_extent()
+    assert not any(box.overlaps(ax.get_tightbbox()) for ax in figure.axes)
+    assert figure.bbox.x0 <= box.x0 < box.x1 <= figure.bbox.x1
+    assert all(ax.get_window_extent().height > 72 / 72 * figure.dpi for ax in figure.axes)  # an inch at least
+
+
+@pytest.mark.parametrize(
+    ("panels", "how", "message"),
+    [
+        ([], {}, "at least one panel"),
+        ([Panel("t", {"x": RUNS})], {"columns": 0}, "one column"),
+        ([Panel("t", {})], {}, "nothing to draw"),
+        ([Panel("t", {"x": RUNS})], {"band": "sd"}, "'range', '10-90 %', not 'sd'"),
+        ([Panel("t", {"x": 100 * RUNS})], {}, "panel 't', series 'x': errors are fractions"),
+        ([Panel("t", {"x": RUNS * np.nan})], {}, "errors are fractions"),
+        ([Panel("t", {"x": RUNS[None]})], {}, r"expected an array \(R, T\) of R runs, not shape \(1, 7, 11\)"),
+        ([Panel("t", {"x": []})], {}, "expected an array"),
+    ],
+)
+def test_errors_in_words(panels: list[Panel], how: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        error_curves(panels, **how)
+
+
+def test_history_shows_loss_and_both_errors() -> None:
+    history = [Epoch(n, 3.0 / n, 0.9 / n, 0.8 if n % 5 == 0 else None, 0.1) for n in range(1, 11)]
+    loss, error = training_history(history).axes
+    assert loss.get_yscale() == "log"
+    assert loss.lines[0].get_ydata() == pytest.approx([epoch.loss for epoch in history])
+    train, held_out = error.lines
+    assert train.get_ydata() == pytest.approx([epoch.error for epoch in history])
+    assert (list(held_out.get_xdata()), list(held_out.get_ydata())) == ([5, 10], [0.8, 0.8])
+    assert legend_words(training_history(history)) == ["training", "held out"]
+
+
+def test_history_without_validation_has_no_legend_and_takes_a_loss_of_zero() -> None:
+    figure = training_history([Epoch(1, 1.0, 0.5, None, 0.1), Epoch(2, 0.0, 0.0, None, 0.1)])
+    assert not figure.legends
+    assert figure.axes[0].get_yscale() == "linear"
+
+
+def test_one_epoch_is_a_visible_point() -> None:
+    for ax in training_history([Epoch(1, 1.0, 0.5, 0.6, 0.1)]).axes:
+        assert all(line.get_marker() == "o" for line in ax.lines)
+
+
+def test_an_empty_history_is_refused() -> None:
+    with pytest.raises(ValueError, match="empty: train for at least one epoch"):
+        training_history(())

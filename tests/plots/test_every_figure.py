@@ -1,0 +1,214 @@
+"""What holds for every figure: the same bytes each time, whole files, print sizes, words inside, no global settings."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from nnpg import Epoch, Filter, FilterScores, Knockout
+from nnpg.plots import (
+    Panel,
+    damage_trace,
+    error_curves,
+    image_grid,
+    maps_on_images,
+    network_diagram,
+    training_history,
+)
+
+
+def network(path: Path | None = None) -> Figure:
+    rng = np.random.default_rng(0)
+    scores = {name: rng.random((2, F)) for name, F in (("pool1", 5), ("a_longer_name", 24), ("pool3", 102))}
+    rows = ("identity 7", "a name so long that the highest score has no room beside it")
+    images = rng.random((2, 1, 6, 4))
+    return network_diagram(FilterScores(scores, rows, "frobenius", "prob", "norm_of_mean"), path, images=images)
+
+
+def many_networks(path: Path | None = None) -> Figure:
+    scores = {"pool1": np.random.default_rng(0).random((8, 5))}
+    return network_diagram(FilterScores(scores, tuple(f"class {c}" for c in range(8)), "l1", "logit"), path, columns=3)
+
+
+def curves(path: Path | None = None) -> Figure:
+    rng = np.random.default_rng(0)
+    series = {f"identity {c}": rng.random((5, 11)) for c in (7, 10, 12, 14, 15)}
+    return error_curves([Panel(f"{order} first", series) for order in ("strongest", "weakest", "random")], path)
+
+
+def one_curve(path: Path | None = None) -> Figure:
+    return error_curves([Panel("all", {f"ID {c}": np.random.default_rng(c).random((5, 250)) for c in range(5)})], path)
+
+
+def knockout(K: int = 15, T: int = 10) -> Knockout:
+    labels = np.repeat(np.arange(K), 3)
+    predictions = np.random.default_rng(0).integers(0, K, (T + 1, len(labels)))
+    predictions[0] = labels
+    return Knockout(tuple(Filter("pool1", f) for f in range(T)), predictions, labels, K)
+
+
+def damage(path: Path | None = None) -> Figure:
+    return damage_trace(knockout(), path, class_names=[f"a long class name {c}" for c in range(15)], highlight=6)
+
+
+def long_damage(path: Path | None = None) -> Figure:
+    return damage_trace(knockout(4, 60), path)
+
+
+def grid(path: Path | None = None) -> Figure:
+    rng = np.random.default_rng(0)
+    titles = ["a title of many words", "short", "Donaudampfschifffahrtsgesellschaft", "", "x", "happy"]
+    return image_grid(
+        rng.random((6, 3, 8, 6)), path, titles=titles, columns=3, row_labels=["first row", "second"],
+        overlay=rng.random((6, 8, 6)) > 0.7,
+    )  # fmt: skip
+
+
+def heat(path: Path | None = None) -> Figure:
+    rng = np.random.default_rng(0)
+    return maps_on_images(rng.random((5, 1, 8, 8)), rng.normal(size=(5, 4, 4)), path, [f"image {n}" for n in range(5)])
+
+
+def history(path: Path | None = None) -> Figure:
+    return training_history([Epoch(n, 3 / n, 1 / n, 1 / n if n % 2 else None, 0.1) for n in range(1, 41)], path)
+
+
+def one_epoch(path: Path | None = None) -> Figure:
+    return training_history([Epoch(1, 0.0, 0.0, None, 0.1)], path)
+
+
+Draw = Callable[..., Figure]
+FIGURES: list[Draw] = [
+    network, many_networks, curves, one_curve, damage, long_damage, grid, heat, history, one_epoch,
+]  # fmt: skip
+MAGIC = {".png": b"\x89PNG", ".svg": b"<?xml", ".pdf": b"%PDF"}
+
+
+@pytest.mark.parametrize("suffix", MAGIC)
+@pytest.mark.parametrize("draw", FIGURES)
+def test_the_same_figure_is_the_same_file(draw: Draw, suffix: str, tmp_path: Path) -> None:
+    first, second = tmp_path / f"a{suffix}", tmp_path / f"b{suffix}"
+    draw(first)
+    draw(second)
+    data = first.read_bytes()
+    assert data.startswith(MAGIC[suffix])
+    assert data == second.read_bytes()
+    assert matplotlib.__version__.encode() not in data
+    assert b"CreationDate" not in data
+    assert b"dc:date" not in data
+    assert sorted(tmp_path.iterdir()) == [first, second]
+
+
+@pytest.mark.parametrize("draw", FIGURES)
+def test_print_size(draw: Draw) -> None:
+    figure = draw()
+    width = figure.get_size_inches()[0]
+    assert width in (3.5, 7.16)
+    words = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text().strip()]
+    assert len(words) >= 2
+    assert min(text.get_fontsize() for text in words) >= 7  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("draw", FIGURES)
+def test_words_lie_inside_and_apart(draw: Draw) -> None:
+    figure = draw()
+    figure.draw_without_rendering()
+    boxes = [
+        (text.get_text(), text.get_window_extent())  # type: ignore[attr-defined]
+        for text in figure.findobj(Text)
+        if _is_shown(text)
+    ]
+    page = figure.bbox.padded(0.5)
+    for word, box in boxes:
+        assert page.containsx(box.x0), word
+        assert page.containsx(box.x1), word
+        assert page.containsy(box.y0), word
+        assert page.containsy(box.y1), word
+    for i, (word, box) in enumerate(boxes):
+        for other, its in boxes[:i]:
+            assert not box.padded(-1).overlaps(its.padded(-1)), (word, other)
+
+
+def _is_shown(text: Any) -> bool:
+    """Tick labels outside the axes' limits exist, but are not drawn."""
+    if not text.get_text().strip() or not text.get_visible():
+        return False
+    ticks = [t for ax in text.figure.axes for axis in (ax.xaxis, ax.yaxis) for t in _all_ticks(axis)]
+    if not any(text in (tick.label1, tick.label2) for tick in ticks):
+        return True
+    drawn = [t for ax in text.figure.axes for axis in (ax.xaxis, ax.yaxis) for t in axis._update_ticks()]
+    return any(
+        (text is tick.label1 and tick.label1.get_visible()) or (text is tick.label2 and tick.label2.get_visible())
+        for tick in drawn
+    )
+
+
+def _all_ticks(axis: Any) -> list[Any]:
+    return [*axis.majorTicks, *axis.minorTicks]
+
+
+@pytest.mark.parametrize("name", ["figure.jpg", "figure", "figure.png.gz"])
+@pytest.mark.parametrize("draw", FIGURES)
+def test_another_kind_of_file_is_refused(draw: Draw, name: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"\.png, \.svg or \.pdf.*" + name):
+        draw(tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"nowhere.*make it first"):
+        history(tmp_path / "nowhere" / "a.png")
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.png"
+    history(path)
+    before = path.read_bytes()
+
+    def full_disk(self: Figure, out: Any, **_: Any) -> None:
+        out.write(b"half")
+        raise OSError("no space left")
+
+    monkeypatch.setattr(Figure, "savefig", full_disk)
+    with pytest.raises(OSError, match="no space"):
+        grid(path)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("draw", FIGURES)
+def test_settings_neither_leak_out_nor_in(draw: Draw, tmp_path: Path) -> None:
+    draw(tmp_path / "plain.png")
+    with matplotlib.rc_context(
+        {"font.size": 30, "axes.facecolor": "red", "lines.linewidth": 9, "savefig.bbox": "tight"}
+    ):
+        before = dict(matplotlib.rcParams)
+        draw(tmp_path / "loud.png")
+        assert dict(matplotlib.rcParams) == before
+    assert (tmp_path / "plain.png").read_bytes() == (tmp_path / "loud.png").read_bytes()
+
+
+def test_importing_is_light_and_drawing_needs_no_pyplot(tmp_path: Path) -> None:
+    program = f"""
+import sys
+import nnpg, nnpg.plots, nnpg.page
+assert "matplotlib" not in sys.modules
+for kind in ("png", "svg", "pdf"):
+    nnpg.plots.training_history([nnpg.Epoch(1, 2.0, 0.9, None, 0.1)], {str(tmp_path)!r} + "/a." + kind)
+assert "matplotlib" in sys.modules
+assert "matplotlib.pyplot" not in sys.modules
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    for kind in MAGIC:  # another process, the same bytes
+        training_history([Epoch(1, 2.0, 0.9, None, 0.1)], tmp_path / f"b{kind}")
+        assert (tmp_path / f"a{kind}").read_bytes() == (tmp_path / f"b{kind}").read_bytes()

@@ -1,0 +1,172 @@
+"""Contact sheets: every image once, in reading order, at its own shape, with exact outlines and honest heat maps."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+
+from nnpg.plots import image_grid, maps_on_images
+
+RNG = np.random.default_rng(0)
+GREY = RNG.random((7, 1, 6, 4))
+RGB = RNG.random((7, 3, 6, 4))
+
+
+def corners(figure: Figure) -> np.ndarray:
+    """Left, top, width and height of every image, inches."""
+    extents = np.array([image.get_extent() for image in figure.axes[0].images])
+    left, right, bottom, top = extents.T
+    return np.stack([left, top, right - left, bottom - top], axis=1)
+
+
+@pytest.mark.parametrize("images", [GREY, RGB])
+def test_every_image_once_in_reading_order(images: np.ndarray) -> None:
+    figure = image_grid(images, columns=3)
+    shown = [np.asarray(image.get_array()) for image in figure.axes[0].images]
+    assert len(shown) == 7
+    for own, image in zip(shown, images, strict=True):
+        assert own == pytest.approx(np.broadcast_to(image.transpose(1, 2, 0), (6, 4, 3)))
+    left, top, width, height = corners(figure).T
+    assert height == pytest.approx(1.5 * width)
+    assert left[:3] == pytest.approx(left[3:6])
+    assert (np.diff(left[:3]) > width[0]).all()
+    assert (np.diff(top[::3]) > height[0]).all()
+
+
+def test_grey_stays_absolute() -> None:
+    """A dim image is dim: nothing is stretched to the full scale."""
+    figure = image_grid(np.full((1, 1, 2, 2), 0.25))
+    figure.canvas.draw()
+    pixels = np.asarray(figure.canvas.buffer_rgba())  # type: ignore[attr-defined]
+    H, W = pixels.shape[:2]
+    assert pixels[H // 2 + 9, W // 2 + 9, :3].tolist() in ([63] * 3, [64] * 3)
+
+
+def test_titles_and_row_labels_stand_where_they_belong() -> None:
+    titles = [f"t{n}" for n in range(7)]
+    figure = image_grid(GREY, titles=titles, columns=3, row_labels=["r0", "r1", "r2"])
+    at = {text.get_text(): text.get_position() for text in figure.axes[0].texts}
+    left, top, width, height = corners(figure).T
+    for n, title in enumerate(titles):
+        x, y = at[title]
+        assert x == pytest.approx(left[n] + width[n] / 2)
+        assert top[n] - 0.1 < y < top[n]
+        if n >= 3:
+            assert y > top[n - 3] + height[n - 3]
+    for r in range(3):
+        x, y = at[f"r{r}"]
+        assert x < left[0]
+        assert top[3 * r] < y < top[3 * r] + height[3 * r]
+
+
+def test_long_titles_are_broken_and_words_too_long_cut() -> None:
+    figure = image_grid(GREY, titles=["one two three four five six", *["Donaudampfschifffahrt"] * 6], columns=7)
+    said = [text.get_text() for text in figure.axes[0].texts]
+    assert "one two three four five six" not in said
+    assert [word for text in said for word in text.split() if word in ("one", "three", "six")] == [
+        "one",
+        "three",
+        "six",
+    ]
+    assert sum(text.startswith("Donau") and text.endswith("…") for text in said) == 6
+
+
+def test_columns_follow_from_number_and_titles() -> None:
+    assert len(set(corners(image_grid(GREY[:6]))[:, 1])) in (1, 2)
+    assert len(set(corners(image_grid(GREY[:1]))[:, 0])) == 1
+    long = image_grid(GREY, titles=["Rindfleischetikettierungsueberwachungsaufgabe"] * 7)
+    assert not any(text.get_text().endswith("…") for text in long.axes[0].texts)
+
+
+def test_outline_follows_the_pixels() -> None:
+    mask = np.zeros((7, 6, 4), bool)
+    mask[0, 1:4, 1:3] = True  # 3 x 2: a border of 10 pixel edges
+    mask[1, 0, 0] = True  # in a corner: 4
+    mask[2, 2, 1:3] = mask[2, 4, 3] = True  # two pieces: 6 + 4
+    figure = image_grid(GREY, columns=4, overlay=mask)
+    lines = [c for c in figure.axes[0].collections if isinstance(c, LineCollection)]
+    left, top, width, _ = corners(figure).T
+    pixel = width[0] / 4
+    coloured = lines[1::2]  # each over its white rim
+    assert [len(own.get_segments()) for own in coloured] == [10, 4, 10, 0, 0, 0, 0]
+    ends = (np.array(coloured[0].get_segments()) - [left[0], top[0]]) / pixel
+    assert ends == pytest.approx(ends.round())
+    assert ends.reshape(-1, 2).min(axis=0).tolist() == pytest.approx([1, 1])
+    assert ends.reshape(-1, 2).max(axis=0).tolist() == pytest.approx([3, 4])
+    assert np.linalg.norm(ends[:, 0] - ends[:, 1], axis=1) == pytest.approx(1)
+
+
+def test_maps_are_divided_by_their_own_highest_and_lie_on_their_images() -> None:
+    maps = RNG.random((7, 3, 2)) * np.array([1, 10, 100, 1, 1, 1, 0])[:, None, None]
+    figure = maps_on_images(GREY, maps, columns=4)
+    images = figure.axes[0].images
+    heat = [image for image in images if image.get_array().shape == (3, 2)]
+    assert len(heat) == 7
+    for own, given in zip(heat, maps, strict=True):
+        assert np.asarray(own.get_array()) == pytest.approx(given / (given.max() or 1))
+        assert own.get_clim() == (0, 1)
+        below = next(image for image in images if image.get_extent() == own.get_extent() and image is not own)
+        assert below.get_array().shape == (6, 4)
+    assert heat[0].cmap(0.0)[3] == 0  # nothing there: the face shows through
+    assert heat[0].cmap(1.0)[3] == 1
+
+
+def test_signed_maps_keep_zero_in_the_middle() -> None:
+    maps = np.zeros((1, 2, 2))
+    maps[0, 0, 0], maps[0, 1, 1] = 0.5, -1.0
+    figure = maps_on_images(GREY[:1], maps, label="gradient")
+    (heat,) = [
+        image for image in figure.axes[0].images if image.get_array().shape == (2, 2) and image.get_clim() == (-1, 1)
+    ]
+    assert np.asarray(heat.get_array()).tolist() == [[0.5, 0], [0, -1]]
+    red, blue = heat.cmap(1.0), heat.cmap(0.0)
+    assert red[0] > 2 * red[2]
+    assert blue[2] > 2 * blue[0]
+    assert heat.cmap(0.5)[3] < 0.05
+    said = [text.get_text() for text in figure.axes[0].texts]
+    assert "−1" in said
+    assert any(text.endswith("gradient") for text in said)
+
+
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        ({"titles": ["a"]}, "7 images need 7 titles, not 1"),
+        ({"columns": 0}, "columns must be at least 1"),
+        ({"columns": 3, "row_labels": ["a"]}, "7 images in 3 columns are 3 rows"),
+        ({"overlay": np.zeros((7, 4, 6), bool)}, r"overlay must be a bool array \(7, 6, 4\), not bool \(7, 4, 6\)"),
+        ({"overlay": np.zeros((7, 6, 4))}, "not float64"),
+    ],
+)
+def test_grid_errors_in_words(how: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        image_grid(GREY, **how)
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (GREY[0], r"not an array of shape \(1, 6, 4\)"),
+        (GREY[:0], r"not an array of shape \(0, 1, 6, 4\)"),
+        (GREY - 1, "pixels must lie in 0 .. 1, found -"),
+    ],
+)
+@pytest.mark.parametrize("draw", [image_grid, lambda images: maps_on_images(images, np.zeros((7, 6, 4)))])
+def test_image_errors_in_words(draw, images: np.ndarray, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        draw(images)
+
+
+@pytest.mark.parametrize(
+    ("maps", "message"),
+    [
+        (np.zeros((6, 6, 4)), r"maps must be an array \(7, H, W\), one for each image, not \(6, 6, 4\)"),
+        (np.zeros((7, 1, 6, 4)), r"not \(7, 1, 6, 4\)"),
+        (np.full((7, 6, 4), np.inf), "NaN or infinity"),
+    ],
+)
+def test_map_errors_in_words(maps: np.ndarray, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        maps_on_images(GREY, maps)
