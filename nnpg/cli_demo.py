@@ -35,7 +35,7 @@ def demo(
 
     Trains Lo & Ding's network to tell 15 drawn faces apart, ranks its filters for each of them by prediction gradient,
     knocks filters out to see whether the ranking is right, and writes one page that shows and explains all of it.
-    It needs no data and no network, and takes about half a minute.
+    It needs no data and no internet, and takes less than a minute.
 
     Example: `nnpg demo --out out/demo`, then open out/demo/index.html in a browser.
     """

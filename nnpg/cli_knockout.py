@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import numpy as np
 import typer
 
 from nnpg.cli_data import Work, open_model
@@ -85,7 +84,10 @@ def knockout(
         (row, which): _curve(work, scores, row, which, steps, to, seed) for row in rows for which in orders
     }
     if draw:
-        _draw(curves, scores.rows, draw)
+        from nnpg.plots import error_curves
+        from nnpg.plots_knockout import knockout_panels
+
+        error_curves(knockout_panels(curves, scores.rows), draw, columns=len(orders))
     if as_json:
         settings: dict[str, Any] = {"to": to, "norm": norm, "average": average, "of": of, "images": len(work.images)}
         found = [_as_dict(scores.rows[row], row, which, curve) for (row, which), curve in curves.items()]
@@ -134,18 +136,3 @@ def _summary(names: tuple[str, ...], which: str, curves: Curves) -> str:
         own, overall = 100 * curve.class_error(c), 100 * curve.overall_error
         lines.append(f"{names[c]:12}" + "".join(f"{f'{own[n]:.0f} / {overall[n]:.0f}':>10}" for n in at))
     return "\n".join([*lines, ""])
-
-
-def _draw(curves: Curves, names: tuple[str, ...], path: Path) -> None:
-    from nnpg.plots import Panel, error_curves
-
-    panels = []
-    for which in dict.fromkeys(which for _, which in curves):
-        chosen = {names[c]: (c, curve) for (c, own), curve in curves.items() if own == which}
-        kinds = {
-            "class error": {name: curve.class_error(c)[None] for name, (c, curve) in chosen.items()},
-            "overall error": {name: curve.overall_error[None] for name, (_, curve) in chosen.items()},
-        }
-        for kind, series in kinds.items():
-            panels.append(Panel(f"{which} first", {n: np.asarray(s) for n, s in series.items()}, "filters off", kind))
-    error_curves(panels, path)

@@ -31,6 +31,7 @@ from nnpg.cli_options import (
 from nnpg.data import Dataset
 from nnpg.data.atomic import atomic_write
 from nnpg.scores import FilterScores, filter_scores
+from nnpg_kernels import Array
 
 
 def rank(
@@ -80,7 +81,7 @@ def rank(
     if draw:
         from nnpg.plots import network_diagram
 
-        network_diagram(scores, draw, rows=rows, images=mean_images(work.images, rows))
+        network_diagram(scores, draw, rows=rows, images=_mean_images(work.images, rows))
     if csv_file:
         _write_csv(csv_file, scores, rows)
     if as_json:
@@ -93,8 +94,10 @@ def rank(
             print(f"wrote {path}")
 
 
-def mean_images(images: Dataset, classes: list[int]) -> np.typing.NDArray[Any]:
-    """Return the mean image of each class, (R, C, H, W)."""
+def _mean_images(images: Dataset, classes: list[int]) -> Array | None:
+    """The mean image of each class, (R, C, H, W), where the images are grey or RGB."""
+    if images.image_shape[0] not in (1, 3):
+        return None
     return np.stack([images.x[images.labels == c].mean(axis=0) for c in classes])
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import numpy as np
 import typer
 
 import nnpg
@@ -127,7 +128,7 @@ def train(
     except KeyboardInterrupt as stop:
         raise Interrupted(_how_to_go_on(checkpoint)) from stop
     seconds = time.perf_counter() - began
-    errors = {"train_error": _error(done.net, train_set), "test_error": done.history[-1].validation_error}
+    errors = {"train_error": _error(done.net, train_set), "test_error": _error(done.net, test_set)}
     provenance = {
         "nnpg": nnpg.__version__,
         "command": _command(),
@@ -144,6 +145,8 @@ def train(
         },
         **errors,
     }
+    if errors["train_error"] > 0.9 * _error_of_guessing(train_set):
+        print("note: this is hardly better than guessing; most likely --lr is too high, or too low", file=sys.stderr)
     if save:
         nnpg.save(done.net, save, provenance)
     if draw:
@@ -169,6 +172,11 @@ def _quiet(text: str) -> None:
 
 def _error(net: nnpg.Network, images: Dataset) -> float:
     return nnpg.error_rate(net, images.x, images.labels)
+
+
+def _error_of_guessing(images: Dataset) -> float:
+    """The error of naming the most common class for every image."""
+    return 1 - np.bincount(images.labels).max() / len(images)
 
 
 def _share(error: Any, images: Dataset) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -11,7 +10,8 @@ from nnpg.data import Dataset
 from nnpg.demo.findings import RANDOM_ORDERS, SHOWN, Findings
 from nnpg.network import Network
 from nnpg.page import Image, Section, Table
-from nnpg.plots import Panel, damage_trace, error_curves, image_grid, network_diagram
+from nnpg.plots import damage_trace, error_curves, image_grid, network_diagram
+from nnpg.plots_knockout import knockout_panels
 from nnpg.prediction import filter_layers
 from nnpg.scores import Filter
 from nnpg_kernels import Array
@@ -34,7 +34,7 @@ def ranking(found: Findings, out: Path) -> Section:
     """Section 6: every filter's score for every person."""
     scores = found.scores
     network_diagram(scores, out / "network.png", images=portraits(found.data), columns=2)
-    sizes = " and ".join(f"{H * W}" for _, H, W in block_shapes(found.training.net))
+    *sizes, last = (str(H * W) for _, H, W in block_shapes(found.training.net))
     first = [scores.strongest(row)[0][:2] for row in scores.rows]
     leader = max(set(first), key=lambda unit: (first.count(unit), unit))
     return Section(
@@ -43,18 +43,19 @@ def ranking(found: Findings, out: Path) -> Section:
         "circle is a filter, and the brighter it is, the more this person's answer hangs on it. Each diagram is "
         "scaled to its own brightest filter, as in the paper. The table lists the ends of the ranking.\n\n"
         f"{name(Filter(*leader))} leads for {first.count(leader)} of the {len(first)} people. Part of that is size: "
-        f"a map of the first, second and third block has {sizes} outputs, and the paper's norm adds up over all of "
-        "them. To compare blocks fairly, rank by the root of the mean instead (--norm rms).",
+        f"a map of the first, second and third block has {', '.join(sizes)} and {last} outputs, and the paper's "
+        "norm adds up over all of them. To compare blocks fairly, rank by the root of the mean instead (--norm "
+        "rms).",
         [Image(out / "network.png", "Fifteen network diagrams of 23 circles each, one a person, with the faces.")],
         [
             Table(
-                ("", "feature", "strongest", "second", "third", "weakest", "second", "third"),
+                ("", "feature", "strongest", "second", "weakest", "second weakest"),
                 [
                     (
                         row,
                         feature,
-                        *(f"{unit.layer} {unit.f + 1} ({unit.score:.2g})" for unit in scores.strongest(row, 3)),
-                        *(f"{unit.layer} {unit.f + 1} ({unit.score:.2g})" for unit in scores.weakest(row, 3)),
+                        *(f"{unit.layer} {unit.f + 1} ({unit.score:.2g})" for unit in scores.strongest(row, 2)),
+                        *(f"{unit.layer} {unit.f + 1} ({unit.score:.2g})" for unit in scores.weakest(row, 2)),
                     )
                     for row, feature in zip(scores.rows, found.data.features or scores.rows, strict=True)
                 ],
@@ -67,22 +68,8 @@ def ranking(found: Findings, out: Path) -> Section:
 def knockout(found: Findings, out: Path) -> Section:
     """Section 7: the errors while filters are knocked out."""
     data, curves = found.data, found.curves
-    names = {c: data.class_names[c] for c in SHOWN}
-    random = {"random order": np.stack([curve.overall_error for curve in found.random_orders])}  # (R, T + 1)
-    panels = []
-    for kind in ("class error", "overall error"):
-        for order in ("strongest", "weakest"):
-            chosen = {c: curves[c, order] for c in SHOWN}
-            series: dict[str, Any] = {
-                names[c]: curve.class_error(c) if kind == "class error" else curve.overall_error
-                for c, curve in chosen.items()
-            }
-            panels.append(
-                Panel(
-                    f"{order} first", series | (random if kind == "overall error" else {}), "filters knocked out", kind
-                )
-            )
-    error_curves(panels, out / "knockout.png")
+    names = data.class_names
+    error_curves(knockout_panels(curves, names, found.random_orders), out / "knockout.png")
     at = (0, 3, 5, 10)
     rows = [
         (names[c], f"{order} first", *(f"{curves[c, order].overall_error[n]:.0%}" for n in at))
@@ -155,10 +142,10 @@ def places(found: Findings, out: Path) -> Section:
         "outline.\n\n"
         f"Within the outlines the gradient is {np.median(own):.1f} times as dense as in the picture as a whole (the "
         f"middle one of the {K} people). For {int((own > others).sum())} of {K} it is denser there than other "
-        f"people's gradients are, for {int((density.argmax(axis=0) == np.arange(K)).sum())} denser than anyone "
-        f"else's. But a person's own outline is the densest of all {K} places for only {densest}. A network is free "
-        "to know people by what they lack: where two of the three who share a head have a mark, a bare cheek is a "
-        "feature too. The gradient shows what this network uses, not what we would.",
+        f"people's gradients are on average, for {int((density.argmax(axis=0) == np.arange(K)).sum())} denser than "
+        f"anyone else's. But a person's own outline is the densest of all {K} places for only {densest}. A network "
+        "is free to know people by what they lack: where two of the three who share a head have a mark, a bare "
+        "cheek is a feature too. The gradient shows what this network uses, not what we would.",
         [
             Image(
                 out / "places.png",

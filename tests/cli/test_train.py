@@ -125,6 +125,11 @@ def test_divergence_is_a_failure_not_bad_input(run, bars, tmp_path) -> None:
     assert not (tmp_path / "m.safetensors").exists()
 
 
+def test_a_network_that_learned_nothing_is_noted(run, bars) -> None:
+    assert "hardly better than guessing" in run("train", "--data", bars, *FAST, "--lr", 1e-9).err
+    assert run("train", "--data", bars, "--epochs", 8, "--batch", 4).err == ""
+
+
 def test_an_old_checkpoint_is_not_overwritten(run, bars, tmp_path) -> None:
     args = ("train", "--data", bars, *FAST, "--checkpoint", tmp_path / "c.safetensors")
     assert run(*args).code == 0
@@ -147,3 +152,13 @@ def test_twins_across_the_split_are_reported(run, tmp_path) -> None:
     answer = run("train", "--data", tmp_path / "twins.npz", "--epochs", 1)
     assert answer.code == 0
     assert "exact copy of 2 of the test images" in answer.err
+
+
+@pytest.mark.data
+def test_yale_from_its_folder_and_again_from_the_models_memory(run, data_dir, tmp_path, monkeypatch) -> None:
+    monkeypatch.delenv("NNPG_DATA")
+    path = tmp_path / "yale.safetensors"
+    answer = run("train", "--data", "yale", "--data-dir", data_dir, "--epochs", 1, "--save", path)
+    assert "124 training and 41 test images of yale" in answer.out
+    asked = run("rank", path, "--class", "subject07", "--images", "test", "--json").json
+    assert asked["classes"][0]["class"] == "subject07"
