@@ -68,7 +68,7 @@ def knockout(
     """
     draw = output_file(draw, ".png", ".svg", ".pdf")
     work = open_model(model, data, data_dir, images, backend)
-    rows = chosen_classes(classes, work.images.class_names)
+    rows = chosen_classes(classes, work.images)
     orders = ("strongest", "weakest") if order == "both" else (order,)
     scores = filter_scores(
         work.net,

@@ -9,8 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
+import numpy as np
 import typer
 
+from nnpg.data import Dataset
 from nnpg.knockout import To
 from nnpg.seeds import Of
 
@@ -91,17 +93,23 @@ def output_file(path: Path | None, *suffixes: str) -> Path | None:
     return path
 
 
-def chosen_classes(wanted: Sequence[str] | None, class_names: Sequence[str]) -> list[int]:
-    """Return the classes of these names; all for None or "all"."""
+def chosen_classes(wanted: Sequence[str] | None, images: Dataset) -> list[int]:
+    """Return the classes of these names; for None or "all", every class that has images."""
     if not wanted or "all" in wanted:
-        return list(range(len(class_names)))
+        return np.unique(images.labels).tolist()
+    class_names = images.class_names
     chosen = []
     for name in wanted:
         if name not in class_names:
             close = difflib.get_close_matches(name, class_names, 1)
             guess = f" (did you mean {close[0]!r}?)" if close else ""
             raise ValueError(f"no class named {name!r}{guess}; the classes are {', '.join(class_names)}")
-        chosen.append(class_names.index(name))
+        c = class_names.index(name)
+        if c not in images.labels:
+            raise ValueError(
+                f"no image of class {name!r} among these {len(images)}: choose another class or --images all"
+            )
+        chosen.append(c)
     return chosen
 
 

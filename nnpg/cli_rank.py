@@ -67,7 +67,7 @@ def rank(
     draw = output_file(draw, ".png", ".svg", ".pdf")
     csv_file = output_file(csv_file, ".csv")
     work = open_model(model, data, data_dir, images, backend)
-    rows = chosen_classes(classes, work.images.class_names)
+    rows = chosen_classes(classes, work.images)
     scores = filter_scores(
         work.net,
         work.images.x,

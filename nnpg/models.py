@@ -71,7 +71,7 @@ def digit_net(
     dtype: npt.DTypeLike = "float32",
     backend: str = "auto",
 ) -> Network:
-    """Return Hinthorn's network for digits (2017, 4.1): two blocks of 32 and 64 maps, 200 rectified units, K classes.
+    """Return Hinthorn's network for digits (2017, 2.2): two blocks of 32 and 64 maps, 200 rectified units, K classes.
 
     Parameters
     ----------

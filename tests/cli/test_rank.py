@@ -92,7 +92,9 @@ def test_a_class_without_images_has_no_ranking(run, bars, tmp_path) -> None:
         np.savez(tmp_path / "few.npz", **{**arrays, "class_names": np.array(["left", "middle", "right", "nobody"])})
     path = tmp_path / "m.safetensors"
     assert run("train", "--data", tmp_path / "few.npz", "--epochs", 1, "--save", path).code == 0
-    assert run("rank", path, "--class", "left", "--json").code == 0
-    answer = run("rank", path, "--class", "nobody")
-    assert answer.code == 2
-    assert "no image of this class" in answer.err
+    ranked = run("rank", path, "--draw", tmp_path / "r.png", "--json").json["classes"]
+    assert [one["class"] for one in ranked] == ["left", "middle", "right"]
+    for command in ("rank", "knockout"):
+        answer = run(command, path, "--class", "nobody")
+        assert answer.code == 2
+        assert "no image of class 'nobody' among these 24" in answer.err
