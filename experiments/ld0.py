@@ -54,7 +54,7 @@ def run(config: Config, context: Context) -> Result:
         wrong = round(_error(chosen, chosen.split.test_indices) * n)
         rows.append(row(f"test_error, seed {FACE_SEED}", paper, wilson(wrong, n), n, interval="95% Wilson"))
     error_curves(
-        [Panel("Net F while learning", {"training error": _history(nets)}, "epoch", "error while learning")],
+        [Panel("Net F while learning", {"training error": _history(nets)}, "epoch", "error while learning", start=1)],
         context.folder / "training.png",
         columns=1,
     )

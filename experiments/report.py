@@ -6,9 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from nnpg.page import Image, Section, Table, write_page
-
 from experiments.runner import UsageError
+from nnpg.page import Image, Section, Table, write_page
 
 HEADER = ("", "paper", "ours", "interval", "n", "unit", "held")
 

@@ -16,7 +16,7 @@ import numpy as np
 import nnpg
 from experiments import ld0, ld3, ld4
 from experiments.experiment import Context, Experiment, Result, Row
-from nnpg.data.atomic import atomic_write
+from nnpg.atomic import atomic_write
 
 EXPERIMENTS: dict[str, Experiment] = {e.id: e for e in (ld0.EXPERIMENT, ld3.EXPERIMENT, ld4.EXPERIMENT)}
 

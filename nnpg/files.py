@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from nnpg.data.atomic import atomic_write
+from nnpg.atomic import atomic_write
 from nnpg.layers import LAYERS, arrays, hyper_parameters
 from nnpg.network import Network
 from nnpg_kernels import Array, Backend, load

@@ -10,11 +10,11 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
-from nnpg_kernels import Array
 
 from nnpg.build import Step, build, conv, dense
 from nnpg.layers import Center, Flatten, MaxPool, ReLU, Softmax, Tanh
 from nnpg.network import Network
+from nnpg_kernels import Array
 
 Model = Callable[..., Network]
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import nnpg
-from nnpg.gradient_diagnosis import likely_cause
+from nnpg.gradient_check.diagnosis import likely_cause
 from nnpg_kernels import Array, Backend
 
 

@@ -66,7 +66,7 @@ class Dataset:
                 f"{self.name}: {len(self.x)} images need {len(self.x)} integer labels, "
                 f"not {self.labels.dtype} {self.labels.shape}"
             )
-        if len(self.labels) and not (0 <= self.labels.min() and self.labels.max() < self.K):
+        if len(self.labels) and (self.labels.min() < 0 or self.labels.max() >= self.K):
             raise DataError(
                 f"{self.name}: labels must lie in 0 .. {self.K - 1} ({self.K} class names), "
                 f"found {self.labels.min()} .. {self.labels.max()}"

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnpg.data.atomic import atomic_write
+from nnpg.atomic import atomic_write
 from nnpg.data.dataset import DataError, Dataset
 
 

@@ -11,7 +11,7 @@ from nnpg.demo.findings import RANDOM_ORDERS, SHOWN, Findings
 from nnpg.network import Network
 from nnpg.page import Image, Section, Table
 from nnpg.plots import damage_trace, error_curves, image_grid, network_diagram
-from nnpg.plots_knockout import knockout_panels
+from nnpg.plots.knockout import knockout_panels
 from nnpg.prediction import filter_layers
 from nnpg.scores import Filter
 from nnpg_kernels import Array

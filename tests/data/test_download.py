@@ -57,8 +57,8 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body) - start))
         self.end_headers()
         cut = server.cuts.pop(0) if server.cuts else len(body)
+        server.sent += len(body[start : start + cut])  # before the client can know it has everything
         self.wfile.write(body[start : start + cut])
-        server.sent += len(body[start : start + cut])
         self.close_connection = True
 
 

@@ -17,6 +17,7 @@ torch = pytest.importorskip(
     "torch", reason="PyTorch is the oracle: install the oracle extra, pip install -e '.[oracle]'"
 )
 F = torch.nn.functional
+pytestmark = pytest.mark.oracle
 
 
 @pytest.fixture(autouse=True, scope="module")

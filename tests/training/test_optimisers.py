@@ -92,6 +92,7 @@ def test_impossible_settings_are_refused(settings, words):
         SGD(**settings)
 
 
+@pytest.mark.oracle
 def test_against_torch():
     torch = pytest.importorskip("torch", reason="the oracle extra is not installed: pip install 'nnpg[oracle]'")
     net, steps = net_and_gradients()

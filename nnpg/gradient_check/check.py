@@ -1,9 +1,4 @@
-"""Is a gradient right? Ask the forward pass.
-
-What is checked of a layer and of a network. How it is measured, without a line of backward, is in `gradient_measure`;
-what a layer has to return at all, in `gradient_contract`; how a wrong gradient betrays its cause, in
-`gradient_diagnosis`.
-"""
+"""What is checked of a layer and of a network: the forward pass is asked whether a gradient is right."""
 
 from __future__ import annotations
 
@@ -14,9 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nnpg.gradient_contract import SEEDS, BrokenContractError, check_class, check_contract
-from nnpg.gradient_measure import EXACT, Probe, Values, measure
-from nnpg.gradient_report import GradientCheckError, GradientReport, GradientRow
+from nnpg.gradient_check.contract import SEEDS, BrokenContractError, check_class, check_contract
+from nnpg.gradient_check.measure import EXACT, Probe, Values, measure
+from nnpg.gradient_check.report import GradientCheckError, GradientReport, GradientRow
 from nnpg.layers import Layer, parameters
 from nnpg.network import INPUT, Network, Trace
 from nnpg_kernels import Backend, load

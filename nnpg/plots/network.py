@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from nnpg.plots_style import (
+from nnpg.plots.style import (
     COLUMN,
     GREY,
     INK,

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from nnpg.cli_data import Work, open_model
-from nnpg.cli_options import (
+from nnpg.cli.data import Work, open_model
+from nnpg.cli.options import (
     AverageOption,
     BackendOption,
     ClassOption,
@@ -85,7 +85,7 @@ def knockout(
     }
     if draw:
         from nnpg.plots import error_curves
-        from nnpg.plots_knockout import knockout_panels
+        from nnpg.plots.knockout import knockout_panels
 
         error_curves(knockout_panels(curves, scores.rows), draw, columns=len(orders))
     if as_json:

@@ -11,8 +11,8 @@ import typer
 
 import nnpg
 from nnpg import demo as story
-from nnpg.cli_data import Source, remembered
-from nnpg.cli_options import Interrupted, JsonOption, print_json
+from nnpg.cli.data import Source, remembered
+from nnpg.cli.options import Interrupted, JsonOption, print_json
 from nnpg.scores import Filter
 
 QUICK_EPOCHS = 10

@@ -12,7 +12,7 @@ import numpy as np
 import typer
 
 import nnpg
-from nnpg.cli_options import BackendOption, JsonOption, SeedOption, print_json
+from nnpg.cli.options import BackendOption, JsonOption, SeedOption, print_json
 from nnpg.data.where import data_folder, inside
 from nnpg.files import describe, load_network
 from nnpg.gradient_check import gradcheck as check

@@ -12,8 +12,8 @@ import numpy as np
 import typer
 
 import nnpg
-from nnpg.cli_data import OWN_SPLIT, Source, remembered
-from nnpg.cli_options import (
+from nnpg.cli.data import OWN_SPLIT, Source, remembered
+from nnpg.cli.options import (
     DATA_HELP,
     BackendOption,
     DataDirOption,

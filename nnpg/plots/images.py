@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from nnpg.plots_style import (
+from nnpg.plots.style import (
     COLOURS,
     COLUMN,
     PAGE,

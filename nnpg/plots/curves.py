@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from nnpg.plots_style import COLOURS, COLUMN, DASHES, GREY, MARKERS, PAGE, drawing, text_width
+from nnpg.plots.style import COLOURS, COLUMN, DASHES, GREY, MARKERS, PAGE, drawing, text_width
 from nnpg.training import Epoch
 from nnpg_kernels import Array
 

@@ -15,12 +15,12 @@ import typer
 from typer.core import TyperGroup
 
 import nnpg
-from nnpg.cli_check import gradcheck, info
-from nnpg.cli_demo import demo
-from nnpg.cli_knockout import knockout
-from nnpg.cli_options import Interrupted
-from nnpg.cli_rank import rank
-from nnpg.cli_train import train
+from nnpg.cli.check import gradcheck, info
+from nnpg.cli.demo import demo
+from nnpg.cli.knockout import knockout
+from nnpg.cli.options import Interrupted
+from nnpg.cli.rank import rank
+from nnpg.cli.train import train
 from nnpg.data import DataError
 
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from nnpg.cli_options import Images
+from nnpg.cli.options import Images
 from nnpg.data import Dataset, load, stratified_split
 from nnpg.files import describe, load_network
 from nnpg.network import Network

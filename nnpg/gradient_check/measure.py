@@ -22,8 +22,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from nnpg.gradient_diagnosis import likely_cause
-from nnpg.gradient_report import GradientRow
+from nnpg.gradient_check.diagnosis import likely_cause
+from nnpg.gradient_check.report import GradientRow
 
 Values: TypeAlias = NDArray[Any]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nnpg.knockout import Knockout
-from nnpg.plots_style import COLOURS, COLUMN, DASHES, PAGE, SMALL, drawing, text_width, wrapped
+from nnpg.plots.style import COLOURS, COLUMN, DASHES, PAGE, SMALL, drawing, text_width, wrapped
 from nnpg_kernels import Array
 
 if TYPE_CHECKING:

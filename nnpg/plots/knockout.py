@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from nnpg.knockout import Knockout
-from nnpg.plots_curves import Panel
+from nnpg.plots.curves import Panel
 
 
 def knockout_panels(

@@ -10,8 +10,9 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from nnpg.cli_data import open_model
-from nnpg.cli_options import (
+from nnpg.atomic import atomic_write
+from nnpg.cli.data import open_model
+from nnpg.cli.options import (
     AverageOption,
     BackendOption,
     ClassOption,
@@ -29,7 +30,6 @@ from nnpg.cli_options import (
     print_json,
 )
 from nnpg.data import Dataset
-from nnpg.data.atomic import atomic_write
 from nnpg.scores import FilterScores, filter_scores
 from nnpg_kernels import Array
 
