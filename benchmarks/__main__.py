@@ -1,0 +1,60 @@
+"""Our engine against others on this machine, side by side in one run."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import nnpg
+from benchmarks.report import print_table, write_json
+from benchmarks.run import Options, Record, run
+from benchmarks.workloads import choose
+
+app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.callback()
+def root() -> None:
+    """Our engine against others on this machine, side by side in one run."""
+
+
+@app.command()
+def cpu(
+    only: Annotated[str | None, typer.Option(help="Workloads, such as W1-b1,W5; all unless given.")] = None,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds, each contender in turn.")] = 10,
+    json: Annotated[Path | None, typer.Option(help="Write the records to this file.")] = None,
+    backend: Annotated[str, typer.Option(help="Kernels of our side; see nnpg.load_backend.")] = "auto",
+    separate: Annotated[bool, typer.Option("--separate", help="Also time each in processes of its own.")] = False,
+    all_jax: Annotated[bool, typer.Option("--all-jax", help="JAX on all workloads, not only the quick ones.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="A few images, one round: only to see that it runs.")] = False,
+) -> None:
+    """Compare with PyTorch and JAX on the CPU: first that the results agree, then time and memory."""
+    options = Options(backend, 1 if quick else rounds, separate, all_jax, quick)
+    try:
+        workloads = choose(only)
+        nnpg.load_backend(backend)
+        if json is not None and not json.resolve().parent.is_dir():
+            raise ValueError(f"--json {json}: there is no folder {json.resolve().parent}")
+    except (ValueError, ImportError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise typer.Exit(2) from None
+    records: list[Record] = []
+    try:
+        for workload in workloads:
+            records += run(workload, options)
+            if json is not None:
+                write_json(json, records)
+    except KeyboardInterrupt:
+        print("interrupted: what is done follows", file=sys.stderr)
+        print_table(records)
+        raise typer.Exit(130) from None
+    print_table(records)
+    if any(r.disagrees for r in records):
+        raise typer.Exit(1)
+
+
+if __name__ == "__main__":
+    app(prog_name="python -m benchmarks")

@@ -1,0 +1,64 @@
+"""No time is taken before both sides have computed the same thing.
+
+    training step   two losses, and how far two steps moved each parameter: within 1e-4 and 2e-3 of the largest
+    Jacobian        dy_c/do of every block: within 1e-4 of the largest
+    knock-out       the same predictions; another one only where the competitor's two logits tie within 1e-4
+
+A parameter of size 0.1 is rounded to 1e-8 and a step moves it by 1e-5 or so, hence the wider tolerance there.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from benchmarks.contender import Answer
+from nnpg_kernels import Array
+
+VALUES, UPDATES, TIES = 1e-4, 2e-3, 1e-4
+
+
+class Disagreement(ArithmeticError):
+    """Two sides computed different things. The message says where, and by how much."""
+
+
+def check(ours: Answer, theirs: Answer) -> str:
+    """Compare two answers to one workload; return the largest difference in words.
+
+    Raises
+    ------
+    Disagreement
+        If something is missing, not finite, of another shape, or differs by more than the tolerance.
+
+    Examples
+    --------
+    >>> check({"block 1": np.array([1.0, 2.0])}, {"block 1": np.array([1.0, 2.0001])})
+    'within 5.0e-05 of the largest value'
+    """
+    if "predictions" in ours:
+        return _same_predictions(ours["predictions"], theirs["logits"])
+    if ours.keys() != theirs.keys():
+        raise Disagreement(f"one side has {', '.join(ours)}; the other {', '.join(theirs)}")
+    worst = 0.0
+    for name, a in ours.items():
+        b = theirs[name]
+        if a.shape != b.shape:
+            raise Disagreement(f"{name}: ours has shape {a.shape}, theirs {b.shape}")
+        tolerance = UPDATES if "loss" in ours and name != "loss" else VALUES
+        difference = float(np.abs(a - b).max() / max(np.abs(b).max(), np.finfo("f4").tiny))
+        if not difference <= tolerance:  # also where it is NaN
+            raise Disagreement(f"{name}: differs by {difference:.1e} of the largest value; {tolerance:.0e} is allowed")
+        worst = max(worst, difference)
+    return f"within {worst:.1e} of the largest value"
+
+
+def _same_predictions(ours: Array, logits: Array) -> str:
+    """`ours` (identities, T + 1, N) against logits (identities, T + 1, N, K)."""
+    if ours.shape != logits.shape[:-1]:
+        raise Disagreement(f"predictions: ours has shape {ours.shape}, theirs {logits.shape[:-1]}")
+    chosen = np.take_along_axis(logits, ours[..., None], axis=-1)[..., 0]
+    short = logits.max(axis=-1) - chosen  # 0 where both predict the same
+    wrong = ~(short <= TIES)
+    if wrong.any():
+        where = tuple(int(i) for i in np.argwhere(wrong)[0])
+        raise Disagreement(f"{wrong.sum()} of {wrong.size} predictions differ, first (identity, step, image) {where}")
+    return f"{(short > 0).sum()} of {short.size} predictions differ, all of them ties within {TIES:.0e}"

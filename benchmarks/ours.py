@@ -1,0 +1,104 @@
+"""Our side, through the public API only: what Python adds around the kernels is part of the time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+import nnpg
+from benchmarks.contender import Answer, Contender, cores
+from benchmarks.workloads import Workload
+from nnpg.losses import softmax_cross_entropy
+from nnpg.training import step
+from nnpg_kernels import one_blas_thread
+
+
+def contender(workload: Workload, backend: str) -> Contender:
+    """Prepare a workload on a backend."""
+    make = {"train": _train, "jacobian": _jacobian, "sweep": _sweep, "gradients": _gradients}[workload.kind]
+    return make(workload, _network(workload, backend))
+
+
+def own_epoch(workload: Workload, backend: str) -> Contender:
+    """One epoch of our own training, which sets its threads itself; class gradients are held against it."""
+    net, (x, t) = _network(workload, backend), workload.inputs()
+    sgd = nnpg.SGD(lr=workload.lr)
+    call = partial(nnpg.train, net, x, t, epochs=1, batch=workload.batch, rng=0, optimiser=sgd, progress=False)
+    return Contender("nnpg epoch", call, dict, all_cores)
+
+
+def _network(workload: Workload, backend: str) -> nnpg.Network:
+    return workload.net.network().to(nnpg.load_backend(backend))
+
+
+@contextmanager
+def as_train_does() -> Iterator[None]:
+    """The surroundings in which `nnpg.train` takes its steps."""
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"), one_blas_thread():
+        yield
+
+
+def all_cores() -> AbstractContextManager[Any]:
+    """BLAS on all cores; what the library sets itself inside is its own affair."""
+    return threadpool_limits(limits=cores(), user_api="blas")
+
+
+def _train(workload: Workload, net: nnpg.Network) -> Contender:
+    x, t = workload.inputs()
+    loss, sgd = softmax_cross_entropy(net), nnpg.SGD(lr=workload.lr, momentum=workload.momentum)
+    state = sgd.start(net)
+
+    def call() -> float:
+        nonlocal net, state
+        net, state, losses, _ = step(net, x, t, loss, sgd, state)
+        return float(losses.mean())
+
+    return Contender("nnpg", call, partial(training_answer, call, lambda: _parameters(net)), as_train_does)
+
+
+def _parameters(net: nnpg.Network) -> Answer:
+    to_numpy = net.backend.to_numpy
+    own = net.parameters.values()
+    return {f"{p}{i}": np.array(to_numpy(layer[p])) for i, layer in enumerate(own, 1) for p in ("W", "b")}
+
+
+def training_answer(call: Callable[[], float], parameters: Callable[[], Answer]) -> Answer:
+    """Return two losses and how far two steps moved each parameter; the second step shows the momentum."""
+    before = parameters()
+    losses = np.array([call(), call()])
+    return {"loss": losses} | {name: w - before[name] for name, w in parameters().items()}
+
+
+def _jacobian(workload: Workload, net: nnpg.Network) -> Contender:
+    x, _ = workload.inputs()
+    call = partial(nnpg.prediction_gradient, net, x, classes="all")
+
+    def answer() -> Answer:
+        return {f"block {i}": delta for i, delta in enumerate(call().deltas.values(), 1)}  # (S, N, F, H, W)
+
+    return Contender("nnpg", call, answer, all_cores)
+
+
+def _sweep(workload: Workload, net: nnpg.Network) -> Contender:
+    x, t = workload.inputs()
+    layers = nnpg.filter_layers(net)
+    orders = [[(layers[b], f) for b, f in order] for order in workload.orders()]
+
+    def call() -> list[nnpg.Knockout]:
+        return [nnpg.knock_out_curve(net, x, t, order, progress=False) for order in orders]
+
+    def answer() -> Answer:
+        return {"predictions": np.stack([curve.predictions for curve in call()])}  # (identities, T + 1, N)
+
+    return Contender("nnpg", call, answer, all_cores)
+
+
+def _gradients(workload: Workload, net: nnpg.Network) -> Contender:
+    x, t = workload.inputs()
+    call = partial(nnpg.class_gradient, net, x, t, classes=workload.classes, progress=False)
+    return Contender("nnpg", call, dict, all_cores)

@@ -1,0 +1,69 @@
+"""What came out: a table for people, a list of records for programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.run import Record
+from nnpg.atomic import atomic_write
+
+STYLES = {"goal": "[green]goal met[/]", "must": "must met", "missed": "[red]missed[/]", "": ""}
+
+
+def write_json(path: Path, records: Sequence[Record]) -> None:
+    """Write the records, whole or not at all."""
+    with atomic_write(path) as out:
+        out.write((json.dumps([asdict(r) for r in records], indent=1) + "\n").encode())
+
+
+def print_table(records: Sequence[Record]) -> None:
+    """Print one line for each record, then what went wrong and how steady the machine was."""
+    console = Console()
+    if not console.is_terminal:
+        console.width = 140
+    table = Table(title="milliseconds a call: median (minimum); ratio: theirs over ours; peak memory in MB")
+    separate = any(r.separate for r in records)
+    for heading in ("workload", "competitor", "ours", "theirs", "ratio", "must", "goal", ""):
+        table.add_column(heading, justify="left" if heading in ("workload", "competitor", "") else "right")
+    for heading in ("MB ours", "MB theirs", *(["ratio apart"] if separate else [])):
+        table.add_column(heading, justify="right")
+    for r in records:
+        row = [r.workload, r.competitor]
+        row += [_pair(r.ours_ms, r.ours_min_ms), _pair(r.theirs_ms, r.theirs_min_ms), _pair(r.ratio, r.ratio_min)]
+        row += [_short(r.must), _short(r.goal), STYLES[r.verdict], _short(r.ours_peak_mb), _short(r.theirs_peak_mb)]
+        row += [_short(r.separate["ratio"] if r.separate else None)] if separate else []
+        table.add_row(*row)
+    console.print(table)
+    for r in records:
+        if r.problem:
+            style = "red" if r.disagrees else ""
+            console.print(f"{r.workload}, {r.competitor}: {r.problem}", markup=False, style=style)
+    _print_machine(console, records)
+
+
+def _print_machine(console: Console, records: Sequence[Record]) -> None:
+    found = [r.configuration for r in records if r.configuration]
+    if not found:
+        return
+    probes = [p for c in found for p in c["probe_gflops"].values()]
+    spans = [
+        f"{min(p[key] for p in probes):.0f}-{max(p[key] for p in probes):.0f} GFLOP/s on {n}"
+        for key, n in (("one_core", "one core"), ("all_cores", f"all {found[0]['cores']}"))
+    ]
+    console.print(f"sgemm probe before and after each workload: {', '.join(spans)}. Backend: {found[0]['backend']}.")
+    if found[0]["quick"]:
+        console.print("--quick: a few images and single calls, to see that it runs. Nothing here is a measurement.")
+
+
+def _pair(a: float | None, b: float | None) -> str:
+    return "" if a is None else f"{_short(a)} ({_short(b)})"
+
+
+def _short(a: float | None) -> str:
+    return "" if a is None else f"{a:.0f}" if abs(a) >= 100 else f"{a:.3g}"

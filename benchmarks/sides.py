@@ -1,0 +1,33 @@
+"""Both sides of a workload by name, and what to install where one is missing."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.util import find_spec
+
+from benchmarks import ours
+from benchmarks.contender import Contender
+from benchmarks.workloads import Workload
+
+COMPETITORS = {"torch": "benchmarks.torch_cpu", "jax": "benchmarks.jax_cpu"}
+INSTALL = "pip install -e '.[bench]'"
+
+
+def absent(framework: str) -> bool:
+    """Say whether a competitor is not installed."""
+    return framework in COMPETITORS and find_spec(framework) is None
+
+
+def competitors(workload: Workload, framework: str, backend: str, only: str | None = None) -> list[Contender]:
+    """Prepare every configuration of a framework, or the one of that name; `backend` is for our own training."""
+    if framework == "nnpg":
+        return [ours.own_epoch(workload, backend)]
+    found: list[Contender] = import_module(COMPETITORS[framework]).contenders(workload, only)
+    return found
+
+
+def contender(workload: Workload, name: str, backend: str) -> Contender:
+    """Prepare one contender by its name; "nnpg" is our side."""
+    if name == "nnpg":
+        return ours.contender(workload, backend)
+    return competitors(workload, name.split()[0], backend, only=name)[0]

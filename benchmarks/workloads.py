@@ -1,0 +1,168 @@
+"""What is timed: the networks, the sizes, and the ratios that the project asks for, in one table.
+
+Images are random, weights are Glorot's, biases small and random (a forgotten bias must show); everything is float32
+and comes from fixed seeds. Nothing that is timed depends on what the images show.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+import nnpg
+from nnpg.build import Step
+from nnpg.layers import Layer
+from nnpg_kernels import Array
+
+ACTIVATIONS: dict[str, type[Layer]] = {"tanh": nnpg.Tanh, "relu": nnpg.ReLU, "sigmoid": nnpg.Sigmoid}
+
+Weights = tuple[tuple[Array, Array], ...]  # (W, b) of each layer, in order
+
+
+class Block(NamedTuple):
+    """Convolution, activation, maximum over windows that do not overlap."""
+
+    filters: int
+    pool: int
+    padding: int = 0
+    size: int = 5
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """Blocks, then dense layers; softmax behind the last one."""
+
+    input_shape: tuple[int, ...]
+    blocks: tuple[Block, ...]
+    activation: Literal["tanh", "relu", "sigmoid"]
+    dense: tuple[int, ...]  # units; the last is K
+
+    @property
+    def K(self) -> int:
+        """Number of classes."""
+        return self.dense[-1]
+
+    def network(self) -> nnpg.Network:
+        """Build the network on the reference backend."""
+        act = ACTIVATIONS[self.activation]
+        recipe: list[Step] = []
+        for block in self.blocks:
+            recipe += [nnpg.conv(block.filters, block.size, padding=block.padding), act(), nnpg.MaxPool(block.pool)]
+        recipe += [nnpg.Flatten()] if self.blocks else []
+        for units in self.dense[:-1]:
+            recipe += [nnpg.dense(units), act()]
+        recipe += [nnpg.dense(self.K), nnpg.Softmax()]
+        rng = np.random.default_rng(0)
+        net = nnpg.build(recipe, input_shape=self.input_shape, rng=rng, backend="numpy")
+        biases = {name: {"b": rng.normal(0, 0.05, own["b"].shape).astype("f4")} for name, own in net.parameters.items()}
+        return net.with_parameters(biases)
+
+
+FACES = Architecture((1, 60, 60), (Block(5, 2), Block(8, 2), Block(10, 2)), "tanh", (20, 15))
+DIGITS = Architecture((1, 28, 28), (Block(32, 3, padding=2), Block(64, 2, padding=2)), "relu", (200, 10))
+COLOURS = Architecture((3, 32, 32), tuple(Block(f, 2, padding=2) for f in (32, 32, 64)), "relu", (10,))
+MLP = Architecture((784,), (), "sigmoid", (100, 100, 10))
+
+Kind = Literal["train", "jacobian", "sweep", "gradients"]
+Bars = Mapping[str, tuple[float, float]]  # framework -> the ratio that must be reached, and the goal
+
+
+@dataclass(frozen=True)
+class Workload:
+    """One row of the table.
+
+    Parameters
+    ----------
+    kind : "train", "jacobian", "sweep" or "gradients"
+        One training step; dy_c/do of every block's output for all classes c; knock-out sweeps; or the class gradients
+        of a data set, against one epoch of our own training on it.
+    N : int
+        Images.
+    bars : mapping
+        framework -> (must, goal): their median time over ours.
+    competitors : frameworks measured unless more are asked for
+    classes : "true" or "all"
+        Of "gradients".
+    identities : int
+        Sweeps of "sweep", each through all filters in an order of its own.
+    batch : int
+        Of the epoch that "gradients" is held against.
+    """
+
+    name: str
+    kind: Kind
+    net: Architecture
+    N: int
+    bars: Bars = field(default_factory=dict)
+    competitors: tuple[str, ...] = ("torch",)
+    lr: float = 1e-3  # small, so that the ten-thousandth step costs what the first did
+    momentum: float = 0.0
+    classes: Literal["true", "all"] = "all"
+    identities: int = 5
+    batch: int = 32
+
+    def inputs(self) -> tuple[Array, Array]:
+        """Return images (N, C, H, W) and labels (N,)."""
+        rng = np.random.default_rng(1)
+        x = rng.standard_normal((self.N, *self.net.input_shape)).astype("f4")
+        return x, rng.integers(0, self.net.K, self.N)
+
+    def weights(self) -> Weights:
+        """Return (W, b) of each layer, in order."""
+        return tuple((own["W"], own["b"]) for own in self.net.network().parameters.values())
+
+    def orders(self) -> tuple[tuple[tuple[int, int], ...], ...]:
+        """Return, for each identity, all filters (block, filter) in the order in which they are knocked out."""
+        rng = np.random.default_rng(2)
+        filters = [(b, f) for b, block in enumerate(self.net.blocks) for f in range(block.filters)]
+        return tuple(tuple(filters[i] for i in rng.permutation(len(filters))) for _ in range(self.identities))
+
+    def at_most(self, images: int, identities: int = 5) -> Workload:
+        """Return the same workload with fewer images and sweeps."""
+        return replace(self, N=min(self.N, images), identities=min(self.identities, identities))
+
+
+WORKLOADS: tuple[Workload, ...] = (
+    Workload("W1-b1", "train", FACES, 1, {"torch": (10, 25)}, ("torch", "jax")),
+    Workload("W1-b32", "train", FACES, 32, {"torch": (4, 9)}),
+    Workload("W1-b124", "train", FACES, 124, {"torch": (4, 8)}),
+    Workload("W2", "train", DIGITS, 100, {"torch": (1.2, 2.5)}, momentum=0.9),
+    Workload("W3", "train", COLOURS, 128, {"torch": (1.0, 1.7)}, momentum=0.9),
+    Workload("W4", "train", MLP, 100, {"torch": (1.5, 3), "jax": (1.0, 1.5)}, ("torch", "jax")),
+    Workload("W5-W1", "jacobian", FACES, 165, {"torch": (4, 10)}),
+    Workload("W5-W3", "jacobian", COLOURS, 256, {"torch": (1.3, 2.5)}),
+    Workload("W6", "sweep", FACES, 165, {"torch": (5, 12)}),
+    Workload("gradients-true", "gradients", FACES, 165, {"nnpg": (1.0, 2.0)}, ("nnpg",), classes="true"),
+    Workload("gradients-all", "gradients", FACES, 165, {}, ("nnpg",), classes="all"),
+)
+
+
+def choose(only: str | None) -> tuple[Workload, ...]:
+    """Return the workloads named, all unless any are; "W1" stands for W1-b1, W1-b32 and W1-b124.
+
+    Raises
+    ------
+    ValueError
+        For a name that no workload has.
+
+    Examples
+    --------
+    >>> [w.name for w in choose("W1-b1,W5")]
+    ['W1-b1', 'W5-W1', 'W5-W3']
+    """
+    if only is None:
+        return WORKLOADS
+    wanted = [name.strip().lower() for name in only.split(",")]
+    for name in wanted:
+        if not any(_named(w, name) for w in WORKLOADS):
+            known = ", ".join(w.name for w in WORKLOADS)
+            raise ValueError(f"no workload {name!r}: choose of {known}, or the start of a name before its dash")
+    return tuple(w for w in WORKLOADS if any(_named(w, name) for name in wanted))
+
+
+def _named(workload: Workload, name: str) -> bool:
+    own = workload.name.lower()
+    return name in (own, own.split("-")[0])

@@ -1,0 +1,209 @@
+"""The benchmark harness: it runs, compares before it times, says what it could not do. No test claims a speed."""
+
+import doctest
+import json
+import sys
+from contextlib import contextmanager
+from dataclasses import replace
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from benchmarks import agreement, ours, processes, sides, workloads
+from benchmarks.__main__ import app
+from benchmarks.agreement import Disagreement, check
+from benchmarks.contender import Contender
+from benchmarks.run import Options, run
+from benchmarks.timing import interleaved
+from benchmarks.workloads import WORKLOADS, choose
+
+KEYS = {"workload", "competitor", "ours_ms", "theirs_ms", "ratio", "ours_peak_mb", "theirs_peak_mb"}
+BY_NAME = {w.name: w for w in WORKLOADS}
+FRAMEWORKS = [
+    pytest.param("torch", marks=pytest.mark.oracle),
+    pytest.param("jax", marks=pytest.mark.skipif(find_spec("jax") is None, reason="needs JAX: the bench extra")),
+]
+
+
+def command(*words: str):
+    return CliRunner().invoke(app, ["cpu", *words])
+
+
+def small(name: str):
+    return BY_NAME[name].at_most(3, identities=1)
+
+
+def test_a_quick_run_writes_a_record_and_prints_a_table(tmp_path):
+    out = tmp_path / "records.json"
+    result = command("--quick", "--only", "gradients-true", "--json", str(out))
+    assert result.exit_code == 0, result.output
+    (record,) = json.loads(out.read_text())
+    assert record.keys() >= KEYS
+    assert (record["workload"], record["competitor"]) == ("gradients-true", "nnpg epoch")
+    assert record["ratio"] == pytest.approx(record["theirs_ms"] / record["ours_ms"])
+    assert record["verdict"] == ""  # a few images prove nothing
+    assert "gradients-true" in result.output
+    assert "Nothing here is a measurement" in result.output
+
+
+def test_an_absent_competitor_is_reported_with_what_to_install(monkeypatch, tmp_path):
+    monkeypatch.setattr(sides, "absent", lambda framework: True)
+    out = tmp_path / "records.json"
+    result = command("--quick", "--only", "W4", "--json", str(out))
+    assert result.exit_code == 0, result.output
+    records = json.loads(out.read_text())
+    assert [r["competitor"] for r in records] == ["torch", "jax"]
+    for r in records:
+        assert r["problem"] == "absent: pip install -e '.[bench]'"
+        assert r["ours_ms"] > 0
+        assert r["ratio"] is None
+    assert "absent: pip install -e '.[bench]'" in result.output
+
+
+def test_an_unknown_workload_lists_the_known_ones():
+    result = command("--only", "W1-b1,W9")
+    assert result.exit_code == 2
+    assert "'w9'" in result.output
+    assert all(name in result.output for name in BY_NAME)
+
+
+def test_bad_settings_are_refused_before_any_work(tmp_path):
+    for words in (["--json", str(tmp_path / "no" / "a.json")], ["--backend", "abacus"], ["--rounds", "0"]):
+        result = command(*words)
+        assert result.exit_code == 2
+        assert words[1] in result.output or "--rounds" in result.output
+
+
+def test_a_name_before_its_dash_stands_for_all_that_share_it():
+    assert [w.name for w in choose("w1,W6")] == ["W1-b1", "W1-b32", "W1-b124", "W6"]
+
+
+@pytest.mark.parametrize("module", [agreement, workloads])
+def test_the_examples_in_the_docstrings_hold(module):
+    result = doctest.testmod(module)
+    assert result.attempted > 0
+    assert result.failed == 0
+
+
+def test_contenders_take_turns_each_with_its_own_threads():
+    events = []
+
+    def contender(name):
+        @contextmanager
+        def threads():
+            events.append(f"{name} in")
+            yield
+            events.append(f"{name} out")
+
+        return Contender(name, lambda: events.append(name), dict, threads)
+
+    times = interleaved([contender("a"), contender("b")], 2, at_least=0, done=lambda: events.append("round"))
+    turn = ["a in", "a", "a", "a out", "b in", "b", "b", "b out"]  # once to warm up, once timed
+    assert events == [*turn, *turn, "round", *turn, "round"]
+    assert {name: len(t.rounds) for name, t in times.items()} == {"a": 2, "b": 2}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux can reset the peak of resident memory")
+def test_the_peak_holds_what_was_freed_before_it_was_read():
+    def peak(megabytes):
+        processes._trim()
+        processes._reset_peak()
+        before = processes._resident_mb()
+        np.ones(megabytes * 1_000_000, np.uint8)
+        return processes._peak_mb() - before
+
+    assert 180 <= peak(200) <= 230
+    assert peak(20) <= 50  # the earlier, higher peak is forgotten
+
+
+def test_a_process_of_its_own_measures_memory():
+    assert 0 < processes.peak_mb(BY_NAME["W1-b32"], "nnpg", "numpy") < 1000
+
+
+# What is compared before it is timed
+
+
+TRAIN = {"loss": np.array([2.0, 1.9]), "W1": np.array([[1e-5, -2e-5]]), "b1": np.array([3e-6])}
+JACOBIAN = {"block 1": np.array([[0.5, -0.25]])}
+LOGITS = np.array([[[[0.0, 1.0, 0.5], [2.0, 2.0 - 1e-6, 0.0]]]])  # (1, 1, 2, 3)
+SWEEP = {"predictions": np.array([[[1, 0]]])}
+
+
+def test_equal_answers_agree():
+    for answer in (TRAIN, JACOBIAN):
+        assert check(answer, answer) == "within 0.0e+00 of the largest value"
+    assert "0 of 2" in check(SWEEP, {"logits": LOGITS})
+    assert "1 of 2" in check({"predictions": np.array([[[1, 1]]])}, {"logits": LOGITS})  # a tie may go either way
+
+
+@pytest.mark.parametrize(
+    ("answer", "wrong", "told"),
+    [
+        (TRAIN, {"loss": np.array([2.0, 1.91])}, "loss: differs"),
+        (TRAIN, {"W1": np.array([[1e-5, -2.1e-5]])}, "W1: differs"),
+        (TRAIN, {"b1": np.array([-3e-6])}, "b1: differs"),
+        (JACOBIAN, {"block 1": np.array([[0.5, np.nan]])}, "block 1: differs"),
+        (JACOBIAN, {"block 1": np.array([[0.5]])}, "shape"),
+        (JACOBIAN, {"block 2": np.array([[0.5]])}, "one side has"),
+    ],
+)
+def test_a_wrong_answer_is_found(answer, wrong, told):
+    with pytest.raises(Disagreement, match=told):
+        check(answer | wrong, answer)
+    with pytest.raises(Disagreement):
+        check(answer, answer | wrong)
+
+
+def test_a_wrong_prediction_is_found():
+    with pytest.raises(Disagreement, match=r"1 of 2 predictions differ, first .* \(0, 0, 0\)"):
+        check({"predictions": np.array([[[2, 0]]])}, {"logits": LOGITS})
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+@pytest.mark.parametrize("name", ["W1-b1", "W2", "W3", "W4", "W5-W1", "W6"])
+def test_every_configuration_of_a_competitor_agrees_with_us(framework, name):
+    pytest.importorskip(framework, reason="install the bench extra: pip install -e '.[bench]'")
+    workload = small(name)
+    answer = ours.contender(workload, "auto").answer()
+    for theirs in sides.competitors(workload, framework, "auto"):
+        with theirs.threads():
+            check(answer, theirs.answer())
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [
+        ("W1-b1", {"lr": 1.01e-3}),
+        ("W2", {"momentum": 0.8}),
+        ("W4", {"net": replace(BY_NAME["W4"].net, activation="tanh")}),
+        ("W5-W1", {"net": replace(BY_NAME["W5-W1"].net, activation="relu")}),
+    ],
+)
+def test_a_fault_on_one_side_is_an_error_and_not_a_time(framework, name, fault, monkeypatch):
+    pytest.importorskip(framework, reason="install the bench extra: pip install -e '.[bench]'")
+    real = ours.contender
+    monkeypatch.setattr(ours, "contender", lambda workload, backend: real(replace(workload, **fault), backend))
+    workload = replace(BY_NAME[name], competitors=(framework,))
+    records = run(workload, Options(rounds=1, quick=True, progress=False))
+    assert len(records) >= 1
+    for r in records:
+        assert r.disagrees
+        assert r.problem.startswith("disagrees: ")
+        assert r.ratio is None
+
+
+@pytest.mark.oracle
+def test_a_disagreement_fails_the_command(monkeypatch):
+    pytest.importorskip("torch", reason="install the bench extra: pip install -e '.[bench]'")
+    real = sides.competitors
+
+    def wrong(*args, **kwargs):
+        return [replace(c, answer=lambda c=c: {"logits": -c.answer()["logits"]}) for c in real(*args, **kwargs)]
+
+    monkeypatch.setattr(sides, "competitors", wrong)
+    result = command("--quick", "--only", "W6")
+    assert result.exit_code == 1
+    assert "disagrees" in result.output
