@@ -12,7 +12,7 @@ from nnpg_kernels.geometry import Window
 
 Array = npt.NDArray[Any]
 
-BACKENDS = {"numpy": "nnpg_kernels.numpy_backend"}
+BACKENDS = {"numpy": "nnpg_kernels.numpy_backend", "numba": "nnpg_kernels.numba_backend"}
 
 
 class Backend(Protocol):

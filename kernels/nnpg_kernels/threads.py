@@ -1,4 +1,4 @@
-"""How many threads BLAS may take.
+"""Threads: how many BLAS may take, and how our own kernels share work.
 
 A small network makes thousands of small matrix products. A second BLAS thread gains nothing there, and where the cores
 are busy each product waits for it: training can become a hundred times slower. One thread also gives the same bits
@@ -7,11 +7,15 @@ whatever number of threads BLAS was set to.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
 from threading import Lock
 from typing import Any
+
+import numpy as np
 
 _lock = Lock()
 _inside = 0  # how many are inside `one_blas_thread` now, in all Python threads: the setting belongs to the process
@@ -46,3 +50,43 @@ def one_blas_thread() -> Iterator[None]:
             _inside -= 1
             if _inside == 0:
                 _limiter.restore_original_limits()
+
+
+def thread_count() -> int:
+    """Return how many threads our kernels use: NNPG_NUM_THREADS, or else the processors this process may run on.
+
+    Raises
+    ------
+    ValueError
+        If NNPG_NUM_THREADS is not a whole number above 0.
+
+    Examples
+    --------
+    >>> thread_count() >= 1
+    True
+    """
+    wanted = os.environ.get("NNPG_NUM_THREADS", "")
+    if not wanted:
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if not wanted.isdigit() or int(wanted) < 1:
+        raise ValueError(f"NNPG_NUM_THREADS must be a whole number above 0, not {wanted!r}")
+    return int(wanted)
+
+
+def share(kernel: Callable[..., Any], threads: int, *args: Any) -> None:
+    """Run a kernel on several threads at once; each takes the next task off a common counter until none is left.
+
+    `kernel(counter, thread, *args)` must release the GIL, and give every output to one task: then the result is the
+    same bits whatever `threads` is.
+    """
+    counter = np.zeros(1, np.int64)
+    others = [_pool(os.getpid()).submit(kernel, counter, t, *args) for t in range(1, threads)]
+    kernel(counter, 0, *args)
+    for other in others:
+        other.result()
+
+
+@cache
+def _pool(process: int) -> ThreadPoolExecutor:
+    """The threads of this process; a fork has none of its parent's."""
+    return ThreadPoolExecutor(max_workers=64, thread_name_prefix="nnpg")

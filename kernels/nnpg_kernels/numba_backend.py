@@ -1,0 +1,166 @@
+"""The CPU backend: convolutions and max pooling in Numba, everything else as in the reference.
+
+Held equal to `numpy_backend` by the same tests. What its kernels do not cover (a column stride, numbers that are
+neither float32 nor float64) goes to the reference, which is patches and BLAS. Nothing compiles at import; each kernel
+compiles at its first use and is kept on disk. Images of another number or size need no new compilation.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from nnpg_kernels import numpy_backend as reference
+from nnpg_kernels.geometry import Window
+from nnpg_kernels.numba_convolution import Sizes, correlate, correlate_gradient, put_all_into_margins
+from nnpg_kernels.numba_pooling import pool_delta, pool_forward
+from nnpg_kernels.numpy_backend import Array, asarray, avg_pool_delta, avg_pool_forward, to_numpy, xp
+from nnpg_kernels.simd import lanes, tile_shape
+from nnpg_kernels.threads import share, thread_count
+
+__all__ = ["Array", "asarray", "avg_pool_delta", "avg_pool_forward", "to_numpy", "xp"]
+
+name = "numba"
+
+SERIAL = 4e6  # multiply-adds below which a second thread costs more than it does
+AT_ONCE = 32  # images whose margins are in memory at a time for a weight gradient
+
+
+def conv_forward(x: Array, W: Array, b: Array | None, window: Window, groups: int = 1) -> Array:
+    """y = W * x + b."""
+    if not _covered(window, x, W):
+        return reference.conv_forward(x, W, b, window, groups)
+    top, _, left, _ = window.padding
+    return _correlate(x, W, b, window, groups, window.output_shape(*x.shape[-2:]), (top, left))
+
+
+def conv_delta(delta: Array, W: Array, window: Window, groups: int, shape: tuple[int, int]) -> Array:
+    """dL/dx = the filters, turned round, * delta in a margin as wide as they are."""
+    if not _covered(window, delta, W) or window.stride[0] != 1:
+        return reference.conv_delta(delta, W, window, groups, shape)
+    F, C, I, J = W.shape
+    turned = (
+        W.reshape(groups, F // groups, C, I, J)[..., ::-1, ::-1].swapaxes(1, 2).reshape(groups * C, F // groups, I, J)
+    )
+    (rows, columns), (top, _, left, _) = window.extent, window.padding
+    images = delta.reshape(-1, *delta.shape[-3:])
+    dx = _correlate(images, turned, None, window, groups, shape, (rows - 1 - top, columns - 1 - left))
+    return dx.reshape(*delta.shape[:-3], *dx.shape[1:])
+
+
+def conv_gradient(delta: Array, x: Array, window: Window, groups: int = 1) -> Array:
+    """dL/dW = delta times the pixels that each weight saw."""
+    if not _covered(window, delta, x) or window.size[1] > 7:
+        return reference.conv_gradient(delta, x, window, groups)
+    N, (F, H, W), (I, J), dtype = len(x), delta.shape[-3:], window.size, np.result_type(delta, x)
+    vector = lanes(dtype)
+    tile_rows = 4 if tile_shape()[0] == 8 else 1
+    width = -(-W // vector) * vector
+    seeds = delta.reshape(-1, N, F, H, W)
+    dW = np.zeros((len(seeds), F, x.shape[1] // groups, I, J), dtype)
+    top, _, left, _ = window.padding
+    for first in range(0, N, AT_ONCE):
+        some = _readable(x[first : first + AT_ONCE], dtype)
+        s = _sizes(some, (F, H, W), window, groups, (top, left), width)
+        threads = _threads(len(some) * F * s.C * I * J * H * W, s.groups * s.C)
+        margins = np.empty(len(some) * x.shape[1] * s.rows * s.columns, dtype)
+        share(put_all_into_margins(), threads, s, some, margins)
+        for seed, own in zip(seeds, dW, strict=True):
+            # a last block of filters may read past the last image: what it reads there is dropped
+            rows = np.zeros((len(some) * F + tile_rows, H, width), dtype)
+            rows[: len(some) * F].reshape(len(some), F, H, width)[..., :W] = seed[first : first + AT_ONCE]
+            share(correlate_gradient(tile_rows, J, vector), threads, s, margins, rows.ravel(), width, own.reshape(-1))
+    return dW.reshape(*delta.shape[:-4], *dW.shape[1:])
+
+
+def max_pool_forward(x: Array, window: Window) -> tuple[Array, Array]:
+    """y = max of the window, and the winner."""
+    if x.dtype not in (np.float32, np.float64):
+        return reference.max_pool_forward(x, window)
+    H, W = window.output_shape(*x.shape[-2:])
+    planes = _readable(x.reshape(-1, *x.shape[-2:]), x.dtype)
+    y = np.empty((len(planes), H, W), x.dtype)
+    winner = np.empty(y.shape, np.min_scalar_type(-window.size[0] * window.size[1]))
+    threads = _threads(16 * y.size * window.size[0] * window.size[1], len(planes))
+    share(pool_forward(), threads, planes, *_numbers(window), y, winner)
+    return y.reshape(*x.shape[:-2], H, W), winner.reshape(*x.shape[:-2], H, W)
+
+
+def max_pool_delta(delta: Array, winner: Array, window: Window, shape: tuple[int, int]) -> Array:
+    """dL/dx = delta at the winner of each window."""
+    if delta.dtype not in (np.float32, np.float64):
+        return reference.max_pool_delta(delta, winner, window, shape)
+    planes = _readable(delta.reshape(-1, *delta.shape[-2:]), delta.dtype)
+    winners = _readable(winner.reshape(-1, *winner.shape[-2:]), winner.dtype)
+    dx = np.zeros((len(planes), *shape), delta.dtype)
+    share(pool_delta(), _threads(16 * planes.size, len(planes)), planes, winners, *_numbers(window), dx)
+    return dx.reshape(*delta.shape[:-2], *shape)
+
+
+def _correlate(
+    x: Array, W: Array, b: Array | None, window: Window, groups: int, shape: tuple[int, int], at: tuple[int, int]
+) -> Array:
+    """Correlate x, set into a margin at `at`, with W: an output of the given shape."""
+    F, dtype = len(W), np.result_type(x, W)
+    vector = lanes(dtype)
+    tile_rows, tile_columns = tile_shape()
+    tile_columns = 1 if shape[1] <= vector else tile_columns
+    step = vector * tile_columns
+    x = _readable(x, dtype)
+    s = _sizes(x, (F, *shape), window, groups, at, -(-shape[1] // step) * step)
+    y = np.empty((s.N, F, *shape), dtype)
+    threads = _threads(y.size * s.C * s.I * s.J, s.N)
+    margins = np.empty(threads * x.shape[1] * s.rows * s.columns, dtype)
+    kernel = correlate(tile_rows, tile_columns, vector)
+    biases = np.zeros(F, dtype) if b is None else b
+    share(
+        kernel,
+        threads,
+        s,
+        x,
+        _blocks(W, groups, tile_rows, dtype),
+        _blocks(biases, groups, tile_rows, dtype),
+        y.reshape(-1),
+        margins,
+    )
+    return y
+
+
+def _covered(window: Window, *arrays: Array) -> bool:
+    return window.stride[1] == 1 and np.result_type(*arrays) in (np.float32, np.float64)
+
+
+def _sizes(x: Array, out: tuple[int, int, int], window: Window, groups: int, at: tuple[int, int], width: int) -> Sizes:
+    """The numbers of a convolution whose rows are computed `width` pixels wide."""
+    F, H, W = out
+    (di, dj), stride = window.dilation, window.stride[0] if at == (window.padding[0], window.padding[2]) else 1
+    rows = (H - 1) * stride + window.extent[0]
+    columns = width + window.extent[1] - 1
+    return Sizes(
+        len(x), groups, x.shape[1] // groups, F // groups, H, W, *window.size, stride, di, dj, rows, columns, *at
+    )
+
+
+def _blocks(a: Array, groups: int, block: int, dtype: Any) -> Array:
+    """Filters (F, ...) in blocks, (groups, blocks, ..., block), flat; a group's last block is filled with zeros."""
+    own = a.reshape(groups, len(a) // groups, -1)
+    n = -(-own.shape[1] // block)
+    whole = np.zeros((groups, n * block, own.shape[2]), dtype)
+    whole[:, : own.shape[1]] = own
+    return np.ascontiguousarray(whole.reshape(groups, n, block, -1).swapaxes(-1, -2)).reshape(-1)
+
+
+def _readable(a: Array, dtype: Any) -> Array:
+    """The array as the kernels take it: in order, and read-only, so that one compiled kernel serves all."""
+    view = np.ascontiguousarray(a, dtype).view()
+    view.flags.writeable = False
+    return view
+
+
+def _threads(work: float, tasks: int) -> int:
+    return 1 if work < SERIAL else max(1, min(thread_count(), tasks))
+
+
+def _numbers(window: Window) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int]]:
+    return window.size, window.stride, (window.padding[0], window.padding[2])

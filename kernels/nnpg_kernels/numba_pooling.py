@@ -1,0 +1,61 @@
+"""Max pooling in Numba: a task is one plane, an image's feature map; its output has no other writer."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from nnpg_kernels.jit import fingerprint, jit
+from nnpg_kernels.simd import next_task
+
+
+@cache
+def pool_forward() -> Any:
+    """Return the kernel of y = max of the window, and its winner i * J + j, the first one where several are largest."""
+    key = fingerprint()
+
+    @jit
+    def kernel(counter: Any, thread: int, x: Any, size: Any, stride: Any, at: Any, y: Any, winner: Any) -> int:
+        (I, J), (sh, sw), (top, left) = size, stride, at
+        planes, H, W = x.shape
+        plane = next_task(counter)
+        while plane < planes:
+            for h in range(y.shape[1]):
+                for w in range(y.shape[2]):
+                    best, place = y.dtype.type(-np.inf), 0
+                    r0, c0 = h * sh - top, w * sw - left
+                    for i in range(max(0, -r0), min(I, H - r0)):  # no test inside, and no branch: which pixel wins
+                        for j in range(max(0, -c0), min(J, W - c0)):  # is as good as random
+                            value = x[plane, r0 + i, c0 + j]
+                            place = i * J + j if value > best else place
+                            best = best if value <= best or best != best else value  # NaN stays, as in the reference
+                    y[plane, h, w], winner[plane, h, w] = best, place
+            plane = next_task(counter)
+        return key
+
+    return kernel
+
+
+@cache
+def pool_delta() -> Any:
+    """Return the kernel of dL/dx = delta at the winner; planes of delta take the winners in turn, seed after seed."""
+    key = fingerprint()
+
+    @jit
+    def kernel(counter: Any, thread: int, delta: Any, winner: Any, size: Any, stride: Any, at: Any, dx: Any) -> int:
+        (_, J), (sh, sw), (top, left) = size, stride, at
+        plane = next_task(counter)
+        while plane < len(delta):
+            source = plane % len(winner)
+            for h in range(delta.shape[1]):
+                for w in range(delta.shape[2]):
+                    place = int(winner[source, h, w])
+                    r, c = h * sh + place // J - top, w * sw + place % J - left
+                    if 0 <= r < dx.shape[1] and 0 <= c < dx.shape[2]:  # a margin may win where all is -infinity
+                        dx[plane, r, c] += delta[plane, h, w]
+            plane = next_task(counter)
+        return key
+
+    return kernel

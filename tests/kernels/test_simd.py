@@ -1,0 +1,108 @@
+"""The words of the vector layer, each against the same thing in NumPy, and what must not be touched."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nnpg_kernels.jit import jit
+from nnpg_kernels.simd import add_outer, add_products, add_sums, lanes, next_task, splats, store, tile_shape, zeros
+
+DTYPES = [np.float32, np.float64]
+
+
+@jit
+def outer(w: Any, x: Any, b: Any, y: Any, width: int, rows: int) -> None:
+    tile = splats(b, 1, 3, 2)
+    for k in range(4):
+        tile = add_outer(tile, w, 3 * k, x, 5 * k)
+    store(tile, y, 1, 40, width, rows)
+
+
+@jit
+def products(d: Any, x: Any, y: Any, rows: int) -> None:
+    tile = zeros(d, 2, 3)
+    for k in range(2):
+        tile = add_products(tile, d, k, 20, x, 2 * k, 7)
+    add_sums(tile, y, 4, 5, rows)
+
+
+def numbers(dtype: Any, n: int, seed: int) -> Any:
+    return np.random.default_rng(seed).normal(size=n).astype(dtype)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("rows", [1, 2, 3])
+@pytest.mark.parametrize("short", [-3, 0, 3, 100])
+def test_outer_products_fill_the_rows_asked_for_and_touch_nothing_else(dtype: Any, rows: int, short: int) -> None:
+    L = lanes(dtype)
+    width = L + short  # less than one vector, one, a part of the second, more than the tile has
+    w, x, b = numbers(dtype, 12, 0), numbers(dtype, 100, 1), numbers(dtype, 4, 2)
+    y = np.full(160, 7, dtype)
+    outer(w, x, b, y, width, rows)
+    expected = np.full(160, 7, dtype)
+    for r in range(rows):
+        for lane in range(min(width, 2 * L)):
+            expected[1 + 40 * r + lane] = b[1 + r] + sum(w[3 * k + r] * x[5 * k + lane] for k in range(4))
+    np.testing.assert_allclose(y, expected, rtol=0, atol=20 * np.finfo(dtype).eps)
+    np.testing.assert_array_equal(y[expected == 7], 7)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("rows", [1, 2])
+def test_products_lane_by_lane_are_summed_into_place(dtype: Any, rows: int) -> None:
+    L = lanes(dtype)
+    d, x, y = numbers(dtype, 100, 0), numbers(dtype, 100, 1), numbers(dtype, 20, 2)
+    expected = y.astype(np.float64)
+    for r in range(rows):
+        for c in range(3):
+            for k in range(2):
+                first = 7 * c + 2 * k
+                expected[4 + 5 * r + c] += (d[k + 20 * r :][:L].astype(float) * x[first : first + L]).sum()
+    products(d, x, y, rows)
+    np.testing.assert_allclose(y, expected, rtol=0, atol=100 * np.finfo(dtype).eps)
+
+
+def test_every_task_is_taken_by_one_thread_only() -> None:
+    @jit
+    def take(counter: Any, taken: Any) -> None:
+        task = next_task(counter)
+        while task < len(taken):
+            taken[task] += 1
+            task = next_task(counter)
+
+    counter, taken = np.zeros(1, np.int64), np.zeros(20_000, np.int64)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: take(counter, taken), range(4)))
+    np.testing.assert_array_equal(taken, 1)
+
+
+def test_the_tile_follows_the_registers_of_the_machine_compiled_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("numba.config.CPU_FEATURES", "+avx2,+fma")
+    assert tile_shape.__wrapped__() == (4, 1)
+    monkeypatch.setattr("numba.config.CPU_FEATURES", "+avx2,+avx512f")
+    assert tile_shape.__wrapped__() == (8, 2)
+
+
+def test_without_a_folder_to_keep_kernels_in_they_work_and_one_warning_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    import numba
+
+    from nnpg_kernels import jit as module
+
+    compile_ = numba.njit
+
+    def nowhere(**how: Any) -> Any:
+        if how.get("cache"):
+            raise RuntimeError("cannot cache function: no locator available for file")
+        return compile_(**how)
+
+    monkeypatch.setattr(numba, "njit", nowhere)
+    module._no_cache.cache_clear()
+    with pytest.warns(UserWarning, match="set NUMBA_CACHE_DIR") as said:
+        kernels = [jit(lambda x: x + 1), jit(lambda x: x + 2)]
+    assert [kernel(1) for kernel in kernels] == [2, 3]
+    assert len(said) == 1
+    module._no_cache.cache_clear()
