@@ -68,10 +68,14 @@ def _parameters(net: nnpg.Network) -> Answer:
 
 
 def training_answer(call: Callable[[], float], parameters: Callable[[], Answer]) -> Answer:
-    """Return two losses and how far two steps moved each parameter; the second step shows the momentum."""
-    before = parameters()
-    losses = np.array([call(), call()])
-    return {"loss": losses} | {name: w - before[name] for name, w in parameters().items()}
+    """Return two losses, and how far each of two steps moved each parameter; the second shows the momentum."""
+    answer, losses, before = {}, [], parameters()
+    for which in ("first", "second"):
+        losses.append(call())
+        after = parameters()
+        answer |= {f"{which} {name}": after[name] - before[name] for name in after}
+        before = after
+    return {"loss": np.array(losses), **answer}
 
 
 def _jacobian(workload: Workload, net: nnpg.Network) -> Contender:

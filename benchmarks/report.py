@@ -26,7 +26,7 @@ def print_table(records: Sequence[Record]) -> None:
     """Print one line for each record, then what went wrong and how steady the machine was."""
     console = Console()
     if not console.is_terminal:
-        console.width = 140
+        console.width = 150
     table = Table(title="milliseconds a call: median (minimum); ratio: theirs over ours; peak memory in MB")
     separate = any(r.separate for r in records)
     for heading in ("workload", "competitor", "ours", "theirs", "ratio", "must", "goal", ""):

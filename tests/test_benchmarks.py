@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+import nnpg
 from benchmarks import agreement, ours, processes, sides, workloads
 from benchmarks.__main__ import app
 from benchmarks.agreement import Disagreement, check
 from benchmarks.contender import Contender
+from benchmarks.kinks import near_a_kink
 from benchmarks.run import Options, run
 from benchmarks.timing import interleaved
 from benchmarks.workloads import WORKLOADS, choose
@@ -125,7 +127,7 @@ def test_a_process_of_its_own_measures_memory():
 # What is compared before it is timed
 
 
-TRAIN = {"loss": np.array([2.0, 1.9]), "W1": np.array([[1e-5, -2e-5]]), "b1": np.array([3e-6])}
+TRAIN = {"loss": np.array([2.0, 1.9]), "first W1": np.array([[1e-5, -2e-5]]), "second b1": np.array([3e-6])}
 JACOBIAN = {"block 1": np.array([[0.5, -0.25]])}
 LOGITS = np.array([[[[0.0, 1.0, 0.5], [2.0, 2.0 - 1e-6, 0.0]]]])  # (1, 1, 2, 3)
 SWEEP = {"predictions": np.array([[[1, 0]]])}
@@ -142,8 +144,8 @@ def test_equal_answers_agree():
     ("answer", "wrong", "told"),
     [
         (TRAIN, {"loss": np.array([2.0, 1.91])}, "loss: differs"),
-        (TRAIN, {"W1": np.array([[1e-5, -2.1e-5]])}, "W1: differs"),
-        (TRAIN, {"b1": np.array([-3e-6])}, "b1: differs"),
+        (TRAIN, {"first W1": np.array([[1e-5, -2.01e-5]])}, "first W1: differs"),
+        (TRAIN, {"second b1": np.array([3.1e-6])}, "second b1: differs"),
         (JACOBIAN, {"block 1": np.array([[0.5, np.nan]])}, "block 1: differs"),
         (JACOBIAN, {"block 1": np.array([[0.5]])}, "shape"),
         (JACOBIAN, {"block 2": np.array([[0.5]])}, "one side has"),
@@ -154,6 +156,22 @@ def test_a_wrong_answer_is_found(answer, wrong, told):
         check(answer | wrong, answer)
     with pytest.raises(Disagreement):
         check(answer, answer | wrong)
+
+
+def test_an_image_near_a_kink_is_found_and_no_other():
+    """A filter that copies: the pooling windows are the image's own pixels, and their kinks known."""
+    recipe = [nnpg.conv(1, 1), nnpg.ReLU(), nnpg.MaxPool(2), nnpg.Flatten(), nnpg.dense(3)]
+    net = nnpg.build(recipe, input_shape=(1, 4, 4), rng=0, backend="numpy")
+    net = net.replace("conv1", W=np.ones((1, 1, 1, 1), "f4"))
+    x = np.tile(np.array([[1.0, 2], [3, 4]]), (4, 1, 2, 2))
+    x[1, 0, 0, :2] = 9  # two maxima tie
+    x[2, 0, :2, :2] = [[-1, 1e-9], [-1, -1]]  # a rectifier at 0
+    x[3, 0, 0, :2] = 2.5  # two tie that are no maxima
+    assert near_a_kink(net, x).tolist() == [False, True, True, False]
+    smooth = nnpg.build([nnpg.Tanh(), nnpg.MaxPool(2)], input_shape=(1, 4, 4), rng=0, backend="numpy")
+    assert near_a_kink(smooth, x).tolist() == [False, True, False, False]
+    rectified = nnpg.build([nnpg.ReLU()], input_shape=(1, 4, 4), rng=0, backend="numpy")
+    assert near_a_kink(rectified, x).tolist() == [False, False, True, False]
 
 
 def test_a_wrong_prediction_is_found():
@@ -176,7 +194,7 @@ def test_every_configuration_of_a_competitor_agrees_with_us(framework, name):
 @pytest.mark.parametrize(
     ("name", "fault"),
     [
-        ("W1-b1", {"lr": 1.01e-3}),
+        ("W1-b1", {"lr": 1.01e-2}),
         ("W2", {"momentum": 0.8}),
         ("W4", {"net": replace(BY_NAME["W4"].net, activation="tanh")}),
         ("W5-W1", {"net": replace(BY_NAME["W5-W1"].net, activation="relu")}),
