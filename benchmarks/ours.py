@@ -15,7 +15,7 @@ from benchmarks.contender import Answer, Contender, cores
 from benchmarks.workloads import Workload
 from nnpg.losses import softmax_cross_entropy
 from nnpg.training import step
-from nnpg_kernels import one_blas_thread
+from nnpg_kernels import Array, one_blas_thread
 
 
 def contender(workload: Workload, backend: str) -> Contender:
@@ -69,7 +69,8 @@ def _parameters(net: nnpg.Network) -> Answer:
 
 def training_answer(call: Callable[[], float], parameters: Callable[[], Answer]) -> Answer:
     """Return two losses, and how far each of two steps moved each parameter; the second shows the momentum."""
-    answer, losses, before = {}, [], parameters()
+    answer: dict[str, Array] = {}
+    losses, before = [], parameters()
     for which in ("first", "second"):
         losses.append(call())
         after = parameters()

@@ -100,8 +100,7 @@ class Workload:
     N: int
     bars: Bars = field(default_factory=dict)
     competitors: tuple[str, ...] = ("torch",)
-    lr: float = (
-        1e-2  # large enough to see an update above rounding, small enough that late steps cost what the first did
+    lr: float = 1e-2  # shows a step above the rounding of the weights; the last step costs what the first did
     )
     momentum: float = 0.0
     classes: Literal["true", "all"] = "all"
