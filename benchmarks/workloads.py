@@ -101,7 +101,6 @@ class Workload:
     bars: Bars = field(default_factory=dict)
     competitors: tuple[str, ...] = ("torch",)
     lr: float = 1e-2  # shows a step above the rounding of the weights; the last step costs what the first did
-    )
     momentum: float = 0.0
     classes: Literal["true", "all"] = "all"
     identities: int = 5
