@@ -47,6 +47,8 @@ class FilterScores:
     rows : R strings
     norm, of, average : str
         How the scores were made.
+    what : str
+        What a score is, if not the norm of the prediction gradient.
     """
 
     scores: dict[str, Array]
@@ -54,6 +56,13 @@ class FilterScores:
     norm: str
     of: str
     average: str = ""
+    what: str = ""
+
+    @property
+    def how(self) -> str:
+        """What a score is, in words."""
+        what = self.what or f"{self.norm} of d {self.of} / d output"
+        return ", ".join(filter(None, (what, self.average.replace("_", " "))))
 
     def strongest(self, row: int | str, n: int | None = None) -> list[Filter]:
         """Return the n filters with the highest scores, strongest first; all unless n is given."""
@@ -73,8 +82,7 @@ class FilterScores:
 
     def table(self, n: int = 8, rows: Sequence[int | str] | None = None) -> str:
         """Return the n strongest and weakest filters of each row as text."""
-        how = ", ".join(filter(None, (f"{self.norm} of d {self.of} / d output", self.average.replace("_", " "))))
-        lines = [f"{how}; filters counted from 1", f"{'':16}{'strongest':28}weakest"]
+        lines = [f"{self.how}; filters counted from 1", f"{'':16}{'strongest':28}weakest"]
         for row in self.rows if rows is None else rows:
             pairs = zip(self.strongest(row, n), self.weakest(row, n), strict=True)
             for i, (strong, weak) in enumerate(pairs):
@@ -102,6 +110,7 @@ class FilterScores:
             "norm": self.norm,
             "of": self.of,
             "average": self.average,
+            "what": self.what,
             "rows": list(self.rows),
             "scores": {layer: s.tolist() for layer, s in self.scores.items()},
         }
@@ -243,14 +252,25 @@ def _mean_of_norms(
         ).scores
         for n in range(0, len(x), batch)
     ]
-    scores = {}
-    for name in parts[0]:
-        each = np.concatenate([part[name] for part in parts])  # (N, F)
-        counts = np.bincount(labels, minlength=net.K)[:, None]
-        sums = np.stack([each[labels == c].sum(axis=0) for c in range(net.K)])
-        scores[name] = sums / np.where(counts, counts, np.nan)
+    scores = {
+        name: class_means(np.concatenate([part[name] for part in parts]), labels, net.K)  # (N, F) to (K, F)
+        for name in parts[0]
+    }
     rows = tuple(class_names) if class_names is not None else tuple(f"class {c}" for c in range(net.K))
     return FilterScores(scores, rows, norm, of)
+
+
+def class_means(each: Array, labels: Array, K: int) -> Array:
+    """Mean over the images of each class: (N, ...) to (K, ...), NaN for a class without images.
+
+    Examples
+    --------
+    >>> class_means(np.array([[1.0], [3.0], [7.0]]), np.array([0, 0, 1]), 2)
+    array([[2.],
+           [7.]])
+    """
+    counts = np.bincount(labels, minlength=K).reshape(-1, *[1] * (each.ndim - 1))
+    return np.stack([each[labels == c].sum(axis=0) for c in range(K)]) / np.where(counts, counts, np.nan)
 
 
 def _norm(norm: str) -> Callable[[Array, Any], Array]:

@@ -133,9 +133,7 @@ def network_diagram(
             _network(ax, own, lines, pitch, x + left, y + head, cmap, signed)
         what = "score / highest magnitude in this network" if signed else "score / highest in this network"
         colour_bar(ax, cmap, _MARGIN, height - _FOOT + 0.04, ("−1" if signed else "0", "1"), what)
-        how = f"score: {scores.norm} of d {scores.of} / d output"
-        how += f", {scores.average.replace('_', ' ')}" if scores.average else ""
-        ax.text(_MARGIN, height - 0.1, how, size=SMALL, color=GREY, va="center_baseline")
+        ax.text(_MARGIN, height - 0.1, f"score: {scores.how}", size=SMALL, color=GREY, va="center_baseline")
     return figure
 
 
