@@ -1,0 +1,32 @@
+"""Other ways to rank filters, beside which the prediction gradient (`filter_scores`) can be judged.
+
+| ranking                 | needs                     | passes over N images, M filters          |
+|-------------------------|---------------------------|------------------------------------------|
+| `random_scores`         | nothing                   | 0                                        |
+| `weight_norm_scores`    | the weights               | 0                                        |
+| `activation_scores`     | images                    | 1 forward                                |
+| `filter_scores`         | images, labels            | 1 forward, 1 backward                    |
+| `taylor_scores`         | images, labels            | 1 forward, 1 backward                    |
+| `conductance_scores`    | images, labels, baseline  | (steps + 1) of 1 forward, 1 backward     |
+| `ablation_scores`       | images, labels            | 1 + M forward (from the filter on)       |
+| `shapley_scores`        | images, labels            | 2 pairs M forward (from the filter on)   |
+
+All return `FilterScores` with one row a class, so that `strongest`, `weakest` and `knock_out_curve` take any of them.
+"""
+
+from nnpg.rankings.gradients import conductance_scores, taylor_scores
+from nnpg.rankings.passive import activation_scores, random_scores, weight_norm_scores
+from nnpg.rankings.removal import ablation_scores, shapley_scores
+from nnpg.rankings.summary import knock_out_area, overall_scores
+
+__all__ = [
+    "ablation_scores",
+    "activation_scores",
+    "conductance_scores",
+    "knock_out_area",
+    "overall_scores",
+    "random_scores",
+    "shapley_scores",
+    "taylor_scores",
+    "weight_norm_scores",
+]

@@ -1,0 +1,68 @@
+"""What every ranking shares: which filters there are, what is explained, and one row of scores a class."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from nnpg.layers import Softmax
+from nnpg.network import Network, Trace
+from nnpg.prediction import _layer_names
+from nnpg.scores import FilterScores, class_means
+from nnpg.seeds import Of, check_labels, class_seed
+from nnpg_kernels import Array
+
+__all__ = ["class_outputs", "examples", "filter_counts", "rows_of", "scores_by_class", "sum_over_maps"]
+
+
+def examples(net: Network, x: npt.ArrayLike, labels: npt.ArrayLike) -> tuple[Array, Array]:
+    """Return images and labels as arrays, or say what is wrong with them."""
+    x = np.asarray(x)
+    if x.shape[1:] != net.input_shape or len(x) == 0:
+        shape = ", ".join(map(str, net.input_shape))
+        raise ValueError(f"a ranking needs at least one image of shape (N, {shape}), not {x.shape}")
+    return x, check_labels(labels, len(x), net.K)
+
+
+def filter_counts(net: Network, layers: str | Sequence[str] | None) -> dict[str, int]:
+    """Return the number of filters (maps or units) of each named output, the convolutional blocks' unless named."""
+    names = _layer_names(net, layers)
+    trace = net.forward(np.zeros((1, *net.input_shape), net.dtype))
+    return {name: trace[name].shape[1] for name in names}
+
+
+def class_outputs(net: Network, trace: Trace, of: Of) -> Array:
+    """Return what `class_seed` differentiates, for every class: y, z or log y, (N, K)."""
+    at, _ = class_seed(net, trace, of=of)  # refuses an end that does not fit
+    if of != "logprob":
+        return net.backend.to_numpy(trace[at])
+    z = net.backend.to_numpy(trace[at]).astype(np.float64)
+    if isinstance(net.layers[net.names[-1]], Softmax):
+        z = z - z.max(axis=1, keepdims=True)
+        return z - np.log(np.exp(z).sum(axis=1, keepdims=True))
+    return -np.logaddexp(0, -z)  # log sigmoid(z)
+
+
+def sum_over_maps(a: Array) -> Array:
+    """Sum what belongs to one filter: (N, F, H, W) or (N, F) to (N, F), in float64."""
+    return a.reshape(*a.shape[:2], -1).sum(axis=-1, dtype=np.float64)
+
+
+def rows_of(class_names: Sequence[str] | None, K: int) -> tuple[str, ...]:
+    """Name the K rows."""
+    return tuple(class_names) if class_names is not None else tuple(f"class {c}" for c in range(K))
+
+
+def scores_by_class(
+    each: Mapping[str, Array],
+    labels: Array,
+    K: int,
+    class_names: Sequence[str] | None,
+    what: str,
+    of: Of = "prob",
+) -> FilterScores:
+    """Average the score of each image, (N, F) a layer, over the images of each class."""
+    scores = {name: class_means(values, labels, K) for name, values in each.items()}
+    return FilterScores(scores, rows_of(class_names, K), norm="", of=of, what=what)

@@ -1,0 +1,139 @@
+"""Rankings from gradients times outputs: first-order Taylor, and conductance, the same along a path."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from nnpg.network import Network
+from nnpg.prediction import BATCH
+from nnpg.rankings.common import examples, filter_counts, scores_by_class, sum_over_maps
+from nnpg.scores import FilterScores
+from nnpg.seeds import Of, class_seed
+from nnpg_kernels import Array
+
+
+def taylor_scores(
+    net: Network,
+    x: npt.ArrayLike,
+    labels: npt.ArrayLike,
+    *,
+    layers: str | Sequence[str] | None = None,
+    of: Of = "prob",
+    magnitude: bool = False,
+    class_names: Sequence[str] | None = None,
+    batch: int = BATCH,
+) -> FilterScores:
+    """Score a filter by its output times the prediction gradient: what zeroing it costs, to first order.
+
+        y_t - y_t(o_f = 0)  is about  sum_{u in f} o_u dy_t/do_u        averaged over the images of class t
+
+    (Molchanov et al. 2017, Eq. 7-8, who take the magnitude for each image and the loss in place of y_t.)
+
+    Parameters
+    ----------
+    net, x, labels, layers, of, class_names, batch
+        As in `filter_scores`.
+    magnitude : bool
+        Average the magnitudes, as Molchanov et al. do; else the sign is kept and a filter that hurts is negative.
+
+    Examples
+    --------
+    >>> import nnpg
+    >>> net = nnpg.build([nnpg.Tanh(), nnpg.dense(1)], input_shape=(2,), rng=0)
+    >>> net = net.replace("dense1", W=np.array([[2.0, -1.0]]))
+    >>> taylor_scores(net, [[9.0, 9.0]], [0], layers="tanh1", of="logit").scores["tanh1"].round(3)
+    array([[ 2., -1.]])
+    """
+    x, t = examples(net, x, labels)
+    names = list(filter_counts(net, layers))
+    parts: dict[str, list[Array]] = {name: [] for name in names}
+    for n in range(0, len(x), batch):
+        outputs, deltas = _outputs_and_gradients(net, x[n : n + batch], t[n : n + batch], names, of)
+        for name in names:
+            cost = sum_over_maps(outputs[name] * deltas[name])  # (n, F)
+            parts[name].append(abs(cost) if magnitude else cost)
+    each = {name: np.concatenate(own) for name, own in parts.items()}
+    return scores_by_class(each, t, net.K, class_names, f"output x d {of} / d output", of)
+
+
+def conductance_scores(
+    net: Network,
+    x: npt.ArrayLike,
+    labels: npt.ArrayLike,
+    *,
+    baseline: npt.ArrayLike | None = None,
+    steps: int = 16,
+    layers: str | Sequence[str] | None = None,
+    of: Of = "prob",
+    class_names: Sequence[str] | None = None,
+    batch: int = BATCH,
+) -> FilterScores:
+    """Score a filter by its conductance: how much of y_t flows through it as the image grows out of a baseline.
+
+        Cond_f(x) = sum_{u in f} integral_0^1 dy_t/do_u . do_u/da da     along  x' + a (x - x')
+
+    (Dhamdhere et al. 2018, Eq. 3.) The conductances of all filters of a layer add up to y_t(x) - y_t(x'), as far as the
+    trapezoidal rule with `steps` steps is exact.
+
+    Parameters
+    ----------
+    net, x, labels, layers, of, class_names, batch
+        As in `filter_scores`.
+    baseline : array that broadcasts against x, optional
+        The image x' that shows nothing; the mean of x unless given.
+    steps : int
+        Steps of the integral.
+
+    Raises
+    ------
+    ValueError
+        If the baseline does not fit or there is no step.
+
+    Examples
+    --------
+    >>> import nnpg
+    >>> net = nnpg.build([nnpg.Tanh(), nnpg.dense(1)], input_shape=(2,), rng=0)
+    >>> net = net.replace("dense1", W=np.array([[2.0, -1.0]]))
+    >>> scores = conductance_scores(net, [[9.0, 9.0]], [0], baseline=0.0, layers="tanh1", of="logit")
+    >>> scores.scores["tanh1"].round(3)
+    array([[ 2., -1.]])
+    """
+    x, t = examples(net, x, labels)
+    if steps < 1:
+        raise ValueError(f"conductance needs at least 1 step, not {steps}")
+    names = list(filter_counts(net, layers))
+    start = x.mean(axis=0) if baseline is None else np.asarray(baseline, x.dtype if x.dtype.kind == "f" else None)
+    try:
+        start = np.broadcast_to(start, x.shape)
+    except ValueError:
+        raise ValueError(f"the baseline {start.shape} must broadcast against the images {x.shape}") from None
+    parts: dict[str, list[Array]] = {name: [] for name in names}
+    for n in range(0, len(x), batch):
+        some = slice(n, n + batch)
+        total: dict[str, Array] = {}
+        before = _outputs_and_gradients(net, start[some], t[some], names, of)
+        for step in range(1, steps + 1):
+            image = start[some] + step / steps * (x[some] - start[some])
+            after = _outputs_and_gradients(net, image, t[some], names, of)
+            for name in names:  # the mean gradient of both ends of the step, times the step of the output
+                slope = (before[1][name] + after[1][name]) / 2
+                total[name] = total.get(name, 0.0) + sum_over_maps(slope * (after[0][name] - before[0][name]))
+            before = after
+        for name in names:
+            parts[name].append(total[name])
+    each = {name: np.concatenate(own) for name, own in parts.items()}
+    return scores_by_class(each, t, net.K, class_names, f"conductance of {of}", of)
+
+
+def _outputs_and_gradients(
+    net: Network, x: Array, t: Array, names: list[str], of: Of
+) -> tuple[dict[str, Array], dict[str, Array]]:
+    """o and dy_t/do of the named outputs."""
+    trace = net.forward(x)
+    at, seed = class_seed(net, trace, "true", of, t)
+    deltas = net.backward(trace, seed, at=at, until=min(names, key=net.names.index), keep=names)
+    move = net.backend.to_numpy
+    return {name: move(trace[name]) for name in names}, {name: move(deltas[name]) for name in names}

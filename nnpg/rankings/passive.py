@@ -1,0 +1,125 @@
+"""Rankings that do not ask what the network predicts: chance, the size of the weights, the size of the activations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from nnpg.layers import Conv, Dense
+from nnpg.network import Network
+from nnpg.prediction import BATCH
+from nnpg.rankings.common import examples, filter_counts, rows_of, scores_by_class
+from nnpg.scores import FilterScores, _norm
+from nnpg_kernels import Array
+
+
+def random_scores(
+    net: Network,
+    *,
+    rng: int | np.random.Generator,
+    layers: str | Sequence[str] | None = None,
+    class_names: Sequence[str] | None = None,
+) -> FilterScores:
+    """Score filters at random: what any ranking must beat.
+
+    Parameters
+    ----------
+    net : Network
+    rng : int or numpy.random.Generator
+        Each class draws its own order.
+    layers : names, optional
+        The output of each convolutional block unless given.
+    class_names : K strings, optional
+
+    Examples
+    --------
+    >>> import nnpg
+    >>> net = nnpg.build([nnpg.conv(4, 3), nnpg.Tanh(), nnpg.Flatten(), nnpg.dense(2)], input_shape=(1, 4, 4), rng=0)
+    >>> random_scores(net, rng=0).scores["tanh1"].shape
+    (2, 4)
+    """
+    draw, K = np.random.default_rng(rng), net.K
+    scores = {name: draw.random((K, F)) for name, F in filter_counts(net, layers).items()}
+    return FilterScores(scores, rows_of(class_names, K), norm="", of="", what="random")
+
+
+def weight_norm_scores(
+    net: Network,
+    *,
+    layers: str | Sequence[str] | None = None,
+    norm: str = "frobenius",
+    class_names: Sequence[str] | None = None,
+) -> FilterScores:
+    """Score a filter by the norm of its weights, ||W_f||, the same for every class (Li et al. 2017: the l1 norm).
+
+    Parameters
+    ----------
+    net : Network
+    layers : names, optional
+        The output of each convolutional block unless given; the weights are those of the last layer before it.
+    norm : "frobenius", "l1", "max", "rms" or "mean"
+    class_names : K strings, optional
+
+    Raises
+    ------
+    ValueError
+        For an output with no weights before it.
+
+    Examples
+    --------
+    >>> import nnpg
+    >>> net = nnpg.build([nnpg.dense(2), nnpg.Tanh(), nnpg.dense(2)], input_shape=(2,), rng=0)
+    >>> net = net.replace("dense1", W=np.array([[3.0, 4.0], [0.0, 2.0]]))
+    >>> weight_norm_scores(net, layers="tanh1").scores["tanh1"]
+    array([[5., 2.],
+           [5., 2.]])
+    """
+    collapse, K, scores = _norm(norm), net.K, {}
+    for name, F in filter_counts(net, layers).items():
+        before = [own for own in net.names[1 : net.names.index(name) + 1] if net.layers[own].parameters]
+        layer = net.layers[before[-1]] if before else None
+        if not isinstance(layer, Conv | Dense):
+            raise ValueError(
+                f"{name!r} has no Conv or Dense layer before it, so its filters have no weights of their own"
+            )
+        own = collapse(net.backend.to_numpy(layer.W).reshape(F, -1).astype(np.float64), -1)
+        scores[name] = np.broadcast_to(own, (K, F)).copy()
+    return FilterScores(scores, rows_of(class_names, K), norm="", of="", what=f"{norm} of the weights")
+
+
+def activation_scores(
+    net: Network,
+    x: npt.ArrayLike,
+    labels: npt.ArrayLike,
+    *,
+    layers: str | Sequence[str] | None = None,
+    norm: str = "frobenius",
+    class_names: Sequence[str] | None = None,
+    batch: int = BATCH,
+) -> FilterScores:
+    """Score a filter by the size of its output, 1/|X_t| sum_{j in X_t} ||o_f^j|| (Molchanov et al. 2017, 2.2).
+
+    Parameters
+    ----------
+    net, x, labels, layers, norm, class_names, batch
+        As in `filter_scores`.
+
+    Examples
+    --------
+    >>> import nnpg
+    >>> net = nnpg.build([nnpg.Tanh(), nnpg.dense(2)], input_shape=(2,), rng=0)
+    >>> activation_scores(net, [[0.0, 9.0], [0.0, -9.0]], [0, 0], layers="input").scores["input"][0]
+    array([0., 9.])
+    """
+    collapse, (x, t) = _norm(norm), examples(net, x, labels)
+    names = list(filter_counts(net, layers))
+    parts: dict[str, list[Array]] = {name: [] for name in names}
+    for n in range(0, len(x), batch):
+        trace = net.forward(x[n : n + batch], upto=max(names, key=net.names.index))
+        for name in names:
+            o = net.backend.to_numpy(trace[name])
+            parts[name].append(collapse(o.reshape(*o.shape[:2], -1).astype(np.float64), -1))
+    each = {name: np.concatenate(own) for name, own in parts.items()}
+    return scores_by_class(each, t, net.K, class_names, f"{norm} of the output, mean over images")
