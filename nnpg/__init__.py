@@ -25,6 +25,7 @@ from nnpg.lbfgs import LBFGSTraining, train_lbfgs
 from nnpg.network import Network, Trace
 from nnpg.optimisers import SGD, DecayPerUnit, PlainDecay
 from nnpg.prediction import PredictionGradient, class_gradient, filter_layers, prediction_gradient
+from nnpg.prune import prune
 from nnpg.scores import Filter, FilterScores, convolutional_gradient, filter_scores, saliency
 from nnpg.training import Epoch, Training, TrainingDiverged, error_rate, train
 from nnpg_kernels import load as load_backend
@@ -81,6 +82,7 @@ __all__ = [
     "load_backend",
     "load_network",
     "prediction_gradient",
+    "prune",
     "saliency",
     "save",
     "train",
