@@ -1,0 +1,68 @@
+"""Reading a knock-out: which class falls first, how even a profile is, how many weak filters weigh as much as strong."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from nnpg.knockout import Knockout
+from nnpg_kernels import Array
+
+
+def failure_steps(knockout: Knockout) -> Array:
+    """Return after how many knock-outs each class is first taken for another, by most of its images, (K,).
+
+    A class that never is gives T + 1; one without images, -1. (Lo & Ding 2015, Fig. 3: the mode prediction.)
+
+    Examples
+    --------
+    >>> from nnpg import Filter
+    >>> predictions = np.array([[0, 0, 1, 1], [0, 0, 0, 1], [1, 1, 0, 0]])
+    >>> failure_steps(Knockout((Filter("pool1", 2), Filter("pool1", 0)), predictions, np.array([0, 0, 1, 1]), 2))
+    array([2, 1])
+    """
+    T, K = len(knockout.filters), knockout.K
+    wrong = knockout.modes != np.arange(K)  # (T + 1, K)
+    steps = np.where(wrong.any(axis=0), wrong.argmax(axis=0), T + 1)
+    return np.where(np.bincount(knockout.labels, minlength=K) > 0, steps, -1)
+
+
+def gini(scores: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Return how unevenly scores are spread: 0 where all are equal, 1 - 1/M where one of M has all (Gini 1912).
+
+        G = sum_ij |s_i - s_j| / (2 M sum_i s_i)
+
+    Parameters
+    ----------
+    scores : array (..., M)
+        Not negative.
+
+    Examples
+    --------
+    >>> float(gini([1.0, 1.0, 1.0, 1.0])), float(gini([0.0, 0.0, 0.0, 1.0]))
+    (0.0, 0.75)
+    """
+    s = np.sort(np.asarray(scores, np.float64), axis=-1)
+    if s.ndim == 0 or s.shape[-1] == 0 or not (s >= 0).all():
+        raise ValueError("gini needs scores that are numbers and not negative")
+    M = s.shape[-1]
+    weights = 2 * np.arange(1, M + 1) - M - 1
+    return (s @ weights) / (M * s.sum(axis=-1))
+
+
+def steps_to_reach(error: npt.ArrayLike, level: npt.ArrayLike) -> npt.NDArray[np.int64]:
+    """Return after how many knock-outs an error first reaches a level; T + 1 where it never does.
+
+    Parameters
+    ----------
+    error : array (..., T + 1)
+    level : array (...)
+
+    Examples
+    --------
+    >>> steps_to_reach([[0.0, 0.2, 0.5], [0.0, 0.1, 0.1]], [0.2, 0.4])
+    array([1, 3])
+    """
+    e, goal = np.asarray(error, np.float64), np.asarray(level, np.float64)
+    reached = e >= goal[..., None]
+    return np.where(reached.any(axis=-1), reached.argmax(axis=-1), e.shape[-1])

@@ -1,0 +1,157 @@
+"""Is a profile of filter scores a mark of the person? Rank correlation within against between classes (Lo & Ding, V.A).
+
+The paper shows profiles of a few images and calls them "quite similar" within an identity. Here is the number: how
+alike the scores of two images are, for two images of one class, and for two of different ones.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from nnpg.seeds import check_labels
+from nnpg_kernels import Array
+
+
+class WithinBetween(NamedTuple):
+    """Mean likeness of two images of one class, and of two images of different classes."""
+
+    within: float
+    between: float
+
+    @property
+    def difference(self) -> float:
+        """Within less between: 0 where a profile says nothing about the class."""
+        return self.within - self.between
+
+
+def rank_correlations(scores: npt.ArrayLike, others: npt.ArrayLike | None = None) -> npt.NDArray[np.float64]:
+    """Return Spearman's rank correlation of every row with every row; tied scores share their rank.
+
+    Parameters
+    ----------
+    scores : array (N, M)
+        Scores of M filters for N images.
+    others : array (R, M), optional
+        Correlate with these rows instead.
+
+    Returns
+    -------
+    array (N, N) or (N, R)
+        NaN where a row is constant.
+
+    Examples
+    --------
+    >>> rank_correlations([[1, 2, 3], [10, 20, 90], [3, 2, 1]]).round(3)
+    array([[ 1.,  1., -1.],
+           [ 1.,  1., -1.],
+           [-1., -1.,  1.]])
+    """
+    a = _standard_ranks(scores)
+    b = a if others is None else _standard_ranks(others)
+    if a.shape[1] != b.shape[1]:
+        raise ValueError(f"both must score the same filters: {a.shape[1]} are not {b.shape[1]}")
+    return a @ b.T
+
+
+def within_between(
+    likeness: npt.ArrayLike, labels: npt.ArrayLike, counted: npt.ArrayLike | None = None
+) -> WithinBetween:
+    """Average a likeness over the pairs of images of one class, and over those of different classes.
+
+    Parameters
+    ----------
+    likeness : array (N, N)
+        Symmetric; the diagonal is left out.
+    labels : array (N,)
+    counted : bool array (N, N), optional
+        Which pairs count; all unless given. Copies of one image are best left out.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit or there is no pair of a kind.
+
+    Examples
+    --------
+    >>> pair = within_between([[1, 0.9, 0.2], [0.9, 1, 0.4], [0.2, 0.4, 1]], [0, 0, 1])
+    >>> pair.within, round(pair.between, 6), round(pair.difference, 6)
+    (0.9, 0.3, 0.6)
+    """
+    r, same, counts = _pairs(likeness, labels, counted)
+    return _split(r, same, counts)
+
+
+def permutation_test(
+    likeness: npt.ArrayLike,
+    labels: npt.ArrayLike,
+    *,
+    permutations: int,
+    rng: int | np.random.Generator,
+    counted: npt.ArrayLike | None = None,
+) -> float:
+    """Return the probability that labels dealt at random put within at least as far above between (one-sided).
+
+        p = (1 + number of permutations with a difference at least as large) / (1 + permutations)
+
+    (Phipson and Smyth 2010: never 0.) Whole images are relabelled, not pairs, because pairs share images
+    (Mantel 1967).
+
+    Parameters
+    ----------
+    likeness, labels, counted
+        As in `within_between`. For several networks, their mean.
+    permutations : int
+    rng : int or numpy.random.Generator
+
+    Examples
+    --------
+    >>> likeness = np.kron(np.eye(5), np.ones((4, 4)))
+    >>> permutation_test(likeness, np.repeat(np.arange(5), 4), permutations=999, rng=0)
+    0.001
+    """
+    if permutations < 1:
+        raise ValueError(f"a permutation test needs at least 1 permutation, not {permutations}")
+    r, same, counts = _pairs(likeness, labels, counted)
+    draw, found = np.random.default_rng(rng), _split(r, same, counts).difference
+    as_large = 0
+    for _ in range(permutations):
+        p = draw.permutation(len(r))
+        as_large += _split(r, same[np.ix_(p, p)], counts).difference >= found - 1e-12  # rounding is no difference
+    return (1 + as_large) / (1 + permutations)
+
+
+def _standard_ranks(scores: npt.ArrayLike) -> Array:
+    """Ranks of each row with mean 0 and length 1, so that a product of two rows is their correlation."""
+    from scipy.stats import rankdata
+
+    s = np.asarray(scores, np.float64)
+    if s.ndim != 2 or s.shape[1] < 2:
+        raise ValueError(f"scores must be an array (N, M) of at least 2 filters, not {s.shape}")
+    ranks = rankdata(s, axis=1) - (s.shape[1] + 1) / 2
+    length = np.sqrt((ranks * ranks).sum(axis=1, keepdims=True))
+    return ranks / np.where(length, length, np.nan)
+
+
+def _pairs(likeness: npt.ArrayLike, labels: npt.ArrayLike, counted: npt.ArrayLike | None) -> tuple[Array, Array, Array]:
+    """The likeness, which pairs are of one class, and which pairs count: each pair once, above the diagonal."""
+    r, t = np.asarray(likeness, np.float64), np.asarray(labels)
+    t = check_labels(t, len(t), int(t.max(initial=0)) + 1)
+    if r.shape != (len(t), len(t)):
+        raise ValueError(f"likeness must be an array ({len(t)}, {len(t)}), one row for each label, not {r.shape}")
+    counts = np.triu(np.ones_like(r, bool), 1)
+    if counted is not None:
+        which = np.asarray(counted)
+        if which.shape != r.shape or which.dtype != bool:
+            raise ValueError(f"counted must be a bool array {r.shape}, not {which.dtype} {which.shape}")
+        counts &= which & which.T
+    same = t[:, None] == t
+    if not (same & counts).any() or not (~same & counts).any():
+        raise ValueError("there must be a pair of images of one class and a pair of different classes")
+    return r, same, counts
+
+
+def _split(r: Array, same: Array, counts: Array) -> WithinBetween:
+    return WithinBetween(float(r[same & counts].mean()), float(r[~same & counts].mean()))
