@@ -1,4 +1,4 @@
-"""Reading a knock-out: which class falls first, how even a profile is, how many weak filters weigh as much as strong."""
+"""Reading a knock-out: which class falls first, how many filters an error takes, how even a profile is."""
 
 from __future__ import annotations
 
@@ -42,9 +42,10 @@ def gini(scores: npt.ArrayLike) -> npt.NDArray[np.float64]:
     >>> float(gini([1.0, 1.0, 1.0, 1.0])), float(gini([0.0, 0.0, 0.0, 1.0]))
     (0.0, 0.75)
     """
-    s = np.sort(np.asarray(scores, np.float64), axis=-1)
+    s = np.asarray(scores, np.float64)
     if s.ndim == 0 or s.shape[-1] == 0 or not (s >= 0).all():
-        raise ValueError("gini needs scores that are numbers and not negative")
+        raise ValueError("gini needs scores (..., M) that are numbers and not negative")
+    s = np.sort(s, axis=-1)
     M = s.shape[-1]
     weights = 2 * np.arange(1, M + 1) - M - 1
     return (s @ weights) / (M * s.sum(axis=-1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,14 +17,19 @@ from matplotlib.text import Text
 
 from nnpg import Epoch, Filter, FilterScores, Knockout
 from nnpg.plots import (
+    Measured,
     Panel,
     damage_trace,
     error_curves,
+    feature_maps,
     image_grid,
+    interval_plot,
     maps_on_images,
+    matrix_panels,
     network_diagram,
     training_history,
 )
+from nnpg.statistics import Interval
 
 
 def network(path: Path | None = None) -> Figure:
@@ -86,9 +92,36 @@ def one_epoch(path: Path | None = None) -> Figure:
     return training_history([Epoch(1, 0.0, 0.0, None, 0.1)], path)
 
 
+def intervals(path: Path | None = None) -> Figure:
+    rng = np.random.default_rng(0)
+    names = ["prediction gradient", "random", "Monte-Carlo Shapley", "one net only"]
+    values = {name: Interval(v, v - 0.1, v + 0.1) for name, v in zip(names, rng.random(4), strict=True)}
+    values["one net only"] = Interval(0.3, math.nan, math.nan)
+    panels = [
+        Measured(f"{what} error, {order} first", values, "area") for what in ("class", "overall") for order in "ab"
+    ]
+    return interval_plot(panels, path, highlight="prediction gradient", columns=2)
+
+
+def confusions(path: Path | None = None) -> Figure:
+    m = np.random.default_rng(0).random((11, 15, 15))
+    return matrix_panels(m, path, titles=["intact", *(f"{n} out: pool{n % 3 + 1} {n}" for n in range(1, 11))])
+
+
+def one_matrix(path: Path | None = None) -> Figure:
+    return matrix_panels(np.eye(15)[None], path, titles=["alike"], labels=[f"subject{c:02d}" for c in range(15)])
+
+
+def outputs(path: Path | None = None) -> Figure:
+    rng = np.random.default_rng(0)
+    maps = {"tanh1": rng.random((2, 5, 9, 8)), "tanh2": rng.random((2, 8, 4, 4)), "tanh3": np.zeros((2, 10, 2, 2))}
+    return feature_maps(rng.random((2, 1, 9, 8)), maps, path, titles=["ID 7, normal", "a name longer than its face"])
+
+
 Draw = Callable[..., Figure]
 FIGURES: list[Draw] = [
     network, many_networks, curves, one_curve, damage, long_damage, grid, heat, history, one_epoch,
+    intervals, confusions, one_matrix, outputs,
 ]  # fmt: skip
 MAGIC = {".png": b"\x89PNG", ".svg": b"<?xml", ".pdf": b"%PDF"}
 
