@@ -22,6 +22,7 @@ from nnpg.layers import (
     Tanh,
 )
 from nnpg.lbfgs import LBFGSTraining, train_lbfgs
+from nnpg.localisation import benchmark_localisation
 from nnpg.network import Network, Trace
 from nnpg.optimisers import SGD, DecayPerUnit, PlainDecay
 from nnpg.prediction import PredictionGradient, class_gradient, filter_layers, prediction_gradient
@@ -68,6 +69,7 @@ __all__ = [
     "Trace",
     "Training",
     "TrainingDiverged",
+    "benchmark_localisation",
     "build",
     "class_gradient",
     "conv",

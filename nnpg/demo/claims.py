@@ -9,7 +9,7 @@ import numpy as np
 
 from nnpg.data import Dataset
 from nnpg.knockout import Knockout
-from nnpg.losses import softmax_cross_entropy
+from nnpg.loss_gradient import loss_gradient
 from nnpg.network import Network
 from nnpg.prediction import class_gradient, prediction_gradient
 from nnpg.scores import FilterScores, convolutional_gradient
@@ -37,9 +37,8 @@ def claims_about_gradients(net: Network, data: Dataset, scores: FilterScores) ->
     ]
     apart = max(abs(a - b).max() / abs(a).max() for a, b in zip(*(d.values() for d in sides), strict=True))
     true = prediction_gradient(net, x, classes="true", labels=t, batch=len(x))
-    loss, trace = softmax_cross_entropy(net), net.forward(x)
-    deltas = net.backward(trace, loss.seed(net.backend, trace[loss.at], t), at=loss.at)  # training's own, dL/do
-    y = trace.y[np.arange(len(t)), t]
+    deltas = loss_gradient(net, x, t, batch=len(x))  # training's own
+    y = net.predict(x)[np.arange(len(t)), t]
     off = max(
         abs(d + y.reshape(-1, *[1] * (d.ndim - 1)) * deltas[layer]).max() / abs(d).max()
         for layer, d in true.deltas.items()

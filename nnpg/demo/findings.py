@@ -12,6 +12,7 @@ from nnpg.data.splits import Split
 from nnpg.demo.claims import Claim, claim_about_places, claims_about_gradients, claims_about_knockouts
 from nnpg.interventions import Perturb
 from nnpg.knockout import Knockout, knock_out_curve
+from nnpg.localisation import mass_inside
 from nnpg.models import face_net
 from nnpg.network import Network
 from nnpg.optimisers import SGD
@@ -149,9 +150,7 @@ def densities(saliency: Array, data: Dataset) -> Array:
     """
     if data.masks is None:
         raise ValueError(f"{data.name} has no masks: only the built-in faces know where their features lie")
-    pixels, places = saliency.reshape(len(saliency), -1), data.masks.reshape(data.K, -1)  # (K, HW)
-    inside = pixels @ places.T / pixels.sum(axis=1, keepdims=True)  # share of the saliency
-    return inside / places.mean(axis=1)  # over the share of the picture
+    return mass_inside(saliency[:, None], data.masks) / data.masks.mean(axis=(1, 2))
 
 
 def _knock_out(

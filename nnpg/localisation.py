@@ -1,0 +1,289 @@
+"""Does a method point at the right place? Scores for maps of evidence where the truth is known.
+
+The built-in faces know it: each person differs from two others by one planted feature, and `Dataset.masks` says where.
+
+    methods = {"prediction gradient": strongest_map, "saliency": saliency_map}
+    found = benchmark_localisation(net, x, labels, masks[labels], methods=methods, groups=features, rng=0)
+    found.rate("saliency")                    hits, with their 95% interval; found.expected() is what chance hits
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+
+from nnpg.evidence_maps import contribution_map, occlusion_map, saliency_map, strongest_map
+from nnpg.network import Network
+from nnpg.progress import progress as progress_bar
+from nnpg.seeds import check_labels
+from nnpg.statistics import Interval, wilson
+from nnpg_kernels import Array
+
+MapMethod = Callable[[Network, Array, Array], Array]  # (net, x, classes) -> maps (N, H, W)
+
+METHODS: dict[str, MapMethod] = {
+    "prediction gradient": strongest_map,
+    "prediction gradient x departure": contribution_map,
+    "saliency": saliency_map,
+    "occlusion": partial(occlusion_map, progress=False),
+}
+RANDOM = "random"
+
+
+@dataclass(frozen=True, eq=False)
+class Localisation:
+    """What each method's maps came to, image by image.
+
+    Parameters
+    ----------
+    points : dict
+        points["saliency"] is an int array (N, 2): row and column of each map's highest place.
+    hits : dict
+        hits["saliency"] is a bool array (N,): is that place in the region?
+    mass : dict
+        mass["saliency"] is an array (N,): the share of the map's positive part that lies in the region.
+    area : array (N,)
+        The region's share of the picture: what a random point hits.
+    groups : N strings
+        What each image belongs to, such as the feature that was planted.
+    """
+
+    points: dict[str, Array]
+    hits: dict[str, Array]
+    mass: dict[str, Array]
+    area: Array
+    groups: tuple[str, ...]
+
+    def rate(self, method: str, group: str | None = None) -> Interval:
+        """Return the share of images, all or of one group, whose highest place is in the region (95% Wilson).
+
+        The interval takes images for independent. Those of one person and one network are not quite: over seeds, take
+        the interval of the seeds' rates as well.
+        """
+        own = self._known(method, self.hits)[self._of(group)]
+        return wilson(int(own.sum()), len(own))
+
+    def mean_mass(self, method: str, group: str | None = None) -> float:
+        """Return the mean share of the map's positive part that lies in the region; NaN where no map had any."""
+        own = self._known(method, self.mass)[self._of(group)]
+        return float(np.nanmean(own)) if np.isfinite(own).any() else float("nan")
+
+    def expected(self, group: str | None = None) -> float:
+        """Return the rate, and the mass, expected by chance: the regions' mean share of the picture."""
+        return float(self.area[self._of(group)].mean())
+
+    def table(self) -> str:
+        """Return the rate of each method, overall and in each group, as text."""
+        names = list(dict.fromkeys(self.groups))
+        wide = max(map(len, [*names, "all", "by chance"])) + 2
+        columns = [max(len(method), 6) + 2 for method in self.hits]
+        lines = [" " * wide + "n".rjust(6) + "chance".rjust(8) + _cells(list(self.hits), columns)]
+        for name in [None, *names] if len(names) > 1 else [None]:
+            n = int(self._of(name).sum())
+            rates = [f"{self.rate(method, name).value:.0%}" for method in self.hits]
+            lines.append(f"{name or 'all':{wide}}{n:6}{self.expected(name):8.0%}" + _cells(rates, columns))
+        return "\n".join(lines)
+
+    def __str__(self) -> str:
+        return self.table()
+
+    def _of(self, group: str | None) -> Array:
+        if group is not None and group not in self.groups:
+            raise KeyError(f"no group {group!r}: there are {', '.join(dict.fromkeys(self.groups))}")
+        return np.array([group is None or own == group for own in self.groups])
+
+    def _known(self, method: str, values: dict[str, Array]) -> Array:
+        if method not in values:
+            raise KeyError(f"no method {method!r}: there are {', '.join(values)}")
+        return values[method]
+
+
+def benchmark_localisation(
+    net: Network,
+    x: npt.ArrayLike,
+    classes: npt.ArrayLike,
+    regions: npt.ArrayLike,
+    *,
+    rng: int | np.random.Generator,
+    methods: Mapping[str, MapMethod] | None = None,
+    groups: Sequence[str] | None = None,
+    tolerance: int = 0,
+    progress: bool | None = None,
+) -> Localisation:
+    """Ask each method where the evidence for a class lies, and count how often it points into the true region.
+
+    Parameters
+    ----------
+    net : Network
+    x : array (N, C, H, W)
+    classes : array (N,)
+        The class to explain in each image.
+    regions : array (N, H, W), bool
+        Where the evidence truly is.
+    rng : int or numpy.random.Generator
+        Draws the random maps and breaks ties.
+    methods : mapping from name to function (net, x, classes) -> maps (N, H, W), optional
+        `METHODS` unless given; "random" is always added.
+    groups, tolerance
+        As in `score_maps`.
+    progress : bool, optional
+        Draw a bar; unless given, only on a terminal.
+
+    Returns
+    -------
+    Localisation
+
+    Raises
+    ------
+    ValueError
+        If images, classes, regions or a method's maps do not fit.
+
+    Examples
+    --------
+    >>> from nnpg.data import faces
+    >>> from nnpg.models import face_net
+    >>> data = faces(identities=3)
+    >>> net = face_net(data.x, data.K, rng=0)            # untrained: it cannot know
+    >>> groups = [data.features[t] for t in data.labels]
+    >>> methods = {"saliency": saliency_map}
+    >>> found = benchmark_localisation(net, data.x, data.labels, data.masks[data.labels], methods=methods,
+    ...                                groups=groups, rng=0)
+    >>> list(found.hits), round(found.expected(), 3), len(found.hits["saliency"])
+    (['saliency', 'random'], 0.031, 33)
+    """
+    x = np.asarray(x)
+    t = check_labels(classes, len(x), net.K)
+    truth = _checked_regions(regions, (len(x), *x.shape[-2:]))
+    draw = np.random.default_rng(rng)
+    chosen = METHODS if methods is None else methods
+    if RANDOM in chosen:
+        raise ValueError(f"no method may be named {RANDOM!r}: random maps are added anyway")
+    maps = {}
+    with progress_bar("looking for the evidence", len(chosen), show=progress) as advance:
+        for name, method in chosen.items():
+            maps[name] = method(net, x, t)
+            advance()
+    return score_maps(maps | {RANDOM: draw.random(truth.shape)}, truth, rng=draw, groups=groups, tolerance=tolerance)
+
+
+def score_maps(
+    maps: Mapping[str, npt.ArrayLike],
+    regions: npt.ArrayLike,
+    *,
+    rng: int | np.random.Generator,
+    groups: Sequence[str] | None = None,
+    tolerance: int = 0,
+) -> Localisation:
+    """Score maps from any source against the true regions: the pointing game (Zhang et al. 2018) and relevance mass.
+
+    Parameters
+    ----------
+    maps : mapping from name to array (N, H, W)
+        Higher is more evidence; NaN where a method says nothing.
+    regions : array (N, H, W), bool
+        At least one pixel each.
+    rng : int or numpy.random.Generator
+        Breaks ties between equally high places.
+    groups : N strings, optional
+        For rates of parts.
+    tolerance : int
+        Pixels, in rows and columns, by which a point may miss the region and still count as a hit.
+
+    Returns
+    -------
+    Localisation
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit, a region is empty, or a map has no number at all.
+
+    Examples
+    --------
+    >>> region = np.array([[[True, False, False]]])
+    >>> found = score_maps({"right": [[[2.0, 1.0, -5.0]]], "wrong": [[[0.0, 1.0, np.nan]]]}, region, rng=0)
+    >>> found.hits, found.mass["right"].round(2)
+    ({'right': array([ True]), 'wrong': array([False])}, array([0.67]))
+    """
+    given = {name: np.asarray(own, np.float64) for name, own in maps.items()}
+    if not given:
+        raise ValueError("there are no maps to score")
+    truth = _checked_regions(regions)
+    labels = ("all",) * len(truth) if groups is None else tuple(groups)
+    if len(labels) != len(truth) or tolerance < 0:
+        raise ValueError(f"{len(truth)} maps need {len(truth)} groups and a tolerance of 0 or more, "
+                         f"not {len(labels)} and {tolerance}")  # fmt: skip
+    draw = np.random.default_rng(rng)
+    near, every = _widened(truth, tolerance), np.arange(len(truth))
+    points, hits, mass = {}, {}, {}
+    for name, own in given.items():
+        if own.shape != truth.shape or np.isnan(own).all(axis=(1, 2)).any():
+            wanted = f"an array {truth.shape} with a number in each"
+            raise ValueError(f"the maps of {name!r} must be {wanted}, not {own.shape}")
+        points[name] = np.array([highest(one, draw) for one in own])
+        hits[name] = near[every, points[name][:, 0], points[name][:, 1]]
+        mass[name] = mass_inside(own, truth)
+    return Localisation(points, hits, mass, truth.mean(axis=(1, 2)), labels)
+
+
+def highest(one: Array, rng: np.random.Generator) -> tuple[int, int]:
+    """Return row and column of the highest place of a map (H, W), NaN aside; one of them at random if there are more.
+
+    Examples
+    --------
+    >>> highest(np.array([[np.nan, 1.0], [3.0, -9.0]]), np.random.default_rng(0))
+    (1, 0)
+    """
+    i, j = np.nonzero(one == np.nanmax(one))
+    n = int(rng.integers(len(i)))
+    return int(i[n]), int(j[n])
+
+
+def mass_inside(maps: npt.ArrayLike, regions: npt.ArrayLike) -> Array:
+    """Return the share of each map's positive part that lies inside a region (relevance mass, Arras et al. 2022).
+
+    Parameters
+    ----------
+    maps : array (..., H, W)
+    regions : bool array (..., H, W)
+        Its leading axes broadcast against those of the maps: (N, 1, H, W) against (R, H, W) scores each map with each.
+
+    Returns
+    -------
+    array (...)
+        NaN for a map that is nowhere positive.
+
+    Examples
+    --------
+    >>> mass_inside([[3.0, 1.0, -5.0]], [[True, False, True]])
+    array(0.75)
+    """
+    positive = np.clip(np.nan_to_num(np.asarray(maps, np.float64), nan=0.0), 0, None)
+    all_ = positive.sum(axis=(-2, -1))
+    inside = np.einsum("...hw,...hw->...", positive, np.asarray(regions, np.float64))
+    return np.asarray(inside / np.where(all_ > 0, all_, np.nan))
+
+
+def _checked_regions(regions: npt.ArrayLike, shape: tuple[int, ...] | None = None) -> Array:
+    truth = np.asarray(regions)
+    if truth.ndim != 3 or truth.shape != (shape or truth.shape) or truth.dtype != bool or len(truth) == 0:
+        wanted = shape or "(N, H, W)"
+        raise ValueError(f"regions must be a bool array {wanted}, one for each image, not {truth.dtype} {truth.shape}")
+    if not truth.any(axis=(1, 2)).all():
+        empty = int((~truth.any(axis=(1, 2))).argmax())
+        raise ValueError(f"region {empty} is empty: no point could hit it")
+    return truth
+
+
+def _widened(regions: Array, by: int) -> Array:
+    padded = np.pad(regions, ((0, 0), (by, by), (by, by)))
+    around = np.lib.stride_tricks.sliding_window_view(padded, (2 * by + 1, 2 * by + 1), axis=(1, 2))
+    return np.asarray(around.any(axis=(-2, -1)))
+
+
+def _cells(words: list[str], widths: list[int]) -> str:
+    return "".join(word.rjust(width) for word, width in zip(words, widths, strict=True))
