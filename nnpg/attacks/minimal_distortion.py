@@ -1,0 +1,229 @@
+"""The least change of an image that makes a network take it for another class (Szegedy et al. 2013, 4.1)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nnpg.attacks.flight import Flight, Landed, Settings
+from nnpg.attacks.norms import NORMS, NormName
+from nnpg.attacks.polish import Points, to_the_boundary
+from nnpg.attacks.quasi_newton import join, take
+from nnpg.attacks.results import Distorted, Outcome
+from nnpg.attacks.tally import Tally, fingerprint
+from nnpg.attacks.targets import Targets, choose_targets
+from nnpg.attacks.victim import Victim
+from nnpg.losses import LossMaker
+from nnpg.network import Network
+from nnpg.progress import Advance
+from nnpg.progress import progress as progress_bar
+from nnpg_kernels import Array, one_blas_thread
+
+IN_FLIGHT = 128  # more is no faster on a CPU
+SAVE_EVERY = 30.0  # seconds
+TOGETHER = 32  # images that are polished at once
+
+
+def minimal_distortion(
+    net: Network,
+    x: npt.ArrayLike,
+    targets: Targets,
+    *,
+    labels: npt.ArrayLike | None = None,
+    rng: int | np.random.Generator | None = None,
+    norm: NormName = "squared_l2",
+    loss: str | LossMaker = "softmax_cross_entropy",
+    polish: bool = True,
+    tolerance: float = 0.01,
+    box: tuple[float, float] = (0.0, 1.0),
+    history: int = 5,
+    evaluations: int = 1000,
+    memory_mb: float = 256.0,
+    checkpoint: str | Path | None = None,
+    resume: bool = False,
+    progress: bool | None = None,
+) -> Distorted:
+    """Change each image as little as can be found so that the network takes it for its target.
+
+    Minimises c |r| + loss(x + r, target) over x + r in the box (Szegedy et al. 2013, 4.1), and finds for each image the
+    largest c whose minimiser is still classified as the target. (The paper writes the minimum c; but a larger c gives a
+    smaller r, until the image falls back to its own class.) What it finds is a local minimum, as any such method does:
+    of the branch of minimisers that is met when c comes down from a guess that is made for each image.
+
+    Parameters
+    ----------
+    net : Network
+    x : array (N, *net.input_shape)
+        Inside the box.
+    targets : a class, an array of N classes, "random", "least_likely", "nearest" or "all"
+        See `choose_targets`. "all" is the untargeted attack: the least over all other classes.
+    labels : array (N,), optional
+        Own classes, which "random" and "all" avoid; what the network takes the images for unless given.
+    rng : int or numpy.random.Generator, optional
+        Needed for "random".
+    norm : "squared_l2", "l2" or "l1"
+        What |r| is. "l2" and "squared_l2" have the same minimisers, at another c; both are solved as the second.
+    loss : str or function of the network
+        As in `nnpg.train`.
+    polish : bool
+        Go on from the minimiser to the nearest point of the boundary, where the loss no longer plays a part (not for
+        "l1"). Without it the result is the paper's, and larger: by 1% for a sigmoid network, by up to 20% for a softmax
+        layer with a strong decay.
+    tolerance : float
+        Of the size, relative: for the bracket of c, and for the minimiser that ends the search.
+    box : (low, high)
+        Of the pixels.
+    history : int
+        Curvature pairs an image keeps.
+    evaluations : int
+        Passes forward and back on one image with one target, at most, before it is polished.
+    memory_mb : float
+        For the images in flight, a million bytes each: that bounds how many there are, at most 128. An image of m
+        pixels takes about m (4 history + 30) numbers, twice as many for "l1". Results and the network's own outputs come on top.
+    checkpoint : path, optional
+        File that holds what is done; written every 30 seconds and when the work ends or is interrupted.
+    resume : bool
+        Go on from the checkpoint if it is there.
+    progress : bool, optional
+        Draw a bar; unless given, only on a terminal.
+
+    Returns
+    -------
+    Distorted
+        `success` says for which images a change was found. The result for an image does not depend on the others.
+
+    Raises
+    ------
+    ValueError
+        If images, targets or settings do not fit, or the checkpoint is of another attack.
+    FileExistsError
+        If the checkpoint exists and `resume` is not set.
+
+    Examples
+    --------
+    Two classes, by the larger pixel; half the difference is what it takes.
+
+    >>> import nnpg
+    >>> net = nnpg.build([nnpg.dense(2), nnpg.Softmax()], input_shape=(2,), rng=0)
+    >>> net = net.replace("dense1", W=np.eye(2, dtype="float32"))
+    >>> found = minimal_distortion(net, [[0.9, 0.5], [0.2, 0.6]], [1, 0])
+    >>> found.success, found.x.round(3)
+    (array([ True,  True]), array([[0.7, 0.7], [0.4, 0.4]], dtype=float32))
+    """
+    x = _checked(net, x, box, tolerance, norm, history, evaluations)
+    wanted = choose_targets(net, x, targets, labels=labels, rng=rng)  # (N, T)
+    victim = Victim.of(net, loss)
+    settings = Settings(NORMS[norm](victim.xp), box, tolerance, history, evaluations)
+    flat = x.reshape(len(x), -1)
+    tally, together = Tally.start(flat, wanted), polish and norm != "l1"
+    run = {
+        "settings": [norm, victim.loss.name, together, tolerance, list(box), history, evaluations],
+        **fingerprint(net, flat, wanted),
+    }
+    file = None if checkpoint is None else Path(checkpoint)
+    if file is not None and file.exists():
+        if not resume:
+            raise FileExistsError(f"{file} exists: resume from it (resume=True), or delete it to start afresh")
+        tally.load(file, run)
+    capacity = _capacity(memory_mb, flat, norm, history)
+    # an overflow far from the box is found and its step rejected, so NumPy need not warn of it
+    quiet = np.errstate(over="ignore", invalid="ignore", divide="ignore")
+
+    def save() -> None:
+        if file is not None:
+            tally.save(file, run)
+
+    try:
+        with quiet, one_blas_thread(), progress_bar("attack", len(x), show=progress, done=tally.images_done) as advance:
+            _attack(victim, settings, tally, capacity, together, advance, save)
+    finally:
+        save()
+    return tally.result(net.input_shape)
+
+
+def _attack(
+    victim: Victim,
+    settings: Settings,
+    tally: Tally,
+    capacity: int,
+    polish: bool,
+    advance: Advance,
+    save: Callable[[], None],
+) -> None:
+    """Do what is pending, as many at a time as there is room for."""
+    flight, pending, T = Flight(victim, settings, capacity), tally.pending, tally.targets.shape[1]
+    waiting: list[Landed] = []
+    begun, in_flight, saved = 0, 0, time.monotonic()
+    while begun < len(pending) or in_flight:
+        some = pending[begun : begun + flight.room]
+        if len(some):
+            k = victim.net.backend
+            flight.board(k.asarray(some), k.asarray(tally.x0[some // T]), k.asarray(tally.targets.ravel()[some]))
+            begun, in_flight = begun + len(some), in_flight + len(some)
+        landed = flight.advance()
+        if landed is not None:
+            in_flight -= len(landed.outcome)
+            waiting.append(landed)
+        if waiting and (sum(len(one.outcome) for one in waiting) >= TOGETHER or not in_flight):
+            advance(_enter(victim, settings, tally, join(victim.xp, waiting), polish))
+            waiting = []
+        if time.monotonic() - saved > SAVE_EVERY:
+            save()
+            saved = time.monotonic()
+
+
+def _enter(victim: Victim, settings: Settings, tally: Tally, landed: Landed, polish: bool) -> int:
+    """Polish what has landed and enter it in the tally; return how many images are done by it."""
+    xp, to_numpy, points = victim.xp, victim.net.backend.to_numpy, landed.points
+    n = xp.flatnonzero((landed.outcome == int(Outcome.FOUND)) | (landed.outcome == int(Outcome.UNSETTLED)))
+    if polish and len(n):
+        some = take(points, n)
+        points.x[n], passes = to_the_boundary(victim, some, settings.box)
+        landed.size[n] = settings.norm.length(points.x[n] - points.x0[n])
+        landed.evaluations[n] += passes
+    rows = (points.index, landed.outcome, points.x, landed.size, landed.c, landed.evaluations)
+    return sum(tally.record(*row) for row in zip(*map(to_numpy, rows), strict=True))
+
+
+def _capacity(memory_mb: float, x: Array, norm: str, history: int) -> int:
+    """How many images may be in flight."""
+    numbers = x.shape[1] * (4 * history + 30) * (2 if norm == "l1" else 1)
+    each = numbers * x.itemsize / 1e6
+    if not memory_mb >= each:
+        raise ValueError(
+            f"memory_mb={memory_mb:g} holds no image: one of {x.shape[1]} pixels with history={history} takes "
+            f"{each:.3g} MB; allow more, or a shorter history"
+        )
+    return min(IN_FLIGHT, int(memory_mb / each))
+
+
+def _checked(
+    net: Network, x: Any, box: tuple[float, float], tolerance: float, norm: str, history: int, evaluations: int
+) -> Array:
+    """Return the images in the network's own type, or say what is wrong."""
+    x = np.asarray(x)
+    if x.shape[1:] != net.input_shape or len(x) == 0:
+        shape = ", ".join(map(str, net.input_shape))
+        raise ValueError(f"x must hold at least one image of shape (N, {shape}), not {x.shape}")
+    if norm not in NORMS:
+        raise ValueError(f"norm must be one of {', '.join(NORMS)}, not {norm!r}")
+    if not 0 < tolerance < 1 or history < 1 or evaluations < 1:
+        raise ValueError(
+            "tolerance must lie between 0 and 1, history and evaluations be at least 1, not "
+            f"{tolerance:g}, {history} and {evaluations}"
+        )
+    low, high = box
+    x = x.astype(net.dtype)
+    outside = ~((x >= low) & (x <= high)).reshape(len(x), -1).all(axis=1)  # NaN too
+    if outside.any():
+        n = int(np.flatnonzero(outside)[0])
+        raise ValueError(
+            f"x must lie in the box {low:g} .. {high:g}; image {n} goes from {x[n].min():g} to {x[n].max():g}: scale "
+            "the images, or pass box=(low, high)"
+        )
+    return x

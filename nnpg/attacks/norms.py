@@ -1,0 +1,138 @@
+"""|r| of the image's change r as a function that L-BFGS can minimise, and the box it lives in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any, Literal, Protocol, TypeAlias
+
+from nnpg.attacks.curvature import dot
+from nnpg_kernels import Array
+
+NormName: TypeAlias = Literal["squared_l2", "l2", "l1"]
+
+
+class Norm(Protocol):
+    """The penalty of variables v (N, n), from which an image x = x0 + r (N, m) is made."""
+
+    curvature: float  # d2 penalty / dv2: a multiple of the identity
+
+    def start(self, x0: Array) -> Array: ...  # v of x0
+    def bounds(self, x0: Array, low: float, high: float) -> tuple[Any, Any]: ...  # on v, for x in the box
+    def image(self, v: Array, x0: Array) -> Array: ...
+    def penalty(self, v: Array, x0: Array) -> Array: ...  # (N,) float64
+    def gradient(self, v: Array, x0: Array) -> Array: ...  # of the penalty
+    def pull(self, delta: Array) -> Array: ...  # d/dv from d/dx
+    def length(self, d: Array) -> Array: ...  # (N,): |r| of a change of v
+    def steepest(self, g: Array) -> Array: ...  # (N,): largest g'd of a change of length 1
+    def first_c(self, steepness: Array, gap: Array) -> Array: ...  # (N,): a c to begin with
+    def reported(self, c: Array, size: Array) -> Array: ...  # (N,): c as the caller means it
+
+
+@dataclass(frozen=True)
+class SquaredL2:
+    """sum r^2, with v = x."""
+
+    xp: ModuleType
+    curvature: float = 2.0
+
+    def start(self, x0: Array) -> Array:
+        """v = x0."""
+        return x0.copy()
+
+    def bounds(self, x0: Array, low: float, high: float) -> tuple[Any, Any]:
+        """The box itself."""
+        return low, high
+
+    def image(self, v: Array, x0: Array) -> Array:
+        """x = v."""
+        return v
+
+    def penalty(self, v: Array, x0: Array) -> Array:
+        """sum (v - x0)^2."""
+        return dot(self.xp, v - x0, v - x0)
+
+    def gradient(self, v: Array, x0: Array) -> Array:
+        """2 (v - x0)."""
+        return 2 * (v - x0)
+
+    def pull(self, delta: Array) -> Array:
+        """dL/dv = dL/dx."""
+        return delta
+
+    def length(self, d: Array) -> Array:
+        """|d|_2."""
+        return self.xp.sqrt(dot(self.xp, d, d))
+
+    def steepest(self, g: Array) -> Array:
+        """|g|_2."""
+        return self.length(g)
+
+    def first_c(self, steepness: Array, gap: Array) -> Array:
+        """At a flat boundary |r| = gap / steepness and 2 c |r| = steepness / 2, half of the pull that the loss began with."""
+        return steepness**2 / (4 * gap)
+
+    def reported(self, c: Array, size: Array) -> Array:
+        """c itself."""
+        return c
+
+
+@dataclass(frozen=True)
+class L2(SquaredL2):
+    """|r|_2, by way of its square: c |r|_2 and c' |r|_2^2 have the same gradient where c = 2 c' |r|_2."""
+
+    def reported(self, c: Array, size: Array) -> Array:
+        """2 c' |r|_2."""
+        return 2 * c * size
+
+
+@dataclass(frozen=True)
+class L1:
+    """sum |r|, smooth in v = (p, q) with r = p - q and p, q >= 0: the penalty is the sum of v."""
+
+    xp: ModuleType
+    curvature: float = 0.0
+
+    def start(self, x0: Array) -> Array:
+        """v = 0."""
+        return self.xp.zeros((len(x0), 2 * x0.shape[1]), x0.dtype)
+
+    def bounds(self, x0: Array, low: float, high: float) -> tuple[Any, Any]:
+        """p reaches from 0 to the upper side of the box, q to the lower one."""
+        return 0.0, self.xp.concatenate([high - x0, x0 - low], axis=1)
+
+    def image(self, v: Array, x0: Array) -> Array:
+        """x = x0 + p - q."""
+        p, q = self.xp.split(v, 2, axis=1)
+        return x0 + (p - q)
+
+    def penalty(self, v: Array, x0: Array) -> Array:
+        """sum p + sum q."""
+        return v.sum(axis=1, dtype=self.xp.float64)
+
+    def gradient(self, v: Array, x0: Array) -> Array:
+        """1 everywhere."""
+        return self.xp.ones_like(v)
+
+    def pull(self, delta: Array) -> Array:
+        """dL/dp = dL/dx, dL/dq = -dL/dx."""
+        return self.xp.concatenate([delta, -delta], axis=1)
+
+    def length(self, d: Array) -> Array:
+        """|d|_1."""
+        return abs(d).sum(axis=1, dtype=self.xp.float64)
+
+    def steepest(self, g: Array) -> Array:
+        """|g|_inf."""
+        return abs(g).max(axis=1).astype(self.xp.float64)
+
+    def first_c(self, steepness: Array, gap: Array) -> Array:
+        """At a flat boundary half of the pull that the loss began with; less, so that more than one pixel moves."""
+        return steepness / 4
+
+    def reported(self, c: Array, size: Array) -> Array:
+        """c itself."""
+        return c
+
+
+NORMS: dict[str, type[SquaredL2] | type[L1]] = {"squared_l2": SquaredL2, "l2": L2, "l1": L1}

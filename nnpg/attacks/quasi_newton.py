@@ -1,0 +1,145 @@
+"""Many quasi-Newton iterations in lock-step: for each problem a step, a verdict on it, and what was learned from it.
+
+A step is the exact minimiser of the problem's own quadratic model in its own box (`box_step`). A step that does not
+lower the function enough is rejected, but its pair (s, y) is learned all the same, so that the next model knows better;
+from the second rejection on the model is also damped, B + mu I with a growing mu, as Levenberg and Marquardt do. It
+takes the place of a line search: every problem needs one model and one evaluation a round, whatever it is doing.
+
+Why it converges: B's eigenvalues are bounded above and away from 0, since pairs with too little curvature are not used
+(Li & Fukushima 2001). The exact minimiser d then has g'd <= -d'Bd, so for a function with a Lipschitz gradient every mu
+above some bound gives an accepted step, mu stays bounded, and the accepted steps lower f by at least a multiple of
+|d|^2. Hence d tends to 0, and d = 0 only where the projected gradient is 0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from types import ModuleType
+from typing import Any, TypeVar
+
+from nnpg.attacks.curvature import Curvature, Linear, box_step, dot
+from nnpg_kernels import Array
+
+ARMIJO = 1e-4  # share of the decrease that the slope promises
+FLAT = 0.8  # where values are too close to compare: slope at the end of the step, as a share of that at its start
+UNKNOWN = 8.0  # theta, at most, as a multiple of the known curvature
+DAMP = 4.0
+
+T = TypeVar("T")
+
+
+@dataclass(eq=False)
+class QuasiNewton:
+    """The state of N iterations.
+
+    Parameters
+    ----------
+    curvature : Curvature
+    damping : array (N,)
+        mu.
+    rejected : array (N,), int
+        Steps that were rejected in a row.
+    """
+
+    curvature: Curvature
+    damping: Array
+    rejected: Array
+
+    @staticmethod
+    def start(xp: ModuleType, N: int, n: int, history: int, dtype: Any) -> QuasiNewton:
+        """Return the state before the first step."""
+        return QuasiNewton(Curvature.empty(xp, N, n, history, dtype), xp.zeros(N), xp.zeros(N, xp.int64))
+
+    def step(
+        self,
+        xp: ModuleType,
+        g: Array,
+        lower: Array,
+        upper: Array,
+        known: Array,
+        conditions: Linear | None = None,
+    ) -> Array:
+        """Return the next step d (N, n).
+
+        Parameters
+        ----------
+        g : array (N, n)
+            Gradient.
+        lower, upper : arrays (N, n)
+            Bounds on d; 0 lies between them.
+        known : array (N,)
+            Curvature that is known exactly and left out of the pairs.
+        conditions : Linear, optional
+        """
+        kappa = known + self.damping
+        scale, learned = self.curvature.scale(xp, kappa)
+        largest = xp.where(learned, scale, xp.maximum(UNKNOWN * kappa, 0) + (known <= 0) * xp.sqrt(dot(xp, g, g)))
+        largest = xp.maximum(largest, 1e-30)
+        theta = xp.where(known > 0, xp.minimum(xp.maximum(largest, kappa), UNKNOWN * kappa), largest)
+        d, _ = box_step(xp, self.curvature, g, lower, upper, kappa, theta, conditions)
+        slope = dot(xp, g, d)
+        bad = xp.flatnonzero(~(slope < 0))  # NaN too
+        if len(bad) and conditions is None:  # the active set did not settle, or the model broke down
+            short = -g[bad] / largest[bad, None].astype(g.dtype)
+            d[bad] = xp.minimum(xp.maximum(short, lower[bad]), upper[bad])
+        return d
+
+    def judge(self, xp: ModuleType, before: Array, after: Array, slope: Array, end: Array, noise: Array) -> Array:
+        """Say which steps are accepted (N,).
+
+        Parameters
+        ----------
+        before, after : arrays (N,), float64
+            Values of f.
+        slope, end : arrays (N,), float64
+            g'd at the start and at the end of the step.
+        noise : array (N,)
+            How far rounding may carry a value of f; closer values are told apart by the slopes (Hager & Zhang 2005).
+        """
+        enough = after <= before + ARMIJO * slope
+        return enough | ((after <= before + noise) & (end <= -FLAT * slope))
+
+    def learn(self, xp: ModuleType, s: Array, y: Array, accepted: Array, known: Array, active: Array) -> None:
+        """Take in the outcome of a step s (N, n) along which the gradient, less the known part, changed by y."""
+        ss, sy, yy = dot(xp, s, s), dot(xp, s, y), dot(xp, y, y)
+        sy, yy = sy + known * ss, yy + 2 * known * sy + known * known * ss
+        good = xp.isfinite(yy) & (sy > 0.05 * known * ss) & (sy > 1e-8 * xp.sqrt(xp.maximum(yy * ss, 0)))
+        self.curvature.learn(xp, s, y, good & active)
+        scale, learned = self.curvature.scale(xp, known)
+        unit = xp.where(known > 0, known, xp.where(learned, scale, 1.0))
+        missed = active & ~accepted
+        self.rejected = xp.where(missed, self.rejected + 1, xp.where(active, 0, self.rejected))
+        damp = missed & ((self.rejected >= 2) | ~good)
+        mu = xp.where(damp, xp.maximum(DAMP * self.damping, unit), xp.where(missed, 1.0, 1 / DAMP) * self.damping)
+        self.damping = xp.where(active, mu * (mu >= 0.1 * unit), self.damping)
+
+    def calm(self, xp: ModuleType, which: Array) -> None:
+        """Forget the rejections and the damping of these problems: their function is another one now."""
+        self.damping = xp.where(which, 0.0, self.damping)
+        self.rejected = xp.where(which, 0, self.rejected)
+
+
+def take(state: T, rows: Array) -> T:
+    """Return the given problems of a dataclass of arrays (N, ...), dataclasses inside it included."""
+    own = {f.name: getattr(state, f.name) for f in fields(state)}  # type: ignore[arg-type]
+    return type(state)(**{n: take(a, rows) if hasattr(a, "__dataclass_fields__") else a[rows] for n, a in own.items()})
+
+
+def put(state: Any, rows: Array, new: Any) -> None:
+    """Overwrite the given problems with those of `new`."""
+    for f in fields(state):
+        old, value = getattr(state, f.name), getattr(new, f.name)
+        if hasattr(old, "__dataclass_fields__"):
+            put(old, rows, value)
+        else:
+            old[rows] = value
+
+
+def join(xp: ModuleType, states: list[T]) -> T:
+    """Return the problems of several such dataclasses as one."""
+    first = states[0]
+    joined = {}
+    for f in fields(first):  # type: ignore[arg-type]
+        parts = [getattr(state, f.name) for state in states]
+        joined[f.name] = join(xp, parts) if hasattr(parts[0], "__dataclass_fields__") else xp.concatenate(parts)
+    return type(first)(**joined)

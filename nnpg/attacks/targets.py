@@ -1,0 +1,100 @@
+"""Which class an attack wants each image to be taken for."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from nnpg.attacks.victim import BLOCK, Victim
+from nnpg.network import Network
+from nnpg.seeds import check_labels
+
+Rule: TypeAlias = Literal["random", "least_likely", "nearest", "all"]
+Targets: TypeAlias = Rule | npt.ArrayLike
+
+RULES = ("random", "least_likely", "nearest", "all")
+
+
+def choose_targets(
+    net: Network,
+    x: npt.ArrayLike,
+    targets: Targets,
+    *,
+    labels: npt.ArrayLike | None = None,
+    rng: int | np.random.Generator | None = None,
+) -> npt.NDArray[np.int64]:
+    """Return the classes that each image is to be taken for.
+
+    Parameters
+    ----------
+    net : Network
+    x : array (N, *net.input_shape)
+    targets : a class, an array of N classes, or a rule
+        "random": drawn from all classes but the image's own, each as likely. "least_likely": the smallest score.
+        "nearest": the class whose boundary is nearest to first order, the least (z_own - z_k) / |grad (z_own - z_k)|_2
+        (Moosavi-Dezfooli et al. 2016, Eq. 8). "all": every class but the image's own.
+    labels : array (N,), optional
+        Each image's own class; what the network takes it for unless given.
+    rng : int or numpy.random.Generator, optional
+        Needed for "random".
+
+    Returns
+    -------
+    array (N, T), int
+        T is K - 1 for "all" and 1 otherwise.
+
+    Raises
+    ------
+    ValueError
+        For an unknown rule, a class that the network does not have, or a missing rng.
+
+    Examples
+    --------
+    >>> import nnpg
+    >>> net = nnpg.build([nnpg.dense(3), nnpg.Softmax()], input_shape=(2,), rng=0)
+    >>> choose_targets(net, np.eye(2), "all", labels=[0, 1])
+    array([[1, 2], [0, 2]])
+    >>> choose_targets(net, np.eye(2), 2).T
+    array([[2, 2]])
+    """
+    x, K = np.asarray(x), net.K
+    if not isinstance(targets, str):
+        return check_labels(_one_each(targets, len(x)), len(x), K).astype(np.int64)[:, None]
+    if targets not in RULES:
+        raise ValueError(f"targets must be a class, one class an image, or one of {', '.join(RULES)}, not {targets!r}")
+    if targets == "random" and rng is None:
+        raise ValueError("targets='random' are drawn at random: pass rng=a seed")
+    if targets == "least_likely":
+        return _scores(net, x).argmin(axis=1)[:, None]
+    own = _scores(net, x).argmax(axis=1) if labels is None else check_labels(labels, len(x), K)
+    if targets == "nearest":
+        return _nearest(net, x, own)[:, None]
+    others = np.arange(K - 1) + (np.arange(K - 1) >= own[:, None])  # (N, K - 1)
+    if targets == "all":
+        return others
+    drawn = np.random.default_rng(rng).integers(K - 1, size=len(x))
+    return others[np.arange(len(x)), drawn][:, None]
+
+
+def _one_each(targets: Any, N: int) -> npt.NDArray[Any]:
+    given = np.asarray(targets)
+    return np.full(N, given) if given.ndim == 0 else given
+
+
+def _scores(net: Network, x: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    return net.predict(x, batch=BLOCK)
+
+
+def _nearest(net: Network, x: npt.NDArray[Any], own: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    victim, k = Victim.of(net, "softmax_cross_entropy"), net.backend
+    found = []
+    for n in range(0, len(x), BLOCK):
+        some = k.asarray(x[n : n + BLOCK].reshape(len(x[n : n + BLOCK]), -1).astype(net.dtype))
+        _, rivals = victim.read_rivals(some, k.asarray(own[n : n + BLOCK]), net.K - 1)
+        steepness = np.sqrt((k.to_numpy(rivals.gradients).astype(np.float64) ** 2).sum(axis=2))
+        distance = k.to_numpy(rivals.margins) / np.maximum(steepness, 1e-300)
+        classes = k.to_numpy(rivals.classes)
+        found.append(classes[np.arange(len(classes)), distance.argmin(axis=1)])
+    return np.concatenate(found) if found else np.zeros(0, np.int64)
