@@ -7,16 +7,15 @@ from pathlib import Path
 import numpy as np
 
 from nnpg.data import Dataset
+from nnpg.data.examples import one_of_each
 from nnpg.demo.findings import RANDOM_ORDERS, SHOWN, Findings
 from nnpg.network import Network
 from nnpg.page import Image, Section, Table
-from nnpg.plots import damage_trace, error_curves, image_grid, network_diagram
+from nnpg.plots import damage_trace, error_curves, heat, image_grid, network_diagram
 from nnpg.plots.knockout import knockout_panels
 from nnpg.prediction import filter_layers
 from nnpg.scores import Filter
 from nnpg_kernels import Array
-
-NORMAL = "normal"  # the condition in which a face is shown
 
 
 def name(unit: Filter) -> str:
@@ -164,26 +163,9 @@ def places(found: Findings, out: Path) -> Section:
     )
 
 
-def heat(images: Array, maps: Array) -> Array:
-    """Return grey images (N, 1, H, W) as RGB with red where a map (N, H, W) is high, each map by its own highest.
-
-    Examples
-    --------
-    >>> heat(np.full((1, 1, 1, 2), 0.5), np.array([[[0.0, 1.0]]])).round(2)[0, :, 0]
-    array([[0.7 , 0.82],
-           [0.7 , 0.04],
-           [0.7 , 0.04]])
-    """
-    highest = maps.max(axis=(1, 2), keepdims=True)
-    strength = (maps / np.where(highest, highest, 1))[:, None] ** 0.8  # (N, 1, H, W)
-    red = np.array([0.82, 0.04, 0.04])[:, None, None]
-    return (1 - strength) * (0.45 + 0.5 * images) + strength * red
-
-
 def portraits(data: Dataset) -> Array:
     """Return one image of each class, the normal one where conditions are known, (K, C, H, W)."""
-    shown = np.arange(len(data)) if data.conditions is None else np.flatnonzero(np.array(data.conditions) == NORMAL)
-    return np.stack([data.x[shown[data.labels[shown] == c][0]] for c in range(data.K)])
+    return data.x[one_of_each(data)]
 
 
 def people(data: Dataset) -> list[str]:

@@ -2,27 +2,44 @@
 
 `network_diagram` in network.py; `error_curves`, `training_history` in curves.py; `damage_trace` in
 damage.py; `image_grid`, `maps_on_images` in images.py; `feature_maps` in maps.py; `matrix_panels` in matrices.py;
-`interval_plot` in intervals.py; how all of them look in style.py.
+`interval_plot` in intervals.py; `strongest_regions` in evidence.py; `function_panels` in functions.py;
+`plane_panels` in planes.py; `filter_gallery` in kernels.py; `scatter_panels` in scatter.py; colours for maps in
+heat.py; how all of them look in style.py.
 """
 
 from nnpg.plots.curves import Panel, error_curves, training_history
 from nnpg.plots.damage import damage_trace
+from nnpg.plots.evidence import strongest_regions
+from nnpg.plots.functions import function_panels
+from nnpg.plots.heat import heat, signed_colours
 from nnpg.plots.images import image_grid, maps_on_images
 from nnpg.plots.intervals import Measured, interval_plot
+from nnpg.plots.kernels import filter_gallery
 from nnpg.plots.maps import feature_maps
 from nnpg.plots.matrices import matrix_panels
 from nnpg.plots.network import network_diagram
+from nnpg.plots.planes import Plane, plane_panels
+from nnpg.plots.scatter import Pairs, scatter_panels
 
 __all__ = [
     "Measured",
+    "Pairs",
     "Panel",
+    "Plane",
     "damage_trace",
     "error_curves",
     "feature_maps",
+    "filter_gallery",
+    "function_panels",
+    "heat",
     "image_grid",
     "interval_plot",
     "maps_on_images",
     "matrix_panels",
     "network_diagram",
+    "plane_panels",
+    "scatter_panels",
+    "signed_colours",
+    "strongest_regions",
     "training_history",
 ]

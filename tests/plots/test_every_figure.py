@@ -18,17 +18,25 @@ from matplotlib.text import Text
 from nnpg import Epoch, Filter, FilterScores, Knockout
 from nnpg.plots import (
     Measured,
+    Pairs,
     Panel,
+    Plane,
     damage_trace,
     error_curves,
     feature_maps,
+    filter_gallery,
+    function_panels,
     image_grid,
     interval_plot,
     maps_on_images,
     matrix_panels,
     network_diagram,
+    plane_panels,
+    scatter_panels,
+    strongest_regions,
     training_history,
 )
+from nnpg.receptive_field import ReceptiveField
 from nnpg.statistics import Interval
 
 
@@ -118,10 +126,41 @@ def outputs(path: Path | None = None) -> Figure:
     return feature_maps(rng.random((2, 1, 9, 8)), maps, path, titles=["ID 7, normal", "a name longer than its face"])
 
 
+def regions(path: Path | None = None) -> Figure:
+    rng, field = np.random.default_rng(0), ReceptiveField((0, 0), (2, 2), (6, 6))
+    return strongest_regions(
+        rng.random((2, 1, 20, 20)), rng.random((2, 5, 8, 8)), rng.normal(size=(2, 5, 8, 8)), field, path,
+        titles=["identity 7: 99%", "a title too long to stand in one line below a face"],
+        others=rng.random((2, 1, 20, 20)),
+    )  # fmt: skip
+
+
+def functions(path: Path | None = None) -> Figure:
+    x = np.linspace(-3, 3, 101)
+    panels = {name: {"f(z)": f(x), "f'(z)": x * 0 + 1} for name, f in (("tanh", np.tanh), ("step", np.sign))}
+    return function_panels(x, panels, path)
+
+
+def planes(path: Path | None = None) -> Figure:
+    points, kinds, names = [[0, 0], [0, 1], [1, 1], [1, 1]], [False, True, False, False], ["p1", "p2", "p3", "p4"]
+    first = Plane("a title", points, kinds, names, lambda p: p[:, 0], [([1, 1], -0.5), ([0, 1], 0)])
+    return plane_panels([first, Plane("another", points, kinds, names)], path, columns=2)
+
+
+def gallery(path: Path | None = None) -> Figure:
+    kernels = {"blur": np.full((3, 3), 1 / 9), "random": np.arange(-4, 5).reshape(3, 3), "a row": [[0.123, -11]]}
+    return filter_gallery(kernels, np.random.default_rng(0).random((3, 9, 8)), path)
+
+
+def scatter(path: Path | None = None) -> Figure:
+    a = np.random.default_rng(0).random((3, 50))
+    return scatter_panels([Pairs(f"panel {n}", a[0], a[n]) for n in range(3)], path, xlabel="by one", ylabel="by two")
+
+
 Draw = Callable[..., Figure]
 FIGURES: list[Draw] = [
     network, many_networks, curves, one_curve, damage, long_damage, grid, heat, history, one_epoch,
-    intervals, confusions, one_matrix, outputs,
+    intervals, confusions, one_matrix, outputs, regions, functions, planes, gallery, scatter,
 ]  # fmt: skip
 MAGIC = {".png": b"\x89PNG", ".svg": b"<?xml", ".pdf": b"%PDF"}
 
