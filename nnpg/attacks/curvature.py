@@ -54,9 +54,10 @@ class Curvature:
         n = xp.flatnonzero(which & (length > 0))
         slot, newest = self.age.argmin(axis=1)[n], self.age.max(axis=1)[n]
         unit = (1 / xp.where(length > 0, length, 1)).astype(s.dtype)[:, None]
-        for row, vector in ((slot, y * unit), (slot + h, s * unit)):
+        pair = ((slot, y * unit), (slot + h, s * unit))
+        for row, vector in pair:
             self.rows[n, row] = vector[n]
-        for row, vector in ((slot, y * unit), (slot + h, s * unit)):
+        for row, vector in pair:
             products = (self.rows @ vector[:, :, None])[n, :, 0]  # (., 2h)
             self.gram[n, :, row] = products
             self.gram[n, row, :] = products
@@ -119,6 +120,7 @@ def box_step(
     kappa: Array,
     theta: Array,
     conditions: Linear | None = None,
+    rounds: int = ROUNDS,
 ) -> tuple[Array, Array]:
     """Minimise g'd + d'Bd/2 over lower <= d <= upper for each problem, by a primal-dual active set method.
 
@@ -145,15 +147,16 @@ def box_step(
         Whether the active set came to rest, so that d is the minimum.
     """
     A, (core, use) = curvature.rows, curvature.core(xp, kappa, theta)
-    shift = xp.zeros(use.shape)
+    shift, squares = xp.zeros(use.shape), xp.einsum("nii->ni", curvature.gram)
     if conditions is not None:
         A, core, use, shift = _with_conditions(xp, A, core, use, shift, conditions)
+        squares = xp.einsum("nrd,nrd->nr", A, A)
     v = -g / theta[:, None].astype(g.dtype)
     free = ((lower < 0) | (g <= 0)) & ((upper > 0) | (g >= 0))
     e = v * free
-    balance = 1 / xp.sqrt(xp.einsum("nrd,nrd->nr", A, A) + 1e-30)
+    balance = 1 / xp.sqrt(squares + 1e-30)
     d, settled, left = xp.empty_like(g), xp.zeros(len(g), bool), xp.arange(len(g))
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         F = free.astype(A.dtype)[:, None, :]
         AF = A * F
         counted = balance * use  # scales of 1 on the diagonal; rows that do not count become rows of the identity

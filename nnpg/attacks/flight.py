@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from nnpg.attacks.curvature import dot
 from nnpg.attacks.norms import Norm
 from nnpg.attacks.polish import Points
-from nnpg.attacks.quasi_newton import QuasiNewton, put, take
+from nnpg.attacks.quasi_newton import QuasiNewton, join, put, take
 from nnpg.attacks.results import Outcome
 from nnpg.attacks.search import Search
 from nnpg.attacks.victim import Reading, Victim
@@ -19,6 +19,10 @@ from nnpg_kernels import Array
 
 STEP = 0.1  # the next step is at most this share of |r| where an outcome is called before the minimum is reached,
 CLEAR = 0.3  # and it changes the margin by at most this share
+RR = 12
+UNKNOWN = 8.0  # curvature in directions that no pair tells of, as a multiple of that of c |r|
+TRIES = 3
+LOWER = 30.0  # c of the next try
 GIVE_UP = 30  # rejected steps in a row
 
 
@@ -61,8 +65,8 @@ class Slots:
 
     Parameters
     ----------
-    index, target : arrays (N,), int
-        Number of the attack, and the class wanted.
+    index, target, lane : arrays (N,), int
+        Number of the attack, the class wanted, and the lane in the network's blocks.
     x0, best : arrays (N, m)
         The image, and the least changed success met so far.
     best_size : array (N,)
@@ -72,12 +76,13 @@ class Slots:
         To be tried next.
     fresh : array (N,) of bool
         Nothing is known yet.
-    steps, evaluations : arrays (N,), int
-        Accepted at this c; passes in all.
+    tries, steps, evaluations : arrays (N,), int
+        Searches that found nothing before this one; steps accepted at this c; passes in all.
     """
 
     index: Array
     target: Array
+    lane: Array
     x0: Array
     best: Array
     best_size: Array
@@ -87,6 +92,7 @@ class Slots:
     newton: QuasiNewton
     search: Search
     fresh: Array
+    tries: Array
     steps: Array
     evaluations: Array
 
@@ -103,28 +109,25 @@ class Landed:
 
 
 class Flight:
-    """Up to `capacity` attacks at once. `board` starts new ones, `advance` gives each one evaluation."""
+    """Attacks at once. `board` starts new ones, `advance` gives each one evaluation."""
 
-    def __init__(self, victim: Victim, settings: Settings, capacity: int) -> None:
-        self.victim, self.settings, self.capacity = victim, settings, capacity
+    def __init__(self, victim: Victim, settings: Settings) -> None:
+        self.victim, self.settings = victim, settings
         self.slots: Slots | None = None
         self.empty: Array | None = None  # rows of slots whose attack is over
 
-    def board(self, index: Array, x0: Array, target: Array) -> None:
-        """Start attacks: into the rows of those that are over, or behind the others while there is room."""
-        new = self._slots(index, x0, target)
-        if self.slots is None:
-            self.slots = new
-        elif self.empty is not None:
-            put(self.slots, self.empty[: len(index)], new)
-            self.empty = self.empty[len(index) :]
-
-    @property
-    def room(self) -> int:
-        """How many attacks may start now."""
-        if self.slots is None:
-            return self.capacity
-        return 0 if self.empty is None else len(self.empty)
+    def board(self, index: Array, x0: Array, target: Array, lane: Array) -> None:
+        """Start attacks, in the rows of those that are over as far as there are any."""
+        new = self._slots(index, x0, target, lane)
+        if self.slots is None or self.empty is None:
+            self.slots = new if self.slots is None else join(self.victim.xp, [self.slots, new])
+            return
+        n = self.victim.xp.arange(len(index))
+        seats = min(len(self.empty), len(index))
+        put(self.slots, self.empty[:seats], take(new, n[:seats]))
+        self.empty = self.empty[seats:]
+        if seats < len(index):
+            self.slots = join(self.victim.xp, [self.slots, take(new, n[seats:])])
 
     def advance(self) -> Landed | None:
         """Do one evaluation for each attack; return those that are over by it."""
@@ -139,7 +142,7 @@ class Flight:
         located = search.c_ok > 0
         c = xp.where(located, self.settings.norm.reported(search.c_ok, search.size_ok), xp.nan)
         at_c = xp.where(located, search.c_ok, search.c)
-        points = Points(now.index[n], now.best[n], now.x0[n], now.target[n], at_c, take(now.newton, n))
+        points = Points(now.index[n], now.best[n], now.x0[n], now.target[n], now.lane[n], at_c, take(now.newton, n))
         return Landed(outcome[n], now.best_size[n], now.evaluations[n], c, points)
 
     def _close_ranks(self) -> Slots:
@@ -153,7 +156,7 @@ class Flight:
         self.empty = None
         return slots
 
-    def _slots(self, index: Array, x0: Array, target: Array) -> Slots:
+    def _slots(self, index: Array, x0: Array, target: Array, lane: Array) -> Slots:
         xp, norm, N = self.victim.xp, self.settings.norm, len(index)
         v = norm.start(x0)
 
@@ -164,11 +167,11 @@ class Flight:
             return Place(v.copy(), xp.zeros_like(v), zeros(), zeros(), zeros(), zeros(), zeros())
 
         newton = QuasiNewton.start(xp, N, v.shape[1], self.settings.history, v.dtype)
-        search, fresh = Search.start(xp, xp.ones(N)), xp.ones(N, bool)
+        search, fresh = Search.start(xp, xp.ones(N), xp.ones(N)), xp.ones(N, bool)
         sizes = xp.full(N, xp.inf)
         step = xp.zeros_like(v)
-        counts = zeros("int64"), zeros("int64")
-        return Slots(index, target, x0, x0.copy(), sizes, place(), place(), step, newton, search, fresh, *counts)
+        counts = zeros("int64"), zeros("int64"), zeros("int64")
+        return Slots(index, target, lane, x0, x0.copy(), sizes, place(), place(), step, newton, search, fresh, *counts)
 
     def _evaluate(self, now: Slots) -> None:
         """Try the steps, and go where they are accepted."""
@@ -176,7 +179,7 @@ class Flight:
         lower, upper = norm.bounds(now.x0, *self.settings.box)
         v = xp.minimum(xp.maximum(at.v + now.step, lower), upper)
         x = self._image(v, now.x0)
-        reading: Reading = self.victim.read(x, now.target)
+        reading: Reading = self.victim.read(x, now.target, now.lane)
         there = Place(
             v, norm.pull(reading.gradient), reading.loss, norm.penalty(v, now.x0),
             reading.margin, reading.slope, reading.leeway,
@@ -184,7 +187,7 @@ class Flight:
         now.evaluations += 1
         s, known = v - at.v, norm.curvature * c
         before, after = c * at.penalty + at.loss, c * there.penalty + there.loss
-        slope, end = dot(xp, self._gradient(now, at), s), dot(xp, self._gradient(now, there), s)
+        slope, end = (dot(xp, self._gradient(place, now.x0, c), s) for place in (at, there))
         accepted = now.newton.judge(xp, before, after, slope, end, reading.leeway)
         accepted = xp.isfinite(after) & (accepted | now.fresh)
         now.newton.learn(xp, s, there.gradient - at.gradient, accepted, known, ~now.fresh)
@@ -195,10 +198,9 @@ class Flight:
         go = xp.flatnonzero(accepted)
         put(at, go, take(there, go))
 
-    def _gradient(self, now: Slots, at: Place) -> Array:
+    def _gradient(self, at: Place, x0: Array, c: Array) -> Array:
         """Of c |r| + loss."""
-        c = now.search.c[:, None].astype(at.v.dtype)
-        return c * self.settings.norm.gradient(at.v, now.x0) + at.gradient
+        return c.astype(at.v.dtype)[:, None] * self.settings.norm.gradient(at.v, x0) + at.gradient
 
     def _image(self, v: Array, x0: Array) -> Array:
         xp, (low, high) = self.victim.xp, self.settings.box
@@ -209,13 +211,17 @@ class Flight:
         xp, norm, at, tolerance = self.victim.xp, self.settings.norm, now.at, self.settings.tolerance
         already = now.fresh & (at.margin > at.leeway)
         self._begin(now)
-        now.step = step = self._plan(now)
+        now.step = step = self._plan(now.newton, at, now.x0, now.search)
         size, length = norm.length(norm.image(at.v, now.x0) - now.x0), norm.length(step)
-        success, exact = at.margin > at.leeway, length <= tolerance * size
+        success = at.margin > at.leeway
+        # a small c lets images go far in directions where the model takes the curvature for larger than it is
+        strict = xp.where(success | (now.search.c_ok > 0), 1.0, xp.maximum(now.search.typical / now.search.c, 1))
+        length = length * strict
+        exact = length <= tolerance * size
         swing = abs(at.slope * dot(xp, at.gradient, step))  # the change of the margin that the step promises
         called = (length <= STEP * size) & (swing <= CLEAR * abs(at.margin))
         solved = (now.newton.rejected == 0) & ~now.fresh & (exact | (called & (now.steps > 0)))
-        near = success & (at.margin <= tolerance * size * abs(at.slope) * norm.steepest(self._free(now, at.gradient)))
+        near = success & (at.margin <= tolerance * size * abs(at.slope) * norm.steepest(self._free(at, now.x0)))
         last = near | now.search.closed(xp, success, size, tolerance)
         solved &= exact | ~last  # what ends the search must be exact
         stuck = now.newton.rejected >= GIVE_UP  # as low as rounding lets it come
@@ -225,11 +231,13 @@ class Flight:
         spent = now.evaluations >= self.settings.evaluations
         lost = now.search.record(xp, solved, success, at.margin, size)
         found = xp.isfinite(now.best_size)
+        again = lost & ~found & ~spent & (now.tries + 1 < TRIES)
         outcome = xp.where(found, xp.where(last, int(Outcome.FOUND), int(Outcome.UNSETTLED)), int(Outcome.NOT_FOUND))
         outcome = xp.where(already, int(Outcome.ALREADY), outcome)
         self._go_on(now, solved & ~last, success)
         now.fresh[:] = False
-        return last | lost | spent | already, outcome
+        self._start_again(now, xp.flatnonzero(again))
+        return last | (lost & ~again) | spent | already, outcome
 
     def _go_on(self, now: Slots, changed: Array, success: Array) -> None:
         """Plan again for those whose c changed; after a failure from the best success, which follows its branch."""
@@ -240,7 +248,14 @@ class Flight:
         now.steps = now.steps * ~changed
         n = xp.flatnonzero(changed)
         if len(n):
-            now.step[n] = self._plan(take(now, n))
+            now.step[n] = self._plan(take(now.newton, n), take(now.at, n), now.x0[n], take(now.search, n))
+
+    def _start_again(self, now: Slots, n: Array) -> None:
+        """Search once more from the image itself, at a smaller c: another way down may lead to the target."""
+        if len(n):
+            tries, evaluations = now.tries[n] + 1, now.evaluations[n]
+            put(now, n, self._slots(now.index[n], now.x0[n], now.target[n], now.lane[n]))
+            now.tries[n], now.evaluations[n] = tries, evaluations
 
     def _begin(self, now: Slots) -> None:
         """Choose the first c of those whose image has just been seen for the first time."""
@@ -249,16 +264,20 @@ class Flight:
             return
         at = take(now.at, n)
         told = xp.isfinite(at.slope)
-        steepness = norm.steepest(self._free(take(now, n), at.gradient)) * xp.where(told, abs(at.slope), 1.0)
+        steepness = norm.steepest(self._free(at, now.x0[n])) * xp.where(told, abs(at.slope), 1.0)
         gap = xp.where(told, xp.maximum(-at.margin, 0.1), xp.maximum(at.loss, 0.1))
-        put(now.search, n, Search.start(xp, xp.maximum(norm.first_c(steepness, gap), 1e-12)))
+        c = xp.maximum(norm.first_c(steepness, gap), 1e-12)
+        put(now.search, n, Search.start(xp, c, c / LOWER ** now.tries[n]))
 
-    def _plan(self, now: Slots) -> Array:
-        lower, upper = self.settings.norm.bounds(now.x0, *self.settings.box)
-        known, v = self.settings.norm.curvature * now.search.c, now.at.v
-        return now.newton.step(self.victim.xp, self._gradient(now, now.at), lower - v, upper - v, known)
+    def _plan(self, newton: QuasiNewton, at: Place, x0: Array, search: Search) -> Array:
+        """The next step at these c."""
+        xp, norm = self.victim.xp, self.settings.norm
+        lower, upper = norm.bounds(x0, *self.settings.box)
+        g, known = self._gradient(at, x0, search.c), norm.curvature * search.c
+        most = UNKNOWN * norm.curvature * xp.maximum(search.c, search.typical) if norm.curvature else None
+        return newton.step(xp, g, lower - at.v, upper - at.v, known, most, rounds=RR)
 
-    def _free(self, now: Slots, g: Array) -> Array:
-        """The gradient, 0 where its descent leads out of the box."""
-        lower, upper = self.settings.norm.bounds(now.x0, *self.settings.box)
-        return g * (((now.at.v > lower) | (g < 0)) & ((now.at.v < upper) | (g > 0)))
+    def _free(self, at: Place, x0: Array) -> Array:
+        """The gradient of the loss, 0 where its descent leads out of the box."""
+        (lower, upper), g = self.settings.norm.bounds(x0, *self.settings.box), at.gradient
+        return g * (((at.v > lower) | (g < 0)) & ((at.v < upper) | (g > 0)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,16 +18,16 @@ from nnpg.attacks.quasi_newton import join, take
 from nnpg.attacks.results import Distorted, Outcome
 from nnpg.attacks.tally import Tally, fingerprint
 from nnpg.attacks.targets import Targets, choose_targets
-from nnpg.attacks.victim import Victim
+from nnpg.attacks.victim import BLOCK, Victim, victim_of
 from nnpg.losses import LossMaker
 from nnpg.network import Network
 from nnpg.progress import Advance
 from nnpg.progress import progress as progress_bar
 from nnpg_kernels import Array, one_blas_thread
 
-IN_FLIGHT = 128  # more is no faster on a CPU
+IN_FLIGHT = 144  # more is no faster on a CPU
 SAVE_EVERY = 30.0  # seconds
-TOGETHER = 32  # images that are polished at once
+TOGETHER = 96  # images that are polished at once
 
 
 def minimal_distortion(
@@ -83,7 +84,7 @@ def minimal_distortion(
     evaluations : int
         Passes forward and back on one image with one target, at most, before it is polished.
     memory_mb : float
-        For the images in flight, a million bytes each: that bounds how many there are, at most 128. An image of m
+        For the images in flight, a million bytes each: that bounds how many there are, at most 144. An image of m
         pixels takes about m (4 history + 30) numbers, twice as many for "l1". Results and the network's own outputs come on top.
     checkpoint : path, optional
         File that holds what is done; written every 30 seconds and when the work ends or is interrupted.
@@ -117,7 +118,7 @@ def minimal_distortion(
     """
     x = _checked(net, x, box, tolerance, norm, history, evaluations)
     wanted = choose_targets(net, x, targets, labels=labels, rng=rng)  # (N, T)
-    victim = Victim.of(net, loss)
+    victim = victim_of(net, loss)
     settings = Settings(NORMS[norm](victim.xp), box, tolerance, history, evaluations)
     flat = x.reshape(len(x), -1)
     tally, together = Tally.start(flat, wanted), polish and norm != "l1"
@@ -156,20 +157,26 @@ def _attack(
     save: Callable[[], None],
 ) -> None:
     """Do what is pending, as many at a time as there is room for."""
-    flight, pending, T = Flight(victim, settings, capacity), tally.pending, tally.targets.shape[1]
-    waiting: list[Landed] = []
-    begun, in_flight, saved = 0, 0, time.monotonic()
-    while begun < len(pending) or in_flight:
-        some = pending[begun : begun + flight.room]
-        if len(some):
-            k = victim.net.backend
-            flight.board(k.asarray(some), k.asarray(tally.x0[some // T]), k.asarray(tally.targets.ravel()[some]))
-            begun, in_flight = begun + len(some), in_flight + len(some)
+    k, T, pending = victim.net.backend, tally.targets.shape[1], tally.pending
+    targets = tally.targets.ravel()
+    lanes = victim.lanes(tally.x0[pending // T], targets[pending])
+    queues = [deque(pending[lanes == lane].tolist()) for lane in range(len(victim.spots))]
+    aboard = np.zeros(len(queues), np.int64)
+    seats = [max(1, len(spots) * capacity // BLOCK) for spots in victim.spots]
+    flight, waiting, saved = Flight(victim, settings), list[Landed](), time.monotonic()
+    while any(queues) or aboard.any():
+        some = [
+            (queues[n].popleft(), n) for n, free in enumerate(seats - aboard) for _ in range(min(free, len(queues[n])))
+        ]
+        if some:
+            index, lane = np.array(some).T
+            aboard += np.bincount(lane, minlength=len(queues))
+            flight.board(*map(k.asarray, (index, tally.x0[index // T], targets[index], lane)))
         landed = flight.advance()
         if landed is not None:
-            in_flight -= len(landed.outcome)
+            aboard -= np.bincount(k.to_numpy(landed.points.lane), minlength=len(queues))
             waiting.append(landed)
-        if waiting and (sum(len(one.outcome) for one in waiting) >= TOGETHER or not in_flight):
+        if waiting and (sum(len(one.outcome) for one in waiting) >= TOGETHER or not aboard.any()):
             advance(_enter(victim, settings, tally, join(victim.xp, waiting), polish))
             waiting = []
         if time.monotonic() - saved > SAVE_EVERY:

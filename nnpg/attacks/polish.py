@@ -16,11 +16,10 @@ from dataclasses import dataclass
 from nnpg.attacks.curvature import Linear
 from nnpg.attacks.norms import SquaredL2
 from nnpg.attacks.quasi_newton import QuasiNewton, take
-from nnpg.attacks.victim import Victim
+from nnpg.attacks.victim import RIVALS, Victim
 from nnpg_kernels import Array
 
 ROUNDS = 5
-RIVALS = 3  # other classes, those with the largest scores, that a step keeps clear of
 SETTLED = 1e-4  # a step this small, as a share of |r|, is the last one
 ASIDE = 0.3  # of the error of the last margin: how much further to aim, since the boundary is curved
 
@@ -34,7 +33,7 @@ class Points:
     index : array (N,)
     x, x0 : arrays (N, m)
         Where they are, classified as the target, and where they came from.
-    target : array (N,)
+    target, lane : arrays (N,)
     c : array (N,)
     newton : QuasiNewton
     """
@@ -43,6 +42,7 @@ class Points:
     x: Array
     x0: Array
     target: Array
+    lane: Array
     c: Array
     newton: QuasiNewton
 
@@ -55,16 +55,16 @@ def to_the_boundary(victim: Victim, points: Points, box: tuple[float, float]) ->
     passes, aside = xp.zeros(N, xp.int64), xp.zeros(N)
     at = take(points, xp.arange(N))
     at.index = xp.arange(N)
-    here, rivals = victim.read_rivals(at.x, at.target, R)
+    here, rivals = victim.read_rivals(at.x, at.target, at.lane)
     passes += 1 + R
     for _ in range(ROUNDS):
         known = norm.curvature * at.c
         g = known.astype(at.x.dtype)[:, None] * (at.x - at.x0)
         aim = 2 * here.leeway + aside
         conditions = Linear(rivals.gradients, aim[:, None] - rivals.margins)
-        d = at.newton.step(xp, g, box[0] - at.x, box[1] - at.x, known, conditions)
+        d = at.newton.step(xp, g, box[0] - at.x, box[1] - at.x, known, conditions=conditions)
         x = xp.minimum(xp.maximum(at.x + d, box[0]), box[1])
-        there, rivals = victim.read_rivals(x, at.target, R)
+        there, rivals = victim.read_rivals(x, at.target, at.lane)
         passes[at.index] += 1 + R
         everyone = xp.ones(len(x), bool)
         at.newton.learn(xp, x - at.x, there.gradient - here.gradient, everyone, known, everyone)

@@ -17,12 +17,11 @@ from dataclasses import dataclass, fields
 from types import ModuleType
 from typing import Any, TypeVar
 
-from nnpg.attacks.curvature import Curvature, Linear, box_step, dot
+from nnpg.attacks.curvature import ROUNDS, Curvature, Linear, box_step, dot
 from nnpg_kernels import Array
 
 ARMIJO = 1e-4  # share of the decrease that the slope promises
 FLAT = 0.8  # where values are too close to compare: slope at the end of the step, as a share of that at its start
-UNKNOWN = 8.0  # theta, at most, as a multiple of the known curvature
 DAMP = 4.0
 
 T = TypeVar("T")
@@ -57,7 +56,9 @@ class QuasiNewton:
         lower: Array,
         upper: Array,
         known: Array,
+        most: Array | None = None,
         conditions: Linear | None = None,
+        rounds: int = ROUNDS,
     ) -> Array:
         """Return the next step d (N, n).
 
@@ -69,14 +70,17 @@ class QuasiNewton:
             Bounds on d; 0 lies between them.
         known : array (N,)
             Curvature that is known exactly and left out of the pairs.
+        most : array (N,), optional
+            What the curvature may be at most in directions that no pair tells of; the largest curvature met of late
+            unless given, which is safe, but slow where there are few steep directions.
         conditions : Linear, optional
         """
         kappa = known + self.damping
         scale, learned = self.curvature.scale(xp, kappa)
-        largest = xp.where(learned, scale, xp.maximum(UNKNOWN * kappa, 0) + (known <= 0) * xp.sqrt(dot(xp, g, g)))
-        largest = xp.maximum(largest, 1e-30)
-        theta = xp.where(known > 0, xp.minimum(xp.maximum(largest, kappa), UNKNOWN * kappa), largest)
-        d, _ = box_step(xp, self.curvature, g, lower, upper, kappa, theta, conditions)
+        first = xp.sqrt(dot(xp, g, g)) if most is None else most  # of a first step that is 1 long
+        largest = xp.maximum(xp.where(learned, scale, first + self.damping), 1e-30)
+        theta = largest if most is None else xp.maximum(xp.minimum(largest, most + self.damping), kappa)
+        d, _ = box_step(xp, self.curvature, g, lower, upper, kappa, theta, conditions, rounds)
         slope = dot(xp, g, d)
         bad = xp.flatnonzero(~(slope < 0))  # NaN too
         if len(bad) and conditions is None:  # the active set did not settle, or the model broke down

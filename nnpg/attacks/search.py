@@ -15,7 +15,7 @@ from nnpg_kernels import Array
 
 STEEP = 1.5  # margin that is lost, near the boundary, when c grows e-fold; a first guess
 FACTOR = math.log(3)  # of the first step of c, at most; doubled with every further step in the same direction
-RANGE = 25.0  # how far log c may go from where it began
+RANGE = 12.0  # how far log c may go from where it began
 PATIENCE = 6  # cuts by margins; then in half
 
 
@@ -29,8 +29,8 @@ class Search:
         The c in use; the largest success, 0 for none yet; the smallest failure above it, infinite for none yet.
     margin_ok, margin_no, size_ok, size_no : arrays (N,)
         Margin and |r| at the two ends.
-    first : array (N,)
-        log of the c that the search began with.
+    typical, first : arrays (N,)
+        A guess of the c that is looked for, and the c that the search began with.
     moves, cuts : arrays (N,), int
         Steps in a row in the same direction without a bracket, and cuts of the bracket.
     """
@@ -42,18 +42,18 @@ class Search:
     margin_no: Array
     size_ok: Array
     size_no: Array
+    typical: Array
     first: Array
     moves: Array
     cuts: Array
 
     @staticmethod
-    def start(xp: ModuleType, c: Array) -> Search:
+    def start(xp: ModuleType, typical: Array, c: Array) -> Search:
         """Return searches that begin at these c (N,)."""
         nothing, none = xp.zeros(c.shape), xp.zeros(c.shape, xp.int64)
         c_no = xp.full(c.shape, xp.inf)
-        first = xp.log(xp.maximum(c, 1e-300))
         parts = [nothing.copy() for _ in range(5)]
-        return Search(c.copy(), parts[0], c_no, *parts[1:], first, none, none.copy())
+        return Search(c.copy(), parts[0], c_no, *parts[1:], typical.copy(), c.copy(), none, none.copy())
 
     def closed(self, xp: ModuleType, success: Array, size: Array, tolerance: float) -> Array:
         """Say whether this outcome at c makes the bracket small enough: sizes, or c itself, within the tolerance."""
@@ -83,4 +83,4 @@ class Search:
         log_c = xp.where(solved, xp.where(both, low + share * (high - low), free), log_c)
         self.c = xp.where(solved, xp.exp(log_c), self.c)
         self.moves, self.cuts = self.moves + (solved & ~both), self.cuts + (solved & both)
-        return solved & ~both & (abs(log_c - self.first) > RANGE)
+        return solved & ~both & (abs(log_c - xp.log(self.first)) > RANGE)

@@ -1,23 +1,34 @@
 """What an attack asks of a network: the loss, the margin of the target, and their gradients with respect to the image.
 
-A matrix product may round differently when it has another number of rows. The network is therefore always run on blocks
-of the same number of images, the last one filled up: then what it says of an image does not depend, in any bit, on
-which other images are attacked, and no decision of a search can hang on them.
+A matrix product rounds a row differently when there are other numbers of rows, and even by where in the matrix the row
+stands. A search would turn such a last bit into another path, and what is found for an image would hang on its company.
+So the network is always run on blocks of the same number of images, the empty places filled with zeros; which places of
+a block give the same bits is tried out first, on this network and this machine; and an image always gets a place of the
+same kind, its lane, which is drawn from its own pixels. Then what the network says of an image never depends on others.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import math
+import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import ModuleType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from nnpg.layers import Sigmoid, Softmax
 from nnpg.losses import Loss, LossMaker, loss_for
-from nnpg.network import INPUT, Network, Trace
+from nnpg.network import INPUT, Network
 from nnpg_kernels import Array
 
-BLOCK = 64  # images in each run of the network
+BLOCK = 48  # images in each run of the network: a multiple of the rows that matrix products take at a time
 LEEWAY = 2e-5  # of the largest score: a target that leads by less may lose its lead to another order of summation
+RIVALS = 3  # other classes, those with the largest scores, that are asked for one by one
+
+Seed = Callable[[Array, Array], Array]
 
 
 @dataclass(eq=False)
@@ -56,93 +67,121 @@ class Rivals:
 
 @dataclass(frozen=True, eq=False)
 class Victim:
-    """A network under attack, and the loss that is to become small.
+    """A network under attack, and the loss that is to become small; made by `victim_of`.
 
-    Raises
-    ------
-    ValueError
-        If the loss reads anything but the network's last output or what goes into its last layer.
+    Parameters
+    ----------
+    net : Network
+    loss : Loss
+    spots : tuple of arrays
+        For each lane, the places of a block that belong to it.
     """
 
     net: Network
     loss: Loss
-
-    @staticmethod
-    def of(net: Network, loss: str | LossMaker) -> Victim:
-        """Return the network with the loss of that name."""
-        how, last = loss_for(net, loss), net.names[-1]
-        squashed = last not in net.interventions and isinstance(net.layers.get(last), Softmax | Sigmoid)
-        scores = net.names[-2:] if squashed else [last]
-        if how.at not in scores:
-            raise ValueError(
-                f"the loss {how.name!r} reads {how.at!r}, but an attack needs one that reads the scores of the classes: "
-                f"{' or '.join(map(repr, scores))}"
-            )
-        return Victim(net, how)
+    spots: tuple[npt.NDArray[np.int64], ...]
 
     @property
     def xp(self) -> ModuleType:
         """The array module of the network's backend."""
         return self.net.backend.xp
 
-    def read(self, x: Array, target: Array) -> Reading:
+    def lanes(self, x: npt.NDArray[Any], target: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+        """Draw the lanes of images (N, m) with their targets (N,), from nothing but these."""
+        kind = np.empty(BLOCK, np.int64)
+        for lane, spots in enumerate(self.spots):
+            kind[spots] = lane
+        return kind[[zlib.crc32(row.tobytes(), int(t)) % BLOCK for row, t in zip(x, target, strict=True)]]
+
+    def read(self, x: Array, target: Array, lane: Array) -> Reading:
         """Return loss, gradient and margin of the images x (N, m) for the targets (N,)."""
-        k, xp = self.net.backend, self.xp
-
-        def seed(z: Array, t: Array) -> Array:
-            return self.loss.seed(k, z, t)
-
-        z, gradient = self._run(x, target, seed)
+        xp, k = self.xp, self.net.backend
+        z, gradient = self._run(x, target, lane, lambda z, t: self.loss.seed(k, z, t))
         loss = self.loss.value(k, z, target)
-        margin, _ = self._margins(z, target, 1)
         slope = xp.full(len(x), xp.nan)
         if self.loss.name == "softmax_cross_entropy":
             slope = -1 / xp.maximum(-xp.expm1(-loss), 1e-12)
+        margin, _ = _margins(xp, z, target, 1)
         return Reading(loss, gradient, margin[:, 0], LEEWAY * (1 + abs(z).max(axis=1)), slope)
 
-    def read_rivals(self, x: Array, target: Array, R: int) -> tuple[Reading, Rivals]:
-        """Return a reading, and the margins over the R largest other scores with their gradients."""
-        k, xp = self.net.backend, self.xp
+    def read_rivals(self, x: Array, target: Array, lane: Array, R: int = RIVALS) -> tuple[Reading, Rivals]:
+        """Return a reading, without slope, and the margins over the R largest other scores with their gradients."""
+        xp, k = self.xp, self.net.backend
+        R = min(R, self.net.K - 1)
 
         def seed(z: Array, t: Array) -> Array:  # (1 + R, N, K)
-            _, others = self._margins(z, t, R)
-            classes = xp.arange(z.shape[1])
-            to = (t[:, None] == classes) * 1.0  # (N, K)
-            away = (others.T[:, :, None] == classes) * 1.0  # (R, N, K)
-            return xp.concatenate([self.loss.seed(k, z, t)[None], to - away])
+            classes, (_, others) = xp.arange(z.shape[1]), _margins(xp, z, t, R)
+            to, away = t[:, None] == classes, others.T[:, :, None] == classes  # (N, K), (R, N, K)
+            return xp.concatenate([self.loss.seed(k, z, t)[None], to.astype(z.dtype) - away])
 
-        z, gradients = self._run(x, target, seed)
-        margins, classes = self._margins(z, target, R)
-        leeway, nothing = LEEWAY * (1 + abs(z).max(axis=1)), xp.full(len(x), xp.nan)
+        z, gradients = self._run(x, target, lane, seed)
+        margins, classes = _margins(xp, z, target, R)
+        nothing, leeway = xp.full(len(x), xp.nan), LEEWAY * (1 + abs(z).max(axis=1))
         reading = Reading(self.loss.value(k, z, target), gradients[0], margins[:, 0], leeway, nothing)
         return reading, Rivals(classes, margins, xp.ascontiguousarray(gradients[1:].swapaxes(0, 1)))
 
-    def _margins(self, z: Array, target: Array, R: int) -> tuple[Array, Array]:
-        """Score of the target less the R largest others (N, R), and which classes these are."""
-        xp = self.xp
-        mine = target[:, None] == xp.arange(z.shape[1])  # (N, K)
-        others = xp.where(mine, -xp.inf, z)
-        order = xp.argsort(-others, axis=1)[:, :R] if R > 1 else others.argmax(axis=1)[:, None]
-        return z[mine][:, None] - xp.take_along_axis(others, order, axis=1), order
-
-    def _run(self, x: Array, target: Array, seed: Callable[[Array, Array], Array]) -> tuple[Array, Array]:
+    def _run(self, x: Array, target: Array, lane: Array, seed: Seed) -> tuple[Array, Array]:
         """Scores (N, K) in float64, and the delta of the images (..., N, m) for a seed."""
-        xp, scores, deltas = self.xp, [], []
-        for rows, block, t in self._blocks(x, target):
-            trace: Trace = self.net.forward(block.reshape(-1, *self.net.input_shape), upto=self.loss.at)
+        xp, to = self.xp, self._places(lane)
+        blocks = int(to.max()) // BLOCK + 1
+        images, targets = xp.zeros((blocks * BLOCK, x.shape[1]), x.dtype), xp.zeros(blocks * BLOCK, target.dtype)
+        images[to], targets[to] = x, target
+        scores, deltas = [], []
+        for n in range(0, len(images), BLOCK):
+            block, t = images[n : n + BLOCK].reshape(-1, *self.net.input_shape), targets[n : n + BLOCK]
+            trace = self.net.forward(block, upto=self.loss.at)
             z = trace.y.astype(xp.float64)
             delta = self.net.backward(trace, seed(z, t), until=INPUT, keep=(INPUT,))[INPUT]
-            scores.append(z[:rows])
-            deltas.append(delta.reshape(*delta.shape[: delta.ndim - len(self.net.input_shape)], -1)[..., :rows, :])
-        return xp.concatenate(scores), xp.concatenate(deltas, axis=-2)
+            scores.append(z)
+            deltas.append(delta.reshape(*delta.shape[: delta.ndim - block.ndim], BLOCK, -1))
+        return xp.concatenate(scores)[to], xp.concatenate(deltas, axis=-2)[..., to, :]
 
-    def _blocks(self, x: Array, target: Array) -> Iterator[tuple[int, Array, Array]]:
-        """How many images of a block count, and the block, always of BLOCK images."""
+    def _places(self, lane: Array) -> Array:
+        """Where each image goes in a row of blocks (N,)."""
         xp = self.xp
-        for n in range(0, len(x), BLOCK):
-            block, t = x[n : n + BLOCK], target[n : n + BLOCK]
-            rows = len(block)
-            if rows < BLOCK:
-                filler = xp.zeros((BLOCK - rows, x.shape[1]), x.dtype)
-                block, t = xp.concatenate([block, filler]), xp.concatenate([t, xp.zeros(BLOCK - rows, t.dtype)])
-            yield rows, block, t
+        to = xp.empty(len(lane), xp.int64)
+        for number, spots in enumerate(self.spots):
+            rows = xp.flatnonzero(lane == number)
+            order = xp.arange(len(rows))
+            to[rows] = order // len(spots) * BLOCK + xp.asarray(spots)[order % len(spots)]
+        return to
+
+
+def victim_of(net: Network, loss: str | LossMaker) -> Victim:
+    """Return a network with the loss of that name, and the lanes that this machine needs.
+
+    Raises
+    ------
+    ValueError
+        If the loss reads anything but the network's last output or what goes into its last layer.
+    """
+    how, last = loss_for(net, loss), net.names[-1]
+    squashed = last not in net.interventions and isinstance(net.layers.get(last), Softmax | Sigmoid)
+    scores = net.names[-2:] if squashed else [last]
+    if how.at not in scores:
+        raise ValueError(
+            f"the loss {how.name!r} reads {how.at!r}, but an attack needs one that reads the scores of the classes: "
+            f"{' or '.join(map(repr, scores))}"
+        )
+    return Victim(net, how, _spots(Victim(net, how, (np.arange(BLOCK),))))
+
+
+def _spots(victim: Victim) -> tuple[npt.NDArray[np.int64], ...]:
+    """Sort the places of a block by the bits that one image, without structure, gives in each of them."""
+    net, xp, m = victim.net, victim.xp, math.prod(victim.net.input_shape)
+    image = (np.arange(m) * 0.6180339887 % 1).astype(net.dtype)
+    x, zeros = net.backend.asarray(np.tile(image, (BLOCK, 1))), xp.zeros(BLOCK, xp.int64)
+    plain = victim.read(x, zeros, zeros)
+    reading, rivals = victim.read_rivals(x, zeros, zeros)
+    answers = (plain.loss, plain.gradient, plain.margin, reading.loss, reading.gradient, rivals.gradients)
+    on_host = [net.backend.to_numpy(a) for a in answers]
+    bits = [b"".join(a[n].tobytes() for a in on_host) for n in range(BLOCK)]
+    return tuple(np.flatnonzero([b == one for b in bits]) for one in dict.fromkeys(bits))
+
+
+def _margins(xp: ModuleType, z: Array, target: Array, R: int) -> tuple[Array, Array]:
+    """Score of the target less the R largest others (N, R), and which classes these are."""
+    mine = target[:, None] == xp.arange(z.shape[1])  # (N, K)
+    others = xp.where(mine, -xp.inf, z)
+    order = xp.argsort(-others, axis=1)[:, :R] if R > 1 else others.argmax(axis=1)[:, None]
+    return z[mine][:, None] - xp.take_along_axis(others, order, axis=1), order
