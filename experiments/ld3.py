@@ -14,16 +14,11 @@ import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, Row, Text, row
 from experiments.faces import FACE_SEED, FaceNet, face_nets
+from experiments.table3 import TABLE_III
 from nnpg import FilterScores, convolutional_gradient, filter_scores, prediction_gradient
 from nnpg.statistics import Interval, bootstrap, rank_correlation
 
-PAPER = {  # identity: (strongest, weakest) of Table III
-    15: (0.25153, 0.03227),
-    14: (0.00202, 0.00025),
-    7: (0.02247, 0.00728),
-    10: (0.00369, 0.00071),
-    12: (0.08089, 0.01925),
-}
+PAPER = {identity: (strong[0], weak[0]) for identity, (strong, weak) in TABLE_III.items()}  # strongest, weakest
 SPAN = PAPER[15][0] / PAPER[14][0]  # 124.5
 
 

@@ -14,12 +14,11 @@ import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, Text, row
 from experiments.faces import FACE_SEED, IDENTITIES, FaceNet, face_nets
-from nnpg import Filter, filter_scores, knock_out_curve
+from experiments.knockouts import STRONG, WEAK, knock_out_errors, over_nets, stacked
+from nnpg import filter_scores
 from nnpg.knockout import To
 from nnpg.plots import Panel, error_curves
-from nnpg.statistics import Interval, mean_interval, rank_correlation
-
-STRONG, WEAK = 0, 1  # first
+from nnpg.statistics import rank_correlation
 
 
 @dataclass(frozen=True)
@@ -36,8 +35,9 @@ class Config:
 def run(config: Config, context: Context) -> Result:
     first = context.seed_or(config.seed)
     nets = face_nets(config.dataset, config.epochs, range(first, first + config.seeds), context)
-    curves = np.array([_curves(face, config) for face in nets])  # (seeds, identity, order, kind, T + 1)
-    class_, overall, test = np.moveaxis(curves, 3, 0)
+    class_, overall, test = stacked(
+        [knock_out_errors(f, filter_scores(f.net, f.data.x, f.data.labels), to=config.to) for f in nets]
+    )  # (nets, identity, order, T + 1) each
     sooner = (class_[:, :, STRONG, 1:11] - class_[:, :, WEAK, 1:11]).mean(axis=-1)  # (seeds, identity)
     alike = np.array(
         [[rank_correlation(c, o)] for c, o in zip(class_[:, :, STRONG], overall[:, :, STRONG], strict=True)]
@@ -46,26 +46,43 @@ def run(config: Config, context: Context) -> Result:
     n, t = sooner.size, "95% t over nets"
     rows = (
         row(
-            "class_error, strongest less weakest first", None, _mean(sooner), n, interval=t, held=_mean(sooner).low > 0
+            "class_error, strongest less weakest first",
+            None,
+            over_nets(sooner),
+            n,
+            interval=t,
+            held=over_nets(sooner).low > 0,
         ),
         row("cases where the strongest hurt sooner", None, float((sooner > 0).mean()), n),
         row(
             "class_error with overall_error",
             None,
-            _mean(alike),
+            over_nets(alike),
             n,
             unit="Spearman",
             interval=t,
-            held=_mean(alike).low > 0.5,
+            held=over_nets(alike).low > 0.5,
         ),
-        row("overall_error, 10 weak out (paper: below)", 0.25, _mean(ten), n, interval=t, held=_mean(ten).value < 0.25),
+        row(
+            "overall_error, 10 weak out (paper: below)",
+            0.25,
+            over_nets(ten),
+            n,
+            interval=t,
+            held=over_nets(ten).value < 0.25,
+        ),
         row("cases below 25%, 10 weak out", 1.0, float((ten < 0.25).mean()), n, held=bool((ten < 0.25).all())),
-        row("overall_error, 15 weak out", None, _mean(fifteen), n, interval=t),
+        row("overall_error, 15 weak out", None, over_nets(fifteen), n, interval=t),
         row("cases below 50%, 15 weak out (paper: many)", None, float((fifteen < 0.5).mean()), n),
         row(
-            "overall_error, 10 strong out (paper: near)", 1.0, _mean(gone), n, interval=t, held=_mean(gone).value > 0.85
+            "overall_error, 10 strong out (paper: near)",
+            1.0,
+            over_nets(gone),
+            n,
+            interval=t,
+            held=over_nets(gone).value > 0.85,
         ),
-        row("test_error, 10 weak out", None, _mean(test[:, :, WEAK, 10]), n, interval=t),
+        row("test_error, 10 weak out", None, over_nets(test[:, :, WEAK, 10]), n, interval=t),
     )
     error_curves(_panels(class_, overall), context.folder / "knockout.png", columns=len(IDENTITIES))
     failed = "; ".join(r.name for r in rows if r.held is False)
@@ -77,27 +94,6 @@ def run(config: Config, context: Context) -> Result:
     )
     breaks = Text("Filters out when class_error first passes 50%, strongest first", _breaks(nets, class_[:, :, STRONG]))
     return Result(rows, verdict, ("knockout.png",), (breaks,))
-
-
-def _curves(face: FaceNet, config: Config) -> np.ndarray:
-    """Class, overall and test error after each step: (identity, order, kind, T + 1)."""
-    data, (seen, _) = face.data, face.split.apply(face.data)
-    scores = filter_scores(face.net, data.x, data.labels)
-
-    def errors(t: int, order: list[Filter]) -> tuple[np.ndarray, ...]:
-        curve = knock_out_curve(
-            face.net, data.x, data.labels, order, to=config.to, reference=seen.x, rng=face.seed, progress=False
-        )
-        wrong = curve.predictions != curve.labels
-        return curve.class_error(t), curve.overall_error, wrong[:, face.split.test_indices].mean(axis=1)
-
-    rows = [identity - 1 for identity in IDENTITIES]
-    return np.array([[errors(t, scores.strongest(t)), errors(t, scores.weakest(t))] for t in rows])
-
-
-def _mean(values: np.ndarray) -> Interval:
-    """Mean and interval over nets: the identities of one net are not independent."""
-    return mean_interval(values.mean(axis=1))
 
 
 def _panels(class_: np.ndarray, overall: np.ndarray) -> list[Panel]:

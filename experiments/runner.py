@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 
 import nnpg
-from experiments import ld0, ld3, ld4
+from experiments import ld0, ld1, ld2, ld3, ld4, ld4r, ld4v, ld5, ld6, thp
 from experiments.experiment import Context, Experiment, Result, Row
 from nnpg.atomic import atomic_write
 
-EXPERIMENTS: dict[str, Experiment] = {e.id: e for e in (ld0.EXPERIMENT, ld3.EXPERIMENT, ld4.EXPERIMENT)}
+_MODULES = (ld0, ld1, ld2, ld3, ld4, ld4r, ld4v, ld5, ld6, thp)
+EXPERIMENTS: dict[str, Experiment] = {module.EXPERIMENT.id: module.EXPERIMENT for module in _MODULES}
 
 
 class UsageError(Exception):

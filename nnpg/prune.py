@@ -6,12 +6,14 @@ layer that read them. The outputs are those of the knocked-out network, up to ro
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from nnpg.initialisers import INITIALISERS
 from nnpg.layers import AvgPool, Center, Conv, Dense, Dropout, Flatten, MaxPool, ReLU, Sigmoid, Step, Tanh
 from nnpg.network import Network
 from nnpg.scores import Filter
@@ -71,6 +73,54 @@ def prune(net: Network, filters: Sequence[Filter | tuple[str, int]]) -> Network:
         _check(net, maker, dead)
     for maker in sorted(groups, key=net.names.index):
         net = _without(net, maker, groups[maker])
+    return net
+
+
+def multiplications(net: Network) -> int:
+    """Return how many multiplications of weights one image takes: what a forward pass costs on any machine.
+
+    Examples
+    --------
+    >>> import nnpg
+    >>> net = nnpg.build([nnpg.conv(5, 3), nnpg.Flatten(), nnpg.dense(2)], input_shape=(1, 8, 8), rng=0)
+    >>> multiplications(net)      # 5 filters of 3 x 3 weights at 6 x 6 places, and 2 units of 180
+    1980
+    """
+    total, shapes = 0, _shapes(net)
+    for name, layer in net.layers.items():
+        if isinstance(layer, Conv | Dense):
+            total += layer.W.size * math.prod(shapes[name][2:])  # each weight once at every place
+    return total
+
+
+def redrawn(net: Network, rng: int | np.random.Generator, init: str = "glorot") -> Network:
+    """Return a network of the same shape with new weights and biases 0: what a pruned one must beat (Liu et al. 2019).
+
+    Parameters
+    ----------
+    net : Network
+        Its Conv and Dense layers are drawn anew.
+    rng : int or numpy.random.Generator
+    init : "glorot", "lecun" or "he"
+
+    Examples
+    --------
+    >>> import nnpg
+    >>> net = nnpg.build([nnpg.conv(5, 3), nnpg.Flatten(), nnpg.dense(2)], input_shape=(1, 8, 8), rng=0)
+    >>> again = redrawn(net, rng=0)           # the seed that `build` was given draws the same weights
+    >>> bool((again.layers["dense1"].W == net.layers["dense1"].W).all())
+    True
+    """
+    if init not in INITIALISERS:
+        raise ValueError(f"no initialiser named {init!r}: choose one of {', '.join(INITIALISERS)}")
+    draw, k = np.random.default_rng(rng), net.backend
+    for name, layer in net.layers.items():
+        if isinstance(layer, Conv | Dense):
+            F = len(layer.W) // (layer.groups if isinstance(layer, Conv) else 1)
+            places = math.prod(layer.W.shape[2:])
+            W = INITIALISERS[init](draw, layer.W.shape, math.prod(layer.W.shape[1:]), F * places)
+            b = None if layer.b is None else k.asarray(np.zeros(len(W), layer.b.dtype))
+            net = net.replace(name, W=k.asarray(W.astype(layer.W.dtype)), b=b)
     return net
 
 

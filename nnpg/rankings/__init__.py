@@ -3,6 +3,7 @@
 | ranking                 | needs                     | passes over N images, M filters          |
 |-------------------------|---------------------------|------------------------------------------|
 | `random_scores`         | nothing                   | 0                                        |
+| `layer_scores`          | nothing                   | 0                                        |
 | `weight_norm_scores`    | the weights               | 0                                        |
 | `activation_scores`     | images                    | 1 forward                                |
 | `filter_scores`         | images, labels            | 1 forward, 1 backward                    |
@@ -12,21 +13,26 @@
 | `shapley_scores`        | images, labels            | 2 pairs M forward (from the filter on)   |
 
 All return `FilterScores` with one row a class, so that `strongest`, `weakest` and `knock_out_curve` take any of them.
+`shuffled_in_layers` turns any of them into the control that knows the layers only.
 """
 
+from nnpg.rankings.controls import layer_scores, random_scores, shuffled_in_layers
 from nnpg.rankings.gradients import conductance_scores, taylor_scores
-from nnpg.rankings.passive import activation_scores, random_scores, weight_norm_scores
+from nnpg.rankings.passive import activation_scores, weight_norm_scores
 from nnpg.rankings.removal import ablation_scores, shapley_scores
-from nnpg.rankings.summary import knock_out_area, overall_scores
+from nnpg.rankings.summary import knock_out_area, overall_scores, weakest_leaving
 
 __all__ = [
     "ablation_scores",
     "activation_scores",
     "conductance_scores",
     "knock_out_area",
+    "layer_scores",
     "overall_scores",
     "random_scores",
     "shapley_scores",
+    "shuffled_in_layers",
     "taylor_scores",
+    "weakest_leaving",
     "weight_norm_scores",
 ]

@@ -1,4 +1,4 @@
-"""Rankings that do not ask what the network predicts: chance, the size of the weights, the size of the activations."""
+"""Rankings that do not ask what the network predicts: the size of the weights, the size of the outputs."""
 
 from __future__ import annotations
 
@@ -13,36 +13,6 @@ from nnpg.prediction import BATCH
 from nnpg.rankings.common import examples, filter_counts, rows_of, scores_by_class
 from nnpg.scores import FilterScores, _norm
 from nnpg_kernels import Array
-
-
-def random_scores(
-    net: Network,
-    *,
-    rng: int | np.random.Generator,
-    layers: str | Sequence[str] | None = None,
-    class_names: Sequence[str] | None = None,
-) -> FilterScores:
-    """Score filters at random: what any ranking must beat.
-
-    Parameters
-    ----------
-    net : Network
-    rng : int or numpy.random.Generator
-        Each class draws its own order.
-    layers : names, optional
-        The output of each convolutional block unless given.
-    class_names : K strings, optional
-
-    Examples
-    --------
-    >>> import nnpg
-    >>> net = nnpg.build([nnpg.conv(4, 3), nnpg.Tanh(), nnpg.Flatten(), nnpg.dense(2)], input_shape=(1, 4, 4), rng=0)
-    >>> random_scores(net, rng=0).scores["tanh1"].shape
-    (2, 4)
-    """
-    draw, K = np.random.default_rng(rng), net.K
-    scores = {name: draw.random((K, F)) for name, F in filter_counts(net, layers).items()}
-    return FilterScores(scores, rows_of(class_names, K), norm="", of="", what="random")
 
 
 def weight_norm_scores(

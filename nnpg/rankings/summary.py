@@ -1,4 +1,4 @@
-"""One figure from a knock-out curve, and one ranking for all classes together."""
+"""One figure from a knock-out curve, one ranking for all classes together, and what may be cut by it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from nnpg.scores import FilterScores
+from nnpg.scores import Filter, FilterScores
 
 
 def knock_out_area(error: npt.ArrayLike) -> npt.NDArray[np.float64]:
@@ -55,3 +55,36 @@ def overall_scores(scores: FilterScores, row: str = "all classes") -> FilterScor
     scale = np.where(highest[seen] > 0, highest[seen], 1)[:, None]
     means = {name: (own[seen] / scale).mean(axis=0, keepdims=True) for name, own in scores.scores.items()}
     return replace(scores, scores=means, rows=(row,))
+
+
+def weakest_leaving(scores: FilterScores, row: int | str, n: int, *, leave: int = 1) -> list[Filter]:
+    """Return the n filters with the lowest scores, weakest first, passing over those that their layer cannot spare.
+
+    Parameters
+    ----------
+    scores : FilterScores
+    row : int or str
+    n : int
+    leave : int
+        Filters that every layer keeps: a network that lost a whole layer passes nothing on.
+
+    Raises
+    ------
+    ValueError
+        If the layers cannot spare n filters.
+
+    Examples
+    --------
+    >>> scores = FilterScores({"a": np.array([[1.0, 2.0]]), "b": np.array([[3.0, 4.0]])}, ("x",), "frobenius", "prob")
+    >>> [unit[:2] for unit in weakest_leaving(scores, 0, 2)]
+    [('a', 0), ('b', 0)]
+    """
+    spare = {layer: own.shape[1] - leave for layer, own in scores.scores.items()}
+    chosen: list[Filter] = []
+    for unit in scores.weakest(row):
+        if len(chosen) < n and spare[unit.layer] > 0:
+            chosen.append(unit)
+            spare[unit.layer] -= 1
+    if len(chosen) < n:
+        raise ValueError(f"{n} filters cannot go: every layer must keep {leave}, so that {len(chosen)} can be spared")
+    return chosen

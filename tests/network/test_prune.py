@@ -6,6 +6,7 @@ from nets import with_biases
 
 import nnpg
 from nnpg import knock_out, prune
+from nnpg.prune import multiplications, redrawn
 
 CHAINS = {
     "the papers' chain": [
@@ -105,6 +106,29 @@ def test_the_small_network_can_be_trained_saved_and_ranked(tmp_path, backend):
     again = nnpg.load_network(tmp_path / "small.safetensors")
     np.testing.assert_allclose(again.predict(X), mended.net.predict(X), atol=1e-6)
     assert nnpg.filter_scores(again, X, t).scores["pool1"].shape == (3, 4)
+
+
+def test_multiplications_are_counted_by_hand():
+    net = nnpg.build(
+        [nnpg.conv(4, (2, 3), stride=2, groups=2), nnpg.Tanh(), nnpg.MaxPool(2), nnpg.Flatten(), nnpg.dense(3)],
+        input_shape=(2, 8, 9), rng=0,
+    )  # fmt: skip
+    assert multiplications(net) == 4 * (1 * 2 * 3) * (4 * 4) + 3 * (4 * 2 * 2)
+
+
+@pytest.mark.parametrize("init", ["glorot", "he"])
+def test_redrawn_draws_as_build_does_and_keeps_the_shape(init):
+    recipe = [nnpg.conv(4, 3, groups=2, init=init), nnpg.Tanh(), nnpg.Flatten(), nnpg.dense(3, bias=False, init=init)]
+    net = nnpg.build(recipe, input_shape=(2, 8, 8), rng=5)
+    used = net.with_parameters({n: {p: a + 1 for p, a in own.items()} for n, own in net.parameters.items()})
+    again = redrawn(used, rng=5, init=init)
+    for name, own in net.parameters.items():
+        for parameter, a in own.items():
+            np.testing.assert_array_equal(again.parameters[name][parameter], a)
+    assert again.layers["dense1"].b is None
+    assert (redrawn(used, rng=6, init=init).layers["conv1"].W != net.layers["conv1"].W).all()
+    with pytest.raises(ValueError, match="no initialiser named 'zero': choose one of glorot"):
+        redrawn(net, rng=0, init="zero")
 
 
 def refused(chain, gone, error, words, interventions=()):

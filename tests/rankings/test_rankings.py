@@ -13,10 +13,13 @@ from nnpg.rankings import (
     activation_scores,
     conductance_scores,
     knock_out_area,
+    layer_scores,
     overall_scores,
     random_scores,
     shapley_scores,
+    shuffled_in_layers,
     taylor_scores,
+    weakest_leaving,
     weight_norm_scores,
 )
 from nnpg.rankings.common import class_outputs
@@ -235,6 +238,26 @@ def test_chance_is_seeded_and_each_class_has_its_own():
     assert len({tuple(np.argsort(row)) for seed in range(20) for row in random_scores(net, rng=seed).matrix}) > 30
 
 
+def test_the_layer_goes_first_whatever_the_order_asked_for():
+    for layers in (("pool1", "tanh2"), ("tanh2", "pool1")):
+        scores = layer_scores(conv_net(), rng=0, layers=layers)
+        for row in range(3):
+            assert [unit.layer for unit in scores.strongest(row)] == ["pool1"] * 3 + ["tanh2"] * 2
+    orders = {tuple(u.f for u in layer_scores(conv_net(), rng=seed).strongest(0)) for seed in range(60)}
+    assert len(orders) == 12  # 3! 2!
+
+
+def test_shuffling_in_layers_keeps_the_layers_and_forgets_the_filters():
+    scores = nnpg.filter_scores(conv_net(), X, T)
+    dealt = [shuffled_in_layers(scores, rng=seed) for seed in range(60)]
+    for layer in ("pool1", "tanh2"):
+        for one in dealt:
+            np.testing.assert_array_equal(np.sort(one.scores[layer]), np.sort(scores.scores[layer]))
+    assert len({tuple(u.f for u in one.strongest(0)) for one in dealt}) == 12
+    assert any((np.argsort(one.scores["pool1"][0]) != np.argsort(one.scores["pool1"][1])).any() for one in dealt)
+    assert "shuffled in each layer" in dealt[0].table(1)
+
+
 RANKINGS = {
     "activation": activation_scores,
     "taylor": taylor_scores,
@@ -314,3 +337,12 @@ def test_areas_and_overall_ranks_by_hand():
     np.testing.assert_allclose(overall.matrix, [[1 / 8, -1 / 2, 1 / 4]])
     with pytest.raises(ValueError, match="no row holds a score"):
         overall_scores(nnpg.FilterScores({"a": np.full((1, 2), np.nan)}, ("x",), "", ""))
+
+
+def test_every_layer_keeps_what_it_must():
+    scores = nnpg.FilterScores({"a": np.array([[1.0, 2.0, 3.0]]), "b": np.array([[4.0, 5.0, 6.0]])}, ("x",), "", "")
+    assert [u[:2] for u in weakest_leaving(scores, "x", 3)] == [("a", 0), ("a", 1), ("b", 0)]
+    assert [u[:2] for u in weakest_leaving(scores, "x", 3, leave=0)] == [("a", 0), ("a", 1), ("a", 2)]
+    assert [u[:2] for u in weakest_leaving(scores, "x", 2, leave=2)] == [("a", 0), ("b", 0)]
+    with pytest.raises(ValueError, match="5 filters cannot go: every layer must keep 1, so that 4 can be spared"):
+        weakest_leaving(scores, "x", 5)
