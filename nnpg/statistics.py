@@ -114,3 +114,40 @@ def rank_correlation(a: npt.ArrayLike, b: npt.ArrayLike) -> float:
     if len(set(a)) < 2 or len(set(b)) < 2:
         return math.nan
     return float(spearmanr(a, b).statistic)
+
+
+def paired_p(differences: npt.ArrayLike) -> float:
+    """Return the two-sided p of a paired t test: could independent differences have mean 0? NaN for a single one.
+
+    Examples
+    --------
+    >>> round(paired_p([1.0, 2.0, 3.0]), 3)
+    0.074
+    """
+    from scipy.stats import t
+
+    d = np.asarray(differences, dtype=np.float64).ravel()
+    if len(d) < 2:
+        return math.nan
+    error = d.std(ddof=1) / np.sqrt(len(d))
+    if error <= 1e-12 * abs(d).max():  # all the same
+        return 1.0 if abs(d).max() == 0 else 0.0
+    return float(2 * t.sf(abs(d.mean()) / error, len(d) - 1))
+
+
+def holm(p_values: npt.ArrayLike) -> NDArray[np.float64]:
+    """Return p values corrected for their number: the chance of one false alarm among all stays below p (Holm 1979).
+
+    Examples
+    --------
+    >>> holm([0.01, 0.04, 0.03])
+    array([0.03, 0.06, 0.06])
+    """
+    p = np.asarray(p_values, dtype=np.float64)
+    if p.ndim != 1 or not ((p >= 0) & (p <= 1)).all():
+        raise ValueError(f"holm needs p values in 0 .. 1, one after the other, not {p_values!r}")
+    order = np.argsort(p, kind="stable")
+    raised = np.maximum.accumulate(p[order] * (len(p) - np.arange(len(p))))
+    corrected = np.empty_like(p)
+    corrected[order] = np.minimum(raised, 1.0)
+    return corrected

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from scipy.stats import binom
+from scipy.stats import binom, ttest_1samp
 
-from nnpg.statistics import bootstrap, mean_interval, median_interval, rank_correlation, wilson
+from nnpg.statistics import bootstrap, holm, mean_interval, median_interval, paired_p, rank_correlation, wilson
 
 
 def coverage(interval, draw, truth, trials=300):
@@ -54,3 +54,28 @@ def test_bootstrap_of_the_mean_is_the_classical_interval_and_seeded():
 def test_rank_correlation_sees_only_the_order():
     assert rank_correlation([1, 2, 3], [1, 10, 1000]) == pytest.approx(1)
     assert rank_correlation([1, 2, 3], [3, 2, 1]) == pytest.approx(-1)
+
+
+def test_the_paired_test_is_scipys_and_agrees_with_the_interval():
+    rng = np.random.default_rng(0)
+    for n in (2, 5, 20):
+        d = rng.normal(0.5, 1, n)
+        p = paired_p(d)
+        assert p == pytest.approx(ttest_1samp(d, 0).pvalue)
+        _, low, high = mean_interval(d)
+        assert (p < 0.05) == (low > 0 or high < 0)
+    assert paired_p([0.0, 0.0]) == 1
+    assert paired_p([0.3, 0.3, 0.3]) == 0
+    assert np.isnan(paired_p([1.0]))
+
+
+def test_holm_by_hand_and_its_level():
+    np.testing.assert_allclose(holm([0.2, 0.001, 0.3, 0.01]), [0.4, 0.004, 0.4, 0.03])
+    np.testing.assert_allclose(holm([0.9, 0.8]), [1, 1])
+    assert len(holm([])) == 0
+    rng = np.random.default_rng(0)
+    alarms = np.mean([(holm(rng.random(8)) < 0.05).any() for _ in range(2000)])
+    assert 0.03 < alarms < 0.065
+    for wrong in ([0.5, np.nan], [1.2], 0.5):
+        with pytest.raises(ValueError, match="p values in 0"):
+            holm(wrong)
