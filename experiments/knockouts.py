@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +11,7 @@ from experiments.faces import IDENTITIES, FaceNet
 from nnpg import Filter, FilterScores, Knockout, knock_out_curve
 from nnpg.knockout import To
 from nnpg.rankings import knock_out_area
-from nnpg.statistics import Interval, mean_interval
+from nnpg.statistics import Interval, holm, mean_interval, paired_p
 
 STRONG, WEAK = 0, 1  # first
 ORDERS = ("strongest first", "weakest first")
@@ -70,3 +70,26 @@ def gap(errors: np.ndarray) -> np.ndarray:
 def over_nets(values: np.ndarray) -> Interval:
     """Mean and 95% interval over nets of values (nets, ...): what is measured on one net is not independent."""
     return mean_interval(values.reshape(len(values), -1).mean(axis=1))
+
+
+class Comparison(NamedTuple):
+    """How far one ranking's gap is above another's, and the p of the paired test over nets, corrected (Holm)."""
+
+    above: float
+    p: float
+
+
+def compared(gaps: Mapping[str, Mapping[str, np.ndarray]], ours: str) -> dict[str, dict[str, Comparison]]:
+    """Compare one ranking with all others, for every kind of error: gaps["class"]["random"] holds one value a net."""
+    pairs = [(kind, name) for kind, own in gaps.items() for name in own if name != ours]
+    differences = [gaps[kind][ours] - gaps[kind][name] for kind, name in pairs]
+    corrected = holm(np.nan_to_num([paired_p(d) for d in differences], nan=1.0))
+    result: dict[str, dict[str, Comparison]] = {kind: {} for kind in gaps}
+    for (kind, name), difference, p in zip(pairs, differences, corrected, strict=True):
+        result[kind][name] = Comparison(float(difference.mean()), float(p))
+    return result
+
+
+def surely(of: Mapping[str, Comparison], sign: int) -> dict[str, float]:
+    """Those that are beaten (sign 1), or that beat (sign -1), with corrected p below 0.05, and by how much."""
+    return {name: abs(c.above) for name, c in of.items() if c.p < 0.05 and c.above * sign > 0}

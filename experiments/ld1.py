@@ -62,9 +62,9 @@ def run(config: Config, context: Context) -> Result:
     rows.append(over(f"{last} less {raw}: within less between", None, deeper, unit="correlation"))
     named = told.mean(axis=0)
     verdict = (
-        f"The picture says as little as the paper's; in numbers, outputs of one identity are more alike than of two "
-        f"by {apart[raw].value:.2f} in {raw} and {apart[last].value:.2f} in {last} ({apart['input'].value:.2f} in pixels): "
-        f"the most alike training face names {named[-2]:.0%} of test faces in {last}, {named[0]:.0%} in pixels "
+        f"The picture says as little as the paper's; in numbers, outputs of one identity are more alike than of two by "
+        f"{apart[raw].value:.2f} in {raw} and {apart[last].value:.2f} in {last} (pixels {apart['input'].value:.2f}): "
+        f"the nearest training face names {named[-2]:.0%} of test faces in {last}, {named[0]:.0%} in pixels "
         f"and {named[-1]:.0%} in the 20 hidden units."
     )
     return Result(tuple(rows), verdict, ("outputs.png",))

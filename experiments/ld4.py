@@ -9,6 +9,7 @@ error; after 15 weak ones less than 50% for many; near 100% after the 10 stronge
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -43,46 +44,19 @@ def run(config: Config, context: Context) -> Result:
         [[rank_correlation(c, o)] for c, o in zip(class_[:, :, STRONG], overall[:, :, STRONG], strict=True)]
     )
     ten, fifteen, gone = overall[:, :, WEAK, 10], overall[:, :, WEAK, 15], overall[:, :, STRONG, 10]
-    n, t = sooner.size, "95% t over nets"
+    n = sooner.size
+    over = partial(row, n=n, interval="95% t over nets")
+    earlier, together, few, most = over_nets(sooner), over_nets(alike), over_nets(ten), over_nets(gone)
     rows = (
-        row(
-            "class_error, strongest less weakest first",
-            None,
-            over_nets(sooner),
-            n,
-            interval=t,
-            held=over_nets(sooner).low > 0,
-        ),
+        over("class_error, strongest less weakest first", None, earlier, held=earlier.low > 0),
         row("cases where the strongest hurt sooner", None, float((sooner > 0).mean()), n),
-        row(
-            "class_error with overall_error",
-            None,
-            over_nets(alike),
-            n,
-            unit="Spearman",
-            interval=t,
-            held=over_nets(alike).low > 0.5,
-        ),
-        row(
-            "overall_error, 10 weak out (paper: below)",
-            0.25,
-            over_nets(ten),
-            n,
-            interval=t,
-            held=over_nets(ten).value < 0.25,
-        ),
+        over("class_error with overall_error", None, together, unit="Spearman", held=together.low > 0.5),
+        over("overall_error, 10 weak out (paper: below)", 0.25, few, held=few.value < 0.25),
         row("cases below 25%, 10 weak out", 1.0, float((ten < 0.25).mean()), n, held=bool((ten < 0.25).all())),
-        row("overall_error, 15 weak out", None, over_nets(fifteen), n, interval=t),
+        over("overall_error, 15 weak out", None, over_nets(fifteen)),
         row("cases below 50%, 15 weak out (paper: many)", None, float((fifteen < 0.5).mean()), n),
-        row(
-            "overall_error, 10 strong out (paper: near)",
-            1.0,
-            over_nets(gone),
-            n,
-            interval=t,
-            held=over_nets(gone).value > 0.85,
-        ),
-        row("test_error, 10 weak out", None, over_nets(test[:, :, WEAK, 10]), n, interval=t),
+        over("overall_error, 10 strong out (paper: near)", 1.0, most, held=most.value > 0.85),
+        over("test_error, 10 weak out", None, over_nets(test[:, :, WEAK, 10])),
     )
     error_curves(_panels(class_, overall), context.folder / "knockout.png", columns=len(IDENTITIES))
     failed = "; ".join(r.name for r in rows if r.held is False)

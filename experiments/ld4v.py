@@ -8,7 +8,6 @@ squashing; Frobenius or rms. To expect: one map's 0 is the next one's 0, so all 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +15,7 @@ import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, Text, row
 from experiments.faces import IDENTITIES, FaceNet, face_nets
-from experiments.knockouts import gap, knock_out_errors, stacked
+from experiments.knockouts import Comparison, compared, gap, knock_out_errors, stacked, surely
 from nnpg import FilterScores, filter_layers, filter_scores
 from nnpg.plots import Measured, interval_plot
 from nnpg.statistics import mean_interval, rank_correlation
@@ -82,7 +81,9 @@ def run(config: Config, context: Context) -> Result:
         "One image: largest relative difference of a filter's norm before and after its pool",
         f"{one:.2g} (the gradient of a pooled map is that of its winners, so the norms agree; class means do not)",
     )
-    return Result(tuple(rows), _verdict(class_, overall), ("variants.png",), (text,))
+    return Result(
+        tuple(rows), _verdict(compared({"class": class_, "overall": overall}, DEFAULT)), ("variants.png",), (text,)
+    )
 
 
 def variant(face: FaceNet, how: dict[str, Any]) -> FilterScores:
@@ -105,17 +106,14 @@ def _one_image(face: FaceNet) -> float:
     return float((abs(before - after) / after).max())
 
 
-def _verdict(class_: dict[str, np.ndarray], overall: dict[str, np.ndarray]) -> str:
-    def names(gaps: dict[str, np.ndarray], sign: int) -> Sequence[str]:
-        others = [name for name in VARIANTS if name != DEFAULT]
-        return [name for name in others if mean_interval(sign * (gaps[name] - gaps[DEFAULT])).low > 0]
-
+def _verdict(found: dict[str, dict[str, Comparison]]) -> str:
+    """What is better or worse than the papers' choice with corrected p below 0.05."""
     parts = [
-        f"{kind} error: better than the papers' choice: {'; '.join(names(gaps, 1)) or 'none'}; "
-        f"worse: {'; '.join(names(gaps, -1)) or 'none'}"
-        for kind, gaps in (("Class", class_), ("Overall", overall))
+        f"{kind} error: better than the papers' score: {', '.join(surely(c, -1)) or 'none'}; worse: "
+        f"{', '.join(surely(c, 1)) or 'none'}."
+        for kind, c in found.items()
     ]
-    return ". ".join(parts) + ". The rest is within noise."
+    return f"On {' On '.join(parts)} The rest is within noise."
 
 
 EXPERIMENT = Experiment(
