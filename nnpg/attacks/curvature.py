@@ -48,12 +48,11 @@ class Curvature:
         rows = xp.zeros((N, 2 * history, n), dtype)
         return Curvature(rows, xp.zeros((N, 2 * history, 2 * history)), xp.zeros((N, history), xp.int64))
 
-    def learn(self, xp: ModuleType, s: Array, y: Array, which: Array) -> None:
-        """Store the pairs (s, y), each (N, n), of the problems `which` (N,), in place of their oldest."""
-        h, length = self.age.shape[1], xp.sqrt(dot(xp, s, s))
-        n = xp.flatnonzero(which & (length > 0))
+    def learn(self, xp: ModuleType, s: Array, y: Array, ss: Array, which: Array) -> None:
+        """Store the pairs (s, y), each (N, n), of the problems `which` (N,) in place of their oldest; ss is s's (N,)."""
+        h, n = self.age.shape[1], xp.flatnonzero(which & (ss > 0))
         slot, newest = self.age.argmin(axis=1)[n], self.age.max(axis=1)[n]
-        unit = (1 / xp.where(length > 0, length, 1)).astype(s.dtype)[:, None]
+        unit = (1 / xp.sqrt(xp.where(ss > 0, ss, 1))).astype(s.dtype)[:, None]
         pair = ((slot, y * unit), (slot + h, s * unit))
         for row, vector in pair:
             self.rows[n, row] = vector[n]
@@ -68,7 +67,7 @@ class Curvature:
         self.age[which] = 0
 
     def scale(self, xp: ModuleType, kappa: Array) -> tuple[Array, Array]:
-        """Return y'y / s'y of the newest usable pair (N,), and whether there is one: the largest curvature met of late."""
+        """Return y'y / s'y of the newest pair (N,), and whether it is usable: the largest curvature met of late."""
         h = self.age.shape[1]
         use = self._usable(xp, kappa)
         n, newest = xp.arange(len(use)), (self.age * use).argmax(axis=1)
@@ -156,7 +155,7 @@ def box_step(
     e = v * free
     balance = 1 / xp.sqrt(squares + 1e-30)
     d, settled, left = xp.empty_like(g), xp.zeros(len(g), bool), xp.arange(len(g))
-    for _ in range(rounds):
+    for more in reversed(range(rounds)):
         F = free.astype(A.dtype)[:, None, :]
         AF = A * F
         counted = balance * use  # scales of 1 on the diagonal; rows that do not count become rows of the identity
@@ -166,16 +165,16 @@ def box_step(
         right = ((A @ e[:, :, None])[:, :, 0] + shift) * counted
         q = solve(xp, K, right) * counted
         p = v + (q.astype(A.dtype)[:, None, :] @ A)[:, 0]
-        d[left] = step = xp.minimum(xp.maximum(p, lower), upper)
+        step = xp.minimum(xp.maximum(p, lower), upper)
         now = step == p
         same = (now == free).all(axis=1)
         if conditions is not None:
             wanted = _wanted(xp, q, step, conditions)
             same &= (wanted == use[:, -wanted.shape[1] :]).all(axis=1)
             use = xp.concatenate([use[:, : -wanted.shape[1]], wanted], axis=1)
-        settled[left] = same
+        d[left], settled[left] = step, same
         n = xp.flatnonzero(~same)
-        if len(n) == 0:
+        if len(n) == 0 or not more:
             break
         left, A, core, use, shift, balance = left[n], A[n], core[n], use[n], shift[n], balance[n]
         v, lower, upper, free = v[n], lower[n], upper[n], now[n]
@@ -217,4 +216,4 @@ def solve(xp: ModuleType, K: Array, right: Array) -> Array:
 
 def dot(xp: ModuleType, a: Array, b: Array) -> Array:
     """Inner product of each row, summed in float64."""
-    return xp.einsum("nd,nd->n", a.astype(xp.float64), b.astype(xp.float64))
+    return xp.einsum("nd,nd->n", a.astype(xp.float64, copy=False), b.astype(xp.float64, copy=False))

@@ -19,7 +19,7 @@ from nnpg_kernels import Array
 
 STEP = 0.1  # the next step is at most this share of |r| where an outcome is called before the minimum is reached,
 CLEAR = 0.3  # and it changes the margin by at most this share
-RR = 12
+ROUNDS = 1  # of the active set: what one round leaves open, the next step puts right
 UNKNOWN = 8.0  # curvature in directions that no pair tells of, as a multiple of that of c |r|
 TRIES = 3
 LOWER = 30.0  # c of the next try
@@ -72,8 +72,8 @@ class Slots:
     best_size : array (N,)
     at, ok : Place
         Now, and at the largest c that succeeded.
-    step : array (N, n)
-        To be tried next.
+    step, slope : arrays (N, n), (N,)
+        To be tried next, and the slope along it.
     fresh : array (N,) of bool
         Nothing is known yet.
     tries, steps, evaluations : arrays (N,), int
@@ -89,6 +89,7 @@ class Slots:
     at: Place
     ok: Place
     step: Array
+    slope: Array
     newton: QuasiNewton
     search: Search
     fresh: Array
@@ -171,29 +172,26 @@ class Flight:
         sizes = xp.full(N, xp.inf)
         step = xp.zeros_like(v)
         counts = zeros("int64"), zeros("int64"), zeros("int64")
-        return Slots(index, target, lane, x0, x0.copy(), sizes, place(), place(), step, newton, search, fresh, *counts)
+        return Slots(
+            index, target, lane, x0, x0.copy(), sizes, place(), place(), step, zeros(), newton, search, fresh, *counts
+        )
 
     def _evaluate(self, now: Slots) -> None:
         """Try the steps, and go where they are accepted."""
         xp, norm, at, c = self.victim.xp, self.settings.norm, now.at, now.search.c
         lower, upper = norm.bounds(now.x0, *self.settings.box)
         v = xp.minimum(xp.maximum(at.v + now.step, lower), upper)
-        x = self._image(v, now.x0)
-        reading: Reading = self.victim.read(x, now.target, now.lane)
-        there = Place(
-            v, norm.pull(reading.gradient), reading.loss, norm.penalty(v, now.x0),
-            reading.margin, reading.slope, reading.leeway,
-        )  # fmt: skip
+        x = norm.image(v, now.x0, *self.settings.box)
+        told: Reading = self.victim.read(x, now.target, now.lane)
+        penalty, gradient = norm.penalty(v, now.x0), norm.pull(told.gradient)
+        there = Place(v, gradient, told.loss, penalty, told.margin, told.slope, told.leeway)
         now.evaluations += 1
-        s, known = v - at.v, norm.curvature * c
-        before, after = c * at.penalty + at.loss, c * there.penalty + there.loss
-        slope, end = (dot(xp, self._gradient(place, now.x0, c), s) for place in (at, there))
-        accepted = now.newton.judge(xp, before, after, slope, end, reading.leeway)
-        accepted = xp.isfinite(after) & (accepted | now.fresh)
-        now.newton.learn(xp, s, there.gradient - at.gradient, accepted, known, ~now.fresh)
+        before, after = c * at.penalty + at.loss, c * penalty + told.loss
+        s, y, known = v - at.v, gradient - at.gradient, norm.curvature * c
+        accepted = now.newton.learn(xp, s, y, before, after, now.slope, told.leeway, known, ~now.fresh) | now.fresh
         now.steps += accepted & ~now.fresh
-        size = norm.length(x - now.x0)
-        better = xp.flatnonzero((reading.margin > reading.leeway) & (size < now.best_size))
+        size = norm.size(penalty)
+        better = xp.flatnonzero((told.margin > told.leeway) & (size < now.best_size))
         now.best[better], now.best_size[better] = x[better], size[better]
         go = xp.flatnonzero(accepted)
         put(at, go, take(there, go))
@@ -202,27 +200,23 @@ class Flight:
         """Of c |r| + loss."""
         return c.astype(at.v.dtype)[:, None] * self.settings.norm.gradient(at.v, x0) + at.gradient
 
-    def _image(self, v: Array, x0: Array) -> Array:
-        xp, (low, high) = self.victim.xp, self.settings.box
-        return xp.minimum(xp.maximum(self.settings.norm.image(v, x0), low), high)
-
     def _steer(self, now: Slots) -> tuple[Array, Array]:
         """Plan the next steps; where this c is decided, change c. Return which attacks are over, and their outcome."""
         xp, norm, at, tolerance = self.victim.xp, self.settings.norm, now.at, self.settings.tolerance
         already = now.fresh & (at.margin > at.leeway)
         self._begin(now)
-        now.step = step = self._plan(now.newton, at, now.x0, now.search)
-        size, length = norm.length(norm.image(at.v, now.x0) - now.x0), norm.length(step)
-        success = at.margin > at.leeway
+        now.step, now.slope = self._plan(now.newton, at, now.x0, now.search)
+        size, success = norm.size(at.penalty), at.margin > at.leeway
         # a small c lets images go far in directions where the model takes the curvature for larger than it is
         strict = xp.where(success | (now.search.c_ok > 0), 1.0, xp.maximum(now.search.typical / now.search.c, 1))
-        length = length * strict
+        length = norm.length(now.step) * strict
         exact = length <= tolerance * size
-        swing = abs(at.slope * dot(xp, at.gradient, step))  # the change of the margin that the step promises
+        swing = abs(at.slope * dot(xp, at.gradient, now.step))  # the change of the margin that the step promises
         called = (length <= STEP * size) & (swing <= CLEAR * abs(at.margin))
         solved = (now.newton.rejected == 0) & ~now.fresh & (exact | (called & (now.steps > 0)))
-        near = success & (at.margin <= tolerance * size * abs(at.slope) * norm.steepest(self._free(at, now.x0)))
-        last = near | now.search.closed(xp, success, size, tolerance)
+        last = now.search.closed(xp, success, size, tolerance)
+        n = xp.flatnonzero(solved & success)
+        last[n] |= self._near(take(at, n), now.x0[n], tolerance * size[n])
         solved &= exact | ~last  # what ends the search must be exact
         stuck = now.newton.rejected >= GIVE_UP  # as low as rounding lets it come
         solved, last = solved | stuck, solved & last
@@ -239,6 +233,10 @@ class Flight:
         self._start_again(now, xp.flatnonzero(again))
         return last | (lost & ~again) | spent | already, outcome
 
+    def _near(self, at: Place, x0: Array, distance: Array) -> Array:
+        """Whether the boundary, to first order, is no further than this distance (N,)."""
+        return at.margin <= distance * abs(at.slope) * self.settings.norm.steepest(self._free(at, x0))
+
     def _go_on(self, now: Slots, changed: Array, success: Array) -> None:
         """Plan again for those whose c changed; after a failure from the best success, which follows its branch."""
         xp = self.victim.xp
@@ -248,7 +246,7 @@ class Flight:
         now.steps = now.steps * ~changed
         n = xp.flatnonzero(changed)
         if len(n):
-            now.step[n] = self._plan(take(now.newton, n), take(now.at, n), now.x0[n], take(now.search, n))
+            now.step[n], now.slope[n] = self._plan(take(now.newton, n), take(now.at, n), now.x0[n], take(now.search, n))
 
     def _start_again(self, now: Slots, n: Array) -> None:
         """Search once more from the image itself, at a smaller c: another way down may lead to the target."""
@@ -269,13 +267,13 @@ class Flight:
         c = xp.maximum(norm.first_c(steepness, gap), 1e-12)
         put(now.search, n, Search.start(xp, c, c / LOWER ** now.tries[n]))
 
-    def _plan(self, newton: QuasiNewton, at: Place, x0: Array, search: Search) -> Array:
-        """The next step at these c."""
+    def _plan(self, newton: QuasiNewton, at: Place, x0: Array, search: Search) -> tuple[Array, Array]:
+        """The next step at these c, and the slope along it."""
         xp, norm = self.victim.xp, self.settings.norm
         lower, upper = norm.bounds(x0, *self.settings.box)
         g, known = self._gradient(at, x0, search.c), norm.curvature * search.c
         most = UNKNOWN * norm.curvature * xp.maximum(search.c, search.typical) if norm.curvature else None
-        return newton.step(xp, g, lower - at.v, upper - at.v, known, most, rounds=RR)
+        return newton.step(xp, g, lower - at.v, upper - at.v, known, most, rounds=ROUNDS)
 
     def _free(self, at: Place, x0: Array) -> Array:
         """The gradient of the loss, 0 where its descent leads out of the box."""

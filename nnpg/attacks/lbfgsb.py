@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nnpg.attacks.curvature import dot
 from nnpg.attacks.quasi_newton import QuasiNewton, take
 from nnpg_kernels import Array
 
@@ -168,16 +167,13 @@ def array_module(x: Array) -> ModuleType:
 
 def _round(xp: ModuleType, fun: Function, run: _Running, noise: float) -> Array:
     """Propose, evaluate and judge one step of each problem; return what it gained."""
-    zero, everyone = xp.zeros(len(run.index)), xp.ones(len(run.index), bool)
-    d = run.newton.step(xp, run.g, run.lower - run.x, run.upper - run.x, zero)
+    zero = xp.zeros(len(run.index))
+    d, slope = run.newton.step(xp, run.g, run.lower - run.x, run.upper - run.x, zero)
     x = xp.minimum(xp.maximum(run.x + d, run.lower), run.upper)
-    d = x - run.x
     f, g = _evaluate(fun, x, run.index)
-    size = xp.maximum(xp.maximum(abs(run.f), abs(f)), 1)
-    f = xp.where(xp.isfinite(f), f, xp.inf)
-    accepted = run.newton.judge(xp, run.f, f, dot(xp, run.g, d), dot(xp, g, d), noise * abs(run.f))
-    gain = xp.where(accepted & (run.newton.rejected == 0), (run.f - f) / size, xp.inf)
-    run.newton.learn(xp, d, g - run.g, accepted, zero, everyone)
+    size, first = xp.maximum(xp.maximum(abs(run.f), abs(f)), 1), run.newton.rejected == 0
+    accepted = run.newton.learn(xp, x - run.x, g - run.g, run.f, f, slope, noise * abs(run.f), zero)
+    gain = xp.where(accepted & first, (run.f - f) / size, xp.inf)
     run.evaluations += 1
     run.iterations += accepted
     run.f = xp.where(accepted, f, run.f)

@@ -42,7 +42,7 @@ def minimal_distortion(
     polish: bool = True,
     tolerance: float = 0.01,
     box: tuple[float, float] = (0.0, 1.0),
-    history: int = 5,
+    history: int = 4,
     evaluations: int = 1000,
     memory_mb: float = 256.0,
     checkpoint: str | Path | None = None,

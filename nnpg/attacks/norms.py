@@ -19,9 +19,10 @@ class Norm(Protocol):
 
     def start(self, x0: Array) -> Array: ...  # v of x0
     def bounds(self, x0: Array, low: float, high: float) -> tuple[Any, Any]: ...  # on v, for x in the box
-    def image(self, v: Array, x0: Array) -> Array: ...
+    def image(self, v: Array, x0: Array, low: float, high: float) -> Array: ...  # x, inside the box exactly
     def penalty(self, v: Array, x0: Array) -> Array: ...  # (N,) float64
     def gradient(self, v: Array, x0: Array) -> Array: ...  # of the penalty
+    def size(self, penalty: Array) -> Array: ...  # (N,): |r| from the penalty
     def pull(self, delta: Array) -> Array: ...  # d/dv from d/dx
     def length(self, d: Array) -> Array: ...  # (N,): |r| of a change of v
     def steepest(self, g: Array) -> Array: ...  # (N,): largest g'd of a change of length 1
@@ -44,7 +45,7 @@ class SquaredL2:
         """The box itself."""
         return low, high
 
-    def image(self, v: Array, x0: Array) -> Array:
+    def image(self, v: Array, x0: Array, low: float, high: float) -> Array:
         """x = v."""
         return v
 
@@ -55,6 +56,10 @@ class SquaredL2:
     def gradient(self, v: Array, x0: Array) -> Array:
         """2 (v - x0)."""
         return 2 * (v - x0)
+
+    def size(self, penalty: Array) -> Array:
+        """|r|_2."""
+        return self.xp.sqrt(penalty)
 
     def pull(self, delta: Array) -> Array:
         """dL/dv = dL/dx."""
@@ -101,18 +106,22 @@ class L1:
         """p reaches from 0 to the upper side of the box, q to the lower one."""
         return 0.0, self.xp.concatenate([high - x0, x0 - low], axis=1)
 
-    def image(self, v: Array, x0: Array) -> Array:
-        """x = x0 + p - q."""
+    def image(self, v: Array, x0: Array, low: float, high: float) -> Array:
+        """x = x0 + p - q, but for rounding."""
         p, q = self.xp.split(v, 2, axis=1)
-        return x0 + (p - q)
+        return self.xp.minimum(self.xp.maximum(x0 + (p - q), low), high)
 
     def penalty(self, v: Array, x0: Array) -> Array:
         """sum p + sum q."""
-        return v.sum(axis=1, dtype=self.xp.float64)
+        return v.astype(self.xp.float64).sum(axis=1)
 
     def gradient(self, v: Array, x0: Array) -> Array:
         """1 everywhere."""
         return self.xp.ones_like(v)
+
+    def size(self, penalty: Array) -> Array:
+        """|r|_1 itself."""
+        return penalty
 
     def pull(self, delta: Array) -> Array:
         """dL/dp = dL/dx, dL/dq = -dL/dx."""
@@ -120,7 +129,7 @@ class L1:
 
     def length(self, d: Array) -> Array:
         """|d|_1."""
-        return abs(d).sum(axis=1, dtype=self.xp.float64)
+        return abs(d).astype(self.xp.float64).sum(axis=1)
 
     def steepest(self, g: Array) -> Array:
         """|g|_inf."""

@@ -19,9 +19,10 @@ from nnpg.attacks.quasi_newton import QuasiNewton, take
 from nnpg.attacks.victim import RIVALS, Victim
 from nnpg_kernels import Array
 
-ROUNDS = 5
+ROUNDS = 3
+INNER = 4  # rounds of the active set in each
 SETTLED = 1e-4  # a step this small, as a share of |r|, is the last one
-ASIDE = 0.3  # of the error of the last margin: how much further to aim, since the boundary is curved
+ASIDE = 1.0  # of the error of the last margin: how much further to aim, since the boundary is curved
 
 
 @dataclass(eq=False)
@@ -62,12 +63,12 @@ def to_the_boundary(victim: Victim, points: Points, box: tuple[float, float]) ->
         g = known.astype(at.x.dtype)[:, None] * (at.x - at.x0)
         aim = 2 * here.leeway + aside
         conditions = Linear(rivals.gradients, aim[:, None] - rivals.margins)
-        d = at.newton.step(xp, g, box[0] - at.x, box[1] - at.x, known, conditions=conditions)
+        d, slope = at.newton.step(xp, g, box[0] - at.x, box[1] - at.x, known, conditions=conditions, rounds=INNER)
         x = xp.minimum(xp.maximum(at.x + d, box[0]), box[1])
         there, rivals = victim.read_rivals(x, at.target, at.lane)
         passes[at.index] += 1 + R
-        everyone = xp.ones(len(x), bool)
-        at.newton.learn(xp, x - at.x, there.gradient - here.gradient, everyone, known, everyone)
+        worse, nothing = xp.full(len(x), xp.inf), xp.zeros(len(x))  # every step is taken, whatever c |r| + loss says
+        at.newton.learn(xp, x - at.x, there.gradient - here.gradient, worse, nothing, slope, nothing, known)
         length = norm.length(x - at.x0)
         better = xp.flatnonzero((there.margin > there.leeway) & (length < size[at.index]))
         best[at.index[better]], size[at.index[better]] = x[better], length[better]

@@ -1,14 +1,15 @@
 """Many quasi-Newton iterations in lock-step: for each problem a step, a verdict on it, and what was learned from it.
 
-A step is the exact minimiser of the problem's own quadratic model in its own box (`box_step`). A step that does not
-lower the function enough is rejected, but its pair (s, y) is learned all the same, so that the next model knows better;
-from the second rejection on the model is also damped, B + mu I with a growing mu, as Levenberg and Marquardt do. It
-takes the place of a line search: every problem needs one model and one evaluation a round, whatever it is doing.
+A step is the minimiser of the problem's own quadratic model in its own box (`box_step`). A step that does not lower the
+function enough is rejected, but its pair (s, y) is learned all the same, so that the next model knows better; from the
+second rejection on the model is also damped, B + mu I with a growing mu, as Levenberg and Marquardt do. It takes the
+place of a line search: every problem needs one model and one evaluation a round, whatever it is doing.
 
 Why it converges: B's eigenvalues are bounded above and away from 0, since pairs with too little curvature are not used
-(Li & Fukushima 2001). The exact minimiser d then has g'd <= -d'Bd, so for a function with a Lipschitz gradient every mu
-above some bound gives an accepted step, mu stays bounded, and the accepted steps lower f by at least a multiple of
-|d|^2. Hence d tends to 0, and d = 0 only where the projected gradient is 0.
+(Li & Fukushima 2001). Every step that is tried has g'd <= -epsilon |d|^2: the minimiser of the model does, with g'd <=
+-d'Bd, and a step that does not is replaced by that of the projected gradient. As mu grows the two become one, so for a
+function with a Lipschitz gradient every mu above some bound gives an accepted step; mu stays bounded, the accepted
+steps lower f by at least a multiple of |d|^2, and d tends to 0. But d = 0 only where the projected gradient is 0.
 """
 
 from __future__ import annotations
@@ -17,11 +18,12 @@ from dataclasses import dataclass, fields
 from types import ModuleType
 from typing import Any, TypeVar
 
-from nnpg.attacks.curvature import ROUNDS, Curvature, Linear, box_step, dot
+from nnpg.attacks.curvature import COSINE, ROUNDS, Curvature, Linear, box_step, dot
 from nnpg_kernels import Array
 
 ARMIJO = 1e-4  # share of the decrease that the slope promises
 FLAT = 0.8  # where values are too close to compare: slope at the end of the step, as a share of that at its start
+SLANT = 1e-6  # of a step, at least: -g'd / |d|^2 as a share of the largest curvature met of late
 DAMP = 4.0
 
 T = TypeVar("T")
@@ -59,8 +61,8 @@ class QuasiNewton:
         most: Array | None = None,
         conditions: Linear | None = None,
         rounds: int = ROUNDS,
-    ) -> Array:
-        """Return the next step d (N, n).
+    ) -> tuple[Array, Array]:
+        """Return the next step d (N, n) and the slope g'd (N,) along it.
 
         Parameters
         ----------
@@ -82,40 +84,62 @@ class QuasiNewton:
         theta = largest if most is None else xp.maximum(xp.minimum(largest, most + self.damping), kappa)
         d, _ = box_step(xp, self.curvature, g, lower, upper, kappa, theta, conditions, rounds)
         slope = dot(xp, g, d)
-        bad = xp.flatnonzero(~(slope < 0))  # NaN too
+        bad = xp.flatnonzero(~(slope <= -SLANT * largest * dot(xp, d, d)))  # NaN too
         if len(bad) and conditions is None:  # the active set did not settle, or the model broke down
             short = -g[bad] / largest[bad, None].astype(g.dtype)
             d[bad] = xp.minimum(xp.maximum(short, lower[bad]), upper[bad])
-        return d
+            slope[bad] = dot(xp, g[bad], d[bad])
+        return d, slope
 
-    def judge(self, xp: ModuleType, before: Array, after: Array, slope: Array, end: Array, noise: Array) -> Array:
-        """Say which steps are accepted (N,).
+    def learn(
+        self,
+        xp: ModuleType,
+        s: Array,
+        y: Array,
+        before: Array,
+        after: Array,
+        slope: Array,
+        noise: Array,
+        known: Array,
+        active: Array | None = None,
+    ) -> Array:
+        """Take in the outcome of steps, and say which are accepted (N,).
 
         Parameters
         ----------
+        s, y : arrays (N, n)
+            The steps, and the changes of the gradient, less the known part.
         before, after : arrays (N,), float64
             Values of f.
-        slope, end : arrays (N,), float64
-            g'd at the start and at the end of the step.
+        slope : array (N,), float64
+            g's at the start of the step.
         noise : array (N,)
             How far rounding may carry a value of f; closer values are told apart by the slopes (Hager & Zhang 2005).
+        known : array (N,)
+            Known curvature.
+        active : array (N,) of bool, optional
+            Those that made a step; all unless given.
         """
-        enough = after <= before + ARMIJO * slope
-        return enough | ((after <= before + noise) & (end <= -FLAT * slope))
-
-    def learn(self, xp: ModuleType, s: Array, y: Array, accepted: Array, known: Array, active: Array) -> None:
-        """Take in the outcome of a step s (N, n) along which the gradient, less the known part, changed by y."""
-        ss, sy, yy = dot(xp, s, s), dot(xp, s, y), dot(xp, y, y)
+        s64, y64 = s.astype(xp.float64), y.astype(xp.float64)
+        ss, sy, yy = dot(xp, s64, s64), dot(xp, s64, y64), dot(xp, y64, y64)
         sy, yy = sy + known * ss, yy + 2 * known * sy + known * known * ss
-        good = xp.isfinite(yy) & (sy > 0.05 * known * ss) & (sy > 1e-8 * xp.sqrt(xp.maximum(yy * ss, 0)))
-        self.curvature.learn(xp, s, y, good & active)
+        enough, level = after <= before + ARMIJO * slope, after <= before + noise
+        accepted = xp.isfinite(after) & xp.isfinite(yy) & (enough | (level & (slope + sy <= -FLAT * slope)))
+        active = xp.ones(len(s), bool) if active is None else active
+        good = xp.isfinite(yy) & (sy > 0.05 * known * ss) & (sy > COSINE * xp.sqrt(xp.maximum(yy * ss, 0)))
+        self.curvature.learn(xp, s, y, ss, good & active)
+        self._damp(xp, active & accepted, active & ~accepted, good, known)
+        return accepted
+
+    def _damp(self, xp: ModuleType, accepted: Array, rejected: Array, good: Array, known: Array) -> None:
+        """Raise mu after the second rejection in a row, or the first that taught nothing; lower it after success."""
         scale, learned = self.curvature.scale(xp, known)
         unit = xp.where(known > 0, known, xp.where(learned, scale, 1.0))
-        missed = active & ~accepted
-        self.rejected = xp.where(missed, self.rejected + 1, xp.where(active, 0, self.rejected))
-        damp = missed & ((self.rejected >= 2) | ~good)
-        mu = xp.where(damp, xp.maximum(DAMP * self.damping, unit), xp.where(missed, 1.0, 1 / DAMP) * self.damping)
-        self.damping = xp.where(active, mu * (mu >= 0.1 * unit), self.damping)
+        self.rejected = xp.where(accepted, 0, self.rejected + rejected)
+        higher = rejected & ((self.rejected >= 2) | ~good)
+        mu = xp.where(higher, xp.maximum(DAMP * self.damping, unit), self.damping)
+        mu = xp.where(accepted, mu / DAMP, mu)
+        self.damping = mu * (higher | (mu >= 0.1 * unit))
 
     def calm(self, xp: ModuleType, which: Array) -> None:
         """Forget the rejections and the damping of these problems: their function is another one now."""

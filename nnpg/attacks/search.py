@@ -13,7 +13,7 @@ from types import ModuleType
 
 from nnpg_kernels import Array
 
-STEEP = 1.5  # margin that is lost, near the boundary, when c grows e-fold; a first guess
+STEEP = 1.5  # margin that is won, far from the boundary, when c falls e-fold; a guess
 FACTOR = math.log(3)  # of the first step of c, at most; doubled with every further step in the same direction
 RANGE = 12.0  # how far log c may go from where it began
 PATIENCE = 6  # cuts by margins; then in half
@@ -71,12 +71,12 @@ class Search:
         both = (self.c_ok > 0) & xp.isfinite(self.c_no)
         most = FACTOR * 2.0 ** xp.minimum(self.moves, 4)
         lost = xp.maximum(margin, 0)
-        up = xp.minimum(xp.maximum(0.9 * lost / (STEEP * (1 + lost / 4)), 0.05), most)
+        up = xp.minimum(xp.maximum(lost / (1 + 0.35 * lost), 0.05), most)  # near it, 1 is lost when c grows e-fold
         down = xp.minimum(xp.maximum(-margin / STEEP, 0.2), most)
         free = xp.where(success, log_c + up, log_c - down)
         low, high = xp.log(xp.maximum(self.c_ok, 1e-300)), xp.log(xp.minimum(self.c_no, 1e300))
         guess = xp.minimum(
-            0.9 * self.margin_ok / STEEP / xp.maximum(high - low, 1e-9),
+            0.9 * self.margin_ok / xp.maximum(high - low, 1e-9),
             xp.where(success, 1.0, self.margin_ok / xp.maximum(self.margin_ok - self.margin_no, 1e-9)),
         )
         share = xp.where(self.cuts < PATIENCE, xp.minimum(xp.maximum(guess, 0.15), 0.85), 0.5)
