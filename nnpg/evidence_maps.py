@@ -143,10 +143,10 @@ def occlusion_map(
     *,
     window: int = 7,
     stride: int = 3,
-    fill: float | None = None,
+    fill: npt.ArrayLike | None = None,
     progress: bool | None = None,
 ) -> Array:
-    """Return what covering each place with a grey square costs: the fall of log y_c (Zeiler & Fergus 2013, 4.2).
+    """Return what covering each place with a square costs: the fall of log y_c (Zeiler & Fergus 2013, 4.2).
 
     log y_c orders places as y_c does, and still tells them apart where y_c rounds to 1.
 
@@ -156,8 +156,9 @@ def occlusion_map(
         As in `strongest_map`.
     window, stride : int
         Side of the square and its steps, in pixels. A pixel gets the mean over the squares that cover it.
-    fill : float, optional
-        Grey of the square; the mean pixel of `x` unless given.
+    fill : float or array (C, H, W), optional
+        What covers: one grey, the mean pixel of `x` unless given, or another picture, such as the average one, which
+        shows in the square what is usual there.
     progress : bool, optional
         Draw a bar; unless given, only on a terminal.
 
@@ -185,7 +186,7 @@ def occlusion_map(
             f"occlusion needs 1 <= stride <= window <= {min(H, W)}, not stride {stride} and window {window}"
         )
     x = x.astype(net.dtype, copy=False)
-    grey = x.mean() if fill is None else fill
+    cover = np.broadcast_to(np.asarray(x.mean() if fill is None else fill, x.dtype), x.shape[1:])
     rows, columns = (sorted({*range(0, side - window + 1, stride), side - window}) for side in (H, W))
     whole, fall, covered = _log_y(net, x, t), np.zeros((len(x), H, W)), np.zeros((H, W))
     with progress_bar("covering", len(rows) * len(columns), show=progress) as advance:
@@ -193,7 +194,7 @@ def occlusion_map(
             for j in columns:
                 place = (slice(i, i + window), slice(j, j + window))
                 hidden = x.copy()
-                hidden[:, :, *place] = grey
+                hidden[:, :, *place] = cover[:, *place]
                 fall[:, *place] += (whole - _log_y(net, hidden, t))[:, None, None]
                 covered[place] += 1
                 advance()

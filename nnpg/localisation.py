@@ -76,16 +76,18 @@ class Localisation:
         """Return the rate, and the mass, expected by chance: the regions' mean share of the picture."""
         return float(self.area[self._of(group)].mean())
 
-    def table(self) -> str:
-        """Return the rate of each method, overall and in each group, as text."""
-        names = list(dict.fromkeys(self.groups))
-        wide = max(map(len, [*names, "all", "by chance"])) + 2
-        columns = [max(len(method), 6) + 2 for method in self.hits]
-        lines = [" " * wide + "n".rjust(6) + "chance".rjust(8) + _cells(list(self.hits), columns)]
-        for name in [None, *names] if len(names) > 1 else [None]:
-            n = int(self._of(name).sum())
-            rates = [f"{self.rate(method, name).value:.0%}" for method in self.hits]
-            lines.append(f"{name or 'all':{wide}}{n:6}{self.expected(name):8.0%}" + _cells(rates, columns))
+    def table(self, methods: Sequence[str] | None = None, *, intervals: bool = False) -> str:
+        """Return the rates as text, a row a group; of all methods unless named, with their intervals if asked."""
+        chosen = list(self.hits) if methods is None else list(methods)
+        names = [None, *dict.fromkeys(self.groups)] if len(set(self.groups)) > 1 else [None]
+        wide = max(len(name or "all") for name in names) + 2
+        rates = [[self.rate(method, name) for method in chosen] for name in names]
+        cells = [[f"{r.value:.0%}" + f" ({r.low:.0%} to {r.high:.0%})" * intervals for r in line] for line in rates]
+        columns = [max(map(len, column)) + 2 for column in zip(chosen, *cells, strict=True)]
+        lines = [" " * wide + "n".rjust(6) + "chance".rjust(8) + _cells(chosen, columns)]
+        for name, line in zip(names, cells, strict=True):
+            n, chance = int(self._of(name).sum()), f"{self.expected(name):.0%}"
+            lines.append(f"{name or 'all':{wide}}{n:6}{chance:>8}" + _cells(line, columns))
         return "\n".join(lines)
 
     def __str__(self) -> str:
@@ -230,6 +232,28 @@ def score_maps(
     return Localisation(points, hits, mass, truth.mean(axis=(1, 2)), labels)
 
 
+def pooled(found: Sequence[Localisation]) -> Localisation:
+    """Put several results of the same methods together, such as those of several networks.
+
+    Examples
+    --------
+    >>> region = np.array([[[True, False]]])
+    >>> parts = [score_maps({"m": [[row]]}, region, rng=0) for row in ([1.0, 0.0], [0.0, 1.0])]
+    >>> pooled(parts).rate("m").value
+    0.5
+    """
+    methods = [tuple(one.hits) for one in found]
+    if not methods or len(set(methods)) != 1:
+        raise ValueError(f"results of the same methods can be pooled, not of {methods}")
+
+    def joined(which: str) -> dict[str, Array]:
+        return {method: np.concatenate([getattr(one, which)[method] for one in found]) for method in methods[0]}
+
+    area = np.concatenate([one.area for one in found])
+    groups = tuple(group for one in found for group in one.groups)
+    return Localisation(joined("points"), joined("hits"), joined("mass"), area, groups)
+
+
 def highest(one: Array, rng: np.random.Generator) -> tuple[int, int]:
     """Return row and column of the highest place of a map (H, W), NaN aside; one of them at random if there are more.
 
@@ -285,5 +309,5 @@ def _widened(regions: Array, by: int) -> Array:
     return np.asarray(around.any(axis=(-2, -1)))
 
 
-def _cells(words: list[str], widths: list[int]) -> str:
+def _cells(words: Sequence[str], widths: Sequence[int]) -> str:
     return "".join(word.rjust(width) for word, width in zip(words, widths, strict=True))

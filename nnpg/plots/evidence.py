@@ -42,6 +42,7 @@ def strongest_regions(
     *,
     titles: Sequence[str] | None = None,
     others: npt.ArrayLike | None = None,
+    also: tuple[str, npt.ArrayLike] | None = None,
 ) -> Figure:
     """Draw faces beside one layer's outputs and prediction gradients, the strongest unit marked in all three.
 
@@ -60,6 +61,8 @@ def strongest_regions(
         Below each face.
     others : array (N, C, H, W), optional
         Another face beside each one: whom it is taken for.
+    also : (str, array (N, 2)), optional
+        Another place, row and column in pixels, to mark on each face with a ring, and what it is.
 
     Returns
     -------
@@ -85,11 +88,14 @@ def strongest_regions(
         raise ValueError(f"outputs and gradients must be arrays ({N}, F, H, W), not {o.shape} and {delta.shape}")
     if titles is not None and len(titles) != N:
         raise ValueError(f"{N} images need {N} titles, not {len(titles)}")
+    rings = None if also is None else np.asarray(also[1])
+    if rings is not None and rings.shape != (N, 2):
+        raise ValueError(f"{N} images need {N} places (row, column) to mark, not {rings.shape}")
     faces = [pixels] if others is None else [pixels, checked_images(others, N, "images")]
     face = 0.95
     left = _MARGIN + len(faces) * (face + _GAP) + max(map(text_width, _ROWS)) + 3 * _GAP
     F = o.shape[1]
-    side = min((PAGE - left - _MARGIN) / F - _GAP, 0.8)
+    side = min((PAGE - left - _MARGIN) / F - _GAP, 1.05)
     tall = side * o.shape[2] / o.shape[3]
     block = max(2 * (tall + _GAP), face * H / W + 2 * _TEXT) + 3 * _GAP
     with drawing(path, PAGE, 0.2 + N * block + 0.16) as figure:
@@ -102,6 +108,8 @@ def strongest_regions(
             for m, own in enumerate(faces):
                 place_picture(ax, own[n], _MARGIN + m * (face + _GAP), top, face, face * H / W)
             _box(ax, np.array(field.box(i, j)), _MARGIN, top, face / W)
+            if rings is not None:
+                _ring(ax, _MARGIN + (rings[n, 1] + 0.5) * face / W, top + (rings[n, 0] + 0.5) * face / W)
             if titles is not None:
                 words = wrapped(titles[n], len(faces) * (face + _GAP))[:2]
                 ax.text(_MARGIN, top + face * H / W + _GAP, "\n".join(words), size=SMALL, va="top")
@@ -115,7 +123,9 @@ def strongest_regions(
                     place_image(ax, one, left + m * (side + _GAP), at, side, tall, **look)
                 corner = left + strongest * (side + _GAP)
                 _box(ax, np.array([i - 1, j - 1, 3, 3]), corner, at, side / o.shape[3])
-        key = "gradient: red raises the answer, blue lowers it; the box is the strongest unit and what it sees"
+        key = "red raises the answer, blue lowers it; the box: the strongest unit, and what it sees"
+        if also is not None:
+            key += f"; the ring: {also[0]}"
         ax.text(_MARGIN, 0.2 + N * block + 0.04, key, size=SMALL, color=GREY, va="center_baseline")
     return figure
 
@@ -129,3 +139,8 @@ def _box(ax: Axes, box: Array, left: float, top: float, pixel: float) -> None:
         ax.add_patch(
             Rectangle((left + j, top + i), width, height, fill=False, edgecolor=colour, linewidth=wide, zorder=5)
         )
+
+
+def _ring(ax: Axes, x: float, y: float) -> None:
+    for colour, wide in (("white", 2.4), (COLOURS[0], 1.2)):
+        ax.plot(x, y, "o", markersize=7, markerfacecolor="none", markeredgecolor=colour, markeredgewidth=wide, zorder=6)

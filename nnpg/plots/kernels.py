@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from nnpg.plots.style import COLUMN, SMALL, canvas, drawing, place_image, text_width
+from nnpg.plots.style import COLUMN, FAINT, SMALL, canvas, drawing, place_image, text_width
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -59,6 +59,8 @@ def filter_gallery(
     flat = [name for name, kernel in numbers.items() if kernel.ndim != 2]
     if flat:
         raise ValueError(f"filter {flat[0]!r} must be an array (I, J), not {numbers[flat[0]].shape}")
+    from matplotlib.patches import Rectangle
+
     columns = min(columns, len(o))
     lines = -(-len(o) // columns)
     cell = (COLUMN - 2 * _MARGIN + _GAP) / columns - _GAP
@@ -71,6 +73,7 @@ def filter_gallery(
             ax.text(left + cell / 2, top + 0.12, name, size=SMALL, weight="bold", ha="center")
             ends = {"vmin": o[n].min(), "vmax": o[n].max() if np.ptp(o[n]) else o[n].min() + 1}
             place_image(ax, o[n], left, top + 0.17, cell, tall, cmap="gray", **ends)
+            ax.add_patch(Rectangle((left, top + 0.17), cell, tall, fill=False, edgecolor=FAINT, linewidth=0.5))
             words = [[_number(value) for value in line] for line in kernel]
             step = max(text_width(word) for line in words for word in line) + 0.08
             right = left + cell / 2 + step * (kernel.shape[1] - 1) / 2 + step / 2 - 0.04

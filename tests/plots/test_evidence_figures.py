@@ -52,6 +52,17 @@ def test_other_faces_stand_beside_their_own():
     np.testing.assert_allclose(shown[3][..., 0], others[1, 0])
 
 
+def test_a_ring_marks_the_pixel_it_is_told():
+    figure = evidence(also=("told", [[0, 0], [7, 12]]))
+    ax = figure.axes[0]
+    left, right, _, top = next(i for i in ax.images if np.ndim(i.get_array()) == 3).get_extent()
+    pixel = (right - left) / 20
+    rings = [(*line.get_xdata(), *line.get_ydata()) for line in ax.lines]
+    assert rings[0] == pytest.approx((left + pixel / 2, top + pixel / 2))
+    assert any(ring[0] == pytest.approx(left + 12.5 * pixel) for ring in rings)
+    assert any("told" in text.get_text() for text in ax.texts)
+
+
 def test_a_jump_is_left_open_and_a_slope_is_not():
     x = np.linspace(-1, 1, 21)
     step, slope = (ax.lines[-1] for ax in function_panels(x, {"s": {"f": x > 0}, "l": {"f": x}}).axes)
@@ -103,6 +114,7 @@ def test_colours_of_maps():
     ("draw", "words"),
     [
         (lambda: evidence(outputs=np.zeros((2, 3, 8, 7))), "outputs and gradients must be arrays"),
+        (lambda: evidence(also=("a", [[1, 2]])), r"2 places \(row, column\)"),
         (lambda: evidence(titles=["one"]), "2 images need 2 titles"),
         (lambda: evidence(others=np.zeros((1, 1, 20, 20))), "1 images for 2 images"),
         (lambda: function_panels([0, 1], {}), "at least one panel"),

@@ -14,7 +14,7 @@ from nnpg.evidence_maps import (
     saliency_map,
     strongest_map,
 )
-from nnpg.localisation import METHODS, mass_inside, score_maps
+from nnpg.localisation import METHODS, mass_inside, pooled, score_maps
 from nnpg.statistics import wilson
 
 SIDE, QUADRANTS = 12, [(2, 2), (2, 8), (8, 2), (8, 8)]
@@ -86,6 +86,14 @@ def test_occlusion_is_what_covering_really_costs():
     assert (at[:, 3:6, 6:9] == at[:, 4:5, 7:8]).all()  # one square, one number
 
 
+def test_a_picture_can_cover():
+    net, (x, t, _) = quadrant_net("float64"), quadrant_images(4)
+    usual = x.mean(axis=0)
+    at = occlusion_map(net, x, t, window=12, stride=1, fill=usual)  # one square covers everything
+    log = np.log(net.predict(x)[np.arange(4), t]) - np.log(net.predict(usual[None])[0, t])
+    np.testing.assert_allclose(at, np.broadcast_to(log[:, None, None], at.shape), atol=1e-12)
+
+
 def test_squares_reach_every_pixel_whatever_the_stride():
     net, (x, t, _) = quadrant_net(), quadrant_images(4)
     assert np.isfinite(occlusion_map(net, x, t, window=5, stride=4)).all()
@@ -135,7 +143,16 @@ def test_points_hits_and_mass_by_hand():
     np.testing.assert_array_equal(nearly.hits["m"], [True, True, True])
     np.testing.assert_array_equal(nearly.mass["m"], found.mass["m"])
     lines = found.table().splitlines()
-    assert [line.split()[-1] for line in lines[1:]] == ["67%", "50%", "100%"]
+    assert [line.split() for line in lines] == [
+        ["n", "chance", "m"], ["all", "3", "12%", "67%"], ["a", "2", "12%", "50%"], ["b", "1", "12%", "100%"],
+    ]  # fmt: skip
+    low, high = wilson(1, 2)[1:]
+    assert f"50% ({low:.0%} to {high:.0%})" in found.table(["m"], intervals=True)
+    assert len({len(line) for line in found.table(intervals=True).splitlines()}) == 1
+    both = pooled([found, found])
+    assert (both.rate("m", "a"), both.groups) == (wilson(2, 4), found.groups * 2)
+    with pytest.raises(ValueError, match="results of the same methods"):
+        pooled([found, score_maps({"other": maps}, regions, rng=0)])
 
 
 def test_ties_are_broken_at_random_so_a_flat_map_points_everywhere_alike():
