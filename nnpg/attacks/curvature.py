@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+
 from nnpg_kernels import Array
 
 ROUNDS = 12  # of the active set, at most; two or three are usual
@@ -49,7 +51,7 @@ class Curvature:
         return Curvature(rows, xp.zeros((N, 2 * history, 2 * history)), xp.zeros((N, history), xp.int64))
 
     def learn(self, xp: ModuleType, s: Array, y: Array, ss: Array, which: Array) -> None:
-        """Store the pairs (s, y), each (N, n), of the problems `which` (N,) in place of their oldest; ss is s's (N,)."""
+        """Store the pairs (s, y), each (N, n), of the problems `which` (N,), each in place of its oldest; ss is s's."""
         h, n = self.age.shape[1], xp.flatnonzero(which & (ss > 0))
         slot, newest = self.age.argmin(axis=1)[n], self.age.max(axis=1)[n]
         unit = (1 / xp.sqrt(xp.where(ss > 0, ss, 1))).astype(s.dtype)[:, None]
@@ -62,44 +64,36 @@ class Curvature:
             self.gram[n, row, :] = products
         self.age[n, slot] = newest + 1
 
-    def forget(self, which: Array) -> None:
-        """Drop all pairs of these problems."""
-        self.age[which] = 0
+    def usable(self, xp: ModuleType, kappa: Array) -> Array:
+        """Which pairs (N, h) have enough curvature along s, kappa included, for B to be safely positive definite."""
+        h, i, kappa = self.age.shape[1], xp.arange(self.age.shape[1]), kappa[:, None]
+        sy0, yy0 = self.gram[:, i + h, i], self.gram[:, i, i]
+        sy, yy = sy0 + kappa, yy0 + 2 * kappa * sy0 + kappa * kappa
+        return (self.age > 0) & (sy > LEAST * kappa) & (sy > COSINE * xp.sqrt(xp.maximum(yy, 0)))
 
-    def scale(self, xp: ModuleType, kappa: Array) -> tuple[Array, Array]:
-        """Return y'y / s'y of the newest pair (N,), and whether it is usable: the largest curvature met of late."""
-        h = self.age.shape[1]
-        use = self._usable(xp, kappa)
+    def scale(self, xp: ModuleType, kappa: Array, use: Array) -> tuple[Array, Array]:
+        """Return y'y / s'y of the newest usable pair (N,), the largest curvature met of late, and if there is one."""
         n, newest = xp.arange(len(use)), (self.age * use).argmax(axis=1)
-        sy = self.gram[n, newest + h, newest]
+        sy = self.gram[n, newest + self.age.shape[1], newest]
         yy = self.gram[n, newest, newest] + 2 * kappa * sy + kappa * kappa
         known = use[n, newest]
         return yy / xp.where(known, sy + kappa, 1), known
 
-    def _usable(self, xp: ModuleType, kappa: Array) -> Array:
-        """Which pairs (N, h) have enough curvature along s, kappa included, for B to be safely positive definite."""
-        h, kappa = self.age.shape[1], kappa[:, None]
-        diagonal = xp.einsum("nii->ni", self.gram)
-        sy0 = xp.einsum("nii->ni", self.gram[:, h:, :h])
-        yy = diagonal[:, :h] + 2 * kappa * sy0 + kappa * kappa
-        sy = sy0 + kappa
-        return (self.age > 0) & (sy > LEAST * kappa) & (sy > COSINE * xp.sqrt(xp.maximum(yy, 0)))
-
-    def core(self, xp: ModuleType, kappa: Array, theta: Array) -> tuple[Array, Array]:
-        """Return theta T^-1 M^-1 T'^-1 with W' = T rows (N, 2h, 2h), and which rows count (N, 2h)."""
+    def core(self, xp: ModuleType, kappa: Array, theta: Array) -> Array:
+        """Return theta T^-1 M^-1 T'^-1 with W' = T rows (N, 2h, 2h)."""
         h, k = self.age.shape[1], kappa[:, None, None]
         S = self.gram[:, h:, h:]
-        SY = self.gram[:, h:, :h] + k * S
-        use = self._usable(xp, kappa)
+        kS = k * S
+        SY = self.gram[:, h:, :h] + kS
         L = SY * (self.age[:, :, None] > self.age[:, None, :])
         core = xp.empty_like(self.gram)
-        core[:, :h, :h] = k * (k * S - L - L.swapaxes(1, 2))
+        core[:, :h, :h] = k * (kS - L - L.swapaxes(1, 2))
         i = xp.arange(h)
         core[:, i, i] -= theta[:, None] * SY[:, i, i]
-        core[:, h:, :h] = L - k * S
+        core[:, h:, :h] = L - kS
         core[:, :h, h:] = core[:, h:, :h].swapaxes(1, 2)
         core[:, h:, h:] = S
-        return core, xp.concatenate([use, use], axis=1)
+        return core
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,6 +112,7 @@ def box_step(
     upper: Array,
     kappa: Array,
     theta: Array,
+    use: Array | None = None,
     conditions: Linear | None = None,
     rounds: int = ROUNDS,
 ) -> tuple[Array, Array]:
@@ -138,6 +133,11 @@ def box_step(
         lower <= 0 <= upper: bounds on the step.
     kappa, theta : arrays (N,)
         Known curvature, and the curvature in directions that no pair tells of.
+    use : array (N, h) of bool, optional
+        Pairs to use, `Curvature.usable` unless given.
+    conditions : Linear, optional
+    rounds : int
+        Of the active set, at most.
 
     Returns
     -------
@@ -145,7 +145,9 @@ def box_step(
     settled : array (N,) of bool
         Whether the active set came to rest, so that d is the minimum.
     """
-    A, (core, use) = curvature.rows, curvature.core(xp, kappa, theta)
+    A, core = curvature.rows, curvature.core(xp, kappa, theta)
+    use = curvature.usable(xp, kappa) if use is None else use
+    use = xp.concatenate([use, use], axis=1)
     shift, squares = xp.zeros(use.shape), xp.einsum("nii->ni", curvature.gram)
     if conditions is not None:
         A, core, use, shift = _with_conditions(xp, A, core, use, shift, conditions)
@@ -208,7 +210,7 @@ def solve(xp: ModuleType, K: Array, right: Array) -> Array:
     """Solve K q = right for each problem; a singular K is made regular, and no other problem feels it."""
     try:
         return xp.linalg.solve(K, right[:, :, None])[:, :, 0]
-    except xp.linalg.LinAlgError:
+    except np.linalg.LinAlgError:
         singular = xp.linalg.slogdet(K)[0] == 0
         K = K + 1e-10 * singular[:, None, None] * xp.eye(K.shape[1])
         return xp.linalg.solve(K, right[:, :, None])[:, :, 0]

@@ -1,7 +1,7 @@
 """Attacks in flight: one slot an image, each at its own c, each doing its next evaluation in every round.
 
 With c |r| known in closed form, what the network said at a point holds for every c: c changes at no cost, and the
-curvature pairs, which are of the loss alone, stay valid. So one image is searched in one go, and never started afresh.
+curvature pairs, which are of the loss alone, stay valid. So an image goes on from where it is when its c changes.
 """
 
 from __future__ import annotations
@@ -142,6 +142,7 @@ class Flight:
         search = take(now.search, n)
         located = search.c_ok > 0
         c = xp.where(located, self.settings.norm.reported(search.c_ok, search.size_ok), xp.nan)
+        c = xp.where(outcome[n] == int(Outcome.ALREADY), xp.inf, c)
         at_c = xp.where(located, search.c_ok, search.c)
         points = Points(now.index[n], now.best[n], now.x0[n], now.target[n], now.lane[n], at_c, take(now.newton, n))
         return Landed(outcome[n], now.best_size[n], now.evaluations[n], c, points)

@@ -13,21 +13,22 @@ import numpy.typing as npt
 
 from nnpg.attacks.flight import Flight, Landed, Settings
 from nnpg.attacks.norms import NORMS, NormName
-from nnpg.attacks.polish import Points, to_the_boundary
+from nnpg.attacks.polish import to_the_boundary
 from nnpg.attacks.quasi_newton import join, take
 from nnpg.attacks.results import Distorted, Outcome
 from nnpg.attacks.tally import Tally, fingerprint
 from nnpg.attacks.targets import Targets, choose_targets
-from nnpg.attacks.victim import BLOCK, Victim, victim_of
+from nnpg.attacks.victim import Victim, victim_of
 from nnpg.losses import LossMaker
 from nnpg.network import Network
 from nnpg.progress import Advance
 from nnpg.progress import progress as progress_bar
 from nnpg_kernels import Array, one_blas_thread
 
-IN_FLIGHT = 144  # more is no faster on a CPU
+BLOCKS = 3  # images in flight at most, in blocks of the network; more is no faster on a CPU
+TOGETHER = 2  # blocks of images that are polished at once,
+ENTER_EVERY = 5.0  # seconds, at most, that an image waits for that
 SAVE_EVERY = 30.0  # seconds
-TOGETHER = 96  # images that are polished at once
 
 
 def minimal_distortion(
@@ -84,8 +85,9 @@ def minimal_distortion(
     evaluations : int
         Passes forward and back on one image with one target, at most, before it is polished.
     memory_mb : float
-        For the images in flight, a million bytes each: that bounds how many there are, at most 144. An image of m
-        pixels takes about m (4 history + 30) numbers, twice as many for "l1". Results and the network's own outputs come on top.
+        For the images in flight, in millions of bytes: it bounds how many there are, at most 144 on a CPU. An image of
+        m pixels takes about m (12 history + 45) numbers, twice as many for "l1". The results, and what the network takes
+        for a block of 48 images, come on top.
     checkpoint : path, optional
         File that holds what is done; written every 30 seconds and when the work ends or is interrupted.
     resume : bool
@@ -131,7 +133,7 @@ def minimal_distortion(
         if not resume:
             raise FileExistsError(f"{file} exists: resume from it (resume=True), or delete it to start afresh")
         tally.load(file, run)
-    capacity = _capacity(memory_mb, flat, norm, history)
+    capacity = _capacity(victim, memory_mb, flat, norm, history)
     # an overflow far from the box is found and its step rejected, so NumPy need not warn of it
     quiet = np.errstate(over="ignore", invalid="ignore", divide="ignore")
 
@@ -162,8 +164,9 @@ def _attack(
     lanes = victim.lanes(tally.x0[pending // T], targets[pending])
     queues = [deque(pending[lanes == lane].tolist()) for lane in range(len(victim.spots))]
     aboard = np.zeros(len(queues), np.int64)
-    seats = [max(1, len(spots) * capacity // BLOCK) for spots in victim.spots]
-    flight, waiting, saved = Flight(victim, settings), list[Landed](), time.monotonic()
+    seats = [max(1, len(spots) * capacity // victim.block) for spots in victim.spots]
+    flight, waiting = Flight(victim, settings), list[Landed]()
+    entered = saved = time.monotonic()
     while any(queues) or aboard.any():
         some = [
             (queues[n].popleft(), n) for n, free in enumerate(seats - aboard) for _ in range(min(free, len(queues[n])))
@@ -176,12 +179,14 @@ def _attack(
         if landed is not None:
             aboard -= np.bincount(k.to_numpy(landed.points.lane), minlength=len(queues))
             waiting.append(landed)
-        if waiting and (sum(len(one.outcome) for one in waiting) >= TOGETHER or not aboard.any()):
+        now, enough = time.monotonic(), min(TOGETHER * victim.block, capacity)
+        full = sum(len(one.outcome) for one in waiting) >= enough or now - entered > ENTER_EVERY
+        if waiting and (full or not aboard.any()):
             advance(_enter(victim, settings, tally, join(victim.xp, waiting), polish))
-            waiting = []
-        if time.monotonic() - saved > SAVE_EVERY:
+            waiting, entered = [], now
+        if now - saved > SAVE_EVERY:
             save()
-            saved = time.monotonic()
+            saved = now
 
 
 def _enter(victim: Victim, settings: Settings, tally: Tally, landed: Landed, polish: bool) -> int:
@@ -197,16 +202,16 @@ def _enter(victim: Victim, settings: Settings, tally: Tally, landed: Landed, pol
     return sum(tally.record(*row) for row in zip(*map(to_numpy, rows), strict=True))
 
 
-def _capacity(memory_mb: float, x: Array, norm: str, history: int) -> int:
-    """How many images may be in flight."""
-    numbers = x.shape[1] * (4 * history + 30) * (2 if norm == "l1" else 1)
-    each = numbers * x.itemsize / 1e6
-    if not memory_mb >= each:
+def _capacity(victim: Victim, memory_mb: float, x: Array, norm: str, history: int) -> int:
+    """How many images may be in flight: at least one in each lane."""
+    numbers = x.shape[1] * (12 * history + 45) * (2 if norm == "l1" else 1)
+    each, least = numbers * x.itemsize / 1e6, len(victim.spots)
+    if not memory_mb >= each * least:
         raise ValueError(
-            f"memory_mb={memory_mb:g} holds no image: one of {x.shape[1]} pixels with history={history} takes "
-            f"{each:.3g} MB; allow more, or a shorter history"
+            f"memory_mb={memory_mb:g} is too little: {least} images of {x.shape[1]} pixels with history={history} take "
+            f"{each * least:.3g} MB; allow more, or a shorter history"
         )
-    return min(IN_FLIGHT, int(memory_mb / each))
+    return min(BLOCKS * victim.block, int(memory_mb / each))
 
 
 def _checked(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Literal, Protocol, TypeAlias
@@ -15,8 +16,8 @@ NormName: TypeAlias = Literal["squared_l2", "l2", "l1"]
 class Norm(Protocol):
     """The penalty of variables v (N, n), from which an image x = x0 + r (N, m) is made."""
 
-    curvature: float  # d2 penalty / dv2: a multiple of the identity
-
+    @property
+    def curvature(self) -> float: ...  # d2 penalty / dv2, a multiple of the identity
     def start(self, x0: Array) -> Array: ...  # v of x0
     def bounds(self, x0: Array, low: float, high: float) -> tuple[Any, Any]: ...  # on v, for x in the box
     def image(self, v: Array, x0: Array, low: float, high: float) -> Array: ...  # x, inside the box exactly
@@ -74,7 +75,7 @@ class SquaredL2:
         return self.length(g)
 
     def first_c(self, steepness: Array, gap: Array) -> Array:
-        """At a flat boundary |r| = gap / steepness and 2 c |r| = steepness / 2, half of the pull that the loss began with."""
+        """At a flat boundary |r| = gap / steepness, and 2 c |r| = steepness / 2, half of the loss's first pull."""
         return steepness**2 / (4 * gap)
 
     def reported(self, c: Array, size: Array) -> Array:
@@ -136,7 +137,7 @@ class L1:
         return abs(g).max(axis=1).astype(self.xp.float64)
 
     def first_c(self, steepness: Array, gap: Array) -> Array:
-        """At a flat boundary half of the pull that the loss began with; less, so that more than one pixel moves."""
+        """At a flat boundary half of the loss's first pull; less than that, so that more than one pixel moves."""
         return steepness / 4
 
     def reported(self, c: Array, size: Array) -> Array:
@@ -144,4 +145,4 @@ class L1:
         return c
 
 
-NORMS: dict[str, type[SquaredL2] | type[L1]] = {"squared_l2": SquaredL2, "l2": L2, "l1": L1}
+NORMS: dict[str, Callable[[ModuleType], Norm]] = {"squared_l2": SquaredL2, "l2": L2, "l1": L1}

@@ -21,7 +21,7 @@ from nnpg_kernels import Array
 
 ROUNDS = 3
 INNER = 4  # rounds of the active set in each
-SETTLED = 1e-4  # a step this small, as a share of |r|, is the last one
+SETTLED = 0.03  # a step this small, as a share of |r|, that made the image better is the last one
 ASIDE = 1.0  # of the error of the last margin: how much further to aim, since the boundary is curved
 
 
@@ -72,9 +72,11 @@ def to_the_boundary(victim: Victim, points: Points, box: tuple[float, float]) ->
         length = norm.length(x - at.x0)
         better = xp.flatnonzero((there.margin > there.leeway) & (length < size[at.index]))
         best[at.index[better]], size[at.index[better]] = x[better], length[better]
+        improved = xp.zeros(len(x), bool)
+        improved[better] = True
         aside = ASIDE * abs(there.margin - aim)
         at.x, here = x, there
-        going = xp.flatnonzero((norm.length(d) > SETTLED * length) & xp.isfinite(length))
+        going = xp.flatnonzero(~(improved & (norm.length(d) <= SETTLED * length)) & xp.isfinite(length))
         if len(going) == 0:
             break
         at, here, rivals, aside = take(at, going), take(here, going), take(rivals, going), aside[going]

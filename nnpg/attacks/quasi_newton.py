@@ -78,11 +78,12 @@ class QuasiNewton:
         conditions : Linear, optional
         """
         kappa = known + self.damping
-        scale, learned = self.curvature.scale(xp, kappa)
+        use = self.curvature.usable(xp, kappa)
+        scale, learned = self.curvature.scale(xp, kappa, use)
         first = xp.sqrt(dot(xp, g, g)) if most is None else most  # of a first step that is 1 long
         largest = xp.maximum(xp.where(learned, scale, first + self.damping), 1e-30)
         theta = largest if most is None else xp.maximum(xp.minimum(largest, most + self.damping), kappa)
-        d, _ = box_step(xp, self.curvature, g, lower, upper, kappa, theta, conditions, rounds)
+        d, _ = box_step(xp, self.curvature, g, lower, upper, kappa, theta, use, conditions, rounds)
         slope = dot(xp, g, d)
         bad = xp.flatnonzero(~(slope <= -SLANT * largest * dot(xp, d, d)))  # NaN too
         if len(bad) and conditions is None:  # the active set did not settle, or the model broke down
@@ -133,8 +134,10 @@ class QuasiNewton:
 
     def _damp(self, xp: ModuleType, accepted: Array, rejected: Array, good: Array, known: Array) -> None:
         """Raise mu after the second rejection in a row, or the first that taught nothing; lower it after success."""
-        scale, learned = self.curvature.scale(xp, known)
-        unit = xp.where(known > 0, known, xp.where(learned, scale, 1.0))
+        unit = known
+        if bool((known <= 0).any()):
+            scale, learned = self.curvature.scale(xp, known, self.curvature.usable(xp, known))
+            unit = xp.where(known > 0, known, xp.where(learned, scale, 1.0))
         self.rejected = xp.where(accepted, 0, self.rejected + rejected)
         higher = rejected & ((self.rejected >= 2) | ~good)
         mu = xp.where(higher, xp.maximum(DAMP * self.damping, unit), self.damping)

@@ -50,10 +50,12 @@ class Search:
     @staticmethod
     def start(xp: ModuleType, typical: Array, c: Array) -> Search:
         """Return searches that begin at these c (N,)."""
-        nothing, none = xp.zeros(c.shape), xp.zeros(c.shape, xp.int64)
-        c_no = xp.full(c.shape, xp.inf)
-        parts = [nothing.copy() for _ in range(5)]
-        return Search(c.copy(), parts[0], c_no, *parts[1:], typical.copy(), c.copy(), none, none.copy())
+        N = len(c)
+        return Search(
+            c=c.copy(), c_ok=xp.zeros(N), c_no=xp.full(N, xp.inf),
+            margin_ok=xp.zeros(N), margin_no=xp.zeros(N), size_ok=xp.zeros(N), size_no=xp.zeros(N),
+            typical=typical.copy(), first=c.copy(), moves=xp.zeros(N, xp.int64), cuts=xp.zeros(N, xp.int64),
+        )  # fmt: skip
 
     def closed(self, xp: ModuleType, success: Array, size: Array, tolerance: float) -> Array:
         """Say whether this outcome at c makes the bracket small enough: sizes, or c itself, within the tolerance."""

@@ -18,6 +18,7 @@ from nnpg_kernels import Array
 
 FORMAT = "nnpg-attack-1"
 PENDING = -1
+NUMBERS = ("outcome", "size", "c", "evaluations")  # what is known of each attack
 
 
 @dataclass(eq=False)
@@ -60,10 +61,9 @@ class Tally:
     def record(self, p: int, outcome: int, x: Array, size: float, c: float, evaluations: int) -> bool:
         """Enter the outcome of attack p; return whether its image is done by it."""
         n, t = divmod(p, self.targets.shape[1])
-        before = np.nanmin(self.size[n], initial=np.inf)
         if outcome != Outcome.NOT_FOUND:
             self.size[n, t], self.c[n, t] = size, c
-            if size < before or (size == before and t <= np.nanargmin(self.size[n])):
+            if np.nanargmin(self.size[n]) == t:  # the first one where two tie, in whatever order they come
                 self.best[n] = x
         self.outcome[n, t], self.evaluations[n, t] = outcome, evaluations
         return bool((self.outcome[n] != PENDING).all())
@@ -82,7 +82,7 @@ class Tally:
     def save(self, path: Path, run: Mapping[str, Any]) -> None:
         """Write everything that is known to a file, whole or not at all."""
         changed = np.flatnonzero(np.isfinite(self.size).any(axis=1))
-        tensors = {"outcome": self.outcome, "size": self.size, "c": self.c, "evaluations": self.evaluations}
+        tensors: dict[str, Array] = {name: getattr(self, name) for name in NUMBERS}
         write_tensors(path, tensors | {"changed": changed, "best": self.best[changed]}, {"format": FORMAT, "run": run})
 
     def load(self, path: Path, run: Mapping[str, Any]) -> None:
@@ -96,7 +96,7 @@ class Tally:
                     f"{path} is the checkpoint of another attack: its {key} is {header['run'].get(key)}, this one's "
                     f"{mine}. Use the same network, images, targets and settings, or another file"
                 )
-        for name in ("outcome", "size", "c", "evaluations"):
+        for name in NUMBERS:
             getattr(self, name)[:] = tensors[name]
         self.best[tensors["changed"]] = tensors["best"]
 

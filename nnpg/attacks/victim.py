@@ -22,9 +22,10 @@ import numpy.typing as npt
 from nnpg.layers import Sigmoid, Softmax
 from nnpg.losses import Loss, LossMaker, loss_for
 from nnpg.network import INPUT, Network
-from nnpg_kernels import Array
+from nnpg_kernels import Array, one_blas_thread
 
-BLOCK = 48  # images in each run of the network: a multiple of the rows that matrix products take at a time
+BLOCK = 48  # images in each run of the network: a multiple of the rows that matrix products take at a time,
+DEVICE_BLOCK = 960  # and on a GPU
 LEEWAY = 2e-5  # of the largest score: a target that leads by less may lose its lead to another order of summation
 RIVALS = 3  # other classes, those with the largest scores, that are asked for one by one
 
@@ -82,16 +83,21 @@ class Victim:
     spots: tuple[npt.NDArray[np.int64], ...]
 
     @property
+    def block(self) -> int:
+        """Images in each run of the network."""
+        return sum(map(len, self.spots))
+
+    @property
     def xp(self) -> ModuleType:
         """The array module of the network's backend."""
         return self.net.backend.xp
 
     def lanes(self, x: npt.NDArray[Any], target: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
         """Draw the lanes of images (N, m) with their targets (N,), from nothing but these."""
-        kind = np.empty(BLOCK, np.int64)
+        kind = np.empty(self.block, np.int64)
         for lane, spots in enumerate(self.spots):
             kind[spots] = lane
-        return kind[[zlib.crc32(row.tobytes(), int(t)) % BLOCK for row, t in zip(x, target, strict=True)]]
+        return kind[[zlib.crc32(row.tobytes(), int(t)) % self.block for row, t in zip(x, target, strict=True)]]
 
     def read(self, x: Array, target: Array, lane: Array) -> Reading:
         """Return loss, gradient and margin of the images x (N, m) for the targets (N,)."""
@@ -122,18 +128,18 @@ class Victim:
 
     def _run(self, x: Array, target: Array, lane: Array, seed: Seed) -> tuple[Array, Array]:
         """Scores (N, K) in float64, and the delta of the images (..., N, m) for a seed."""
-        xp, to = self.xp, self._places(lane)
-        blocks = int(to.max()) // BLOCK + 1
-        images, targets = xp.zeros((blocks * BLOCK, x.shape[1]), x.dtype), xp.zeros(blocks * BLOCK, target.dtype)
+        xp, size, to = self.xp, self.block, self._places(lane)
+        blocks = int(to.max()) // size + 1
+        images, targets = xp.zeros((blocks * size, x.shape[1]), x.dtype), xp.zeros(blocks * size, target.dtype)
         images[to], targets[to] = x, target
         scores, deltas = [], []
-        for n in range(0, len(images), BLOCK):
-            block, t = images[n : n + BLOCK].reshape(-1, *self.net.input_shape), targets[n : n + BLOCK]
+        for n in range(0, len(images), size):
+            block, t = images[n : n + size].reshape(-1, *self.net.input_shape), targets[n : n + size]
             trace = self.net.forward(block, upto=self.loss.at)
             z = trace.y.astype(xp.float64)
             delta = self.net.backward(trace, seed(z, t), until=INPUT, keep=(INPUT,))[INPUT]
             scores.append(z)
-            deltas.append(delta.reshape(*delta.shape[: delta.ndim - block.ndim], BLOCK, -1))
+            deltas.append(delta.reshape(*delta.shape[: delta.ndim - block.ndim], size, -1))
         return xp.concatenate(scores)[to], xp.concatenate(deltas, axis=-2)[..., to, :]
 
     def _places(self, lane: Array) -> Array:
@@ -143,7 +149,7 @@ class Victim:
         for number, spots in enumerate(self.spots):
             rows = xp.flatnonzero(lane == number)
             order = xp.arange(len(rows))
-            to[rows] = order // len(spots) * BLOCK + xp.asarray(spots)[order % len(spots)]
+            to[rows] = order // len(spots) * self.block + xp.asarray(spots)[order % len(spots)]
         return to
 
 
@@ -163,19 +169,21 @@ def victim_of(net: Network, loss: str | LossMaker) -> Victim:
             f"the loss {how.name!r} reads {how.at!r}, but an attack needs one that reads the scores of the classes: "
             f"{' or '.join(map(repr, scores))}"
         )
-    return Victim(net, how, _spots(Victim(net, how, (np.arange(BLOCK),))))
+    block = BLOCK if net.backend.xp is np else DEVICE_BLOCK
+    with one_blas_thread():
+        return Victim(net, how, _spots(Victim(net, how, (np.arange(block),))))
 
 
 def _spots(victim: Victim) -> tuple[npt.NDArray[np.int64], ...]:
     """Sort the places of a block by the bits that one image, without structure, gives in each of them."""
     net, xp, m = victim.net, victim.xp, math.prod(victim.net.input_shape)
     image = (np.arange(m) * 0.6180339887 % 1).astype(net.dtype)
-    x, zeros = net.backend.asarray(np.tile(image, (BLOCK, 1))), xp.zeros(BLOCK, xp.int64)
+    x, zeros = net.backend.asarray(np.tile(image, (victim.block, 1))), xp.zeros(victim.block, xp.int64)
     plain = victim.read(x, zeros, zeros)
     reading, rivals = victim.read_rivals(x, zeros, zeros)
     answers = (plain.loss, plain.gradient, plain.margin, reading.loss, reading.gradient, rivals.gradients)
     on_host = [net.backend.to_numpy(a) for a in answers]
-    bits = [b"".join(a[n].tobytes() for a in on_host) for n in range(BLOCK)]
+    bits = [b"".join(a[n].tobytes() for a in on_host) for n in range(victim.block)]
     return tuple(np.flatnonzero([b == one for b in bits]) for one in dict.fromkeys(bits))
 
 

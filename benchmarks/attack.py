@@ -1,0 +1,212 @@
+"""Minimal distortion: all images in one go, against SciPy's L-BFGS-B image by image, on the same network and cores.
+
+SciPy gets the network by hand in NumPy, without our engine's bookkeeping, and three loops around it: bisection of c
+from a bracket with SciPy's own tolerances in float64, where it needs fewest evaluations; the same with tolerances as
+loose as the answer allows, in float32; and that with our search of c in place of the bisection. Each loop starts from
+its best success so far. Ours and theirs take turns, so that a slow spell of the machine hits all alike.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from rich.console import Console
+from rich.table import Table
+
+import nnpg
+from benchmarks.contender import cores
+from benchmarks.probe import measure
+from nnpg.attacks import Distorted, choose_targets, minimal_distortion
+from nnpg.attacks.search import Search
+from nnpg.data import load
+from nnpg_kernels import one_blas_thread
+
+Array = npt.NDArray[Any]
+Reading = Callable[[Array, int], tuple[float, Array, float]]  # image, target -> loss, gradient, margin
+OWN = {"maxiter": 1000, "maxfun": 5000}
+LOOSE = OWN | {"ftol": 1e-6, "gtol": 1e-3}
+MUST, GOAL = 10.0, 40.0
+
+
+@dataclass
+class Tally:
+    """Seconds, evaluations and distortions of one way, image by image."""
+
+    seconds: float = 0.0
+    images: int = 0
+    evaluations: list[int] = field(default_factory=list)
+    distortion: list[float] = field(default_factory=list)
+
+    @property
+    def ms(self) -> float:
+        """Milliseconds an image."""
+        return self.seconds / self.images * 1e3
+
+
+def network(data_dir: Path | None, file: Path | None) -> nnpg.Network:
+    """Return the sigmoid network 784-100-100-10 of a file, or train one on all of MNIST by full-batch L-BFGS."""
+    if file is not None:
+        return nnpg.load_network(file)
+    train = load("mnist", data_dir)
+    net = nnpg.build(
+        [nnpg.dense(100), nnpg.Sigmoid(), nnpg.dense(100), nnpg.Sigmoid(), nnpg.dense(10), nnpg.Softmax()],
+        input_shape=(784,),
+        rng=0,
+    )
+    decay = nnpg.DecayPerUnit({"dense1": 1e-5, "dense2": 1e-5, "dense3": 1e-6})  # Szegedy et al. 2013, Table 1
+    return nnpg.train_lbfgs(net, train.x.reshape(-1, 784), train.labels, iterations=250, decay=decay, batch=4096).net
+
+
+def by_hand(net: nnpg.Network, dtype: Any) -> Reading:
+    """Return cross-entropy, its gradient and the margin of a chain of dense and sigmoid layers, written out."""
+    weights = [(np.asarray(p["W"], dtype), np.asarray(p["b"], dtype)) for p in net.parameters.values()]
+    (W_last, b_last), hidden = weights[-1], weights[:-1]
+
+    def read(x: Array, target: int) -> tuple[float, Array, float]:
+        h, outputs = x.astype(dtype, copy=False), []
+        for W, b in hidden:
+            h = 1 / (1 + np.exp(-(W @ h + b)))
+            outputs.append(h)
+        z = W_last @ h + b_last
+        others = np.delete(z, target).max()
+        y = np.exp(z - z.max())
+        total = y.sum()
+        loss = np.log(total) + z.max() - z[target]
+        delta = y / total
+        delta[target] -= 1
+        g = W_last.T @ delta
+        for (W, _), h in zip(reversed(hidden), reversed(outputs), strict=True):
+            g = W.T @ (g * h * (1 - h))
+        return float(loss), g, float(z[target] - others)
+
+    return read
+
+
+def scipy_loop(read: Reading, x0: Array, target: int, options: dict[str, Any], ours: bool) -> tuple[float, int]:
+    """Search the largest c that succeeds, one L-BFGS-B after the other; return the distortion and the evaluations."""
+    from scipy.optimize import Bounds, minimize
+
+    x0, box, evaluations = x0.astype(np.float64), Bounds(0, 1), 0
+    start, best, size = x0, None, np.inf
+    search, c = (_first_search(read, x0, target), 0.0) if ours else (None, 10.0)
+    ok, no = 0.0, np.inf
+    while True:
+        c = float(search.c[0]) if search else c
+
+        def value(x: Array, c: float = c) -> tuple[float, Array]:
+            nonlocal evaluations
+            evaluations += 1
+            loss, g, _ = read(x, target)
+            r = x - x0
+            return c * float(r @ r) + loss, 2 * c * r + g
+
+        found = minimize(value, start, jac=True, method="L-BFGS-B", bounds=box, options=options).x
+        margin, length = read(found, target)[2], float(np.linalg.norm(found - x0))
+        if margin > 0:
+            start = best = found
+            size = min(size, length)
+        if search:
+            success, margins, sizes = np.array([margin > 0]), np.array([margin]), np.array([length])
+            done = search.closed(np, success, sizes, 0.01)[0] or (margin > 0 and abs(margin) < 0.1)
+            if search.record(np, np.array([True]), success, margins, sizes)[0] or done:
+                break
+        else:
+            ok, no = (c, no) if margin > 0 else (ok, c)
+            if no <= 1.05 * ok or c < 1e-6 or c > 1e6:
+                break
+            c = np.sqrt(ok * no) if ok and no < np.inf else c * 10 if ok else c / 10
+    return (size / np.sqrt(x0.size) if best is not None else np.nan), evaluations
+
+
+def _first_search(read: Reading, x0: Array, target: int) -> Search:
+    """Guess c as our attack does."""
+    _, g, margin = read(x0, target)
+    free = g * ~(((x0 <= 0) & (g > 0)) | ((x0 >= 1) & (g < 0)))
+    c = np.array([float(free @ free) / (4 * max(-margin, 0.1))])
+    return Search.start(np, c, c)
+
+
+def run(net: nnpg.Network, x: Array, labels: Array, images: int, rounds: int, console: Console) -> dict[str, Tally]:
+    """Attack all images by us and `images` of them by each SciPy loop, `rounds` times in turn."""
+    x = x.reshape(len(x), -1)
+    targets = choose_targets(net, x, "random", labels=labels, rng=0)[:, 0]
+    awake = net.predict(x).argmax(axis=1) != targets
+    x, targets = x[awake], targets[awake]
+    reads = {dtype: by_hand(net, dtype) for dtype in (np.float64, np.float32)}
+    loops: dict[str, tuple[Reading, dict[str, Any], bool]] = {
+        "SciPy, bisection, own tolerances": (reads[np.float64], OWN, False),
+        "SciPy, bisection, loose": (reads[np.float32], LOOSE, False),
+        "SciPy, our search of c, loose": (reads[np.float32], LOOSE, True),
+    }
+    ways = {"ours": True, "ours, without polish": False}
+    tallies = {name: Tally() for name in [*ways, *loops]}
+    for polish in ways.values():  # the first call imports and warms up
+        minimal_distortion(net, x[:4], targets[:4], polish=polish)
+    per_round = max(1, images // rounds)
+    for turn in range(rounds):
+        some = np.arange(turn * per_round, (turn + 1) * per_round) % len(x)
+        for name, polish in ways.items():
+            began = time.perf_counter()
+            found: Distorted = minimal_distortion(net, x, targets, polish=polish, progress=False)
+            tally = tallies[name]
+            tally.seconds, tally.images = tally.seconds + time.perf_counter() - began, tally.images + len(x)
+            tally.distortion += found.distortion[some].tolist()
+            tally.evaluations += found.evaluations[some].tolist()
+        with one_blas_thread():
+            for name, (read, options, ours) in loops.items():
+                began = time.perf_counter()
+                answers = [scipy_loop(read, x[n], int(targets[n]), options, ours) for n in some]
+                tally = tallies[name]
+                tally.seconds, tally.images = tally.seconds + time.perf_counter() - began, tally.images + len(some)
+                tally.distortion += [d for d, _ in answers]
+                tally.evaluations += [n for _, n in answers]
+        console.print(f"round {turn + 1} of {rounds}", highlight=False)
+    return tallies
+
+
+def report(tallies: dict[str, Tally], N: int, console: Console) -> None:
+    """Print one line for each way, and what they are to each other."""
+    ours = tallies["ours"]
+    table = Table(
+        title=f"minimal distortion: ours on {N} images at once, SciPy on one at a time; the same images compared"
+    )
+    for heading in ("", "ms an image", "evaluations", "mean distortion", "not found", "ours is faster by"):
+        table.add_column(heading, justify="left" if not heading else "right")
+    for name, t in tallies.items():
+        d = np.array(t.distortion)
+        faster = "" if name.startswith("ours") else f"{t.ms / ours.ms:.1f}"
+        table.add_row(
+            name,
+            f"{t.ms:.2f}",
+            f"{np.mean(t.evaluations):.0f}",
+            f"{np.nanmean(d):.5f}",
+            str(int(np.isnan(d).sum())),
+            faster,
+        )
+    console.print(table)
+    least = min((t for n, t in tallies.items() if n.startswith("SciPy")), key=lambda t: t.ms)
+    ratio = least.ms / ours.ms
+    verdict = "goal met" if ratio >= GOAL else "must met" if ratio >= MUST else "missed"
+    console.print(
+        f"against the quickest SciPy loop: {ratio:.1f} times faster (must {MUST:g}, goal {GOAL:g}): {verdict}"
+    )
+    console.print(f"{cores()} cores; sgemm probe now: {measure()}", highlight=False)
+
+
+def benchmark(data_dir: Path | None, file: Path | None, N: int, images: int, rounds: int) -> dict[str, Tally]:
+    """Run it on MNIST's test images and print the table."""
+    console = Console()
+    if not console.is_terminal:
+        console.width = 150
+    net, test = network(data_dir, file), load("mnist", data_dir, split="test")
+    error = nnpg.error_rate(net, test.x.reshape(-1, 784), test.labels)
+    console.print(f"{net}; test error {error:.2%}", highlight=False)
+    tallies = run(net, test.x[:N], test.labels[:N], images, rounds, console)
+    report(tallies, N, console)
+    return tallies
