@@ -169,7 +169,7 @@ def box_step(
         p = v + (q.astype(A.dtype)[:, None, :] @ A)[:, 0]
         step = xp.minimum(xp.maximum(p, lower), upper)
         now = step == p
-        same = (now == free).all(axis=1)
+        same = ((now == free) & (now | (step == e))).all(axis=1)  # at the same bound, too
         if conditions is not None:
             wanted = _wanted(xp, q, step, conditions)
             same &= (wanted == use[:, -wanted.shape[1] :]).all(axis=1)

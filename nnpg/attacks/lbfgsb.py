@@ -171,8 +171,11 @@ def _round(xp: ModuleType, fun: Function, run: _Running, noise: float) -> Array:
     d, slope = run.newton.step(xp, run.g, run.lower - run.x, run.upper - run.x, zero)
     x = xp.minimum(xp.maximum(run.x + d, run.lower), run.upper)
     f, g = _evaluate(fun, x, run.index)
-    size, first = xp.maximum(xp.maximum(abs(run.f), abs(f)), 1), run.newton.rejected == 0
+    broken = xp.flatnonzero(~(xp.isfinite(f) & xp.isfinite(g).all(axis=1)))  # no value there: the step was too long
+    f[broken], g[broken] = xp.inf, run.g[broken]
+    first = run.newton.rejected == 0
     accepted = run.newton.learn(xp, x - run.x, g - run.g, run.f, f, slope, noise * abs(run.f), zero)
+    size = xp.maximum(xp.maximum(abs(run.f), xp.where(accepted, abs(f), 0)), 1)
     gain = xp.where(accepted & first, (run.f - f) / size, xp.inf)
     run.evaluations += 1
     run.iterations += accepted
@@ -188,7 +191,7 @@ def _evaluate(fun: Function, x: Array, which: Array) -> tuple[Array, Array]:
             f"the function must return values {x.shape[:1]} and gradients {x.shape} for x {x.shape}, "
             f"not {f.shape} and {g.shape}"
         )
-    return f.astype("float64"), g.astype(x.dtype, copy=False)
+    return f.astype("float64"), g.astype(x.dtype)
 
 
 def _store(xp: ModuleType, done: Minima, run: _Running, finished: Array, met: Array, stuck: Array) -> None:

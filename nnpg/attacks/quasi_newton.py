@@ -23,6 +23,7 @@ from nnpg_kernels import Array
 
 ARMIJO = 1e-4  # share of the decrease that the slope promises
 FLAT = 0.8  # where values are too close to compare: slope at the end of the step, as a share of that at its start
+PATIENCE = 3  # rejections in a row; after these, only a value that is lower counts
 SLANT = 1e-6  # of a step, at least: -g'd / |d|^2 as a share of the largest curvature met of late
 DAMP = 4.0
 
@@ -124,8 +125,10 @@ class QuasiNewton:
         s64, y64 = s.astype(xp.float64), y.astype(xp.float64)
         ss, sy, yy = dot(xp, s64, s64), dot(xp, s64, y64), dot(xp, y64, y64)
         sy, yy = sy + known * ss, yy + 2 * known * sy + known * known * ss
-        enough, level = after <= before + ARMIJO * slope, after <= before + noise
+        enough = after <= before + ARMIJO * slope
+        level = (after <= before + noise) & (self.rejected < PATIENCE)
         accepted = xp.isfinite(after) & xp.isfinite(yy) & (enough | (level & (slope + sy <= -FLAT * slope)))
+        accepted &= (ss > 0) | (slope == 0)  # a step that rounding has made nothing of has not been made
         active = xp.ones(len(s), bool) if active is None else active
         good = xp.isfinite(yy) & (sy > 0.05 * known * ss) & (sy > COSINE * xp.sqrt(xp.maximum(yy * ss, 0)))
         self.curvature.learn(xp, s, y, ss, good & active)
