@@ -62,11 +62,11 @@ def run(config: Config, context: Context) -> Result:
     own = pooled(found["own"])
     rate = {method: f"{own.rate(method).value:.0%}" for method in own.hits}
     verdict = (
-        f"The unit with the highest prediction gradient lies on the planted feature in {rate[GRADIENT]} of the images "
-        f"({rate[GRADIENT + UNTRAINED]} before training, {own.expected():.0%} by chance), saliency in {rate[SALIENCY]}: "
-        "a gradient says where a change would matter, not what is there. Times the output's departure from its average, "
-        f"which alone finds {rate[ALONE]}, it finds {rate[DEPARTURE]}; occlusion, at hundreds of times the cost, "
-        f"{rate[OCCLUSION]}."
+        f"The unit with the highest prediction gradient lies on the planted feature in {rate[GRADIENT]} of the "
+        f"images ({rate[GRADIENT + UNTRAINED]} before training, {own.expected():.0%} by chance), saliency in "
+        f"{rate[SALIENCY]}: a gradient says where a change would matter, not what is there. Times the output's "
+        f"departure from its average, which alone finds {rate[ALONE]}, it finds {rate[DEPARTURE]}; occlusion, at "
+        f"hundreds of times the cost, {rate[OCCLUSION]}."
     )
     texts = [
         Text(f"By feature, {task}: hits, 95% Wilson", pooled(each).table(SHOWN, intervals=True))

@@ -93,7 +93,8 @@ def _draw(face: FaceNet, path: Path) -> None:
     x, t = face.data.x[some], face.data.labels[some]
     found, y = strongest_units(face.net, x, t), face.net.predict(x)[np.arange(len(t)), t]
     features = face.data.features
-    titles = [f"ID {c + 1}{f', {features[c]}' if features else ''}: y = {own:.4f}" for c, own in zip(t, y, strict=True)]
+    names = [f"ID {c + 1}{f', {features[c]}' if features else ''}" for c in t]
+    titles = [f"{name}: {own:.2%}" for name, own in zip(names, y, strict=True)]
     ring = CONTRIBUTION, contributing_places(face.net, face.data, some, face.data.labels)
     strongest_regions(x, found.outputs, found.gradients, found.field, path, titles=titles, also=ring)
 

@@ -97,7 +97,7 @@ def strongest_regions(
     F = o.shape[1]
     side = min((PAGE - left - _MARGIN) / F - _GAP, 1.05)
     tall = side * o.shape[2] / o.shape[3]
-    block = max(2 * (tall + _GAP), face * H / W + 2 * _TEXT) + 3 * _GAP
+    block = max(2 * (tall + _GAP), face * H / W + 3 * _TEXT) + 3 * _GAP
     with drawing(path, PAGE, 0.2 + N * block + 0.16) as figure:
         ax = canvas(figure)
         for f in range(F):
@@ -111,7 +111,7 @@ def strongest_regions(
             if rings is not None:
                 _ring(ax, _MARGIN + (rings[n, 1] + 0.5) * face / W, top + (rings[n, 0] + 0.5) * face / W)
             if titles is not None:
-                words = wrapped(titles[n], len(faces) * (face + _GAP))[:2]
+                words = wrapped(titles[n], len(faces) * (face + _GAP))[:3]
                 ax.text(_MARGIN, top + face * H / W + _GAP, "\n".join(words), size=SMALL, va="top")
             largest = abs(delta[n]).max() or 1.0
             for row, (name, maps) in enumerate(zip(_ROWS, (o[n], delta[n]), strict=True)):
