@@ -65,8 +65,8 @@ def run(config: Config, context: Context) -> Result:
         f"The unit with the highest prediction gradient lies on the planted feature in {rate[GRADIENT]} of the "
         f"images ({rate[GRADIENT + UNTRAINED]} before training, {own.expected():.0%} by chance), saliency in "
         f"{rate[SALIENCY]}: a gradient says where a change would matter, not what is there. Times the output's "
-        f"departure from its average, which alone finds {rate[ALONE]}, it finds {rate[DEPARTURE]}; occlusion, at "
-        f"hundreds of times the cost, {rate[OCCLUSION]}."
+        f"departure from its average, which alone finds {rate[ALONE]}, it finds {rate[DEPARTURE]}; occlusion, "
+        f"which runs the network once for every place that it covers, {rate[OCCLUSION]}."
     )
     texts = [
         Text(f"By feature, {task}: hits, 95% Wilson", pooled(each).table(SHOWN, intervals=True))
