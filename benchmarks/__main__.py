@@ -12,6 +12,7 @@ import nnpg
 from benchmarks.report import print_table, write_json
 from benchmarks.run import Options, Record, run
 from benchmarks.workloads import choose
+from nnpg.data.dataset import DataError
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -54,6 +55,26 @@ def cpu(
     print_table(records)
     if any(r.disagrees for r in records):
         raise typer.Exit(1)
+
+
+@app.command()
+def attack(
+    data_dir: Annotated[Path | None, typer.Option(help="Folder of MNIST; NNPG_DATA unless given.")] = None,
+    net: Annotated[
+        Path | None, typer.Option(help="784-100-100-10 sigmoid network; trained afresh unless given.")
+    ] = None,
+    images: Annotated[int, typer.Option(min=1, help="Test images that ours attacks at once.")] = 1000,
+    compare: Annotated[int, typer.Option(min=1, help="Of these, how many SciPy attacks one by one.")] = 60,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds, each way in turn.")] = 3,
+) -> None:
+    """Minimal distortion: ours on all images at once against SciPy's L-BFGS-B on one at a time, one core each."""
+    from benchmarks.attack import benchmark
+
+    try:
+        benchmark(data_dir, net, images, compare, rounds)
+    except (nnpg.ModelFileError, FileNotFoundError, DataError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise typer.Exit(2) from None
 
 
 if __name__ == "__main__":

@@ -95,7 +95,7 @@ def scipy_loop(read: Reading, x0: Array, target: int, options: dict[str, Any], o
     x0, box, evaluations = x0.astype(np.float64), Bounds(0, 1), 0
     start, best, size = x0, None, np.inf
     search, c = (_first_search(read, x0, target), 0.0) if ours else (None, 10.0)
-    ok, no = 0.0, np.inf
+    ok, no, true = 0.0, np.inf, np.array([True])
     while True:
         c = float(search.c[0]) if search else c
 
@@ -114,7 +114,7 @@ def scipy_loop(read: Reading, x0: Array, target: int, options: dict[str, Any], o
         if search:
             success, margins, sizes = np.array([margin > 0]), np.array([margin]), np.array([length])
             done = search.closed(np, success, sizes, 0.01)[0] or (margin > 0 and abs(margin) < 0.1)
-            if search.record(np, np.array([True]), success, margins, sizes)[0] or done:
+            if search.record(np, true, success, margins, sizes, true)[0] or done:
                 break
         else:
             ok, no = (c, no) if margin > 0 else (ok, c)

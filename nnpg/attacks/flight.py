@@ -74,8 +74,8 @@ class Slots:
         Now, and at the largest c that succeeded.
     step, slope : arrays (N, n), (N,)
         To be tried next, and the slope along it.
-    fresh : array (N,) of bool
-        Nothing is known yet.
+    fresh, careful : arrays (N,) of bool
+        Nothing is known yet; no outcome is called before the minimum is reached any more.
     tries, steps, evaluations : arrays (N,), int
         Searches that found nothing before this one; steps accepted at this c; passes in all.
     """
@@ -93,6 +93,7 @@ class Slots:
     newton: QuasiNewton
     search: Search
     fresh: Array
+    careful: Array
     tries: Array
     steps: Array
     evaluations: Array
@@ -169,12 +170,12 @@ class Flight:
             return Place(v.copy(), xp.zeros_like(v), zeros(), zeros(), zeros(), zeros(), zeros())
 
         newton = QuasiNewton.start(xp, N, v.shape[1], self.settings.history, v.dtype)
-        search, fresh = Search.start(xp, xp.ones(N), xp.ones(N)), xp.ones(N, bool)
+        search, flags = Search.start(xp, xp.ones(N), xp.ones(N)), (xp.ones(N, bool), xp.zeros(N, bool))
         sizes = xp.full(N, xp.inf)
         step = xp.zeros_like(v)
         counts = zeros("int64"), zeros("int64"), zeros("int64")
         return Slots(
-            index, target, lane, x0, x0.copy(), sizes, place(), place(), step, zeros(), newton, search, fresh, *counts
+            index, target, lane, x0, x0.copy(), sizes, place(), place(), step, zeros(), newton, search, *flags, *counts
         )
 
     def _evaluate(self, now: Slots) -> None:
@@ -214,17 +215,23 @@ class Flight:
         exact = length <= tolerance * size
         swing = abs(at.slope * dot(xp, at.gradient, now.step))  # the change of the margin that the step promises
         called = (length <= STEP * size) & (swing <= CLEAR * abs(at.margin))
-        solved = (now.newton.rejected == 0) & ~now.fresh & (exact | (called & (now.steps > 0)))
-        last = now.search.closed(xp, success, size, tolerance)
-        n = xp.flatnonzero(solved & success)
-        last[n] |= self._near(take(at, n), now.x0[n], tolerance * size[n])
-        solved &= exact | ~last  # what ends the search must be exact
+        called &= (now.steps > 0) & ~now.careful
+        solved = (now.newton.rejected == 0) & ~now.fresh & (exact | called)
+        near, n = xp.zeros(len(size), bool), xp.flatnonzero(solved & success)
+        near[n] = self._near(take(at, n), now.x0[n], tolerance * size[n])
+        closed = now.search.closed(xp, success, size, tolerance)
+        solved &= exact | ~(near | closed)  # what ends the search must be exact
+        # a bracket whose success is far from the boundary, and whose failure was only called
+        doubt = solved & closed & success & ~near & ~now.search.sure
+        now.careful |= doubt
+        now.search.reopen(xp, doubt)
+        last = near | (closed & ~doubt)
         stuck = now.newton.rejected >= GIVE_UP  # as low as rounding lets it come
         solved, last = solved | stuck, solved & last
         keep = xp.flatnonzero(solved & success)
         put(now.ok, keep, take(at, keep))
         spent = now.evaluations >= self.settings.evaluations
-        lost = now.search.record(xp, solved, success, at.margin, size)
+        lost = now.search.record(xp, solved, success, at.margin, size, exact)
         found = xp.isfinite(now.best_size)
         again = lost & ~found & ~spent & (now.tries + 1 < TRIES)
         outcome = xp.where(found, xp.where(last, int(Outcome.FOUND), int(Outcome.UNSETTLED)), int(Outcome.NOT_FOUND))

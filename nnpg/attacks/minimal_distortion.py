@@ -86,8 +86,8 @@ def minimal_distortion(
         Passes forward and back on one image with one target, at most, before it is polished.
     memory_mb : float
         For the images in flight, in millions of bytes: it bounds how many there are, at most 144 on a CPU. An image of
-        m pixels takes about m (12 history + 45) numbers, twice as many for "l1". The results, and what the network takes
-        for a block of 48 images, come on top.
+        m pixels takes about m (12 history + 45) numbers, twice as many for "l1". The results come on top, and what
+        the network takes for a block of 48 images.
     checkpoint : path, optional
         File that holds what is done; written every 30 seconds and when the work ends or is interrupted.
     resume : bool
@@ -158,7 +158,7 @@ def _attack(
     advance: Advance,
     save: Callable[[], None],
 ) -> None:
-    """Do what is pending, as many at a time as there is room for."""
+    """Do what is pending, as many at a time as there are seats, and in each lane as many as fill its places."""
     k, T, pending = victim.net.backend, tally.targets.shape[1], tally.pending
     targets = tally.targets.ravel()
     lanes = victim.lanes(tally.x0[pending // T], targets[pending])
@@ -166,27 +166,34 @@ def _attack(
     aboard = np.zeros(len(queues), np.int64)
     seats = [max(1, len(spots) * capacity // victim.block) for spots in victim.spots]
     flight, waiting = Flight(victim, settings), list[Landed]()
+
+    def free(lane: int) -> int:
+        return seats[lane] - int(aboard[lane])
+
     entered = saved = time.monotonic()
-    while any(queues) or aboard.any():
-        some = [
-            (queues[n].popleft(), n) for n, free in enumerate(seats - aboard) for _ in range(min(free, len(queues[n])))
-        ]
-        if some:
-            index, lane = np.array(some).T
-            aboard += np.bincount(lane, minlength=len(queues))
-            flight.board(*map(k.asarray, (index, tally.x0[index // T], targets[index], lane)))
-        landed = flight.advance()
-        if landed is not None:
-            aboard -= np.bincount(k.to_numpy(landed.points.lane), minlength=len(queues))
-            waiting.append(landed)
-        now, enough = time.monotonic(), min(TOGETHER * victim.block, capacity)
-        full = sum(len(one.outcome) for one in waiting) >= enough or now - entered > ENTER_EVERY
-        if waiting and (full or not aboard.any()):
-            advance(_enter(victim, settings, tally, join(victim.xp, waiting), polish))
-            waiting, entered = [], now
-        if now - saved > SAVE_EVERY:
-            save()
-            saved = now
+    try:
+        while any(queues) or aboard.any():
+            some = [(queue.popleft(), n) for n, queue in enumerate(queues) for _ in range(min(free(n), len(queue)))]
+            if some:
+                index, lane = np.array(some).T
+                aboard += np.bincount(lane, minlength=len(queues))
+                flight.board(*map(k.asarray, (index, tally.x0[index // T], targets[index], lane)))
+            landed = flight.advance()
+            if landed is not None:
+                aboard -= np.bincount(k.to_numpy(landed.points.lane), minlength=len(queues))
+                waiting.append(landed)
+            now = time.monotonic()
+            full = sum(len(one.outcome) for one in waiting) >= min(TOGETHER * victim.block, capacity)
+            if waiting and (full or now - entered > ENTER_EVERY or not aboard.any()):
+                advance(_enter(victim, settings, tally, join(victim.xp, waiting), polish))
+                waiting, entered = [], now
+            if now - saved > SAVE_EVERY:
+                save()
+                saved = now
+    except KeyboardInterrupt:  # what has landed is not lost
+        if waiting:
+            _enter(victim, settings, tally, join(victim.xp, waiting), polish)
+        raise
 
 
 def _enter(victim: Victim, settings: Settings, tally: Tally, landed: Landed, polish: bool) -> int:

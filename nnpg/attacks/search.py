@@ -33,6 +33,8 @@ class Search:
         A guess of the c that is looked for, and the c that the search began with.
     moves, cuts : arrays (N,), int
         Steps in a row in the same direction without a bracket, and cuts of the bracket.
+    sure : array (N,) of bool
+        Whether c_no failed at its minimum, and not only on the way there.
     """
 
     c: Array
@@ -46,6 +48,7 @@ class Search:
     first: Array
     moves: Array
     cuts: Array
+    sure: Array
 
     @staticmethod
     def start(xp: ModuleType, typical: Array, c: Array) -> Search:
@@ -55,6 +58,7 @@ class Search:
             c=c.copy(), c_ok=xp.zeros(N), c_no=xp.full(N, xp.inf),
             margin_ok=xp.zeros(N), margin_no=xp.zeros(N), size_ok=xp.zeros(N), size_no=xp.zeros(N),
             typical=typical.copy(), first=c.copy(), moves=xp.zeros(N, xp.int64), cuts=xp.zeros(N, xp.int64),
+            sure=xp.zeros(N, bool),
         )  # fmt: skip
 
     def closed(self, xp: ModuleType, success: Array, size: Array, tolerance: float) -> Array:
@@ -64,9 +68,15 @@ class Search:
         both = (low > 0) & xp.isfinite(high)
         return both & ((larger <= (1 + tolerance) * smaller) | (high <= (1 + tolerance) * low))
 
-    def record(self, xp: ModuleType, solved: Array, success: Array, margin: Array, size: Array) -> Array:
+    def reopen(self, xp: ModuleType, which: Array) -> None:
+        """Drop the failure c_no of these images, since it was called too early."""
+        self.c_no = xp.where(which, xp.inf, self.c_no)
+        self.moves, self.cuts = self.moves * ~which, self.cuts * ~which
+
+    def record(self, xp: ModuleType, solved: Array, success: Array, margin: Array, size: Array, exact: Array) -> Array:
         """Take in the outcomes of the images `solved` and move their c; return which have run out of c (N,)."""
         log_c, ok, no = xp.log(self.c), solved & success, solved & ~success
+        self.sure = xp.where(no, exact, self.sure)
         self.c_ok, self.c_no = xp.where(ok, self.c, self.c_ok), xp.where(no, self.c, self.c_no)
         self.margin_ok, self.margin_no = xp.where(ok, margin, self.margin_ok), xp.where(no, margin, self.margin_no)
         self.size_ok, self.size_no = xp.where(ok, size, self.size_ok), xp.where(no, size, self.size_no)

@@ -27,7 +27,7 @@ from nnpg_kernels import Array, one_blas_thread
 BLOCK = 48  # images in each run of the network: a multiple of the rows that matrix products take at a time,
 DEVICE_BLOCK = 960  # and on a GPU
 LEEWAY = 2e-5  # of the largest score: a target that leads by less may lose its lead to another order of summation
-RIVALS = 3  # other classes, those with the largest scores, that are asked for one by one
+RIVALS = 4  # other classes, those with the largest scores, that are asked for one by one
 
 Seed = Callable[[Array, Array], Array]
 

@@ -1,4 +1,4 @@
-"""The compact model against the BFGS formula written out, and its step in a box against the conditions of optimality."""
+"""The compact model against the BFGS formula written out, and its step in a box against conditions of optimality."""
 
 import numpy as np
 import pytest

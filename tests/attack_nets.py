@@ -1,0 +1,62 @@
+"""Networks to attack, and the exact answers where there are some."""
+
+import numpy as np
+from scipy.optimize import minimize
+
+import nnpg
+
+
+def digits(N, seed=0, m=60, K=6):
+    """Noisy copies of K patterns in [0, 1], many pixels 0 as in drawings, and their labels."""
+    rng = np.random.default_rng(7)
+    patterns = (rng.random((K, m)) < 0.35) * rng.uniform(0.5, 1, (K, m))
+    rng = np.random.default_rng(seed)
+    t = np.arange(N) % K
+    x = np.clip(patterns[t] + 0.25 * rng.normal(size=(N, m)) * (rng.random((N, m)) < 0.5), 0, 1)
+    return x.astype(np.float32), t
+
+
+def softmax_net(decay, dtype="float32"):
+    """Return a softmax layer alone, trained to the minimum."""
+    x, t = digits(300, seed=1)
+    net = nnpg.build([nnpg.dense(6), nnpg.Softmax()], input_shape=(60,), rng=0, dtype="float64")
+    return nnpg.train_lbfgs(net, x, t, decay=nnpg.DecayPerUnit(decay)).net.astype(dtype)
+
+
+def sigmoid_net(backend="numpy", dtype="float32"):
+    """60-20-20-6, trained until it makes no mistake."""
+    x, t = digits(300, seed=1)
+    net = nnpg.build(
+        [nnpg.dense(20), nnpg.Sigmoid(), nnpg.dense(20), nnpg.Sigmoid(), nnpg.dense(6), nnpg.Softmax()],
+        input_shape=(60,), rng=0, dtype="float64",
+    )  # fmt: skip
+    return nnpg.train_lbfgs(net, x, t, decay=nnpg.DecayPerUnit(1e-4), iterations=150).net.astype(dtype).to(backend)
+
+
+def other_targets(labels, K, seed=0):
+    """A class for each image that is not its own."""
+    return (labels + np.random.default_rng(seed).integers(1, K, len(labels))) % K
+
+
+def exact_distortion(net, x, target):
+    """The least RMS change for which a softmax layer's target leads: a convex quadratic programme, by its dual.
+
+    min |v - x|^2 / 2  such that  A v + b >= 0, 0 <= v <= 1;   v = clip(x + A' lambda), lambda >= 0.
+    """
+    W, b = (np.asarray(a, np.float64) for a in next(iter(net.parameters.values())).values())
+    found = []
+    for one, t in zip(x.astype(np.float64), target, strict=True):
+        A, beyond = np.delete(W[t] - W, t, 0), np.delete(b[t] - b, t)
+
+        def dual(multipliers, one=one, A=A, beyond=beyond):
+            v = np.clip(one + A.T @ multipliers, 0, 1)
+            slack = A @ v + beyond
+            return multipliers @ slack - ((v - one) ** 2).sum() / 2, slack
+
+        bounds = [(0, None)] * len(A)
+        options = {"ftol": 1e-15, "gtol": 1e-10, "maxiter": 20000, "maxfun": 50000}
+        best = minimize(dual, np.zeros(len(A)), jac=True, method="L-BFGS-B", bounds=bounds, options=options)
+        v = np.clip(one + A.T @ best.x, 0, 1)
+        assert (A @ v + beyond).min() > -1e-5
+        found.append(np.sqrt(((v - one) ** 2).mean()))
+    return np.array(found)
