@@ -61,7 +61,9 @@ def test_the_permutation_test_keeps_its_level_and_finds_what_is_there():
     chance = np.array([p_value(seed, 0.0) for seed in range(200)])
     assert 0.01 <= (chance <= 0.05).mean() <= 0.10
     assert 0.4 < chance.mean() < 0.6
-    assert max(p_value(seed, 1.0) for seed in range(10)) <= 0.01
+    found = [p_value(seed, 1.0) for seed in range(10)]
+    assert max(found) <= 0.01
+    assert min(found) == 1 / 200, "never 0"
 
 
 def test_wrong_arguments_are_refused():
