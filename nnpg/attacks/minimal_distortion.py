@@ -25,8 +25,8 @@ from nnpg.progress import Advance
 from nnpg.progress import progress as progress_bar
 from nnpg_kernels import Array, one_blas_thread
 
-BLOCKS = 3  # images in flight at most, in blocks of the network; more is no faster on a CPU
-TOGETHER = 2  # blocks of images that are polished at once,
+IN_FLIGHT = 96  # images at most, or three blocks of the network where that is more; still more is no faster on a CPU
+TOGETHER = 96  # images that are polished at once,
 ENTER_EVERY = 5.0  # seconds, at most, that an image waits for that
 SAVE_EVERY = 30.0  # seconds
 
@@ -85,9 +85,9 @@ def minimal_distortion(
     evaluations : int
         Passes forward and back on one image with one target, at most, before it is polished.
     memory_mb : float
-        For the images in flight, in millions of bytes: it bounds how many there are, at most 144 on a CPU. An image of
+        For the images in flight, in millions of bytes: it bounds how many there are, at most 96 on a CPU. An image of
         m pixels takes about m (12 history + 45) numbers, twice as many for "l1". The results come on top, and what
-        the network takes for a block of 48 images.
+        the network takes for a block of 48 images, or of 8 where it has convolutions.
     checkpoint : path, optional
         File that holds what is done; written every 30 seconds and when the work ends or is interrupted.
     resume : bool
@@ -183,7 +183,7 @@ def _attack(
                 aboard -= np.bincount(k.to_numpy(landed.points.lane), minlength=len(queues))
                 waiting.append(landed)
             now = time.monotonic()
-            full = sum(len(one.outcome) for one in waiting) >= min(TOGETHER * victim.block, capacity)
+            full = sum(len(one.outcome) for one in waiting) >= min(max(TOGETHER, 2 * victim.block), capacity)
             if waiting and (full or now - entered > ENTER_EVERY or not aboard.any()):
                 advance(_enter(victim, settings, tally, join(victim.xp, waiting), polish))
                 waiting, entered = [], now
@@ -218,7 +218,7 @@ def _capacity(victim: Victim, memory_mb: float, x: Array, norm: str, history: in
             f"memory_mb={memory_mb:g} is too little: {least} images of {x.shape[1]} pixels with history={history} take "
             f"{each * least:.3g} MB; allow more, or a shorter history"
         )
-    return min(BLOCKS * victim.block, int(memory_mb / each))
+    return min(max(IN_FLIGHT, 3 * victim.block), int(memory_mb / each))
 
 
 def _checked(

@@ -63,7 +63,7 @@ class Tally:
         n, t = divmod(p, self.targets.shape[1])
         if outcome != Outcome.NOT_FOUND:
             self.size[n, t], self.c[n, t] = size, c
-            if np.nanargmin(self.size[n]) == t:  # the first one where two tie, in whatever order they come
+            if t == self._least(self.size[n]):  # the first one where two tie, in whatever order they come
                 self.best[n] = x
         self.outcome[n, t], self.evaluations[n, t] = outcome, evaluations
         return bool((self.outcome[n] != PENDING).all())
@@ -71,13 +71,18 @@ class Tally:
     def result(self, shape: tuple[int, ...]) -> Distorted:
         """Return the least over the targets of each image."""
         n = np.arange(len(self.x0))
-        t = np.where(np.isnan(self.size), np.inf, self.size).argmin(axis=1)
+        t = self._least(self.size)
         r = self.best.astype(np.float64) - self.x0
         distortion = np.where(np.isnan(self.size[n, t]), np.nan, np.sqrt((r * r).mean(axis=1)))
         return Distorted(
             self.best.reshape(-1, *shape), self.targets[n, t], self.outcome[n, t],
             distortion, self.size[n, t], self.c[n, t], self.evaluations.sum(axis=1),
         )  # fmt: skip
+
+    @staticmethod
+    def _least(size: Array) -> Array:
+        """Which target took least (...,); the first one where none succeeded."""
+        return np.where(np.isnan(size), np.inf, size).argmin(axis=-1)
 
     def save(self, path: Path, run: Mapping[str, Any]) -> None:
         """Write everything that is known to a file, whole or not at all."""

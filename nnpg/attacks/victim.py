@@ -19,12 +19,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nnpg.layers import Sigmoid, Softmax
+from nnpg.layers import Conv, Sigmoid, Softmax
 from nnpg.losses import Loss, LossMaker, loss_for
 from nnpg.network import INPUT, Network
 from nnpg_kernels import Array, one_blas_thread
 
-BLOCK = 48  # images in each run of the network: a multiple of the rows that matrix products take at a time,
+BLOCK = 48  # images in each run of the network: a multiple of the rows that matrix products take at a time;
+CONV_BLOCK = 8  # where there are convolutions, which go image by image anyway;
 DEVICE_BLOCK = 960  # and on a GPU
 LEEWAY = 2e-5  # of the largest score: a target that leads by less may lose its lead to another order of summation
 RIVALS = 4  # other classes, those with the largest scores, that are asked for one by one
@@ -169,7 +170,8 @@ def victim_of(net: Network, loss: str | LossMaker) -> Victim:
             f"the loss {how.name!r} reads {how.at!r}, but an attack needs one that reads the scores of the classes: "
             f"{' or '.join(map(repr, scores))}"
         )
-    block = BLOCK if net.backend.xp is np else DEVICE_BLOCK
+    convolves = any(isinstance(layer, Conv) for layer in net.layers.values())
+    block = DEVICE_BLOCK if net.backend.xp is not np else CONV_BLOCK if convolves else BLOCK
     with one_blas_thread():
         return Victim(net, how, _spots(Victim(net, how, (np.arange(block),))))
 
