@@ -1,9 +1,9 @@
 """LD-4R: the orders that Lo & Ding's Fig. 2 lacks: is the prediction gradient the ranking to use?
 
-python -m experiments run LD-4R        (five nets of 250 epochs if LD-0 has not trained them; then 1.5 minutes)
+python -m experiments run LD-4R        (five nets of 250 epochs if LD-0 has not trained them; then 2 minutes)
 
 Each ranking knocks all 23 filters out, strongest first and weakest first. The gap is the area under the first curve
-less that under the second: 0 for chance. To expect: the gradient beats chance; Shapley values, which cost 1000 times as
+less that under the second: 0 for chance. To expect: the gradient beats chance; Shapley values, which cost 200 times as
 much, beat it; much of what it knows is the layer, which shuffling its scores inside each layer leaves as it is.
 """
 

@@ -109,8 +109,8 @@ def _one_image(face: FaceNet) -> float:
 def _verdict(found: dict[str, dict[str, Comparison]]) -> str:
     """What is better or worse than the papers' choice with corrected p below 0.05."""
     parts = [
-        f"{kind} error: better than the papers' score: {', '.join(surely(c, -1)) or 'none'}; worse: "
-        f"{', '.join(surely(c, 1)) or 'none'}."
+        f"{kind} error: better than the papers' score: {'; '.join(surely(c, -1)) or 'none'}. Worse: "
+        f"{'; '.join(surely(c, 1)) or 'none'}."
         for kind, c in found.items()
     ]
     return f"On {' On '.join(parts)} The rest is within noise."

@@ -1,6 +1,6 @@
 """TH-P: pruning, the thesis's future work: the weakest filters cut out, the rest trained on for a few epochs.
 
-python -m experiments run TH-P        (five nets of 250 epochs if LD-0 has not trained them; then about 2 minutes)
+python -m experiments run TH-P        (five nets of 250 epochs if LD-0 has not trained them; then 1 minute)
 
 Filters are ranked on the training images, all identities together; errors are on the test images. To expect: half of
 the filters cost little after a few epochs, whatever the ranking; a net of that size trained anew does as well.
