@@ -70,8 +70,7 @@ class Slots:
     x0, best : arrays (N, m)
         The image, and the least changed success met so far.
     best_size : array (N,)
-    at, ok : Place
-        Now, and at the largest c that succeeded.
+    at : Place
     step, slope : arrays (N, n), (N,)
         To be tried next, and the slope along it.
     fresh, careful : arrays (N,) of bool
@@ -87,7 +86,6 @@ class Slots:
     best: Array
     best_size: Array
     at: Place
-    ok: Place
     step: Array
     slope: Array
     newton: QuasiNewton
@@ -166,17 +164,13 @@ class Flight:
         def zeros(dtype: str = "float64") -> Array:
             return xp.zeros(N, dtype)
 
-        def place() -> Place:
-            return Place(v.copy(), xp.zeros_like(v), zeros(), zeros(), zeros(), zeros(), zeros())
-
+        place = Place(v, xp.zeros_like(v), zeros(), zeros(), zeros(), zeros(), zeros())
         newton = QuasiNewton.start(xp, N, v.shape[1], self.settings.history, v.dtype)
         search, flags = Search.start(xp, xp.ones(N), xp.ones(N)), (xp.ones(N, bool), xp.zeros(N, bool))
         sizes = xp.full(N, xp.inf)
         step = xp.zeros_like(v)
         counts = zeros("int64"), zeros("int64"), zeros("int64")
-        return Slots(
-            index, target, lane, x0, x0.copy(), sizes, place(), place(), step, zeros(), newton, search, *flags, *counts
-        )
+        return Slots(index, target, lane, x0, x0.copy(), sizes, place, step, zeros(), newton, search, *flags, *counts)
 
     def _evaluate(self, now: Slots) -> None:
         """Try the steps, and go where they are accepted."""
@@ -228,15 +222,13 @@ class Flight:
         last = near | (closed & ~doubt)
         stuck = now.newton.rejected >= GIVE_UP  # as low as rounding lets it come
         solved, last = solved | stuck, solved & last
-        keep = xp.flatnonzero(solved & success)
-        put(now.ok, keep, take(at, keep))
         spent = now.evaluations >= self.settings.evaluations
         lost = now.search.record(xp, solved, success, at.margin, size, exact)
         found = xp.isfinite(now.best_size)
         again = lost & ~found & ~spent & (now.tries + 1 < TRIES)
         outcome = xp.where(found, xp.where(last, int(Outcome.FOUND), int(Outcome.UNSETTLED)), int(Outcome.NOT_FOUND))
         outcome = xp.where(already, int(Outcome.ALREADY), outcome)
-        self._go_on(now, solved & ~last, success)
+        self._go_on(now, solved & ~last)
         now.fresh[:] = False
         self._start_again(now, xp.flatnonzero(again))
         return last | (lost & ~again) | spent | already, outcome
@@ -245,11 +237,9 @@ class Flight:
         """Whether the boundary, to first order, is no further than this distance (N,)."""
         return at.margin <= distance * abs(at.slope) * self.settings.norm.steepest(self._free(at, x0))
 
-    def _go_on(self, now: Slots, changed: Array, success: Array) -> None:
-        """Plan again for those whose c changed; after a failure from the best success, which follows its branch."""
+    def _go_on(self, now: Slots, changed: Array) -> None:
+        """Plan again, from where they are, for those whose c changed."""
         xp = self.victim.xp
-        back = xp.flatnonzero(changed & ~success & (now.search.c_ok > 0))
-        put(now.at, back, take(now.ok, back))
         now.newton.calm(xp, changed)
         now.steps = now.steps * ~changed
         n = xp.flatnonzero(changed)

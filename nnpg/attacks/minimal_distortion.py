@@ -86,7 +86,7 @@ def minimal_distortion(
         Passes forward and back on one image with one target, at most, before it is polished.
     memory_mb : float
         For the images in flight, in millions of bytes: it bounds how many there are, at most 96 on a CPU. An image of
-        m pixels takes about m (12 history + 45) numbers, twice as many for "l1". The results come on top, and what
+        m pixels takes about m (20 history + 55) numbers, twice as many for "l1". The results come on top, and what
         the network takes for a block of 48 images, or of 8 where it has convolutions.
     checkpoint : path, optional
         File that holds what is done; written every 30 seconds and when the work ends or is interrupted.
@@ -211,7 +211,7 @@ def _enter(victim: Victim, settings: Settings, tally: Tally, landed: Landed, pol
 
 def _capacity(victim: Victim, memory_mb: float, x: Array, norm: str, history: int) -> int:
     """How many images may be in flight: at least one in each lane."""
-    numbers = x.shape[1] * (12 * history + 45) * (2 if norm == "l1" else 1)
+    numbers = x.shape[1] * (20 * history + 55) * (2 if norm == "l1" else 1)
     each, least = numbers * x.itemsize / 1e6, len(victim.spots)
     if not memory_mb >= each * least:
         raise ValueError(
