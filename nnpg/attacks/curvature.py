@@ -1,4 +1,4 @@
-"""What a limited-memory quasi-Newton method knows of many functions at once, and the exact step of that model in a box.
+"""What a limited-memory quasi-Newton method knows of many functions at once, and the step of that model in a box.
 
 The model of problem n at its point is  q(d) = g'd + d'Bd/2,  with B from the last h pairs (s, y) by the BFGS formula.
 In the compact form (Byrd, Nocedal & Schnabel 1994, Eq. 2.17, for B_0 = theta I)
@@ -124,8 +124,9 @@ def box_step(
 
         (theta C - A_F A_F') q = A e,    p = -g/theta + A' q,    d = p clipped to the box,    A = curvature.rows
 
-    where C is `Curvature.core` / theta. Conditions J d >= b are more rows of A, with zeros in C and b taken off the
-    right side; those with a negative multiplier are left out of the next round.
+    where theta C is `Curvature.core`. Conditions J d >= b are more rows of A, with zeros in C and b taken off the right
+    side; those with a negative multiplier are left out of the next round. Where nearly everything wants to go beyond a
+    bound, the set may change for ever: the last d then is no minimum, and `settled` says so.
 
     Parameters
     ----------

@@ -21,7 +21,7 @@ from nnpg_kernels import Array
 
 ROUNDS = 3
 INNER = 4  # rounds of the active set in each
-SETTLED = 0.01  # a step this small, as a share of |r|, that made the image better is the last one
+SETTLED = 0.02  # a step this small, as a share of |r|, that made the image better is the last one
 ASIDE = 1.0  # of the error of the last margin: how much further to aim, since the boundary is curved
 
 

@@ -14,11 +14,11 @@ steps lower f by at least a multiple of |d|^2, and d tends to 0. But d = 0 only 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, TypeVar
 
-from nnpg.attacks.curvature import COSINE, ROUNDS, Curvature, Linear, box_step, dot
+from nnpg.attacks.curvature import COSINE, LEAST, ROUNDS, Curvature, Linear, box_step, dot
 from nnpg_kernels import Array
 
 ARMIJO = 1e-4  # share of the decrease that the slope promises
@@ -77,6 +77,9 @@ class QuasiNewton:
             What the curvature may be at most in directions that no pair tells of; the largest curvature met of late
             unless given, which is safe, but slow where there are few steep directions.
         conditions : Linear, optional
+            What the step must meet besides; then it need not go downhill.
+        rounds : int
+            Of the active set, at most; see `box_step`.
         """
         kappa = known + self.damping
         use = self.curvature.usable(xp, kappa)
@@ -130,7 +133,7 @@ class QuasiNewton:
         accepted = xp.isfinite(after) & xp.isfinite(yy) & (enough | (level & (slope + sy <= -FLAT * slope)))
         accepted &= (ss > 0) | (slope == 0)  # a step that rounding has made nothing of has not been made
         active = xp.ones(len(s), bool) if active is None else active
-        good = xp.isfinite(yy) & (sy > 0.05 * known * ss) & (sy > COSINE * xp.sqrt(xp.maximum(yy * ss, 0)))
+        good = xp.isfinite(yy) & (sy > LEAST * known * ss) & (sy > COSINE * xp.sqrt(xp.maximum(yy * ss, 0)))
         self.curvature.learn(xp, s, y, ss, good & active)
         self._damp(xp, active & accepted, active & ~accepted, good, known)
         return accepted
@@ -155,15 +158,15 @@ class QuasiNewton:
 
 def take(state: T, rows: Array) -> T:
     """Return the given problems of a dataclass of arrays (N, ...), dataclasses inside it included."""
-    own = {f.name: getattr(state, f.name) for f in fields(state)}  # type: ignore[arg-type]
-    return type(state)(**{n: take(a, rows) if hasattr(a, "__dataclass_fields__") else a[rows] for n, a in own.items()})
+    parts = {n: take(a, rows) if _nested(a) else a[rows] for n, a in vars(state).items()}
+    return type(state)(**parts)
 
 
 def put(state: Any, rows: Array, new: Any) -> None:
     """Overwrite the given problems with those of `new`."""
-    for f in fields(state):
-        old, value = getattr(state, f.name), getattr(new, f.name)
-        if hasattr(old, "__dataclass_fields__"):
+    for name, value in vars(new).items():
+        old = getattr(state, name)
+        if _nested(old):
             put(old, rows, value)
         else:
             old[rows] = value
@@ -171,9 +174,12 @@ def put(state: Any, rows: Array, new: Any) -> None:
 
 def join(xp: ModuleType, states: list[T]) -> T:
     """Return the problems of several such dataclasses as one."""
-    first = states[0]
     joined = {}
-    for f in fields(first):  # type: ignore[arg-type]
-        parts = [getattr(state, f.name) for state in states]
-        joined[f.name] = join(xp, parts) if hasattr(parts[0], "__dataclass_fields__") else xp.concatenate(parts)
-    return type(first)(**joined)
+    for name, first in vars(states[0]).items():
+        parts = [getattr(state, name) for state in states]
+        joined[name] = join(xp, parts) if _nested(first) else xp.concatenate(parts)
+    return type(states[0])(**joined)
+
+
+def _nested(a: Any) -> bool:
+    return hasattr(a, "__dataclass_fields__")

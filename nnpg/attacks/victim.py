@@ -138,11 +138,11 @@ class Victim:
         for n in range(0, len(images), size):
             block, t = images[n : n + size].reshape(-1, *self.net.input_shape), targets[n : n + size]
             trace = self.net.forward(block, upto=self.loss.at)
-            z = trace.y.astype(xp.float64)
-            delta = self.net.backward(trace, seed(z, t), until=INPUT, keep=(INPUT,))[INPUT]
-            scores.append(z)
+            scores.append(trace.y.astype(xp.float64))
+            delta = self.net.backward(trace, seed(scores[-1], t), until=INPUT, keep=(INPUT,))[INPUT]
             deltas.append(delta.reshape(*delta.shape[: delta.ndim - block.ndim], size, -1))
-        return xp.concatenate(scores)[to], xp.concatenate(deltas, axis=-2)[..., to, :]
+        z, delta = (a[0] if len(a) == 1 else xp.concatenate(a, axis=-2) for a in (scores, deltas))
+        return z[to], delta[..., to, :]
 
     def _places(self, lane: Array) -> Array:
         """Where each image goes in a row of blocks (N,)."""
