@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,9 @@ import numpy.typing as npt
 from nnpg.interventions import Intervention
 from nnpg.layers import Layer, arrays, parameters
 from nnpg_kernels import Array, Backend, load
+
+if TYPE_CHECKING:
+    from nnpg.plan import Plan
 
 INPUT = "input"  # the name of x itself
 
@@ -293,6 +296,12 @@ class Network:
     def astype(self, dtype: npt.DTypeLike) -> Network:
         """Return this network in another floating-point type."""
         return self._map_arrays(lambda a: a.astype(dtype) if a.dtype.kind == "f" else a)
+
+    def plan(self) -> Plan:
+        """Return which layers run as one, and how: print it to read it (see `nnpg.plan`)."""
+        from nnpg.plan import make_plan
+
+        return make_plan(self.layers, self.input_shape, self.dtype)
 
     # What it is
 

@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,9 @@ from nnpg.network import Network
 from nnpg.optimisers import SGD, SGDState
 from nnpg.progress import progress as progress_bar
 from nnpg_kernels import Array, Backend, one_blas_thread
+
+if TYPE_CHECKING:
+    from nnpg.planned_training import Session
 
 
 class Epoch(NamedTuple):
@@ -127,10 +130,13 @@ def train(
             net, state, history = _read(checkpoint, run, rng, k)
     # an overflow is found and explained below, so NumPy need not warn of it
     quiet = np.errstate(over="ignore", invalid="ignore", divide="ignore")
+    session = _compiled(net, x, t, batch, how, optimiser, state) if len(history) < epochs else None
     with quiet, one_blas_thread(), progress_bar("training", epochs, show=progress, done=len(history)) as advance:
         for epoch in range(len(history) + 1, epochs + 1):
             began, order, losses, wrong = time.perf_counter(), rng.permutation(len(x)), 0.0, 0
-            for first in range(0, len(x), batch):
+            if session is not None:
+                net, state, losses, wrong = _epoch(session, net, x, order, optimiser, state, epoch)
+            for first in range(0, len(x), batch) if session is None else ():
                 some = order[first : first + batch]
                 net, state, values, misses = step(net.drawn(rng), x[some], t[some], how, optimiser, state)
                 losses, wrong = losses + float(values.sum()), wrong + misses
@@ -143,6 +149,37 @@ def train(
                 _write(checkpoint, run, net, state, history, rng)
             advance(loss=losses / len(x), error=wrong / len(x))
     return Training(net, history)
+
+
+def _compiled(
+    net: Network, x: Array, t: Array, batch: int, loss: Loss, optimiser: SGD, state: SGDState
+) -> Session | None:
+    """The same steps as a program of kernels, where the network's plan covers all of it."""
+    if net.backend.name != "numba":
+        return None
+    from nnpg.planned_training import open_session, why_not  # Numba is imported where it is used
+
+    plan = net.plan()
+    if why_not(net, plan, loss.name, t, optimiser):
+        return None
+    return open_session(net, plan, x, t, batch, optimiser, state)
+
+
+def _epoch(
+    session: Session, net: Network, x: Array, order: Array, optimiser: SGD, state: SGDState, epoch: int
+) -> tuple[Network, SGDState, float, int]:
+    """One epoch of compiled steps; returns network, state, the sum of the losses, and how many images were wrong."""
+    batch = session.batch
+    for done in session.epoch(order, optimiser, state.t):
+        seen = session.losses[: done * batch]
+        if not np.isfinite(seen).all():
+            first = int(np.flatnonzero(~np.isfinite(seen))[0]) // batch
+            some = order[first * batch : (first + 1) * batch]
+            raise TrainingDiverged(_diagnosis(session.network(net), x[some], optimiser, epoch, first + 1))
+    net, t = session.network(net), state.t + -(-len(order) // batch)
+    if not _finite(net):
+        raise TrainingDiverged(_diagnosis(net, x[order[-batch:]], optimiser, epoch, -(-len(order) // batch)))
+    return net, session.state(t, optimiser), float(session.losses.sum()), int(session.wrong.sum())
 
 
 def step(

@@ -25,6 +25,17 @@ def jit(function: Callable[..., Any]) -> Any:
         return numba.njit(**how)(function)
 
 
+def kernel(function: Callable[..., Any]) -> Any:
+    """Compile a kernel of a program now, to a function that is called by its address: see `program`."""
+    whole = numba.types.int64
+    signature = whole(whole, whole, whole, whole, whole)
+    try:
+        return numba.cfunc(signature, cache=True, error_model="numpy")(function)
+    except RuntimeError:
+        _no_cache()
+        return numba.cfunc(signature, error_model="numpy")(function)
+
+
 @cache
 def fingerprint() -> int:
     """Return a number that changes with the source of the kernels and with Numba.

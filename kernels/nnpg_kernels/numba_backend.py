@@ -16,7 +16,7 @@ from nnpg_kernels.geometry import Window
 from nnpg_kernels.numba_convolution import Sizes, correlate, correlate_gradient, put_all_into_margins
 from nnpg_kernels.numba_pooling import pool_delta, pool_forward
 from nnpg_kernels.numpy_backend import Array, asarray, avg_pool_delta, avg_pool_forward, to_numpy, xp
-from nnpg_kernels.simd import lanes, tile_shape
+from nnpg_kernels.simd import lanes, wide_registers
 from nnpg_kernels.threads import share, thread_count
 
 __all__ = ["Array", "asarray", "avg_pool_delta", "avg_pool_forward", "to_numpy", "xp"]
@@ -55,7 +55,7 @@ def conv_gradient(delta: Array, x: Array, window: Window, groups: int = 1) -> Ar
         return reference.conv_gradient(delta, x, window, groups)
     N, (F, H, W), (I, J), dtype = len(x), delta.shape[-3:], window.size, np.result_type(delta, x)
     vector = lanes(dtype)
-    tile_rows = 4 if tile_shape()[0] == 8 else 1
+    tile_rows = 4 if wide_registers() else 1
     width = -(-W // vector) * vector
     seeds = delta.reshape(-1, N, F, H, W)
     dW = np.zeros((len(seeds), F, x.shape[1] // groups, I, J), dtype)
@@ -104,7 +104,7 @@ def _correlate(
     """Correlate x, set into a margin at `at`, with W: an output of the given shape."""
     F, dtype = len(W), np.result_type(x, W)
     vector = lanes(dtype)
-    tile_rows, tile_columns = tile_shape()
+    tile_rows, tile_columns = (8, 2) if wide_registers() else (4, 1)
     tile_columns = 1 if shape[1] <= vector else tile_columns
     step = vector * tile_columns
     x = _readable(x, dtype)

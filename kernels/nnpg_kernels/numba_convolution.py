@@ -20,8 +20,9 @@ from __future__ import annotations
 from functools import cache
 from typing import Any, NamedTuple
 
+from nnpg_kernels.atomics import next_task
 from nnpg_kernels.jit import fingerprint, jit
-from nnpg_kernels.simd import add_outer, add_products, add_sums, next_task, splats, store, zeros
+from nnpg_kernels.simd import add_outer, add_products, add_sums, splats, store, zeros
 
 
 class Sizes(NamedTuple):
@@ -70,24 +71,24 @@ def correlate(tile_rows: int, tile_columns: int, lanes: int) -> Any:
         plane = s.rows * s.columns
         own = thread * s.groups * s.C * plane  # this thread's margin
         blocks = (s.F + tile_rows - 1) // tile_rows
-        n = next_task(counter)
+        n = next_task(counter, 0)
         while n < s.N:
             put_into_margin(x, n, margins, own, s)
             for block in range(s.groups * blocks):
                 group, first = block // blocks, block % blocks * tile_rows
                 for h in range(s.H):
                     for v in range(0, s.W, step):
-                        tile = splats(b, block * tile_rows, tile_rows, tile_columns)
+                        tile = splats(b, block * tile_rows, 1, tile_rows, tile_rows, tile_columns)
                         q = block * s.C * s.I * s.J * tile_rows
                         for c in range(s.C):
                             for i in range(s.I):
                                 p = own + (group * s.C + c) * plane + (h * s.stride + i * s.di) * s.columns + v
                                 for j in range(s.J):
-                                    tile = add_outer(tile, w, q, margins, p + j * s.dj)
+                                    tile = add_outer(tile, w, q, 1, tile_rows, margins, p + j * s.dj, lanes)
                                     q += tile_rows
                         p = (((n * s.groups + group) * s.F + first) * s.H + h) * s.W + v
-                        store(tile, y, p, s.H * s.W, s.W - v, s.F - first)
-            n = next_task(counter)
+                        store(tile, y, p, s.H * s.W, s.F - first, s.W - v)
+            n = next_task(counter, 0)
         return key  # makes the cache on disk know the sources: it keeps a closure's constants in its key
 
     return kernel
@@ -100,10 +101,10 @@ def put_all_into_margins() -> Any:
 
     @jit
     def kernel(counter: Any, thread: int, s: Sizes, x: Any, margins: Any) -> int:
-        n = next_task(counter)
+        n = next_task(counter, 0)
         while n < s.N:
             put_into_margin(x, n, margins, n * x.shape[1] * s.rows * s.columns, s)
-            n = next_task(counter)
+            n = next_task(counter, 0)
         return key
 
     return kernel
@@ -121,7 +122,7 @@ def correlate_gradient(tile_rows: int, places: int, lanes: int) -> Any:
     @jit
     def kernel(counter: Any, thread: int, s: Sizes, x: Any, delta: Any, width: int, dW: Any) -> int:
         plane, blocks = s.rows * s.columns, (s.F + tile_rows - 1) // tile_rows
-        task = next_task(counter)
+        task = next_task(counter, 0)
         while task < s.groups * blocks * s.C:
             block, c = task // s.C, task % s.C
             group, first = block // blocks, block % blocks * tile_rows
@@ -133,9 +134,9 @@ def correlate_gradient(tile_rows: int, places: int, lanes: int) -> Any:
                         d = ((n * s.groups * s.F + f) * s.H + h) * width
                         p = ((n * s.groups + group) * s.C + c) * plane + (h * s.stride + i * s.di) * s.columns
                         for v in range(0, s.W, lanes):
-                            tile = add_products(tile, delta, d + v, s.H * width, x, p + v, s.dj)
+                            tile = add_products(tile, delta, d + v, s.H * width, tile_rows, x, p + v, s.dj)
                 add_sums(tile, dW, ((f * s.C + c) * s.I + i) * places, s.C * s.I * places, s.F - first)
-            task = next_task(counter)
+            task = next_task(counter, 0)
         return key
 
     return kernel

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from nnpg_kernels.atomics import next_task
 from nnpg_kernels.jit import fingerprint, jit
-from nnpg_kernels.simd import next_task
 
 
 @cache
@@ -20,7 +20,7 @@ def pool_forward() -> Any:
     def kernel(counter: Any, thread: int, x: Any, size: Any, stride: Any, at: Any, y: Any, winner: Any) -> int:
         (I, J), (sh, sw), (top, left) = size, stride, at
         planes, H, W = x.shape
-        plane = next_task(counter)
+        plane = next_task(counter, 0)
         while plane < planes:
             for h in range(y.shape[1]):
                 for w in range(y.shape[2]):
@@ -32,7 +32,7 @@ def pool_forward() -> Any:
                             place = i * J + j if value > best else place
                             best = best if value <= best or best != best else value  # NaN stays, as in the reference
                     y[plane, h, w], winner[plane, h, w] = best, place
-            plane = next_task(counter)
+            plane = next_task(counter, 0)
         return key
 
     return kernel
@@ -46,7 +46,7 @@ def pool_delta() -> Any:
     @jit
     def kernel(counter: Any, thread: int, delta: Any, winner: Any, size: Any, stride: Any, at: Any, dx: Any) -> int:
         (_, J), (sh, sw), (top, left) = size, stride, at
-        plane = next_task(counter)
+        plane = next_task(counter, 0)
         while plane < len(delta):
             source = plane % len(winner)
             for h in range(delta.shape[1]):
@@ -55,7 +55,7 @@ def pool_delta() -> Any:
                     r, c = h * sh + place // J - top, w * sw + place % J - left
                     if 0 <= r < dx.shape[1] and 0 <= c < dx.shape[2]:  # a margin may win where all is -infinity
                         dx[plane, r, c] += delta[plane, h, w]
-            plane = next_task(counter)
+            plane = next_task(counter, 0)
         return key
 
     return kernel

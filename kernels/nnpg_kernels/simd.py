@@ -4,15 +4,17 @@ A `Vector` is 64 bytes of neighbouring numbers: 16 float32 or 8 float64, its *la
 `rows` by `columns`, that stays in the processor's registers while sums are added up in it: memory is read, but nothing
 is written until the sums are whole. That is what makes a convolution fast, and all that this file is for. A kernel:
 
-    tile = splats(b, f, 8, 2)                  # 8 filters by 2 vectors of pixels; each row starts at its bias
+    tile = splats(b, f, 1, rows, 4, 4)                    # 4 filters by 4 vectors of pixels; a row starts at its bias
     for each channel and place (i, j) of the filter:
-        tile = add_outer(tile, w, q, x, p)     # tile[r, c] += w[q + r] * x[p + lanes c : p + lanes (c + 1)]
-    store(tile, y, p, stride, width, 8)        # rows to y[p + stride r :], `width` numbers each
+        tile = add_outer(tile, w, q, own, rows, x, p, 16)  # tile[r, c] += w[q + own r] * x[p + 16 c :][:16]
+    store(tile, y, p, stride, 16, rows, width)             # rows to y[p + stride r :], `width` numbers each
 
-Every word becomes a handful of LLVM instructions in place (no call is left), so a tile costs no memory; `rows` and
-`columns` must be constants. LLVM turns a 64-byte vector into what the machine has: one AVX-512 register, two of AVX2,
-four of NEON. `tile_shape` says which tile fits into its registers. To see what became of a kernel, call it once and
-print `kernel.inspect_asm()`: a good inner loop is nothing but loads and `vfmadd`.
+Every word becomes a handful of LLVM instructions in place (no call is left), so a tile costs no memory; its shape must
+be constants. A tile may have more rows than there are: from row `rows` on it repeats the last one, so that nothing is
+read that is not there, and `store` drops them. Tiles also add, multiply and divide like numbers (`simd_math`). LLVM
+turns a 64-byte vector into what the machine has: one AVX-512 register, two of AVX2, four of NEON. `tiles` says which
+shapes fit into its registers. To see what became of a kernel, print `kernel.inspect_llvm()` before it was ever kept on
+disk: a good inner loop is nothing but loads and `fma`.
 """
 
 from __future__ import annotations
@@ -42,15 +44,14 @@ def lanes(dtype: Any) -> int:
 
 
 @cache
-def tile_shape() -> tuple[int, int]:
-    """Return the (rows, columns) of the largest tile that leaves registers free for what is being multiplied.
+def wide_registers() -> bool:
+    """Return whether the machine has 32 registers of 64 bytes (AVX-512): room for 16 to 20 vectors of sums.
 
-    32 registers of 64 bytes (AVX-512) hold 8 x 2 vectors with room to spare; 16 of 32 bytes (AVX2), or 32 of 16
-    (NEON), hold 4 x 1.
+    16 registers of 32 bytes (AVX2), or 32 of 16 (NEON), hold 4 vectors of sums and what is being multiplied.
     """
     told = config.CPU_FEATURES  # NUMBA_CPU_FEATURES, where someone compiles for another machine
     features = told if told is not None else binding.get_host_cpu_features().flatten()
-    return (8, 2) if "+avx512f" in features else (4, 1)
+    return "+avx512f" in features
 
 
 class Vector(types.Type):  # type: ignore[misc]
@@ -81,90 +82,102 @@ class _TileModel(models.PrimitiveModel):  # type: ignore[misc]
         super().__init__(manager, tile, ir.ArrayType(tile.vector.llvm, tile.rows * tile.columns))
 
 
-# The words. Each takes flat arrays and the positions in them.
+# The words. Each takes flat arrays and the positions in them. A row r stands for row min(r, rows - 1).
 
 
 @intrinsic(prefer_literal=True)  # type: ignore[untyped-decorator]
-def zeros(typing: Any, like: Any, rows: Any, columns: Any) -> Any:
+def zeros(typing: Any, like: Any, height: Any, width: Any) -> Any:
     """Tile of zeros, in the number type of the array `like`."""
-    tile = Tile(rows.literal_value, columns.literal_value, Vector(like.dtype))
+    tile = Tile(height.literal_value, width.literal_value, Vector(like.dtype))
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return ir.Constant(ir.ArrayType(tile.vector.llvm, tile.rows * tile.columns), None)
 
-    return tile(like, rows, columns), emit
+    return tile(like, height, width), emit
 
 
 @intrinsic(prefer_literal=True)  # type: ignore[untyped-decorator]
-def splats(typing: Any, b: Any, q: Any, rows: Any, columns: Any) -> Any:
-    """Tile with b[q + r] in every lane of row r."""
-    tile = Tile(rows.literal_value, columns.literal_value, Vector(b.dtype))
+def splats(typing: Any, b: Any, q: Any, stride: Any, rows: Any, height: Any, width: Any) -> Any:
+    """Tile with b[q + stride r] in every lane of row r."""
+    tile = Tile(height.literal_value, width.literal_value, Vector(b.dtype))
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        _, q, stride, rows, _, _ = args
         at = _Memory(context, builder, signature.args[0], args[0], tile.vector)
-        block = ir.Constant(ir.ArrayType(tile.vector.llvm, tile.rows * tile.columns), ir.Undefined)
-        for r in range(tile.rows):
-            row = at.splat(args[1], r)
-            for c in range(tile.columns):
-                block = builder.insert_value(block, row, r * tile.columns + c)
-        return block
+        return _build(builder, tile, lambda r, _: at.splat(_row(builder, q, stride, r, rows)))
 
-    return tile(b, types.intp, rows, columns), emit
+    return tile(b, types.intp, types.intp, types.intp, height, width), emit
+
+
+@intrinsic(prefer_literal=True)  # type: ignore[untyped-decorator]
+def load(typing: Any, x: Any, p: Any, step: Any, height: Any, width: Any) -> Any:
+    """tile[0, c] = x[p + step c :]; every row is the same."""
+    tile = Tile(height.literal_value, width.literal_value, Vector(x.dtype))
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        _, p, step, _, _ = args
+        at = _Memory(context, builder, signature.args[0], args[0], tile.vector)
+        vectors = [at.load(_times(builder, p, step, c)) for c in range(tile.columns)]
+        return _build(builder, tile, lambda _, c: vectors[c])
+
+    return tile(x, types.intp, types.intp, height, width), emit
 
 
 @intrinsic  # type: ignore[untyped-decorator]
-def add_outer(typing: Any, tile: Any, w: Any, q: Any, x: Any, p: Any) -> Any:
-    """tile[r, c] += w[q + r] * x[p + lanes c : p + lanes (c + 1)]: one number a row by one vector a column."""
+def add_outer(typing: Any, tile: Any, w: Any, q: Any, stride: Any, rows: Any, x: Any, p: Any, step: Any) -> Any:
+    """tile[r, c] += w[q + stride r] * x[p + step c :]: one number a row by one vector a column."""
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        block, w, q, x, p = args
+        block, w, q, stride, rows, x, p, step = args
         weights = _Memory(context, builder, signature.args[1], w, tile.vector)
-        pixels = _Memory(context, builder, signature.args[3], x, tile.vector)
-        vectors = [pixels.load(p, tile.vector.lanes * c) for c in range(tile.columns)]
+        pixels = _Memory(context, builder, signature.args[5], x, tile.vector)
+        vectors = [pixels.load(_times(builder, p, step, c)) for c in range(tile.columns)]
         for r in range(tile.rows):
-            weight = weights.splat(q, r)
+            weight = weights.splat(_row(builder, q, stride, r, rows))
             for c, vector in enumerate(vectors):
                 block = _multiply_add(builder, tile, block, r * tile.columns + c, weight, vector)
         return block
 
-    return tile(tile, w, types.intp, x, types.intp), emit
+    i = types.intp
+    return tile(tile, w, i, i, i, x, i, i), emit
 
 
 @intrinsic  # type: ignore[untyped-decorator]
-def add_products(typing: Any, tile: Any, d: Any, q: Any, stride: Any, x: Any, p: Any, step: Any) -> Any:
+def add_products(typing: Any, tile: Any, d: Any, q: Any, stride: Any, rows: Any, x: Any, p: Any, step: Any) -> Any:
     """tile[r, c] += d[q + stride r :] * x[p + step c :], lane by lane: one vector a row by one vector a column."""
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        block, d, q, stride, x, p, step = args
+        block, d, q, stride, rows, x, p, step = args
         deltas = _Memory(context, builder, signature.args[1], d, tile.vector)
-        pixels = _Memory(context, builder, signature.args[4], x, tile.vector)
+        pixels = _Memory(context, builder, signature.args[5], x, tile.vector)
         vectors = [pixels.load(_times(builder, p, step, c)) for c in range(tile.columns)]
         for r in range(tile.rows):
-            delta = deltas.load(_times(builder, q, stride, r))
+            delta = deltas.load(_row(builder, q, stride, r, rows))
             for c, vector in enumerate(vectors):
                 block = _multiply_add(builder, tile, block, r * tile.columns + c, delta, vector)
         return block
 
-    return tile(tile, d, types.intp, types.intp, x, types.intp, types.intp), emit
+    i = types.intp
+    return tile(tile, d, i, i, i, x, i, i), emit
 
 
 @intrinsic  # type: ignore[untyped-decorator]
-def store(typing: Any, tile: Any, y: Any, p: Any, stride: Any, width: Any, rows: Any) -> Any:
-    """y[p + stride r + l] = row r's lane l, for the first `width` lanes of the first `rows` rows."""
+def store(typing: Any, tile: Any, y: Any, p: Any, stride: Any, rows: Any, width: Any) -> Any:
+    """y[p + stride r : p + stride r + width] = row r, for the first `rows` rows; lanes past `width` are dropped."""
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        block, y, p, stride, width, rows = args
+        block, y, p, stride, rows, width = args
         memory = _Memory(context, builder, signature.args[1], y, tile.vector)
         for r in range(tile.rows):
-            inside = builder.icmp_signed("<", ir.Constant(rows.type, r), rows)
-            with builder.if_then(inside):
+            with builder.if_then(builder.icmp_signed("<", ir.Constant(rows.type, r), rows)):
                 start = _times(builder, p, stride, r)
                 for c in range(tile.columns):
                     vector = builder.extract_value(block, r * tile.columns + c)
                     memory.store(vector, start, tile.vector.lanes * c, width)
         return context.get_dummy_value()
 
-    return types.void(tile, y, types.intp, types.intp, types.intp, types.intp), emit
+    i = types.intp
+    return types.void(tile, y, i, i, i, i), emit
 
 
 @intrinsic  # type: ignore[untyped-decorator]
@@ -175,8 +188,7 @@ def add_sums(typing: Any, tile: Any, y: Any, p: Any, stride: Any, rows: Any) -> 
         block, y, p, stride, rows = args
         memory = _Memory(context, builder, signature.args[1], y, tile.vector)
         for r in range(tile.rows):
-            inside = builder.icmp_signed("<", ir.Constant(rows.type, r), rows)
-            with builder.if_then(inside):
+            with builder.if_then(builder.icmp_signed("<", ir.Constant(rows.type, r), rows)):
                 start = _times(builder, p, stride, r)
                 for c in range(tile.columns):
                     total = _sum(builder, builder.extract_value(block, r * tile.columns + c))
@@ -184,18 +196,39 @@ def add_sums(typing: Any, tile: Any, y: Any, p: Any, stride: Any, rows: Any) -> 
                     builder.store(builder.fadd(builder.load(place), total), place)
         return context.get_dummy_value()
 
-    return types.void(tile, y, types.intp, types.intp, types.intp), emit
+    i = types.intp
+    return types.void(tile, y, i, i, i), emit
 
 
 @intrinsic  # type: ignore[untyped-decorator]
-def next_task(typing: Any, counter: Any) -> Any:
-    """counter[0]++ in one step that no other thread can divide; returns the value before."""
+def every_second(typing: Any, x: Any, p: Any) -> Any:
+    """Tile of one vector: x[p], x[p + 2], x[p + 4] ..."""
+    tile = Tile(1, 1, Vector(x.dtype))
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        array = cgutils.create_struct_proxy(signature.args[0])(context, builder, value=args[0])
-        return builder.atomic_rmw("add", array.data, ir.Constant(ir.IntType(64), 1), "monotonic")
+        at, n = _Memory(context, builder, signature.args[0], args[0], tile.vector), tile.vector.lanes
+        even = ir.Constant(ir.VectorType(INT32, n), list(range(0, 2 * n, 2)))
+        vector = builder.shuffle_vector(at.load(args[1]), at.load(args[1], n), even)
+        return _build(builder, tile, lambda r, c: vector)
 
-    return types.int64(counter), emit
+    return tile(x, types.intp), emit
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def store_in_turn(typing: Any, a: Any, b: Any, y: Any, p: Any, width: Any) -> Any:
+    """y[p : p + width] = a[0], b[0], a[1], b[1] ... of two tiles of one vector."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        vector = signature.args[0].vector
+        memory, n = _Memory(context, builder, signature.args[2], args[2], vector), vector.lanes
+        first, second = (builder.extract_value(args[i], 0) for i in (0, 1))
+        for half in (0, n // 2):
+            turns = [half + i // 2 + n * (i % 2) for i in range(n)]
+            picks = ir.Constant(ir.VectorType(INT32, n), turns)
+            memory.store(builder.shuffle_vector(first, second, picks), args[3], 2 * half, args[4])
+        return context.get_dummy_value()
+
+    return types.void(a, b, y, types.intp, types.intp), emit
 
 
 # How the words are made
@@ -221,12 +254,9 @@ class _Memory:
         loaded.align = self.vector.bytes
         return loaded
 
-    def splat(self, index: Any, offset: int) -> Any:
+    def splat(self, index: Any) -> Any:
         """The number there in every lane."""
-        vector, number = self.vector.llvm, self.builder.load(self.address(index, offset))
-        first = self.builder.insert_element(ir.Constant(vector, ir.Undefined), number, ir.Constant(INT32, 0))
-        everywhere = ir.Constant(ir.VectorType(INT32, vector.count), [0] * vector.count)
-        return self.builder.shuffle_vector(first, ir.Constant(vector, ir.Undefined), everywhere)
+        return everywhere(self.builder, self.builder.load(self.address(index)), self.vector)
 
     def store(self, vector: Any, index: Any, offset: int, width: Any) -> Any:
         """Write the lanes whose number, `offset` included, is below `width`."""
@@ -247,12 +277,37 @@ class _Memory:
         return builder.call(write, [vector, place, ir.Constant(INT32, self.vector.bytes), mask])
 
 
+def everywhere(builder: Any, number: Any, vector: Vector) -> Any:
+    """One number in every lane."""
+    none = ir.Constant(vector.llvm, ir.Undefined)
+    first = builder.insert_element(none, number, ir.Constant(INT32, 0))
+    return builder.shuffle_vector(first, none, ir.Constant(ir.VectorType(INT32, vector.lanes), [0] * vector.lanes))
+
+
+def _build(builder: Any, tile: Tile, part: Any) -> Any:
+    """The tile whose vector (r, c) is part(r, c)."""
+    block = ir.Constant(ir.ArrayType(tile.vector.llvm, tile.rows * tile.columns), ir.Undefined)
+    for r in range(tile.rows):
+        for c in range(tile.columns):
+            block = builder.insert_value(block, part(r, c), r * tile.columns + c)
+    return block
+
+
 def _multiply_add(builder: Any, tile: Tile, block: Any, index: int, a: Any, b: Any) -> Any:
     """block[index] += a * b, rounded once."""
     vector = tile.vector.llvm
     name = f"llvm.fma.{_suffix(tile.vector)}"
     fma = cgutils.get_or_insert_function(builder.module, ir.FunctionType(vector, [vector] * 3), name)
     return builder.insert_value(block, builder.call(fma, [a, b, builder.extract_value(block, index)]), index)
+
+
+def _row(builder: Any, start: Any, stride: Any, r: int, rows: Any) -> Any:
+    """Where row min(r, rows - 1) starts."""
+    if r == 0:
+        return start
+    last = builder.sub(rows, ir.Constant(rows.type, 1))
+    here = ir.Constant(rows.type, r)
+    return builder.add(start, builder.mul(stride, builder.select(builder.icmp_signed("<", here, last), here, last)))
 
 
 def _suffix(vector: Vector) -> str:

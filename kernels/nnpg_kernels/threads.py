@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
-from threading import Lock
+from threading import Lock, local
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ import numpy as np
 _lock = Lock()
 _inside = 0  # how many are inside `one_blas_thread` now, in all Python threads: the setting belongs to the process
 _limiter: Any = None
+_own = local()  # each calling thread's helpers
 
 
 @cache
@@ -80,13 +81,25 @@ def share(kernel: Callable[..., Any], threads: int, *args: Any) -> None:
     same bits whatever `threads` is.
     """
     counter = np.zeros(1, np.int64)
-    others = [_pool(os.getpid()).submit(kernel, counter, t, *args) for t in range(1, threads)]
-    kernel(counter, 0, *args)
+    on_threads(lambda thread, _, *own: kernel(counter, thread, *own), threads, *args)
+
+
+def on_threads(work: Callable[..., Any], threads: int, *args: Any) -> None:
+    """Run `work(thread, threads, *args)` on so many threads at once, this one among them.
+
+    `work` must release the GIL. Every calling thread has helpers of its own, so that those of one cannot keep another
+    waiting while all of its own team must be there.
+    """
+    others = [_team(threads).submit(work, t, threads, *args) for t in range(1, threads)]
+    work(0, threads, *args)
     for other in others:
         other.result()
 
 
-@cache
-def _pool(process: int) -> ThreadPoolExecutor:
-    """The threads of this process; a fork has none of its parent's."""
-    return ThreadPoolExecutor(max_workers=64, thread_name_prefix="nnpg")
+def _team(threads: int) -> ThreadPoolExecutor:
+    """The helpers of the calling thread; a fork has none of its parent's."""
+    key = (os.getpid(), threads)
+    if getattr(_own, "key", None) != key:
+        _own.key, _own.team = key, ThreadPoolExecutor(max_workers=threads, thread_name_prefix="nnpg")
+    team: ThreadPoolExecutor = _own.team
+    return team

@@ -8,25 +8,26 @@ from typing import Any
 import numpy as np
 import pytest
 
+from nnpg_kernels.atomics import next_task
 from nnpg_kernels.jit import jit
-from nnpg_kernels.simd import add_outer, add_products, add_sums, lanes, next_task, splats, store, tile_shape, zeros
+from nnpg_kernels.simd import add_outer, add_products, add_sums, lanes, splats, store, wide_registers, zeros
 
 DTYPES = [np.float32, np.float64]
 
 
 @jit
-def outer(w: Any, x: Any, b: Any, y: Any, width: int, rows: int) -> None:
-    tile = splats(b, 1, 3, 2)
+def outer(w: Any, x: Any, b: Any, y: Any, width: int, rows: int, lanes_of: int) -> None:
+    tile = splats(b, 1, 1, rows, 3, 2)
     for k in range(4):
-        tile = add_outer(tile, w, 3 * k, x, 5 * k)
-    store(tile, y, 1, 40, width, rows)
+        tile = add_outer(tile, w, 3 * k, 1, rows, x, 5 * k, lanes_of)
+    store(tile, y, 1, 40, rows, width)
 
 
 @jit
 def products(d: Any, x: Any, y: Any, rows: int) -> None:
     tile = zeros(d, 2, 3)
     for k in range(2):
-        tile = add_products(tile, d, k, 20, x, 2 * k, 7)
+        tile = add_products(tile, d, k, 20, rows, x, 2 * k, 7)
     add_sums(tile, y, 4, 5, rows)
 
 
@@ -42,7 +43,7 @@ def test_outer_products_fill_the_rows_asked_for_and_touch_nothing_else(dtype: An
     width = L + short  # less than one vector, one, a part of the second, more than the tile has
     w, x, b = numbers(dtype, 12, 0), numbers(dtype, 100, 1), numbers(dtype, 4, 2)
     y = np.full(160, 7, dtype)
-    outer(w, x, b, y, width, rows)
+    outer(w, x, b, y, width, rows, L)
     expected = np.full(160, 7, dtype)
     for r in range(rows):
         for lane in range(min(width, 2 * L)):
@@ -69,10 +70,10 @@ def test_products_lane_by_lane_are_summed_into_place(dtype: Any, rows: int) -> N
 def test_every_task_is_taken_by_one_thread_only() -> None:
     @jit
     def take(counter: Any, taken: Any) -> None:
-        task = next_task(counter)
+        task = next_task(counter, 0)
         while task < len(taken):
             taken[task] += 1
-            task = next_task(counter)
+            task = next_task(counter, 0)
 
     counter, taken = np.zeros(1, np.int64), np.zeros(20_000, np.int64)
     with ThreadPoolExecutor(4) as pool:
@@ -82,9 +83,9 @@ def test_every_task_is_taken_by_one_thread_only() -> None:
 
 def test_the_tile_follows_the_registers_of_the_machine_compiled_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("numba.config.CPU_FEATURES", "+avx2,+fma")
-    assert tile_shape.__wrapped__() == (4, 1)
+    assert not wide_registers.__wrapped__()
     monkeypatch.setattr("numba.config.CPU_FEATURES", "+avx2,+avx512f")
-    assert tile_shape.__wrapped__() == (8, 2)
+    assert wide_registers.__wrapped__()
 
 
 def test_without_a_folder_to_keep_kernels_in_they_work_and_one_warning_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,65 @@
+"""Activations on planes, in place, and their derivatives."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nnpg_kernels import simd_math
+from nnpg_kernels.jit import fingerprint, kernel
+from nnpg_kernels.memory import array, record, record_type
+from nnpg_kernels.pooled_convolution import RELU, SIGMOID, TANH
+from nnpg_kernels.simd import lanes, load, store
+
+ACTIVATE = record_type("y plane row C H W activation")
+ACTIVATE_BACK = record_type("delta y size activation")
+
+
+@cache
+def activate(dtype: npt.DTypeLike) -> Any:
+    """Return the kernel of y = act(y)."""
+    key, kind, step = fingerprint(), np.dtype(dtype).type, 4 * lanes(dtype)
+    vector = step // 4
+
+    def run(address: int, n: int, count: int, seed: int, t: int) -> int:
+        s = record(address, ACTIVATE)
+        y = array(s.y, kind)
+        for c in range(s.C):
+            for h in range(s.H):
+                p = c * s.plane + h * s.row
+                for v in range(0, s.W, step):
+                    z = load(y, p + v, vector, 1, 4)
+                    if s.activation == TANH:
+                        store(simd_math.tanh(z), y, p + v, 0, 1, s.W - v)
+                    elif s.activation == SIGMOID:
+                        store(simd_math.sigmoid(z), y, p + v, 0, 1, s.W - v)
+                    elif s.activation == RELU:
+                        store(simd_math.where_below(z, 0.0, 0.0, z), y, p + v, 0, 1, s.W - v)
+        return key
+
+    return kernel(run)
+
+
+@cache
+def activate_back(dtype: npt.DTypeLike) -> Any:
+    """Return the kernel of delta = delta act'(z), from y = act(z)."""
+    key, kind = fingerprint(), np.dtype(dtype).type
+
+    def run(address: int, n: int, count: int, seed: int, t: int) -> int:
+        s = record(address, ACTIVATE_BACK)
+        delta, y = array(s.delta, kind), array(s.y, kind)
+        if s.activation == TANH:
+            for i in range(s.size):
+                delta[i] *= 1 - y[i] * y[i]
+        elif s.activation == RELU:
+            for i in range(s.size):
+                delta[i] = delta[i] if y[i] > 0 else kind(0)
+        elif s.activation == SIGMOID:
+            for i in range(s.size):
+                delta[i] *= y[i] * (1 - y[i])
+        return key
+
+    return kernel(run)

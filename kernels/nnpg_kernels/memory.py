@@ -1,0 +1,71 @@
+"""Arrays and records that a kernel finds by their address."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numba import carray, types
+from numba.extending import intrinsic
+
+from nnpg_kernels.jit import jit
+
+ENDLESS = 1 << 40  # kernels know how long their arrays are; the type wants a number
+
+
+def record_type(names: str) -> np.dtype[Any]:
+    """Return the type of a record of whole numbers, from their names.
+
+    Examples
+    --------
+    >>> record_type("x rows").itemsize
+    16
+    """
+    return np.dtype([(name, np.int64) for name in names.split()])
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def record(typing: Any, address: Any, kind: Any) -> Any:
+    """The record of type `kind` that lies there."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.inttoptr(args[0], context.get_value_type(kind.dtype))
+
+    return kind.dtype(address, kind), emit
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def _pointer(typing: Any, address: Any, kind: Any) -> Any:
+    pointer = types.CPointer(kind.dtype)
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.inttoptr(args[0], context.get_value_type(pointer))
+
+    return pointer(address, kind), emit
+
+
+@jit
+def array(address: int, kind: Any) -> Any:
+    """The numbers of type `kind` that start there."""
+    return carray(_pointer(address, kind), (ENDLESS,))
+
+
+def aligned(shape: int | tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+    """Return zeros that start where a 64-byte vector does.
+
+    Examples
+    --------
+    >>> aligned(100, "f4").ctypes.data % 64
+    0
+    """
+    kind = np.dtype(dtype)
+    count = int(np.prod(shape))
+    whole = np.zeros(count * kind.itemsize + 64, np.uint8)
+    first = -whole.ctypes.data % 64
+    return whole[first : first + count * kind.itemsize].view(kind).reshape(shape)
+
+
+def address(a: npt.NDArray[Any]) -> int:
+    """Return where an array starts."""
+    return int(a.ctypes.data)

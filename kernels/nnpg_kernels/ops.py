@@ -1,0 +1,323 @@
+"""Ops from arrays and planes: where kernels get their addresses and strides."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nnpg_kernels import activations, learning, moves
+from nnpg_kernels.correlation import CORRELATE, correlate, tile_for
+from nnpg_kernels.geometry import Window
+from nnpg_kernels.memory import address, aligned
+from nnpg_kernels.planes import SLACK, Planes
+from nnpg_kernels.pooled_convolution import CONVOLVE, UNPOOL, convolve, unpool
+from nnpg_kernels.program import Op, op
+from nnpg_kernels.simd import lanes
+from nnpg_kernels.weight_gradient import GRADIENT, weight_gradient
+
+Array = npt.NDArray[Any]
+
+
+def enter(
+    planes: Planes,
+    images: Array,
+    *,
+    seeds: bool = False,
+    order: Array | None = None,
+    mean: Array | None = None,
+    per_time: int = 0,
+) -> Op:
+    """Images (N, ...), or (S, N, ...) where they are seeds, into planes."""
+    return _move("enter", moves.enter, planes, images, seeds, order, mean, per_time)
+
+
+def leave(planes: Planes, images: Array, *, seeds: bool = False) -> Op:
+    """Planes to images (N, ...), or (S, N, ...) where they are deltas of several seeds."""
+    return _move("leave", moves.leave, planes, images, seeds, None, None, 0)
+
+
+def convolution(
+    x: Planes, W: Array, b: Array | None, window: Window, pool: Window, y: Planes, winner: Planes, alive: Array
+) -> Op:
+    """y = max over `pool` of (W * x + b), and the winners; from the channels `alive` of x only."""
+    dtype, (F, C, I, J), L = W.dtype, W.shape, x.per_pixel
+    vector, (rows, columns) = lanes(dtype), window.output_shape(x.H, x.W)
+    height, width = tile_for(F, -(-columns * L // vector))
+    left = pool.padding[2]
+    wide = max(columns, (y.W - 1) * pool.stride[1] + pool.size[1] - left)
+    band_row = -(-(left + wide) * L // vector) * vector
+    band = aligned(height * pool.size[0] * band_row + SLACK * vector, dtype)
+    band[:] = -np.inf  # the margin of the pooling window never wins
+    return op(
+        f"convolve {height}x{width}",
+        convolve(dtype, height, width, L),
+        CONVOLVE,
+        (x, W, b, y, winner, alive, band),
+        **_window(x, window, L),
+        **_weights(W, b, (C * I * J, I * J, J, 1)),
+        **{"y": address(band), "y_plane": 0, "y_row": 0},
+        **{"channels": address(alive), "C": len(alive), "F": F, "I": I, "J": J, "H": rows, "W": columns * L},
+        **{"per_pixel": L, "band_row": band_row, "band_left": left * L, "z_rows": rows},
+        **{"out": y.at(), "out_plane": y.plane, "out_row": y.pitch, "rows": y.H, "columns": y.W},
+        **{"winner": winner.at(), "winner_plane": winner.plane, "winner_row": winner.pitch},
+        **_pool(pool),
+    )
+
+
+def unpooling(
+    delta: Planes, y: Planes, winner: Planes, dz: Planes, pool: Window, window: Window, act: int, rows: int, db: Array
+) -> Op:
+    """dz = delta act'(y) at the winners, in `rows` rows, with gaps where a stride leaves them; db += sums."""
+    L, dtype = y.per_pixel, y.memory.dtype
+    sh, sw = window.stride
+    overlap = pool.size[0] > pool.stride[0] or pool.size[1] > pool.stride[1]
+    row = aligned(-(-y.W * L // lanes(dtype)) * lanes(dtype) + 2 * lanes(dtype), dtype)
+    return op(
+        "unpool",
+        unpool(dtype, L),
+        UNPOOL,
+        (delta, y, winner, dz, row, db),
+        **{"delta": delta.at(), "delta_plane": delta.plane, "delta_row": delta.pitch},
+        **{"y": y.at(), "y_plane": y.plane, "y_row": y.pitch, "F": y.C, "rows": y.H, "columns": y.W},
+        **{"winner": winner.at(), "winner_plane": winner.plane, "winner_row": winner.pitch},
+        **{"dz": dz.at(0, -sw * pool.padding[2]), "dz_plane": dz.plane, "dz_row": sh * dz.pitch},
+        **{"dz_column": sw * L, "dz_rows": rows},
+        **{"dz_wide": (dz.W + sw * pool.padding[2]) * L},
+        **{"per_pixel": L, "activation": act, "overlap": int(overlap), "row": address(row)},
+        **{"db": address(db), "db_slot": db[0].nbytes},
+        **_pool(pool),
+    )
+
+
+def convolution_delta(dz: Planes, W: Array, window: Window, dx: Planes) -> Op:
+    """Dx = the filters, read from behind, * dz in its margin."""
+    (F, C, I, J), L = W.shape, dx.per_pixel
+    (di, dj), (top, _, left, _) = window.dilation, window.padding
+    height, width = tile_for(C, -(-dx.W * L // lanes(W.dtype)))
+    filters, nothing = np.arange(F), _zero(W.dtype)
+    return op(
+        f"correlate {height}x{width}",
+        correlate(W.dtype, height, width),
+        CORRELATE,
+        (dz, W, dx, filters, nothing),
+        **{"x": dz.at(top - (I - 1) * di, left - (J - 1) * dj), "x_channel": dz.plane, "x_row": dz.pitch},
+        **{"x_column": lanes(W.dtype), "x_i": di * dz.pitch, "x_j": dj * L},
+        **{"w": address(W) + (I * J - 1) * W.itemsize, "w_row": I * J, "w_channel": C * I * J, "w_i": -J, "w_j": -1},
+        **{"b": address(nothing), "b_row": 0, "y": dx.at(), "y_plane": dx.plane, "y_row": dx.pitch},
+        **{"channels": address(filters), "C": F, "F": C, "I": I, "J": J, "H": dx.H, "W": dx.W * L},
+    )
+
+
+def convolution_gradient(x: Planes, dz: Planes, W: Array, window: Window, dW: Array) -> Op:
+    """dW (slots, F, C, I, J) += dz times the pixels of x that each weight saw."""
+    (F, C, I, J), L = W.shape, x.per_pixel
+    rows, columns = window.output_shape(x.H, x.W)
+    sh, sw = window.stride
+    own = _window(x, window, L)
+    return op(
+        f"gradient {J}",
+        weight_gradient(W.dtype, J),
+        GRADIENT,
+        (x, dz, dW),
+        **own,
+        **{"delta": dz.at(), "delta_plane": dz.plane, "delta_row": sh * dz.pitch},
+        **{"delta_column": lanes(W.dtype) * (sw if L > 1 else 1), "dW": address(dW), "dW_slot": dW[0].nbytes},
+        **{"C": C, "F": F, "I": I, "J": J, "H": rows, "vectors": -(-columns * L // lanes(W.dtype))},
+    )
+
+
+def dense(x: Planes, W: Array, b: Array | None, y: Planes, alive: Array, maps: int) -> Op:
+    """y = W x + b, for x (D) in planes of one pixel: `maps` feature maps of D / maps units, of which some are alive."""
+    (F, D), vector = W.shape, lanes(W.dtype)
+    each = D // maps
+    height, width = tile_for(F, 1)
+    return op(
+        f"correlate {height}x{width}",
+        correlate(W.dtype, height, width),
+        CORRELATE,
+        (x, W, b, y, alive),
+        **{"x": x.at(), "x_channel": each * vector, "x_row": 0, "x_column": 0, "x_i": 0, "x_j": vector},
+        **_weights(W, b, (D, each, 0, 1)),
+        **{"y": y.at(), "y_plane": vector, "y_row": 0},
+        **{"channels": address(alive), "C": len(alive), "F": F, "I": 1, "J": each, "H": 1, "W": vector},
+    )
+
+
+def dense_delta(delta: Planes, W: Array, dx: Planes) -> Op:
+    """dx[d] = sum_f W[f, d] delta[f]."""
+    (F, D), vector = W.shape, lanes(W.dtype)
+    height, width = tile_for(D, 1)
+    nothing, one = _zero(W.dtype), np.zeros(1, np.int64)
+    return op(
+        f"correlate {height}x{width}",
+        correlate(W.dtype, height, width),
+        CORRELATE,
+        (delta, W, dx, nothing, one),
+        **{"x": delta.at(), "x_channel": 0, "x_row": 0, "x_column": 0, "x_i": 0, "x_j": vector},
+        **{"w": address(W), "w_row": 1, "w_channel": 0, "w_i": 0, "w_j": D, "b": address(nothing), "b_row": 0},
+        **{"y": dx.at(), "y_plane": vector, "y_row": 0},
+        **{"channels": address(one), "C": 1, "F": D, "I": 1, "J": F, "H": 1, "W": vector},
+    )
+
+
+def dense_gradient(x: Array, delta: Array, N: int, rows: slice, dW: Array) -> Op:
+    """dW[f, d] = sum_n delta[n, f] x[n, d] for the units f in `rows`; x (N, D) with room for a tile behind it."""
+    (F, D), vector = dW.shape, lanes(dW.dtype)
+    some = rows.stop - rows.start
+    height, width = tile_for(some, -(-D // vector))
+    nothing, one = _zero(dW.dtype), np.zeros(1, np.int64)
+    return op(
+        f"correlate {height}x{width}",
+        correlate(dW.dtype, height, width),
+        CORRELATE,
+        (x, delta, dW, nothing, one),
+        **{"x": address(x), "x_channel": 0, "x_row": 0, "x_column": vector, "x_i": 0, "x_j": D},
+        **{"w": address(delta) + rows.start * delta.itemsize, "w_row": 1, "w_channel": 0, "w_i": 0, "w_j": F},
+        **{
+            "b": address(nothing),
+            "b_row": 0,
+            "y": address(dW) + rows.start * D * dW.itemsize,
+            "y_plane": D,
+            "y_row": 0,
+        },
+        **{"channels": address(one), "C": 1, "F": some, "I": 1, "J": N, "H": 1, "W": D},
+    )
+
+
+def activation(y: Planes, act: int) -> Op:
+    """y = act(y)."""
+    C, H, W = y.C, y.H, y.W * y.per_pixel
+    if not any(y.margin):  # then all maps are one row; what fills rows up is nobody's
+        C, H, W = 1, 1, y.C * y.plane
+    return op(
+        "activate",
+        activations.activate(y.memory.dtype),
+        activations.ACTIVATE,
+        (y,),
+        **{"y": y.at(), "plane": y.plane, "row": y.pitch, "C": C, "H": H, "W": W, "activation": act},
+    )
+
+
+def activation_delta(delta: Planes, y: Planes, act: int) -> Op:
+    """Delta = delta act'(y), for planes of one pixel."""
+    size = y.C * y.plane
+    return op(
+        "activate back",
+        activations.activate_back(y.memory.dtype),
+        activations.ACTIVATE_BACK,
+        (delta, y),
+        **{"delta": delta.at(), "y": y.at(), "size": size, "activation": act},
+    )
+
+
+def cross_entropy(
+    z: Planes, delta: Planes, labels: Array, order: Array, losses: Array, wrong: Array, batch: Array, per_time: int
+) -> Op:
+    """Loss of each image, whether it was wrong, and delta = (softmax z - t) / batch."""
+    return op(
+        "softmax cross-entropy",
+        learning.softmax_cross_entropy(z.memory.dtype),
+        learning.LOSS,
+        (z, delta, labels, order, losses, wrong, batch),
+        **{"z": z.at(), "delta": delta.at(), "K": z.C, "order": address(order), "labels": address(labels)},
+        **{"losses": address(losses), "wrong": address(wrong), "batch": address(batch), "per_time": per_time},
+    )
+
+
+def sums(delta: Array, N: int, db: Array) -> Op:
+    """db[f] = sum_n delta[n, f]."""
+    return op(
+        "sums",
+        learning.sums(delta.dtype),
+        learning.SUMS,
+        (delta, db),
+        **{"delta": address(delta), "N": N, "F": delta.shape[1], "sums": address(db)},
+    )
+
+
+def step(w: Array, g: Array, v: Array, rates: Array, momentum: Array, decay: Array) -> Op:
+    """Take one step for the parameters w; g (slots, ...)."""
+    return op(
+        "step",
+        learning.step(w.dtype),
+        learning.STEP,
+        (w, g, v, rates, momentum, decay),
+        **{"w": address(w), "g": address(g), "v": address(v), "slots": len(g), "slot_size": g[0].nbytes},
+        **{"size": w.size, "rates": address(rates), "momentum": address(momentum), "decay": address(decay)},
+    )
+
+
+def bridge(maps: Planes, row: Planes, between: Array, *, back: bool = False) -> list[Op]:
+    """The maps of one image at a time to its row, or the other way; `between` holds that one image."""
+    there, here = (row, maps) if back else (maps, row)
+    out, into = leave(there, between), enter(here, between)
+    for o in (out, into):
+        o.record["image_size"] = 0  # whichever image it is
+    return [out, into]
+
+
+def _move(
+    name: str,
+    kernel: Any,
+    planes: Planes,
+    images: Array,
+    seeds: bool,
+    order: Array | None,
+    mean: Array | None,
+    per_time: int,
+) -> Op:
+    size = planes.C * planes.H * planes.W
+    if planes.plane == planes.per_pixel:  # one row is quicker to copy than many pixels
+        planes = replace(planes, C=1, W=planes.C)
+    return op(
+        name,
+        kernel(images.dtype),
+        moves.MOVE,
+        (planes, images, order, mean),
+        **{
+            "images": address(images),
+            "image_size": size,
+            "seed_size": images[0].nbytes if seeds else 0,
+            "per_time": per_time,
+        },
+        **{"order": 0 if order is None else address(order), "mean": 0 if mean is None else address(mean)},
+        **{"planes": planes.at(), "plane": planes.plane, "row": planes.pitch, "per_pixel": planes.per_pixel},
+        **{"C": planes.C, "H": planes.H, "W": planes.W},
+    )
+
+
+def _window(x: Planes, window: Window, L: int) -> dict[str, int]:
+    """Where a window on x starts, and its strides."""
+    (sh, sw), (di, dj), (top, _, left, _) = window.stride, window.dilation, window.padding
+    vector = lanes(x.memory.dtype)
+    return {
+        "x": x.at(-top, -left),
+        "x_channel": x.plane,
+        "x_row": sh * x.pitch,
+        "x_column": sw * vector if L > 1 else vector,
+        "x_i": di * x.pitch,
+        "x_j": dj * L,
+    }
+
+
+def _weights(W: Array, b: Array | None, strides: Sequence[int]) -> dict[str, int]:
+    row, channel, i, j = strides
+    own = {"w": address(W), "w_row": row, "w_channel": channel, "w_i": i, "w_j": j}
+    nothing = _zero(W.dtype)
+    return own | {"b": address(nothing if b is None else b), "b_row": int(b is not None)}
+
+
+def _pool(pool: Window) -> dict[str, int]:
+    (si, sj), (top, _, left, _) = pool.stride, pool.padding
+    return {"size_i": pool.size[0], "size_j": pool.size[1], "stride_i": si, "stride_j": sj, "top": top, "left": left}
+
+
+_zeros = {np.dtype(kind): aligned(1, kind) for kind in (np.float32, np.float64)}  # the bias of layers without one
+
+
+def _zero(dtype: npt.DTypeLike) -> Array:
+    return _zeros[np.dtype(dtype)]

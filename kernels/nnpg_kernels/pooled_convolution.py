@@ -1,0 +1,217 @@
+"""Convolution and max pooling in one pass: what lies between them is never in memory as a whole.
+
+    y[f, h, w] = max_{i, j} z[f, h s + i, w s + j],  z = b + w * x
+
+    task      a block of images; filters in turn
+    band      as many rows of z as a pooling window has, for one tile of filters: it stays in the first cache
+    tile      that of `correlation`, which writes a row of the band
+    bound     multiply-adds
+    writer    each output and its winner are written once
+
+Backward (`unpool`): a delta goes to the winner of its window, times the activation's derivative, which is found from
+its output y. Multiplications by the zeros of all the others are what pooling spares.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nnpg_kernels.correlation import CORRELATE, correlate_rows
+from nnpg_kernels.jit import fingerprint, jit, kernel
+from nnpg_kernels.memory import array, record, record_type
+from nnpg_kernels.simd import add_sums, every_second, lanes, load, store, store_in_turn, zeros
+from nnpg_kernels.simd_math import where_below, where_better, where_equal
+
+CONVOLVE = np.dtype(
+    [
+        *CORRELATE.descr,  # y is the band, and y_row not used
+        *record_type(
+            "per_pixel band_row band_left "  # numbers: one row of the band, and its margin of -infinity
+            "out out_plane out_row winner winner_plane winner_row rows columns "  # the pooled maps
+            "size_i size_j stride_i stride_j top left z_rows"  # the window, its padding; rows of z
+        ).descr,
+    ]
+)
+UNPOOL = record_type(
+    "delta delta_plane delta_row y y_plane y_row winner winner_plane winner_row F rows columns "
+    "dz dz_plane dz_row dz_column dz_rows dz_wide "  # with the columns that pooling pads on the left
+    "size_i size_j stride_i stride_j top left "
+    "per_pixel activation overlap row db db_slot"
+)
+LINEAR, TANH, RELU, SIGMOID = range(4)
+
+
+@cache
+def convolve(dtype: npt.DTypeLike, height: int, width: int, per_pixel: int) -> Any:
+    """Return the kernel for one type of number, one tile, and one way of laying images out."""
+    key, kind, step = fingerprint(), np.dtype(dtype).type, lanes(dtype)
+    rows_of = correlate_rows(height, width, step)
+    pool = _pool_row(step) if per_pixel == 1 else _pool_row_of_lanes(step)
+
+    def run(address: int, n: int, count: int, seed: int, t: int) -> int:
+        s, c = record(address, CONVOLVE), record(address, CORRELATE)
+        x, w, b, band = array(s.x, kind), array(s.w, kind), array(s.b, kind), array(s.y, kind)
+        out, winner, channels = array(s.out, kind), array(s.winner, kind), array(s.channels, np.int64)
+        plane = s.size_i * s.band_row  # of the band
+        for f in range(0, s.F, height):
+            done = 0
+            for h in range(s.rows):
+                top = h * s.stride_i - s.top
+                done = max(done, top)
+                while done < min(top + s.size_i, s.z_rows):
+                    rows_of(c, x, w, b, channels, band, f, done, done % s.size_i * s.band_row + s.band_left, plane)
+                    done += 1
+                for r in range(min(height, s.F - f)):
+                    o = (f + r) * s.out_plane + h * s.out_row
+                    pool(s, band, r * plane, top, out, o, winner, (f + r) * s.winner_plane + h * s.winner_row)
+        return key
+
+    return kernel(run)
+
+
+@cache
+def _pool_row_of_lanes(step: int) -> Any:
+    """Return the function that takes one pooled row from a band, for a vector of images at each pixel."""
+
+    @jit
+    def pool(s: Any, band: Any, b: int, top: int, out: Any, o: int, winner: Any, k: int) -> None:
+        low, high = max(0, -top), min(s.size_i, s.z_rows - top)
+        for w in range(s.columns):
+            column = b + s.band_left + (w * s.stride_j - s.left) * step
+            best = load(band, column + (top + low) % s.size_i * s.band_row, step, 1, 1)
+            place = best * 0.0 + low * s.size_j
+            for i in range(low, high):
+                row = column + (top + i) % s.size_i * s.band_row
+                for j in range(s.size_j):
+                    value = load(band, row + j * step, step, 1, 1)
+                    place = where_better(value, best, i * s.size_j + j, place)
+                    best = where_better(value, best, value, best)
+            store(best, out, o + w * step, 0, 1, step)
+            store(place, winner, k + w * step, 0, 1, step)
+
+    return pool
+
+
+@cache
+def _pool_row(step: int) -> Any:
+    """Return the function that takes one pooled row from a band, for a single image."""
+
+    @jit
+    def pool(s: Any, band: Any, b: int, top: int, out: Any, o: int, winner: Any, k: int) -> None:
+        low, high = max(0, -top), min(s.size_i, s.z_rows - top)
+        column = b + s.band_left - s.left
+        if s.stride_j == 2:  # lanes along the row
+            for w in range(0, s.columns, step):
+                start = column + 2 * w
+                best = every_second(band, start + (top + low) % s.size_i * s.band_row)
+                place = best * 0.0 + low * s.size_j
+                for i in range(low, high):
+                    row = start + (top + i) % s.size_i * s.band_row
+                    for j in range(s.size_j):
+                        value = every_second(band, row + j)
+                        place = where_better(value, best, i * s.size_j + j, place)
+                        best = where_better(value, best, value, best)
+                store(best, out, o + w, 0, 1, s.columns - w)
+                store(place, winner, k + w, 0, 1, s.columns - w)
+            return
+        for w in range(s.columns):
+            start = column + w * s.stride_j
+            first, at = band[start + (top + low) % s.size_i * s.band_row], low * s.size_j
+            for i in range(low, high):
+                row = start + (top + i) % s.size_i * s.band_row
+                for j in range(s.size_j):
+                    number = band[row + j]
+                    keep = (number <= first) | (first != first)  # a NaN, once there, is never left
+                    at = at if keep else i * s.size_j + j
+                    first = first if keep else number
+            out[o + w], winner[k + w] = first, at
+
+    return pool
+
+
+@cache
+def unpool(dtype: npt.DTypeLike, per_pixel: int) -> Any:
+    """Return the kernel of dz = delta act'(z) at the winner of each window, 0 elsewhere, and db = sum dz."""
+    key, kind, step = fingerprint(), np.dtype(dtype).type, lanes(dtype)
+    row_of = _unpool_row(step) if per_pixel == 1 else _unpool_row_of_lanes(step)
+
+    def run(address: int, n: int, count: int, seed: int, t: int) -> int:
+        s = record(address, UNPOOL)
+        delta, y, dz = array(s.delta, kind), array(s.y, kind), array(s.dz, kind)
+        winner, g, db = array(s.winner, kind), array(s.row, kind), array(s.db + seed * s.db_slot, kind)
+        wide = s.columns * per_pixel
+        for f in range(s.F):
+            if s.overlap:
+                for h in range(s.dz_rows):
+                    for p in range(s.dz_wide):
+                        dz[f * s.dz_plane + h * s.dz_row + p] = 0
+            total = zeros(g, 1, 1)
+            for h in range(s.rows):
+                d, a = f * s.delta_plane + h * s.delta_row, f * s.y_plane + h * s.y_row
+                for v in range(0, wide, step):
+                    own, out = load(delta, d + v, step, 1, 1), load(y, a + v, step, 1, 1)
+                    if s.activation == TANH:
+                        own = own * (1.0 - out * out)
+                    elif s.activation == RELU:
+                        own = where_below(0.0, out, own, 0.0)
+                    elif s.activation == SIGMOID:
+                        own = own * out * (1.0 - out)
+                    store(own, g, v, 0, 1, wide - v)  # the row ends in zeros
+                    total = total + load(g, v, step, 1, 1)
+                row_of(s, g, winner, f * s.winner_plane + h * s.winner_row, dz, f * s.dz_plane, h * s.stride_i - s.top)
+            add_sums(total, db, f, 0, 1)
+        return key
+
+    return kernel(run)
+
+
+@cache
+def _unpool_row_of_lanes(step: int) -> Any:
+    """Return the function that sends one pooled row back, for a vector of images at each pixel."""
+
+    @jit
+    def send(s: Any, g: Any, winner: Any, k: int, dz: Any, plane: int, top: int) -> None:
+        for w in range(s.columns):
+            own, won = load(g, w * step, step, 1, 1), load(winner, k + w * step, step, 1, 1)
+            for i in range(max(0, -top), min(s.size_i, s.dz_rows - top)):
+                to = plane + (top + i) * s.dz_row + w * s.stride_j * s.dz_column
+                for j in range(s.size_j):
+                    part = where_equal(won, i * s.size_j + j, own, 0.0)
+                    if s.overlap:
+                        part = part + load(dz, to, step, 1, 1)
+                    store(part, dz, to, 0, 1, step)
+                    to += s.dz_column
+
+    return send
+
+
+@cache
+def _unpool_row(step: int) -> Any:
+    """Return the function that sends one pooled row back, for a single image."""
+
+    @jit
+    def send(s: Any, g: Any, winner: Any, k: int, dz: Any, plane: int, top: int) -> None:
+        low, high = max(0, -top), min(s.size_i, s.dz_rows - top)
+        if s.size_j == 2 and s.stride_j == 2 and s.dz_column == 1 and not s.overlap:  # lanes along the row
+            for w in range(0, s.columns, step):
+                own, won = load(g, w, step, 1, 1), load(winner, k + w, step, 1, 1)
+                for i in range(low, high):
+                    left = where_equal(won, 2 * i, own, 0.0)
+                    right = where_equal(won, 2 * i + 1, own, 0.0)
+                    to = plane + (top + i) * s.dz_row + 2 * w
+                    store_in_turn(left, right, dz, to, 2 * (s.columns - w))
+            return
+        for w in range(s.columns):
+            number, place = g[w], winner[k + w]
+            for i in range(low, high):
+                to = plane + (top + i) * s.dz_row + w * s.stride_j * s.dz_column
+                for j in range(s.size_j):
+                    part = number if place == i * s.size_j + j else number * 0
+                    dz[to] = dz[to] + part if s.overlap else part
+                    to += s.dz_column
+
+    return send

@@ -1,0 +1,158 @@
+"""Tiles as numbers: `a + b`, `a - b`, `a * b`, `a / b` lane by lane (a or b may be a number), and what needs them.
+
+`tanh` and `sigmoid` are written once for float32 and float64 and are good to 2 units in the last place. The
+mathematical library's own are as good, but no compiler turns a call of theirs into vectors.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic, overload
+
+from nnpg_kernels.jit import jit
+from nnpg_kernels.simd import Tile, everywhere
+
+LOG2_E = 1 / math.log(2)
+LN2_HIGH = 0.693359375  # exact in float32, with zeros behind: n * LN2_HIGH is exact
+LN2_LOW = -2.121944400546905827679e-4  # ln 2 - LN2_HIGH, to more digits than math.log(2) has
+
+
+def _each(signature: Any, f: Any) -> Any:
+    """Code that applies f(builder, *vectors) to each vector of the arguments: tiles of one shape, or numbers."""
+    tile = next(a for a in signature.args if isinstance(a, Tile))
+
+    def emit(context: Any, builder: Any, own: Any, args: Any) -> Any:
+        scalar = tile.vector.scalar
+        spread = [
+            None if isinstance(kind, Tile) else everywhere(builder, context.cast(builder, a, kind, scalar), tile.vector)
+            for kind, a in zip(own.args, args, strict=True)
+        ]
+        block = ir.Constant(ir.ArrayType(tile.vector.llvm, tile.rows * tile.columns), ir.Undefined)
+        for i in range(tile.rows * tile.columns):
+            own_vectors = [builder.extract_value(a, i) if s is None else s for a, s in zip(args, spread, strict=True)]
+            block = builder.insert_value(block, f(builder, *own_vectors), i)
+        return block
+
+    return emit
+
+
+def _operator(symbol: Any, instruction: str) -> None:
+    @intrinsic  # type: ignore[untyped-decorator]
+    def combine(typing: Any, a: Any, b: Any) -> Any:
+        tile = a if isinstance(a, Tile) else b
+        signature = tile(a, b)
+        return signature, _each(signature, lambda builder, x, y: getattr(builder, instruction)(x, y))
+
+    @overload(symbol)  # type: ignore[untyped-decorator]
+    def on_tiles(a: Any, b: Any) -> Any:
+        def implementation(a: Any, b: Any) -> Any:
+            return combine(a, b)
+
+        return implementation if isinstance(a, Tile) or isinstance(b, Tile) else None
+
+
+for _symbol, _instruction in (
+    (operator.add, "fadd"),
+    (operator.sub, "fsub"),
+    (operator.mul, "fmul"),
+    (operator.truediv, "fdiv"),
+):
+    _operator(_symbol, _instruction)
+
+
+def _where(condition: Any) -> Any:
+    """Return the word that takes `yes` where condition(builder, a, b), `no` elsewhere, lane by lane."""
+
+    @intrinsic  # type: ignore[untyped-decorator]
+    def where(typing: Any, a: Any, b: Any, yes: Any, no: Any) -> Any:
+        tile = next(kind for kind in (a, b, yes, no) if isinstance(kind, Tile))
+        signature = tile(a, b, yes, no)
+        return signature, _each(signature, lambda builder, a, b, y, n: builder.select(condition(builder, a, b), y, n))
+
+    return where
+
+
+def _better(builder: Any, a: Any, b: Any) -> Any:
+    return builder.and_(builder.fcmp_unordered(">", a, b), builder.fcmp_ordered("ord", b, b))
+
+
+where_below = _where(lambda builder, a, b: builder.fcmp_ordered("<", a, b))  # a < b; NaN is below nothing
+where_equal = _where(lambda builder, a, b: builder.fcmp_ordered("==", a, b))
+where_better = _where(_better)  # a > b, but a NaN, once there, is never left
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def rounded(typing: Any, x: Any) -> Any:
+    """The nearest whole number."""
+
+    def nearest(builder: Any, vector: Any) -> Any:
+        name = f"llvm.rint.v{x.vector.lanes}f{8 * x.vector.bytes}"
+        kind = ir.FunctionType(vector.type, [vector.type])
+        return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), [vector])
+
+    return x(x), _each(x(x), nearest)
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def power_of_two(typing: Any, n: Any) -> Any:
+    """2^n for whole n: n goes where a number keeps its exponent. Below the smallest exponent, 2 to that."""
+    bits, fraction, bias = (32, 23, 127) if n.vector.scalar == types.float32 else (64, 52, 1023)
+
+    def build(builder: Any, vector: Any) -> Any:
+        whole = ir.VectorType(ir.IntType(bits), n.vector.lanes)
+        one, shift, offset = (ir.Constant(whole, [number] * n.vector.lanes) for number in (1, fraction, bias))
+        exponent = builder.add(builder.fptosi(vector, whole), offset)
+        exponent = builder.select(builder.icmp_signed("<", exponent, one), one, exponent)
+        return builder.bitcast(builder.shl(exponent, shift), vector.type)
+
+    return n(n), _each(n(n), build)
+
+
+@jit
+def exponential(x: Any) -> Any:
+    """2^n and e^r - 1, of which e^x = 2^n (e^r - 1) + 2^n, with x = n ln 2 + r and |r| <= ln 2 / 2.
+
+    For |x| below 700; a float32 stops falling at 2^-126.
+    """
+    n = rounded(x * LOG2_E)
+    r = (x - n * LN2_HIGH) - n * LN2_LOW
+    # the Taylor series, to r^13 / 13!: what is left out is below 1e-17; float32 pays for six terms that it cannot see
+    p = r * (1 / 6227020800) + 1 / 479001600
+    p = p * r + 1 / 39916800
+    p = p * r + 1 / 3628800
+    p = p * r + 1 / 362880
+    p = p * r + 1 / 40320
+    p = p * r + 1 / 5040
+    p = p * r + 1 / 720
+    p = p * r + 1 / 120
+    p = p * r + 1 / 24
+    p = p * r + 1 / 6
+    p = p * r + 0.5
+    p = p * r * r + r
+    return power_of_two(n), p
+
+
+@jit
+def tanh(x: Any) -> Any:
+    """Tanh x = -t / (t + 2) with t = e^(-2|x|) - 1, and the sign of x."""
+    size = where_below(x, 0.0, x * -1.0, x)
+    size = where_below(20.0, size, 20.0, size)  # tanh 20 is 1 in float64 as well
+    scale, p = exponential(size * -2.0)
+    t = scale * p + (scale - 1.0)  # nothing cancels near 0, where the scale is 1
+    y = (t * -1.0) / (t + 2.0)
+    return where_below(x, 0.0, y * -1.0, y)
+
+
+@jit
+def sigmoid(x: Any) -> Any:
+    """1 / (1 + e^-|x|), or e^-|x| / (1 + e^-|x|) for x below 0."""
+    size = where_below(x, 0.0, x * -1.0, x)
+    scale, p = exponential(where_below(700.0, size, 700.0, size) * -1.0)
+    e = scale * p + scale
+    return where_below(x, 0.0, e, 1.0) / (e + 1.0)

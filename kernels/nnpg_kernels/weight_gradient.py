@@ -1,0 +1,56 @@
+"""The gradient of a filter's weights: each weight's sum of delta times the pixels that it saw.
+
+dW[f, c, i, j] = sum_{n, h, w} delta[n, f, h, w] x[n, c, h s + i, w s + j]
+
+task      a block of images
+tile      filters by the places of one row of a filter, J <= 7; each a vector of partial sums, one a lane
+inner     for each vector of pixels: 4 loads of delta and J of x for 4 J multiply-adds
+bound     loads, two a cycle: 9 for 20 multiply-adds where J = 5
+writer    blocks with one slot are done in turn, by one thread; lanes are summed at the end, always in one order
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nnpg_kernels.jit import fingerprint, kernel
+from nnpg_kernels.memory import array, record, record_type
+from nnpg_kernels.simd import add_products, add_sums, wide_registers, zeros
+
+GRADIENT = record_type(
+    "x x_channel x_row x_column x_i x_j delta delta_plane delta_row delta_column dW dW_slot C F I J H vectors"
+)
+MOST = 7  # places in a row of a filter
+
+
+@cache
+def weight_gradient(dtype: npt.DTypeLike, places: int) -> Any:
+    """Return the kernel for one type of number and J = `places`."""
+    key, kind = fingerprint(), np.dtype(dtype).type
+    height = max(1, (20 if wide_registers() else 5) // places)
+
+    def run(address: int, n: int, count: int, slot: int, t: int) -> int:
+        s = record(address, GRADIENT)
+        x, delta, dW = array(s.x, kind), array(s.delta, kind), array(s.dW + slot * s.dW_slot, kind)
+        filter_ = s.C * s.I * places
+        x_column, x_j, delta_column, delta_plane = s.x_column, s.x_j, s.delta_column, s.delta_plane
+        for f in range(0, s.F, height):
+            some = s.F - f
+            for c in range(s.C):
+                for i in range(s.I):
+                    tile = zeros(x, height, places)
+                    for h in range(s.H):
+                        p = c * s.x_channel + h * s.x_row + i * s.x_i
+                        d = f * delta_plane + h * s.delta_row
+                        for _ in range(s.vectors):
+                            tile = add_products(tile, delta, d, delta_plane, some, x, p, x_j)
+                            p += x_column
+                            d += delta_column
+                    add_sums(tile, dW, f * filter_ + (c * s.I + i) * places, filter_, some)
+        return key
+
+    return kernel(run)

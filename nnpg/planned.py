@@ -1,0 +1,176 @@
+"""From a plan to programs: planes for the blocks, and the ops that run over them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from nnpg.plan import Block, Plan
+from nnpg_kernels import Array, ops
+from nnpg_kernels.memory import aligned
+from nnpg_kernels.planes import Planes
+from nnpg_kernels.pooled_convolution import LINEAR, RELU, SIGMOID, TANH
+from nnpg_kernels.program import Op
+from nnpg_kernels.simd import lanes
+
+Parameters = Mapping[str, Mapping[str, Array]]
+
+CODES = {"": LINEAR, "tanh": TANH, "relu": RELU, "sigmoid": SIGMOID}
+
+
+@dataclass(frozen=True, eq=False)
+class Workspace:
+    """Planes of one thread: where images enter; by block input x, output y, winners, derivatives by y and z.
+
+    The images of a block are `per_pixel` side by side in convolutions, and a vector's lanes in dense layers.
+    """
+
+    enter: Planes
+    x: list[Planes]
+    y: list[Planes]
+    winner: list[Planes | None]
+    delta: list[Planes]  # by y
+    dz: list[Planes | None]
+    dx: Planes  # by the input
+    bridge: Array | None  # between a single image's maps and its row
+    per_pixel: int
+
+
+def workspace(plan: Plan, per_pixel: int) -> Workspace:
+    """Make room for one block of images."""
+    dtype, vector = plan.dtype, lanes(plan.dtype)
+    margins = [b.window.padding for b in plan.blocks[1:]] + [(0, 0, 0, 0)]
+    here = _maps(plan.input_shape, per_pixel, dtype, plan.blocks[0].window.padding)
+    room = Workspace(here, [], [], [], [], [], _maps(plan.input_shape, per_pixel, dtype), None, per_pixel)
+    for block, margin in zip(plan.blocks, margins, strict=True):
+        conv = block.kind == "conv"
+        if not conv and here.per_pixel != vector:
+            room = replace(room, bridge=aligned((1, here.C * here.H * here.W), dtype))
+            here = Planes.make(here.C * here.H * here.W, 1, 1, vector, dtype)
+        elif not conv:
+            here = here.flat()
+        room.x.append(here)
+        here = _maps(block.y_shape, per_pixel, dtype, margin)
+        room.y.append(here)
+        room.winner.append(_maps(block.y_shape, per_pixel, dtype) if conv else None)
+        room.delta.append(_maps(block.y_shape, per_pixel, dtype))
+        room.dz.append(_room_for_dz(block, per_pixel, dtype) if conv else None)
+    return room
+
+
+def _maps(
+    shape: tuple[int, ...], per_pixel: int, dtype: Any, margin: tuple[int, int, int, int] = (0, 0, 0, 0)
+) -> Planes:
+    """Planes for maps (C, H, W), or for a row (D,), which is always a vector's lanes wide."""
+    if len(shape) == 3:
+        return Planes.make(shape[0], shape[1], shape[2], per_pixel, dtype, margin)
+    return Planes.make(math.prod(shape), 1, 1, lanes(dtype), dtype)
+
+
+def _room_for_dz(block: Block, per_pixel: int, dtype: Any) -> Planes:
+    """dz with as many zeros around it as the filters, turned round, and the pooling windows reach."""
+    (_, rows, columns), (_, H, W), window, pool = block.z_shape, block.x_shape, block.window, block.pool
+    (I, J), (sh, sw), (di, dj) = window.size, window.stride, window.dilation
+    top, _, left, _ = window.padding
+    rows, columns = (rows - 1) * sh + 1, (columns - 1) * sw + 1  # a stride leaves gaps of zeros
+    reach = (block.y_shape[2] - 1) * pool.stride[1] + pool.size[1] - pool.padding[2]  # of the last window
+    margin = (
+        max(0, (I - 1) * di - top),
+        max(0, H + top - rows),
+        max(0, (J - 1) * dj - left, pool.padding[2] * sw),
+        max(0, W + left - columns, reach * sw - columns),
+    )
+    return Planes.make(block.z_shape[0], rows, columns, per_pixel, dtype, margin)
+
+
+def forward_ops(
+    plan: Plan, room: Workspace, weights: Parameters, alive: Mapping[str, Array] | None = None, start: int = 0
+) -> list[Op]:
+    """From the input of block `start` to the last block's output; maps that are not alive count as 0."""
+    result: list[Op] = []
+    for i, block in enumerate(plan.blocks[start:], start):
+        own, x, y = weights[block.weights], room.x[i], room.y[i]
+        before = plan.blocks[i - 1].name if i else ""
+        maps = plan.blocks[i - 1].y_shape[0] if i else (block.x_shape[0] if block.kind == "conv" else 1)
+        living = (alive or {}).get(before, np.arange(maps))
+        if block.kind == "conv":
+            winner = room.winner[i]
+            assert winner is not None
+            result.append(ops.convolution(x, own["W"], own.get("b"), block.window, block.pool, y, winner, living))
+        else:
+            if i and plan.blocks[i - 1].kind == "conv" and room.bridge is not None:
+                result += ops.bridge(room.y[i - 1], x, room.bridge)
+            result.append(ops.dense(x, own["W"], own.get("b"), y, living, maps))
+        if block.activation:
+            result.append(ops.activation(y, CODES[block.activation]))
+    return result
+
+
+@dataclass(frozen=True, eq=False)
+class Slots:
+    """Where gradients go: dW and db of a convolution (slots, ...); inputs x and derivatives delta of a dense layer."""
+
+    dW: dict[str, Array]
+    db: dict[str, Array]
+    x: dict[str, Array]
+    delta: dict[str, Array]
+
+
+def backward_ops(
+    plan: Plan, room: Workspace, weights: Parameters, at: int, until: int, slots: Slots | None = None
+) -> dict[int, list[Op]]:
+    """From the delta of block `at`'s output to that of block `until`'s (-1: the input); by the block they go through.
+
+    With slots, gradients on the way; those of block `until` + 1 too, but not the delta before it.
+    """
+    result: dict[int, list[Op]] = {}
+    for i in range(at, until, -1):
+        block, own, some = plan.blocks[i], weights[plan.blocks[i].weights], []
+        further = i > until + 1 or slots is None
+        before = room.delta[i - 1] if i else room.dx
+        if block.kind == "conv":
+            winner, dz = room.winner[i], room.dz[i]
+            assert winner is not None
+            assert dz is not None
+            db = aligned((1, block.z_shape[0]), plan.dtype) if slots is None else slots.db[block.weights]
+            some.append(
+                ops.unpooling(
+                    room.delta[i],
+                    room.y[i],
+                    winner,
+                    dz,
+                    block.pool,
+                    block.window,
+                    CODES[block.activation],
+                    block.z_shape[1],
+                    db,
+                )
+            )
+            if slots is not None:
+                some.append(ops.convolution_gradient(room.x[i], dz, own["W"], block.window, slots.dW[block.weights]))
+            if further:
+                some.append(ops.convolution_delta(dz, own["W"], block.window, before))
+        else:
+            if block.activation:
+                some.append(ops.activation_delta(room.delta[i], room.y[i], CODES[block.activation]))
+            if slots is not None:
+                some += [
+                    ops.leave(room.x[i], slots.x[block.weights]),
+                    ops.leave(room.delta[i], slots.delta[block.weights]),
+                ]
+            if further:
+                some += _dense_delta(plan, room, own["W"], i, before)
+        result[i] = some
+    return result
+
+
+def _dense_delta(plan: Plan, room: Workspace, W: Array, i: int, before: Planes) -> list[Op]:
+    if before.per_pixel == lanes(plan.dtype):
+        return [ops.dense_delta(room.delta[i], W, before if before.H * before.W == 1 else before.flat())]
+    assert room.bridge is not None
+    row = Planes.make(W.shape[1], 1, 1, lanes(plan.dtype), plan.dtype)
+    return [ops.dense_delta(room.delta[i], W, row), *ops.bridge(before, row, room.bridge, back=True)]

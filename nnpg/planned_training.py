@@ -1,0 +1,228 @@
+"""Training by a plan: whole epochs in compiled kernels, with the weights of one network changed in place.
+
+phase 1    for each block of images: forward, loss, backward, and the gradients of convolutions into the block's slot
+phase 2    for each layer: its gradient (slots summed in order; a dense layer's from all images), and the step
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from nnpg.layers import Softmax
+from nnpg.network import Network
+from nnpg.optimisers import SGD, Decay, DecayPerUnit, PlainDecay, SGDState
+from nnpg.plan import Plan
+from nnpg.planned import Slots, backward_ops, forward_ops, workspace
+from nnpg_kernels import Array, ops
+from nnpg_kernels.memory import aligned
+from nnpg_kernels.planes import SLACK
+from nnpg_kernels.program import Op, Program, Task
+from nnpg_kernels.simd import lanes
+from nnpg_kernels.threads import thread_count
+
+SLOTS = 16  # gradients held at a time: more blocks of images than that take turns
+PIECES = 4  # that the gradient of a dense layer is divided into, for as many threads
+A_WHILE = 0.1  # seconds in kernels before Python sees to interrupts and the progress bar
+
+
+@dataclass(frozen=True, eq=False)
+class Session:
+    """The state of one training: its own weights and velocities, and the programs of a step."""
+
+    weights: dict[str, dict[str, Array]]
+    velocity: dict[str, dict[str, Array]]
+    order: Array  # (N,), of the images of an epoch
+    losses: Array  # (N,)
+    wrong: Array  # (N,)
+    rates: Array  # (steps of an epoch,)
+    images: Array  # (1,): in the batch at hand
+    whole: Program
+    rest: Program | None  # the last step of an epoch, where it has fewer images
+    batch: int
+
+    def epoch(self, order: Array, optimiser: SGD, t: int) -> Iterator[int]:
+        """Take the steps of one epoch in this order, the first of them step t; yield now and then how many are done.
+
+        Afterwards `losses` and `wrong` hold each image's, in the order in which they were seen.
+        """
+        N, steps = len(order), -(-len(order) // self.batch)
+        self.order[:] = order
+        self.rates[:] = optimiser.lr / (1 + (t + np.arange(steps)) * optimiser.lr_decay)
+        whole = N // self.batch
+        self.images[0], done, some = self.batch, 0, 1
+        while done < whole:
+            began = time.perf_counter()
+            self.whole(min(some, whole - done), done)
+            done += min(some, whole - done)
+            some = max(1, int(some * min(8.0, A_WHILE / max(1e-9, time.perf_counter() - began))))
+            yield done
+        if self.rest is not None:
+            self.images[0] = N % self.batch
+            self.rest(1, whole)
+            yield steps
+
+    def network(self, net: Network) -> Network:
+        """Return the network with the weights of this moment."""
+        return net.with_parameters({n: {p: a.copy() for p, a in own.items()} for n, own in self.weights.items()})
+
+    def state(self, t: int, optimiser: SGD) -> SGDState:
+        """Return the optimiser's state after t steps."""
+        if not optimiser.momentum or not t:
+            return SGDState(t)
+        return SGDState(t, {n: {p: a.copy() for p, a in own.items()} for n, own in self.velocity.items()})
+
+
+def why_not(net: Network, plan: Plan, loss: str, t: Array, optimiser: SGD) -> str:
+    """Return why a network cannot be trained by its plan, or ""."""
+    if plan.why_not:
+        return plan.why_not
+    if len(plan.rest) != 1 or not isinstance(net.layers[plan.rest[0]], Softmax) or loss != "softmax_cross_entropy":
+        return f"the loss is {loss}, not softmax cross-entropy behind a Softmax"
+    if t.ndim != 1:
+        return "the targets are not labels"
+    if net.interventions:
+        return "the network has interventions"
+    if plan.blocks[-1].activation:
+        return f"{plan.last} is no logit"
+    if type(optimiser) is not SGD or not isinstance(optimiser.decay, PlainDecay | DecayPerUnit | None):
+        return f"{optimiser!r} has no kernel"
+    return ""
+
+
+def open_session(
+    net: Network, plan: Plan, x: Array, labels: Array, batch: int, optimiser: SGD, state: SGDState
+) -> Session:
+    """Make the programs that train `net` on these images."""
+    dtype, N = plan.dtype, len(x)
+    batch = min(batch, N)
+    weights = {n: {p: _own(w) for p, w in own.items()} for n, own in net.parameters.items()}
+    velocity = {
+        n: {p: _own(state.velocity[n][p]) if state.velocity else aligned(w.shape, dtype) for p, w in own.items()}
+        for n, own in weights.items()
+    }
+    steps = -(-N // batch)
+    order, losses, wrong = np.zeros(N, np.int64), np.zeros(N), np.zeros(N, np.int64)
+    rates, images = np.zeros(steps), np.zeros(1, np.int64)
+    x, labels = np.ascontiguousarray(x, dtype), np.ascontiguousarray(labels, np.int64)
+
+    vector = lanes(dtype)
+    per_pixel = 1 if plan.one_by_one(batch, vector) else vector
+    at_once = 1 if plan.one_by_one(batch, vector) else vector  # images in a block
+    slots = _slots(plan, weights, min(SLOTS, -(-batch // at_once)), batch)
+    threads = max(1, min(thread_count(), -(-batch // at_once)))
+
+    def block_ops() -> list[Op]:
+        room = workspace(plan, per_pixel)
+        z, delta = room.y[-1], room.delta[-1]
+        back = backward_ops(plan, room, weights, len(plan.blocks) - 1, -1, slots)
+        return [
+            ops.enter(room.enter, x, order=order, mean=plan.mean, per_time=batch),
+            *forward_ops(plan, room, weights),
+            ops.cross_entropy(z, delta, labels, order, losses, wrong, images, batch),
+            *(o for i in sorted(back, reverse=True) for o in back[i]),
+        ]
+
+    each = [block_ops() for _ in range(threads)]
+
+    def program(count: int) -> Program:
+        shared, second = [], []
+        first = len(each[0])
+        for own in _layer_ops(plan, weights, velocity, slots, count, rates, optimiser):
+            second.append([Task(first, first + len(own), 0, count)])
+            shared += own
+            first += len(own)
+        chains: list[list[Task]] = [[] for _ in range(min(SLOTS, -(-count // at_once)))]
+        for i, n in enumerate(range(0, count, at_once)):
+            s = i % len(chains)
+            chains[s].append(Task(0, len(each[0]), n, min(at_once, count - n), s))
+        return Program([own + shared for own in each], [chains, second])
+
+    rest = N % batch
+    return Session(
+        weights,
+        velocity,
+        order,
+        losses,
+        wrong,
+        rates,
+        images,
+        program(batch),
+        program(rest) if rest else None,
+        batch,
+    )
+
+
+def _own(a: Array) -> Array:
+    mine = aligned(a.shape, a.dtype)
+    mine[...] = a
+    return mine
+
+
+def _slots(plan: Plan, weights: dict[str, dict[str, Array]], number: int, batch: int) -> Slots:
+    slots = Slots({}, {}, {}, {})
+    for block in plan.blocks:
+        W = weights[block.weights]["W"]
+        if block.kind == "conv":
+            slots.dW[block.weights] = aligned((number, *W.shape), W.dtype)
+            slots.db[block.weights] = aligned((number, len(W)), W.dtype)
+        else:
+            F, D = W.shape
+            slots.x[block.weights] = _with_slack(batch, D, W)
+            slots.delta[block.weights] = _with_slack(batch, F, W)
+    return slots
+
+
+def _with_slack(rows: int, columns: int, like: Array) -> Array:
+    """Zeros (rows, columns) with room behind them that a tile may read."""
+    whole = aligned(rows * columns + SLACK * lanes(like.dtype), like.dtype)
+    return whole[: rows * columns].reshape(rows, columns)
+
+
+def _layer_ops(
+    plan: Plan,
+    weights: dict[str, dict[str, Array]],
+    velocity: dict[str, dict[str, Array]],
+    slots: Slots,
+    batch: int,
+    rates: Array,
+    optimiser: SGD,
+) -> Iterator[list[Op]]:
+    """For each piece of each parameter: its gradient, where it is not in the slots yet, and its step."""
+    momentum = np.array([optimiser.momentum])
+    for block in plan.blocks:
+        name = block.weights
+        own, v = weights[name], velocity[name]
+        decay = {p: np.array([_decay(optimiser.decay, name, p, w)]) for p, w in own.items()}
+        if block.kind == "conv":
+            yield [ops.step(own["W"], slots.dW[name], v["W"], rates, momentum, decay["W"])]
+            if "b" in own:
+                yield [ops.step(own["b"], slots.db[name], v["b"], rates, momentum, decay["b"])]
+            continue
+        g = aligned((1, *own["W"].shape), own["W"].dtype)
+        for rows in _pieces(len(own["W"])):
+            yield [
+                ops.dense_gradient(slots.x[name], slots.delta[name], batch, rows, g[0]),
+                ops.step(own["W"][rows], g[:, rows], v["W"][rows], rates, momentum, decay["W"]),
+            ]
+        if "b" in own:
+            g_b = aligned((1, len(own["b"])), own["b"].dtype)
+            yield [
+                ops.sums(slots.delta[name], batch, g_b[0]),
+                ops.step(own["b"], g_b, v["b"], rates, momentum, decay["b"]),
+            ]
+
+
+def _pieces(F: int) -> Sequence[slice]:
+    each = -(-F // PIECES // 4) * 4 or 4
+    return [slice(f, min(f + each, F)) for f in range(0, F, each)]
+
+
+def _decay(decay: Decay | None, name: str, parameter: str, w: Array) -> float:
+    """The factor of w in the penalty's gradient."""
+    if decay is None:
+        return 0.0
+    return float(decay.gradient(name, parameter, np.ones((len(w), 1))).flat[0])
