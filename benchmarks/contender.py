@@ -27,12 +27,15 @@ class Contender:
         The same work, its result as NumPy arrays; see `benchmarks.agreement`. A training step goes on from here.
     threads : function -> context
         Sets the threads; entered outside the timed part.
+    steps : int
+        Times that one call does the workload: a whole `train` is timed by the step.
     """
 
     name: str
     call: Callable[[], Any]
     answer: Callable[[], Answer]
     threads: Callable[[], AbstractContextManager[Any]]
+    steps: int = 1
 
     @property
     def framework(self) -> str:

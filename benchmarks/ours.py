@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
 
@@ -13,9 +13,7 @@ from threadpoolctl import threadpool_limits
 import nnpg
 from benchmarks.contender import Answer, Contender, cores
 from benchmarks.workloads import Workload
-from nnpg.losses import softmax_cross_entropy
-from nnpg.training import step
-from nnpg_kernels import Array, one_blas_thread
+from nnpg_kernels import Array
 
 
 def contender(workload: Workload, backend: str) -> Contender:
@@ -36,29 +34,39 @@ def _network(workload: Workload, backend: str) -> nnpg.Network:
     return workload.net.network().to(nnpg.load_backend(backend))
 
 
-@contextmanager
-def as_train_does() -> Iterator[None]:
-    """The surroundings in which `nnpg.train` takes its steps."""
-    with np.errstate(over="ignore", invalid="ignore", divide="ignore"), one_blas_thread():
-        yield
-
-
 def all_cores() -> AbstractContextManager[Any]:
     """BLAS on all cores; what the library sets itself inside is its own affair."""
     return threadpool_limits(limits=cores(), user_api="blas")
 
 
 def _train(workload: Workload, net: nnpg.Network) -> Contender:
+    """`nnpg.train` on several batches for several epochs, as users call it; what it sets up is part of the time."""
     x, t = workload.inputs()
-    loss, sgd = softmax_cross_entropy(net), nnpg.SGD(lr=workload.lr, momentum=workload.momentum)
-    state = sgd.start(net)
+    sgd = nnpg.SGD(lr=workload.lr, momentum=workload.momentum)
+    batches = min(workload.steps, max(4, 256 // len(x)))
+    epochs = -(-workload.steps // batches)
+    many, labels = np.concatenate([x] * batches), np.concatenate([t] * batches)
 
-    def call() -> float:
-        nonlocal net, state
-        net, state, losses, _ = step(net, x, t, loss, sgd, state)
-        return float(losses.mean())
+    def train(x: Array, t: Array, epochs: int) -> nnpg.Training:
+        return nnpg.train(net, x, t, epochs=epochs, batch=workload.N, rng=0, optimiser=sgd, progress=False)
 
-    return Contender("nnpg", call, partial(training_answer, call, lambda: _parameters(net)), as_train_does)
+    done = 0
+
+    def one_more() -> float:
+        nonlocal done
+        done += 1
+        return train(x, t, done).history[-1].loss
+
+    def parameters() -> Answer:
+        return _parameters(train(x, t, done).net if done else net)
+
+    return Contender(
+        "nnpg",
+        partial(train, many, labels, epochs),
+        partial(training_answer, one_more, parameters),
+        all_cores,
+        steps=epochs * batches,
+    )
 
 
 def _parameters(net: nnpg.Network) -> Answer:

@@ -18,7 +18,7 @@ SHORT = 0.1  # calls quicker than this are made once more before the clock start
 
 @dataclass(frozen=True)
 class Times:
-    """Milliseconds a call, one number for each round."""
+    """Milliseconds a call, or a step where a call takes several; one number for each round."""
 
     rounds: tuple[float, ...]
     calls: int  # in each round
@@ -63,7 +63,7 @@ def interleaved(
             with c.threads():
                 if single[c.name] < SHORT:
                     c.call()
-                times[c.name].append(_seconds(c, calls[c.name]) * 1e3)
+                times[c.name].append(_seconds(c, calls[c.name]) * 1e3 / c.steps)
         done()
     return {name: Times(tuple(ms), calls[name]) for name, ms in times.items()}
 

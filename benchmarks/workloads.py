@@ -92,6 +92,8 @@ class Workload:
         Sweeps of "sweep", each through all filters in an order of its own.
     batch : int
         Of the epoch that "gradients" is held against.
+    steps : int
+        Of one call of `train`, at least.
     """
 
     name: str
@@ -105,6 +107,7 @@ class Workload:
     classes: Literal["true", "all"] = "all"
     identities: int = 5
     batch: int = 32
+    steps: int = 60
 
     def inputs(self) -> tuple[Array, Array]:
         """Return images (N, C, H, W) and labels (N,)."""
@@ -121,8 +124,8 @@ class Workload:
         return tuple(tuple(filters[i] for i in rng.permutation(len(filters))) for _ in range(self.identities))
 
     def at_most(self, images: int, identities: int = 5) -> Workload:
-        """Return the same workload with fewer images and sweeps."""
-        return replace(self, N=min(self.N, images), identities=min(self.identities, identities))
+        """Return the same workload with fewer images, steps and sweeps."""
+        return replace(self, N=min(self.N, images), identities=min(self.identities, identities), steps=4)
 
 
 @cache
@@ -138,12 +141,12 @@ def _inputs(net: Architecture, N: int) -> tuple[Array, Array]:
 
 
 WORKLOADS: tuple[Workload, ...] = (
-    Workload("W1-b1", "train", FACES, 1, {"torch": (10, 25)}, ("torch", "jax")),
+    Workload("W1-b1", "train", FACES, 1, {"torch": (10, 25)}, ("torch", "jax"), steps=2560),
     Workload("W1-b32", "train", FACES, 32, {"torch": (4, 9)}),
     Workload("W1-b124", "train", FACES, 124, {"torch": (4, 8)}),
     Workload("W2", "train", DIGITS, 100, {"torch": (1.2, 2.5)}, momentum=0.9),
     Workload("W3", "train", COLOURS, 128, {"torch": (1.0, 1.7)}, momentum=0.9),
-    Workload("W4", "train", MLP, 100, {"torch": (1.5, 3), "jax": (1.0, 1.5)}, ("torch", "jax")),
+    Workload("W4", "train", MLP, 100, {"torch": (1.5, 3), "jax": (1.0, 1.5)}, ("torch", "jax"), steps=400),
     Workload("W5-W1", "jacobian", FACES, 165, {"torch": (4, 10)}),
     Workload("W5-W3", "jacobian", COLOURS, 256, {"torch": (1.3, 2.5)}),
     Workload("W6", "sweep", FACES, 165, {"torch": (5, 12)}),

@@ -1,5 +1,6 @@
 """Every experiment at toy size, through the command line that the README names; and what it answers to a wrong word."""
 
+import html
 import json
 import math
 import os
@@ -75,7 +76,7 @@ def test_report_gathers_every_result_into_one_page(out):
     page = write_report(out).read_text()
     for id, experiment in EXPERIMENTS.items():
         assert id in page
-        assert experiment.title in page
+        assert html.escape(experiment.title) in page
     assert page.count("data:image/png;base64") == sum(
         len(json.loads((out / id / "result.json").read_text())["figures"]) for id in EXPERIMENTS
     )
