@@ -13,6 +13,7 @@ from nnpg.losses import Loss, LossMaker, loss_for
 from nnpg.network import Network
 from nnpg.optimisers import Decay, Parameters, penalised, penalty
 from nnpg.progress import progress as progress_bar
+from nnpg.sparsity import Sparsity
 from nnpg.training import TrainingDiverged, check_examples, first_with_weights
 from nnpg_kernels import Array
 
@@ -48,6 +49,7 @@ def train_lbfgs(
     iterations: int = 1000,
     loss: str | LossMaker = "softmax_cross_entropy",
     decay: Decay | None = None,
+    sparsity: Sparsity | None = None,
     memory: int = 10,
     tolerance: float = 1e-6,
     batch: int = 1024,
@@ -63,6 +65,8 @@ def train_lbfgs(
         At most.
     decay : Decay, optional
         `DecayPerUnit` for Szegedy's.
+    sparsity : Sparsity, optional
+        A penalty on the mean outputs of one layer's units, for an autoencoder: t is then x itself, or part of it.
     memory : int
         Curvature pairs that are kept.
     tolerance : float
@@ -91,13 +95,15 @@ def train_lbfgs(
 
     x, t = check_examples(net, x, t, "x", "t")
     how, evaluations = loss_for(net, loss), 0
+    if sparsity is not None and sparsity.at not in (inner := net.names[1 : net.names.index(how.at)]):
+        raise ValueError(f"sparsity needs an output between the input and the loss, {inner}, not {sparsity.at!r}")
     losses: list[float] = []
     with progress_bar("L-BFGS", iterations, show=progress) as advance:
 
         def value_and_gradient(w: Array) -> tuple[float, Array]:
             nonlocal evaluations
             evaluations += 1
-            value, gradient = _mean_loss(_unflatten(net, w), x, t, how, decay, batch)
+            value, gradient = _mean_loss(_unflatten(net, w), x, t, how, decay, batch, sparsity)
             if not np.isfinite(value):
                 raise TrainingDiverged(
                     f"L-BFGS met a loss of {value} at evaluation {evaluations}: check the scale of the inputs and "
@@ -124,18 +130,36 @@ def train_lbfgs(
     return LBFGSTraining(_unflatten(net, found.x), tuple(losses), evaluations, bool(found.success), message)
 
 
-def _mean_loss(net: Network, x: Array, t: Array, loss: Loss, decay: Decay | None, batch: int) -> tuple[float, Array]:
-    """Mean loss over all images plus the decay, and its gradient with respect to all weights in one row."""
+def _mean_loss(
+    net: Network, x: Array, t: Array, loss: Loss, decay: Decay | None, batch: int, sparsity: Sparsity | None
+) -> tuple[float, Array]:
+    """Mean loss over all images plus the penalties, and its gradient with respect to all weights in one row."""
     k, until = net.backend, first_with_weights(net)
     value, total = 0.0, np.zeros(net.n_parameters)
+    rates = None if sparsity is None else _mean_outputs(net, x, sparsity.at, batch)
     for n in range(0, len(x), batch):
         some, targets = x[n : n + batch], k.asarray(t[n : n + batch])
         trace = net.forward(some, upto=loss.at)
-        deltas = net.backward(trace, loss.seed(k, trace.y, targets), until=until)
+        seed, at = loss.seed(k, trace.y, targets), loss.at
         value += float(loss.value(k, trace.y, targets).sum(dtype=np.float64))
+        deltas: dict[str, Array] = {}
+        if sparsity is not None and rates is not None:  # each image has its share in the mean: 1/N, taken out below
+            deltas, at = net.backward(trace, seed, at=at, until=sparsity.at), sparsity.at
+            seed = deltas[at] + k.asarray(sparsity.gradient(rates)).astype(net.dtype)
+        deltas |= net.backward(trace, seed, at=at, until=until)
         total = total + _flatten(net.gradients(trace, deltas), net)
     own = _flatten(penalised(net, _zeros(net), decay), net)
-    return value / len(x) + penalty(net, decay), total / len(x) + own
+    sparse = 0.0 if sparsity is None or rates is None else sparsity.value(rates)
+    return value / len(x) + penalty(net, decay) + sparse, total / len(x) + own
+
+
+def _mean_outputs(net: Network, x: Array, at: str, batch: int) -> npt.NDArray[np.float64]:
+    """Mean over all images of the output `at`, (F,) or (F, H, W)."""
+    sums = [
+        net.backend.to_numpy(net.forward(x[n : n + batch], upto=at).y).sum(axis=0, dtype=np.float64)
+        for n in range(0, len(x), batch)
+    ]
+    return np.asarray(sum(sums) / len(x))
 
 
 def _zeros(net: Network) -> Parameters:

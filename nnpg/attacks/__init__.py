@@ -1,5 +1,6 @@
 """Attacks on a network: images changed as little as can be found so that it takes them for another class."""
 
+from nnpg.attacks.amplify import amplified
 from nnpg.attacks.lbfgsb import Minima, Status, minimize_lbfgsb_batched
 from nnpg.attacks.minimal_distortion import minimal_distortion
 from nnpg.attacks.results import Distorted, Outcome
@@ -10,6 +11,7 @@ __all__ = [
     "Minima",
     "Outcome",
     "Status",
+    "amplified",
     "choose_targets",
     "minimal_distortion",
     "minimize_lbfgsb_batched",

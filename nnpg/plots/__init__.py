@@ -2,11 +2,12 @@
 
 `network_diagram` in network.py; `error_curves`, `training_history` in curves.py; `damage_trace` in
 damage.py; `image_grid`, `maps_on_images` in images.py; `feature_maps` in maps.py; `matrix_panels` in matrices.py;
-`interval_plot` in intervals.py; `strongest_regions` in evidence.py; `function_panels` in functions.py;
-`plane_panels` in planes.py; `filter_gallery` in kernels.py; `scatter_panels` in scatter.py; colours for maps in
-heat.py; how all of them look in style.py.
+`cell_map` in cells.py; `interval_plot` in intervals.py; `strongest_regions` in evidence.py; `function_panels` in
+functions.py; `plane_panels` in planes.py; `filter_gallery` in kernels.py; `scatter_panels` in scatter.py; colours for
+maps in heat.py; how all of them look in style.py.
 """
 
+from nnpg.plots.cells import cell_map
 from nnpg.plots.curves import Panel, error_curves, training_history
 from nnpg.plots.damage import damage_trace
 from nnpg.plots.evidence import strongest_regions
@@ -26,6 +27,7 @@ __all__ = [
     "Pairs",
     "Panel",
     "Plane",
+    "cell_map",
     "damage_trace",
     "error_curves",
     "feature_maps",

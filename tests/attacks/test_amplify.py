@@ -1,0 +1,24 @@
+"""Changes made larger: by the RMS norm, in their own direction."""
+
+import numpy as np
+import pytest
+
+from nnpg.attacks import amplified
+
+
+def test_every_change_has_the_size_asked_for_and_its_own_direction():
+    rng = np.random.default_rng(0)
+    x = rng.random((5, 1, 4, 4)).astype("float32")
+    changed = (x + rng.normal(size=x.shape) * np.array([1e-3, 0.1, 1, 10, 0]).reshape(5, 1, 1, 1)).astype("float32")
+    larger = amplified(x, changed, 0.1)
+    r, given = (larger - x).reshape(5, -1), (changed - x).reshape(5, -1)
+    np.testing.assert_allclose(np.sqrt((r[:4] ** 2).mean(axis=1)), 0.1, rtol=1e-4)
+    cosine = (r * given)[:4].sum(axis=1) / np.linalg.norm(r[:4], axis=1) / np.linalg.norm(given[:4], axis=1)
+    np.testing.assert_allclose(cosine, 1, rtol=1e-4)
+    assert (larger[4] == x[4]).all(), "an image that was not changed stays"
+    assert larger.dtype == x.dtype
+
+
+def test_shapes_must_agree():
+    with pytest.raises(ValueError, match=r"x \(2, 3\) and the changed images \(2, 4\) must have one shape"):
+        amplified(np.zeros((2, 3)), np.zeros((2, 4)), 0.1)
