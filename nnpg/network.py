@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -152,7 +153,7 @@ class Network:
         if first > last:
             raise ValueError(f"forward starts at {start!r}, but upto={upto!r} comes before it")
         names = self.names[first + 1 : last + 1]
-        x = self._input(x, start)
+        x = self.as_input(x, start)
         outputs, saved, intervened = {}, {}, {}
         if start is None:
             x, intervened[INPUT] = self._intervene(INPUT, x)
@@ -248,6 +249,18 @@ class Network:
         batches = [k.to_numpy(self.forward(x[n : n + batch]).y) for n in range(0, max(1, len(x)), batch)]
         return np.concatenate(batches)
 
+    def as_input(self, x: npt.ArrayLike, start: str | None = None) -> Array:
+        """Return images as `forward` takes them, in the network's own dtype; or say what is wrong with their shape."""
+        x = self.backend.asarray(x)
+        if start is None and x.shape[1:] != self.input_shape:
+            shape = ", ".join(map(str, self.input_shape))
+            raise ValueError(f"this network takes images of shape (N, {shape}), not {x.shape}")
+        if x.dtype.kind not in "fc":
+            x = x.astype(self.dtype)
+        if x.dtype.kind == "c" or not self.parameters:  # without weights there is no type to keep to
+            return x
+        return x.astype(self.dtype, copy=False)
+
     # Other networks from this one; each shares every layer that is not changed
 
     def replace(self, name: str, layer: Layer | None = None, **changes: Any) -> Network:
@@ -299,6 +312,10 @@ class Network:
 
     def plan(self) -> Plan:
         """Return which layers run as one, and how: print it to read it (see `nnpg.plan`)."""
+        return self._plan
+
+    @cached_property
+    def _plan(self) -> Plan:
         from nnpg.plan import make_plan
 
         return make_plan(self.layers, self.input_shape, self.dtype)
@@ -321,10 +338,23 @@ class Network:
         weights = [a for p in self.parameters.values() for a in p.values()]
         return np.result_type(*weights) if weights else np.dtype(np.float32)
 
+    @cached_property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shape of every output for one image, without N.
+
+        Examples
+        --------
+        >>> import nnpg
+        >>> nnpg.Network.build([nnpg.dense(3)], input_shape=(2,), rng=0).shapes
+        {'input': (2,), 'dense1': (3,)}
+        """
+        trace = self.forward(np.zeros((1, *self.input_shape), self.dtype))
+        return {name: trace[name].shape[1:] for name in trace}
+
     @property
     def K(self) -> int:
         """Number of outputs."""
-        return int(self.forward(np.zeros((1, *self.input_shape), self.dtype)).y.shape[-1])
+        return int(self.shapes[self.names[-1]][-1])
 
     @property
     def n_parameters(self) -> int:
@@ -347,17 +377,6 @@ class Network:
         if name not in self.names:
             raise KeyError(f"no output named {name!r}; this network has {', '.join(self.names)}")
         return self.names.index(name)
-
-    def _input(self, x: npt.ArrayLike, start: str | None) -> Array:
-        x = self.backend.asarray(x)
-        if start is None and x.shape[1:] != self.input_shape:
-            shape = ", ".join(map(str, self.input_shape))
-            raise ValueError(f"this network takes images of shape (N, {shape}), not {x.shape}")
-        if x.dtype.kind not in "fc":
-            x = x.astype(self.dtype)
-        if x.dtype.kind == "c" or not self.parameters:  # without weights there is no type to keep to
-            return x
-        return x.astype(self.dtype, copy=False)
 
     def _intervene(self, name: str, x: Array) -> tuple[Array, tuple[Any, ...]]:
         saved, shape = [], x.shape

@@ -44,8 +44,8 @@ def workspace(plan: Plan, per_pixel: int) -> Workspace:
     """Make room for one block of images."""
     dtype, vector = plan.dtype, lanes(plan.dtype)
     margins = [b.window.padding for b in plan.blocks[1:]] + [(0, 0, 0, 0)]
-    here = _maps(plan.input_shape, per_pixel, dtype, plan.blocks[0].window.padding)
-    room = Workspace(here, [], [], [], [], [], _maps(plan.input_shape, per_pixel, dtype), None, per_pixel)
+    here = maps_of(plan.input_shape, per_pixel, dtype, plan.blocks[0].window.padding)
+    room = Workspace(here, [], [], [], [], [], maps_of(plan.input_shape, per_pixel, dtype), None, per_pixel)
     for block, margin in zip(plan.blocks, margins, strict=True):
         conv = block.kind == "conv"
         if not conv and here.per_pixel != vector:
@@ -54,15 +54,15 @@ def workspace(plan: Plan, per_pixel: int) -> Workspace:
         elif not conv:
             here = here.flat()
         room.x.append(here)
-        here = _maps(block.y_shape, per_pixel, dtype, margin)
+        here = maps_of(block.y_shape, per_pixel, dtype, margin)
         room.y.append(here)
-        room.winner.append(_maps(block.y_shape, per_pixel, dtype) if conv else None)
-        room.delta.append(_maps(block.y_shape, per_pixel, dtype))
+        room.winner.append(maps_of(block.y_shape, per_pixel, dtype) if conv else None)
+        room.delta.append(maps_of(block.y_shape, per_pixel, dtype))
         room.dz.append(_room_for_dz(block, per_pixel, dtype) if conv else None)
     return room
 
 
-def _maps(
+def maps_of(
     shape: tuple[int, ...], per_pixel: int, dtype: Any, margin: tuple[int, int, int, int] = (0, 0, 0, 0)
 ) -> Planes:
     """Planes for maps (C, H, W), or for a row (D,), which is always a vector's lanes wide."""
@@ -136,7 +136,7 @@ def backward_ops(
             winner, dz = room.winner[i], room.dz[i]
             assert winner is not None
             assert dz is not None
-            db = aligned((1, block.z_shape[0]), plan.dtype) if slots is None else slots.db[block.weights]
+            db = None if slots is None else slots.db[block.weights]
             some.append(
                 ops.unpooling(
                     room.delta[i],

@@ -9,6 +9,7 @@ so `net.backward(trace, one-hot seed)[name]` is dy_c/do for every unit o of the 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -19,10 +20,11 @@ import numpy.typing as npt
 from nnpg.layers import Conv, Dense, Flatten
 from nnpg.network import Network
 from nnpg.progress import progress as progress_bar
-from nnpg.seeds import Classes, Of, check_labels, class_seed
+from nnpg.seeds import Classes, Of, check_classes, check_labels, check_of, class_seed
 from nnpg_kernels import Array
 
 BATCH = 64  # images differentiated at a time
+HELD = 64 << 20  # bytes of deltas that compiled kernels fill before they are added up
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,9 +134,15 @@ def prediction_gradient(
     True
     """
     x, names = np.asarray(x), _layer_names(net, layers)
+    if _has_kernels(net, names):
+        batch = max(1, len(x))  # images go through in small blocks anyway
     parts = [deltas for _, deltas in _batches(net, x, names, classes, labels, of, batch)]
     images = 0 if _one_class(classes) else 1  # the axis N
-    joined = {name: np.concatenate([part[name] for part in parts], axis=images) for name in names}
+    joined = (
+        parts[0]
+        if len(parts) == 1
+        else {name: np.concatenate([part[name] for part in parts], axis=images) for name in names}
+    )
     return PredictionGradient(joined, _classes_of(net, classes), of, tuple(f"image {n}" for n in range(len(x))))
 
 
@@ -189,12 +197,15 @@ def class_gradient(
     t = check_labels(labels, len(x), K)
     counts = np.bincount(t, minlength=K)
     share = 1 / np.maximum(counts, 1) if method == "gradient_of_average" else np.ones(K)
+    if _has_kernels(net, names):
+        S = 1 if _one_class(classes) else len(_classes_of(net, classes))
+        units = sum(math.prod(net.shapes[name]) for name in names)
+        batch = max(batch, HELD // (S * units * net.dtype.itemsize))
     sums: dict[str, Any] = dict.fromkeys(names, 0.0)
     with progress_bar("class gradients", len(x), show=progress) as advance:
         for some, deltas in _batches(net, x, names, classes, t, of, batch, weights=share[t]):
-            members = (t[some] == np.arange(K)[:, None]).astype(np.float64)  # (K, n)
             for name, delta in deltas.items():
-                sums[name] = sums[name] + _sum_by_class(members, delta, _one_class(classes))
+                sums[name] = sums[name] + _sum_by_class(t[some], K, delta, _one_class(classes))
             advance(len(t[some]))
     images = np.where(counts, counts if method == "average_of_gradients" else 1, np.nan)
     means = {n: s / images.reshape(-1, *[1] * (s.ndim - (1 if _one_class(classes) else 2))) for n, s in sums.items()}
@@ -214,22 +225,66 @@ def _batches(
 ) -> Iterator[tuple[slice, dict[str, Array]]]:
     """The deltas of each batch of images, each image's seed multiplied by its weight."""
     t = None if labels is None else check_labels(labels, len(x), net.K)
-    first = min(names, key=net.names.index)
+    compiled = _has_kernels(net, names)
     for n in range(0, max(1, len(x)), batch):
         some = slice(n, n + batch)
-        trace = net.forward(x[some])
-        at, seed = class_seed(net, trace, classes, of, None if t is None else t[some])
-        if weights is not None:
-            seed = seed * net.backend.asarray(weights[some, None].astype(seed.dtype))
-        deltas = net.backward(trace, seed, at=at, until=first, keep=names)
-        yield some, {name: net.backend.to_numpy(deltas[name]) for name in names}
+        own = (classes, of, None if t is None else t[some], None if weights is None else weights[some])
+        yield some, (_compiled if compiled else _by_layers)(net, x[some], names, *own)
 
 
-def _sum_by_class(members: Array, delta: Array, one_class: bool) -> Array:
-    """Sum over the images of each class: (K, n) by (..., n, units) gives (..., K, units), in float64."""
-    lead = delta.shape[: 1 if one_class else 2]
-    sums = members @ delta.reshape(*lead, -1).astype(np.float64)
-    return sums.reshape(*sums.shape[:-1], *delta.shape[len(lead) :])
+def _by_layers(
+    net: Network,
+    x: Array,
+    names: tuple[str, ...],
+    classes: Classes,
+    of: Of,
+    labels: Array | None,
+    weights: Array | None,
+) -> dict[str, Array]:
+    """Forward, and the seed back: the definition."""
+    trace = net.forward(x)
+    at, seed = class_seed(net, trace, classes, of, labels)
+    if weights is not None:
+        seed = seed * net.backend.asarray(weights[:, None].astype(seed.dtype))
+    deltas = net.backward(trace, seed, at=at, until=min(names, key=net.names.index), keep=names)
+    return {name: net.backend.to_numpy(deltas[name]) for name in names}
+
+
+def _compiled(
+    net: Network,
+    x: Array,
+    names: tuple[str, ...],
+    classes: Classes,
+    of: Of,
+    labels: Array | None,
+    weights: Array | None,
+) -> dict[str, Array]:
+    """The same by the network's plan."""
+    from nnpg.planned_gradients import prediction_gradients  # Numba is imported where it is used
+
+    check_of(of)
+    x = net.as_input(x)
+    chosen, own = check_classes(classes, labels, len(x), net.K)
+    deltas = prediction_gradients(net, net.plan(), x, names, np.atleast_1d(chosen), own, of, weights)
+    return {name: d[0] if _one_class(classes) else d for name, d in deltas.items()}
+
+
+def _has_kernels(net: Network, names: Sequence[str]) -> bool:
+    if net.backend.name != "numba":
+        return False
+    from nnpg.planned_gradients import why_not
+
+    return not why_not(net, net.plan(), names)
+
+
+def _sum_by_class(labels: Array, K: int, delta: Array, one_class: bool) -> Array:
+    """Sum over the images of each class, (..., n, units) to (..., K, units), in float64."""
+    axis = 0 if one_class else 1
+    sums = np.zeros((*delta.shape[:axis], K, *delta.shape[axis + 1 :]))
+    for c in np.unique(labels):
+        own = np.compress(labels == c, delta, axis=axis)
+        np.sum(own, axis=axis, dtype=np.float64, out=sums[:, c] if axis else sums[c])
+    return sums
 
 
 def _layer_names(net: Network, layers: str | Sequence[str] | None) -> tuple[str, ...]:

@@ -55,8 +55,7 @@ def class_seed(
     >>> at, seed.shape
     ('softmax1', (3, 5, 3))
     """
-    if of not in ("prob", "logit", "logprob"):
-        raise ValueError(f"of must be 'prob', 'logit' or 'logprob', not {of!r}")
+    check_of(of)
     k, last = net.backend, net.names[-1]
     squashing = net.layers[last]
     squashed = isinstance(squashing, Softmax | Sigmoid)
@@ -82,21 +81,33 @@ def class_seed(
 def _one_hot_seed(net: Network, trace: Trace, classes: Classes, labels: npt.ArrayLike | None) -> Array:
     k, y = net.backend, trace.y
     N, K = y.shape
+    chosen, own = check_classes(classes, labels, N, K)
+    if own is not None:
+        return one_hot(k, own, y)
+    e = one_hot(k, np.atleast_1d(chosen), y)[:, None, :]  # (S, 1, K)
+    return k.xp.broadcast_to(e if chosen.ndim else e[0], (*chosen.shape, N, K))
+
+
+def check_of(of: str) -> None:
+    """Say so if `of` is none of the three."""
+    if of not in ("prob", "logit", "logprob"):
+        raise ValueError(f"of must be 'prob', 'logit' or 'logprob', not {of!r}")
+
+
+def check_classes(classes: Classes, labels: npt.ArrayLike | None, N: int, K: int) -> tuple[Array, Array | None]:
+    """Return the classes () or (S,), and for "true" each image's own (N,); or say what is wrong with them."""
     if isinstance(classes, str) and classes == "true":
         if labels is None:
             raise ValueError("classes='true' needs labels: pass labels=..., one for each image")
-        wanted = check_labels(labels, N, K)
-        return one_hot(k, wanted, y)
+        return np.arange(K), check_labels(labels, N, K)
     if isinstance(classes, str):
         if classes != "all":
             raise ValueError(f"classes must be 'true', 'all', a class or several classes, not {classes!r}")
-        chosen = np.arange(K)
-    else:
-        chosen = np.asarray(classes)
-        if chosen.dtype.kind not in "iu" or chosen.ndim > 1 or (chosen < 0).any() or (chosen >= K).any():
-            raise ValueError(f"classes must be whole numbers 0 .. {K - 1}, not {classes!r}")
-    e = one_hot(k, np.atleast_1d(chosen), y)[:, None, :]  # (S, 1, K)
-    return k.xp.broadcast_to(e if chosen.ndim else e[0], (*chosen.shape, N, K))
+        return np.arange(K), None
+    chosen = np.asarray(classes)
+    if chosen.dtype.kind not in "iu" or chosen.ndim > 1 or (chosen < 0).any() or (chosen >= K).any():
+        raise ValueError(f"classes must be whole numbers 0 .. {K - 1}, not {classes!r}")
+    return chosen, None
 
 
 def check_labels(labels: npt.ArrayLike, N: int, K: int) -> Array:

@@ -121,8 +121,9 @@ def train(
     k, rng, how = net.backend, np.random.default_rng(rng), loss_for(net, loss)
     state = optimiser.start(net)
     history: tuple[Epoch, ...] = ()
-    run = {"loss": how.name, "batch": batch, "optimiser": repr(optimiser), "data": _fingerprint(x, t)}
+    run: dict[str, Any] = {"loss": how.name, "batch": batch, "optimiser": repr(optimiser)}
     if checkpoint is not None:
+        run["data"] = _fingerprint(x, t)
         checkpoint = Path(checkpoint)
         if checkpoint.exists() and not resume:
             raise FileExistsError(f"{checkpoint} exists: resume from it (resume=True), or delete it to start afresh")

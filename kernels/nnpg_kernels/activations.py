@@ -16,6 +16,7 @@ from nnpg_kernels.simd import lanes, load, store
 
 ACTIVATE = record_type("y plane row C H W activation")
 ACTIVATE_BACK = record_type("delta y size activation")
+ACTIVATE_BACK_OF_ONE = record_type("delta y units lanes activation")
 
 
 @cache
@@ -60,6 +61,29 @@ def activate_back(dtype: npt.DTypeLike) -> Any:
         elif s.activation == SIGMOID:
             for i in range(s.size):
                 delta[i] *= y[i] * (1 - y[i])
+        return key
+
+    return kernel(run)
+
+
+@cache
+def activate_back_of_one(dtype: npt.DTypeLike) -> Any:
+    """Return the kernel of delta = delta act'(z) where lanes of delta are classes: y is image n's, in one lane of y."""
+    key, kind, step = fingerprint(), np.dtype(dtype).type, lanes(dtype)
+
+    def run(address: int, n: int, count: int, seed: int, t: int) -> int:
+        s = record(address, ACTIVATE_BACK_OF_ONE)
+        delta, y = array(s.delta, kind), array(s.y, kind)
+        for unit in range(s.units):
+            out = y[unit * step + n % s.lanes]
+            if s.activation == TANH:
+                slope = 1 - out * out
+            elif s.activation == RELU:
+                slope = kind(out > 0)
+            else:
+                slope = out * (1 - out)
+            for i in range(unit * step, unit * step + step):
+                delta[i] *= slope
         return key
 
     return kernel(run)

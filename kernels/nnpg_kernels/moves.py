@@ -1,4 +1,4 @@
-"""Images into planes and out of them."""
+"""Images into planes and out of them: rows become lanes, and lanes rows, a square of numbers at a time."""
 
 from __future__ import annotations
 
@@ -10,63 +10,79 @@ import numpy.typing as npt
 
 from nnpg_kernels.jit import fingerprint, kernel
 from nnpg_kernels.memory import array, record, record_type
+from nnpg_kernels.simd import lanes, splats, store, turned
 
-MOVE = record_type("images image_size seed_size order per_time mean planes plane row C H W per_pixel")
+ENTER = record_type("images image_size order per_time mean planes plane row C H W starts")
+LEAVE = record_type("images image_size seed_size planes plane row C H W starts seeds")
 
 
 @cache
-def enter(dtype: npt.DTypeLike) -> Any:
+def enter(dtype: npt.DTypeLike, per_pixel: int) -> Any:
     """Return the kernel that copies images n .. n + count into planes, less a mean; empty lanes become 0.
 
     With an order, image m is order[m]; at time t all are `per_time` t further on.
     """
-    key, kind = fingerprint(), np.dtype(dtype).type
+    key, kind, step = fingerprint(), np.dtype(dtype).type, lanes(dtype)
 
     def run(address: int, n: int, count: int, seed: int, t: int) -> int:
-        s = record(address, MOVE)
-        images, planes, mean, order = (
-            array(s.images + seed * s.seed_size, kind),
-            array(s.planes, kind),
-            array(s.mean, kind),
-            array(s.order, np.int64),
-        )
-        per_pixel, W = s.per_pixel, s.W
+        s = record(address, ENTER)
+        images, planes, mean = array(s.images, kind), array(s.planes, kind), array(s.mean, kind)
+        order, starts = array(s.order, np.int64), array(s.starts, np.int64)
+        W = s.W
         for lane in range(per_pixel):
-            place = n + lane + t * s.per_time
-            image = (order[place] if s.order and lane < count else place) * s.image_size
-            for c in range(s.C):
-                for h in range(s.H):
-                    pixel, to = (c * s.H + h) * W, c * s.plane + h * s.row + lane
-                    if lane >= count:
+            place = n + min(lane, count - 1) + t * s.per_time
+            starts[lane] = (order[place] if s.order else place) * s.image_size
+        for c in range(s.C):
+            for h in range(s.H):
+                pixel, to = (c * s.H + h) * W, c * s.plane + h * s.row
+                if per_pixel == step and step <= W:
+                    for w in range(0, W, step):
+                        first = min(w, W - step)  # nothing is read past the images
+                        square = turned(images, starts, pixel + first)
+                        if s.mean:
+                            square = square - splats(mean, pixel + first, 1, step, step, 1)
+                        store(square, planes, to + first * step, step, step, step)
+                else:
+                    for lane in range(per_pixel):
                         for w in range(W):
-                            planes[to + w * per_pixel] = 0
-                    elif s.mean:
-                        for w in range(W):
-                            planes[to + w * per_pixel] = images[image + pixel + w] - mean[pixel + w]
-                    else:
-                        for w in range(W):
-                            planes[to + w * per_pixel] = images[image + pixel + w]
+                            value = images[starts[lane] + pixel + w]
+                            planes[to + w * per_pixel + lane] = value - mean[pixel + w] if s.mean else value
+                for w in range(W if count < per_pixel else 0):
+                    for lane in range(count, per_pixel):
+                        planes[to + w * per_pixel + lane] = 0
         return key
 
     return kernel(run)
 
 
 @cache
-def leave(dtype: npt.DTypeLike) -> Any:
-    """Return the kernel that copies planes to images n .. n + count of seed s."""
-    key, kind = fingerprint(), np.dtype(dtype).type
+def leave(dtype: npt.DTypeLike, per_pixel: int) -> Any:
+    """Return the kernel that copies planes to images (seeds, N, ...): those of image n, its lanes or seeds in them.
+
+    Where lanes are images, they are n .. n + count of seed s; where they are `seeds`, the s-th vector of them.
+    """
+    key, kind, step = fingerprint(), np.dtype(dtype).type, lanes(dtype)
 
     def run(address: int, n: int, count: int, seed: int, t: int) -> int:
-        s = record(address, MOVE)
-        images, planes = array(s.images + seed * s.seed_size, kind), array(s.planes, kind)
-        per_pixel, W = s.per_pixel, s.W
-        for lane in range(count):
-            image = (n + lane) * s.image_size
-            for c in range(s.C):
-                for h in range(s.H):
-                    pixel, start = image + (c * s.H + h) * W, c * s.plane + h * s.row + lane
+        s = record(address, LEAVE)
+        images, planes, starts = array(s.images, kind), array(s.planes, kind), array(s.starts, np.int64)
+        W = s.W
+        if s.seeds:
+            used, first, apart = min(per_pixel, s.seeds - seed * per_pixel), seed * per_pixel * s.seed_size, s.seed_size
+        else:
+            used, first, apart = count, seed * s.seed_size, s.image_size
+        first += n * s.image_size
+        for k in range(step):
+            starts[k] = k * per_pixel
+        for c in range(s.C):
+            for h in range(s.H):
+                pixel, here = first + (c * s.H + h) * W, c * s.plane + h * s.row
+                if per_pixel == step:
+                    for w in range(0, W, step):  # what is read past a row is not stored
+                        store(turned(planes, starts, here + w * step), images, pixel + w, apart, used, W - w)
+                else:
                     for w in range(W):
-                        images[pixel + w] = planes[start + w * per_pixel]
+                        images[pixel + w] = planes[here + w]
         return key
 
     return kernel(run)

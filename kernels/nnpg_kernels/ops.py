@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nnpg_kernels import activations, learning, moves
+from nnpg_kernels import activations, learning, moves, routed, seeding
 from nnpg_kernels.correlation import CORRELATE, correlate, tile_for
 from nnpg_kernels.geometry import Window
 from nnpg_kernels.memory import address, aligned
@@ -23,21 +23,43 @@ Array = npt.NDArray[Any]
 
 
 def enter(
-    planes: Planes,
-    images: Array,
-    *,
-    seeds: bool = False,
-    order: Array | None = None,
-    mean: Array | None = None,
-    per_time: int = 0,
+    planes: Planes, images: Array, *, order: Array | None = None, mean: Array | None = None, per_time: int = 0
 ) -> Op:
-    """Images (N, ...), or (S, N, ...) where they are seeds, into planes."""
-    return _move("enter", moves.enter, planes, images, seeds, order, mean, per_time)
+    """Images (N, ...) into planes."""
+    size, starts = planes.C * planes.H * planes.W, np.zeros(lanes(images.dtype), np.int64)
+    planes = _as_one_row(planes)
+    return op(
+        "enter",
+        moves.enter(images.dtype, planes.per_pixel),
+        moves.ENTER,
+        (planes, images, order, mean, starts),
+        **{"images": address(images), "image_size": size, "per_time": per_time},
+        **{"order": 0 if order is None else address(order), "mean": 0 if mean is None else address(mean)},
+        **{"planes": planes.at(), "plane": planes.plane, "row": planes.pitch, "starts": address(starts)},
+        **{"C": planes.C, "H": planes.H, "W": planes.W},
+    )
 
 
-def leave(planes: Planes, images: Array, *, seeds: bool = False) -> Op:
-    """Planes to images (N, ...), or (S, N, ...) where they are deltas of several seeds."""
-    return _move("leave", moves.leave, planes, images, seeds, None, None, 0)
+def _as_one_row(planes: Planes) -> Planes:
+    """Planes without margins as one row of all pixels: the longer the row, the quicker to copy."""
+    if any(planes.margin) or planes.pitch != planes.W * planes.per_pixel:
+        return planes
+    return replace(planes, C=1, H=1, W=planes.C * planes.H * planes.W)
+
+
+def leave(planes: Planes, images: Array, *, seeds: bool = False, in_lanes: bool = False) -> Op:
+    """Planes to images (N, ...), or (S, N, ...) where they are deltas of several seeds, one each or in lanes."""
+    size, starts = planes.C * planes.H * planes.W, np.zeros(lanes(images.dtype), np.int64)
+    planes = _as_one_row(planes)
+    return op(
+        "leave",
+        moves.leave(images.dtype, planes.per_pixel),
+        moves.LEAVE,
+        (planes, images, starts),
+        **{"images": address(images), "image_size": size, "seed_size": images[0].size if seeds else 0},
+        **{"planes": planes.at(), "plane": planes.plane, "row": planes.pitch, "starts": address(starts)},
+        **{"C": planes.C, "H": planes.H, "W": planes.W, "seeds": len(images) if in_lanes else 0},
+    )
 
 
 def convolution(
@@ -69,18 +91,19 @@ def convolution(
 
 
 def unpooling(
-    delta: Planes, y: Planes, winner: Planes, dz: Planes, pool: Window, window: Window, act: int, rows: int, db: Array
+    delta: Planes, y: Planes, winner: Planes, dz: Planes, pool: Window, window: Window, act: int, rows: int, db: Array | None
 ) -> Op:
     """dz = delta act'(y) at the winners, in `rows` rows, with gaps where a stride leaves them; db += sums."""
     L, dtype = y.per_pixel, y.memory.dtype
     sh, sw = window.stride
+    sums = aligned((1, y.C), dtype) if db is None else db
     overlap = pool.size[0] > pool.stride[0] or pool.size[1] > pool.stride[1]
     row = aligned(-(-y.W * L // lanes(dtype)) * lanes(dtype) + 2 * lanes(dtype), dtype)
     return op(
         "unpool",
         unpool(dtype, L),
         UNPOOL,
-        (delta, y, winner, dz, row, db),
+        (delta, y, winner, dz, row, sums),
         **{"delta": delta.at(), "delta_plane": delta.plane, "delta_row": delta.pitch},
         **{"y": y.at(), "y_plane": y.plane, "y_row": y.pitch, "F": y.C, "rows": y.H, "columns": y.W},
         **{"winner": winner.at(), "winner_plane": winner.plane, "winner_row": winner.pitch},
@@ -88,7 +111,7 @@ def unpooling(
         **{"dz_column": sw * L, "dz_rows": rows},
         **{"dz_wide": (dz.W + sw * pool.padding[2]) * L},
         **{"per_pixel": L, "activation": act, "overlap": int(overlap), "row": address(row)},
-        **{"db": address(db), "db_slot": db[0].nbytes},
+        **{"db": address(sums), "db_slot": 0 if db is None else db[0].nbytes},
         **_pool(pool),
     )
 
@@ -214,6 +237,82 @@ def activation_delta(delta: Planes, y: Planes, act: int) -> Op:
     )
 
 
+def activation_delta_of_one(delta: Planes, y: Planes, images: int, act: int) -> Op:
+    """Delta = delta act'(y), lanes of delta classes, those of y `images`."""
+    return op(
+        "activate back",
+        activations.activate_back_of_one(y.memory.dtype),
+        activations.ACTIVATE_BACK_OF_ONE,
+        (delta, y),
+        **{"delta": delta.at(), "y": y.at(), "units": y.C, "lanes": images, "activation": act},
+    )
+
+
+def seed(
+    z: Planes, delta: Planes, classes: Array, labels: Array | None, weights: Array, of: str, images: int = 0
+) -> Op:
+    """The seed of dy_c/do: lanes of delta are images with one class or label each, or classes of one of `images`."""
+    y = aligned(z.C, z.memory.dtype)
+    return op(
+        "seed",
+        (seeding.seed_classes if images else seeding.seed_images)(z.memory.dtype),
+        seeding.SEED,
+        (z, delta, classes, labels, weights, y),
+        **{"z": z.at(), "delta": delta.at(), "K": z.C, "lanes": images, "of": seeding.OF[of], "e": address(y)},
+        **{"classes": address(classes), "S": len(classes), "weights": address(weights)},
+        **{"labels": 0 if labels is None else address(labels)},
+    )
+
+
+def routed_delta(
+    delta: Planes,
+    y: Planes,
+    winner: Planes,
+    z_shape: tuple[int, ...],
+    pool: Window,
+    act: int,
+    W: Array,
+    window: Window,
+    dx: Planes,
+) -> list[Op]:
+    """Dx from the delta of a block's output, lanes of classes; for strides and dilations of 1."""
+    (F, C, I, J), (_, rows, columns), dtype = W.shape, z_shape, W.dtype
+    vector, height = lanes(dtype), routed.channels_at_once(C)
+    packed = aligned((-(-C // height), I, F, J, height), dtype)
+    for c in range(C):
+        packed[c // height, :, :, :, c % height] = W[:, c].transpose(1, 0, 2)
+    entries = F * y.H * y.W
+    dz, weight = aligned(entries * vector, dtype), np.zeros(entries, np.int64)
+    starts = np.zeros(rows * columns + 2, np.int64)
+    listed = {"dz": address(dz), "weight": address(weight), "starts": address(starts)}
+    listed |= {"z_rows": rows, "z_columns": columns}
+    where = {k: v for k, v in _pool(pool).items() if k != "size_i"}
+    route = op(
+        "route",
+        routed.route(dtype),
+        routed.ROUTE,
+        (delta, y, winner, dz, weight, starts),
+        **{"delta": delta.at(), "delta_plane": delta.plane, "delta_row": delta.pitch},
+        **{"y": y.at(), "y_plane": y.plane, "y_row": y.pitch, "lanes": y.per_pixel},
+        **{"winner": winner.at(), "winner_plane": winner.plane, "winner_row": winner.pitch},
+        **{"F": F, "rows": y.H, "columns": y.W, "activation": act, "filter": J * height, "channels": height},
+        **where,
+        **listed,
+    )
+
+    top, _, left, _ = window.padding
+    gather = op(
+        f"gather {height}",
+        routed.gather(dtype, height),
+        routed.GATHER,
+        (dz, weight, starts, packed, dx),
+        **{"w": address(packed), "dx": dx.at(), "dx_plane": dx.plane, "dx_row": dx.pitch},
+        **{"C": C, "H": dx.H, "W": dx.W, "I": I, "J": J, "F": F, "top": top, "left": left},
+        **listed,
+    )
+    return [route, gather]
+
+
 def cross_entropy(
     z: Planes, delta: Planes, labels: Array, order: Array, losses: Array, wrong: Array, batch: Array, per_time: int
 ) -> Op:
@@ -258,36 +357,6 @@ def bridge(maps: Planes, row: Planes, between: Array, *, back: bool = False) -> 
     for o in (out, into):
         o.record["image_size"] = 0  # whichever image it is
     return [out, into]
-
-
-def _move(
-    name: str,
-    kernel: Any,
-    planes: Planes,
-    images: Array,
-    seeds: bool,
-    order: Array | None,
-    mean: Array | None,
-    per_time: int,
-) -> Op:
-    size = planes.C * planes.H * planes.W
-    if planes.plane == planes.per_pixel:  # one row is quicker to copy than many pixels
-        planes = replace(planes, C=1, W=planes.C)
-    return op(
-        name,
-        kernel(images.dtype),
-        moves.MOVE,
-        (planes, images, order, mean),
-        **{
-            "images": address(images),
-            "image_size": size,
-            "seed_size": images[0].nbytes if seeds else 0,
-            "per_time": per_time,
-        },
-        **{"order": 0 if order is None else address(order), "mean": 0 if mean is None else address(mean)},
-        **{"planes": planes.at(), "plane": planes.plane, "row": planes.pitch, "per_pixel": planes.per_pixel},
-        **{"C": planes.C, "H": planes.H, "W": planes.W},
-    )
 
 
 def _window(x: Planes, window: Window, L: int) -> dict[str, int]:

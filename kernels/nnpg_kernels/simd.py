@@ -201,6 +201,33 @@ def add_sums(typing: Any, tile: Any, y: Any, p: Any, stride: Any, rows: Any) -> 
 
 
 @intrinsic  # type: ignore[untyped-decorator]
+def turned(typing: Any, x: Any, starts: Any, p: Any) -> Any:
+    """Tile of as many rows as lanes, rows and lanes exchanged: row r has x[starts[k] + p + r] in lane k."""
+    vector = Vector(x.dtype)
+    tile = Tile(vector.lanes, 1, vector)
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        at, n = _Memory(context, builder, signature.args[0], args[0], vector), vector.lanes
+        places = cgutils.create_struct_proxy(signature.args[1])(context, builder, value=args[1]).data
+        rows = []
+        for k in range(n):
+            start = builder.load(builder.gep(places, [ir.Constant(ir.IntType(64), k)]))
+            rows.append(at.load(builder.add(start, args[2])))
+        apart = n // 2
+        while apart:  # exchange the off-diagonal halves of each square, then of its quarters ...
+            low = [k if k & apart == 0 else n + k - apart for k in range(n)]
+            high = [k + apart if k & apart == 0 else n + k for k in range(n)]
+            halves = [ir.Constant(ir.VectorType(INT32, n), half) for half in (low, high)]
+            for r in (r for r in range(n) if r & apart == 0):
+                a, b = rows[r], rows[r + apart]
+                rows[r], rows[r + apart] = (builder.shuffle_vector(a, b, half) for half in halves)
+            apart //= 2
+        return _build(builder, tile, lambda r, _: rows[r])
+
+    return tile(x, starts, types.intp), emit
+
+
+@intrinsic  # type: ignore[untyped-decorator]
 def every_second(typing: Any, x: Any, p: Any) -> Any:
     """Tile of one vector: x[p], x[p + 2], x[p + 4] ..."""
     tile = Tile(1, 1, Vector(x.dtype))

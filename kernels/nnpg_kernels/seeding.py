@@ -1,0 +1,93 @@
+"""What is sent back to ask for dy_c/do: the derivative by the logits z of a class's probability, of z_c, or of log y_c.
+
+prob       dy_c/dz_k     = y_c ([k = c] - y_k)
+logit      dz_c/dz_k     = [k = c]
+logprob    dlog y_c/dz_k = [k = c] - y_k
+"""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nnpg_kernels.jit import fingerprint, jit, kernel
+from nnpg_kernels.memory import array, record, record_type
+from nnpg_kernels.simd import lanes
+
+SEED = record_type("z delta K lanes classes S labels weights of e")
+OF = {"prob": 0, "logit": 1, "logprob": 2}
+
+
+@jit
+def _softmax(z: Any, lane: int, step: int, K: int, e: Any) -> None:
+    """e = softmax of one lane of z."""
+    best = z[lane]
+    for k in range(1, K):
+        best = max(best, z[k * step + lane])
+    total = best * 0
+    for k in range(K):
+        e[k] = math.exp(z[k * step + lane] - best)
+        total += e[k]
+    for k in range(K):
+        e[k] /= total
+
+
+@jit
+def _derivatives(y: Any, K: int, c: int, of: int, share: Any, delta: Any, step: int, lane: int) -> None:
+    """One lane of delta: share times the derivative for class c."""
+    others = share * 0  # 1 - y_c, as the sum of the other y: it never rounds to 0
+    for k in range(K):
+        others += y[k] if k != c else y[k] * 0
+    for k in range(K):
+        if of == 1:
+            delta[k * step + lane] = share if k == c else share * 0
+        else:
+            own = others if k == c else -y[k]
+            delta[k * step + lane] = share * (own if of == 2 else y[c] * own)
+
+
+@cache
+def seed_images(dtype: npt.DTypeLike) -> Any:
+    """Return the kernel for lanes of images n .. n + count: class classes[s], or each image's label."""
+    key, kind, step = fingerprint(), np.dtype(dtype).type, lanes(dtype)
+
+    def run(address: int, n: int, count: int, seed: int, t: int) -> int:
+        s = record(address, SEED)
+        z, delta, y, weights = array(s.z, kind), array(s.delta, kind), array(s.e, kind), array(s.weights, kind)
+        classes, labels = array(s.classes, np.int64), array(s.labels, np.int64)
+        for lane in range(step):
+            if lane < count:
+                _softmax(z, lane, step, s.K, y)
+                c = labels[n + lane] if s.labels else classes[seed]
+                _derivatives(y, s.K, c, s.of, weights[n + lane], delta, step, lane)
+            else:
+                for k in range(s.K):
+                    delta[k * step + lane] = 0
+        return key
+
+    return kernel(run)
+
+
+@cache
+def seed_classes(dtype: npt.DTypeLike) -> Any:
+    """Return the kernel for lanes of classes: the s-th vector of `classes`, for image n."""
+    key, kind, step = fingerprint(), np.dtype(dtype).type, lanes(dtype)
+
+    def run(address: int, n: int, count: int, seed: int, t: int) -> int:
+        s = record(address, SEED)
+        z, delta, y, weights = array(s.z, kind), array(s.delta, kind), array(s.e, kind), array(s.weights, kind)
+        classes = array(s.classes, np.int64)
+        _softmax(z, n % s.lanes, step, s.K, y)
+        for lane in range(step):
+            if seed * step + lane < s.S:
+                _derivatives(y, s.K, classes[seed * step + lane], s.of, weights[n], delta, step, lane)
+            else:
+                for k in range(s.K):
+                    delta[k * step + lane] = 0
+        return key
+
+    return kernel(run)

@@ -1,0 +1,117 @@
+"""Prediction gradients by a plan against the definition: every geometry, few classes and many, float32 and float64."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from test_planned_training import NETS
+
+import nnpg
+from nnpg.planned_gradients import why_not
+
+K = 11  # more than one vector of float64
+
+
+def network(name: str, dtype: str = "float64", backend: str = "numba") -> nnpg.Network:
+    shape, recipe = NETS[name]
+    recipe = [*recipe[:-2], nnpg.dense(K), nnpg.Softmax()]
+    rng = np.random.default_rng(3)
+    net = nnpg.build(recipe, input_shape=shape, rng=rng, dtype=dtype, backend=backend)
+    return net.with_parameters(
+        {n: {"b": rng.normal(0, 0.3, own["b"].shape).astype(dtype)} for n, own in net.parameters.items()}
+    )
+
+
+def examples(net: nnpg.Network, N: int) -> tuple[Any, Any]:
+    rng = np.random.default_rng(4)
+    return rng.standard_normal((N, *net.input_shape)).astype(net.dtype), rng.integers(0, K, N)
+
+
+def outputs(net: nnpg.Network) -> list[str]:
+    """All that the plan has in memory, the image too."""
+    return ["input", *(block.name for block in net.plan().blocks)]
+
+
+def agree(net: nnpg.Network, N: int, rtol: float = 1e-9, **how: Any) -> None:
+    x, labels = examples(net, N)
+    names = outputs(net)
+    assert not why_not(net, net.plan(), names)
+    got = nnpg.prediction_gradient(net, x, layers=names, labels=labels, **how)
+    wanted = nnpg.prediction_gradient(net.to("numpy"), x, layers=names, labels=labels, **how)
+    assert got.classes == wanted.classes
+    for name in names:
+        scale = abs(wanted[name]).max()
+        np.testing.assert_allclose(got[name], wanted[name], rtol=rtol, atol=rtol * scale, err_msg=name)
+        assert got[name].dtype == wanted[name].dtype
+
+
+@pytest.mark.parametrize("name", NETS)
+@pytest.mark.parametrize("N", [3, 21])  # one by one, and side by side with a last block that is not full
+@pytest.mark.parametrize("classes", ["all", "true", [2, 0]], ids=str)
+def test_every_geometry(name: str, N: int, classes: Any) -> None:
+    agree(network(name), N, classes=classes)
+
+
+@pytest.mark.parametrize("of", ["prob", "logit", "logprob"])
+@pytest.mark.parametrize("classes", ["all", "true", 4, [9, 1, 1, 5, 7]], ids=str)
+def test_every_question(of: str, classes: Any) -> None:
+    agree(network("faces"), 10, of=of, classes=classes)
+    agree(network("faces", "float32"), 10, rtol=2e-5, of=of, classes=classes)
+
+
+def test_the_same_bits_on_any_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    net = network("faces", "float32")
+    x, _ = examples(net, 40)
+    one = {}
+    for threads in ("1", "2", "5"):
+        monkeypatch.setenv("NNPG_NUM_THREADS", threads)
+        one[threads] = nnpg.prediction_gradient(net, x)["pool1"]
+    assert (one["1"] == one["2"]).all()
+    assert (one["1"] == one["5"]).all()
+
+
+def test_a_dead_relu_and_a_saturated_class_send_nothing_and_no_noise() -> None:
+    net = network("overlapping, padded pooling", "float32")
+    x, _ = examples(net, 9)
+    x[:] *= 1e3
+    x[4] = 0
+    got = nnpg.prediction_gradient(net, x)
+    wanted = nnpg.prediction_gradient(net.astype("float64").to("numpy"), x.astype("float64"))
+    for name in got.deltas:
+        scale = abs(wanted[name]).max()
+        np.testing.assert_allclose(got[name], wanted[name], rtol=1e-3, atol=1e-4 * scale)
+
+
+def test_an_image_that_is_not_finite_spoils_only_itself() -> None:
+    net = network("faces")
+    x, _ = examples(net, 20)
+    clean = nnpg.prediction_gradient(net, x)
+    for value in (np.nan, np.inf, -np.inf):
+        x[7] = value
+        spoiled = nnpg.prediction_gradient(net, x)
+        others = np.arange(20) != 7
+        for name in clean.deltas:
+            assert (spoiled[name][:, others] == clean[name][:, others]).all()
+
+
+def test_an_inner_delta_is_that_of_the_layers() -> None:
+    net = network("faces")
+    x, _ = examples(net, 5)
+    assert "inside a block" in why_not(net, net.plan(), ["conv1"])
+    got, wanted = (nnpg.prediction_gradient(n, x, layers=["conv1", "tanh1", "pool1"]) for n in (net, net.to("numpy")))
+    for name in got.deltas:
+        np.testing.assert_allclose(got[name], wanted[name], rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize(("classes", "method"), [("true", "average_of_gradients"), ("all", "gradient_of_average")])
+def test_means_by_class(classes: Any, method: Any) -> None:
+    net = network("faces")
+    x, labels = examples(net, 30)
+    labels[labels == 3] = 4  # a class without images
+    how = {"classes": classes, "method": method}
+    got, wanted = (nnpg.class_gradient(n, x, labels, **how) for n in (net, net.to("numpy")))
+    for name in got.deltas:
+        np.testing.assert_allclose(got[name], wanted[name], rtol=1e-9, atol=1e-12)
+        assert np.isnan(got[name][..., 3, :, :, :]).all()
