@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -15,6 +15,8 @@ from nnpg.progress import progress as progress_bar
 from nnpg.scores import Filter
 from nnpg.seeds import check_labels
 from nnpg_kernels import Array
+
+AT_ONCE = 1 << 17  # images times steps that compiled kernels do before Python sees to interrupts and the progress bar
 
 To: TypeAlias = Literal["zero", "mean", "resample"]
 
@@ -137,20 +139,53 @@ def knock_out_curve(
     ((3, 6), 1)
     """
     x, changes = np.asarray(x), _changes(net, filters, to, reference, rng)
-    t, k = check_labels(labels, len(x), net.K), net.backend
+    t, wanted = check_labels(labels, len(x), net.K), tuple(Filter(*f) for f in filters)
     predictions = np.empty((len(filters) + 1, len(x)), np.int64)
-    nets = _cumulative(net, filters, changes)
+    compiled = to == "zero" and _has_kernels(net, wanted)
+    if compiled:
+        batch = max(batch, AT_ONCE // (len(filters) + 1))
+    nets = [] if compiled else _cumulative(net, filters, changes)
     with progress_bar("knocking out", len(x) * len(filters), show=progress) as advance:
         for n in range(0, len(x), batch):
             some = slice(n, n + batch)
-            trace = net.forward(x[some])
-            predictions[0, some] = k.to_numpy(trace.y).argmax(axis=1)
-            for step, ((layer, *_), change) in enumerate(zip(filters, changes, strict=True), start=1):
-                dead, _ = change.forward(k, trace[layer])
-                trace = trace.before(layer) | nets[step].forward(dead, start=layer)
-                predictions[step, some] = k.to_numpy(trace.y).argmax(axis=1)
-                advance(len(trace.y))
-    return Knockout(tuple(Filter(*f) for f in filters), predictions, t, net.K)
+            parts = _compiled(net, x[some], wanted) if compiled else _by_layers(nets, x[some], wanted, changes)
+            for step, y in enumerate(parts):
+                predictions[step, some] = y.argmax(axis=1)
+                if step:
+                    advance(len(y))
+    return Knockout(wanted, predictions, t, net.K)
+
+
+def _by_layers(
+    nets: list[Network], x: Array, filters: Sequence[Filter], changes: list[Intervention]
+) -> Iterator[Array]:
+    """Outputs (N, K) of the whole network, then after each filter that is knocked out."""
+    k = nets[0].backend
+    trace = nets[0].forward(x)
+    yield k.to_numpy(trace.y)
+    for f, change, net in zip(filters, changes, nets[1:], strict=True):
+        dead, _ = change.forward(k, trace[f.layer])
+        trace = trace.before(f.layer) | net.forward(dead, start=f.layer)
+        yield k.to_numpy(trace.y)
+
+
+def _compiled(net: Network, x: Array, filters: Sequence[Filter]) -> Array:
+    """The same by the network's plan, (T + 1, N, K)."""
+    from nnpg.planned_knockout import outputs_without  # Numba is imported where it is used
+
+    plan = net.plan()
+    y = outputs_without(net, plan, net.as_input(x), [(f.layer, f.f) for f in filters])
+    for name in plan.rest:
+        y = net.layers[name].forward(net.backend, y)[0]
+    return y
+
+
+def _has_kernels(net: Network, filters: Sequence[Filter]) -> bool:
+    if net.backend.name != "numba":
+        return False
+    from nnpg.planned_knockout import why_not
+
+    return not why_not(net, net.plan(), [f.layer for f in filters])
 
 
 def _cumulative(
@@ -178,18 +213,21 @@ def _changes(
     if to == "resample" and rng is None:
         raise ValueError("to='resample' draws images at random: pass rng=a seed")
     k, draw = net.backend, np.random.default_rng(rng)
-    trace = net.forward(reference if reference is not None else np.zeros((1, *net.input_shape), net.dtype))
+    trace = None if reference is None else net.forward(reference)
     values: dict[str, Any] = {}
     changes: list[Intervention] = []
     for layer, f, *_ in filters:
-        y = trace[layer]  # (M, F, H, W) or (M, D)
-        if not 0 <= f < y.shape[1]:
-            raise IndexError(f"{layer!r} has filters 0 .. {y.shape[1] - 1}, not {f}")
-        units = k.asarray((np.arange(y.shape[1]) == f).reshape(-1, *[1] * (y.ndim - 2)))
-        if to == "resample":
-            changes.append(Resample(units, y, int(draw.integers(2**63))))
+        if layer not in net.shapes:
+            raise KeyError(f"no output named {layer!r}; this network has {', '.join(net.names)}")
+        F, *rest = net.shapes[layer]
+        if not 0 <= f < F:
+            raise IndexError(f"{layer!r} has filters 0 .. {F - 1}, not {f}")
+        units = k.asarray((np.arange(F) == f).reshape(-1, *[1] * len(rest)))
+        if to == "resample" and trace is not None:
+            changes.append(Resample(units, trace[layer], int(draw.integers(2**63))))
         else:
             if layer not in values:
-                values[layer] = y.mean(axis=0) if to == "mean" else k.asarray(np.zeros((), y.dtype))
+                seen = None if to == "zero" or trace is None else trace[layer]
+                values[layer] = k.asarray(np.zeros((), net.dtype)) if seen is None else seen.mean(axis=0)
             changes.append(Override(units, values[layer]))
     return changes

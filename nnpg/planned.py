@@ -87,26 +87,24 @@ def _room_for_dz(block: Block, per_pixel: int, dtype: Any) -> Planes:
     return Planes.make(block.z_shape[0], rows, columns, per_pixel, dtype, margin)
 
 
-def forward_ops(
-    plan: Plan, room: Workspace, weights: Parameters, alive: Mapping[str, Array] | None = None, start: int = 0
-) -> list[Op]:
-    """From the input of block `start` to the last block's output; maps that are not alive count as 0."""
-    result: list[Op] = []
-    for i, block in enumerate(plan.blocks[start:], start):
+def forward_ops(plan: Plan, room: Workspace, weights: Parameters) -> list[list[Op]]:
+    """From each block's input to its output, block by block."""
+    result: list[list[Op]] = []
+    for i, block in enumerate(plan.blocks):
         own, x, y = weights[block.weights], room.x[i], room.y[i]
-        before = plan.blocks[i - 1].name if i else ""
         maps = plan.blocks[i - 1].y_shape[0] if i else (block.x_shape[0] if block.kind == "conv" else 1)
-        living = (alive or {}).get(before, np.arange(maps))
+        alive, some = np.arange(maps), []
         if block.kind == "conv":
             winner = room.winner[i]
             assert winner is not None
-            result.append(ops.convolution(x, own["W"], own.get("b"), block.window, block.pool, y, winner, living))
+            some.append(ops.convolution(x, own["W"], own.get("b"), block.window, block.pool, y, winner, alive))
         else:
             if i and plan.blocks[i - 1].kind == "conv" and room.bridge is not None:
-                result += ops.bridge(room.y[i - 1], x, room.bridge)
-            result.append(ops.dense(x, own["W"], own.get("b"), y, living, maps))
+                some += ops.bridge(room.y[i - 1], x, room.bridge)
+            some.append(ops.dense(x, own["W"], own.get("b"), y, alive, maps))
         if block.activation:
-            result.append(ops.activation(y, CODES[block.activation]))
+            some.append(ops.activation(y, CODES[block.activation]))
+        result.append(some)
     return result
 
 

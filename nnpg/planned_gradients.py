@@ -66,7 +66,10 @@ def prediction_gradients(
 
     def block_ops() -> tuple[list[Op], list[Op]]:
         room = workspace(plan, images)
-        forward = [ops.enter(room.enter, x, mean=plan.mean), *forward_ops(plan, room, own)]
+        forward = [
+            ops.enter(room.enter, x, mean=plan.mean),
+            *(o for block in forward_ops(plan, room, own) for o in block),
+        ]
         if across:
             return forward, _across_classes(plan, room, own, result, (classes, share, of), images)
         return forward, _one_class_at_a_time(plan, room, own, result, (classes, labels, share, of))

@@ -121,7 +121,7 @@ def open_session(
         back = backward_ops(plan, room, weights, len(plan.blocks) - 1, -1, slots)
         return [
             ops.enter(room.enter, x, order=order, mean=plan.mean, per_time=batch),
-            *forward_ops(plan, room, weights),
+            *(o for own in forward_ops(plan, room, weights) for o in own),
             ops.cross_entropy(z, delta, labels, order, losses, wrong, images, batch),
             *(o for i in sorted(back, reverse=True) for o in back[i]),
         ]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nnpg_kernels import activations, learning, moves, routed, seeding
+from nnpg_kernels import activations, dropping, learning, moves, routed, seeding
 from nnpg_kernels.correlation import CORRELATE, correlate, tile_for
 from nnpg_kernels.geometry import Window
 from nnpg_kernels.memory import address, aligned
@@ -91,7 +91,15 @@ def convolution(
 
 
 def unpooling(
-    delta: Planes, y: Planes, winner: Planes, dz: Planes, pool: Window, window: Window, act: int, rows: int, db: Array | None
+    delta: Planes,
+    y: Planes,
+    winner: Planes,
+    dz: Planes,
+    pool: Window,
+    window: Window,
+    act: int,
+    rows: int,
+    db: Array | None,
 ) -> Op:
     """dz = delta act'(y) at the winners, in `rows` rows, with gaps where a stride leaves them; db += sums."""
     L, dtype = y.per_pixel, y.memory.dtype
@@ -311,6 +319,29 @@ def routed_delta(
         **listed,
     )
     return [route, gather]
+
+
+def hear_all(reader: Op, maps: int) -> Op:
+    """Let an op read all of its input's maps again."""
+    return _hear("hear all", reader, maps, None)
+
+
+def drop(reader: Op, filters: Array) -> Op:
+    """Let an op read map filters[s] no more: as if it were 0."""
+    return _hear("drop", reader, 0, filters)
+
+
+def _hear(name: str, reader: Op, maps: int, filters: Array | None) -> Op:
+    fields = reader.record.dtype.fields
+    assert fields is not None
+    return op(
+        name,
+        dropping.drop(),
+        dropping.DROP,
+        (reader, filters),
+        **{"channels": int(reader.record["channels"][0]), "count": address(reader.record) + fields["C"][1]},
+        **{"maps": maps, "filters": 0 if filters is None else address(filters)},
+    )
 
 
 def cross_entropy(

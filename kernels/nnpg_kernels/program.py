@@ -47,6 +47,11 @@ class Op:
     record: npt.NDArray[Any]
     keeps: tuple[Any, ...] = ()
 
+    @property
+    def reads_maps(self) -> bool:
+        """Whether it reads the maps on a list."""
+        return "channels" in (self.record.dtype.names or ())
+
 
 def op(name: str, kernel: Any, kind: np.dtype[Any], keeps: Sequence[Any], **numbers: int) -> Op:
     """Make an op; every field of the record must be given."""
