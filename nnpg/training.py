@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -46,6 +46,9 @@ class Training:
     history: tuple[Epoch, ...]
 
 
+TakeStep = Callable[[Network, Array, Array, Loss, SGD, SGDState, Array], tuple[Network, SGDState, Array, int]]
+
+
 class TrainingDiverged(ArithmeticError):
     """The loss became infinite or NaN. The message names epoch, step, layer and the likely cause."""
 
@@ -61,6 +64,7 @@ def train(
     optimiser: SGD | None = None,
     loss: str | LossMaker = "softmax_cross_entropy",
     validation: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
+    take_step: TakeStep | None = None,
     checkpoint: str | Path | None = None,
     resume: bool = False,
     progress: bool | None = None,
@@ -83,6 +87,9 @@ def train(
         "softmax_cross_entropy", "binary_cross_entropy", "squared_error", or your own; see `nnpg.losses`.
     validation : (x, t), optional
         Error on these images after each epoch.
+    take_step : function, optional
+        Takes each step in place of `step`: called with the same arguments, then the indices of the batch's images. See
+        `nnpg.selective_dropout`. A checkpoint cannot hold what it keeps, so it goes without one.
     checkpoint : path, optional
         File that holds the whole state after each epoch; written whole or not at all.
     resume : bool
@@ -118,6 +125,8 @@ def train(
     held_out = None if validation is None else check_examples(net, *validation, "validation x", "validation t")
     if epochs < 0 or batch < 1:
         raise ValueError(f"epochs must be at least 0 and batch at least 1, not {epochs} and {batch}")
+    if take_step is not None and checkpoint is not None:
+        raise ValueError("a checkpoint cannot hold what take_step keeps: train without one")
     k, rng, how = net.backend, np.random.default_rng(rng), loss_for(net, loss)
     state = optimiser.start(net)
     history: tuple[Epoch, ...] = ()
@@ -131,7 +140,8 @@ def train(
             net, state, history = _read(checkpoint, run, rng, k)
     # an overflow is found and explained below, so NumPy need not warn of it
     quiet = np.errstate(over="ignore", invalid="ignore", divide="ignore")
-    session = _compiled(net, x, t, batch, how, optimiser, state) if len(history) < epochs else None
+    compiled = take_step is None and len(history) < epochs
+    session = _compiled(net, x, t, batch, how, optimiser, state) if compiled else None
     with quiet, one_blas_thread(), progress_bar("training", epochs, show=progress, done=len(history)) as advance:
         for epoch in range(len(history) + 1, epochs + 1):
             began, order, losses, wrong = time.perf_counter(), rng.permutation(len(x)), 0.0, 0
@@ -139,7 +149,8 @@ def train(
                 net, state, losses, wrong = _epoch(session, net, x, order, optimiser, state, epoch)
             for first in range(0, len(x), batch) if session is None else ():
                 some = order[first : first + batch]
-                net, state, values, misses = step(net.drawn(rng), x[some], t[some], how, optimiser, state)
+                own = (net.drawn(rng), x[some], t[some], how, optimiser, state)
+                net, state, values, misses = step(*own) if take_step is None else take_step(*own, some)
                 losses, wrong = losses + float(values.sum()), wrong + misses
                 if not np.isfinite(losses) or (first + batch >= len(x) and not _finite(net)):
                     raise TrainingDiverged(_diagnosis(net, x[some], optimiser, epoch, first // batch + 1))
