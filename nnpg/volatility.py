@@ -1,0 +1,175 @@
+"""Volatility: how much each unit's activity changes when an image is made adversarial (Hinthorn 2017, 5.2, 6).
+
+The activity of a unit is a neuron's output or a whole feature map a. The paper defines its change twice: as the change
+of the Frobenius norm (5.2), and as the norm of the change (6.2). By the triangle inequality
+
+    volatility = | ||a'|| - ||a|| |   <=   ||a' - a|| = shift.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from nnpg.layers import Conv, Dense, Flatten, Softmax
+from nnpg.network import Network
+from nnpg_kernels import Array
+
+Measure: TypeAlias = Literal["volatility", "shift"]
+MEASURES = ("volatility", "shift")
+
+
+@dataclass(frozen=True, eq=False)
+class Change:
+    """How N pairs change the F units of one layer; all arrays (N, F).
+
+    Parameters
+    ----------
+    before, after : array (N, F)
+        Frobenius norm of each unit's activity for the original and for the adversarial image.
+    shift : array (N, F)
+        Norm of the difference of the two activities.
+    """
+
+    before: Array
+    after: Array
+    shift: Array
+
+    @property
+    def volatility(self) -> Array:
+        """| after - before |."""
+        return abs(self.after - self.before)
+
+    def of(self, measure: Measure) -> Array:
+        """Return the one or the other measure of change."""
+        if measure not in MEASURES:
+            raise ValueError(f"measure must be 'volatility' or 'shift', not {measure!r}")
+        return self.volatility if measure == "volatility" else self.shift
+
+
+def activity(a: Array) -> Array:
+    """Return the Frobenius norm of each unit's output: (N, F, ...) to (N, F).
+
+    Examples
+    --------
+    >>> activity(np.array([[[[3.0, 4.0]], [[0.0, -1.0]]]]))
+    array([[5., 1.]])
+    """
+    flat = a.reshape(*a.shape[:2], -1)  # (N, F, units of a map)
+    return (flat * flat).sum(axis=-1) ** 0.5
+
+
+def change_of(a: Array, b: Array) -> Change:
+    """Return how the units change from an output a (N, F, ...) to an output b of the same layer.
+
+    Examples
+    --------
+    >>> change = change_of(np.array([[3.0, -1.0]]), np.array([[1.0, 1.0]]))
+    >>> change.volatility, change.shift
+    (array([[2., 0.]]), array([[2., 2.]]))
+    """
+    return Change(activity(a), activity(b), activity(b - a))
+
+
+def unit_changes(
+    net: Network, x: npt.ArrayLike, adversarial: npt.ArrayLike, layers: Sequence[str], *, batch: int = 128
+) -> dict[str, Change]:
+    """Measure how pairs of images change the units of some layers.
+
+    Parameters
+    ----------
+    net : Network
+    x, adversarial : arrays (N, *net.input_shape)
+        Row n of both is one pair.
+    layers : names of outputs
+    batch : int
+        Pairs at a time.
+
+    Returns
+    -------
+    dict
+        `result["relu3"]` is a Change of arrays (N, F).
+
+    Raises
+    ------
+    ValueError, KeyError
+        If there are no pairs, their numbers differ, or the network has no such output.
+
+    Examples
+    --------
+    >>> import nnpg
+    >>> net = nnpg.build([nnpg.dense(2)], input_shape=(2,), rng=0).replace("dense1", W=np.eye(2))
+    >>> unit_changes(net, [[1.0, 0.0]], [[1.0, 3.0]], ["dense1"])["dense1"].volatility
+    array([[0., 3.]])
+    """
+    x, adversarial = np.asarray(x), np.asarray(adversarial)
+    if x.shape != adversarial.shape or len(x) == 0:
+        raise ValueError(f"x and adversarial must be the same number of images, not {x.shape} and {adversarial.shape}")
+    for name in layers:
+        if name not in net.names:
+            raise KeyError(f"no output named {name!r}; this network has {', '.join(net.names)}")
+    last, to_numpy = max(layers, key=net.names.index), net.backend.to_numpy
+    parts = []
+    for n in range(0, len(x), batch):
+        before, after = (net.forward(images[n : n + batch], upto=last) for images in (x, adversarial))
+        parts.append({name: change_of(to_numpy(before[name]), to_numpy(after[name])) for name in layers})
+    return {
+        name: Change(*(np.concatenate([getattr(p[name], f) for p in parts]) for f in ("before", "after", "shift")))
+        for name in layers
+    }
+
+
+def unit_output(net: Network, layer: str) -> str:
+    """Name the output at which the units of a layer with weights are read: behind its activation and pooling.
+
+    Examples
+    --------
+    >>> import nnpg
+    >>> recipe = [nnpg.conv(3, 3), nnpg.ReLU(), nnpg.MaxPool(2), nnpg.Flatten(), nnpg.dense(2), nnpg.Softmax()]
+    >>> net = nnpg.build(recipe, input_shape=(1, 6, 6), rng=0)
+    >>> unit_output(net, "conv1"), unit_output(net, "dense1")
+    ('pool1', 'dense1')
+    """
+    names = list(net.layers)
+    if layer not in net.layers or not net.layers[layer].parameters:
+        raise KeyError(f"no layer with weights named {layer!r}; this network has {', '.join(net.parameters)}")
+    found = layer
+    for name in names[names.index(layer) + 1 :]:
+        if isinstance(net.layers[name], Conv | Dense | Flatten | Softmax):
+            break
+        found = name
+    return found
+
+
+def top_share(scores: npt.ArrayLike, share: float = 0.1) -> npt.NDArray[np.float64]:
+    """Return how much of the sum of scores (..., F) the largest `share` of them has, ceil(share F) of F.
+
+    Examples
+    --------
+    >>> float(top_share([1.0, 7.0, 1.0, 1.0], 0.25))
+    0.7
+    """
+    s = np.asarray(scores, np.float64)
+    if s.ndim == 0 or s.shape[-1] == 0 or not (s >= 0).all():
+        raise ValueError("top_share needs scores (..., F) that are numbers and not negative")
+    if not 0 < share <= 1:
+        raise ValueError(f"share must lie above 0 and up to 1, not {share!r}")
+    s = -np.sort(-s, axis=-1)
+    total = s.sum(axis=-1)
+    with np.errstate(invalid="ignore"):  # nothing changed at all: NaN
+        return s[..., : how_many(share, s.shape[-1])].sum(axis=-1) / total
+
+
+def how_many(share: float, F: int) -> int:
+    """Return ceil(share F), the number of units retained (Hinthorn 2017, 6), rounding errors aside.
+
+    Examples
+    --------
+    >>> how_many(0.55, 100), how_many(0.01, 32)
+    (55, 1)
+    """
+    return int(np.ceil(round(share * F, 9)))
