@@ -6,6 +6,7 @@ alike the scores of two images are, for two images of one class, and for two of 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -82,6 +83,75 @@ def within_between(
     """
     r, same, counts = _pairs(likeness, labels, counted)
     return _split(r, same, counts)
+
+
+def likeness_of_classes(
+    likeness: npt.ArrayLike, labels: npt.ArrayLike, counted: npt.ArrayLike | None = None
+) -> npt.NDArray[np.float64]:
+    """Average a likeness over the pairs of images of every two classes, (K, K); NaN where there is no pair.
+
+    Parameters
+    ----------
+    likeness, labels, counted
+        As in `within_between`.
+
+    Examples
+    --------
+    >>> likeness_of_classes([[1, 0.9, 0.2], [0.9, 1, 0.4], [0.2, 0.4, 1]], [0, 0, 1])
+    array([[0.9, 0.3],
+           [0.3, nan]])
+    """
+    r, _, counts = _pairs(likeness, labels, counted)
+    of = (np.asarray(labels) == np.arange(np.max(labels) + 1)[:, None]).astype(np.float64)  # (K, N)
+    both = (counts | counts.T).astype(np.float64)
+    n = of @ both @ of.T
+    return (of @ np.where(both, r, 0) @ of.T) / np.where(n, n, np.nan)
+
+
+def most_alike(
+    likeness: npt.ArrayLike, counted: npt.ArrayLike | None = None, among: npt.ArrayLike | None = None
+) -> npt.NDArray[np.intp]:
+    """Return the most alike other image of each image, (N,): its nearest neighbour.
+
+    Parameters
+    ----------
+    likeness, counted
+        As in `within_between`.
+    among : array of indices, optional
+        Images to choose from, such as those of the training set; all unless given.
+
+    Examples
+    --------
+    >>> most_alike([[1, 0.9, 0.2], [0.9, 1, 0.4], [0.2, 0.4, 1]])
+    array([1, 0, 1])
+    """
+    r = np.asarray(likeness, np.float64)
+    allowed = ~np.eye(len(r), dtype=bool) if counted is None else np.array(counted, bool) & ~np.eye(len(r), dtype=bool)
+    if among is not None:
+        allowed[:, np.setdiff1d(np.arange(len(r)), among)] = False
+    return np.where(allowed, r, -np.inf).argmax(axis=1)
+
+
+def different_pictures(n: int, copies: Sequence[tuple[int, int]]) -> npt.NDArray[np.bool_]:
+    """Return which pairs of n images are not the same picture, (n, n): what `counted` should leave out.
+
+    Parameters
+    ----------
+    n : int
+    copies : pairs (image, its copy)
+        As `nnpg.data.find_twins` finds them.
+
+    Examples
+    --------
+    >>> different_pictures(3, [(0, 2)]).astype(int)
+    array([[0, 1, 0],
+           [1, 0, 1],
+           [0, 1, 0]])
+    """
+    original = np.arange(n)
+    for first, copy in copies:
+        original[copy] = first
+    return original[:, None] != original
 
 
 def permutation_test(

@@ -32,7 +32,8 @@ def wilson(successes: int, n: int) -> Interval:
     z, p = 1.959964, successes / n
     middle = (p + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    return Interval(p, max(0.0, middle - half), min(1.0, middle + half))
+    low = 0.0 if successes == 0 else max(0.0, middle - half)  # where rounding would leave 1e-18
+    return Interval(p, low, 1.0 if successes == n else min(1.0, middle + half))
 
 
 def mean_interval(values: npt.ArrayLike) -> Interval:
@@ -98,6 +99,63 @@ def bootstrap(
     draws = np.array([statistic(rng.integers(n, size=n)) for _ in range(resamples)])
     low, high = np.quantile(draws, (0.025, 0.975), axis=0)
     return low, high
+
+
+def crossed_interval(
+    values: npt.ArrayLike,
+    groups: npt.ArrayLike | None = None,
+    *,
+    resamples: int = 2000,
+    rng: int | np.random.Generator = 0,
+) -> Interval:
+    """Return the mean of a table and its 95% interval when rows and columns are both samples, such as nets and images.
+
+    Every net is asked about the same images, so that neither is a sample of the other. Rows, and groups of columns, are
+    drawn again with replacement, independently of each other (the pigeonhole bootstrap: Owen 2007; somewhat too wide
+    rather than too narrow); the interval is from the 2.5% to the 97.5% quantile of the means.
+
+    Parameters
+    ----------
+    values : array (R, C)
+        Such as hit or not, for R nets and C images.
+    groups : array (C,), optional
+        Columns that are drawn together, such as the images of one person; each its own unless given.
+    resamples : int
+    rng : int or numpy.random.Generator
+
+    Returns
+    -------
+    Interval
+        Without ends (NaN) where there is one row or one group: nothing says how much another would differ.
+
+    Raises
+    ------
+    ValueError
+        If values are no table of numbers, or groups do not fit.
+
+    Examples
+    --------
+    >>> hits = [[0, 1, 1, 0, 1, 1], [0, 1, 1, 0, 1, 0], [0, 1, 1, 0, 1, 1]]     # nets agree: 6 samples, not 18
+    >>> [round(v, 2) for v in crossed_interval(hits)], [round(v, 2) for v in wilson(11, 18)]
+    ([0.61, 0.22, 1.0], [0.61, 0.39, 0.8])
+    """
+    v = np.asarray(values, dtype=np.float64)
+    if v.ndim != 2 or v.size == 0 or not np.isfinite(v).all():
+        raise ValueError(f"values must be a table (R, C) of finite numbers, not of shape {v.shape}")
+    of = np.arange(v.shape[1]) if groups is None else np.asarray(groups)
+    if of.shape != v.shape[1:]:
+        raise ValueError(f"{v.shape[1]} columns need as many groups, not {of.shape}")
+    _, which = np.unique(of, return_inverse=True)
+    sizes = np.bincount(which).astype(np.float64)  # (G,)
+    sums = np.stack([np.bincount(which, row) for row in v])  # (R, G)
+    R, G = sums.shape
+    if R < 2 or G < 2:
+        return Interval(float(v.mean()), math.nan, math.nan)
+    draw = np.random.default_rng(rng)
+    a, b = (draw.multinomial(n, np.full(n, 1 / n), size=resamples) for n in (R, G))  # how often each is drawn
+    means = np.einsum("nr,rg,ng->n", a, sums, b, optimize=True) / (R * (b @ sizes))
+    low, high = np.quantile(means, (0.025, 0.975))
+    return Interval(float(v.mean()), float(low), float(high))
 
 
 def rank_correlation(a: npt.ArrayLike, b: npt.ArrayLike) -> float:

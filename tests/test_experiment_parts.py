@@ -5,8 +5,6 @@ import pytest
 
 import nnpg
 from experiments.strongest import _ranks, in_conditions, leading_share, spread, strongest_units
-from experiments.th1 import FIRST, POINTS, _answers_to_edges, _separable
-from experiments.th2 import _cost
 from experiments.th5 import most_like
 from nnpg.data import faces
 
@@ -49,25 +47,3 @@ def test_conditions_choose_images():
 def test_the_class_next_to_the_true_one():
     net = nnpg.build([nnpg.dense(3), nnpg.Softmax()], input_shape=(3,), rng=0).replace("dense1", W=np.eye(3, dtype="f"))
     assert most_like(net, np.array([[3.0, 2, 1], [3, 2, 1]]), np.array([0, 2])).tolist() == [1, 0]
-
-
-def test_step_units_part_what_no_line_does():
-    assert not _separable(POINTS)
-    assert _separable((POINTS @ FIRST[0].T + FIRST[1] > 0).astype(float))
-
-
-def test_what_a_filter_answers_to():
-    images = np.random.default_rng(0).random((2, 1, 30, 30)).astype("float32")
-    images[:, :, 10:20, 10:20] += 4
-    sobel, blur = [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]], [[1 / 9] * 3] * 3
-    assert _answers_to_edges(images, [sobel, blur]).tolist() == [True, False]
-
-
-def test_the_cost_of_places_is_that_of_setting_them_to_their_average():
-    net = nnpg.build([nnpg.Flatten(), nnpg.dense(2), nnpg.Softmax()], input_shape=(1, 1, 4), rng=0, dtype="float64")
-    x = np.array([[[[1.0, 2, 3, 4]]], [[[5, 2, 3, 4]]]])
-    maps = np.array([[[9.0, 0, 0, np.nan]], [[9, 0, 0, np.nan]]])
-    changed = x.copy()
-    changed[:, 0, 0, 0] = 3
-    fall = np.log(net.predict(x)[:, 0]) - np.log(net.predict(changed)[:, 0])
-    assert _cost(net, x, np.zeros(2, int), maps, 0.25) == pytest.approx(fall.mean())

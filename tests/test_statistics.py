@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 from scipy.stats import binom, ttest_1samp
 
-from nnpg.statistics import bootstrap, holm, mean_interval, median_interval, paired_p, rank_correlation, wilson
+from nnpg.statistics import (
+    bootstrap,
+    crossed_interval,
+    holm,
+    mean_interval,
+    median_interval,
+    paired_p,
+    rank_correlation,
+    wilson,
+)
 
 
 def coverage(interval, draw, truth, trials=300):
@@ -32,9 +41,9 @@ def test_wilson_covers_95_in_100_on_average_over_the_truth():
 
 
 def test_wilson_stays_inside_and_refuses_nonsense():
-    assert wilson(0, 41).low == pytest.approx(0, abs=1e-15)
+    assert wilson(0, 41).low == 0
     assert wilson(0, 41).high > 0.05
-    assert wilson(41, 41).high == pytest.approx(1)
+    assert wilson(41, 41).high == 1
     for successes, n in ((5, 4), (-1, 4), (0, 0)):
         with pytest.raises(ValueError, match="successes"):
             wilson(successes, n)
@@ -49,6 +58,30 @@ def test_bootstrap_of_the_mean_is_the_classical_interval_and_seeded():
     low, high = bootstrap(means, 400, resamples=2000, rng=1)
     np.testing.assert_allclose((high - low) / 2, 1.96 * x.std() / 20, rtol=0.08)
     np.testing.assert_array_equal(low, bootstrap(means, 400, resamples=2000, rng=1)[0])
+
+
+def test_the_crossed_interval_covers_where_nets_and_persons_differ_and_wilson_does_not():
+    """Whether a place is hit depends on the net and on the person, who has six images: 300 hits are not 300 samples."""
+    persons = np.repeat(np.arange(10), 6)
+
+    def hits(rng):
+        share = 0.5 + 0.15 * rng.normal(size=(5, 1)) + 0.25 * rng.normal(size=10)[persons]
+        return (rng.random((5, 60)) < share).astype(float)
+
+    covered = coverage(lambda v: crossed_interval(v, persons, resamples=400, rng=1), hits, 0.5, trials=200)
+    assert 0.88 <= covered <= 0.99
+    assert coverage(lambda v: wilson(int(v.sum()), v.size), hits, 0.5, trials=200) < 0.6
+
+
+def test_the_crossed_interval_is_seeded_keeps_to_its_range_and_says_when_it_cannot_know():
+    v = np.random.default_rng(0).integers(0, 2, (4, 12))
+    assert crossed_interval(v, rng=3) == crossed_interval(v, rng=3)
+    assert crossed_interval(np.ones((3, 5))) == (1, 1, 1)
+    assert np.isnan(crossed_interval(v[:1]).low)
+    assert np.isnan(crossed_interval(v, np.zeros(12)).low)
+    for wrong, groups in ((v[0], None), ([[np.nan, 1.0]], None), (v, np.zeros(3))):
+        with pytest.raises(ValueError, match=r"table|groups"):
+            crossed_interval(wrong, groups)
 
 
 def test_rank_correlation_sees_only_the_order():

@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from nnpg.profiles import permutation_test, rank_correlations, within_between
+from nnpg.profiles import (
+    different_pictures,
+    likeness_of_classes,
+    most_alike,
+    permutation_test,
+    rank_correlations,
+    within_between,
+)
 
 RNG = np.random.default_rng(0)
 
@@ -39,6 +46,26 @@ def test_averages_are_those_of_a_double_loop_without_the_diagonal():
         found = within_between(r, labels, which)
         assert found == pytest.approx((np.mean(within), np.mean(between)))
         assert found.difference == pytest.approx(np.mean(within) - np.mean(between))
+
+
+def test_the_likeness_of_classes_is_that_of_a_double_loop_and_copies_do_not_count():
+    labels, r = np.array([0, 1, 1, 0, 1]), RNG.random((5, 5))
+    r = r + r.T
+    counted = different_pictures(5, [(0, 3)])
+    assert not counted[0, 3]
+    assert counted[0, 1]
+    found = likeness_of_classes(r, labels, counted)
+    assert np.isnan(found[0, 0])  # its only pair is one picture twice
+    assert found[1, 1] == pytest.approx(np.mean([r[1, 2], r[1, 4], r[2, 4]]))
+    across = np.mean([r[i, j] for i in (0, 3) for j in (1, 2, 4)])
+    assert (found[0, 1], found[1, 0]) == pytest.approx((across, across))
+
+
+def test_the_most_alike_image_is_another_one_that_counts():
+    r = np.array([[9, 5, 4, 1], [5, 9, 2, 3], [4, 2, 9, 0], [1, 3, 0, 9]], float)
+    assert most_alike(r).tolist() == [1, 0, 0, 1]
+    assert most_alike(r, different_pictures(4, [(0, 1)])).tolist() == [2, 3, 0, 1]
+    assert most_alike(r, among=np.array([2, 3])).tolist() == [2, 3, 3, 2]
 
 
 def test_the_permutation_test_counts_every_relabelling():
