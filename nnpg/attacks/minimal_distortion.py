@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from nnpg.attacks.checks import images_in_box
 from nnpg.attacks.flight import Flight, Landed, Settings
 from nnpg.attacks.norms import NORMS, NormName
 from nnpg.attacks.polish import to_the_boundary
@@ -225,24 +226,12 @@ def _checked(
     net: Network, x: Any, box: tuple[float, float], tolerance: float, norm: str, history: int, evaluations: int
 ) -> Array:
     """Return the images in the network's own type, or say what is wrong."""
-    x = np.asarray(x)
-    if x.shape[1:] != net.input_shape or len(x) == 0:
-        shape = ", ".join(map(str, net.input_shape))
-        raise ValueError(f"x must hold at least one image of shape (N, {shape}), not {x.shape}")
+    x = images_in_box(net, x, box)
     if norm not in NORMS:
         raise ValueError(f"norm must be one of {', '.join(NORMS)}, not {norm!r}")
     if not 0 < tolerance < 1 or history < 1 or evaluations < 1:
         raise ValueError(
             "tolerance must lie between 0 and 1, history and evaluations be at least 1, not "
             f"{tolerance:g}, {history} and {evaluations}"
-        )
-    low, high = box
-    x = x.astype(net.dtype)
-    outside = ~((x >= low) & (x <= high)).reshape(len(x), -1).all(axis=1)  # NaN too
-    if outside.any():
-        n = int(np.flatnonzero(outside)[0])
-        raise ValueError(
-            f"x must lie in the box {low:g} .. {high:g}; image {n} goes from {x[n].min():g} to {x[n].max():g}: scale "
-            "the images, or pass box=(low, high)"
         )
     return x

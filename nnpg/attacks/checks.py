@@ -1,0 +1,73 @@
+"""What every attack asks of its images and targets before it starts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nnpg.attacks.targets import Targets, choose_targets
+from nnpg.network import Network
+from nnpg.seeds import check_labels
+from nnpg_kernels import Array
+
+
+def images_in_box(net: Network, x: Any, box: tuple[float, float]) -> Array:
+    """Return the images in the network's own type, or say what is wrong with their shape or their range.
+
+    Examples
+    --------
+    >>> import nnpg
+    >>> net = nnpg.build([nnpg.dense(3), nnpg.Softmax()], input_shape=(2,), rng=0)
+    >>> images_in_box(net, [[0.0, 255.0]], (0, 1))
+    Traceback (most recent call last):
+    ...
+    ValueError: x must lie in the box 0 .. 1; image 0 goes from 0 to 255: scale the images, or pass box=(low, high)
+    """
+    x = np.asarray(x)
+    if x.shape[1:] != net.input_shape or len(x) == 0:
+        shape = ", ".join(map(str, net.input_shape))
+        raise ValueError(f"x must hold at least one image of shape (N, {shape}), not {x.shape}")
+    low, high = box
+    x = x.astype(net.dtype, copy=False)
+    outside = ~((x >= low) & (x <= high)).reshape(len(x), -1).all(axis=1)  # NaN too
+    if outside.any():
+        n = int(np.flatnonzero(outside)[0])
+        raise ValueError(
+            f"x must lie in the box {low:g} .. {high:g}; image {n} goes from {x[n].min():g} to {x[n].max():g}: scale "
+            "the images, or pass box=(low, high)"
+        )
+    return x
+
+
+def targets_other_than(
+    net: Network,
+    x: Array,
+    labels: npt.ArrayLike,
+    targets: Targets,
+    rng: int | np.random.Generator | None = None,
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return labels (N,) and targets (N, T), none of which is its image's label.
+
+    Raises
+    ------
+    ValueError
+        If labels or targets are no classes of the network, or a target is the image's own label.
+
+    Examples
+    --------
+    >>> import nnpg
+    >>> net = nnpg.build([nnpg.dense(3), nnpg.Softmax()], input_shape=(2,), rng=0)
+    >>> targets_other_than(net, np.eye(2), [0, 1], 1)
+    Traceback (most recent call last):
+    ...
+    ValueError: image 1 has label 1, which is its target too: leave it out, or choose another target
+    """
+    t = check_labels(labels, len(x), net.K).astype(np.int64)
+    wanted = choose_targets(net, x, targets, labels=t, rng=rng)
+    same = (wanted == t[:, None]).any(axis=1)
+    if same.any():
+        n = int(np.flatnonzero(same)[0])
+        raise ValueError(f"image {n} has label {t[n]}, which is its target too: leave it out, or choose another target")
+    return t, wanted

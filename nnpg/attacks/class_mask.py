@@ -1,0 +1,114 @@
+"""One mask for all images: learned with the network's weights frozen and every label the target (Lo & Ding VIII.A)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numpy.typing import NDArray
+
+from nnpg.attacks.checks import images_in_box
+from nnpg.losses import loss_for
+from nnpg.network import INPUT, Network
+from nnpg.progress import progress as progress_bar
+from nnpg.seeds import check_labels
+from nnpg_kernels import Array, one_blas_thread
+
+
+@dataclass(frozen=True, eq=False)
+class ClassMask:
+    """An additive mask.
+
+    Parameters
+    ----------
+    W : array (*input_shape)
+        In units of the pixels.
+    target : int
+    losses : array (epochs,)
+        Mean cross-entropy with the target over each epoch's images.
+    """
+
+    W: Array
+    target: int
+    losses: NDArray[np.float64]
+
+
+def learn_class_mask(
+    net: Network,
+    x: npt.ArrayLike,
+    target: int,
+    *,
+    epochs: int,
+    batch: int = 128,
+    lr: float = 0.01,
+    momentum: float = 0.9,
+    box: tuple[float, float] = (0.0, 1.0),
+    rng: int | np.random.Generator,
+    progress: bool | None = None,
+) -> ClassMask:
+    """Learn the one W for which the network takes x + W for the target, whatever x (Lo & Ding 2015, VIII.A).
+
+    Training with all labels := target, in which W alone learns: W <- W - lr v, v <- momentum v + dL/dW, and dL/dW is
+    the sum of the batch's dL/dx, since W is added to each of its images.
+
+    Parameters
+    ----------
+    net : Network
+        Stays as it is.
+    x : array (N, *net.input_shape)
+        Inside the box. x + W is not cut to it.
+    target : int
+    epochs, batch : int
+    lr, momentum : float
+        Of plain stochastic gradient descent on the mean cross-entropy of a batch; lr in units of the pixel squared.
+    box : (low, high)
+    rng : int or numpy.random.Generator
+        Order of the images.
+    progress : bool, optional
+        Draw a bar; unless given, only on a terminal.
+
+    Returns
+    -------
+    ClassMask
+
+    Raises
+    ------
+    ValueError
+        If images, target or settings do not fit.
+
+    Examples
+    --------
+    >>> import nnpg
+    >>> net = nnpg.build([nnpg.dense(2), nnpg.Softmax()], input_shape=(2,), rng=0)
+    >>> net = net.replace("dense1", W=np.eye(2, dtype="float32"))
+    >>> x = np.array([[0.8, 0.2], [0.6, 0.5]])
+    >>> mask = learn_class_mask(net, x, 1, epochs=20, batch=2, rng=0, lr=0.1)
+    >>> net.predict(x + mask.W).argmax(axis=1)
+    array([1, 1])
+    """
+    x = images_in_box(net, x, box)
+    check_labels([target], 1, net.K)
+    if epochs < 1 or batch < 1 or not lr > 0 or not 0 <= momentum < 1:
+        raise ValueError(
+            "epochs and batch must be at least 1, lr above 0 and momentum in [0, 1), not "
+            f"{epochs}, {batch}, {lr:g} and {momentum:g}"
+        )
+    rng, k, how = np.random.default_rng(rng), net.backend, loss_for(net, "softmax_cross_entropy")
+    W = np.zeros(net.input_shape, x.dtype)
+    v, losses = W.copy(), []
+    with one_blas_thread(), progress_bar("class mask", epochs, show=progress) as advance:
+        for _ in range(epochs):
+            order, total = rng.permutation(len(x)), 0.0
+            for first in range(0, len(x), batch):
+                some = x[order[first : first + batch]]
+                t = k.asarray(np.full(len(some), target))
+                trace = net.forward(some + W, upto=how.at)
+                total += float(how.value(k, trace.y, t).sum())
+                delta: Any = net.backward(trace, how.seed(k, trace.y, t) / len(some), keep=(INPUT,))[INPUT]
+                v = momentum * v + k.to_numpy(delta.sum(axis=0))
+                W = (W - lr * v).astype(x.dtype)
+            losses.append(total / len(x))
+            advance(loss=losses[-1])
+    return ClassMask(W, int(target), np.array(losses))

@@ -1,0 +1,125 @@
+"""Where masks come from: what is added to an image so that a network takes it for a target (Lo & Ding 2015, IX, X).
+
+A `Masker` returns the masks (n, T, *shape) of n images for T targets each. `linear` is the papers': dy_t/dx. The others
+are made from it: the masks of other images, of other networks, or noise of the same size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from nnpg.network import INPUT, Network
+from nnpg.prediction import prediction_gradient
+from nnpg.seeds import Of
+from nnpg_kernels import Array
+
+# images (n, *shape), their targets (n, T), and which rows of the whole set they are (n,) -> masks (n, T, *shape)
+Masker: TypeAlias = Callable[[Array, Array, Array], Array]
+
+
+def gradient_masks(
+    net: Network, x: npt.ArrayLike, targets: npt.ArrayLike, *, of: Of = "prob", sign: bool = False
+) -> Array:
+    """Return dy_t/dx of each image for each of its targets: the best direction to first order (Lo & Ding 2015, IX.A).
+
+    Parameters
+    ----------
+    net : Network
+    x : array (N, *net.input_shape)
+    targets : array (N, T), int
+    of : "prob", "logit" or "logprob"
+        What is differentiated: the output y_t (the paper's), its logit, or log y_t.
+    sign : bool
+        Return the sign of the gradient (the fast gradient sign method of Goodfellow et al. 2015, towards a target).
+
+    Returns
+    -------
+    array (N, T, *net.input_shape)
+        In units of the output by units of the pixel.
+
+    Raises
+    ------
+    ValueError
+        If images, targets or network do not fit.
+
+    Examples
+    --------
+    >>> import nnpg
+    >>> net = nnpg.build([nnpg.dense(2), nnpg.Softmax()], input_shape=(2,), rng=0, dtype="float64")
+    >>> net = net.replace("dense1", W=np.eye(2))
+    >>> gradient_masks(net, [[0.0, 0.0]], [[1]])                  # y_1 (1 - y_1) (w_1 - w_0)
+    array([[[-0.25,  0.25]]])
+    """
+    x, wanted = np.asarray(x), np.asarray(targets)
+    if wanted.ndim != 2 or len(wanted) != len(x):
+        raise ValueError(f"targets must be an array ({len(x)}, T), a row for each image, not {wanted.shape}")
+    if wanted.shape[1] == 1:
+        one = prediction_gradient(net, x, layers=INPUT, classes="true", labels=wanted[:, 0], of=of)
+        masks = one[INPUT][:, None]
+    else:
+        every = prediction_gradient(net, x, layers=INPUT, classes="all", of=of)[INPUT]  # (K, N, *shape)
+        masks = every[wanted, np.arange(len(x))[:, None]]  # (N, T, *shape)
+    return np.sign(masks) if sign else masks
+
+
+def linear(net: Network, *, of: Of = "prob", sign: bool = False) -> Masker:
+    """Return the masker of an image's own gradient in `net`; another network's is a transfer (Lo & Ding 2015, X.B)."""
+    return lambda x, targets, rows: gradient_masks(net, x, targets, of=of, sign=sign)
+
+
+def borrowed(masks: Masker, donors: npt.ArrayLike) -> Masker:
+    """Return the masker that gives image n the masks of `donors[n]`, such as its nearest neighbour (X.A)."""
+    given = np.asarray(donors)
+    return lambda x, targets, rows: masks(given[rows], targets, rows)
+
+
+def shared(masks: npt.ArrayLike) -> Masker:
+    """Return the masker that gives every image with target t the same mask, `masks[t]` (K, *shape) (VIII.A)."""
+    given = np.asarray(masks)
+    return lambda x, targets, rows: given[targets]
+
+
+def noise_like(masks: Masker, seed: int) -> Masker:
+    """Return the masker of Gaussian noise, each mask as long as the one in its place; row n has its own draw.
+
+    Examples
+    --------
+    >>> ones = shared(np.ones((3, 4)))
+    >>> mask = noise_like(ones, seed=0)(np.zeros((1, 4)), np.array([[2]]), np.array([0]))
+    >>> mask.shape, float((mask**2).sum().round(6))
+    ((1, 1, 4), 4.0)
+    """
+
+    def make(x: Array, targets: Array, rows: Array) -> Array:
+        model = masks(x, targets, rows)
+        drawn = np.stack([np.random.default_rng((seed, int(n))).normal(size=model.shape[1:]) for n in rows])
+        return (drawn * (_length(model) / _length(drawn))).astype(model.dtype)
+
+    return make
+
+
+def to_unit(masks: Masker) -> Masker:
+    """Return the masker that scales each mask to a root mean square of 1, so that eta is the distortion.
+
+    Examples
+    --------
+    >>> to_unit(shared([[3.0, 4.0, 0.0, 0.0]]))(np.zeros((1, 4)), np.array([[0]]), np.array([0]))
+    array([[[1.2, 1.6, 0. , 0. ]]])
+    """
+
+    def make(x: Array, targets: Array, rows: Array) -> Array:
+        model = masks(x, targets, rows)
+        size = np.sqrt(np.float64(model[0, 0].size)) / np.maximum(_length(model), np.finfo(np.float64).tiny)
+        return np.asarray((model.astype(np.float64) * size).astype(model.dtype))
+
+    return make
+
+
+def _length(masks: Array) -> Array:
+    """|mask|_2, with axes to multiply by (n, T, 1, ...), in float64 so that small masks do not vanish."""
+    own = masks.reshape(*masks.shape[:2], -1).astype(np.float64)
+    return np.asarray(np.sqrt((own * own).sum(axis=-1)).reshape(*masks.shape[:2], *[1] * (masks.ndim - 2)))

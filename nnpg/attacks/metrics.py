@@ -1,0 +1,59 @@
+"""How well an attack did, in plain names: target_success, error, distortion, confidence. Shares come with intervals."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from numpy.typing import NDArray
+
+from nnpg.statistics import Interval, wilson
+
+
+def target_success(predicted: npt.ArrayLike, targets: npt.ArrayLike) -> Interval:
+    """Return the share of predictions that are the target, with its Wilson interval; n is their number.
+
+    Examples
+    --------
+    >>> [round(v, 2) for v in target_success([3, 3, 1, 0], [3, 3, 3, 3])]
+    [0.5, 0.15, 0.85]
+    """
+    same = np.equal(*np.broadcast_arrays(predicted, targets))
+    return wilson(int(same.sum()), same.size)
+
+
+def error(predicted: npt.ArrayLike, labels: npt.ArrayLike) -> Interval:
+    """Return the share of predictions that are not the label, with its Wilson interval.
+
+    Examples
+    --------
+    >>> error([3, 3, 1, 0], [3, 3, 1, 1]).value
+    0.25
+    """
+    wrong = np.not_equal(*np.broadcast_arrays(predicted, labels))
+    return wilson(int(wrong.sum()), wrong.size)
+
+
+def distortion(x: npt.ArrayLike, changed: npt.ArrayLike) -> NDArray[np.float64]:
+    """Return the root mean square of each image's change over all its pixels (N,), in units of the pixels.
+
+        sqrt(sum (x' - x)^2 / m)            (Szegedy et al. 2013, section 4.2)
+
+    Examples
+    --------
+    >>> distortion(np.zeros((1, 1, 2, 2)), np.full((1, 1, 2, 2), 0.1)).round(3)
+    array([0.1])
+    """
+    r = np.asarray(changed, np.float64) - np.asarray(x, np.float64)
+    return np.asarray(np.sqrt((r * r).reshape(len(r), -1).mean(axis=1)))
+
+
+def confidence(y: npt.ArrayLike, classes: npt.ArrayLike) -> NDArray[np.float64]:
+    """Return the network's output for one class of each image (N,), out of its outputs (N, K).
+
+    Examples
+    --------
+    >>> confidence([[0.9, 0.1], [0.2, 0.8]], [0, 0])
+    array([0.9, 0.2])
+    """
+    y = np.asarray(y)
+    return np.asarray(np.take_along_axis(y, np.asarray(classes)[:, None], axis=1)[:, 0])

@@ -1,0 +1,168 @@
+"""Attacks of one or more steps at a given distortion: what the linear mask is measured against."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from numpy.typing import NDArray
+
+from nnpg.attacks.checks import images_in_box, targets_other_than
+from nnpg.attacks.metrics import distortion
+from nnpg.attacks.sweep import MaskOutcome
+from nnpg.attacks.targets import Targets
+from nnpg.losses import loss_for
+from nnpg.network import INPUT, Network
+from nnpg.progress import progress as progress_bar
+from nnpg_kernels import Array, one_blas_thread
+
+BLOCK = 64  # images and targets at a time
+
+
+@dataclass(frozen=True, eq=False)
+class Stepped:
+    """N images changed for T targets each, within a given distance.
+
+    Parameters
+    ----------
+    x : array (N, T, *shape)
+        Inside the box.
+    targets : array (N, T), int
+    predicted : array (N, T), int
+        What the network takes them for.
+    outcome : array (N, T) of `MaskOutcome`
+    distortion : array (N, T), float64
+        Root mean square of the change.
+    confidence : array (N, T), float64
+        The network's output for the target.
+    """
+
+    x: Array
+    targets: NDArray[np.int64]
+    predicted: NDArray[np.int64]
+    outcome: NDArray[np.int8]
+    distortion: NDArray[np.float64]
+    confidence: NDArray[np.float64]
+
+
+def projected_gradient(
+    net: Network,
+    x: npt.ArrayLike,
+    labels: npt.ArrayLike,
+    targets: Targets,
+    radius: float,
+    *,
+    norm: Literal["rms", "max"] = "rms",
+    steps: int = 10,
+    step: float | None = None,
+    box: tuple[float, float] = (0.0, 1.0),
+    rng: int | np.random.Generator | None = None,
+    progress: bool | None = None,
+) -> Stepped:
+    """Descend the cross-entropy with the target, never farther than `radius` from the image (Madry et al. 2018, Eq. 4).
+
+        x <- box( x0 + ball( x - x0 - step g / |g| ) ),   g = dL/dx           "rms": |r| = sqrt(sum r^2 / m)
+        x <- box( x0 + ball( x - x0 - step sign(g) ) )                        "max": |r| = max |r_i|
+
+    Parameters
+    ----------
+    net : Network
+    x, labels, targets, box, rng
+        As in `mask_sweep`.
+    radius : float
+        In units of the pixels.
+    norm : "rms" or "max"
+    steps : int
+    step : float, optional
+        2.5 radius / steps unless given, and radius for one step.
+    progress : bool, optional
+        Draw a bar; unless given, only on a terminal.
+
+    Returns
+    -------
+    Stepped
+
+    Raises
+    ------
+    ValueError
+        If images, labels, targets or settings do not fit.
+
+    Examples
+    --------
+    >>> import nnpg
+    >>> net = nnpg.build([nnpg.dense(2), nnpg.Softmax()], input_shape=(2,), rng=0)
+    >>> net = net.replace("dense1", W=np.eye(2, dtype="float32"))
+    >>> done = projected_gradient(net, [[0.75, 0.5]], [0], 1, radius=0.2)
+    >>> done.predicted, done.x[0, 0].round(2)
+    (array([[1]]), array([0.55, 0.7 ], dtype=float32))
+    """
+    x = images_in_box(net, x, box)
+    _, wanted = targets_other_than(net, x, labels, targets, rng)
+    if not radius > 0 or steps < 1 or norm not in ("rms", "max") or (step is not None and not step > 0):
+        raise ValueError(
+            f"radius and step must be above 0, steps at least 1 and norm 'rms' or 'max', not {radius:g}, {step}, "
+            f"{steps} and {norm!r}"
+        )
+    length = step if step is not None else radius if steps == 1 else 2.5 * radius / steps
+    T, shape = wanted.shape[1], net.input_shape
+    flat, aims = np.repeat(x, T, axis=0), wanted.ravel()  # (N T, *shape)
+    found = np.empty_like(flat)
+    with one_blas_thread(), progress_bar("steps", len(flat), show=progress) as advance:
+        for n in range(0, len(flat), BLOCK):
+            some = slice(n, n + BLOCK)
+            found[some] = _descend(net, flat[some], aims[some], radius, norm, steps, length, box)
+            advance(len(flat[some]))
+    both = net.predict(np.concatenate([x, found]), batch=BLOCK)
+    before, y = both[: len(x)].argmax(axis=1)[:, None], both[len(x) :].reshape(len(x), T, -1)
+    predicted, size = y.argmax(axis=-1), distortion(flat, found).reshape(len(x), T)
+    failed = np.where(size == 0, MaskOutcome.NO_GRADIENT, MaskOutcome.NOT_MASKED)
+    reached = np.where(before == wanted, MaskOutcome.ALREADY, MaskOutcome.MASKED)
+    outcome = np.where(predicted == wanted, reached, failed).astype(np.int8)
+    sure = np.take_along_axis(y, wanted[..., None], axis=-1)[..., 0]
+    return Stepped(found.reshape(len(x), T, *shape), wanted, predicted, outcome, size, sure.astype(np.float64))
+
+
+def fast_gradient_sign(
+    net: Network,
+    x: npt.ArrayLike,
+    labels: npt.ArrayLike,
+    targets: Targets,
+    epsilon: float,
+    *,
+    box: tuple[float, float] = (0.0, 1.0),
+    rng: int | np.random.Generator | None = None,
+) -> Stepped:
+    """Take one step of epsilon in every pixel, towards the target: x - epsilon sign(dL/dx) (Goodfellow et al. 2015).
+
+    Examples
+    --------
+    >>> import nnpg
+    >>> net = nnpg.build([nnpg.dense(2), nnpg.Softmax()], input_shape=(2,), rng=0)
+    >>> net = net.replace("dense1", W=np.eye(2, dtype="float32"))
+    >>> fast_gradient_sign(net, [[0.75, 0.5]], [0], 1, 0.2).x[0, 0].round(2)
+    array([0.55, 0.7 ], dtype=float32)
+    """
+    return projected_gradient(net, x, labels, targets, epsilon, norm="max", steps=1, box=box, rng=rng)
+
+
+def _descend(
+    net: Network, x0: Array, t: Array, radius: float, norm: str, steps: int, step: float, box: tuple[float, float]
+) -> Array:
+    k, how, x = net.backend, loss_for(net, "softmax_cross_entropy"), x0
+    aims = k.asarray(t)
+    for _ in range(steps):
+        trace = net.forward(x, upto=how.at)
+        g = k.to_numpy(net.backward(trace, how.seed(k, trace.y, aims), keep=(INPUT,))[INPUT])
+        r = x - x0 - step * (np.sign(g) if norm == "max" else g / _rms(g))
+        r = np.clip(r, -radius, radius) if norm == "max" else r * np.minimum(1, radius / _rms(r))
+        x = np.clip(x0 + r, *box).astype(x0.dtype)
+    return x
+
+
+def _rms(r: Array) -> Array:
+    """Root mean square of each image, with axes to divide by (N, 1, ...); never 0."""
+    flat = r.reshape(len(r), -1).astype(np.float64)
+    size = np.sqrt((flat * flat).mean(axis=1)).reshape(len(r), *[1] * (r.ndim - 1))
+    return np.asarray(np.maximum(size, np.finfo(np.float64).tiny))

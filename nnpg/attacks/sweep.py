@@ -1,0 +1,314 @@
+"""The line search of Lo & Ding (2015, IX.A): every image, every target, every step size in one go, forward passes only.
+
+x' = x + eta W,    W = dy_t/dx            whether x' is taken for the target t, for eta from 0 up
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numpy.typing import NDArray
+
+from nnpg.attacks.checks import images_in_box, targets_other_than
+from nnpg.attacks.masks import Masker, linear
+from nnpg.attacks.metrics import error, target_success
+from nnpg.attacks.tally import fingerprint
+from nnpg.attacks.targets import Targets
+from nnpg.files import ModelFileError, read_tensors, write_tensors
+from nnpg.network import Network
+from nnpg.progress import progress as progress_bar
+from nnpg.statistics import Interval
+from nnpg_kernels import Array, one_blas_thread
+
+FORMAT = "nnpg-sweep-1"
+BLOCK = 32  # images whose masks are held at a time
+BATCH = 64  # changed images in a forward pass
+SAVE_EVERY = 60.0  # seconds
+
+
+class MaskOutcome(IntEnum):
+    """What came of one image and one target.
+
+    MASKED: taken for the target at some eta above 0. ALREADY: taken for it without a mask. NOT_MASKED: at no eta that
+    was tried. NO_GRADIENT: not either, and even the largest eta left every pixel as it was: the mask is 0, or too small
+    beside the pixels to be added to them.
+    """
+
+    MASKED = 0
+    ALREADY = 1
+    NOT_MASKED = 2
+    NO_GRADIENT = 3
+
+
+@dataclass(frozen=True, eq=False)
+class Sweep:
+    """What a network makes of N images under masks for T targets each, at E step sizes.
+
+    Parameters
+    ----------
+    etas : array (E,)
+        Ascending from 0; in units of the pixel squared by the unit of the output where the mask is a gradient.
+    labels : array (N,), int
+    targets : array (N, T), int
+    predicted : array (E, N, T), int
+    target_confidence, own_confidence : arrays (E, N, T), float32
+        The network's output for the target, and for the label.
+    distortion : array (E, N, T), float32
+        Root mean square of the change over all pixels, after clipping where there is any.
+    clipped : bool
+        Whether the changed images were cut to the box.
+    """
+
+    etas: NDArray[np.float64]
+    labels: NDArray[np.int64]
+    targets: NDArray[np.int64]
+    predicted: NDArray[np.int16]
+    target_confidence: NDArray[np.float32]
+    own_confidence: NDArray[np.float32]
+    distortion: NDArray[np.float32]
+    clipped: bool
+
+    @property
+    def success(self) -> NDArray[np.bool_]:
+        """Whether each image is taken for its target (E, N, T)."""
+        return self.predicted == self.targets
+
+    @property
+    def outcome(self) -> NDArray[np.int8]:
+        """The `MaskOutcome` of each image and target (N, T)."""
+        masked, already = self.success.any(axis=0), self.success[0]
+        still = np.where(self.distortion[-1] == 0, MaskOutcome.NO_GRADIENT, MaskOutcome.NOT_MASKED)
+        return np.where(already, MaskOutcome.ALREADY, np.where(masked, MaskOutcome.MASKED, still)).astype(np.int8)
+
+    @property
+    def least_eta(self) -> NDArray[np.float64]:
+        """The smallest eta at which each image is taken for its target (N, T); NaN where there is none."""
+        return np.where(self.success.any(axis=0), self.etas[self.success.argmax(axis=0)], np.nan)
+
+    @property
+    def least_distortion(self) -> NDArray[np.float32]:
+        """The distortion at the smallest eta that succeeds (N, T); NaN where there is none."""
+        first = self.success.argmax(axis=0)[None]
+        found = np.take_along_axis(self.distortion, first, axis=0)[0]
+        return np.where(self.success.any(axis=0), found, np.float32(np.nan))
+
+    def of_target(self, target: int | None = None) -> NDArray[np.bool_]:
+        """Which images and targets (N, T) belong to this target; all unless one is given."""
+        return np.ones(self.targets.shape, bool) if target is None else self.targets == target
+
+    def target_success(self, e: int, target: int | None = None) -> Interval:
+        """The share taken for their target at the step size number e, with its Wilson interval."""
+        some = self.of_target(target)
+        return target_success(self.predicted[e][some], self.targets[some])
+
+    def error(self, e: int, target: int | None = None) -> Interval:
+        """The share taken for anything but their label at the step size number e, with its Wilson interval."""
+        some = self.of_target(target)
+        labels = np.broadcast_to(self.labels[:, None], some.shape)
+        return error(self.predicted[e][some], labels[some])
+
+    def success_curve(self, target: int | None = None) -> NDArray[np.float64]:
+        """The share taken for their target at each step size (E,)."""
+        return np.array([self.target_success(e, target).value for e in range(len(self.etas))])
+
+    def error_curve(self, target: int | None = None) -> NDArray[np.float64]:
+        """The share taken for anything but their label at each step size (E,)."""
+        return np.array([self.error(e, target).value for e in range(len(self.etas))])
+
+    def best(self, target: int | None = None) -> int:
+        """The number of the step size with most success; the smallest where several tie."""
+        return int(self.success_curve(target).argmax())
+
+    def __repr__(self) -> str:
+        N, T = self.targets.shape
+        e = self.best()
+        reached = f"{self.target_success(e).value:.1%} at eta {self.etas[e]:.4g}"
+        return f"Sweep of {N} images x {T} targets x {len(self.etas)} step sizes: at most {reached}"
+
+
+def mask_sweep(
+    net: Network,
+    x: npt.ArrayLike,
+    labels: npt.ArrayLike,
+    targets: Targets,
+    etas: npt.ArrayLike,
+    *,
+    masks: Masker | None = None,
+    clip: bool = False,
+    box: tuple[float, float] = (0.0, 1.0),
+    rng: int | np.random.Generator | None = None,
+    checkpoint: str | Path | None = None,
+    resume: bool = False,
+    progress: bool | None = None,
+) -> Sweep:
+    """Add masks to images at every step size, and see what the network takes them for.
+
+    Parameters
+    ----------
+    net : Network
+        Which is to be fooled.
+    x : array (N, *net.input_shape)
+        Inside the box.
+    labels : array (N,)
+        Each image's own class.
+    targets : a class, an array of N classes, "random", "least_likely", "nearest" or "all"
+        See `choose_targets`; none may be the image's label.
+    etas : array (E,)
+        Ascending from 0, which stands for the image itself.
+    masks : Masker, optional
+        Where the masks come from; `linear(net)` unless given: the gradient of the target's output. `linear(other)` is a
+        transfer from another network.
+    clip : bool
+        Cut the changed images to the box.
+    box : (low, high)
+        Of the pixels.
+    rng : int or numpy.random.Generator, optional
+        Needed for "random".
+    checkpoint : path, optional
+        File that holds what is done; written every minute and when the work ends or is interrupted.
+    resume : bool
+        Go on from the checkpoint if it is there.
+    progress : bool, optional
+        Draw a bar; unless given, only on a terminal.
+
+    Returns
+    -------
+    Sweep
+        `outcome` says for which images and targets a mask was found. It takes 14 bytes an image, target and eta.
+
+    Raises
+    ------
+    ValueError
+        If images, labels, targets, etas or masks do not fit, or the checkpoint is of another sweep.
+    FileExistsError
+        If the checkpoint exists and `resume` is not set.
+
+    Examples
+    --------
+    Two classes, by the larger pixel; z_1 - z_0 grows by 2 for each unit along the mask of the logit's difference.
+
+    >>> import nnpg
+    >>> net = nnpg.build([nnpg.dense(2), nnpg.Softmax()], input_shape=(2,), rng=0)
+    >>> net = net.replace("dense1", W=np.eye(2, dtype="float32"))
+    >>> sweep = mask_sweep(net, [[0.75, 0.5]], [0], 1, [0, 0.1, 0.2, 0.3], masks=linear(net, of="logit"))
+    >>> sweep.success[:, 0, 0], float(sweep.least_eta[0, 0])
+    (array([False, False, False,  True]), 0.3)
+    """
+    x = images_in_box(net, x, box)
+    t, wanted = targets_other_than(net, x, labels, targets, rng)
+    steps, make = _checked_etas(etas), masks or linear(net)
+    first = np.asarray(make(x[:1], wanted[:1], np.arange(1)))  # before any work, and to tell this sweep from others
+    if first.shape != (1, wanted.shape[1], *net.input_shape):
+        raise ValueError(
+            f"a mask for this network must have its input's shape {net.input_shape}, not {first.shape[2:]}: the masks "
+            "come from a network, or from images, of another shape"
+        )
+    run = {"settings": [steps.tolist(), clip, list(box)], **fingerprint(net, x, t, wanted, first)}
+    file = None if checkpoint is None else Path(checkpoint)
+    sweep, done = _empty(steps, t, wanted, clip), 0
+    if file is not None and file.exists():
+        if not resume:
+            raise FileExistsError(f"{file} exists: resume from it (resume=True), or delete it to start afresh")
+        done = _load(file, run, sweep)
+        if done == len(x):
+            return sweep
+    saved = time.monotonic()
+    try:
+        with one_blas_thread(), progress_bar("masks", len(x), show=progress, done=done) as advance:
+            while done < len(x):
+                rows = np.arange(done, min(done + BLOCK, len(x)))
+                _try(net, x[rows], np.asarray(make(x[rows], wanted[rows], rows)), rows, sweep, box)
+                done += len(rows)
+                advance(len(rows))
+                if file is not None and time.monotonic() - saved > SAVE_EVERY:
+                    _save(file, run, sweep, done)
+                    saved = time.monotonic()
+    finally:
+        if file is not None:
+            _save(file, run, sweep, done)
+    return sweep
+
+
+def apply_masks(
+    x: npt.ArrayLike, masks: npt.ArrayLike, eta: npt.ArrayLike, box: tuple[float, float] | None = None
+) -> Array:
+    """Return x + eta W, cut to the box if one is given; eta is a number, or one for each image.
+
+    Examples
+    --------
+    >>> apply_masks([[0.5, 0.9]], [[1.0, 1.0]], 0.2, box=(0, 1))
+    array([[0.7, 1. ]])
+    """
+    x, W = np.asarray(x), np.asarray(masks)
+    size = np.asarray(eta, W.dtype)
+    changed = x + size.reshape(size.shape + (1,) * (W.ndim - size.ndim)) * W
+    return changed if box is None else np.clip(changed, *box)
+
+
+def _try(net: Network, x: Array, masks: Array, rows: Array, sweep: Sweep, box: tuple[float, float]) -> None:
+    """Enter what the network makes of these images (n, *shape) under these masks (n, T, *shape)."""
+    targets, n = sweep.targets[rows], np.arange(len(rows))
+    T, shape, pixels = targets.shape[1], net.input_shape, x[0].size
+    whole = np.broadcast_to(x[:, None], masks.shape)
+    for e, eta in enumerate(sweep.etas):
+        changed = apply_masks(whole, masks, eta, box if sweep.clipped else None)
+        y = net.predict(changed.reshape(-1, *shape), batch=BATCH).reshape(len(rows), T, -1)  # (n, T, K)
+        sweep.predicted[e, rows] = y.argmax(axis=-1)
+        sweep.target_confidence[e, rows] = np.take_along_axis(y, targets[..., None], axis=-1)[..., 0]
+        sweep.own_confidence[e, rows] = y[n, :, sweep.labels[rows]]
+        r = (changed - whole).reshape(len(rows), T, -1)
+        sweep.distortion[e, rows] = np.sqrt(np.einsum("nti,nti->nt", r, r) / pixels)
+
+
+def _checked_etas(etas: npt.ArrayLike) -> NDArray[np.float64]:
+    steps = np.asarray(etas, np.float64)
+    if steps.ndim != 1 or len(steps) < 2 or steps[0] != 0 or not (np.diff(steps) > 0).all():
+        raise ValueError(f"etas must be two or more numbers that ascend from 0 (the image itself), not {etas}")
+    return steps
+
+
+# The sweep in memory and on disk
+
+
+def _empty(etas: Array, labels: Array, targets: Array, clip: bool) -> Sweep:
+    def room(dtype: Any) -> Array:
+        return np.zeros((len(etas), *targets.shape), dtype)
+
+    return Sweep(etas, labels, targets, room(np.int16), *(room(np.float32) for _ in range(3)), clip)
+
+
+_ARRAYS: dict[str, Callable[[Sweep], Array]] = {
+    "predicted": lambda s: s.predicted,
+    "target_confidence": lambda s: s.target_confidence,
+    "own_confidence": lambda s: s.own_confidence,
+    "distortion": lambda s: s.distortion,
+}
+
+
+def _save(path: Path, run: dict[str, Any], sweep: Sweep, done: int) -> None:
+    tensors = {name: read(sweep)[:, :done] for name, read in _ARRAYS.items()}
+    write_tensors(path, tensors, {"format": FORMAT, "run": run})
+
+
+def _load(path: Path, run: dict[str, Any], sweep: Sweep) -> int:
+    """Take over what a file holds, and return for how many images; refuse that of another sweep."""
+    tensors, header = read_tensors(path)
+    if header.get("format") != FORMAT:
+        raise ModelFileError(f"{path}: expected the format {FORMAT!r}, found {header.get('format')!r}")
+    for key, mine in run.items():
+        if header["run"].get(key) != mine:
+            raise ValueError(
+                f"{path} is the checkpoint of another sweep: its {key} is {header['run'].get(key)}, this one's {mine}. "
+                "Use the same network, images, targets and settings, or another file"
+            )
+    done = tensors["predicted"].shape[1]
+    for name, read in _ARRAYS.items():
+        read(sweep)[:, :done] = tensors[name]
+    return int(done)
