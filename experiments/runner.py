@@ -7,6 +7,7 @@ import math
 import platform
 import time
 from dataclasses import asdict, fields, replace
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -14,57 +15,13 @@ from typing import Any
 import numpy as np
 
 import nnpg
-from experiments import (
-    ld0,
-    ld1,
-    ld2,
-    ld3,
-    ld4,
-    ld4r,
-    ld4v,
-    ld5,
-    ld6,
-    loc1,
-    szf7,
-    szt1,
-    szt2,
-    szt3,
-    szt4,
-    th1,
-    th2,
-    th3,
-    th4,
-    th5,
-    th321,
-    thp,
-)
 from experiments.experiment import Context, Experiment, Result, Row
 from nnpg.atomic import atomic_write
 
-_MODULES = (
-    ld0,
-    ld1,
-    ld2,
-    ld3,
-    ld4,
-    ld4r,
-    ld4v,
-    ld5,
-    ld6,
-    th1,
-    th2,
-    th3,
-    th321,
-    th4,
-    th5,
-    loc1,
-    thp,
-    szt1,
-    szt2,
-    szt3,
-    szt4,
-    szf7,
+_NAMES = (  # a module each, in the order of `list`
+    "ld0 ld1 ld2 ld3 ld4 ld4r ld4v ld5 ld6 th1 th2 th3 th321 th4 th5 loc1 thp sz1 szt1 szt2 szt3 szt4 szf7"
 )
+_MODULES = [import_module(f"experiments.{name}") for name in _NAMES.split()]
 EXPERIMENTS: dict[str, Experiment] = {module.EXPERIMENT.id: module.EXPERIMENT for module in _MODULES}
 
 
