@@ -270,7 +270,7 @@ def _try(net: Network, x: Array, masks: Array, rows: Array, sweep: Sweep, box: t
 def _checked_etas(etas: npt.ArrayLike) -> NDArray[np.float64]:
     steps = np.asarray(etas, np.float64)
     if steps.ndim != 1 or len(steps) < 2 or steps[0] != 0 or not (np.diff(steps) > 0).all():
-        raise ValueError(f"etas must be two or more numbers that ascend from 0 (the image itself), not {etas}")
+        raise ValueError(f"etas must be two or more numbers that ascend from 0 (the image itself), not {etas!r}")
     return steps
 
 
@@ -281,7 +281,8 @@ def _empty(etas: Array, labels: Array, targets: Array, clip: bool) -> Sweep:
     def room(dtype: Any) -> Array:
         return np.zeros((len(etas), *targets.shape), dtype)
 
-    return Sweep(etas, labels, targets, room(np.int16), *(room(np.float32) for _ in range(3)), clip)
+    single = np.float32
+    return Sweep(etas, labels, targets, room(np.int16), room(single), room(single), room(single), clip)
 
 
 _ARRAYS: dict[str, Callable[[Sweep], Array]] = {

@@ -1,0 +1,109 @@
+"""Curves over any x, a line for each name: success under growing masks (Lo & Ding 2015, Fig. 6 and 8)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from nnpg.plots.curves import _across, _look, _share_labels
+from nnpg.plots.style import COLUMN, GREY, PAGE, drawing
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True, eq=False)
+class Lines:
+    """One set of axes.
+
+    Parameters
+    ----------
+    title : str
+    x : array (E,)
+    series : mapping
+        series["dog"] is an array (E,) of fractions; NaN leaves a gap.
+    xlabel, ylabel : str
+    chance : float, optional
+        A level to mark, such as that of an untouched image.
+    span : (low, high), optional
+        A range of x to shade, such as where the paper found its optimum.
+    """
+
+    title: str
+    x: npt.ArrayLike
+    series: Mapping[str, npt.ArrayLike]
+    xlabel: str
+    ylabel: str
+    chance: float | None = None
+    span: tuple[float, float] | None = None
+
+
+def line_panels(panels: Sequence[Lines], path: str | Path | None = None, *, columns: int = 2) -> Figure:
+    """Draw fractions over x, panels side by side; a name keeps its colour from panel to panel.
+
+    Parameters
+    ----------
+    panels : sequence of Lines
+    path : path, optional
+        Write the figure there: .png, .svg or .pdf.
+    columns : int
+        Panels side by side.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError, FileNotFoundError
+        If there is nothing to draw, shapes do not fit, values are no fractions, or the file cannot be written.
+
+    Examples
+    --------
+    >>> figure = line_panels([Lines("A", [0, 1], {"dog": [0.1, 0.9]}, "eta", "success")], columns=1)
+    >>> figure.axes[0].lines[0].get_ydata()
+    array([0.1, 0.9])
+    """
+    if not panels or columns < 1 or not all(panel.series for panel in panels):
+        raise ValueError("line_panels needs at least one panel, a line in each, and one column")
+    for panel in panels:
+        for name, given in panel.series.items():
+            y, at = np.asarray(given, np.float64), np.asarray(panel.x, np.float64)
+            if at.ndim != 1 or y.shape != at.shape or not np.isfinite(at).all():
+                raise ValueError(f"{panel.title!r}, {name!r}: expected {at.size} values, one for each x, not {y.shape}")
+            if not ((y >= 0) & (y <= 1) | np.isnan(y)).all():
+                raise ValueError(f"{panel.title!r}, {name!r}: expected fractions in 0 .. 1")
+    from matplotlib.lines import Line2D
+    from matplotlib.ticker import PercentFormatter
+
+    names = list(dict.fromkeys(name for panel in panels for name in panel.series))
+    columns = min(columns, len(panels))
+    rows, width = -(-len(panels) // columns), COLUMN if columns == 1 else PAGE
+    across = _across(names, width)
+    height = 0.35 + 2.1 * rows + 0.15 * -(-len(names) // across)
+    with drawing(path, width, height, layout="constrained") as figure:
+        shared = len({(np.min(panel.x), np.max(panel.x)) for panel in panels}) == 1
+        grid = list(figure.subplots(rows, columns, sharey=True, sharex=shared, squeeze=False).ravel())
+        for ax in grid[len(panels) :]:
+            ax.remove()
+        for ax, panel in zip(grid, panels, strict=False):
+            if panel.span is not None:
+                ax.axvspan(*panel.span, color=GREY, alpha=0.12, linewidth=0)
+            if panel.chance is not None:
+                ax.axhline(panel.chance, color=GREY, linewidth=0.8, linestyle=(0, (2, 2)), zorder=1)
+            every = -(-np.size(panel.x) // 20)
+            for name, given in panel.series.items():
+                y = np.asarray(given, np.float64)
+                ax.plot(panel.x, y, zorder=3, markevery=every, **_look(names.index(name)))
+            ax.set(title=panel.title, xlabel=panel.xlabel, ylabel=panel.ylabel, ylim=(0, 1.02))
+            ax.yaxis.set_major_formatter(PercentFormatter(1))
+        _share_labels(grid[: len(panels)], columns)
+        if len(names) > 1:
+            handles = [Line2D([], [], **_look(i)) for i in range(len(names))]
+            figure.legend(handles, names, loc="outside upper left", ncols=across, handlelength=2, columnspacing=1.2)
+    return figure
