@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, Text, row
-from experiments.faces import FACE_SEED, FaceNet, face_nets
+from experiments.faces import FACE_SEED, FEW, FaceNet, face_nets
 from nnpg import error_rate
 from nnpg.plots import Panel, error_curves
 from nnpg.statistics import median_interval, wilson
@@ -107,7 +107,7 @@ EXPERIMENT = Experiment(
     "Train the 5-8-10 face network",
     "Lo & Ding 2015, section IV",
     {
-        "smoke": Config("faces", epochs=2, seeds=2),
+        "smoke": Config(FEW, epochs=2, seeds=2),
         "quick": Config(),
         "paper": Config(),
     },

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, Row, Text, row
-from experiments.faces import FACE_SEED, FaceNet, face_nets
+from experiments.faces import FACE_SEED, FEW, FaceNet, face_nets
 from experiments.table3 import TABLE_III
 from nnpg import FilterScores, convolutional_gradient, filter_scores, prediction_gradient
 from nnpg.statistics import Interval, bootstrap, rank_correlation
@@ -99,6 +99,6 @@ EXPERIMENT = Experiment(
     "LD-3",
     "Strongest and weakest filters of five identities",
     "Lo & Ding 2015, Table III",
-    {"smoke": Config("faces", epochs=2, resamples=20), "quick": Config(), "paper": Config()},
+    {"smoke": Config(FEW, epochs=2, resamples=20), "quick": Config(), "paper": Config()},
     run,
 )

@@ -14,7 +14,7 @@ from functools import partial
 import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, Text, row
-from experiments.faces import FACE_SEED, IDENTITIES, FaceNet, face_nets
+from experiments.faces import FACE_SEED, FEW, IDENTITIES, FaceNet, face_nets
 from experiments.knockouts import STRONG, WEAK, knock_out_errors, over_nets, stacked
 from nnpg import filter_scores
 from nnpg.knockout import To
@@ -97,6 +97,6 @@ EXPERIMENT = Experiment(
     "LD-4",
     "Errors as filters are knocked out, strongest or weakest first",
     "Lo & Ding 2015, Fig. 2",
-    {"smoke": Config("faces", epochs=2, seeds=2), "quick": Config(), "paper": Config()},
+    {"smoke": Config(FEW, epochs=2, seeds=2), "quick": Config(), "paper": Config()},
     run,
 )

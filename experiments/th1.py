@@ -11,13 +11,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from experiments.experiment import Context, Experiment, Result, Text, row
-from experiments.faces import face_data
-from nnpg import Conv, Dense, Layer, Network, ReLU, Sigmoid, Step, Tanh, load_backend
+from experiments.faces import FEW, face_data
+from nnpg import Dense, Layer, Network, ReLU, Sigmoid, Step, Tanh, load_backend
 from nnpg.data.examples import one_of_each
+from nnpg.edges import KERNELS, answers_to_edges, convolved
 from nnpg.plots import Plane, filter_gallery, function_panels, plane_panels
+from nnpg.separation import linearly_separable
 from nnpg.statistics import wilson
 from nnpg_kernels import Array
 
@@ -26,14 +27,6 @@ XOR = np.array([False, True, False, True])
 FIRST = np.array([[1.0, 1.0], [1.0, 1.0]]), np.array([-0.5, -1.5])  # W, b: at least one, both
 SECOND = np.array([[1.0, -1.0]]), np.array([-0.5])  # one, but not both
 ACTIVATIONS: dict[str, Layer] = {"step (perceptron)": Step(), "sigmoid": Sigmoid(), "tanh": Tanh(), "relu": ReLU()}
-KERNELS: dict[str, list[list[float]]] = {
-    "identity": [[0, 0, 0], [0, 1, 0], [0, 0, 0]],
-    "Sobel X": [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]],
-    "Sobel Y": [[-1, -2, -1], [0, 0, 0], [1, 2, 1]],
-    "blur": [[1 / 9] * 3] * 3,
-    "sharpen": [[0, -1, 0], [-1, 5, -1], [0, -1, 0]],
-    "random": [[-4, 1, -1], [2, -3, 4], [0, -2, 3]],  # the thesis's own
-}
 
 
 @dataclass(frozen=True)
@@ -50,15 +43,15 @@ def run(config: Config, context: Context) -> Result:
     net = Network(units, (2,), load_backend("numpy"))
     hidden = net.forward(POINTS)["step1"]
     right = int(((net.predict(POINTS)[:, 0] > 0) == XOR).sum())
-    before, after = _separable(POINTS), _separable(hidden)
+    before, after = linearly_separable(POINTS, XOR), linearly_separable(hidden, XOR)
     z = np.linspace(-3, 3, 601)
     small = {name: bool((abs(_apply(layer, z)[0]) <= abs(z)).all()) for name, layer in ACTIVATIONS.items()}
     data = face_data(config.dataset, context)
     faces = data.x[one_of_each(data)]
     drawn = np.random.default_rng(context.seed_or(config.seed)).integers(-4, 5, (config.filters, 3, 3))
-    edges = _answers_to_edges(faces, drawn)
+    edges = answers_to_edges(faces, drawn)
     blind = edges[drawn.sum(axis=(1, 2)) == 0]
-    example = bool(_answers_to_edges(faces, [KERNELS["random"]])[0])
+    example = bool(answers_to_edges(faces, [KERNELS["random"]])[0])
     _draw(net, hidden, z, faces[0], context)
     rows = (
         row("XOR: points right", 1.0, right / 4, 4, held=right == 4),
@@ -94,30 +87,6 @@ def _apply(layer: Layer, z: Array) -> tuple[Array, Array]:
     return y, layer.backward(k, np.ones_like(z), saved)
 
 
-def _separable(points: Array) -> bool:
-    """Is there (w, b) with s (w . p + b) >= 1 for every point p of sign s?"""
-    from scipy.optimize import linprog
-
-    sign = np.where(XOR, 1.0, -1.0)[:, None]
-    rows = -sign * np.hstack([points, np.ones((len(points), 1))])
-    return bool(linprog(np.zeros(3), A_ub=rows, b_ub=-np.ones(len(points)), bounds=(None, None)).success)
-
-
-def _convolve(faces: Array, kernels: npt.ArrayLike) -> Array:
-    """(N, 1, H, W) by (F, 3, 3) gives (F, pixels)."""
-    y, _ = Conv(np.asarray(kernels, np.float32).reshape(-1, 1, 3, 3)).forward(load_backend("numpy"), faces)
-    return np.moveaxis(y, 1, 0).reshape(y.shape[1], -1)
-
-
-def _answers_to_edges(faces: Array, kernels: npt.ArrayLike) -> Array:
-    """Does |output| go with steepness (Sobel X and Y together) more than output goes with brightness (blur)? (F,)."""
-    right, down, bright = _convolve(faces, [KERNELS[name] for name in ("Sobel X", "Sobel Y", "blur")])
-    o, steep = _convolve(faces, kernels), np.hypot(right, down)
-    with_edges = np.array([np.corrcoef(abs(own), steep)[0, 1] for own in o])
-    with_brightness = np.array([np.corrcoef(own, bright)[0, 1] for own in o])
-    return with_edges > abs(with_brightness)
-
-
 def _draw(net: Network, hidden: Array, z: Array, face: Array, context: Context) -> None:
     curves = {name: dict(zip(("f(z)", "f'(z)"), _apply(layer, z), strict=True)) for name, layer in ACTIVATIONS.items()}
     function_panels(z, curves, context.folder / "activations.png")
@@ -131,7 +100,7 @@ def _draw(net: Network, hidden: Array, z: Array, face: Array, context: Context) 
               [*zip(*SECOND, strict=True)], "a1: at least one", "a2: both"),
     ]  # fmt: skip
     plane_panels(planes, context.folder / "xor.png")
-    outputs = _convolve(face[None], list(KERNELS.values())).reshape(len(KERNELS), face.shape[1] - 2, -1)
+    outputs = convolved(face[None], list(KERNELS.values()))[:, 0]
     filter_gallery({name: np.array(k) for name, k in KERNELS.items()}, outputs, context.folder / "filters.png")
 
 
@@ -139,6 +108,6 @@ EXPERIMENT = Experiment(
     "TH-1",
     "Activations, XOR with step units, and a gallery of filters",
     "Lo 2016, Fig. 2.2 to 2.5",
-    {"smoke": Config("faces", filters=40), "quick": Config(), "paper": Config()},
+    {"smoke": Config(FEW, filters=40), "quick": Config(), "paper": Config()},
     run,
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -25,6 +27,46 @@ def failure_steps(knockout: Knockout) -> Array:
     wrong = knockout.modes != np.arange(K)  # (T + 1, K)
     steps = np.where(wrong.any(axis=0), wrong.argmax(axis=0), T + 1)
     return np.where(np.bincount(knockout.labels, minlength=K) > 0, steps, -1)
+
+
+def falls_in_words(knockout: Knockout, names: Sequence[str]) -> str:
+    """Return a line for each step at which classes first fall (`failure_steps`), and who does.
+
+    Examples
+    --------
+    >>> from nnpg import Filter
+    >>> predictions = np.array([[0, 0, 1, 1], [0, 0, 0, 1], [1, 1, 0, 0]])
+    >>> shown = Knockout((Filter("pool1", 2), Filter("pool1", 0)), predictions, np.array([0, 0, 1, 1]), 2)
+    >>> print(falls_in_words(shown, ["Ann", "Bob"]))
+    after  1: Bob
+    after  2: Ann
+    """
+    steps, T = failure_steps(knockout), len(knockout.filters)
+    lines = []
+    for step in np.unique(steps[steps >= 0]):
+        when = f"after {step:2}" if step <= T else "never   "
+        lines.append(f"{when}: " + ", ".join(names[int(c)] for c in np.flatnonzero(steps == step)))
+    return "\n".join(lines)
+
+
+def steps_in_words(knockout: Knockout, names: Sequence[str], *, most: int = 3) -> str:
+    """Return a line a step: what went, the overall error, and the classes predicted most, with their counts.
+
+    Examples
+    --------
+    >>> from nnpg import Filter
+    >>> shown = Knockout((Filter("pool1", 2),), np.array([[0, 0, 1], [0, 0, 0]]), np.array([0, 0, 1]), 2)
+    >>> print(steps_in_words(shown, ["Ann", "Bob"]))
+     0  intact    overall_error   0%  predicted most: Ann 2, Bob 1
+     1  pool1 3   overall_error  33%  predicted most: Ann 3, Bob 0
+    """
+    lines = []
+    for step, error in enumerate(knockout.overall_error):
+        taken = knockout.confusion(step).sum(axis=0)
+        gone = "intact" if step == 0 else f"{knockout.filters[step - 1].layer} {knockout.filters[step - 1].f + 1}"
+        leading = ", ".join(f"{names[c]} {taken[c]}" for c in np.argsort(-taken, kind="stable")[:most])
+        lines.append(f"{step:2}  {gone:8}  overall_error {error:4.0%}  predicted most: {leading}")
+    return "\n".join(lines)
 
 
 def gini(scores: npt.ArrayLike) -> npt.NDArray[np.float64]:
