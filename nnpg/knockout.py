@@ -98,7 +98,9 @@ def knock_out(
     >>> abs(y).max(axis=(0, 2, 3)) > 0
     array([ True, False])
     """
-    return _cumulative(net, filters, _changes(net, filters, to, reference, rng))[-1]
+    wanted = tuple(Filter(*f) for f in filters)
+    _check_filters(net, wanted)
+    return _cumulative(net, wanted, _changes(net, wanted, to, reference, rng))[-1]
 
 
 def knock_out_curve(
@@ -138,21 +140,24 @@ def knock_out_curve(
     >>> curve.predictions.shape, len(set(curve.predictions[-1]))   # with nothing left, one prediction for all
     ((3, 6), 1)
     """
-    x, changes = np.asarray(x), _changes(net, filters, to, reference, rng)
-    t, wanted = check_labels(labels, len(x), net.K), tuple(Filter(*f) for f in filters)
-    predictions = np.empty((len(filters) + 1, len(x)), np.int64)
+    x, wanted = np.asarray(x), tuple(Filter(*f) for f in filters)
+    _check_filters(net, wanted)
+    t, T = check_labels(labels, len(x), net.K), len(wanted)
+    predictions = np.empty((T + 1, len(x)), np.int64)
     compiled = to == "zero" and _has_kernels(net, wanted)
-    if compiled:
-        batch = max(batch, AT_ONCE // (len(filters) + 1))
-    nets = [] if compiled else _cumulative(net, filters, changes)
-    with progress_bar("knocking out", len(x) * len(filters), show=progress) as advance:
+    changes = [] if compiled else _changes(net, wanted, to, reference, rng)
+    nets = _cumulative(net, wanted, changes)
+    batch = max(batch, AT_ONCE // (T + 1)) if compiled else batch
+    with progress_bar("knocking out", len(x) * T, show=progress) as advance:
         for n in range(0, len(x), batch):
             some = slice(n, n + batch)
-            parts = _compiled(net, x[some], wanted) if compiled else _by_layers(nets, x[some], wanted, changes)
-            for step, y in enumerate(parts):
-                predictions[step, some] = y.argmax(axis=1)
-                if step:
-                    advance(len(y))
+            if compiled:
+                predictions[:, some] = _compiled(net, x[some], wanted).argmax(axis=-1)
+                advance(predictions[1:, some].size)
+                continue
+            for step, y in enumerate(_by_layers(nets, x[some], wanted, changes)):
+                predictions[step, some] = y.argmax(axis=-1)
+                advance(len(y) if step else 0)
     return Knockout(wanted, predictions, t, net.K)
 
 
@@ -170,14 +175,10 @@ def _by_layers(
 
 
 def _compiled(net: Network, x: Array, filters: Sequence[Filter]) -> Array:
-    """The same by the network's plan, (T + 1, N, K)."""
+    """The same by the network's plan, (T + 1, N, K); logits will do, a Softmax behind them keeps their order."""
     from nnpg.planned_knockout import outputs_without  # Numba is imported where it is used
 
-    plan = net.plan()
-    y = outputs_without(net, plan, net.as_input(x), [(f.layer, f.f) for f in filters])
-    for name in plan.rest:
-        y = net.layers[name].forward(net.backend, y)[0]
-    return y
+    return outputs_without(net, net.plan(), net.as_input(x), [(f.layer, f.f) for f in filters])
 
 
 def _has_kernels(net: Network, filters: Sequence[Filter]) -> bool:
@@ -188,19 +189,25 @@ def _has_kernels(net: Network, filters: Sequence[Filter]) -> bool:
     return not why_not(net, net.plan(), [f.layer for f in filters])
 
 
-def _cumulative(
-    net: Network, filters: Sequence[Filter | tuple[str, int]], changes: list[Intervention]
-) -> list[Network]:
+def _cumulative(net: Network, filters: Sequence[Filter], changes: list[Intervention]) -> list[Network]:
     """The networks with the first 0, 1, 2 ... filters out."""
     nets = [net]
-    for (layer, *_), change in zip(filters, changes, strict=True):
-        nets.append(nets[-1].intervene(layer, change))
+    for f, change in zip(filters, changes, strict=False):
+        nets.append(nets[-1].intervene(f.layer, change))
     return nets
+
+
+def _check_filters(net: Network, filters: Sequence[Filter]) -> None:
+    for layer, f, *_ in filters:
+        if layer not in net.shapes:
+            raise KeyError(f"no output named {layer!r}; this network has {', '.join(net.names)}")
+        if not 0 <= f < net.shapes[layer][0]:
+            raise IndexError(f"{layer!r} has filters 0 .. {net.shapes[layer][0] - 1}, not {f}")
 
 
 def _changes(
     net: Network,
-    filters: Sequence[Filter | tuple[str, int]],
+    filters: Sequence[Filter],
     to: To,
     reference: npt.ArrayLike | None,
     rng: int | np.random.Generator | None,
@@ -217,11 +224,7 @@ def _changes(
     values: dict[str, Any] = {}
     changes: list[Intervention] = []
     for layer, f, *_ in filters:
-        if layer not in net.shapes:
-            raise KeyError(f"no output named {layer!r}; this network has {', '.join(net.names)}")
         F, *rest = net.shapes[layer]
-        if not 0 <= f < F:
-            raise IndexError(f"{layer!r} has filters 0 .. {F - 1}, not {f}")
         units = k.asarray((np.arange(F) == f).reshape(-1, *[1] * len(rest)))
         if to == "resample" and trace is not None:
             changes.append(Resample(units, trace[layer], int(draw.integers(2**63))))

@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
 from nnpg.plan import Block, Plan
 from nnpg_kernels import Array, ops
 from nnpg_kernels.memory import aligned
@@ -24,7 +22,7 @@ CODES = {"": LINEAR, "tanh": TANH, "relu": RELU, "sigmoid": SIGMOID}
 
 @dataclass(frozen=True, eq=False)
 class Workspace:
-    """Planes of one thread: where images enter; by block input x, output y, winners, derivatives by y and z.
+    """Planes of one thread: where images enter; by block input x, output y, and winners.
 
     The images of a block are `per_pixel` side by side in convolutions, and a vector's lanes in dense layers.
     """
@@ -33,11 +31,16 @@ class Workspace:
     x: list[Planes]
     y: list[Planes]
     winner: list[Planes | None]
-    delta: list[Planes]  # by y
-    dz: list[Planes | None]
-    dx: Planes  # by the input
     bridge: Array | None  # between a single image's maps and its row
-    per_pixel: int
+
+
+@dataclass(frozen=True, eq=False)
+class Backspace:
+    """What the way back takes besides: derivatives by each block's y and z, and by the input."""
+
+    delta: list[Planes]
+    dz: list[Planes | None]
+    dx: Planes
 
 
 def workspace(plan: Plan, per_pixel: int) -> Workspace:
@@ -45,7 +48,7 @@ def workspace(plan: Plan, per_pixel: int) -> Workspace:
     dtype, vector = plan.dtype, lanes(plan.dtype)
     margins = [b.window.padding for b in plan.blocks[1:]] + [(0, 0, 0, 0)]
     here = maps_of(plan.input_shape, per_pixel, dtype, plan.blocks[0].window.padding)
-    room = Workspace(here, [], [], [], [], [], maps_of(plan.input_shape, per_pixel, dtype), None, per_pixel)
+    room = Workspace(here, [], [], [], None)
     for block, margin in zip(plan.blocks, margins, strict=True):
         conv = block.kind == "conv"
         if not conv and here.per_pixel != vector:
@@ -57,9 +60,14 @@ def workspace(plan: Plan, per_pixel: int) -> Workspace:
         here = maps_of(block.y_shape, per_pixel, dtype, margin)
         room.y.append(here)
         room.winner.append(maps_of(block.y_shape, per_pixel, dtype) if conv else None)
-        room.delta.append(maps_of(block.y_shape, per_pixel, dtype))
-        room.dz.append(_room_for_dz(block, per_pixel, dtype) if conv else None)
     return room
+
+
+def backspace(plan: Plan, per_pixel: int) -> Backspace:
+    """Make room for the way back."""
+    delta = [maps_of(block.y_shape, per_pixel, plan.dtype) for block in plan.blocks]
+    dz = [_room_for_dz(block, per_pixel, plan.dtype) if block.kind == "conv" else None for block in plan.blocks]
+    return Backspace(delta, dz, maps_of(plan.input_shape, per_pixel, plan.dtype))
 
 
 def maps_of(
@@ -87,24 +95,35 @@ def _room_for_dz(block: Block, per_pixel: int, dtype: Any) -> Planes:
     return Planes.make(block.z_shape[0], rows, columns, per_pixel, dtype, margin)
 
 
-def forward_ops(plan: Plan, room: Workspace, weights: Parameters) -> list[list[Op]]:
-    """From each block's input to its output, block by block."""
-    result: list[list[Op]] = []
+@dataclass(frozen=True, eq=False)
+class BlockOps:
+    """What a block does going forward."""
+
+    before: list[Op]
+    weigh: Op
+    activate: list[Op]  # none or one
+
+    @property
+    def all(self) -> list[Op]:
+        """Return them in order."""
+        return [*self.before, self.weigh, *self.activate]
+
+
+def forward_ops(plan: Plan, room: Workspace, weights: Parameters) -> list[BlockOps]:
+    """From each block's input to its output."""
+    result: list[BlockOps] = []
     for i, block in enumerate(plan.blocks):
-        own, x, y = weights[block.weights], room.x[i], room.y[i]
-        maps = plan.blocks[i - 1].y_shape[0] if i else (block.x_shape[0] if block.kind == "conv" else 1)
-        alive, some = np.arange(maps), []
+        own, x, y, before = weights[block.weights], room.x[i], room.y[i], []
         if block.kind == "conv":
             winner = room.winner[i]
             assert winner is not None
-            some.append(ops.convolution(x, own["W"], own.get("b"), block.window, block.pool, y, winner, alive))
+            weigh = ops.convolution(x, own["W"], own.get("b"), block.window, block.pool, y, winner)
         else:
             if i and plan.blocks[i - 1].kind == "conv" and room.bridge is not None:
-                some += ops.bridge(room.y[i - 1], x, room.bridge)
-            some.append(ops.dense(x, own["W"], own.get("b"), y, alive, maps))
-        if block.activation:
-            some.append(ops.activation(y, CODES[block.activation]))
-        result.append(some)
+                before = ops.bridge(room.y[i - 1], x, room.bridge)
+            weigh = ops.dense(x, own["W"], own.get("b"), y, plan.blocks[i - 1].y_shape[0] if i else 1)
+        activate = [ops.activation(y, CODES[block.activation])] if block.activation else []
+        result.append(BlockOps(before, weigh, activate))
     return result
 
 
@@ -119,7 +138,7 @@ class Slots:
 
 
 def backward_ops(
-    plan: Plan, room: Workspace, weights: Parameters, at: int, until: int, slots: Slots | None = None
+    plan: Plan, room: Workspace, back: Backspace, weights: Parameters, at: int, until: int, slots: Slots | None = None
 ) -> dict[int, list[Op]]:
     """From the delta of block `at`'s output to that of block `until`'s (-1: the input); by the block they go through.
 
@@ -129,15 +148,15 @@ def backward_ops(
     for i in range(at, until, -1):
         block, own, some = plan.blocks[i], weights[plan.blocks[i].weights], []
         further = i > until + 1 or slots is None
-        before = room.delta[i - 1] if i else room.dx
+        before = back.delta[i - 1] if i else back.dx
         if block.kind == "conv":
-            winner, dz = room.winner[i], room.dz[i]
+            winner, dz = room.winner[i], back.dz[i]
             assert winner is not None
             assert dz is not None
             db = None if slots is None else slots.db[block.weights]
             some.append(
                 ops.unpooling(
-                    room.delta[i],
+                    back.delta[i],
                     room.y[i],
                     winner,
                     dz,
@@ -154,21 +173,21 @@ def backward_ops(
                 some.append(ops.convolution_delta(dz, own["W"], block.window, before))
         else:
             if block.activation:
-                some.append(ops.activation_delta(room.delta[i], room.y[i], CODES[block.activation]))
+                some.append(ops.activation_delta(back.delta[i], room.y[i], CODES[block.activation]))
             if slots is not None:
                 some += [
                     ops.leave(room.x[i], slots.x[block.weights]),
-                    ops.leave(room.delta[i], slots.delta[block.weights]),
+                    ops.leave(back.delta[i], slots.delta[block.weights]),
                 ]
             if further:
-                some += _dense_delta(plan, room, own["W"], i, before)
+                some += _dense_delta(plan, room, back, own["W"], i, before)
         result[i] = some
     return result
 
 
-def _dense_delta(plan: Plan, room: Workspace, W: Array, i: int, before: Planes) -> list[Op]:
+def _dense_delta(plan: Plan, room: Workspace, back: Backspace, W: Array, i: int, before: Planes) -> list[Op]:
     if before.per_pixel == lanes(plan.dtype):
-        return [ops.dense_delta(room.delta[i], W, before if before.H * before.W == 1 else before.flat())]
+        return [ops.dense_delta(back.delta[i], W, before if before.H * before.W == 1 else before.flat())]
     assert room.bridge is not None
     row = Planes.make(W.shape[1], 1, 1, lanes(plan.dtype), plan.dtype)
-    return [ops.dense_delta(room.delta[i], W, row), *ops.bridge(before, row, room.bridge, back=True)]
+    return [ops.dense_delta(back.delta[i], W, row), *ops.bridge(before, row, room.bridge, back=True)]

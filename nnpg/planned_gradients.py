@@ -15,7 +15,17 @@ import numpy as np
 from nnpg.layers import Softmax
 from nnpg.network import INPUT, Network
 from nnpg.plan import Block, Plan
-from nnpg.planned import CODES, Parameters, Workspace, backward_ops, forward_ops, maps_of, workspace
+from nnpg.planned import (
+    CODES,
+    Backspace,
+    Parameters,
+    Workspace,
+    backspace,
+    backward_ops,
+    forward_ops,
+    maps_of,
+    workspace,
+)
 from nnpg_kernels import Array, ops
 from nnpg_kernels.planes import Planes
 from nnpg_kernels.program import Op, Program, Task
@@ -68,11 +78,13 @@ def prediction_gradients(
         room = workspace(plan, images)
         forward = [
             ops.enter(room.enter, x, mean=plan.mean),
-            *(o for block in forward_ops(plan, room, own) for o in block),
+            *(o for block in forward_ops(plan, room, own) for o in block.all),
         ]
         if across:
             return forward, _across_classes(plan, room, own, result, (classes, share, of), images)
-        return forward, _one_class_at_a_time(plan, room, own, result, (classes, labels, share, of))
+        return forward, _one_class_at_a_time(
+            plan, room, backspace(plan, images), own, result, (classes, labels, share, of)
+        )
 
     threads = max(1, min(thread_count(), -(-N // images)))
     each = [block_ops() for _ in range(threads)]
@@ -101,18 +113,19 @@ def _shape(plan: Plan, name: str) -> tuple[int, ...]:
 def _one_class_at_a_time(
     plan: Plan,
     room: Workspace,
+    derivatives: Backspace,
     weights: Parameters,
     result: Mapping[str, Array],
     seed: tuple[Array, Array | None, Array, str],
 ) -> list[Op]:
     """Seed, deltas, and each delta to its place as soon as it is there."""
     last = len(plan.blocks) - 1
-    some = [ops.seed(room.y[last], room.delta[last], *seed)]
+    some = [ops.seed(room.y[last], derivatives.delta[last], *seed)]
     wanted = {plan.index(name): out for name, out in result.items()}
-    back = backward_ops(plan, room, weights, last, min(wanted))
+    back = backward_ops(plan, room, derivatives, weights, last, min(wanted))
     for i in range(last, min(wanted) - 1, -1):
         if i in wanted:
-            some.append(ops.leave(room.delta[i] if i >= 0 else room.dx, wanted[i], seeds=True))
+            some.append(ops.leave(derivatives.delta[i] if i >= 0 else derivatives.dx, wanted[i], seeds=True))
         some += back.get(i, [])
     return some
 

@@ -1,6 +1,7 @@
 """Knock-out sweeps by a plan: forward once for each block of images, then again only what reads the dead filter.
 
-A dead map is taken off the list of maps that the next block reads: its multiplications by 0 are left out.
+Filters are put in the order in which they survive: those alive are always the first ones of their block, and a
+kernel does and reads so many. Nothing is computed for the dead, and no multiplication by their 0.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import numpy as np
 from nnpg.layers import Softmax
 from nnpg.network import Network
 from nnpg.plan import Plan
-from nnpg.planned import forward_ops, workspace
+from nnpg.planned import Parameters, forward_ops, workspace
 from nnpg_kernels import Array, ops
 from nnpg_kernels.program import Op, Program, Task
 from nnpg_kernels.simd import lanes
@@ -38,33 +39,76 @@ def outputs_without(net: Network, plan: Plan, x: Array, filters: Sequence[tuple[
     result = np.empty((T + 1, N, *plan.blocks[-1].y_shape), dtype)
     if not N:
         return result
-    alone = plan.one_by_one(N, vector)
-    images = 1 if alone else vector
-    dead = np.array([0, *(f for _, f in filters)])  # step s knocks out dead[s]
+    images = 1 if plan.one_by_one(N, vector) else vector
     where = [plan.index(layer) for layer, _ in filters]
-    first: list[int] = []  # op of each block, then of what follows
+    order, alive = _first_out_last(plan, filters), _alive(plan, where, filters)
+    weights = _in_order(plan, net.parameters, order)
+    first: list[int] = []  # op of each block, of the end, and of each block's counts
 
     def thread_ops() -> list[Op]:
         room = workspace(plan, images)
-        some, forward = [ops.enter(room.enter, x, mean=plan.mean)], forward_ops(plan, room, net.parameters)
-        readers = [next(o for o in own if o.reads_maps) for own in forward[1:]]
-        some += [ops.hear_all(o, len_) for o, len_ in zip(readers, (b.y_shape[0] for b in plan.blocks), strict=False)]
+        forward = forward_ops(plan, room, weights)
+        counts = [
+            [
+                ops.put(forward[i].weigh, "F", alive[i]),
+                *(ops.put_maps(activate, alive[i]) for activate in forward[i].activate),
+                ops.put(forward[i + 1].weigh, "C", alive[i]),
+            ]
+            for i in range(len(plan.blocks) - 1)
+        ]
+        some: list[Op] = []
         first.clear()
-        for own in [*forward, [ops.leave(room.y[-1], result, seeds=True)], [ops.drop(o, dead) for o in readers]]:
+        for own in [
+            *counts,
+            [ops.enter(room.enter, x, mean=plan.mean)],
+            *(block.all for block in forward),
+            [ops.leave(room.y[-1], result, seeds=True)],
+        ]:
             first.append(len(some))
             some += own
         return some
 
-    threads = max(1, min(thread_count(), -(-N // images)))
-    each = [thread_ops() for _ in range(threads)]
-    leave, drops = first[-2], first[-1]
-    chains = []
-    for n in range(0, N, images):
-        count = min(images, N - n)
-        chain = [Task(0, leave + 1, n, count, 0)]
-        for s, block in enumerate(where, start=1):
-            chain += [Task(drops + block, drops + block + 1, n, count, s)]
-            chain += [Task(first[block + 1], leave + 1, n, count, s)]
-        chains.append(chain)
+    each = [thread_ops() for _ in range(max(1, min(thread_count(), -(-N // images))))]
+    count, run, end = first, first[len(plan.blocks) :], len(each[0])
+    chain = [Task(0, end, 0, 0, 0)]
+    for s, i in enumerate(where, start=1):
+        chain += [Task(count[i], count[i + 1], 0, 0, s), Task(run[i + 1], end, 0, 0, s)]
+    once = np.array(chain, np.int64)
+    chains = [once + np.array([0, 0, n, min(images, N - n), 0]) for n in range(0, N, images)]
     Program(each, [chains])()
+    return result
+
+
+def _first_out_last(plan: Plan, filters: Sequence[tuple[str, int]]) -> list[Array]:
+    """An order of each block's filters in which those still alive always come first."""
+    order = []
+    for block in plan.blocks:
+        out = list(dict.fromkeys(f for layer, f in filters if layer == block.name))  # each once
+        others = [f for f in range(block.y_shape[0]) if f not in set(out)]
+        order.append(np.array([*others, *reversed(out)]))
+    return order
+
+
+def _alive(plan: Plan, where: Sequence[int], filters: Sequence[tuple[str, int]]) -> list[Array]:
+    """How many filters each block has left, (T + 1,)."""
+    alive = []
+    for i, block in enumerate(plan.blocks):
+        gone, seen = [0], set()
+        for at, (_, f) in zip(where, filters, strict=True):
+            seen |= {f} if at == i else set()
+            gone.append(len(seen))
+        alive.append(block.y_shape[0] - np.array(gone, np.int64))
+    return alive
+
+
+def _in_order(plan: Plan, weights: Parameters, order: Sequence[Array]) -> dict[str, dict[str, Array]]:
+    """The weights with every block's filters, and so the next one's channels, in this order."""
+    result = {}
+    for i, block in enumerate(plan.blocks):
+        own = {p: w[order[i]] for p, w in weights[block.weights].items()}
+        if i:
+            W = own["W"]
+            apart = W.reshape(len(W), len(order[i - 1]), -1)
+            own["W"] = np.ascontiguousarray(apart[:, order[i - 1]]).reshape(W.shape)
+        result[block.weights] = own
     return result

@@ -16,7 +16,7 @@ from nnpg.layers import Softmax
 from nnpg.network import Network
 from nnpg.optimisers import SGD, Decay, DecayPerUnit, PlainDecay, SGDState
 from nnpg.plan import Plan
-from nnpg.planned import Slots, backward_ops, forward_ops, workspace
+from nnpg.planned import Slots, backspace, backward_ops, forward_ops, workspace
 from nnpg_kernels import Array, ops
 from nnpg_kernels.memory import aligned
 from nnpg_kernels.planes import SLACK
@@ -116,12 +116,12 @@ def open_session(
     threads = max(1, min(thread_count(), -(-batch // at_once)))
 
     def block_ops() -> list[Op]:
-        room = workspace(plan, per_pixel)
-        z, delta = room.y[-1], room.delta[-1]
-        back = backward_ops(plan, room, weights, len(plan.blocks) - 1, -1, slots)
+        room, derivatives = workspace(plan, per_pixel), backspace(plan, per_pixel)
+        z, delta = room.y[-1], derivatives.delta[-1]
+        back = backward_ops(plan, room, derivatives, weights, len(plan.blocks) - 1, -1, slots)
         return [
             ops.enter(room.enter, x, order=order, mean=plan.mean, per_time=batch),
-            *(o for own in forward_ops(plan, room, weights) for o in own),
+            *(o for block in forward_ops(plan, room, weights) for o in block.all),
             ops.cross_entropy(z, delta, labels, order, losses, wrong, images, batch),
             *(o for i in sorted(back, reverse=True) for o in back[i]),
         ]

@@ -29,7 +29,7 @@ CORRELATE = record_type(
     "x x_channel x_row x_column x_i x_j "  # where the window of output (0, 0) starts; numbers to the next of each
     "w w_row w_channel w_i w_j b b_row "
     "y y_plane y_row "
-    "channels C F I J H W"  # channels: a list of C of them, in order; W: numbers in a row of the output
+    "C F I J H W"  # W: numbers in a row of the output
 )
 
 
@@ -38,15 +38,14 @@ def correlate_rows(height: int, width: int, step: int) -> Any:
     """Return the function that writes row h of filters f to f + height, y[r, v] from position p of y on."""
 
     @jit
-    def rows(s: Any, x: Any, w: Any, b: Any, channels: Any, y: Any, f: int, h: int, p: int, y_plane: int) -> None:
+    def rows(s: Any, x: Any, w: Any, b: Any, y: Any, f: int, h: int, p: int, y_plane: int) -> None:
         some = s.F - f
         taps_i, taps_j, x_i, x_j, w_i, w_j, w_row = s.I, s.J, s.x_i, s.x_j, s.w_i, s.w_j, s.w_row
         column = s.x_column
         for v in range(0, s.W, width * step):
             tile = splats(b, f * s.b_row, s.b_row, some, height, width)
             start = h * s.x_row + v // step * column
-            for k in range(s.C):
-                c = channels[k]
+            for c in range(s.C):
                 for i in range(taps_i):
                     at = start + c * s.x_channel + i * x_i
                     q = f * w_row + c * s.w_channel + i * w_i
@@ -67,10 +66,9 @@ def correlate(dtype: npt.DTypeLike, height: int, width: int) -> Any:
     def run(address: int, n: int, count: int, seed: int, t: int) -> int:
         s = record(address, CORRELATE)
         x, w, b, y = array(s.x, kind), array(s.w, kind), array(s.b, kind), array(s.y, kind)
-        channels = array(s.channels, np.int64)
         for f in range(0, s.F, height):
             for h in range(s.H):
-                rows(s, x, w, b, channels, y, f, h, f * s.y_plane + h * s.y_row, s.y_plane)
+                rows(s, x, w, b, y, f, h, f * s.y_plane + h * s.y_row, s.y_plane)
         return key  # the cache on disk knows a kernel by what it closes over
 
     return kernel(run)

@@ -15,6 +15,8 @@ from nnpg_kernels.simd import lanes, splats, store, turned
 ENTER = record_type("images image_size order per_time mean planes plane row C H W starts")
 LEAVE = record_type("images image_size seed_size planes plane row C H W starts seeds")
 
+PUT = record_type("place values")
+
 
 @cache
 def enter(dtype: npt.DTypeLike, per_pixel: int) -> Any:
@@ -44,9 +46,11 @@ def enter(dtype: npt.DTypeLike, per_pixel: int) -> Any:
                         store(square, planes, to + first * step, step, step, step)
                 else:
                     for lane in range(per_pixel):
+                        image = starts[lane] + pixel
                         for w in range(W):
-                            value = images[starts[lane] + pixel + w]
-                            planes[to + w * per_pixel + lane] = value - mean[pixel + w] if s.mean else value
+                            planes[to + w * per_pixel + lane] = images[image + w]
+                        for w in range(W if s.mean else 0):
+                            planes[to + w * per_pixel + lane] -= mean[pixel + w]
                 for w in range(W if count < per_pixel else 0):
                     for lane in range(count, per_pixel):
                         planes[to + w * per_pixel + lane] = 0
@@ -83,6 +87,19 @@ def leave(dtype: npt.DTypeLike, per_pixel: int) -> Any:
                 else:
                     for w in range(W):
                         images[pixel + w] = planes[here + w]
+        return key
+
+    return kernel(run)
+
+
+@cache
+def put() -> Any:
+    """Return the kernel that changes a number of another op's record: to values[s] at step s."""
+    key = fingerprint()
+
+    def run(address: int, n: int, count: int, step: int, t: int) -> int:
+        s = record(address, PUT)
+        array(s.place, np.int64)[0] = array(s.values, np.int64)[step]
         return key
 
     return kernel(run)

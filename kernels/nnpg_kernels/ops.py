@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nnpg_kernels import activations, dropping, learning, moves, routed, seeding
+from nnpg_kernels import activations, learning, moves, routed, seeding
 from nnpg_kernels.correlation import CORRELATE, correlate, tile_for
 from nnpg_kernels.geometry import Window
 from nnpg_kernels.memory import address, aligned
@@ -62,10 +62,8 @@ def leave(planes: Planes, images: Array, *, seeds: bool = False, in_lanes: bool 
     )
 
 
-def convolution(
-    x: Planes, W: Array, b: Array | None, window: Window, pool: Window, y: Planes, winner: Planes, alive: Array
-) -> Op:
-    """y = max over `pool` of (W * x + b), and the winners; from the channels `alive` of x only."""
+def convolution(x: Planes, W: Array, b: Array | None, window: Window, pool: Window, y: Planes, winner: Planes) -> Op:
+    """y = max over `pool` of (W * x + b), and the winners."""
     dtype, (F, C, I, J), L = W.dtype, W.shape, x.per_pixel
     vector, (rows, columns) = lanes(dtype), window.output_shape(x.H, x.W)
     height, width = tile_for(F, -(-columns * L // vector))
@@ -78,11 +76,11 @@ def convolution(
         f"convolve {height}x{width}",
         convolve(dtype, height, width, L),
         CONVOLVE,
-        (x, W, b, y, winner, alive, band),
+        (x, W, b, y, winner, band),
         **_window(x, window, L),
         **_weights(W, b, (C * I * J, I * J, J, 1)),
         **{"y": address(band), "y_plane": 0, "y_row": 0},
-        **{"channels": address(alive), "C": len(alive), "F": F, "I": I, "J": J, "H": rows, "W": columns * L},
+        **{"C": C, "F": F, "I": I, "J": J, "H": rows, "W": columns * L},
         **{"per_pixel": L, "band_row": band_row, "band_left": left * L, "z_rows": rows},
         **{"out": y.at(), "out_plane": y.plane, "out_row": y.pitch, "rows": y.H, "columns": y.W},
         **{"winner": winner.at(), "winner_plane": winner.plane, "winner_row": winner.pitch},
@@ -129,17 +127,17 @@ def convolution_delta(dz: Planes, W: Array, window: Window, dx: Planes) -> Op:
     (F, C, I, J), L = W.shape, dx.per_pixel
     (di, dj), (top, _, left, _) = window.dilation, window.padding
     height, width = tile_for(C, -(-dx.W * L // lanes(W.dtype)))
-    filters, nothing = np.arange(F), _zero(W.dtype)
+    nothing = _zero(W.dtype)
     return op(
         f"correlate {height}x{width}",
         correlate(W.dtype, height, width),
         CORRELATE,
-        (dz, W, dx, filters, nothing),
+        (dz, W, dx, nothing),
         **{"x": dz.at(top - (I - 1) * di, left - (J - 1) * dj), "x_channel": dz.plane, "x_row": dz.pitch},
         **{"x_column": lanes(W.dtype), "x_i": di * dz.pitch, "x_j": dj * L},
         **{"w": address(W) + (I * J - 1) * W.itemsize, "w_row": I * J, "w_channel": C * I * J, "w_i": -J, "w_j": -1},
         **{"b": address(nothing), "b_row": 0, "y": dx.at(), "y_plane": dx.plane, "y_row": dx.pitch},
-        **{"channels": address(filters), "C": F, "F": C, "I": I, "J": J, "H": dx.H, "W": dx.W * L},
+        **{"C": F, "F": C, "I": I, "J": J, "H": dx.H, "W": dx.W * L},
     )
 
 
@@ -161,8 +159,8 @@ def convolution_gradient(x: Planes, dz: Planes, W: Array, window: Window, dW: Ar
     )
 
 
-def dense(x: Planes, W: Array, b: Array | None, y: Planes, alive: Array, maps: int) -> Op:
-    """y = W x + b, for x (D) in planes of one pixel: `maps` feature maps of D / maps units, of which some are alive."""
+def dense(x: Planes, W: Array, b: Array | None, y: Planes, maps: int) -> Op:
+    """y = W x + b, for x (D) in planes of one pixel: `maps` feature maps of D / maps units."""
     (F, D), vector = W.shape, lanes(W.dtype)
     each = D // maps
     height, width = tile_for(F, 1)
@@ -170,11 +168,11 @@ def dense(x: Planes, W: Array, b: Array | None, y: Planes, alive: Array, maps: i
         f"correlate {height}x{width}",
         correlate(W.dtype, height, width),
         CORRELATE,
-        (x, W, b, y, alive),
+        (x, W, b, y),
         **{"x": x.at(), "x_channel": each * vector, "x_row": 0, "x_column": 0, "x_i": 0, "x_j": vector},
         **_weights(W, b, (D, each, 0, 1)),
         **{"y": y.at(), "y_plane": vector, "y_row": 0},
-        **{"channels": address(alive), "C": len(alive), "F": F, "I": 1, "J": each, "H": 1, "W": vector},
+        **{"C": maps, "F": F, "I": 1, "J": each, "H": 1, "W": vector},
     )
 
 
@@ -182,16 +180,16 @@ def dense_delta(delta: Planes, W: Array, dx: Planes) -> Op:
     """dx[d] = sum_f W[f, d] delta[f]."""
     (F, D), vector = W.shape, lanes(W.dtype)
     height, width = tile_for(D, 1)
-    nothing, one = _zero(W.dtype), np.zeros(1, np.int64)
+    nothing = _zero(W.dtype)
     return op(
         f"correlate {height}x{width}",
         correlate(W.dtype, height, width),
         CORRELATE,
-        (delta, W, dx, nothing, one),
+        (delta, W, dx, nothing),
         **{"x": delta.at(), "x_channel": 0, "x_row": 0, "x_column": 0, "x_i": 0, "x_j": vector},
         **{"w": address(W), "w_row": 1, "w_channel": 0, "w_i": 0, "w_j": D, "b": address(nothing), "b_row": 0},
         **{"y": dx.at(), "y_plane": vector, "y_row": 0},
-        **{"channels": address(one), "C": 1, "F": D, "I": 1, "J": F, "H": 1, "W": vector},
+        **{"C": 1, "F": D, "I": 1, "J": F, "H": 1, "W": vector},
     )
 
 
@@ -200,12 +198,12 @@ def dense_gradient(x: Array, delta: Array, N: int, rows: slice, dW: Array) -> Op
     (F, D), vector = dW.shape, lanes(dW.dtype)
     some = rows.stop - rows.start
     height, width = tile_for(some, -(-D // vector))
-    nothing, one = _zero(dW.dtype), np.zeros(1, np.int64)
+    nothing = _zero(dW.dtype)
     return op(
         f"correlate {height}x{width}",
         correlate(dW.dtype, height, width),
         CORRELATE,
-        (x, delta, dW, nothing, one),
+        (x, delta, dW, nothing),
         **{"x": address(x), "x_channel": 0, "x_row": 0, "x_column": vector, "x_i": 0, "x_j": D},
         **{"w": address(delta) + rows.start * delta.itemsize, "w_row": 1, "w_channel": 0, "w_i": 0, "w_j": F},
         **{
@@ -215,7 +213,7 @@ def dense_gradient(x: Array, delta: Array, N: int, rows: slice, dW: Array) -> Op
             "y_plane": D,
             "y_row": 0,
         },
-        **{"channels": address(one), "C": 1, "F": some, "I": 1, "J": N, "H": 1, "W": D},
+        **{"C": 1, "F": some, "I": 1, "J": N, "H": 1, "W": D},
     )
 
 
@@ -321,27 +319,19 @@ def routed_delta(
     return [route, gather]
 
 
-def hear_all(reader: Op, maps: int) -> Op:
-    """Let an op read all of its input's maps again."""
-    return _hear("hear all", reader, maps, None)
-
-
-def drop(reader: Op, filters: Array) -> Op:
-    """Let an op read map filters[s] no more: as if it were 0."""
-    return _hear("drop", reader, 0, filters)
-
-
-def _hear(name: str, reader: Op, maps: int, filters: Array | None) -> Op:
-    fields = reader.record.dtype.fields
+def put(target: Op, field: str, values: Array) -> Op:
+    """Set a number in another op's record: to values[s] at step s."""
+    fields = target.record.dtype.fields
     assert fields is not None
-    return op(
-        name,
-        dropping.drop(),
-        dropping.DROP,
-        (reader, filters),
-        **{"channels": int(reader.record["channels"][0]), "count": address(reader.record) + fields["C"][1]},
-        **{"maps": maps, "filters": 0 if filters is None else address(filters)},
-    )
+    place = address(target.record) + fields[field][1]
+    return op("put", moves.put(), moves.PUT, (target, values), place=place, values=address(values))
+
+
+def put_maps(activate: Op, values: Array) -> Op:
+    """Let an activation do only the first values[s] maps."""
+    if activate.record["C"] > 1:
+        return put(activate, "C", values)
+    return put(activate, "W", values * activate.record["plane"])
 
 
 def cross_entropy(

@@ -55,7 +55,7 @@ def convolve(dtype: npt.DTypeLike, height: int, width: int, per_pixel: int) -> A
     def run(address: int, n: int, count: int, seed: int, t: int) -> int:
         s, c = record(address, CONVOLVE), record(address, CORRELATE)
         x, w, b, band = array(s.x, kind), array(s.w, kind), array(s.b, kind), array(s.y, kind)
-        out, winner, channels = array(s.out, kind), array(s.winner, kind), array(s.channels, np.int64)
+        out, winner = array(s.out, kind), array(s.winner, kind)
         plane = s.size_i * s.band_row  # of the band
         for f in range(0, s.F, height):
             done = 0
@@ -63,7 +63,7 @@ def convolve(dtype: npt.DTypeLike, height: int, width: int, per_pixel: int) -> A
                 top = h * s.stride_i - s.top
                 done = max(done, top)
                 while done < min(top + s.size_i, s.z_rows):
-                    rows_of(c, x, w, b, channels, band, f, done, done % s.size_i * s.band_row + s.band_left, plane)
+                    rows_of(c, x, w, b, band, f, done, done % s.size_i * s.band_row + s.band_left, plane)
                     done += 1
                 for r in range(min(height, s.F - f)):
                     o = (f + r) * s.out_plane + h * s.out_row
@@ -80,16 +80,19 @@ def _pool_row_of_lanes(step: int) -> Any:
     @jit
     def pool(s: Any, band: Any, b: int, top: int, out: Any, o: int, winner: Any, k: int) -> None:
         low, high = max(0, -top), min(s.size_i, s.z_rows - top)
+        first, end = (top + low) % s.size_i * s.band_row, s.size_i * s.band_row  # the band's rows go round
+        size_j, band_row, stride = s.size_j, s.band_row, s.stride_j * step
+        column = b + s.band_left - s.left * step
         for w in range(s.columns):
-            column = b + s.band_left + (w * s.stride_j - s.left) * step
-            best = load(band, column + (top + low) % s.size_i * s.band_row, step, 1, 1)
-            place = best * 0.0 + low * s.size_j
+            best, row = load(band, column + first, step, 1, 1), first
+            place = best * 0.0 + low * size_j
             for i in range(low, high):
-                row = column + (top + i) % s.size_i * s.band_row
-                for j in range(s.size_j):
-                    value = load(band, row + j * step, step, 1, 1)
-                    place = where_better(value, best, i * s.size_j + j, place)
+                for j in range(size_j):
+                    value = load(band, column + row + j * step, step, 1, 1)
+                    place = where_better(value, best, i * size_j + j, place)
                     best = where_better(value, best, value, best)
+                row = row + band_row if row + band_row < end else 0
+            column += stride
             store(best, out, o + w * step, 0, 1, step)
             store(place, winner, k + w * step, 0, 1, step)
 
@@ -103,31 +106,32 @@ def _pool_row(step: int) -> Any:
     @jit
     def pool(s: Any, band: Any, b: int, top: int, out: Any, o: int, winner: Any, k: int) -> None:
         low, high = max(0, -top), min(s.size_i, s.z_rows - top)
+        top_row, end = (top + low) % s.size_i * s.band_row, s.size_i * s.band_row  # the band's rows go round
         column = b + s.band_left - s.left
         if s.stride_j == 2:  # lanes along the row
             for w in range(0, s.columns, step):
-                start = column + 2 * w
-                best = every_second(band, start + (top + low) % s.size_i * s.band_row)
+                start, row = column + 2 * w, top_row
+                best = every_second(band, start + row)
                 place = best * 0.0 + low * s.size_j
                 for i in range(low, high):
-                    row = start + (top + i) % s.size_i * s.band_row
                     for j in range(s.size_j):
-                        value = every_second(band, row + j)
+                        value = every_second(band, start + row + j)
                         place = where_better(value, best, i * s.size_j + j, place)
                         best = where_better(value, best, value, best)
+                    row = row + s.band_row if row + s.band_row < end else 0
                 store(best, out, o + w, 0, 1, s.columns - w)
                 store(place, winner, k + w, 0, 1, s.columns - w)
             return
         for w in range(s.columns):
-            start = column + w * s.stride_j
-            first, at = band[start + (top + low) % s.size_i * s.band_row], low * s.size_j
+            start, row = column + w * s.stride_j, top_row
+            first, at = band[start + row], low * s.size_j
             for i in range(low, high):
-                row = start + (top + i) % s.size_i * s.band_row
                 for j in range(s.size_j):
-                    number = band[row + j]
+                    number = band[start + row + j]
                     keep = (number <= first) | (first != first)  # a NaN, once there, is never left
                     at = at if keep else i * s.size_j + j
                     first = first if keep else number
+                row = row + s.band_row if row + s.band_row < end else 0
             out[o + w], winner[k + w] = first, at
 
     return pool

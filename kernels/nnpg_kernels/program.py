@@ -47,19 +47,12 @@ class Op:
     record: npt.NDArray[Any]
     keeps: tuple[Any, ...] = ()
 
-    @property
-    def reads_maps(self) -> bool:
-        """Whether it reads the maps on a list."""
-        return "channels" in (self.record.dtype.names or ())
-
 
 def op(name: str, kernel: Any, kind: np.dtype[Any], keeps: Sequence[Any], **numbers: int) -> Op:
     """Make an op; every field of the record must be given."""
-    record = np.zeros(1, kind)
-    if set(numbers) != set(kind.names or ()):
+    if numbers.keys() != set(kind.names or ()):
         raise TypeError(f"{name}: the record takes {kind.names}, not {tuple(numbers)}")
-    for field, number in numbers.items():
-        record[field] = number
+    record = np.array([numbers[field] for field in kind.names or ()], np.int64).view(kind)
     return Op(name, kernel, record, tuple(keeps))
 
 
@@ -80,11 +73,11 @@ class Program:
     Parameters
     ----------
     ops : for each thread, the same ops
-    phases : phases of chains of tasks
+    phases : phases of chains of tasks; a chain may be an array (tasks, 5) of them
     """
 
     ops: Sequence[Sequence[Op]]
-    phases: Sequence[Sequence[Sequence[Task]]]
+    phases: Sequence[Sequence[Sequence[Task] | npt.NDArray[np.int64]]]
 
     def __call__(self, times: int = 1, first_time: int = 0) -> None:
         """Do all phases, `times` over; kernels are told the time t = first_time, first_time + 1 ..."""
@@ -98,7 +91,7 @@ class Program:
         kernels = np.array([[o.kernel.address for o in own] for own in self.ops])
         records = np.array([[address(o.record) for o in own] for own in self.ops])
         chains = [chain for phase in self.phases for chain in phase]
-        tasks = np.array([task for chain in chains for task in chain], np.int64).reshape(-1, 5)
+        tasks = np.concatenate([np.asarray(chain, np.int64).reshape(-1, 5) for chain in chains])
         starts = np.cumsum([0, *(len(chain) for chain in chains)])
         bounds = np.cumsum([0, *(len(phase) for phase in self.phases)])
         return kernels, records, tasks, starts, bounds
