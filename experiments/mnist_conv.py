@@ -10,6 +10,7 @@ import nnpg
 from experiments.experiment import Context
 from experiments.mnist import digits
 from nnpg import SGD, Network
+from nnpg.attacks.pool import awake
 from nnpg.build import Step
 from nnpg.data import Dataset
 
@@ -42,4 +43,4 @@ def conv_net(config: ConvTraining, context: Context) -> tuple[Network, Dataset, 
         checkpoint=context.models / f"conv-{train.name.replace(' ', '-')}-seed{seed}-epochs{config.epochs}.safetensors",
         resume=True, progress=context.progress,
     )  # fmt: skip
-    return done.net, train, test
+    return awake(done.net), train, test  # training leaves the last step's dropout mask in

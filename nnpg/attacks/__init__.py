@@ -3,16 +3,18 @@
 from nnpg.attacks.amplify import amplified
 from nnpg.attacks.class_mask import ClassMask, learn_class_mask
 from nnpg.attacks.lbfgsb import Minima, Status, minimize_lbfgsb_batched
-from nnpg.attacks.masks import Masker, borrowed, gradient_masks, linear, noise_like, shared, to_unit
+from nnpg.attacks.masks import Masker, borrowed, gradient_masks, linear, noise_like, scaled, shared, to_unit
 from nnpg.attacks.metrics import confidence, distortion, error, target_success
 from nnpg.attacks.minimal_distortion import minimal_distortion
 from nnpg.attacks.neighbours import nearest_images
+from nnpg.attacks.pool import AdversarialPool
 from nnpg.attacks.results import Distorted, Outcome
 from nnpg.attacks.steps import Stepped, fast_gradient_sign, projected_gradient
 from nnpg.attacks.sweep import MaskOutcome, Sweep, apply_masks, mask_sweep
 from nnpg.attacks.targets import choose_targets
 
 __all__ = [
+    "AdversarialPool",
     "ClassMask",
     "Distorted",
     "MaskOutcome",
@@ -39,6 +41,7 @@ __all__ = [
     "nearest_images",
     "noise_like",
     "projected_gradient",
+    "scaled",
     "shared",
     "target_success",
     "to_unit",
