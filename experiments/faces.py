@@ -6,6 +6,7 @@ import os
 import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
@@ -58,10 +59,16 @@ class Job(NamedTuple):
 
 def face_data(name: str, context: Context) -> Dataset:
     """Return "yale", the built-in "faces", or FEW of them."""
-    if name == FEW:
-        data = load("faces")
-        return data.subset(np.isin(np.array(data.conditions), FEW_CONDITIONS), FEW)
-    return load(name, context.data_dir)
+    return _few_faces() if name == FEW else load(name, context.data_dir)
+
+
+@cache
+def _few_faces() -> Dataset:
+    """Always the same, so drawn once a process: drawing takes longer than a short run."""
+    data = load("faces")
+    few = data.subset(np.isin(np.array(data.conditions), FEW_CONDITIONS), FEW)
+    few.x.setflags(write=False)
+    return few
 
 
 def face_nets(dataset: str, epochs: int, seeds: Sequence[int], context: Context, workers: int = 0) -> list[FaceNet]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -21,23 +22,25 @@ GRADIENT, CONTRIBUTION = "highest gradient", "highest gradient x departure"
 
 @dataclass(frozen=True, eq=False)
 class Strongest:
-    """The first block's outputs and prediction gradients (N, F, H', W'), and the unit with the highest gradient."""
+    """A block's outputs and prediction gradients (N, F, H', W'), and the unit with the highest gradient."""
 
     outputs: Array
     gradients: Array
     field: ReceptiveField
     filters: Array  # (N,)
+    units: Array  # (N, 2): its row and column in the map
     places: Array  # (N, 2): the pixel in the middle of what the unit sees
 
 
-def strongest_units(net: Network, x: Array, classes: Array) -> Strongest:
-    """Find the unit of the first block with the highest dy_c/do, image by image (Lo 2016, 4.3.1)."""
-    layer = filter_layers(net)[0]
+def strongest_units(net: Network, x: Array, classes: Array, layer: str | None = None) -> Strongest:
+    """Find the unit with the highest dy_c/do, image by image, of the first block unless `layer` is given (4.3.1)."""
+    layer = layer or filter_layers(net)[0]
     field, outputs = receptive_field(net, layer), net.forward(x, upto=layer)[layer]
     delta = prediction_gradient(net, x, layers=layer, classes="true", labels=classes)[layer]
     f, *ij = np.unravel_index(delta.reshape(len(x), -1).argmax(axis=1), delta.shape[1:])
-    places = np.stack(ij, axis=1) * field.step + field.start + np.array(field.size) // 2
-    return Strongest(net.backend.to_numpy(outputs), delta, field, f, places)
+    units = np.stack(ij, axis=1)
+    places = units * field.step + field.start + np.array(field.size) // 2
+    return Strongest(net.backend.to_numpy(outputs), delta, field, f, units, places)
 
 
 def in_conditions(data: Dataset, conditions: tuple[str, ...]) -> Array:
@@ -75,16 +78,20 @@ def _ranks(cost: Array, places: Array, labels: Array) -> tuple[float, float]:
     return float(np.diag(rank).mean()), float(rank[others].mean())
 
 
-def cost_rows(what: str, costs: list[dict[str, tuple[float, float]]], n: int) -> list[Row]:
-    """Own and other people's strongest places, and the difference: means and intervals over nets."""
-    rows = []
+def cost_rows(what: str, costs: list[dict[str, tuple[float, float]]]) -> list[Row]:
+    """Own and other people's strongest places, and the difference: means and intervals over nets.
+
+    What is claimed of a place holds if covering it costs more than covering the average place of the picture, and more
+    than covering other people's.
+    """
+    rows, over = [], partial(row, n=len(costs), unit="percentile", interval="95% t over nets")
     for name in costs[0]:
         own, others = np.array([c[name] for c in costs]).T
-        more = mean_interval(own - others)
-        by, claimed = "95% t over nets", 1.0 if name == GRADIENT else None
+        mean, more = mean_interval(own), mean_interval(own - others)
+        claimed = 1.0 if name == GRADIENT else None  # the thesis claims it of the gradient only
         rows += [
-            row(f"{what}, {name}", claimed, mean_interval(own), n, unit="percentile", interval=by, held=more.low > 0),
-            row(f"{what}, {name}, less at another person's", None, more, n, unit="percentile", interval=by),
+            over(f"{what}, {name}", claimed, mean, held=mean.low > 0.5 and more.low > 0),
+            over(f"{what}, {name}, less at another person's", None, more),
         ]
     return rows
 

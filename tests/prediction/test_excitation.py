@@ -1,10 +1,10 @@
-"""Filters sent back to the pixels."""
+"""What excites filters, and what they send back to the pixels."""
 
 import numpy as np
 import pytest
 
 import nnpg
-from nnpg.projection import Places, highest_outputs, project
+from nnpg.excitation import Places, highest_outputs, sent_back, views
 
 
 def net():
@@ -32,29 +32,31 @@ def test_the_highest_outputs_are_those_of_a_loop_one_a_person():
 
 def test_a_first_layer_filter_sent_back_is_its_weights():
     places = Places(*(np.array([[a, b]] * 3) for a, b in ((0, 5), (4, 7), (2, 3))))
-    found = project(net(), X, "conv1", places)
+    found = views(net(), X, "conv1", places)
     W = net().layers["conv1"].W
-    np.testing.assert_allclose(found.gradients, np.repeat(W[:, None], 2, axis=1))
+    np.testing.assert_allclose(found.sent_back, np.repeat(W[:, None], 2, axis=1))
     np.testing.assert_array_equal(found.patches[0, 0], X[0, :, 3:6, 1:4])  # padding 1: unit (4, 2) starts at (3, 1)
 
 
 def test_the_gradient_is_the_slope_of_that_one_unit_and_padding_shows_as_zero():
     n, at = net(), Places(*(np.array([[value]] * 4) for value in (3, 0, 2)))
-    found = project(n, X, "conv2", at)
-    assert found.gradients.shape == (4, 1, 2, 8, 8)
-    assert not found.gradients[:, :, :, 0].any()  # above the picture
+    found = views(n, X, "conv2", at)
+    assert found.sent_back.shape == (4, 1, 2, 8, 8)
+    assert not found.sent_back[:, :, :, 0].any()  # above the picture
     assert not found.patches[:, :, :, 0].any()
     eps, f = 1e-6, 2
     for c, i, j in ((0, 2, 5), (1, 4, 6)):  # rows and columns of the picture; the unit sees rows -1.., columns 3..
         moved = X[[3, 3]].copy()
         moved[:, c, i, j] += [eps, -eps]
         up, down = n.forward(moved)["conv2"][:, f, 0, 2]
-        assert found.gradients[f, 0, c, i + 1, j - 3] == pytest.approx((up - down) / (2 * eps), rel=1e-6)
+        assert found.sent_back[f, 0, c, i + 1, j - 3] == pytest.approx((up - down) / (2 * eps), rel=1e-6)
 
 
 def test_what_does_not_fit_is_refused():
     for wrong in (0, 5):
         with pytest.raises(ValueError, match="n must be 1 to 4"):
             highest_outputs(net(), X, "conv2", wrong, one_per=PEOPLE)
+    with pytest.raises(ValueError, match="one unit each"):
+        sent_back(net(), X, "conv2", [0], [0], [0])
     with pytest.raises(ValueError, match="no feature map"):
-        project(net(), X, "dense1", Places(*(np.zeros((1, 1), int),) * 3))
+        views(net(), X, "dense1", Places(*(np.zeros((1, 1), int),) * 3))
