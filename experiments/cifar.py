@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -61,13 +62,19 @@ class Images:
 def load_images(config: Config, context: Context) -> Images:
     """Return CIFAR-10, a tenth of the training file held out for validation; or small built-in faces."""
     if config.dataset == "faces":
-        every = faces(context.seed_or(config.seed), identities=CLASSES_FOR_TRIAL, size=TRIAL_SIZE)
-        known, test = stratified_split(every, seed=0).apply(replace(every, conditions=None))
+        known, test = _trial_images()
     else:
         known, test = (load(config.dataset, context.data_dir, split=split) for split in ("train", "test"))
     order = np.random.default_rng(0).permutation(len(known))  # the same split whatever the seed of the weights
     held_out = len(known) // 10
     return Images(known, test, np.sort(order[held_out:]), np.sort(order[:held_out]))
+
+
+@cache
+def _trial_images() -> tuple[Dataset, Dataset]:
+    """Always the same, so drawn once a process."""
+    every = replace(faces(identities=CLASSES_FOR_TRIAL, size=TRIAL_SIZE), conditions=None)
+    return stratified_split(every, seed=0).apply(every)
 
 
 def some_of(data: Dataset, n: int) -> NDArray[np.intp]:
@@ -127,6 +134,17 @@ def training_sweep(
         net, images.train.x[rows], images.train.labels[rows], "all", etas(config), masks=linear(a, of=of), clip=clip,
         checkpoint=_file("masks", config, context, what), resume=True, progress=context.progress,
     )  # fmt: skip
+
+
+def best_etas(sweep: Sweep, K: int) -> NDArray[np.float64]:
+    """Return each target's best step size (K,)."""
+    return sweep.etas[[sweep.best(target) for target in range(K)]]
+
+
+def in_colour(masks: NDArray[np.float32], largest: float | None = None) -> NDArray[np.float32]:
+    """Return masks (N, C, H, W) as pictures, grey where nothing changes: to scale, or each amplified to fill it."""
+    size = abs(masks).max(axis=(1, 2, 3), keepdims=True) if largest is None else np.float32(largest)
+    return np.clip(0.5 + 0.5 * masks / np.maximum(size, np.finfo(np.float32).tiny), 0, 1)
 
 
 def _file(name: str, config: Config, context: Context, what: str) -> Path:

@@ -102,6 +102,24 @@ def noise_like(masks: Masker, seed: int) -> Masker:
     return make
 
 
+def scaled(masks: Masker, sizes: npt.ArrayLike) -> Masker:
+    """Return the masker that multiplies each mask by the size of its target, `sizes[t]` (K,): its best eta, say.
+
+    Examples
+    --------
+    >>> scaled(shared(np.ones((3, 2))), [1, 2, 3])(np.zeros((1, 2)), np.array([[2]]), np.array([0]))
+    array([[[3., 3.]]])
+    """
+    given = np.asarray(sizes)
+
+    def make(x: Array, targets: Array, rows: Array) -> Array:
+        model = masks(x, targets, rows)
+        factor = given[targets].astype(model.dtype)
+        return np.asarray(model * factor.reshape(*factor.shape, *[1] * (model.ndim - 2)))
+
+    return make
+
+
 def to_unit(masks: Masker) -> Masker:
     """Return the masker that scales each mask to a root mean square of 1, so that eta is the distortion.
 
