@@ -238,8 +238,8 @@ def measured_gains(net: Network, x: npt.ArrayLike, changed: npt.ArrayLike, *, ba
     array([0.5])
     """
     a, b = np.asarray(x), np.asarray(changed)
-    if a.shape != b.shape or a.shape[1:] != net.input_shape:
-        raise ValueError(f"x {a.shape} and changed {b.shape} must both be images (N, *{net.input_shape})")
+    if a.shape != b.shape or a.shape[1:] != net.input_shape or len(a) == 0:
+        raise ValueError(f"x {a.shape} and changed {b.shape} must both be images (N, *{net.input_shape}), N > 0")
     same = (a == b).reshape(len(a), -1).all(axis=1)
     if same.any():
         raise ValueError(f"image {int(np.flatnonzero(same)[0])} is not changed: a gain needs a change")
