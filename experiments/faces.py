@@ -103,16 +103,20 @@ def _train(job: Job) -> FaceNet:
     data, epochs, seed, _, backend = job
     split = stratified_split(data, seed=seed)
     seen, _ = split.apply(data)
-    training = train(
-        face_net(seen.x, data.K, seed, backend=backend),
-        seen.x,
-        seen.labels,
-        epochs=epochs,
-        batch=BATCH,
-        optimiser=SGD(lr=LR),
-        rng=seed,
-        checkpoint=job.checkpoint,
-        resume=True,
-        progress=False,
-    )
-    return FaceNet(seed, training, data, split)
+    net = face_net(seen.x, data.K, seed, backend=backend)
+    return FaceNet(seed, trained(net, seen, seed, epochs, job.checkpoint), data, split)
+
+
+def trained(
+    net: Network,
+    seen: Dataset,
+    seed: int,
+    epochs: int,
+    keep: Path | None = None,
+    loss: str = "softmax_cross_entropy",
+) -> Training:
+    """Train as all face nets are; where a file is given, keep it there, or go on from there."""
+    return train(
+        net, seen.x, seen.labels, epochs=epochs, batch=BATCH, optimiser=SGD(lr=LR), loss=loss, rng=seed,
+        checkpoint=keep, resume=keep is not None, progress=False,
+    )  # fmt: skip

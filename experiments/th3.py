@@ -53,8 +53,8 @@ def run(config: Config, context: Context) -> Result:
     verdict = (
         "Sent back from the images that it answers to most, a filter's projections are more alike than those of two "
         f"filters in {sum(bool(r.held) for r in deeper)} of {len(deeper)} layers after the first, whose are its "
-        f"weights (mean cosine within a filter {alike}): the deeper the filter, the more it depends on the image what it looks "
-        "for."
+        f"weights (mean cosine within a filter {alike}): the deeper the filter, the more what it looks for depends on "
+        "the image."
     )
     return Result(tuple(rows), verdict, tuple(figures))
 

@@ -1,6 +1,6 @@
 """TH-3.2.1: why not the loss gradient? Where it ranks filters as the prediction gradient does, and where not (Lo 2016).
 
-python -m experiments run TH-3.2.1        (two nets of 250 epochs unless trained already: under a minute)
+python -m experiments run TH-3.2.1 --backend numba        (under a minute; it trains one net, and one if there is none)
 
 The thesis: dL/da mixes what speaks for the right class with what speaks against the wrong ones; dy/da does not.
 To expect: for softmax with cross-entropy, dy_t/do = -y_t dL/do exactly, so within an image the two rank all filters
@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, Row, Text, row
-from experiments.faces import BATCH, FACE_SEED, LR, FaceNet, face_nets
-from nnpg import SGD, Network, Sigmoid, error_rate, prediction_gradient, train
+from experiments.faces import FACE_SEED, FEW, FaceNet, face_nets, trained
+from nnpg import Network, Sigmoid, error_rate, prediction_gradient
 from nnpg.data.examples import one_of_each
 from nnpg.loss_gradient import loss_gradient
 from nnpg.models import face_net
@@ -63,7 +63,12 @@ def run(config: Config, context: Context) -> Result:
     test = face.split.test_indices
     missed = round(error_rate(sigmoid, x[test], t[test]) * len(test))
     rows.append(row("sigmoid net: test error", None, wilson(missed, len(test)), len(test), interval="95% Wilson"))
-    scatter_panels(pairs, context.folder / "gradients.png", xlabel="by prediction gradient", ylabel="by loss gradient")
+    scatter_panels(
+        pairs,
+        context.folder / "gradients.png",
+        xlabel="prediction gradient: norm / highest",
+        ylabel="loss gradient: norm / highest",
+    )
     shares = {r.name.split(":")[0]: r.ours for r in rows if r.name.endswith("ranked alike")}
     verdict = (
         "With softmax and cross-entropy the loss gradient ranks the filters of "
@@ -80,12 +85,9 @@ def _sigmoid_net(face: FaceNet, config: Config, context: Context) -> Network:
     seen, _ = face.split.apply(face.data)
     net = face_net(seen.x, face.data.K, face.seed, backend=context.backend)
     *body, _ = net.layers.items()
+    net = replace(net, layers={**dict(body), "sigmoid1": Sigmoid()})
     file = f"netF-sigmoid-{face.data.name}-seed{face.seed}-epochs{config.epochs}-{context.backend}.safetensors"
-    return train(
-        replace(net, layers={**dict(body), "sigmoid1": Sigmoid()}), seen.x, seen.labels, epochs=config.epochs,
-        batch=BATCH, optimiser=SGD(lr=LR), loss=EACH, rng=face.seed, checkpoint=context.models / file, resume=True,
-        progress=context.progress,
-    ).net  # fmt: skip
+    return trained(net, seen, face.seed, config.epochs, context.models / file, EACH).net
 
 
 def _norms(gradients: Mapping[str, Array]) -> Array:
@@ -125,6 +127,6 @@ EXPERIMENT = Experiment(
     "TH-3.2.1",
     "Loss gradient against prediction gradient",
     "Lo 2016, section 3.2.1",
-    {"smoke": Config("faces", epochs=2), "quick": Config(), "paper": Config()},
+    {"smoke": Config(FEW, epochs=2), "quick": Config(), "paper": Config()},
     run,
 )
