@@ -128,7 +128,7 @@ def build(
     --------
     >>> from nnpg import Tanh, MaxPool, Flatten, Softmax
     >>> build([conv(5, 5), Tanh(), MaxPool(2), Flatten(), dense(15), Softmax()], input_shape=(1, 60, 60), rng=0)
-    Network (1, 60, 60) -> conv1 -> tanh1 -> pool1 -> flatten1 -> dense1 -> softmax1 (58945 parameters, float32, numpy)
+    Network (1, 60, 60) -> conv1 -> tanh1 -> pool1 -> flatten1 -> dense1 -> softmax1 (58945 parameters, float32, numba)
     """
     k, rng = load(backend), np.random.default_rng(rng)
     layers: dict[str, Layer] = {}

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from nnpg.plan import Plan
 
 INPUT = "input"  # the name of x itself
+PREDICTED = 4096  # images that compiled kernels predict before Python sees to interrupts
 
 
 @dataclass(frozen=True, eq=False)
@@ -245,9 +246,16 @@ class Network:
     def predict(self, x: npt.ArrayLike, *, batch: int = 256) -> npt.NDArray[Any]:
         """Return the last output for all images, (N, K), a batch at a time."""
         x = np.asarray(x)
-        k = self.backend
-        batches = [k.to_numpy(self.forward(x[n : n + batch]).y) for n in range(0, max(1, len(x)), batch)]
-        return np.concatenate(batches)
+        predict = self._predict_by_layers
+        if self.backend.name == "numba":
+            from nnpg.planned_knockout import predict_by_plan, why_not
+
+            if not why_not(self, self.plan(), ()):
+                predict, batch = partial(predict_by_plan, self, self.plan()), max(batch, PREDICTED)
+        return np.concatenate([predict(x[n : n + batch]) for n in range(0, max(1, len(x)), batch)])
+
+    def _predict_by_layers(self, x: Array) -> npt.NDArray[Any]:
+        return self.backend.to_numpy(self.forward(x).y)
 
     def as_input(self, x: npt.ArrayLike, start: str | None = None) -> Array:
         """Return images as `forward` takes them, in the network's own dtype; or say what is wrong with their shape."""
@@ -299,6 +307,8 @@ class Network:
     def to(self, backend: str | Backend) -> Network:
         """Return this network on another backend."""
         k = load(backend) if isinstance(backend, str) else backend
+        if k.xp is self.backend.xp:  # the same arrays
+            return replace(self, backend=k)
 
         def move(a: Array) -> Array:
             return k.asarray(self.backend.to_numpy(a))

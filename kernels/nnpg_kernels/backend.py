@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from types import ModuleType
 from typing import Any, Protocol, cast
 
@@ -49,7 +50,7 @@ def load(name: str = "auto") -> Backend:
     >>> load("numpy").name
     'numpy'
     """
-    wanted = "numpy" if name == "auto" else name
+    wanted = name if name != "auto" else "numba" if importlib.util.find_spec("numba") else "numpy"
     if wanted not in BACKENDS:
         raise ValueError(f"no backend named {name!r}: choose one of auto, {', '.join(BACKENDS)}")
     return cast(Backend, importlib.import_module(BACKENDS[wanted]))

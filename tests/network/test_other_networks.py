@@ -72,7 +72,7 @@ def test_what_a_network_says_of_itself() -> None:
     counted = 3 * 25 + 3 + 4 * 3 * 9 + 4 + 6 * 4 * 9 + 6 + 4 * 6 + 4  # maps are 3 x 3 after the second pool
     assert net.n_parameters == counted
     assert repr(net).startswith("Network (1, 20, 20) -> conv1 -> tanh1 -> pool1")
-    assert f"({counted} parameters, float64, numpy)" in repr(net)
+    assert f"({counted} parameters, float64, {net.backend.name})" in repr(net)
 
 
 def test_networks_cannot_be_written() -> None:
