@@ -85,9 +85,9 @@ EXPERIMENT = Experiment(
     "Distorted digits beside digits in noise",
     "Szegedy et al. 2013, Fig. 7",
     {
-        "smoke": Config("faces", iterations=4, unlabelled=40, images=4, noisy=20),
+        "smoke": Config("faces", iterations=4, coding=3, unlabelled=40, images=4, noisy=20),
         "quick": Config(),
-        "paper": Config(iterations=2000, unlabelled=60000, images=1024, noisy=60000),
+        "paper": Config(iterations=2000, coding=600, unlabelled=60000, images=1024, noisy=60000),
     },
     run,
 )

@@ -116,7 +116,7 @@ def _rows(net: Trained, train: Dataset, test: Dataset, found: Distorted, nearest
 def _readings(train: Dataset, test: Dataset, config: Config, context: Context) -> tuple[str, str]:
     """Train softmax2 and softmax3 in each reading; return a table, and the reading nearest in log error."""
     x, t = rows(train), train.labels
-    short = Training(config.dataset, config.calibration, config.unlabelled, config.seed)
+    short = Training(config.dataset, config.calibration, seed=config.seed)
     lines, off = (
         ["decay added to     softmax2: training test    softmax3: training test    (the paper: 10 9.4, 21.2 20)"],
         {},
@@ -138,9 +138,9 @@ EXPERIMENT = Experiment(
     "Six MNIST networks: errors and least distortion",
     "Szegedy et al. 2013, Table 1",
     {
-        "smoke": Config("faces", iterations=4, unlabelled=40, images=4, calibration=3),
+        "smoke": Config("faces", iterations=4, coding=3, unlabelled=40, images=4, calibration=3),
         "quick": Config(),
-        "paper": Config(iterations=2000, unlabelled=60000, images=1024, calibration=1000),
+        "paper": Config(iterations=2000, coding=600, unlabelled=60000, images=1024, calibration=1000),
     },
     run,
     notes="images=0 distorts the whole training set",

@@ -96,9 +96,9 @@ EXPERIMENT = Experiment(
     "Adversarial examples of one network shown to the others",
     "Szegedy et al. 2013, Table 2",
     {
-        "smoke": Config("faces", iterations=4, unlabelled=40, images=4),
+        "smoke": Config("faces", iterations=4, coding=3, unlabelled=40, images=4),
         "quick": Config(),
-        "paper": Config(iterations=2000, unlabelled=60000, images=1024),
+        "paper": Config(iterations=2000, coding=600, unlabelled=60000, images=1024),
     },
     run,
     notes="images=0 distorts the whole training set",

@@ -156,9 +156,9 @@ EXPERIMENT = Experiment(
     "Frame bounds, their products, and measured gains",
     "Szegedy et al. 2013, Table 5",
     {
-        "smoke": Config("faces", iterations=4, unlabelled=40, images=4, epochs=1, alexnet=16),
+        "smoke": Config("faces", iterations=4, coding=3, unlabelled=40, images=4, epochs=1, alexnet=16),
         "quick": Config(),
-        "paper": Config(iterations=2000, unlabelled=60000, images=1024, epochs=20, alexnet=1),
+        "paper": Config(iterations=2000, coding=600, unlabelled=60000, images=1024, epochs=20, alexnet=1),
     },
     run,
     notes="weights=PATH takes the weights of a saved network in place of random ones of AlexNet's shape",

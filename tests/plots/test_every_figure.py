@@ -17,17 +17,23 @@ from matplotlib.text import Text
 
 from nnpg import Epoch, Filter, FilterScores, Knockout
 from nnpg.plots import (
+    Depth,
+    Lines,
     Measured,
     Pairs,
     Panel,
     Plane,
+    cell_map,
     damage_trace,
+    depth_curves,
     error_curves,
     feature_maps,
     filter_gallery,
     function_panels,
+    histogram_grid,
     image_grid,
     interval_plot,
+    line_panels,
     maps_on_images,
     matrix_panels,
     network_diagram,
@@ -157,10 +163,50 @@ def scatter(path: Path | None = None) -> Figure:
     return scatter_panels([Pairs(f"panel {n}", a[0], a[n]) for n in range(3)], path, xlabel="by one", ylabel="by two")
 
 
+def cells(path: Path | None = None) -> Figure:
+    m = np.array([[1, 0.117, np.nan], [0.871, 1, 0.004], [0, 0.5, 0.05]])
+    words = [["" if np.isnan(v) else f"{100 * v:.3g}%\n(87.1%)" for v in row] for row in m]
+    names = ["softmax1", "N100-100-10", "noise 0.1, clipped"]
+    return cell_map(
+        m, path, rows=names, columns=names, words=words, framed=m > 0.8, label="what it is\nand what a frame is"
+    )
+
+
+def many_cells(path: Path | None = None) -> Figure:
+    m = np.random.default_rng(0).random((11, 6))
+    words = [[f"{v:.2f}" for v in row] for row in m]
+    names = [f"N100-100-{n}" for n in range(11)]
+    return cell_map(m, path, rows=names, columns=names[:6], words=words)
+
+
+def depths(path: Path | None = None) -> Figure:
+    def panel(name: str, L: int) -> Depth:
+        layers = [f"{kind}{n}" for n in range(1, L // 2 + 1) for kind in ("dense", "sigmoid")]
+        bound = np.cumprod(np.linspace(1, 9, len(layers)))
+        return Depth(name, layers, {"bound": bound, "largest measured: adversarial": bound**0.3})
+
+    return depth_curves([panel("a small net", 4), panel("a deep one", 20), panel("a third", 8)], path)
+
+
+def lines(path: Path | None = None) -> Figure:
+    rng, x = np.random.default_rng(0), np.linspace(0, 12750, 18)
+    series = {f"class {k}": rng.random(18) for k in range(10)}
+    first = Lines("a panel", x, series, "eta", "success", level=(0.3, "the paper's"), span=(5000, 10000))
+    return line_panels([first, Lines("another", x[:5], {"class 3": np.full(5, np.nan)}, "eta", "success")], path)
+
+
+def histograms(path: Path | None = None) -> Figure:
+    g = np.random.default_rng(0).normal(size=(2, 3, 3, 64)) * 1e-4
+    colours, words = ("red", "green", "blue"), "skew 0.1,\nkurtosis 3"
+    cells = [[(dict(zip(colours, own, strict=True)), words) for own in row] for row in g]
+    return histogram_grid(cells, path, row_labels=["dog", "frog"], centred=[False, True, True])
+
+
 Draw = Callable[..., Figure]
 FIGURES: list[Draw] = [
     network, many_networks, curves, one_curve, damage, long_damage, grid, heat, history, one_epoch,
     intervals, confusions, one_matrix, outputs, regions, functions, planes, gallery, scatter,
+    cells, many_cells, depths, lines, histograms,
 ]  # fmt: skip
 MAGIC = {".png": b"\x89PNG", ".svg": b"<?xml", ".pdf": b"%PDF"}
 
