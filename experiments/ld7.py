@@ -17,6 +17,7 @@ from nnpg.attacks import error
 from nnpg.data.examples import one_of_each
 from nnpg.plots import Lines, image_grid, line_panels
 
+MOST = 0.8  # of the axis of errors
 PAPER = {"validation": 0.3277, "test": 0.3419}
 
 
@@ -27,14 +28,24 @@ def run(config: Config, context: Context) -> Result:
     steps = math.ceil(len(images.fit) / BATCH)
     history = {f"pool {pool}": validation_errors(trained) for pool, trained in nets.items()}
     epochs = [e.epoch * steps for e in nets["3/2"].history]
-    curves = Lines("net A", epochs, history, "iterations", "validation error", chance=PAPER["validation"])
-    line_panels([curves], context.folder / "training.png", columns=1)
+    curves = Lines("net A", epochs, history, "iterations", "validation error", (PAPER["validation"], "the paper's"))
+    line_panels([curves], context.folder / "training.png", columns=1, top=MOST)
     draw_predictions(nets["3/2"], images, context)
     return Result(
         tuple(rows),
-        verdict(rows, "net A", steps * len(epochs)),
+        verdict(rows, "net A", steps * len(epochs)) + _when(epochs, history["pool 3/2"]),
         ("training.png", "images.png"),
         (Text("Epoch by epoch", history_table(nets, steps)),),
+    )
+
+
+def _when(iterations: list[int], errors: list[float]) -> str:
+    """After how many iterations the paper's validation error was reached first."""
+    first = next((n for n, e in zip(iterations, errors, strict=True) if e <= PAPER["validation"]), None)
+    return (
+        " Its validation error was not reached."
+        if first is None
+        else (f" Its validation error was reached after {first} of its 10000 iterations.")
     )
 
 
@@ -78,7 +89,8 @@ def draw_predictions(trained: Training, images: Images, context: Context) -> Non
     """One test image of each class, and what the network takes it for."""
     x, names = images.test.x[one_of_each(images.test)], images.test.class_names
     y = trained.net.predict(x)
-    titles = [f"{names[k]} {p:.0%}" for k, p in zip(y.argmax(axis=1), y.max(axis=1), strict=True)]
+    taken = zip(names, y.argmax(axis=1), y.max(axis=1), strict=True)
+    titles = [f"{name}: {p:.0%}" if name == names[k] else f"{name}: {names[k]} {p:.0%}" for name, k, p in taken]
     image_grid(x, context.folder / "images.png", titles=titles, columns=5)
 
 

@@ -9,7 +9,7 @@ import math
 
 from experiments.cifar import BATCH, SCALES, Config, load_images, net_m
 from experiments.experiment import Context, Experiment, Result, Text
-from experiments.ld7 import error_rows, history_table, validation_errors, verdict
+from experiments.ld7 import MOST, error_rows, history_table, validation_errors, verdict
 from nnpg.plots import Lines, line_panels
 
 PAPER = {"validation": 0.5517, "test": 0.5422}
@@ -21,8 +21,8 @@ def run(config: Config, context: Context) -> Result:
     rows, steps = error_rows("net M", trained, images, PAPER), math.ceil(len(images.fit) / BATCH)
     own = {"training": [e.error for e in trained.history], "validation": validation_errors(trained)}
     at = [e.epoch * steps for e in trained.history]
-    panel = Lines("net M", at, own, "iterations", "error", chance=PAPER["validation"])
-    line_panels([panel], context.folder / "training.png", columns=1)
+    panel = Lines("net M", at, own, "iterations", "error", (PAPER["validation"], "the paper's"))
+    line_panels([panel], context.folder / "training.png", columns=1, top=MOST)
     words = verdict(rows, "net M", steps * len(at))
     return Result(
         tuple(rows), words, ("training.png",), (Text("Epoch by epoch", history_table({"M": trained}, steps)),)

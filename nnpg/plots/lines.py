@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nnpg.plots.curves import _across, _look, _share_labels
-from nnpg.plots.style import COLUMN, GREY, PAGE, drawing
+from nnpg.plots.style import COLUMN, GREY, PAGE, SMALL, drawing
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -28,8 +28,8 @@ class Lines:
     series : mapping
         series["dog"] is an array (E,) of fractions; NaN leaves a gap.
     xlabel, ylabel : str
-    chance : float, optional
-        A level to mark, such as that of an untouched image.
+    level : (float, str), optional
+        A value to mark, and what it is.
     span : (low, high), optional
         A range of x to shade, such as where the paper found its optimum.
     """
@@ -39,11 +39,13 @@ class Lines:
     series: Mapping[str, npt.ArrayLike]
     xlabel: str
     ylabel: str
-    chance: float | None = None
+    level: tuple[float, str] | None = None
     span: tuple[float, float] | None = None
 
 
-def line_panels(panels: Sequence[Lines], path: str | Path | None = None, *, columns: int = 2) -> Figure:
+def line_panels(
+    panels: Sequence[Lines], path: str | Path | None = None, *, columns: int = 2, top: float = 1.0
+) -> Figure:
     """Draw fractions over x, panels side by side; a name keeps its colour from panel to panel.
 
     Parameters
@@ -53,6 +55,8 @@ def line_panels(panels: Sequence[Lines], path: str | Path | None = None, *, colu
         Write the figure there: .png, .svg or .pdf.
     columns : int
         Panels side by side.
+    top : float
+        Upper end of the axes.
 
     Returns
     -------
@@ -94,13 +98,16 @@ def line_panels(panels: Sequence[Lines], path: str | Path | None = None, *, colu
         for ax, panel in zip(grid, panels, strict=False):
             if panel.span is not None:
                 ax.axvspan(*panel.span, color=GREY, alpha=0.12, linewidth=0)
-            if panel.chance is not None:
-                ax.axhline(panel.chance, color=GREY, linewidth=0.8, linestyle=(0, (2, 2)), zorder=1)
-            every = -(-np.size(panel.x) // 20)
+            if panel.level is not None:
+                value, words = panel.level
+                ax.axhline(value, color=GREY, linewidth=0.8, linestyle=(0, (2, 2)), zorder=1)
+                ax.annotate(words, (0, value), (3, 2), xycoords=("axes fraction", "data"), textcoords="offset points",
+                            size=SMALL, color=GREY)  # fmt: skip
+            every = -(-np.size(panel.x) // 20)  # markers that do not run into one another
             for name, given in panel.series.items():
                 y = np.asarray(given, np.float64)
                 ax.plot(panel.x, y, zorder=3, markevery=every, **_look(names.index(name)))
-            ax.set(title=panel.title, xlabel=panel.xlabel, ylabel=panel.ylabel, ylim=(0, 1.02))
+            ax.set(title=panel.title, xlabel=panel.xlabel, ylabel=panel.ylabel, ylim=(0, 1.02 * top))
             ax.yaxis.set_major_formatter(PercentFormatter(1))
         _share_labels(grid[: len(panels)], columns)
         if len(names) > 1:
