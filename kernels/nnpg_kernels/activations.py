@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nnpg_kernels import simd_math
-from nnpg_kernels.jit import fingerprint, kernel
+from nnpg_kernels.jit import kernel
 from nnpg_kernels.memory import array, record, record_type
 from nnpg_kernels.pooled_convolution import RELU, SIGMOID, TANH
 from nnpg_kernels.simd import lanes, load, store
@@ -22,10 +22,10 @@ ACTIVATE_BACK_OF_ONE = record_type("delta y units lanes activation")
 @cache
 def activate(dtype: npt.DTypeLike) -> Any:
     """Return the kernel of y = act(y)."""
-    key, kind, step = fingerprint(), np.dtype(dtype).type, 4 * lanes(dtype)
+    kind, step = np.dtype(dtype).type, 4 * lanes(dtype)
     vector = step // 4
 
-    def run(address: int, n: int, count: int, seed: int, t: int) -> int:
+    def run(address: int, n: int, count: int, seed: int, t: int) -> None:
         s = record(address, ACTIVATE)
         y = array(s.y, kind)
         for c in range(s.C):
@@ -39,7 +39,6 @@ def activate(dtype: npt.DTypeLike) -> Any:
                         store(simd_math.sigmoid(z), y, p + v, 0, 1, s.W - v)
                     elif s.activation == RELU:
                         store(simd_math.where_below(z, 0.0, 0.0, z), y, p + v, 0, 1, s.W - v)
-        return key
 
     return kernel(run)
 
@@ -47,9 +46,9 @@ def activate(dtype: npt.DTypeLike) -> Any:
 @cache
 def activate_back(dtype: npt.DTypeLike) -> Any:
     """Return the kernel of delta = delta act'(z), from y = act(z)."""
-    key, kind = fingerprint(), np.dtype(dtype).type
+    kind = np.dtype(dtype).type
 
-    def run(address: int, n: int, count: int, seed: int, t: int) -> int:
+    def run(address: int, n: int, count: int, seed: int, t: int) -> None:
         s = record(address, ACTIVATE_BACK)
         delta, y = array(s.delta, kind), array(s.y, kind)
         if s.activation == TANH:
@@ -61,7 +60,6 @@ def activate_back(dtype: npt.DTypeLike) -> Any:
         elif s.activation == SIGMOID:
             for i in range(s.size):
                 delta[i] *= y[i] * (1 - y[i])
-        return key
 
     return kernel(run)
 
@@ -69,9 +67,9 @@ def activate_back(dtype: npt.DTypeLike) -> Any:
 @cache
 def activate_back_of_one(dtype: npt.DTypeLike) -> Any:
     """Return the kernel of delta = delta act'(z) where lanes of delta are classes: y is image n's, in one lane of y."""
-    key, kind, step = fingerprint(), np.dtype(dtype).type, lanes(dtype)
+    kind, step = np.dtype(dtype).type, lanes(dtype)
 
-    def run(address: int, n: int, count: int, seed: int, t: int) -> int:
+    def run(address: int, n: int, count: int, seed: int, t: int) -> None:
         s = record(address, ACTIVATE_BACK_OF_ONE)
         delta, y = array(s.delta, kind), array(s.y, kind)
         for unit in range(s.units):
@@ -84,6 +82,5 @@ def activate_back_of_one(dtype: npt.DTypeLike) -> Any:
                 slope = out * (1 - out)
             for i in range(unit * step, unit * step + step):
                 delta[i] *= slope
-        return key
 
     return kernel(run)

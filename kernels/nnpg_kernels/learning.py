@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nnpg_kernels.jit import fingerprint, kernel
+from nnpg_kernels.jit import kernel
 from nnpg_kernels.memory import array, record, record_type
 from nnpg_kernels.simd import lanes
 
@@ -24,9 +24,9 @@ def softmax_cross_entropy(dtype: npt.DTypeLike) -> Any:
 
     z and delta are (K, lanes); empty lanes get delta 0. Images of step t start at `per_time` t in `order`.
     """
-    key, kind, step = fingerprint(), np.dtype(dtype).type, lanes(dtype)
+    kind, step = np.dtype(dtype).type, lanes(dtype)
 
-    def run(address: int, n: int, count: int, slot: int, t: int) -> int:
+    def run(address: int, n: int, count: int, slot: int, t: int) -> None:
         s = record(address, LOSS)
         z, delta, losses = array(s.z, kind), array(s.delta, kind), array(s.losses, np.float64)
         order, labels, wrong = array(s.order, np.int64), array(s.labels, np.int64), array(s.wrong, np.int64)
@@ -51,7 +51,6 @@ def softmax_cross_entropy(dtype: npt.DTypeLike) -> Any:
                 delta[k * step + lane] = (y - 1 if k == label else y) * share
             losses[first + lane] = math.log(total) - (z[label * step + lane] - best)
             wrong[first + lane] = surest != label
-        return key
 
     return kernel(run)
 
@@ -59,9 +58,9 @@ def softmax_cross_entropy(dtype: npt.DTypeLike) -> Any:
 @cache
 def sums(dtype: npt.DTypeLike) -> Any:
     """Return the kernel of db[f] = sum_n delta[n, f]."""
-    key, kind = fingerprint(), np.dtype(dtype).type
+    kind = np.dtype(dtype).type
 
-    def run(address: int, n: int, count: int, slot: int, t: int) -> int:
+    def run(address: int, n: int, count: int, slot: int, t: int) -> None:
         s = record(address, SUMS)
         delta, out = array(s.delta, kind), array(s.sums, kind)
         for f in range(s.F):
@@ -69,7 +68,6 @@ def sums(dtype: npt.DTypeLike) -> Any:
         for i in range(s.N):
             for f in range(s.F):
                 out[f] += delta[i * s.F + f]
-        return key
 
     return kernel(run)
 
@@ -80,9 +78,9 @@ def step(dtype: npt.DTypeLike) -> Any:
 
     What is in the slots is used up: they are 0 afterwards.
     """
-    key, kind = fingerprint(), np.dtype(dtype).type
+    kind = np.dtype(dtype).type
 
-    def run(address: int, n: int, count: int, slot: int, t: int) -> int:
+    def run(address: int, n: int, count: int, slot: int, t: int) -> None:
         s = record(address, STEP)
         w, g, v, rates = array(s.w, kind), array(s.g, kind), array(s.v, kind), array(s.rates, np.float64)
         factors = array(s.momentum, np.float64)
@@ -101,6 +99,5 @@ def step(dtype: npt.DTypeLike) -> Any:
                 v[i] = momentum * v[i] + (g[i] + decay * w[i])
                 w[i] -= rate * v[i]
                 g[i] = 0
-        return key
 
     return kernel(run)

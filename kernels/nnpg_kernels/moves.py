@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nnpg_kernels.jit import fingerprint, kernel
+from nnpg_kernels.jit import kernel
 from nnpg_kernels.memory import array, record, record_type
 from nnpg_kernels.simd import lanes, splats, store, turned
 
@@ -24,9 +24,9 @@ def enter(dtype: npt.DTypeLike, per_pixel: int) -> Any:
 
     With an order, image m is order[m]; at time t all are `per_time` t further on.
     """
-    key, kind, step = fingerprint(), np.dtype(dtype).type, lanes(dtype)
+    kind, step = np.dtype(dtype).type, lanes(dtype)
 
-    def run(address: int, n: int, count: int, seed: int, t: int) -> int:
+    def run(address: int, n: int, count: int, seed: int, t: int) -> None:
         s = record(address, ENTER)
         images, planes, mean = array(s.images, kind), array(s.planes, kind), array(s.mean, kind)
         order, starts = array(s.order, np.int64), array(s.starts, np.int64)
@@ -54,7 +54,6 @@ def enter(dtype: npt.DTypeLike, per_pixel: int) -> Any:
                 for w in range(W if count < per_pixel else 0):
                     for lane in range(count, per_pixel):
                         planes[to + w * per_pixel + lane] = 0
-        return key
 
     return kernel(run)
 
@@ -65,9 +64,9 @@ def leave(dtype: npt.DTypeLike, per_pixel: int) -> Any:
 
     Where lanes are images, they are n .. n + count of seed s; where they are `seeds`, the s-th vector of them.
     """
-    key, kind, step = fingerprint(), np.dtype(dtype).type, lanes(dtype)
+    kind, step = np.dtype(dtype).type, lanes(dtype)
 
-    def run(address: int, n: int, count: int, seed: int, t: int) -> int:
+    def run(address: int, n: int, count: int, seed: int, t: int) -> None:
         s = record(address, LEAVE)
         images, planes, starts = array(s.images, kind), array(s.planes, kind), array(s.starts, np.int64)
         W = s.W
@@ -87,7 +86,6 @@ def leave(dtype: npt.DTypeLike, per_pixel: int) -> Any:
                 else:
                     for w in range(W):
                         images[pixel + w] = planes[here + w]
-        return key
 
     return kernel(run)
 
@@ -95,11 +93,9 @@ def leave(dtype: npt.DTypeLike, per_pixel: int) -> Any:
 @cache
 def put() -> Any:
     """Return the kernel that changes a number of another op's record: to values[s] at step s."""
-    key = fingerprint()
 
-    def run(address: int, n: int, count: int, step: int, t: int) -> int:
+    def run(address: int, n: int, count: int, step: int, t: int) -> None:
         s = record(address, PUT)
         array(s.place, np.int64)[0] = array(s.values, np.int64)[step]
-        return key
 
     return kernel(run)

@@ -21,7 +21,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from nnpg_kernels.atomics import next_task
-from nnpg_kernels.jit import fingerprint, jit
+from nnpg_kernels.jit import jit
 from nnpg_kernels.simd import add_outer, add_products, add_sums, splats, store, zeros
 
 
@@ -64,10 +64,10 @@ def correlate(tile_rows: int, tile_columns: int, lanes: int) -> Any:
     y[n,f,h,w] = b[f] + sum_{c,i,j} w[f,c,i,j] x[n,c,h stride + i di,w + j dj], with w and b in blocks of `tile_rows`
     filters, (groups, blocks, C, I, J, tile_rows) and (groups, blocks, tile_rows), and all arrays but x flat.
     """
-    key, step = fingerprint(), tile_columns * lanes
+    step = tile_columns * lanes
 
     @jit
-    def kernel(counter: Any, thread: int, s: Sizes, x: Any, w: Any, b: Any, y: Any, margins: Any) -> int:
+    def kernel(counter: Any, thread: int, s: Sizes, x: Any, w: Any, b: Any, y: Any, margins: Any) -> None:
         plane = s.rows * s.columns
         own = thread * s.groups * s.C * plane  # this thread's margin
         blocks = (s.F + tile_rows - 1) // tile_rows
@@ -89,7 +89,6 @@ def correlate(tile_rows: int, tile_columns: int, lanes: int) -> Any:
                         p = (((n * s.groups + group) * s.F + first) * s.H + h) * s.W + v
                         store(tile, y, p, s.H * s.W, s.F - first, s.W - v)
             n = next_task(counter, 0)
-        return key  # makes the cache on disk know the sources: it keeps a closure's constants in its key
 
     return kernel
 
@@ -97,15 +96,13 @@ def correlate(tile_rows: int, tile_columns: int, lanes: int) -> Any:
 @cache
 def put_all_into_margins() -> Any:
     """Return the kernel that copies every image of x into its margin."""
-    key = fingerprint()
 
     @jit
-    def kernel(counter: Any, thread: int, s: Sizes, x: Any, margins: Any) -> int:
+    def kernel(counter: Any, thread: int, s: Sizes, x: Any, margins: Any) -> None:
         n = next_task(counter, 0)
         while n < s.N:
             put_into_margin(x, n, margins, n * x.shape[1] * s.rows * s.columns, s)
             n = next_task(counter, 0)
-        return key
 
     return kernel
 
@@ -117,10 +114,9 @@ def correlate_gradient(tile_rows: int, places: int, lanes: int) -> Any:
     dW[f,c,i,j] += sum_{n,h,w} delta[n,f,h,w] x[n,c,h stride + i di,w + j dj], x in margins and delta in rows of
     `width` numbers, zeros behind their end.
     """
-    key = fingerprint()
 
     @jit
-    def kernel(counter: Any, thread: int, s: Sizes, x: Any, delta: Any, width: int, dW: Any) -> int:
+    def kernel(counter: Any, thread: int, s: Sizes, x: Any, delta: Any, width: int, dW: Any) -> None:
         plane, blocks = s.rows * s.columns, (s.F + tile_rows - 1) // tile_rows
         task = next_task(counter, 0)
         while task < s.groups * blocks * s.C:
@@ -137,6 +133,5 @@ def correlate_gradient(tile_rows: int, places: int, lanes: int) -> Any:
                             tile = add_products(tile, delta, d + v, s.H * width, tile_rows, x, p + v, s.dj)
                 add_sums(tile, dW, ((f * s.C + c) * s.I + i) * places, s.C * s.I * places, s.F - first)
             task = next_task(counter, 0)
-        return key
 
     return kernel

@@ -8,16 +8,15 @@ from typing import Any
 import numpy as np
 
 from nnpg_kernels.atomics import next_task
-from nnpg_kernels.jit import fingerprint, jit
+from nnpg_kernels.jit import jit
 
 
 @cache
 def pool_forward() -> Any:
     """Return the kernel of y = max of the window, and its winner i * J + j, the first one where several are largest."""
-    key = fingerprint()
 
     @jit
-    def kernel(counter: Any, thread: int, x: Any, size: Any, stride: Any, at: Any, y: Any, winner: Any) -> int:
+    def kernel(counter: Any, thread: int, x: Any, size: Any, stride: Any, at: Any, y: Any, winner: Any) -> None:
         (I, J), (sh, sw), (top, left) = size, stride, at
         planes, H, W = x.shape
         plane = next_task(counter, 0)
@@ -33,7 +32,6 @@ def pool_forward() -> Any:
                             best = best if value <= best or best != best else value  # NaN stays, as in the reference
                     y[plane, h, w], winner[plane, h, w] = best, place
             plane = next_task(counter, 0)
-        return key
 
     return kernel
 
@@ -41,10 +39,9 @@ def pool_forward() -> Any:
 @cache
 def pool_delta() -> Any:
     """Return the kernel of dL/dx = delta at the winner; planes of delta take the winners in turn, seed after seed."""
-    key = fingerprint()
 
     @jit
-    def kernel(counter: Any, thread: int, delta: Any, winner: Any, size: Any, stride: Any, at: Any, dx: Any) -> int:
+    def kernel(counter: Any, thread: int, delta: Any, winner: Any, size: Any, stride: Any, at: Any, dx: Any) -> None:
         (_, J), (sh, sw), (top, left) = size, stride, at
         plane = next_task(counter, 0)
         while plane < len(delta):
@@ -56,6 +53,5 @@ def pool_delta() -> Any:
                     if 0 <= r < dx.shape[1] and 0 <= c < dx.shape[2]:  # a margin may win where all is -infinity
                         dx[plane, r, c] += delta[plane, h, w]
             plane = next_task(counter, 0)
-        return key
 
     return kernel

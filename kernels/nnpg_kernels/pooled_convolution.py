@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nnpg_kernels.correlation import CORRELATE, correlate_rows
-from nnpg_kernels.jit import fingerprint, jit, kernel
+from nnpg_kernels.jit import jit, kernel
 from nnpg_kernels.memory import array, record, record_type
 from nnpg_kernels.simd import add_sums, every_second, lanes, load, store, store_in_turn, zeros
 from nnpg_kernels.simd_math import where_below, where_better, where_equal
@@ -48,11 +48,11 @@ LINEAR, TANH, RELU, SIGMOID = range(4)
 @cache
 def convolve(dtype: npt.DTypeLike, height: int, width: int, per_pixel: int) -> Any:
     """Return the kernel for one type of number, one tile, and one way of laying images out."""
-    key, kind, step = fingerprint(), np.dtype(dtype).type, lanes(dtype)
+    kind, step = np.dtype(dtype).type, lanes(dtype)
     rows_of = correlate_rows(height, width, step)
     pool = _pool_row(step) if per_pixel == 1 else _pool_row_of_lanes(step)
 
-    def run(address: int, n: int, count: int, seed: int, t: int) -> int:
+    def run(address: int, n: int, count: int, seed: int, t: int) -> None:
         s, c = record(address, CONVOLVE), record(address, CORRELATE)
         x, w, b, band = array(s.x, kind), array(s.w, kind), array(s.b, kind), array(s.y, kind)
         out, winner = array(s.out, kind), array(s.winner, kind)
@@ -68,7 +68,6 @@ def convolve(dtype: npt.DTypeLike, height: int, width: int, per_pixel: int) -> A
                 for r in range(min(height, s.F - f)):
                     o = (f + r) * s.out_plane + h * s.out_row
                     pool(s, band, r * plane, top, out, o, winner, (f + r) * s.winner_plane + h * s.winner_row)
-        return key
 
     return kernel(run)
 
@@ -140,10 +139,10 @@ def _pool_row(step: int) -> Any:
 @cache
 def unpool(dtype: npt.DTypeLike, per_pixel: int) -> Any:
     """Return the kernel of dz = delta act'(z) at the winner of each window, 0 elsewhere, and db = sum dz."""
-    key, kind, step = fingerprint(), np.dtype(dtype).type, lanes(dtype)
+    kind, step = np.dtype(dtype).type, lanes(dtype)
     row_of = _unpool_row(step) if per_pixel == 1 else _unpool_row_of_lanes(step)
 
-    def run(address: int, n: int, count: int, seed: int, t: int) -> int:
+    def run(address: int, n: int, count: int, seed: int, t: int) -> None:
         s = record(address, UNPOOL)
         delta, y, dz = array(s.delta, kind), array(s.y, kind), array(s.dz, kind)
         winner, g, db = array(s.winner, kind), array(s.row, kind), array(s.db + seed * s.db_slot, kind)
@@ -168,7 +167,6 @@ def unpool(dtype: npt.DTypeLike, per_pixel: int) -> Any:
                     total = total + load(g, v, step, 1, 1)
                 row_of(s, g, winner, f * s.winner_plane + h * s.winner_row, dz, f * s.dz_plane, h * s.stride_i - s.top)
             add_sums(total, db, f, 0, 1)
-        return key
 
     return kernel(run)
 

@@ -102,7 +102,7 @@ def _call(typing: Any, kernel: Any, record: Any, n: Any, count: Any, s: Any, t: 
     """Call a kernel by its address."""
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        five = ir.FunctionType(ir.IntType(64), [ir.IntType(64)] * 5)
+        five = ir.FunctionType(ir.VoidType(), [ir.IntType(64)] * 5)
         builder.call(builder.inttoptr(args[0], five.as_pointer()), args[1:])
         return context.get_dummy_value()
 

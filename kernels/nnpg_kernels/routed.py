@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nnpg_kernels.jit import fingerprint, kernel
+from nnpg_kernels.jit import kernel
 from nnpg_kernels.memory import array, record, record_type
 from nnpg_kernels.pooled_convolution import RELU, SIGMOID, TANH
 from nnpg_kernels.simd import add_outer, lanes, load, store, wide_registers, zeros
@@ -45,9 +45,9 @@ def route(dtype: npt.DTypeLike) -> Any:
 
     The list is in the order of the pixels of z: those of pixel p are entries starts[p] to starts[p + 1].
     """
-    key, kind, step = fingerprint(), np.dtype(dtype).type, lanes(dtype)
+    kind, step = np.dtype(dtype).type, lanes(dtype)
 
-    def run(address: int, n: int, count: int, seed: int, t: int) -> int:
+    def run(address: int, n: int, count: int, seed: int, t: int) -> None:
         s = record(address, ROUTE)
         delta, y, winner, dz = array(s.delta, kind), array(s.y, kind), array(s.winner, kind), array(s.dz, kind)
         weight, starts = array(s.weight, np.int64), array(s.starts, np.int64)
@@ -85,7 +85,6 @@ def route(dtype: npt.DTypeLike) -> Any:
             if listing == 0:
                 for p in range(s.z_rows * s.z_columns + 1):
                     starts[p + 1] += starts[p]
-        return key
 
     return kernel(run)
 
@@ -96,9 +95,9 @@ def gather(dtype: npt.DTypeLike, height: int) -> Any:
 
     W lies as (tiles of channels, I, F, J, height).
     """
-    key, kind, step = fingerprint(), np.dtype(dtype).type, lanes(dtype)
+    kind, step = np.dtype(dtype).type, lanes(dtype)
 
-    def run(address: int, n: int, count: int, seed: int, t: int) -> int:
+    def run(address: int, n: int, count: int, seed: int, t: int) -> None:
         s = record(address, GATHER)
         dz, w_, dx = array(s.dz, kind), array(s.w, kind), array(s.dx, kind)
         weight, starts = array(s.weight, np.int64), array(s.starts, np.int64)
@@ -126,6 +125,5 @@ def gather(dtype: npt.DTypeLike, height: int) -> Any:
                                 tile = add_outer(tile, w_, q + weight[entry], 1, height, dz, entry * step, step)
                                 entry += 1
                     store(tile + other, dx, c * s.dx_plane + h * s.dx_row + w * step, s.dx_plane, s.C - c, step)
-        return key
 
     return kernel(run)

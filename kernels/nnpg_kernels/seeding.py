@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nnpg_kernels.jit import fingerprint, jit, kernel
+from nnpg_kernels.jit import jit, kernel
 from nnpg_kernels.memory import array, record, record_type
 from nnpg_kernels.simd import lanes
 
@@ -53,9 +53,9 @@ def _derivatives(y: Any, K: int, c: int, of: int, share: Any, delta: Any, step: 
 @cache
 def seed_images(dtype: npt.DTypeLike) -> Any:
     """Return the kernel for lanes of images n .. n + count: class classes[s], or each image's label."""
-    key, kind, step = fingerprint(), np.dtype(dtype).type, lanes(dtype)
+    kind, step = np.dtype(dtype).type, lanes(dtype)
 
-    def run(address: int, n: int, count: int, seed: int, t: int) -> int:
+    def run(address: int, n: int, count: int, seed: int, t: int) -> None:
         s = record(address, SEED)
         z, delta, y, weights = array(s.z, kind), array(s.delta, kind), array(s.e, kind), array(s.weights, kind)
         classes, labels = array(s.classes, np.int64), array(s.labels, np.int64)
@@ -67,7 +67,6 @@ def seed_images(dtype: npt.DTypeLike) -> Any:
             else:
                 for k in range(s.K):
                     delta[k * step + lane] = 0
-        return key
 
     return kernel(run)
 
@@ -75,9 +74,9 @@ def seed_images(dtype: npt.DTypeLike) -> Any:
 @cache
 def seed_classes(dtype: npt.DTypeLike) -> Any:
     """Return the kernel for lanes of classes: the s-th vector of `classes`, for image n."""
-    key, kind, step = fingerprint(), np.dtype(dtype).type, lanes(dtype)
+    kind, step = np.dtype(dtype).type, lanes(dtype)
 
-    def run(address: int, n: int, count: int, seed: int, t: int) -> int:
+    def run(address: int, n: int, count: int, seed: int, t: int) -> None:
         s = record(address, SEED)
         z, delta, y, weights = array(s.z, kind), array(s.delta, kind), array(s.e, kind), array(s.weights, kind)
         classes = array(s.classes, np.int64)
@@ -88,6 +87,5 @@ def seed_classes(dtype: npt.DTypeLike) -> Any:
             else:
                 for k in range(s.K):
                     delta[k * step + lane] = 0
-        return key
 
     return kernel(run)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from nnpg_kernels.atomics import next_task
-from nnpg_kernels.jit import jit
+from nnpg_kernels.jit import _no_cache, jit
 from nnpg_kernels.simd import add_outer, add_products, add_sums, lanes, splats, store, wide_registers, zeros
 
 DTYPES = [np.float32, np.float64]
@@ -89,21 +89,13 @@ def test_the_tile_follows_the_registers_of_the_machine_compiled_for(monkeypatch:
 
 
 def test_without_a_folder_to_keep_kernels_in_they_work_and_one_warning_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    import numba
+    def nowhere(self: Any, function: Any) -> None:
+        raise RuntimeError("cannot cache function: no locator available for file")
 
-    from nnpg_kernels import jit as module
-
-    compile_ = numba.njit
-
-    def nowhere(**how: Any) -> Any:
-        if how.get("cache"):
-            raise RuntimeError("cannot cache function: no locator available for file")
-        return compile_(**how)
-
-    monkeypatch.setattr(numba, "njit", nowhere)
-    module._no_cache.cache_clear()
+    monkeypatch.setattr("nnpg_kernels.jit.FunctionCache.__init__", nowhere)
+    _no_cache.cache_clear()
     with pytest.warns(UserWarning, match="set NUMBA_CACHE_DIR") as said:
         kernels = [jit(lambda x: x + 1), jit(lambda x: x + 2)]
     assert [kernel(1) for kernel in kernels] == [2, 3]
     assert len(said) == 1
-    module._no_cache.cache_clear()
+    _no_cache.cache_clear()
