@@ -77,5 +77,22 @@ def attack(
         raise typer.Exit(2) from None
 
 
+@app.command()
+def masks(
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds, each contender in turn.")] = 5,
+    backend: Annotated[str, typer.Option(help="Kernels of our side; see nnpg.load_backend.")] = "auto",
+    quick: Annotated[bool, typer.Option("--quick", help="A few images, one round: only to see that it runs.")] = False,
+) -> None:
+    """Masks of net A, 32 x 32 colours: all-class Jacobian by the pixels, and the line search, beside PyTorch."""
+    from benchmarks.masks import benchmark
+
+    try:
+        nnpg.load_backend(backend)
+        benchmark(backend, 1 if quick else rounds, *((16, 3) if quick else ()))
+    except (ValueError, ImportError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise typer.Exit(2) from None
+
+
 if __name__ == "__main__":
     app(prog_name="python -m benchmarks")

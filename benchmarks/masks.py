@@ -1,0 +1,164 @@
+"""Masks on net A of Lo & Ding beside PyTorch: the all-class Jacobian by the pixels, and the line search of LD-11.
+
+Both sides have the same weights and images, answer the same before any time is taken, and take turns. PyTorch does
+each workload in both layouts, on one core and on all: the classes in a loop over one graph for the Jacobian, which is
+faster than `is_grads_batched`; `inference_mode` for the line search.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from functools import partial
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+import nnpg
+from benchmarks.agreement import check
+from benchmarks.contender import Answer, Contender, cores
+from benchmarks.probe import measure
+from benchmarks.timing import Times, interleaved
+from nnpg.attacks import mask_sweep
+from nnpg.models import cifar_net
+from nnpg.prediction import prediction_gradient
+from nnpg_kernels import Array
+
+JACOBIAN, SWEPT = 256, 16  # images
+STEPS = 52  # step sizes, as at the scale of the paper
+SHAPE = (3, 32, 32)
+
+
+def prepare(images: int, backend: str) -> tuple[nnpg.Network, Array, Array]:
+    """Net A with its initial weights (time does not depend on what they are), images, and labels."""
+    rng = np.random.default_rng(0)
+    x = rng.random((images, *SHAPE), np.float32)
+    return cifar_net(x, rng=0, backend=backend), x, rng.integers(10, size=images)
+
+
+def ours(net: nnpg.Network, x: Array, labels: Array, steps: int) -> dict[str, Contender]:
+    """Our side of both workloads."""
+    etas = np.linspace(0, 50, steps)
+
+    def jacobian() -> Array:
+        return prediction_gradient(net, x, layers="input", classes="all")["input"]
+
+    def sweep() -> Any:
+        return mask_sweep(net, x[:SWEPT], labels[:SWEPT], "all", etas, progress=False)
+
+    def swept() -> Answer:
+        found = sweep()
+        return {"target": found.target_confidence, "own": found.own_confidence}
+
+    return {
+        "Jacobian": Contender("nnpg", jacobian, lambda: {"input": jacobian()}, nullcontext),
+        "line search": Contender("nnpg", sweep, swept, nullcontext),
+    }
+
+
+def theirs(net: nnpg.Network, x: Array, labels: Array, steps: int) -> dict[str, list[Contender]]:
+    """Each of PyTorch's ways of doing both workloads."""
+    found: dict[str, list[Contender]] = {"Jacobian": [], "line search": []}
+    for layout in ("nchw", "channels_last"):
+        calls = _torch(net, x, labels, steps, layout)
+        for threads in sorted({1, cores()}):
+            for workload, (call, answer) in calls.items():
+                name = f"torch {layout} {threads}t"
+                found[workload].append(Contender(name, call, answer, partial(_threads, threads)))
+    return found
+
+
+def _torch(
+    net: nnpg.Network, x: Array, labels: Array, steps: int, layout: str
+) -> dict[str, tuple[Callable[[], Any], Callable[[], Answer]]]:
+    torch: Any = import_module("torch")  # optional, and so never seen by the type checker
+    F: Any = torch.nn.functional
+    kept = torch.channels_last if layout == "channels_last" else torch.contiguous_format
+
+    def tensor(a: Array) -> Any:
+        b = torch.tensor(net.backend.to_numpy(a))
+        return b.contiguous(memory_format=kept) if b.ndim == 4 else b
+
+    P = [(tensor(own["W"]), tensor(own["b"])) for own in net.parameters.values()]
+    mean = torch.tensor(net.backend.to_numpy(net.layers["center1"].mean))  # type: ignore[attr-defined]
+    images, etas = tensor(x), np.linspace(0, 50, steps)
+    every = np.arange(9) + (np.arange(9) >= labels[:SWEPT, None])  # (N, T)
+    targets, own = torch.tensor(every), torch.tensor(labels[:SWEPT])
+
+    def forward(x: Any) -> Any:
+        y = x - mean
+        for W, b in P[:-1]:
+            y = F.max_pool2d(torch.relu(F.conv2d(y, W, b, padding=2)), 3, 2, 1)
+        return torch.softmax(F.linear(y.flatten(1), *P[-1]), 1)
+
+    def jacobian(x: Any = images) -> Any:
+        at = x.detach().requires_grad_()
+        y = forward(at)
+        K = y.shape[1]
+        return [torch.autograd.grad(y[:, c].sum(), at, retain_graph=c < K - 1)[0] for c in range(K)]
+
+    def sweep() -> Any:
+        some = images[:SWEPT]
+        masks = torch.stack(jacobian(some))[targets.T, torch.arange(len(some))]  # (T, N, *shape)
+        found = []
+        with torch.inference_mode():
+            for eta in etas:
+                changed = (some + float(eta) * masks).reshape(-1, *SHAPE).contiguous(memory_format=kept)
+                found.append(forward(changed).reshape(9, len(some), -1))
+            return torch.stack(found).transpose(1, 2)  # (E, N, T, K)
+
+    def swept() -> Answer:
+        y = sweep()
+        take = torch.gather
+        T = targets.expand(len(etas), -1, -1)[..., None]
+        mine = own[None, :, None, None].expand(len(etas), -1, 9, 1)
+        return {"target": take(y, 3, T)[..., 0].numpy(), "own": take(y, 3, mine)[..., 0].numpy()}
+
+    return {
+        "Jacobian": (jacobian, lambda: {"input": torch.stack(jacobian()).numpy()}),
+        "line search": (sweep, swept),
+    }
+
+
+@contextmanager
+def _threads(n: int) -> Iterator[None]:
+    from benchmarks.torch_cpu import torch_threads
+
+    with torch_threads(n):
+        yield
+
+
+def benchmark(backend: str, rounds: int, images: int = JACOBIAN, steps: int = STEPS) -> dict[str, dict[str, Times]]:
+    """Compare, time, and print both workloads; return the times.
+
+    Raises
+    ------
+    Disagreement
+        If a result of PyTorch's differs from ours by more than 1e-4 of the largest value.
+    """
+    net, x, labels = prepare(images, backend)
+    mine, others = ours(net, x, labels, steps), theirs(net, x, labels, steps)
+    console = Console()
+    if not console.is_terminal:
+        console.width = 120
+    found, table = {}, Table(title=f"net A: milliseconds a call, median (minimum) of {rounds} rounds")
+    for heading in ("workload", "", "ms", "ours faster by"):
+        table.add_column(heading, justify="left" if heading in ("workload", "") else "right")
+    for name, own in mine.items():
+        answer = own.answer()
+        for contender in others[name]:
+            console.print(f"{name}, {contender.name}: {check(answer, contender.answer())}", highlight=False)
+        found[name] = times = interleaved([own, *others[name]], rounds)
+        for who, t in times.items():
+            ratio = "" if who == own.name else f"{t.median / times[own.name].median:.2f}"
+            table.add_row(name, who, f"{t.median:.0f} ({t.minimum:.0f})", ratio)
+    console.print(table)
+    console.print(
+        f"Jacobian: {images} images x 10 classes. Line search: {min(SWEPT, images)} images x 9 targets x {steps} step "
+        f"sizes. {cores()} cores, backend {backend}; sgemm probe now: {measure()}",
+        highlight=False,
+    )
+    return found

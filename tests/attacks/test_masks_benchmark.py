@@ -1,0 +1,31 @@
+"""The benchmark of masks: it compares before it times, and PyTorch does the same work. No test claims speed."""
+
+import numpy as np
+import pytest
+
+from benchmarks.agreement import Disagreement
+
+pytest.importorskip("torch", reason="needs PyTorch: pip install -e '.[bench]'")
+
+
+def test_both_sides_do_both_workloads_and_agree(capsys):
+    from benchmarks.masks import benchmark
+
+    times = benchmark("numpy", 1, images=4, steps=2)
+    assert times.keys() == {"Jacobian", "line search"}
+    for own in times.values():
+        assert next(iter(own)) == "nnpg"
+        assert any("channels_last" in name for name in own)
+        assert all(t.median > 0 for t in own.values())
+    printed = capsys.readouterr().out
+    assert "4 images x 10 classes" in printed
+    assert "of the largest value" in printed
+
+
+def test_another_answer_is_not_timed(monkeypatch):
+    from benchmarks import masks
+
+    right = masks.prediction_gradient
+    monkeypatch.setattr(masks, "prediction_gradient", lambda *a, **k: right(*a, **k).averaged({"input": np.zeros(1)}))
+    with pytest.raises(Disagreement):
+        masks.benchmark("numpy", 1, images=4, steps=2)
