@@ -17,7 +17,7 @@ from experiments.faces import FEW, face_data
 from nnpg import Dense, Layer, Network, ReLU, Sigmoid, Step, Tanh, load_backend
 from nnpg.data.examples import one_of_each
 from nnpg.edges import KERNELS, answers_to_edges, convolved
-from nnpg.plots import Plane, filter_gallery, function_panels, plane_panels
+from nnpg.plots import Plane, filter_gallery, function_panels, plane_panels, wiring_diagram
 from nnpg.separation import linearly_separable
 from nnpg.statistics import wilson
 from nnpg_kernels import Array
@@ -77,7 +77,7 @@ def run(config: Config, context: Context) -> Result:
         "inputs; output: the first and not the second. |f(z)| <= |z| fails for "
         f"{' and '.join(name for name, ok in small.items() if not ok)}: f is not 0 at 0, or jumps there."
     )
-    return Result(rows, verdict, ("activations.png", "xor.png", "filters.png"), (Text("Notes", text),))
+    return Result(rows, verdict, ("activations.png", "network.png", "xor.png", "filters.png"), (Text("Notes", text),))
 
 
 def _apply(layer: Layer, z: Array) -> tuple[Array, Array]:
@@ -90,6 +90,8 @@ def _apply(layer: Layer, z: Array) -> tuple[Array, Array]:
 def _draw(net: Network, hidden: Array, z: Array, face: Array, context: Context) -> None:
     curves = {name: dict(zip(("f(z)", "f'(z)"), _apply(layer, z), strict=True)) for name, layer in ACTIVATIONS.items()}
     function_panels(z, curves, context.folder / "activations.png")
+    wired = [["x1", "x2"], ["a1", "a2"], ["y"]]
+    wiring_diagram([FIRST, SECOND], context.folder / "network.png", names=wired)
     names = [f"p{n}" for n in range(1, 5)]
     planes = [
         Plane("Input", POINTS, ~XOR, names, lambda p: net.predict(p)[:, 0],

@@ -4,8 +4,8 @@
 `image_grid`, `maps_on_images` in images.py; `feature_maps` in maps.py; `matrix_panels` in matrices.py; `cell_map` in
 cells.py; `depth_curves` in layers.py; `interval_plot` in intervals.py; `strongest_regions` in evidence.py;
 `function_panels` in functions.py; `plane_panels` in planes.py; `filter_gallery` in kernels.py; `scatter_panels` in
-scatter.py; `line_panels` in lines.py; `histogram_grid` in histograms.py; colours for maps in heat.py; how
-all of them look in style.py.
+scatter.py; `line_panels` in lines.py; `histogram_grid` in histograms.py; `wiring_diagram` in
+wiring.py; colours for maps in heat.py; how all of them look in style.py.
 """
 
 from nnpg.plots.cells import cell_map
@@ -25,6 +25,7 @@ from nnpg.plots.matrices import matrix_panels
 from nnpg.plots.network import network_diagram
 from nnpg.plots.planes import Plane, plane_panels
 from nnpg.plots.scatter import Pairs, scatter_panels
+from nnpg.plots.wiring import wiring_diagram
 
 __all__ = [
     "Depth",
@@ -53,4 +54,5 @@ __all__ = [
     "signed_colours",
     "strongest_regions",
     "training_history",
+    "wiring_diagram",
 ]

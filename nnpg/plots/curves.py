@@ -106,7 +106,7 @@ def error_curves(
             ax.remove()
         for ax, panel, own in zip(grid, panels, data, strict=False):
             for name, runs in own.items():
-                _series(ax, name, runs, panel.start, names.index(name), band)
+                _series(ax, name, runs, panel.start, names.index(name), band, 60 // max(2, columns))
             ax.set(title=panel.title, xlabel=panel.xlabel, ylabel=panel.ylabel, ylim=(0, 1))
             ax.xaxis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
             ax.yaxis.set_major_formatter(PercentFormatter(1))
@@ -136,10 +136,10 @@ def _look(i: int) -> dict[str, Any]:
     }
 
 
-def _series(ax: Axes, name: str, runs: Array, start: int, i: int, band: Band) -> None:
+def _series(ax: Axes, name: str, runs: Array, start: int, i: int, band: Band, markers: int) -> None:
     low, high, _ = _BANDS[band]
     steps = start + np.arange(runs.shape[1])
-    every = -(-len(steps) // 30)  # markers that do not run into one another
+    every = -(-len(steps) // max(1, markers))  # markers that do not run into one another
     ax.plot(steps, np.median(runs, axis=0), label=name, clip_on=False, zorder=3, markevery=every, **_look(i))
     if len(runs) > 1:
         edges = np.percentile(runs, [low, high], axis=0)

@@ -114,6 +114,8 @@ def network_diagram(
     block = (width - 2 * _MARGIN - (columns - 1) * 2 * _GAP) / columns
     left = (_FACE + _GAP if faces is not None else 0.0) + max(map(text_width, scores.scores)) + _GAP
     headings = [_heading(scores, row, block) for row in chosen]
+    beside = all(heading.beside for heading in headings)  # alike in all, so that the eye can compare
+    headings = [heading._replace(beside=beside) for heading in headings]
     head = max(heading.height for heading in headings)
     lines, pitch, tall = _lines({layer: s.shape[1] for layer, s in scores.scores.items()}, block - left)
     tall = head + max(tall, _FACE if faces is not None else 0.0) + _GAP

@@ -40,6 +40,7 @@ from nnpg.plots import (
     plane_panels,
     scatter_panels,
     strongest_regions,
+    wiring_diagram,
     training_history,
 )
 from nnpg.receptive_field import ReceptiveField
@@ -158,6 +159,11 @@ def gallery(path: Path | None = None) -> Figure:
     return filter_gallery(kernels, np.random.default_rng(0).random((3, 9, 8)), path)
 
 
+def wiring(path: Path | None = None) -> Figure:
+    layers = [(np.array([[1.0, 1], [1, -1]]), np.array([-0.5, -1.5])), (np.array([[1.0, -1]]), np.array([-0.5]))]
+    return wiring_diagram(layers, path, names=[["x1", "x2"], ["a1", "a2"], ["y"]])
+
+
 def scatter(path: Path | None = None) -> Figure:
     a = np.random.default_rng(0).random((3, 50))
     return scatter_panels([Pairs(f"panel {n}", a[0], a[n]) for n in range(3)], path, xlabel="by one", ylabel="by two")
@@ -205,7 +211,7 @@ def histograms(path: Path | None = None) -> Figure:
 Draw = Callable[..., Figure]
 FIGURES: list[Draw] = [
     network, many_networks, curves, one_curve, damage, long_damage, grid, heat, history, one_epoch,
-    intervals, confusions, one_matrix, outputs, regions, functions, planes, gallery, scatter,
+    intervals, confusions, one_matrix, outputs, regions, functions, planes, gallery, scatter, wiring,
     cells, many_cells, depths, lines, histograms,
 ]  # fmt: skip
 MAGIC = {".png": b"\x89PNG", ".svg": b"<?xml", ".pdf": b"%PDF"}
