@@ -40,8 +40,8 @@ from nnpg.plots import (
     plane_panels,
     scatter_panels,
     strongest_regions,
-    wiring_diagram,
     training_history,
+    wiring_diagram,
 )
 from nnpg.receptive_field import ReceptiveField
 from nnpg.statistics import Interval
