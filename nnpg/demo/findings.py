@@ -171,7 +171,7 @@ def _knock_out(
 
 def _nudge(net: Network, data: Dataset, split: Split, scores: FilterScores) -> Nudge:
     """On the test image that the network is least sure of, so that there is something to move."""
-    net = net.astype(np.float64)
+    net = net.astype(np.float64).to("numpy")  # so little is not worth compiling kernels for
     test = split.test_indices
     y = net.predict(data.x[test])[np.arange(len(test)), data.labels[test]]
     i = int(test[y.argmin()])
