@@ -15,8 +15,19 @@ from typing import NamedTuple
 import numpy as np
 
 from experiments.experiment import Context
-from experiments.hinthorn import CONV, DENSE, PAPER_PAIRS, SMOKE, Base, Pairs, adversarial_pairs, base_net, in_parallel
-from nnpg import SGD, Network, error_rate
+from experiments.hinthorn import (
+    CONV,
+    DENSE,
+    PAPER,
+    PAPER_PAIRS,
+    SMOKE,
+    Base,
+    Pairs,
+    adversarial_pairs,
+    base_net,
+    in_parallel,
+)
+from nnpg import SGD, error_rate, load_network
 from nnpg.files import read_tensors, write_tensors
 from nnpg.perturbation_groups import By
 from nnpg.selective_dropout import Retention, hard_negative_training
@@ -67,6 +78,7 @@ class Hard(Base):
     judge_every: int = 100  # steps
 
 
+HARD_PAPER = Hard(**vars(PAPER) | {"pairs": 10208}, seeds=20, rounds=20)
 HARD_SMOKE = Hard(**vars(SMOKE), rates=(0.01,), keeps=(0.5,), seeds=2, rounds=1, drawn=12, judged=4, judge_every=8)
 
 
@@ -109,8 +121,8 @@ def hard_negative_runs(
     for seed in seeds:
         missing = [(key, file) for key in keys if not (file := _file(config, by, key, seed, context)).exists()]
         if missing:
-            jobs.append((base.net, pairs, test, config, by, missing, seed))
-    in_parallel(f"hard negatives, {by}", _train, jobs, context)
+            jobs.append((base.file, context.backend, pairs, test, config, by, missing, seed))
+    in_parallel(f"hard negatives, {by}", _train, jobs, config, context)
     return {key: _joined([read_tensors(_file(config, by, key, seed, context))[0] for seed in seeds]) for key in keys}
 
 
@@ -120,12 +132,13 @@ def chosen_variants(config: Hard) -> tuple[Variant, ...]:
 
 
 Key = tuple[float, Variant]
-Job = tuple[Network, Pairs, tuple[Array, Array], Hard, By, list[tuple[Key, Path]], int]
+Job = tuple[Path, str, Pairs, tuple[Array, Array], Hard, By, list[tuple[Key, Path]], int]
 
 
 def _train(job: Job) -> None:
     """All of one seed: the draw, and each variant from the same network."""
-    net, pool, test, config, by, wanted, seed = job
+    where, backend, pool, test, config, by, wanted, seed = job
+    net = load_network(where, backend)
     rng = np.random.default_rng([seed, 2])
     order = rng.permutation(len(pool))
     mine, fresh = pool[order[: config.drawn]], pool[order[config.drawn :]]

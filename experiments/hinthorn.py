@@ -13,10 +13,9 @@ import numpy as np
 
 from experiments.experiment import Context
 from experiments.faces import _leave_interrupts_to_the_parent
-from experiments.mnist import digits
-from nnpg import SGD, Network, PlainDecay, Training, train
+from nnpg import SGD, Network, PlainDecay, Training, load_network, save, train
 from nnpg.attacks import minimal_distortion
-from nnpg.data import Dataset
+from nnpg.data import Dataset, faces, load, stratified_split
 from nnpg.models import digit_net
 from nnpg.perturbation_groups import By, Groups, perturbation_groups
 from nnpg.progress import progress as progress_bar
@@ -47,7 +46,7 @@ class Base:
     seed: int = 0
 
 
-SMOKE = Base("faces", epochs=2, lr=0.02, batch=8, pairs=20)
+SMOKE = Base("faces", epochs=3, lr=0.02, batch=4, pairs=20)
 PAPER = Base(epochs=100, lr=1e-4, lr_decay=5e-7, batch=10)
 
 
@@ -58,6 +57,7 @@ class BaseNet:
     training: Training
     train: Dataset
     test: Dataset
+    file: Path  # of the network alone: a process of its own loads it from there
 
     @property
     def net(self) -> Network:
@@ -100,7 +100,7 @@ class Pairs:
 
 def base_net(config: Base, context: Context) -> BaseNet:
     """Train the network, resume its training, or load it."""
-    seen, unseen = digits(config.dataset, context.data_dir)
+    seen, unseen = _images(config, context)
     training = train(
         digit_net(seen.x, seen.K, context.seed_or(config.seed), backend=context.backend),
         seen.x,
@@ -114,7 +114,18 @@ def base_net(config: Base, context: Context) -> BaseNet:
         resume=True,
         progress=context.progress,
     )
-    return BaseNet(training, seen, unseen)
+    file = _file(config, context, "-net")
+    if not file.exists():
+        save(training.net, file)
+    return BaseNet(training, seen, unseen, file)
+
+
+def _images(config: Base, context: Context) -> tuple[Dataset, Dataset]:
+    """Training and test images: MNIST, or three built-in faces at its size for a try."""
+    if config.dataset == "mnist":
+        return load("mnist", context.data_dir), load("mnist", context.data_dir, split="test")
+    three = faces(identities=3, size=28)
+    return stratified_split(three).apply(three)
 
 
 def adversarial_pairs(base: BaseNet, config: Base, context: Context) -> Pairs:
@@ -131,19 +142,27 @@ def adversarial_pairs(base: BaseNet, config: Base, context: Context) -> Pairs:
     labels = data.labels[chosen]
     targets = (labels + rng.integers(1, data.K, len(chosen))) % data.K
     jobs = [
-        (base.net, data.x[own], targets[n : n + CHUNK], _file(config, context, f"-pairs{config.pairs}-{n}"))
+        (
+            base.file,
+            context.backend,
+            data.x[own],
+            targets[n : n + CHUNK],
+            _file(config, context, f"-{config.pairs}-{n}"),
+        )
         for n in range(0, len(chosen), CHUNK)
         for own in [chosen[n : n + CHUNK]]
     ]
-    found = in_parallel("attack", _attack, jobs, context)
+    found = in_parallel("attack", _attack, jobs, config, context)
     x, success, rms = (np.concatenate(parts) for parts in zip(*found, strict=True))
     pairs = Pairs(data.x[chosen], x, labels, targets, rms, len(chosen))
     return pairs[success]
 
 
-def in_parallel(label: str, do: Callable[[Job], Done], jobs: Sequence[Job], context: Context) -> list[Done]:
-    """Do every job, as many at once as there are cores; a single one, or small ones, in this process."""
-    workers = min(os.cpu_count() or 1, len(jobs))
+def in_parallel(
+    label: str, do: Callable[[Job], Done], jobs: Sequence[Job], config: Base, context: Context
+) -> list[Done]:
+    """Do every job, as many at once as there are cores; a single one, or small ones for a try, in this process."""
+    workers = min(os.cpu_count() or 1, len(jobs)) if config.dataset == "mnist" else 1
     with progress_bar(label, len(jobs), show=context.progress) as advance:
         results = []
         if workers <= 1:
@@ -158,8 +177,9 @@ def in_parallel(label: str, do: Callable[[Job], Done], jobs: Sequence[Job], cont
         return results
 
 
-def _attack(job: tuple[Network, Array, Array, Path]) -> tuple[Array, Array, Array]:
-    net, x, targets, file = job
+def _attack(job: tuple[Path, str, Array, Array, Path]) -> tuple[Array, Array, Array]:
+    where, backend, x, targets, file = job
+    net = load_network(where, backend)
     done = minimal_distortion(net, x, targets, polish=False, checkpoint=file, resume=True, progress=False)
     return done.x, done.success, done.distortion
 

@@ -1,0 +1,69 @@
+"""HI-7: does selective dropout reach its optimum in fewer steps than the control? (Hinthorn 2017, abstract, 5.6)
+
+python -m experiments run HI-7 --backend numba        (seconds, from HI-T1's runs)
+
+The optimum is the highest accuracy on the fresh pairs that are watched; it counts as reached within a point of it.
+To expect: no faster; fewer units that learn make each step smaller.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from experiments.experiment import Context, Experiment, Result, Row, row
+from experiments.hard_negatives import (
+    CONTROL,
+    HARD_PAPER,
+    HARD_SMOKE,
+    Hard,
+    against_control,
+    chosen_variants,
+    hard_negative_runs,
+    steps_to_optimum,
+)
+from nnpg.plots import Lines, line_panels
+from nnpg.statistics import Interval, mean_interval
+
+CLAIM = 2.0  # times fewer, at least
+
+
+def run(config: Hard, context: Context) -> Result:
+    runs = hard_negative_runs(config, "both", chosen_variants(config), context)
+    taken = {key: np.maximum(1, steps_to_optimum(r.steps, r.fresh)) for key, r in runs.items()}
+    found = against_control(runs, lambda r: np.log(np.maximum(1, steps_to_optimum(r.steps, r.fresh))))
+    n, by, rows = config.seeds, "95% t over seeds", list[Row]()
+    for (rate, variant), steps in taken.items():
+        name = f"lr {rate:g}, {variant.name}"
+        rows.append(row(f"{name}: steps to the optimum", None, mean_interval(steps), n, unit="steps", interval=by))
+        if variant == CONTROL:
+            continue
+        ratio = np.exp(-np.array(mean_interval(found[rate, variant].difference)))  # control's over its own
+        p = found[rate, variant].p
+        faster = bool(p < 0.05 and ratio[0] > 1)
+        interval = Interval(ratio[0], ratio[2], ratio[1])
+        rows.append(row(f"{name}: times fewer than the control", CLAIM, interval, n, unit="ratio", interval=by,
+                        held=faster and bool(interval.high >= CLAIM)))  # fmt: skip
+        rows.append(row(f"{name}: times fewer than the control, p", None, p, n, unit="p (paired t, Holm)"))
+    panels = [
+        Lines(f"lr {rate:g}", runs[rate, CONTROL].steps,
+              {v.name: r.fresh.mean(axis=0) for (own, v), r in runs.items() if own == rate},
+              "steps", "accuracy on fresh pairs")
+        for rate in config.rates
+    ]  # fmt: skip
+    line_panels(panels, context.folder / "curves.png")
+    claims = [r for r in rows if r.held is not None]
+    middle = float(np.median([r.ours for r in claims]))
+    verdict = (
+        f"The control needs {middle:.2f} times the steps of selective dropout (median of {len(claims)} variants), and "
+        f"the paper's factor of 2 to 3 is confirmed for {sum(bool(r.held) for r in claims)} of them."
+    )
+    return Result(tuple(rows), verdict, ("curves.png",))
+
+
+EXPERIMENT = Experiment(
+    "HI-7",
+    "Steps to the optimum",
+    "Hinthorn 2017, abstract and 5.6",
+    {"smoke": HARD_SMOKE, "quick": Hard(), "paper": HARD_PAPER},
+    run,
+)
