@@ -30,6 +30,7 @@ from nnpg.prune import prune
 from nnpg.scores import Filter, FilterScores, convolutional_gradient, filter_scores, saliency
 from nnpg.training import Epoch, Training, TrainingDiverged, error_rate, train
 from nnpg_kernels import load as load_backend
+from nnpg_kernels import use_threads
 
 __version__ = "0.1.0"
 
@@ -89,4 +90,5 @@ __all__ = [
     "save",
     "train",
     "train_lbfgs",
+    "use_threads",
 ]

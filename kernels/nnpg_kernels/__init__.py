@@ -2,6 +2,6 @@
 
 from nnpg_kernels.backend import BACKENDS, Array, Backend, load
 from nnpg_kernels.geometry import Window
-from nnpg_kernels.threads import one_blas_thread
+from nnpg_kernels.threads import one_blas_thread, use_threads
 
-__all__ = ["BACKENDS", "Array", "Backend", "Window", "load", "one_blas_thread"]
+__all__ = ["BACKENDS", "Array", "Backend", "Window", "load", "one_blas_thread", "use_threads"]

@@ -1,6 +1,6 @@
 """Tiles as numbers: `a + b`, `a - b`, `a * b`, `a / b` lane by lane (a or b may be a number), and what needs them.
 
-`tanh` and `sigmoid` are written once for float32 and float64 and are good to 2 units in the last place. The
+`tanh` and `sigmoid` are written once for float32 and float64 and are good to 3 units in the last place. The
 mathematical library's own are as good, but no compiler turns a call of theirs into vectors.
 """
 

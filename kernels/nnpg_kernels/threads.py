@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from threading import Lock, local
 from typing import Any
@@ -20,6 +21,7 @@ import numpy as np
 _lock = Lock()
 _inside = 0  # how many are inside `one_blas_thread` now, in all Python threads: the setting belongs to the process
 _limiter: Any = None
+_wanted: ContextVar[int | None] = ContextVar("threads", default=None)
 _own = local()  # each calling thread's helpers
 
 
@@ -53,8 +55,34 @@ def one_blas_thread() -> Iterator[None]:
                 _limiter.restore_original_limits()
 
 
+@contextmanager
+def use_threads(count: int) -> Iterator[None]:
+    """Let our kernels use so many threads inside, whatever NNPG_NUM_THREADS says; results are the same bits.
+
+    Raises
+    ------
+    ValueError
+        If count is not a whole number above 0.
+
+    Examples
+    --------
+    >>> with use_threads(3):
+    ...     thread_count()
+    3
+    """
+    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+        raise ValueError(f"the number of threads must be a whole number above 0, not {count!r}")
+    before = _wanted.set(count)
+    try:
+        yield
+    finally:
+        _wanted.reset(before)
+
+
 def thread_count() -> int:
-    """Return how many threads our kernels use: NNPG_NUM_THREADS, or else the processors this process may run on.
+    """Return how many threads our kernels use.
+
+    That of `use_threads`, or NNPG_NUM_THREADS, or else the processors this process may run on.
 
     Raises
     ------
@@ -66,6 +94,9 @@ def thread_count() -> int:
     >>> thread_count() >= 1
     True
     """
+    chosen = _wanted.get()
+    if chosen is not None:
+        return chosen
     wanted = os.environ.get("NNPG_NUM_THREADS", "")
     if not wanted:
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -14,7 +14,7 @@ import pytest
 
 from nnpg_kernels import Window, load
 from nnpg_kernels import numba_backend as fast
-from nnpg_kernels.threads import thread_count
+from nnpg_kernels.threads import thread_count, use_threads
 
 ROOT = Path(__file__).parents[2]
 reference = load("numpy")
@@ -75,6 +75,21 @@ def test_the_number_of_threads_is_what_the_environment_says(monkeypatch: pytest.
             thread_count()
 
 
+def test_the_number_of_threads_as_an_argument(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NNPG_NUM_THREADS", "3")
+    with use_threads(2):
+        assert thread_count() == 2
+        with ThreadPoolExecutor(1) as pool:  # it is the caller's own, not the process's
+            assert pool.submit(thread_count).result() == 3
+        with pytest.raises(RuntimeError), use_threads(1):
+            raise RuntimeError
+        assert thread_count() == 2
+    assert thread_count() == 3
+    for wrong in (0, -1, 1.0, True, "2"):
+        with pytest.raises(ValueError, match="must be a whole number above 0"), use_threads(wrong):  # type: ignore[arg-type]
+            pass
+
+
 def test_other_images_need_no_new_compilation() -> None:
     from nnpg_kernels.numba_convolution import correlate
     from nnpg_kernels.simd import lanes, wide_registers
@@ -87,10 +102,11 @@ def test_other_images_need_no_new_compilation() -> None:
         assert len(kernel.signatures) == 1
 
 
-def test_a_machine_with_small_registers_gets_the_right_answer(tmp_path: Path) -> None:
-    """Compiled for the plainest processor, in a process of its own: the other tile, the same convolution."""
+@pytest.mark.parametrize("processor", ["generic", "haswell"])
+def test_a_machine_with_small_registers_gets_the_right_answer(tmp_path: Path, processor: str) -> None:
+    """Compiled for a plainer processor, in a process of its own: other tiles, the same numbers."""
     program = (
-        "import numpy as np\n"
+        "import numpy as np, nnpg\n"
         "from nnpg_kernels import load, Window\n"
         "from nnpg_kernels.simd import wide_registers\n"
         "assert not wide_registers()\n"
@@ -99,15 +115,24 @@ def test_a_machine_with_small_registers_gets_the_right_answer(tmp_path: Path) ->
         "d = rng.normal(size=(2, 10, 16, 33))\n"
         "a, b = ([k.conv_forward(x, W, None, Window((5, 5))), k.conv_delta(d, W, Window((5, 5)), 1, (20, 37)),"
         " k.conv_gradient(d, x, Window((5, 5)))] for k in (load('numba'), load('numpy')))\n"
-        "print(max(abs(u - v).max() for u, v in zip(a, b)))\n"
+        "assert max(abs(u - v).max() for u, v in zip(a, b)) < 1e-11\n"
+        "recipe = [nnpg.conv(5, 3), nnpg.Tanh(), nnpg.MaxPool(2), nnpg.conv(9, 3), nnpg.ReLU(), nnpg.MaxPool(2),"
+        " nnpg.Flatten(), nnpg.dense(11), nnpg.Sigmoid(), nnpg.dense(5), nnpg.Softmax()]\n"
+        "x, t = rng.normal(size=(21, 1, 14, 14)), rng.integers(0, 5, 21)\n"
+        "def all_of(backend):\n"
+        "    net = nnpg.build(recipe, input_shape=(1, 14, 14), rng=0, dtype='float64', backend=backend)\n"
+        "    net = nnpg.train(net, x, t, epochs=1, batch=11, rng=0, progress=False).net\n"
+        "    filters = [('pool1', 2), ('pool2', 4)]\n"
+        "    return [nnpg.prediction_gradient(net, x, layers='pool1')['pool1'], net.predict(x[:3]),"
+        " nnpg.knock_out_curve(net, x, t, filters, progress=False).predictions]\n"
+        "assert max(abs(u - v).max() for u, v in zip(all_of('numba'), all_of('numpy'))) < 1e-11\n"
     )
     environment = {
         **os.environ,
-        "PYTHONPATH": str(ROOT / "kernels"),
-        "NUMBA_CPU_NAME": "generic",
-        "NUMBA_CPU_FEATURES": "",
+        "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'kernels'}",
+        "NUMBA_CPU_NAME": processor,
+        "NUMBA_CPU_FEATURES": "" if processor == "generic" else "+avx2,+fma,+avx",
         "NUMBA_CACHE_DIR": str(tmp_path),
     }
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert float(done.stdout) < 1e-11

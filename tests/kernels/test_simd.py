@@ -10,7 +10,21 @@ import pytest
 
 from nnpg_kernels.atomics import next_task
 from nnpg_kernels.jit import _no_cache, jit
-from nnpg_kernels.simd import add_outer, add_products, add_sums, lanes, splats, store, wide_registers, zeros
+from nnpg_kernels.simd import (
+    add_outer,
+    add_products,
+    add_sums,
+    every_second,
+    lanes,
+    load,
+    splats,
+    store,
+    store_in_turn,
+    turned,
+    wide_registers,
+    zeros,
+)
+from nnpg_kernels.simd_math import sigmoid, tanh
 
 DTYPES = [np.float32, np.float64]
 
@@ -65,6 +79,68 @@ def test_products_lane_by_lane_are_summed_into_place(dtype: Any, rows: int) -> N
                 expected[4 + 5 * r + c] += (d[k + 20 * r :][:L].astype(float) * x[first : first + L]).sum()
     products(d, x, y, rows)
     np.testing.assert_allclose(y, expected, rtol=0, atol=100 * np.finfo(dtype).eps)
+
+
+@jit
+def exchange(x: Any, starts: Any, y: Any, rows: int, width: int) -> None:
+    store(turned(x, starts, 3), y, 2, 21, rows, width)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("short_rows", "short"), [(0, 0), (3, 0), (0, 5), (7, 7)])
+def test_rows_and_lanes_are_exchanged(dtype: Any, short_rows: int, short: int) -> None:
+    L = lanes(dtype)
+    rows, width = L - short_rows, L - short
+    x, y = numbers(dtype, 400, 0), numbers(dtype, 400, 1)
+    starts = np.random.default_rng(2).integers(0, 400 - 3 - L, L)
+    expected = y.copy()
+    for r in range(rows):
+        expected[2 + 21 * r : 2 + 21 * r + width] = x[starts[:width] + 3 + r]
+    exchange(x, starts, y, rows, width)
+    np.testing.assert_array_equal(y, expected)
+
+
+@jit
+def by_turns(x: Any, y: Any, width: int) -> None:
+    store_in_turn(every_second(x, 1), load(x, 5, 1, 1, 1), y, 3, width)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_every_second_number_and_two_vectors_in_turn(dtype: Any) -> None:
+    L = lanes(dtype)
+    x, y = numbers(dtype, 100, 0), numbers(dtype, 100, 1)
+    expected, width = y.copy(), 2 * L - 3
+    turns = np.stack([x[1 : 1 + 2 * L : 2], x[5 : 5 + L]], axis=1).reshape(-1)
+    expected[3 : 3 + width] = turns[:width]
+    by_turns(x, y, width)
+    np.testing.assert_array_equal(y, expected)
+
+
+@jit
+def squash(x: Any, y: Any, z: Any, step: int) -> None:
+    for p in range(0, len(x), step):
+        store(tanh(load(x, p, step, 1, 1)), y, p, 0, 1, step)
+        store(sigmoid(load(x, p, step, 1, 1)), z, p, 0, 1, step)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_tanh_and_sigmoid_to_three_units_in_the_last_place(dtype: Any) -> None:
+    rng = np.random.default_rng(0)
+    x = np.concatenate(
+        [rng.normal(0, s, 16_000) for s in (1e-30, 1e-6, 0.1, 1, 10, 100)] + [np.repeat([0, -0.0, np.inf, -np.inf], 16)]
+    ).astype(dtype)
+    y, z = np.empty_like(x), np.empty_like(x)
+    squash(x, y, z, lanes(dtype))
+    wide = x.astype(np.longdouble)
+    for ours, exact in ((y, np.tanh(wide)), (z, 1 / (1 + np.exp(-np.clip(wide, -700, 700))))):
+        normal = abs(exact) >= np.finfo(dtype).tiny  # below, numbers have fewer digits
+        apart = abs(ours - exact)[normal] / np.spacing(abs(exact[normal]).astype(dtype))
+        assert apart.max() <= 3
+        assert (abs(ours[~normal]) <= 2 * np.finfo(dtype).tiny).all()
+    np.testing.assert_array_equal(np.signbit(y), np.signbit(x))
+    spoiled = np.full(lanes(dtype), np.nan, dtype)
+    squash(spoiled, y, z, lanes(dtype))
+    assert np.isnan([y[: lanes(dtype)], z[: lanes(dtype)]]).all()
 
 
 def test_every_task_is_taken_by_one_thread_only() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -70,6 +71,15 @@ def test_the_same_bits_on_any_number_of_threads(monkeypatch: pytest.MonkeyPatch)
         one[threads] = nnpg.prediction_gradient(net, x)["pool1"]
     assert (one["1"] == one["2"]).all()
     assert (one["1"] == one["5"]).all()
+
+
+def test_several_python_threads_at_once_give_the_serial_answer() -> None:
+    net = network("faces", "float32")
+    x, _ = examples(net, 40)
+    alone = nnpg.prediction_gradient(net, x)["pool1"]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda _: nnpg.prediction_gradient(net, x)["pool1"], range(8)))
+    assert all((one == alone).all() for one in together)
 
 
 def test_a_dead_relu_and_a_saturated_class_send_nothing_and_no_noise() -> None:
