@@ -34,11 +34,11 @@ class Config:
     dataset: str = "cifar10"
     iterations: int = 2100  # of training, each of 128 images
     images: int = 300  # training images that are masked
-    queries: int = 300  # test images that are masked
+    queries: int = 200  # test images that are masked
     steps: int = 18  # step sizes from 0 to the paper's 12750
-    learning: int = 2000  # training images that class-general masks are learned from
-    epochs: int = 3  # of that
-    trial: int = 60  # images for comparisons with other attacks and other readings of eta
+    learning: int = 1000  # training images that class-general masks are learned from
+    epochs: int = 2  # of that
+    trial: int = 40  # images for comparisons with other attacks and other readings of eta
     seed: int = 0
 
 

@@ -22,7 +22,7 @@ from nnpg.statistics import Interval, mean_interval
 from nnpg_kernels import Array
 
 PAPER, RATE = 0.88, 0.01
-LEVELS = (0.0, 0.01, 0.02, 0.03, 0.04, 0.06, 0.08, 0.12)  # root mean square of the mask
+LEVELS = (0.0, 0.01, 0.02, 0.04, 0.08, 0.16)  # root mean square of the mask
 SMALL = 3  # of these, at which mask and noise are compared
 
 

@@ -1,4 +1,8 @@
-"""How far one linear step goes: the paper's masks beside other attacks, all with the same distortion (for LD-11)."""
+"""How far one linear step goes: the paper's masks beside other attacks, all with the same distortion (for LD-11).
+
+Scaled to one length the gradient of y_t is that of log y_t, and so of the loss: its sign is the fast gradient sign
+method (FGSM), and following it as it turns is projected gradient descent.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +36,6 @@ def at_equal_distortion(net: Network, images: Images, config: Config, context: C
     masks = {
         "gradient of y_t (the paper's)": to_unit(own),
         "gradient of z_t": to_unit(linear(net, of="logit")),
-        "sign of the gradient of y_t": to_unit(linear(net, sign=True)),
         "Gaussian noise": to_unit(noise_like(own, context.seed_or(config.seed))),
     }
     found: dict[str, list[Interval]] = {}
@@ -41,7 +44,7 @@ def at_equal_distortion(net: Network, images: Images, config: Config, context: C
         found[name] = [sweep.target_success(e) for e in range(1, len(LEVELS) + 1)]
     sign = [fast_gradient_sign(net, x, t, "all", level) for level in LEVELS]
     many = [projected_gradient(net, x, t, "all", level, steps=STEPS, progress=context.progress) for level in LEVELS]
-    found["fast gradient sign of the loss"] = [target_success(s.predicted, s.targets) for s in sign]
+    found["sign of the gradient (FGSM)"] = [target_success(s.predicted, s.targets) for s in sign]
     found[f"projected gradient, {STEPS} steps"] = [target_success(s.predicted, s.targets) for s in many]
     lines = [f"{'root mean square of the change':32}" + "".join(f"{level:>22g}" for level in LEVELS)]
     for name, shares in found.items():

@@ -142,7 +142,7 @@ def _faces(face: FaceNet, sweep: Sweep, some: np.ndarray, path: Path) -> None:
         pictures += [in_colour(W), *(apply_masks(x, W, LEVELS[e], (0.0, 1.0)) for e in SHOWN)]
         titles += ["mask, amplified"]
         sure = [(sweep.own_confidence[e, n, j], sweep.target_confidence[e, n, j]) for e in SHOWN]
-        titles += [f"{LEVELS[e]:g}: t {t:.2f} y {y:.2f}" for e, (t, y) in zip(SHOWN, sure, strict=True)]
+        titles += [f"change={LEVELS[e]:.2f} t={t:.0%} y={y:.0%}" for e, (t, y) in zip(SHOWN, sure, strict=True)]
         labels.append(f"ID {own + 1} as {target + 1}")
     image_grid(np.concatenate(pictures), path, titles=titles, columns=1 + len(SHOWN), row_labels=labels)
 
