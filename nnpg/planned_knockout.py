@@ -32,6 +32,14 @@ def why_not(net: Network, plan: Plan, layers: Sequence[str]) -> str:
     return f"no block reads {inner[0]}" if inner else ""
 
 
+def predict_by_plan(net: Network, plan: Plan, x: Array) -> Array:
+    """Return the last output, (N, K)."""
+    y = outputs_without(net, plan, net.as_input(x), ())[0]
+    for name in plan.rest:
+        y = net.layers[name].forward(net.backend, y)[0]
+    return y
+
+
 def outputs_without(net: Network, plan: Plan, x: Array, filters: Sequence[tuple[str, int]]) -> Array:
     """Return the last planned output (T + 1, N, K) of the whole network, and with the first 1 .. T filters at 0."""
     dtype, N, T = plan.dtype, len(x), len(filters)
