@@ -145,7 +145,7 @@ def tanh(x: Any) -> Any:
     size = where_below(20.0, size, 20.0, size)  # tanh 20 is 1 in float64 as well
     scale, p = exponential(size * -2.0)
     t = scale * p + (scale - 1.0)  # nothing cancels near 0, where the scale is 1
-    y = (t * -1.0) / (t + 2.0)
+    y = (0.0 - t) / (t + 2.0)
     return where_below(x, 0.0, y * -1.0, y)
 
 
