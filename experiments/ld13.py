@@ -53,9 +53,13 @@ def run(config: Config, context: Context) -> Result:
     panel = Lines("net A, test images", curves.etas * PER_GREY, series, "eta", "taken for the target")
     line_panels([panel], context.folder / "transfer.png", columns=1)
     rows = _rows(found, names)
-    bars = {kind: {name: found[kind].target_success(1, k) for k, name in enumerate(names)} for kind in (NEAREST, NOISE)}
-    panels = [Measured(kind, values, "taken for the target") for kind, values in bars.items()]
-    interval_plot(panels, context.folder / "targets.png")
+    bars = {
+        name if kind == NEAREST else f"{name}: {NOISE}": found[kind].target_success(1, k)
+        for k, name in enumerate(names)
+        for kind in (NEAREST, NOISE)
+    }
+    panel = Measured(f"{NEAREST}, and noise", bars, "taken for the target")
+    interval_plot([panel], context.folder / "targets.png", columns=1)
     return Result(tuple(rows), _verdict(found, names, float(np.median(distance))), ("transfer.png", "targets.png"))
 
 
