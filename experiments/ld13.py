@@ -58,8 +58,8 @@ def run(config: Config, context: Context) -> Result:
         for k, name in enumerate(names)
         for kind in (NEAREST, NOISE)
     }
-    panel = Measured(f"{NEAREST}, and noise", bars, "taken for the target")
-    interval_plot([panel], context.folder / "targets.png", columns=1)
+    shares = Measured(f"{NEAREST}, and noise", bars, "taken for the target")
+    interval_plot([shares], context.folder / "targets.png", columns=1)
     return Result(tuple(rows), _verdict(found, names, float(np.median(distance))), ("transfer.png", "targets.png"))
 
 
