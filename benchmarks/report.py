@@ -26,17 +26,21 @@ def print_table(records: Sequence[Record]) -> None:
     """Print one line for each record, then what went wrong and how steady the machine was."""
     console = Console()
     if not console.is_terminal:
-        console.width = 150
-    table = Table(title="milliseconds a call: median (minimum); ratio: theirs over ours; peak memory in MB")
+        console.width = 160
+    table = Table(
+        title="milliseconds a call: median (minimum); ratio: theirs over ours; roof: our multiply-adds at the speed of "
+        "those in registers; peak memory in MB"
+    )
     separate = any(r.separate for r in records)
     for heading in ("workload", "competitor", "ours", "theirs", "ratio", "must", "goal", ""):
         table.add_column(heading, justify="left" if heading in ("workload", "competitor", "") else "right")
-    for heading in ("MB ours", "MB theirs", *(["ratio apart"] if separate else [])):
+    for heading in ("roof", "MB ours", "MB theirs", *(["ratio apart"] if separate else [])):
         table.add_column(heading, justify="right")
     for r in records:
         row = [r.workload, r.competitor]
         row += [_pair(r.ours_ms, r.ours_min_ms), _pair(r.theirs_ms, r.theirs_min_ms), _pair(r.ratio, r.ratio_min)]
-        row += [_short(r.must), _short(r.goal), STYLES[r.verdict], _short(r.ours_peak_mb), _short(r.theirs_peak_mb)]
+        row += [_short(r.must), _short(r.goal), STYLES[r.verdict], _short(r.roof_ms)]
+        row += [_short(r.ours_peak_mb), _short(r.theirs_peak_mb)]
         row += [_short(r.separate["ratio"] if r.separate else None)] if separate else []
         table.add_row(*row)
     console.print(table)
@@ -52,11 +56,13 @@ def _print_machine(console: Console, records: Sequence[Record]) -> None:
     if not found:
         return
     probes = [p for c in found for p in c["probe_gflops"].values()]
-    spans = [
-        f"{min(p[key] for p in probes):.0f}-{max(p[key] for p in probes):.0f} GFLOP/s on {n}"
-        for key, n in (("one_core", "one core"), ("all_cores", f"all {found[0]['cores']}"))
-    ]
-    console.print(f"sgemm probe before and after each workload: {', '.join(spans)}. Backend: {found[0]['backend']}.")
+    for what, key in (("sgemm", ""), ("multiply-adds in registers", "fma_")):
+        spans = [
+            f"{min(p[key + name] for p in probes):.0f}-{max(p[key + name] for p in probes):.0f} GFLOP/s on {n}"
+            for name, n in (("one_core", "one core"), ("all_cores", f"all {found[0]['cores']}"))
+        ]
+        console.print(f"{what}, before and after each workload: {', '.join(spans)}", highlight=False)
+    console.print(f"Backend: {found[0]['backend']}.")
     if found[0]["quick"]:
         console.print("--quick: a few images and single calls, to see that it runs. Nothing here is a measurement.")
 

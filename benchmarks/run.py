@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import nnpg
-from benchmarks import probe, sides
+from benchmarks import probe, roof, sides
 from benchmarks.agreement import Disagreement, check
 from benchmarks.contender import Contender, cores
 from benchmarks.processes import peak_mb, times_alone
@@ -61,6 +61,7 @@ class Record:
     problem: str = ""
     disagrees: bool = False
     separate: dict[str, float] | None = None
+    roof_ms: float | None = None  # our work at the speed of multiply-adds that never leave the registers
     configuration: dict[str, Any] | None = None
 
 
@@ -138,6 +139,7 @@ def _record(
     theirs = others[name]
     must, goal = workload.bars.get(framework, (None, None))
     ratio = theirs.median / ours.median
+    work, gflops = roof.operations(workload), max(p.fma_all_cores for p in machine.values())
     separate = None
     if alone and alone.times:
         a, b = alone.times["nnpg"].median, alone.times[name].median
@@ -159,6 +161,7 @@ def _record(
         rounds=options.rounds,
         agreement=agreements[name],
         separate=separate,
+        roof_ms=None if work is None else work / gflops / 1e6,
         configuration={
             "backend": nnpg.load_backend(options.backend).name,
             "images": workload.N,

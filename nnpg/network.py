@@ -358,7 +358,8 @@ class Network:
         >>> nnpg.Network.build([nnpg.dense(3)], input_shape=(2,), rng=0).shapes
         {'input': (2,), 'dense1': (3,)}
         """
-        trace = self.forward(np.zeros((1, *self.input_shape), self.dtype))
+        net = replace(self, backend=load("numpy")) if self.backend.name == "numba" else self  # nothing to compile for
+        trace = net.forward(np.zeros((1, *self.input_shape), self.dtype))
         return {name: trace[name].shape[1:] for name in trace}
 
     @property
