@@ -20,7 +20,7 @@ from nnpg.network import Network
 from nnpg_kernels import Array
 
 Measure: TypeAlias = Literal["volatility", "shift"]
-MEASURES = ("volatility", "shift")
+MEASURES: tuple[Measure, ...] = ("volatility", "shift")
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,15 +153,10 @@ def top_share(scores: npt.ArrayLike, share: float = 0.1) -> npt.NDArray[np.float
     >>> float(top_share([1.0, 7.0, 1.0, 1.0], 0.25))
     0.7
     """
-    s = np.asarray(scores, np.float64)
-    if s.ndim == 0 or s.shape[-1] == 0 or not (s >= 0).all():
-        raise ValueError("top_share needs scores (..., F) that are numbers and not negative")
     if not 0 < share <= 1:
         raise ValueError(f"share must lie above 0 and up to 1, not {share!r}")
-    s = -np.sort(-s, axis=-1)
-    total = s.sum(axis=-1)
-    with np.errstate(invalid="ignore"):  # nothing changed at all: NaN
-        return s[..., : how_many(share, s.shape[-1])].sum(axis=-1) / total
+    curve = concentration_curve(_scores("top_share", scores))
+    return curve[..., how_many(share, curve.shape[-1] - 1)]
 
 
 def how_many(share: float, F: int) -> int:
@@ -173,3 +168,26 @@ def how_many(share: float, F: int) -> int:
     (55, 1)
     """
     return int(np.ceil(round(share * F, 9)))
+
+
+def concentration_curve(scores: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Return how much of the sum of scores (..., F) its n largest have, n = 0 .. F: (..., F + 1), from 0 to 1.
+
+    Twice the area between this curve and the diagonal is the Gini coefficient (`nnpg.damage.gini`).
+
+    Examples
+    --------
+    >>> concentration_curve([1.0, 7.0, 1.0, 1.0])
+    array([0. , 0.7, 0.8, 0.9, 1. ])
+    """
+    s = _scores("concentration_curve", scores)
+    sums = np.cumsum(-np.sort(-s, axis=-1), axis=-1)
+    with np.errstate(invalid="ignore"):  # nothing changed at all: NaN
+        return np.concatenate([np.zeros((*s.shape[:-1], 1)), sums / sums[..., -1:]], axis=-1)
+
+
+def _scores(who: str, scores: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    s = np.asarray(scores, np.float64)
+    if s.ndim == 0 or s.shape[-1] == 0 or not (s >= 0).all():
+        raise ValueError(f"{who} needs scores (..., F) that are numbers and not negative")
+    return s
