@@ -72,15 +72,19 @@ class _Files:
         return data
 
     def save(self, key: str, data: Any) -> None:
-        """Keep it: the file appears whole, whoever else is writing."""
-        handle, name = tempfile.mkstemp(dir=self.folder, prefix=self.base, suffix=".part")
+        """Keep it: the file appears whole, whoever else is writing. Where it cannot, say so once and go on."""
+        part = ""
         try:
+            handle, part = tempfile.mkstemp(dir=self.folder, prefix=self.base, suffix=".part")
             with os.fdopen(handle, "wb") as file:
                 file.write(dumps((key, data)))
-            Path(name).replace(self._path(key))
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+            Path(part).replace(self._path(key))
+        except BaseException as error:
+            if part:
+                Path(part).unlink(missing_ok=True)
+            if not isinstance(error, OSError):
+                raise
+            _no_cache()
 
     def flush(self) -> None:
         """Numba's word for forgetting all."""

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nnpg_kernels.jit import _Files, fingerprint, made_of
+from nnpg_kernels.jit import _compiling, _Files, _no_cache, fingerprint, made_of
 
 ROOT = Path(__file__).parent.parent.parent
 PROGRAM = """
@@ -57,6 +57,28 @@ def test_a_damaged_file_or_another_key_is_not_there(tmp_path: Path) -> None:
         assert files.load("c") is None
     files.flush()
     assert not list(tmp_path.iterdir())
+
+
+def test_a_full_or_missing_disk_is_one_warning_and_no_error(tmp_path: Path) -> None:
+    _no_cache.cache_clear()
+    files = _Files(tmp_path / "gone", "f")
+    with pytest.warns(UserWarning, match="set NUMBA_CACHE_DIR"):
+        files.save("a", 1)
+    files.save("b", 1)  # a second warning would be an error
+    _no_cache.cache_clear()
+
+
+def test_people_at_a_terminal_are_told_once_that_it_compiles(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _compiling.cache_clear()
+    _Files(tmp_path, "f").load("a")
+    assert capsys.readouterr().err == ""
+    _compiling.cache_clear()
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    for key in "ab":
+        _Files(tmp_path, "f").load(key)
+    assert capsys.readouterr().err.count("compiling kernels for this processor") == 1
 
 
 def test_many_writers_leave_one_whole_file(tmp_path: Path) -> None:
