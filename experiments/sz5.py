@@ -82,10 +82,10 @@ def run(config: Config, context: Context) -> Result:
     best = min(means, key=lambda m: means[m].value)
     higher = means["pool of the hidden layers"].value < means["pool of the input only"].value
     verdict = (
-        f"After {config.epochs} epochs with {len(x)} images the test error over {config.seeds} seeds is {low[POOL]} with "
-        f"the pool, {low['decay']} with decay and {low['dropout']} with dropout (the paper: below 1.2, 1.6, 1.3%): best "
-        f"is {best}, and examples for the hidden layers are {'more' if higher else 'not more'} useful than those for the "
-        f"input ({low['pool of the hidden layers']} against {low['pool of the input only']})."
+        f"After {config.epochs} epochs with {len(x)} images the test error over {config.seeds} seeds is {low[POOL]} "
+        f"with the pool, {low['decay']} with decay and {low['dropout']} with dropout (the paper: below 1.2, 1.6, 1.3%): "
+        f"best is {best}; examples for the hidden layers are {'more' if higher else 'not more'} useful than those for "
+        f"the input ({low['pool of the hidden layers']} against {low['pool of the input only']})."
     )
     lines = [f"{m:26} " + "  ".join(f"{100 * e:.2f}%" for e in own) for m, own in errors.items()]
     return Result(tuple(made), verdict, ("errors.png",), (Text("Test error, seed by seed", "\n".join(lines)),))
