@@ -142,7 +142,10 @@ def best_etas(sweep: Sweep, K: int) -> NDArray[np.float64]:
 
 
 def in_colour(masks: NDArray[np.float32], largest: float | None = None) -> NDArray[np.float32]:
-    """Return masks (N, C, H, W) as pictures, grey where nothing changes: to scale, or each amplified to fill it."""
+    """Return masks (N, C, H, W) as pictures, grey where nothing changes: a change of `largest` is black or white.
+
+    0.5 is the true contrast; unless given, each mask's own largest change is, so that each fills the scale.
+    """
     size = abs(masks).max(axis=(1, 2, 3), keepdims=True) if largest is None else np.float32(largest)
     return np.clip(0.5 + 0.5 * masks / np.maximum(size, np.finfo(np.float32).tiny), 0, 1)
 

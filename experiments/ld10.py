@@ -27,9 +27,9 @@ def run(config: Config, context: Context) -> Result:
     net, data = net_a(config, context, images).net, images.train
     rows: list[Row] = []
     x = data.x[some_of(data, min(config.images, FEW))]
-    rows += _rows("prediction", _of_prediction(net, x))
+    rows += _rows("prediction", _of_prediction(net, x)[None])
     outputs = prediction_gradient(net, x, layers="input", classes="all", of="logit")["input"]
-    rows += _rows("outputs before softmax", outputs.reshape(-1, *x.shape[1:]))
+    rows += _rows("outputs before softmax", outputs)
     _draw(net, images, context)
     held = {r.name: r.held for r in rows}
     mean, skew, tails = (all(h for name, h in held.items() if word in name and h is not None)
@@ -47,9 +47,9 @@ def _held(yes: bool) -> str:
 
 
 def _of_prediction(net: Network, x: Array) -> Array:
-    """dy/dx of the class that each image is taken for (N, C, H, W)."""
+    """dlog y/dx of the class that each image is taken for (N, C, H, W): dy/dx but for its scale, and never all 0."""
     own = net.predict(x).argmax(axis=1)
-    return prediction_gradient(net, x, layers="input", classes="true", labels=own)["input"]
+    return prediction_gradient(net, x, layers="input", classes="true", labels=own, of="logprob")["input"]
 
 
 def moments(gradients: Array) -> tuple[Array, Array, Array]:
@@ -58,22 +58,25 @@ def moments(gradients: Array) -> tuple[Array, Array, Array]:
 
     g = gradients.reshape(*gradients.shape[:2], -1).astype(np.float64)  # (N, C, H W)
     g = g / np.maximum(abs(g).max(axis=-1, keepdims=True), np.finfo(np.float64).tiny)
-    return g.mean(axis=-1) / g.std(axis=-1), skew(g, axis=-1), kurtosis(g, axis=-1)
+    spread = np.maximum(g.std(axis=-1), np.finfo(np.float64).tiny)
+    return g.mean(axis=-1) / spread, skew(g, axis=-1), kurtosis(g, axis=-1)
 
 
 def _rows(name: str, gradients: Array) -> list[Row]:
-    flat = gradients.reshape(len(gradients), -1)
-    mean, skew, tails = (m.ravel() for m in moments(gradients[np.ptp(flat, axis=1) > 0]))
-    n, by = len(mean), "95% of the median"
+    """Moments of the gradients of S outputs by N images (S, N, C, H, W), the mean over outputs and channels of each."""
+    S, N = gradients.shape[:2]
+    every = moments(gradients.reshape(S * N, *gradients.shape[2:]))
+    mean, skew, tails = (m.reshape(S, N, -1) for m in every)  # (S, N, C)
     normal = (abs(skew) < 0.5) & (abs(tails) < 1)
-    offset, lean, excess = median_interval(abs(mean)), median_interval(skew), median_interval(tails)
+    offset, lean, excess = (median_interval(m.mean(axis=(0, 2))) for m in (abs(mean), skew, tails))
+    by = "95% of the median"
     return [
-        row(f"{name}: |mean|, median over images and channels", 0.0, offset, n, unit="standard deviations",
-            interval=by, held=offset.high < 0.1),
-        row(f"{name}: skew, median", 0.0, lean, n, unit="", interval=by, held=abs(lean.value) < 0.1),
-        row(f"{name}: tails, median excess kurtosis (0: normal)", 0.0, excess, n, unit="", interval=by,
+        row(f"{name}: size of the mean, median over images", 0.0, offset, N, unit="standard deviations", interval=by,
+            held=offset.high < 0.1),
+        row(f"{name}: skew, median", 0.0, lean, N, unit="", interval=by, held=abs(lean.value) < 0.1),
+        row(f"{name}: tails, median excess kurtosis (0: normal)", 0.0, excess, N, unit="", interval=by,
             held=excess.low <= 0),
-        row(f"{name}: share with |skew| < 0.5 and |excess kurtosis| < 1", None, float(normal.mean()), n),
+        row(f"{name}: share with skew within 0.5 and excess kurtosis within 1", None, float(normal.mean()), N),
     ]  # fmt: skip
 
 
@@ -95,7 +98,7 @@ def _draw(net: Network, images: Images, context: Context) -> None:
         line: list[Cell] = [({c: x[n, i] for i, c in enumerate(channels)}, "pixels")]
         for title, g in zip(titles[1:], every[:, n], strict=True):
             _, skew, tails = (m.mean() for m in moments(g[None]))
-            words = f"{title}\nskew {skew:.1f}, excess kurtosis {tails:.1f}"
+            words = f"{title}\nskew {skew:+.1f}, tails {tails:+.1f}"
             line.append(({c: g[i] for i, c in enumerate(channels)}, words))
         cells.append(line)
     centred = [False] + [True] * len(every)

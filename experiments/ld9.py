@@ -102,9 +102,9 @@ def _draw(net: Network, images: Images, W: Array, target: int, context: Context)
     changed = apply_masks(x, both, 1.0, (0.0, 1.0))
     y = net.predict(np.concatenate([x, changed]))
     words = [f"{names[k]} {p:.0%}" for k, p in zip(y.argmax(axis=1), y.max(axis=1), strict=True)]
-    pictures = np.stack([x, in_colour(both, 1.0), in_colour(both), changed], axis=1).reshape(-1, *x.shape[1:])
+    pictures = np.stack([x, in_colour(both, 0.5), in_colour(both), changed], axis=1).reshape(-1, *x.shape[1:])
     n = len(some)
-    titles = [t for i in range(n) for t in (words[i], "mask, to scale", "mask, amplified", words[n + i])]
+    titles = [t for i in range(n) for t in (words[i], "mask", "mask, stretched", words[n + i])]
     labels = [f"{names[c]} as {names[target]}" for c in sources]
     image_grid(pictures, context.folder / "masks.png", titles=titles, columns=4, row_labels=labels)
 
