@@ -60,10 +60,10 @@ def run(config: Config, context: Context) -> Result:
     _draw(nets[0], config, context)
     more = "more than" if better.low > 0 else "no more for sure than"
     verdict = (
-        "Held for the picture: the last layer's maps show nothing to the eye. In numbers they do: outputs of one "
-        f"identity are more alike than those of two by {apart[:, 1].mean():.2f} in {raw} and {apart[:, -2].mean():.2f} "
-        f"in {last} (pixels {apart[:, 0].mean():.2f}), and the most alike training face names {told[:, -2].mean():.0%} "
-        f"of test faces in {last}, {more} in pixels ({told[:, 0].mean():.0%}), and {told[:, -1].mean():.0%} in the 20 "
+        "To the eye the maps say as little as the paper finds, the last layer's nothing. In numbers, on test images, "
+        f"outputs of one identity are more alike than those of two by {apart[:, 1].mean():.2f} in {raw} and "
+        f"{apart[:, -2].mean():.2f} in {last} (pixels {apart[:, 0].mean():.2f}), and the most alike training face names "
+        f"{told[:, -2].mean():.0%} of test faces in {last}, {more} in pixels ({told[:, 0].mean():.0%}), and {told[:, -1].mean():.0%} in the 20 "
         "hidden units."
     )
     return Result(tuple(rows), verdict, ("outputs.png",))

@@ -45,9 +45,12 @@ def run(config: Config, context: Context) -> Result:
     errors: dict[str, Errors] = {}
     seconds: dict[str, float] = {}
     for name in NAMES:
-        began = time.perf_counter()
-        scores[name] = [ranking(name, f, _mine(f, config), steps=config.steps, pairs=config.pairs) for f in nets]
-        seconds[name] = (time.perf_counter() - began) / len(nets)
+        scores[name], took = [], []
+        for face in nets:
+            began = time.perf_counter()
+            scores[name].append(ranking(name, face, _mine(face, config), steps=config.steps, pairs=config.pairs))
+            took.append(time.perf_counter() - began)
+        seconds[name] = float(np.median(took))  # the first may compile kernels
         pairs = zip(nets, scores[name], strict=True)
         errors[name] = stacked([knock_out_errors(f, s, identities=config.identities) for f, s in pairs])
     gaps = {
@@ -84,31 +87,32 @@ def _verdict(found: dict[str, dict[str, Comparison]], seconds: dict[str, float],
     """What beats what with corrected p below 0.05, and the answer that follows."""
 
     def listed(names: dict[str, float]) -> str:
-        return ", ".join(f"{name} ({by:.2f})" for name, by in names.items()) or "none"
+        return "; ".join(f"{name} ({by:.2f})" for name, by in names.items()) or "none"
 
     words = []
     for kind, c in found.items():
         better, worse = surely(c, -1), surely(c, 1)
-        open_ = [name for name in c if name not in better and name not in worse]
+        alike = "; ".join(name for name in c if name not in better and name not in worse) or "none"
         words.append(
-            f"On {kind} error the gradient's gap is above {listed(worse)}; below {listed(better)}; not told apart "
-            f"from {', '.join(open_) or 'none'}."
+            f"On {kind} error the gradient's gap is above {listed(worse)}; below {listed(better)}; not told apart from "
+            f"{alike}."
         )
-    if all("random" in surely(c, 1) for c in found.values()):
-        lost = {name: [kind for kind, c in found.items() if name in surely(c, -1)] for name in NAMES[1:]}
-        beaten = [f"{name} is better on {' and '.join(on)} error" for name, on in lost.items() if on]
-        dearer = [f"at {seconds[name] / seconds[OURS]:.0f} times the time" for name, on in lost.items() if on]
-        costs = "; ".join(f"{what}, {cost}" for what, cost in zip(beaten, dearer, strict=True))
-        answer = f"use it where one backward pass is all that can be paid{f' ({costs})' if costs else ''}"
-    else:
-        answer = "no use can be advised: it is not shown to beat chance on these nets"
+    if not all("random" in surely(c, 1) for c in found.values()):
+        return f"{' '.join(words)} So no use can be advised: it is not shown to beat chance on these nets."
+    free = [kind for kind, c in found.items() if not surely(c, -1)]
+    answer = [f"use it for {' and '.join(free)} error, where no rival is shown to be better"] if free else []
+    for name in NAMES[1:]:
+        on = [kind for kind, c in found.items() if name in surely(c, -1)]
+        if on:
+            times = seconds[name] / seconds[OURS]
+            answer.append(f"for {' and '.join(on)} error {name} is better, at {times:.0f} times the time")
     quick = [name for name in (*CONTROLS, "activation norm") if soonest[name] > soonest[OURS]]
     if quick:
-        answer += (
-            f"; to break the network soonest, {' or '.join(quick)} will do, which takes the whole first layer "
-            f"({max(soonest[name] for name in quick):.2f} against {soonest[OURS]:.2f} under the curve, strongest first)"
+        answer.append(
+            f"to break the network soonest ({' or '.join(f'{name!r}' for name in quick)}) it is enough to take the "
+            f"whole first layer: area {max(soonest[name] for name in quick):.2f} against {soonest[OURS]:.2f}"
         )
-    return f"{' '.join(words)} So {answer}."
+    return f"{' '.join(words)} So {'; '.join(answer)}."
 
 
 EXPERIMENT = Experiment(

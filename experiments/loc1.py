@@ -51,7 +51,7 @@ class Config:
     seed: int = FACE_SEED
     conditions: tuple[str, ...] = ("normal", "happy", "sad", "surprised")
     window: int = 7
-    stride: int = 4
+    stride: int = 5
 
 
 def run(config: Config, context: Context) -> Result:
@@ -64,12 +64,12 @@ def run(config: Config, context: Context) -> Result:
     _draw(nets[0], methods("own", nets[0].data.x, **how), context.folder / "maps.png")
     panels = [Measured(f"{t}: {TASKS[t]}", of, "strongest place on the feature") for t, of in rates.items()]
     interval_plot(panels, context.folder / "rates.png", highlight=GRADIENT)
-    own = pooled(found["own"])
+    own, ours = pooled(found["own"]), rates["own"][GRADIENT]
     rate = {method: f"{r.value:.0%}" for method, r in rates["own"].items()}
     verdict = (
         f"The unit with the highest prediction gradient lies on the planted feature in {rate[GRADIENT]} of the "
-        f"images ({rate[GRADIENT + UNTRAINED]} before training, {own.expected():.0%} by chance), saliency in "
-        f"{rate[SALIENCY]}: a gradient says where a change would matter, not what is there. Times the output's "
+        f"images ({ours.low:.0%} to {ours.high:.0%}; {rate[GRADIENT + UNTRAINED]} before training, {own.expected():.0%} "
+        f"by chance), saliency in {rate[SALIENCY]}: a gradient says where a change would matter, not what is there. Times the output's "
         f"departure from its average, which alone finds {rate[ALONE]}, it finds {rate[DEPARTURE]}; occlusion, "
         f"which runs the network once for every place that it covers, {rate[OCCLUSION]}."
     )

@@ -59,8 +59,8 @@ def run(config: Config, context: Context) -> Result:
         before.append(f"{own[-1].ours:.2f} on {dataset}")
     verdict = (
         f"Setting a picture's own {config.share:.0%} most salient places to what is usual there costs more log y than "
-        f"setting another person's {' and '.join(words)}; image saliency is like that before training (rank "
-        f"correlation {', '.join(before)}), which knew no faces."
+        f"setting another person's {' and '.join(words)}; image saliency is half there before training, which "
+        f"has seen no face (rank correlation of the two: {', '.join(before)})."
     )
     return Result(tuple(rows), verdict, tuple(figures))
 

@@ -66,7 +66,7 @@ def run(config: Config, context: Context) -> Result:
             f"{own[0].ours:.0%} of the images"
         )
         rows += own
-    verdict = f"'The highest gradient shows what contributes most' {'; it '.join(words)}."
+    verdict = f"'The highest gradient shows what contributes most' {'; '.join(words)}."
     return Result(tuple(rows), verdict, tuple(figures))
 
 

@@ -65,9 +65,7 @@ def run(config: Config, context: Context) -> Result:
             f"(gradient x departure from the average output: {own[4].ours:.0%} against {others[4]:.0%})"
         )
         rows += own
-    verdict = (
-        f"'The highest gradient of another class shows what makes one look like that person' {'; it '.join(words)}."
-    )
+    verdict = f"'The highest gradient of another class shows what makes one look like that person' {'; '.join(words)}."
     return Result(tuple(rows), verdict, tuple(figures))
 
 
