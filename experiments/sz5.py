@@ -83,7 +83,7 @@ def run(config: Config, context: Context) -> Result:
     higher = means["pool of the hidden layers"].value < means["pool of the input only"].value
     verdict = (
         f"After {config.epochs} epochs with {len(x)} images the test error over {config.seeds} seeds is {low[POOL]} "
-        f"with the pool, {low['decay']} with decay and {low['dropout']} with dropout (the paper: below 1.2, 1.6, 1.3%): "
+        f"with the pool, {low['decay']} with decay and {low['dropout']} with dropout (the paper: < 1.2, 1.6, 1.3%): "
         f"best is {best}; examples for the hidden layers are {'more' if higher else 'not more'} useful than those for "
         f"the input ({low['pool of the hidden layers']} against {low['pool of the input only']})."
     )
