@@ -59,12 +59,12 @@ def run(config: Config, context: Context) -> Result:
     rows.append(over(f"{last} less input: test face named", None, better))
     _draw(nets[0], config, context)
     more = "more than" if better.low > 0 else "no more for sure than"
+    by, named = apart.mean(axis=0), told.mean(axis=0)
     verdict = (
         "To the eye the maps say as little as the paper finds, the last layer's nothing. In numbers, on test images, "
-        f"outputs of one identity are more alike than those of two by {apart[:, 1].mean():.2f} in {raw} and "
-        f"{apart[:, -2].mean():.2f} in {last} (pixels {apart[:, 0].mean():.2f}), and the most alike training face names "
-        f"{told[:, -2].mean():.0%} of test faces in {last}, {more} in pixels ({told[:, 0].mean():.0%}), and {told[:, -1].mean():.0%} in the 20 "
-        "hidden units."
+        f"outputs of one identity are more alike than those of two by {by[1]:.2f} in {raw} and {by[-2]:.2f} in {last} "
+        f"(pixels {by[0]:.2f}), and the most alike training face names {named[-2]:.0%} of test faces in {last}, {more} "
+        f"in pixels ({named[0]:.0%}), and {named[-1]:.0%} in the 20 hidden units."
     )
     return Result(tuple(rows), verdict, ("outputs.png",))
 

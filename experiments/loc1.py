@@ -67,11 +67,11 @@ def run(config: Config, context: Context) -> Result:
     own, ours = pooled(found["own"]), rates["own"][GRADIENT]
     rate = {method: f"{r.value:.0%}" for method, r in rates["own"].items()}
     verdict = (
-        f"The unit with the highest prediction gradient lies on the planted feature in {rate[GRADIENT]} of the "
-        f"images ({ours.low:.0%} to {ours.high:.0%}; {rate[GRADIENT + UNTRAINED]} before training, {own.expected():.0%} "
-        f"by chance), saliency in {rate[SALIENCY]}: a gradient says where a change would matter, not what is there. Times the output's "
-        f"departure from its average, which alone finds {rate[ALONE]}, it finds {rate[DEPARTURE]}; occlusion, "
-        f"which runs the network once for every place that it covers, {rate[OCCLUSION]}."
+        f"The unit with the highest prediction gradient lies on the planted feature in {rate[GRADIENT]} of the images "
+        f"({ours.low:.0%} to {ours.high:.0%}; {rate[GRADIENT + UNTRAINED]} before training, {own.expected():.0%} by "
+        f"chance), saliency in {rate[SALIENCY]}: a gradient says where a change would matter, not what is there. Times "
+        f"the output's departure from its average, which alone finds {rate[ALONE]}, it finds {rate[DEPARTURE]}; "
+        f"occlusion, which runs the network once for every place that it covers, {rate[OCCLUSION]}."
     )
     few = "four images of one person by all nets: too alike for an interval"
     texts = [Text(f"By feature, {t}: hits ({few})", pooled(each).table(SHOWN)) for t, each in found.items()]

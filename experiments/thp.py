@@ -3,7 +3,7 @@
 python -m experiments run TH-P --backend numba        (1 minute; it trains ten nets if LD-0 has not)
 
 Filters are ranked on the training images, all identities together; errors are on the test images. To expect: a quarter
-of the filters cost little after a few epochs, half of them 4 to 5 points; random filters cost no more than the weakest,
+of the filters cost little after a few epochs, half of them 6 points; random filters cost no more than the weakest,
 and a net of that size trained anew does no better than the mended one.
 """
 
