@@ -52,7 +52,7 @@ def run(config: Hard, context: Context) -> Result:
         panels.append(
             Lines(f"{layer}, {measure}", share, curves, "share of units, most changed first", "share of change")
         )
-    line_panels(panels, context.folder / "concentration.png")
+    line_panels(panels, context.folder / "concentration.png", columns=3)
     _draw(base.net, pairs, context.folder)
     top, top_noise = (next(r.ours for r in rows if r.name == f"{NEURONS}, volatility: top 10%, {k}") for k in found)
     more = [f"{layer} by {measure}" for (layer, measure), yes in sure.items() if yes]
