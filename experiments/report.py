@@ -13,12 +13,14 @@ HEADER = ("", "paper", "ours", "interval", "n", "unit", "held")
 
 
 def write_report(directory: str | Path) -> Path:
-    """Write `report.html` from each `*/result.json` under a folder."""
+    """Write `report.html` from each `*/result.json` under a folder, and beside each of them a page of its own."""
     directory = Path(directory)
     results = sorted(directory.glob("*/result.json"))
     if not results:
         raise UsageError(f"no results under {directory}: run `python -m experiments run LD-3 --out {directory}` first")
     sections = [_section(json.loads(path.read_text()), path.parent) for path in results]
+    for path, section in zip(results, sections, strict=True):
+        write_page(path.with_name("result.html"), section.title, [section])
     lead = f"{len(results)} experiments: each paper's figure beside ours, with its interval and whether the claim held."
     return write_page(directory / "report.html", "nnpg: the papers' experiments", sections, lead=lead)
 
