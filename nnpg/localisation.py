@@ -61,8 +61,8 @@ class Localisation:
     def rate(self, method: str, group: str | None = None) -> Interval:
         """Return the share of images, all or of one group, whose highest place is in the region (95% Wilson).
 
-        The interval takes images for independent. Those of one person and one network are not quite: over seeds, take
-        the interval of the seeds' rates as well.
+        The interval takes images for independent, which those of one person, or of one network, are not: for results
+        of several networks take `nnpg.statistics.crossed_interval` of their hits.
         """
         own = self._known(method, self.hits)[self._of(group)]
         return wilson(int(own.sum()), len(own))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import nnpg
-from experiments.strongest import _ranks, in_conditions, leading_share, spread, strongest_units
+from experiments.strongest import GRADIENT, _ranks, cost_rows, in_conditions, leading_share, spread, strongest_units
 from experiments.th5 import most_like
 from nnpg.data import faces
 
@@ -47,3 +47,15 @@ def test_conditions_choose_images():
 def test_the_class_next_to_the_true_one():
     net = nnpg.build([nnpg.dense(3), nnpg.Softmax()], input_shape=(3,), rng=0).replace("dense1", W=np.eye(3, dtype="f"))
     assert most_like(net, np.array([[3.0, 2, 1], [3, 2, 1]]), np.array([0, 2])).tolist() == [1, 0]
+
+
+def test_a_place_is_what_contributes_most_only_above_the_average_place_and_above_other_peoples():
+    def held(own, others):
+        costs = [{GRADIENT: (own + shift, others + shift)} for shift in (-0.01, 0.0, 0.01)]
+        place, more = cost_rows("x", costs)
+        assert (place.paper, place.n, more.ours) == (1.0, 3, pytest.approx(own - others))
+        return place.held
+
+    assert held(0.9, 0.6)
+    assert not held(0.9, 0.9)  # any face's middle would do
+    assert not held(0.51, 0.3)  # no better than the average place
