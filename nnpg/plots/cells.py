@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from nnpg.plots.style import COLUMN, INK, PAGE, SMALL, drawing, text_width
+from nnpg.plots.style import COLUMN, INK, PAGE, SMALL, drawing, text_width, wrapped
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -71,7 +71,7 @@ def cell_map(
     left = max(text_width(name) for name in rows) + 0.2
     width = COLUMN if left + C * 0.62 + 0.1 <= COLUMN else PAGE
     cell = min(_WIDE, (width - left - 0.1) / C)
-    lines = label.split("\n") if label else []
+    lines = [line for part in label.split("\n") if part for line in wrapped(part, width - 0.12)]
     top, bottom = 0.28, 0.1 + 0.13 * len(lines)
     height = top + R * _CELL + bottom
     with drawing(path, width, height) as figure:
@@ -86,7 +86,7 @@ def cell_map(
         ax.imshow(colours, extent=(0, C, R, 0), aspect="auto")
         for r in range(R):
             for c in range(C):
-                ink = "white" if share[r, c] > 0.6 else INK
+                ink = "white" if share[r, c] > 0.7 else INK
                 ax.text(c + 0.5, r + 0.5, words[r][c], size=SMALL, ha="center", va="center", color=ink)
                 if frames[r, c]:
                     ax.add_patch(Rectangle((c + 0.04, r + 0.06), 0.92, 0.88, fill=False, edgecolor="#D55E00", lw=1.1))
