@@ -1,4 +1,4 @@
-"""Selective dropout: who is not selected keeps every bit, the control is the ordinary loop, who is selected and when."""
+"""Selective dropout: who is not selected keeps every bit, the control is the ordinary loop, who is selected when."""
 
 from dataclasses import replace
 
