@@ -1,5 +1,8 @@
 """Maps of evidence and their scores, on cases where the answer is known by hand."""
 
+import doctest
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -225,3 +228,10 @@ def test_what_does_not_fit_is_refused_before_any_work():
     flat = nnpg.build([nnpg.Flatten(), nnpg.dense(4), nnpg.Softmax()], input_shape=(1, SIDE, SIDE), rng=0)
     with pytest.raises(ValueError, match="no convolutional block: say which layer"):
         strongest_map(flat, x, t)
+
+
+def test_the_page_of_results_shows_how_to_score_a_method_of_your_own():
+    page = Path(__file__).parents[2] / "docs" / "localisation.md"
+    found = doctest.testfile(str(page), module_relative=False)
+    assert found.attempted >= 9
+    assert found.failed == 0
