@@ -17,10 +17,11 @@ import numpy as np
 from experiments.cifar import in_colour
 from experiments.experiment import Context, Experiment, Result, Row, row
 from experiments.faces import FACE_SEED, FEW, FaceNet, face_nets
-from nnpg.attacks import Masker, Sweep, apply_masks, gradient_masks, linear, mask_sweep, to_unit
+from nnpg.attacks import Sweep, apply_masks, gradient_masks, linear, mask_sweep, to_unit
 from nnpg.plots import Lines, image_grid, line_panels
 from nnpg.seeds import Of
 from nnpg.statistics import mean_interval, paired_p, rank_correlation
+from nnpg_kernels import Array
 
 LEVELS = (0.0, 0.01, 0.02, 0.03, 0.04, 0.06, 0.08, 0.12, 0.16, 0.24, 0.32)  # root mean square, pixels of 0 .. 1
 SHOWN = (0, 2, 4, 6, 8, 10)  # of these, in the picture
@@ -71,7 +72,10 @@ def _towards(face: FaceNet, some: np.ndarray, of: Of = "prob", clip: bool = Fals
 def _away(face: FaceNet, some: np.ndarray) -> Sweep:
     """The step that lowers one's own output, with no target: the runner-up stands in for it in the table."""
     data = face.data.subset(some)
-    own: Masker = lambda x, targets, rows: -gradient_masks(face.net, x, data.labels[rows][:, None])  # noqa: E731
+
+    def own(x: Array, targets: Array, rows: Array) -> Array:
+        return -gradient_masks(face.net, x, data.labels[rows][:, None])
+
     return mask_sweep(face.net, data.x, data.labels, "nearest", LEVELS, masks=to_unit(own), progress=False)
 
 

@@ -64,7 +64,15 @@ def targets_other_than(
     ...
     ValueError: image 1 has label 1, which is its target too: leave it out, or choose another target
     """
-    t = check_labels(labels, len(x), net.K).astype(np.int64)
+    K = net.K
+    t = check_labels(labels, len(x), K).astype(np.int64)
+    if not isinstance(targets, str):
+        given = np.asarray(targets)
+        if given.dtype.kind not in "iu" or given.shape not in ((), (len(x),)) or ((given < 0) | (given >= K)).any():
+            raise ValueError(
+                f"targets must be a class 0 .. {K - 1}, one for each of {len(x)} images, or a rule such as 'all', "
+                f"not {targets!r}"
+            )
     wanted = choose_targets(net, x, targets, labels=t, rng=rng)
     same = (wanted == t[:, None]).any(axis=1)
     if same.any():
