@@ -59,7 +59,7 @@ def test_networks_and_distorted_images_are_kept_and_found_again(tmp_path, monkey
     first = mnist_nets(("M1'", "AE400-10"), config, context(tmp_path))
     assert [net.layers["dense1"].W.shape for net in (first[0].net, first[1].net)] == [(123, 784), (400, 784)]
     assert list(first[1].net.layers) == ["dense1", "sigmoid1", "dense2", "softmax1"]
-    assert len(first[0].seen) == 62
+    assert len(first[0].seen) == 16, "half of them"
     assert first[0].provenance["iterations"] == 2
     x, labels = np.random.default_rng(0).random((2, 784)).astype("float32"), np.array([0, 1])
     found = distorted(first[0], x, labels, config, context(tmp_path))
