@@ -118,7 +118,7 @@ def _verdict(found: dict[Key, Compared], theirs: dict[Key, float]) -> str:
     claimed = [key for key in found if (_claim(theirs, key) or 0) > 0]
     right = [key for key in claimed if found[key].p < 0.05 and found[key].difference.mean() > 0]
     answer = "that selective dropout generalises better than the control "
-    answer += "does not hold" if not right else "holds in part" if len(right) < len(claimed) else "holds"
+    answer += "holds" if right and len(right) == len(claimed) else "holds in part" if right else "is not confirmed"
     return (
         f"Of {len(found)} variants, surely better than the control on fresh pairs: {listed(1)}; surely worse: "
         f"{listed(-1)}; of the paper's {len(claimed)} gains {len(right)} are confirmed, so {answer} here."

@@ -48,9 +48,10 @@ def run(config: Hard, context: Context) -> Result:
         bins=20,
     )
     spans = [v.name for v in rates if all(r.held for r in rows if r.held is not None and r.name.startswith(v.name))]
+    where = "all" if len(spans) == len(rates) else f"{len(spans)} ({'; '.join(spans)})" if spans else "none"
     verdict = (
-        f"The rate of selection spans 0 (below 1%) to 1 (above 95%), as the paper says, in {len(spans)} of "
-        f"{len(rates)} variants{': ' + '; '.join(spans) if spans else ''}; it does not in the others."
+        f"From units that are never selected (below 1%) to units that always are (above 95%), as the paper has it: in "
+        f"{where} of {len(rates)} variants."
     )
     return Result(tuple(rows), verdict, ("instability.png",))
 
