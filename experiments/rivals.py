@@ -85,12 +85,12 @@ def area_table(
 ) -> str:
     """Return areas, likeness to the Shapley values and cost, a line a ranking."""
     heads = ("class area", "overall area", "test area")
-    lines = [" " * 29 + "".join(f"{head + ' s/w':>18}" for head in heads) + "   with Shapley  seconds a net"]
+    lines = [" " * 29 + "".join(f"{head + ' s/w':>18}" for head in heads) + "   with Shapley  CPU s a net"]
     for name in NAMES:
         cells = [areas(kind).mean(axis=0) for kind in errors[name]]
         pairs = zip(scores[name], scores[REFERENCE], strict=True)
         alike = np.nanmean([rank_correlation(a.matrix[r], b.matrix[r]) for a, b in pairs for r in ids])
         lines.append(
-            f"{name:29}" + "".join(f"{s:9.3f} /{w:7.3f}" for s, w in cells) + f"{alike:15.2f}{seconds[name]:15.3f}"
+            f"{name:29}" + "".join(f"{s:9.3f} /{w:7.3f}" for s, w in cells) + f"{alike:15.2f}{seconds[name]:13.3f}"
         )
     return "\n".join([*lines, "s/w: strongest / weakest first; with Shapley: mean Spearman over the identities"])
