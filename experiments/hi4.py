@@ -128,12 +128,13 @@ def _group(pairs: Pairs, wanted: tuple[int, ...]) -> Pairs:
 
 
 def _draw_units(net: Network, group: Pairs, folder: Path) -> Array:
-    """Fig. 12: the mean projection of every unit, adversarial less original, in one scale; returns their norms (F,)."""
+    """Fig. 12: each unit's mean projection, adversarial less original, all in one scale (roots); returns norms (F,)."""
     before, after = (mean_projection(net, x, MAPS, units="each") for x in (group.originals, group.adversarial))
     change = (after - before)[:, 0]  # (F, H, W)
     F, H, W = change.shape
-    colours = signed_colours(change.reshape(1, F * H, W)).reshape(3, F, H, W).swapaxes(0, 1)
-    image_grid(colours, folder / "units.png", columns=16)
+    roots = np.sign(change) * abs(change) ** 0.5  # small changes would be invisible beside the largest
+    colours = signed_colours(roots.reshape(1, F * H, W)).reshape(3, F, H, W).swapaxes(0, 1)
+    image_grid(colours, folder / "units.png", columns=16, titles=[str(f) for f in range(F)])
     return np.asarray(np.linalg.norm(change.reshape(F, -1), axis=1))
 
 

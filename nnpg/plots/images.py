@@ -42,6 +42,7 @@ class _Sheet:
     height: float
     cell: float  # width of an image
     places: list[tuple[float, float]]  # upper left corner of each image
+    tall: float  # height of a cell
     titles: list[list[str]]
     labels: list[list[str]]
 
@@ -201,7 +202,7 @@ def _sheet(
         top = bottom + _GAP + _TEXT * max(map(len, broken[first : first + columns]), default=0)
         places += [(start + i * (cell + _GAP), top) for i in range(min(columns, N - first))]
         bottom = top + cell * tall
-    return _Sheet(width, bottom + _MARGIN + foot, cell, places, broken, labels)
+    return _Sheet(width, bottom + _MARGIN + foot, cell, places, tall * cell, broken, labels)
 
 
 def _words(ax: Axes, sheet: _Sheet) -> None:
@@ -210,7 +211,7 @@ def _words(ax: Axes, sheet: _Sheet) -> None:
             ax.text(left + sheet.cell / 2, top - 0.04 - (len(lines) - i) * _TEXT, line, size=SMALL, ha="center")
     tops = sorted({top for _, top in sheet.places})
     for lines, top in zip(sheet.labels, tops, strict=False):
-        ax.text(_MARGIN, top + sheet.cell / 2, "\n".join(lines), size=SMALL, va="center")
+        ax.text(_MARGIN, top + sheet.tall / 2, "\n".join(lines), size=SMALL, va="center")
 
 
 def _outline(ax: Axes, mask: Array, left: float, top: float, pixel: float) -> None:

@@ -170,3 +170,11 @@ def test_image_errors_in_words(draw, images: np.ndarray, message: str) -> None:
 def test_map_errors_in_words(maps: np.ndarray, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         maps_on_images(GREY, maps)
+
+
+def test_row_labels_stand_beside_the_middle_of_their_row():
+    """Whatever the shape of the images: here twice as wide as high."""
+    ax = image_grid(np.zeros((2, 1, 5, 10)), columns=1, row_labels=["a", "b"]).axes[0]
+    for picture, text in zip(ax.images, ax.texts, strict=True):
+        bottom, top = picture.get_extent()[2:]
+        assert text.get_position()[1] == pytest.approx((bottom + top) / 2)
