@@ -192,12 +192,19 @@ def _autoencoder(
 
 
 def distorted(
-    trained: Trained, x: Array, labels: Array, config: Training, context: Context, targets: Targets = "random"
+    trained: Trained,
+    x: Array,
+    labels: Array,
+    config: Training,
+    context: Context,
+    targets: Targets = "random",
+    polish: bool = True,
 ) -> Distorted:
     """Return the images (N, m), distorted as little as can be found for their targets; kept like the networks."""
     seed = context.seed_or(config.seed)
-    which = f"{targets if isinstance(targets, str) else 'given'}-{len(x)}"
+    which = f"{targets if isinstance(targets, str) else 'given'}{'' if polish else '-plain'}-{len(x)}"
     file = _file(trained.name, config, seed, context).with_suffix(f".{which}.safetensors")
     return minimal_distortion(
-        trained.net, x, targets, labels=labels, rng=seed, checkpoint=file, resume=True, progress=context.progress
-    )
+        trained.net, x, targets, labels=labels, rng=seed, polish=polish, checkpoint=file, resume=True,
+        progress=context.progress,
+    )  # fmt: skip
