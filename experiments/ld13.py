@@ -51,7 +51,7 @@ def run(config: Config, context: Context) -> Result:
     curves = mask_sweep(a, test.x, test.labels, "all", etas(config), masks=from_nearest, progress=context.progress)
     series = {name: curves.success_curve(k) for k, name in enumerate(names)}
     panel = Lines("net A, test images", curves.etas * PER_GREY, series, "eta", "taken for the target")
-    line_panels([panel], context.folder / "transfer.png", columns=1)
+    line_panels([panel], context.folder / "transfer.png", columns=1, top=None)
     rows = _rows(found, names)
     bars = {
         name if kind == NEAREST else f"{name}: {NOISE}": found[kind].target_success(1, k)

@@ -78,9 +78,8 @@ def _draw(on_a: Sweep, on_m: Sweep, noise: Sweep, names: tuple[str, ...], contex
     at = on_a.etas * PER_GREY
     each = {name: on_m.success_curve(k) for k, name in enumerate(names)}
     all_of = {"net A": on_a, "net M": on_m, "net M, noise": noise}
-    top = min(1.0, 0.1 + max(float(curve.max()) for curve in each.values()))
     panel = Lines("net M, target by target", at, each, "eta", "taken for the target")
-    line_panels([panel], context.folder / "targets.png", columns=1, top=top)
+    line_panels([panel], context.folder / "targets.png", columns=1, top=None)
     both = {name: sweep.success_curve() for name, sweep in all_of.items()}
     line_panels(
         [Lines("all targets", at, both, "eta", "taken for the target")], context.folder / "models.png", columns=1

@@ -17,7 +17,6 @@ from nnpg.attacks import error
 from nnpg.data.examples import one_of_each
 from nnpg.plots import Lines, image_grid, line_panels
 
-MOST = 0.8  # of the axis of errors
 PAPER = {"validation": 0.3277, "test": 0.3419}
 
 
@@ -29,7 +28,7 @@ def run(config: Config, context: Context) -> Result:
     history = {f"pool {pool}": validation_errors(trained) for pool, trained in nets.items()}
     epochs = [e.epoch * steps for e in nets["3/2"].history]
     curves = Lines("net A", epochs, history, "iterations", "validation error", (PAPER["validation"], "the paper's"))
-    line_panels([curves], context.folder / "training.png", columns=1, top=MOST)
+    line_panels([curves], context.folder / "training.png", columns=1, top=None)
     draw_predictions(nets["3/2"], images, context)
     return Result(
         tuple(rows),

@@ -9,7 +9,7 @@ import math
 
 from experiments.cifar import BATCH, SCALES, Config, load_images, net_m
 from experiments.experiment import Context, Experiment, Result, Text
-from experiments.ld7 import MOST, error_rows, history_table, validation_errors, verdict
+from experiments.ld7 import error_rows, history_table, validation_errors, verdict
 from nnpg.plots import Lines, line_panels
 
 PAPER = {"validation": 0.5517, "test": 0.5422}
@@ -22,7 +22,7 @@ def run(config: Config, context: Context) -> Result:
     own = {"training": [e.error for e in trained.history], "validation": validation_errors(trained)}
     at = [e.epoch * steps for e in trained.history]
     panel = Lines("net M", at, own, "iterations", "error", (PAPER["validation"], "the paper's"))
-    line_panels([panel], context.folder / "training.png", columns=1, top=MOST)
+    line_panels([panel], context.folder / "training.png", columns=1, top=None)
     words = verdict(rows, "net M", steps * len(at))
     return Result(
         tuple(rows), words, ("training.png",), (Text("Epoch by epoch", history_table({"M": trained}, steps)),)

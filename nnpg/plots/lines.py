@@ -44,7 +44,7 @@ class Lines:
 
 
 def line_panels(
-    panels: Sequence[Lines], path: str | Path | None = None, *, columns: int = 2, top: float = 1.0
+    panels: Sequence[Lines], path: str | Path | None = None, *, columns: int = 2, top: float | None = 1.0
 ) -> Figure:
     """Draw fractions over x, panels side by side; a name keeps its colour from panel to panel.
 
@@ -55,8 +55,8 @@ def line_panels(
         Write the figure there: .png, .svg or .pdf.
     columns : int
         Panels side by side.
-    top : float
-        Upper end of the axes.
+    top : float, optional
+        Upper end of the axes; None for the tenth above the highest value.
 
     Returns
     -------
@@ -85,6 +85,9 @@ def line_panels(
     from matplotlib.lines import Line2D
     from matplotlib.ticker import PercentFormatter
 
+    if top is None:
+        highest = max(np.nanmax([*np.ravel(y), 0.0]) for panel in panels for y in panel.series.values())
+        top = min(1.0, float(np.floor(10 * highest) + 1) / 10)
     names = list(dict.fromkeys(name for panel in panels for name in panel.series))
     columns = min(columns, len(panels))
     rows, width = -(-len(panels) // columns), COLUMN if columns == 1 else PAGE
