@@ -71,11 +71,12 @@ def run(config: Config, context: Context) -> Result:
     size = [float(np.nanmean(plain[name].distortion)) for name in SIX]
     inside = sum(bool(r.held) for r in table if r.name.endswith("as the paper's"))
     none_withstands = all(d.success.all() for d in found.values())
+    off = [100 * (ours / PAPER[name][2] - 1) for ours, name in zip(size, SIX, strict=True)]
     verdict = (
         f"{'No image withstands' if none_withstands else 'Some images withstand'}; the mean distortions "
         f"({', '.join(f'{s:.3f}' for s in size)}) {'rise' if size[0] < size[1] < size[2] else 'do not rise'} with the "
-        f"decay of the softmax layers, and {inside} of 6 have the paper's in their interval. The decay reading nearest "
-        f"to the paper's training errors is '{fits}'."
+        f"decay of the softmax layers and are {min(off):+.0f}% to {max(off):+.0f}% off the paper's ({inside} of 6 in our "
+        f"interval). Nearest to the paper's training errors is the decay reading '{fits}'."
     )
     ended = "\n".join(
         f"{n.name:12} loss {n.provenance['loss']:.5f} after {n.provenance['iterations']} iterations, "

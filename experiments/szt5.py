@@ -1,6 +1,6 @@
 """SZ-T5: how far each layer can stretch a change, and how far it does (Szegedy et al. 2013, 4.3 and Table 5).
 
-python -m experiments run SZ-T5        (about 1 minute on 2 cores once the networks of SZ-T1 and SZ-1 are trained)
+python -m experiments run SZ-T5        (half a minute on 2 cores once the networks of SZ-T1 and SZ-1 are trained)
 
 To expect: upper bounds above 1 from the first layer on, and products far above what any change is amplified by.
 AlexNet's weights are not here: its shape is filled with random weights, or with those of a file (--set weights=PATH, a
