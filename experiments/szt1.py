@@ -75,7 +75,7 @@ def run(config: Config, context: Context) -> Result:
     verdict = (
         f"{'No image withstands' if none_withstands else 'Some images withstand'}; the mean distortions "
         f"({', '.join(f'{s:.3f}' for s in size)}) {'rise' if size[0] < size[1] < size[2] else 'do not rise'} with the "
-        f"decay of the softmax layers and are {min(off):+.0f}% to {max(off):+.0f}% off the paper's ({inside} of 6 in our "
+        f"decay of the softmax layers, {min(off):+.0f}% to {max(off):+.0f}% off the paper's ({inside} of 6 in our "
         f"interval). Nearest to the paper's training errors is the decay reading '{fits}'."
     )
     ended = "\n".join(
