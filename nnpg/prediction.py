@@ -197,7 +197,8 @@ def class_gradient(
     t = check_labels(labels, len(x), K)
     counts = np.bincount(t, minlength=K)
     share = 1 / np.maximum(counts, 1) if method == "gradient_of_average" else np.ones(K)
-    if _has_kernels(net, names):
+    compiled = _has_kernels(net, names)
+    if compiled:
         S = 1 if _one_class(classes) else len(_classes_of(net, classes))
         units = sum(math.prod(net.shapes[name]) for name in names)
         batch = max(batch, HELD // (S * units * net.dtype.itemsize))
@@ -205,7 +206,7 @@ def class_gradient(
     with progress_bar("class gradients", len(x), show=progress) as advance:
         for some, deltas in _batches(net, x, names, classes, t, of, batch, weights=share[t]):
             for name, delta in deltas.items():
-                sums[name] = sums[name] + _sum_by_class(t[some], K, delta, _one_class(classes))
+                sums[name] = sums[name] + _sum_by_class(t[some], K, delta, _one_class(classes), compiled)
             advance(len(t[some]))
     images = np.where(counts, counts if method == "average_of_gradients" else 1, np.nan)
     means = {n: s / images.reshape(-1, *[1] * (s.ndim - (1 if _one_class(classes) else 2))) for n, s in sums.items()}
@@ -277,9 +278,15 @@ def _has_kernels(net: Network, names: Sequence[str]) -> bool:
     return not why_not(net, net.plan(), names)
 
 
-def _sum_by_class(labels: Array, K: int, delta: Array, one_class: bool) -> Array:
+def _sum_by_class(labels: Array, K: int, delta: Array, one_class: bool, compiled: bool) -> Array:
     """Sum over the images of each class, (..., n, units) to (..., K, units), in float64."""
     axis = 0 if one_class else 1
+    if compiled:
+        from nnpg_kernels.class_sums import sum_by_class
+
+        flat = delta.reshape(*delta.shape[:axis], len(labels), -1)
+        sums = sum_by_class(flat if axis else flat[None], labels, K)
+        return (sums if axis else sums[0]).reshape(*delta.shape[:axis], K, *delta.shape[axis + 1 :])
     sums = np.zeros((*delta.shape[:axis], K, *delta.shape[axis + 1 :]))
     for c in np.unique(labels):
         own = np.compress(labels == c, delta, axis=axis)
