@@ -3,8 +3,9 @@
 python -m experiments run HI-T1 --backend numba        (two minutes on two cores, with HI-1's pairs)
 
 To expect: on adversarial images of the same attack that nobody trained on, control and selective dropout are within a
-few points of each other, and the smallest share of feature maps is worse. A share larger than that of the units that change
-at all is nearly the control: the rest has no gradient. The paper's cells are k/82 of one run: 95% intervals of +-11.
+few points of each other, and the smallest share of feature maps is worse. A share larger than that of the units which
+change at all is nearly the control: the rest has no gradient. The paper's cells are k/82 of one run: intervals of +-11
+points.
 """
 
 from experiments.hard_tables import experiment
