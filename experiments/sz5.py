@@ -4,8 +4,8 @@ python -m experiments run SZ-5        (about 2 minutes on 2 cores)
 
 The paper: 1.6% with decay, 1.3% with dropout, below 1.2% with the pool, and examples for the higher layers more useful
 than those for the input. To expect at the quick scale, which learns from a sixth of the images so that all methods are
-trained to their end: dropout best, and no gain by the pool, least by that of the hidden layers, whose examples are old
-by the time they are used. The sizes of the pool are ours, and not tuned.
+trained to their end: dropout best, and no gain by the pool, least by that of the hidden layers; why is not known. The
+sizes of the pool are ours, and not tuned.
 """
 
 from __future__ import annotations
