@@ -10,7 +10,6 @@ import nnpg
 from experiments.experiment import Context
 from experiments.mnist import digits
 from nnpg import SGD, Network
-from nnpg.attacks.pool import awake
 from nnpg.build import Step
 from nnpg.data import Dataset
 
@@ -43,4 +42,4 @@ def conv_net(config: ConvTraining, context: Context) -> tuple[Network, Dataset, 
         checkpoint=context.models / f"conv-{train.name.replace(' ', '-')}-seed{seed}-epochs{config.epochs}.safetensors",
         resume=True, progress=context.progress,
     )  # fmt: skip
-    return awake(done.net), train, test  # training leaves the last step's dropout mask in
+    return done.net, train, test

@@ -24,7 +24,6 @@ from experiments.mnist import decay_of, digits, rows
 from experiments.szt1 import chosen
 from nnpg import SGD, Network
 from nnpg.attacks import AdversarialPool
-from nnpg.attacks.pool import awake
 from nnpg.build import Step
 from nnpg.plots import Measured, interval_plot
 from nnpg.progress import progress as progress_bar
@@ -137,7 +136,7 @@ def _train(job: Job) -> None:
     with one_blas_thread():
         done = nnpg.train(net, x, t, epochs=config.epochs, batch=config.batch, rng=seed, optimiser=step, take_step=pool,
                           progress=False)  # fmt: skip
-    nnpg.save(awake(done.net), _file(job), {"method": method, "loss": done.history[-1].loss})
+    nnpg.save(done.net, _file(job), {"method": method, "loss": done.history[-1].loss})
 
 
 def _network(K: int, dropout: float, m: int, seed: int, backend: str) -> Network:

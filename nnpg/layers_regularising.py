@@ -46,6 +46,10 @@ class Dropout:
         """Return this layer with a fresh mask."""
         return replace(self, key=int(rng.integers(2**63)))
 
+    def undrawn(self) -> Dropout:
+        """Return this layer without a mask, as it is when it does not learn."""
+        return replace(self, key=None)
+
     def forward(self, k: Backend, x: Array) -> tuple[Array, Array | None]:
         """y = m x / (1 - rate), m a random 0/1 mask."""
         if self.key is None:

@@ -304,6 +304,19 @@ class Network:
         fresh = {n: layer.drawn(rng) for n, layer in self.layers.items() if hasattr(layer, "drawn")}
         return replace(self, layers={**self.layers, **fresh}) if fresh else self
 
+    def undrawn(self) -> Network:
+        """Return this network without masks: the one that predicts.
+
+        Examples
+        --------
+        >>> import nnpg
+        >>> net = nnpg.build([nnpg.Dropout(0.5, key=1)], input_shape=(2,), rng=0)
+        >>> net.undrawn().layers["dropout1"].key is None
+        True
+        """
+        plain = {n: layer.undrawn() for n, layer in self.layers.items() if hasattr(layer, "undrawn")}
+        return replace(self, layers={**self.layers, **plain}) if plain else self
+
     def to(self, backend: str | Backend) -> Network:
         """Return this network on another backend."""
         k = load(backend) if isinstance(backend, str) else backend

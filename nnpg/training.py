@@ -154,6 +154,7 @@ def train(
                 losses, wrong = losses + float(values.sum()), wrong + misses
                 if not np.isfinite(losses) or (first + batch >= len(x) and not _finite(net)):
                     raise TrainingDiverged(_diagnosis(net, x[some], optimiser, epoch, first // batch + 1))
+            net = net.undrawn()
             missed = None if held_out is None else error_rate(net, *held_out)
             seconds = time.perf_counter() - began
             history += (Epoch(epoch, losses / len(x), wrong / len(x), missed, seconds),)

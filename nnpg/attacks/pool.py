@@ -18,7 +18,7 @@ import numpy as np
 
 from nnpg.attacks.minimal_distortion import minimal_distortion
 from nnpg.attacks.targets import Rule
-from nnpg.layers import Dropout, Sigmoid, Softmax, Tanh
+from nnpg.layers import Sigmoid, Softmax, Tanh
 from nnpg.losses import Loss
 from nnpg.network import INPUT, Network
 from nnpg.optimisers import SGD, Parameters, SGDState
@@ -118,7 +118,7 @@ class AdversarialPool:
 
     def _renewed(self, net: Network, at: str, pool: Pool | None, draw: np.random.Generator) -> Pool:
         """Make new examples of one output; put them behind those that are there, or in the place of random ones."""
-        net = awake(net)
+        net = net.undrawn()
         n = draw.integers(len(self.x), size=self.new)
         x, t = self.x[n], self.t[n]
         h = x if at == INPUT else net.backend.to_numpy(net.forward(x, upto=at).y)
@@ -133,20 +133,6 @@ class AdversarialPool:
         gone = draw.permutation(len(pool.labels))[: len(fresh.labels) - room]
         kept = np.setdiff1d(np.arange(len(pool.labels)), gone)
         return Pool(*(np.concatenate([old[kept], new]) for old, new in zip(pool, fresh, strict=True)))
-
-
-def awake(net: Network) -> Network:
-    """Return this network with no unit dropped: what it is when it does not learn.
-
-    Examples
-    --------
-    >>> import nnpg
-    >>> net = nnpg.build([nnpg.Dropout(0.5, key=1)], input_shape=(2,), rng=0)
-    >>> awake(net).layers["dropout1"].key is None
-    True
-    """
-    asleep = {n: replace(layer, key=None) for n, layer in net.layers.items() if isinstance(layer, Dropout)}
-    return replace(net, layers={**net.layers, **asleep})
 
 
 def _above(net: Network, at: str) -> Network:

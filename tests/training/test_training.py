@@ -171,3 +171,12 @@ def test_lbfgs_in_float32_keeps_float32():
     done = nnpg.train_lbfgs(net, x, t, iterations=5)
     assert done.net.dtype == np.float32
     assert done.losses[-1] < done.losses[0]
+
+
+def test_no_mask_is_left_in_the_trained_network_nor_in_its_validation() -> None:
+    rng = np.random.default_rng(0)
+    x, t = rng.normal(size=(40, 6)).astype(np.float32), rng.integers(0, 3, 40)
+    net = build([dense(30), Tanh(), Dropout(0.5), dense(3), nnpg.Softmax()], input_shape=(6,), rng=0)
+    done = train(net, x, t, epochs=3, batch=8, rng=0, validation=(x, t), progress=False)
+    assert done.net.layers["dropout1"].key is None
+    assert done.history[-1].validation_error == error_rate(done.net, x, t)
