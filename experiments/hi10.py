@@ -21,7 +21,7 @@ from nnpg import SGD, Network, error_rate, load_network
 from nnpg.attacks import minimal_distortion
 from nnpg.data import Dataset
 from nnpg.files import read_tensors, write_tensors
-from nnpg.plots import Lines, line_panels
+from nnpg.plots import Measured, interval_plot
 from nnpg.selective_dropout import hard_negative_training
 from nnpg.statistics import holm, mean_interval, paired_p
 from nnpg_kernels import Array
@@ -62,22 +62,17 @@ def run(config: Config, context: Context) -> Result:
     for (v, d), p in zip(more.items(), corrected, strict=True):
         rows.append(row(f"{v.name} less control, last round", None, mean_interval(d), n, unit="RMS", interval=by))
         rows.append(row(f"{v.name} less control, last round, p", None, float(p), n, unit="p (paired t, Holm)"))
-    steps = np.arange(config.rounds + 1)
-    line_panels(
-        [
-            Lines("adversary", steps, {v.name: d.mean(axis=0) for v, d in needed.items()}, "round", "distortion, RMS"),
-            Lines(
-                "memory", steps, {v.name: a.mean(axis=0) for v, a in right.items()}, "round", "accuracy on test images"
-            ),
-        ],
+    interval_plot(
+        [_panel("adversary", needed, "distortion, RMS"), _panel("memory", right, "accuracy on test images")],
         context.folder / "rounds.png",
     )
     grew = [v.name for v, r in zip(VARIANTS, (r for r in rows if r.held is not None), strict=True) if r.held]
     apart = [f"{v.name} ({d.mean():+.4f})" for (v, d), p in zip(more.items(), corrected, strict=True) if p < 0.05]
+    memory = ", ".join(f"{a[:, -1].mean():.0%} ({v.name})" for v, a in right.items())
     verdict = (
         f"After {config.rounds} rounds the adversary surely needs more distortion than before them against "
         f"{', '.join(grew) if grew else 'none of the networks'}; surely different from the control in the last round: "
-        f"{', '.join(apart) if apart else 'none'}."
+        f"{', '.join(apart) if apart else 'none'}; of the test images they still know {memory}."
     )
     return Result(tuple(rows), verdict, ("rounds.png",))
 
@@ -94,6 +89,11 @@ def _rows(variant: Variant, needed: Array, right: Array) -> list[Row]:
             held=bool(p < 0.05 and growth.mean() > 0)),
         row(f"{name}: accuracy on test images at the end", None, mean_interval(right[:, -1]), n, interval=by),
     ]  # fmt: skip
+
+
+def _panel(title: str, values: dict[Variant, Array], xlabel: str) -> Measured:
+    every = {f"{v.name}, round {i}": mean_interval(own) for v, runs in values.items() for i, own in enumerate(runs.T)}
+    return Measured(title, every, xlabel)
 
 
 Job = tuple[Path, str, Dataset, Dataset, Config, list[Variant], list[Path], int]

@@ -10,12 +10,23 @@ from __future__ import annotations
 import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, Row, row
-from experiments.hard_negatives import CONTROL, HARD_PAPER, HARD_SMOKE, Hard, chosen_variants, hard_negative_runs
+from experiments.hard_negatives import (
+    CONTROL,
+    HARD_PAPER,
+    HARD_SMOKE,
+    Hard,
+    Variant,
+    chosen_variants,
+    hard_negative_runs,
+)
+from experiments.hinthorn import CONV, DENSE
 from nnpg.damage import gini
-from nnpg.plots import histogram_grid
+from nnpg.plots import Lines, line_panels
 from nnpg.statistics import mean_interval
+from nnpg_kernels import Array
 
 ALWAYS = 0.95
+BINS = 20
 
 
 def run(config: Hard, context: Context) -> Result:
@@ -37,16 +48,7 @@ def run(config: Hard, context: Context) -> Result:
                 interval=by),
             row(f"{variant.name}: Gini of the rates", None, mean_interval(gini(often)), n, unit="Gini", interval=by),
         ]  # fmt: skip
-    layers = list(dict.fromkeys(v.layer for v in rates))
-    # the two ends are put in so that every histogram runs from 0 to 1
-    cells = {v: ({"rate": np.append(often.ravel(), [0.0, 1.0])}, f"keep {v.keep:g}") for v, often in rates.items()}
-    histogram_grid(
-        [[cell for v, cell in cells.items() if v.layer == own] for own in layers],
-        context.folder / "instability.png",
-        row_labels=layers,
-        centred=[False] * (len(rates) // len(layers)),
-        bins=20,
-    )
+    line_panels([_histogram(layer, rates) for layer in (CONV, DENSE)], context.folder / "instability.png")
     spans = [v.name for v in rates if all(r.held for r in rows if r.held is not None and r.name.startswith(v.name))]
     where = "all" if len(spans) == len(rates) else f"{len(spans)} ({'; '.join(spans)})" if spans else "none"
     verdict = (
@@ -54,6 +56,14 @@ def run(config: Hard, context: Context) -> Result:
         f"{where} of {len(rates)} variants."
     )
     return Result(tuple(rows), verdict, ("instability.png",))
+
+
+def _histogram(layer: str, rates: dict[Variant, Array]) -> Lines:
+    ends = np.linspace(0, 1, BINS + 1)
+    shares = {
+        f"keep {v.keep:g}": np.histogram(often, ends)[0] / often.size for v, often in rates.items() if v.layer == layer
+    }
+    return Lines(layer, (ends[1:] + ends[:-1]) / 2, shares, "rate of selection", "share of units")
 
 
 EXPERIMENT = Experiment(
