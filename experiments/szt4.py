@@ -66,12 +66,14 @@ def run(config: Config, context: Context) -> Result:
     near_raw, far_raw = (float(np.mean([raw[cell] for cell in cells])) for cells in (SAME, OTHER))
     noise = float(wrong[7].mean()) / N
     size = mean_interval(np.concatenate([d.distortion[d.success] for d in found.values()]))
-    factor = Interval(*(config.rms / v for v in (size.value, size.high, size.low)))
+    value, known = config.rms / size.value, size.low > 0  # else too few images tell nothing of its inverse
+    factor = Interval(value, config.rms / size.high, config.rms / size.low) if known else value
     off = [r for r, is_own in zip(table, transfer.own(names, nets).ravel(), strict=True) if not is_own]
     inside, given, alike = transfer.agreement(off)
     rows = [
         row("enlarged by: 0.1 over the mean distortion", 1.4, factor, 3 * N, unit="factor",
-            interval="95% t over images", held=bool(factor.low <= 1.4 <= factor.high)),
+            interval="95% t over images",
+            held=factor.low <= 1.4 <= factor.high if isinstance(factor, Interval) else None),
         row("enlarged: error of the same half less that of the other half", 0.614, near - far, 6, held=near > far),
         row("as found: error of the same half less that of the other half", 0.0938, near_raw - far_raw, 6,
             held=near_raw > far_raw),
