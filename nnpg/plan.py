@@ -112,10 +112,14 @@ class Plan:
         """Return which block has that output, -1 for none."""
         return next((i for i, block in enumerate(self.blocks) if block.name == name), -1)
 
-    def one_by_one(self, N: int, lanes: int) -> bool:
-        """Return whether N images are best done one by one, lanes along the rows, and not side by side in the lanes."""
+    def at_once(self, N: int, lanes: int) -> int:
+        """Return how many of N images make a block: a vector's lanes, or 1 where they would mostly be empty.
+
+        A single image has its lanes along the rows, which needs filters that do not step over columns.
+        """
         convolutions = [block for block in self.blocks if block.kind == "conv"]
-        return bool(convolutions) and all(b.window.stride[1] == 1 for b in convolutions) and lanes >= 2 * N
+        alone = convolutions and all(b.window.stride[1] == 1 for b in convolutions) and lanes >= 2 * N
+        return 1 if alone else lanes
 
 
 def make_plan(layers: Mapping[str, Layer], input_shape: tuple[int, ...], dtype: np.dtype[Any]) -> Plan:

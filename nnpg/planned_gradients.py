@@ -30,7 +30,7 @@ from nnpg_kernels import Array, ops
 from nnpg_kernels.planes import Planes
 from nnpg_kernels.program import Op, Program, Task
 from nnpg_kernels.simd import lanes
-from nnpg_kernels.threads import thread_count
+from nnpg_kernels.threads import threads_for
 
 FEW = 4  # classes that are sent back one at a time
 
@@ -69,8 +69,7 @@ def prediction_gradients(
     result = {name: np.empty((S, N, *_shape(plan, name)), dtype) for name in names}
     if not N or not S:
         return result
-    alone = plan.one_by_one(N, vector)
-    images = 1 if alone else vector
+    images = plan.at_once(N, vector)
     across = S >= FEW and all(block.kind != "conv" or _step_by_step(block) for block in plan.blocks)
     own = net.parameters
 
@@ -86,7 +85,7 @@ def prediction_gradients(
             plan, room, backspace(plan, images), own, result, (classes, labels, share, of)
         )
 
-    threads = max(1, min(thread_count(), -(-N // images)))
+    threads = threads_for(-(-N // images))
     each = [block_ops() for _ in range(threads)]
     first, last = len(each[0][0]), len(each[0][0]) + len(each[0][1])
     chains = []

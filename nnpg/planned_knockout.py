@@ -17,7 +17,7 @@ from nnpg.planned import Parameters, forward_ops, workspace
 from nnpg_kernels import Array, ops
 from nnpg_kernels.program import Op, Program, Task
 from nnpg_kernels.simd import lanes
-from nnpg_kernels.threads import thread_count
+from nnpg_kernels.threads import threads_for
 
 
 def why_not(net: Network, plan: Plan, layers: Sequence[str]) -> str:
@@ -43,11 +43,11 @@ def predict_by_plan(net: Network, plan: Plan, x: Array) -> Array:
 def outputs_without(net: Network, plan: Plan, x: Array, filters: Sequence[tuple[str, int]]) -> Array:
     """Return the last planned output (T + 1, N, K) of the whole network, and with the first 1 .. T filters at 0."""
     dtype, N, T = plan.dtype, len(x), len(filters)
-    vector, x = lanes(dtype), np.ascontiguousarray(x, dtype)
+    x = np.ascontiguousarray(x, dtype)
     result = np.empty((T + 1, N, *plan.blocks[-1].y_shape), dtype)
     if not N:
         return result
-    images = 1 if plan.one_by_one(N, vector) else vector
+    images = plan.at_once(N, lanes(dtype))
     where = [plan.index(layer) for layer, _ in filters]
     order, alive = _first_out_last(plan, filters), _alive(plan, where, filters)
     weights = _in_order(plan, net.parameters, order)
@@ -76,7 +76,7 @@ def outputs_without(net: Network, plan: Plan, x: Array, filters: Sequence[tuple[
             some += own
         return some
 
-    each = [thread_ops() for _ in range(max(1, min(thread_count(), -(-N // images))))]
+    each = [thread_ops() for _ in range(threads_for(-(-N // images)))]
     count, run, end = first, first[len(plan.blocks) :], len(each[0])
     chain = [Task(0, end, 0, 0, 0)]
     for s, i in enumerate(where, start=1):

@@ -22,7 +22,7 @@ from nnpg_kernels.memory import aligned
 from nnpg_kernels.planes import SLACK
 from nnpg_kernels.program import Op, Program, Task
 from nnpg_kernels.simd import lanes
-from nnpg_kernels.threads import thread_count
+from nnpg_kernels.threads import threads_for
 
 SLOTS = 16  # gradients held at a time: more blocks of images than that take turns
 PIECES = 4  # that the gradient of a dense layer is divided into, for as many threads
@@ -109,14 +109,12 @@ def open_session(
     rates, images = np.zeros(steps), np.zeros(1, np.int64)
     x, labels = np.ascontiguousarray(x, dtype), np.ascontiguousarray(labels, np.int64)
 
-    vector = lanes(dtype)
-    per_pixel = 1 if plan.one_by_one(batch, vector) else vector
-    at_once = 1 if plan.one_by_one(batch, vector) else vector  # images in a block
+    at_once = plan.at_once(batch, lanes(dtype))
     slots = _slots(plan, weights, min(SLOTS, -(-batch // at_once)), batch)
-    threads = max(1, min(thread_count(), -(-batch // at_once)))
+    threads = threads_for(-(-batch // at_once))
 
     def block_ops() -> list[Op]:
-        room, derivatives = workspace(plan, per_pixel), backspace(plan, per_pixel)
+        room, derivatives = workspace(plan, at_once), backspace(plan, at_once)
         z, delta = room.y[-1], derivatives.delta[-1]
         back = backward_ops(plan, room, derivatives, weights, len(plan.blocks) - 1, -1, slots)
         return [

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from nnpg_kernels.atomics import next_task
 from nnpg_kernels.jit import jit
-from nnpg_kernels.threads import share, thread_count
+from nnpg_kernels.threads import share, threads_for
 
 PIECE = 512  # units
 
@@ -33,7 +33,7 @@ def sum_by_class(delta: npt.NDArray[Any], labels: npt.NDArray[Any], K: int) -> n
     S, _, units = delta.shape
     sums = np.zeros((S, K, units))
     tasks = S * -(-units // PIECE)
-    share(_sum, max(1, min(thread_count(), tasks)), np.ascontiguousarray(delta), labels.astype(np.int64), sums, PIECE)
+    share(_sum, threads_for(tasks), np.ascontiguousarray(delta), labels.astype(np.int64), sums, PIECE)
     return sums
 
 

@@ -17,7 +17,7 @@ from nnpg_kernels.numba_convolution import Sizes, correlate, correlate_gradient,
 from nnpg_kernels.numba_pooling import pool_delta, pool_forward
 from nnpg_kernels.numpy_backend import Array, asarray, avg_pool_delta, avg_pool_forward, to_numpy, xp
 from nnpg_kernels.simd import lanes, wide_registers
-from nnpg_kernels.threads import share, thread_count
+from nnpg_kernels.threads import share, threads_for
 
 __all__ = ["Array", "asarray", "avg_pool_delta", "avg_pool_forward", "to_numpy", "xp"]
 
@@ -159,7 +159,7 @@ def _readable(a: Array, dtype: Any) -> Array:
 
 
 def _threads(work: float, tasks: int) -> int:
-    return 1 if work < SERIAL else max(1, min(thread_count(), tasks))
+    return 1 if work < SERIAL else threads_for(tasks)
 
 
 def _numbers(window: Window) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int]]:

@@ -105,6 +105,17 @@ def thread_count() -> int:
     return int(wanted)
 
 
+def threads_for(tasks: int) -> int:
+    """Return how many threads are worth waking for so many tasks.
+
+    Examples
+    --------
+    >>> threads_for(1)
+    1
+    """
+    return max(1, min(thread_count(), tasks))
+
+
 def share(kernel: Callable[..., Any], threads: int, *args: Any) -> None:
     """Run a kernel on several threads at once; each takes the next task off a common counter until none is left.
 
