@@ -59,7 +59,7 @@ def outputs_without(net: Network, plan: Plan, x: Array, filters: Sequence[tuple[
         counts = [
             [
                 ops.put(forward[i].weigh, "F", alive[i]),
-                *(ops.put_maps(activate, alive[i]) for activate in forward[i].activate),
+                *(ops.put(activate, "C", alive[i]) for activate in forward[i].activate),
                 ops.put(forward[i + 1].weigh, "C", alive[i]),
             ]
             for i in range(len(plan.blocks) - 1)

@@ -14,7 +14,7 @@ from nnpg_kernels.memory import array, record, record_type
 from nnpg_kernels.pooled_convolution import RELU, SIGMOID, TANH
 from nnpg_kernels.simd import lanes, load, store
 
-ACTIVATE = record_type("y plane row C H W activation")
+ACTIVATE = record_type("y plane row C H W joined activation")  # joined: all maps as one row
 ACTIVATE_BACK = record_type("delta y size activation")
 ACTIVATE_BACK_OF_ONE = record_type("delta y units lanes activation")
 
@@ -28,17 +28,20 @@ def activate(dtype: npt.DTypeLike) -> Any:
     def run(address: int, n: int, count: int, seed: int, t: int) -> None:
         s = record(address, ACTIVATE)
         y = array(s.y, kind)
-        for c in range(s.C):
-            for h in range(s.H):
+        C, H, W = s.C, s.H, s.W
+        if s.joined:
+            C, H, W = 1, 1, s.C * s.plane
+        for c in range(C):
+            for h in range(H):
                 p = c * s.plane + h * s.row
-                for v in range(0, s.W, step):
+                for v in range(0, W, step):
                     z = load(y, p + v, vector, 1, 4)
                     if s.activation == TANH:
-                        store(simd_math.tanh(z), y, p + v, 0, 1, s.W - v)
+                        store(simd_math.tanh(z), y, p + v, 0, 1, W - v)
                     elif s.activation == SIGMOID:
-                        store(simd_math.sigmoid(z), y, p + v, 0, 1, s.W - v)
+                        store(simd_math.sigmoid(z), y, p + v, 0, 1, W - v)
                     elif s.activation == RELU:
-                        store(simd_math.where_below(z, 0.0, 0.0, z), y, p + v, 0, 1, s.W - v)
+                        store(simd_math.where_below(z, 0.0, 0.0, z), y, p + v, 0, 1, W - v)
 
     return kernel(run)
 

@@ -219,15 +219,14 @@ def dense_gradient(x: Array, delta: Array, N: int, rows: slice, dW: Array) -> Op
 
 def activation(y: Planes, act: int) -> Op:
     """y = act(y)."""
-    C, H, W = y.C, y.H, y.W * y.per_pixel
-    if not any(y.margin):  # then all maps are one row; what fills rows up is nobody's
-        C, H, W = 1, 1, y.C * y.plane
+    joined = not any(y.margin)  # then all maps are one row; what fills rows up is nobody's
     return op(
         "activate",
         activations.activate(y.memory.dtype),
         activations.ACTIVATE,
         (y,),
-        **{"y": y.at(), "plane": y.plane, "row": y.pitch, "C": C, "H": H, "W": W, "activation": act},
+        **{"y": y.at(), "plane": y.plane, "row": y.pitch, "C": y.C, "H": y.H, "W": y.W * y.per_pixel},
+        **{"joined": int(joined), "activation": act},
     )
 
 
@@ -325,13 +324,6 @@ def put(target: Op, field: str, values: Array) -> Op:
     assert fields is not None
     place = address(target.record) + fields[field][1]
     return op("put", moves.put(), moves.PUT, (target, values), place=place, values=address(values))
-
-
-def put_maps(activate: Op, values: Array) -> Op:
-    """Let an activation do only the first values[s] maps."""
-    if activate.record["C"] > 1:
-        return put(activate, "C", values)
-    return put(activate, "W", values * activate.record["plane"])
 
 
 def cross_entropy(
