@@ -9,8 +9,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from experiments.catalogue import EXPERIMENTS
 from experiments.report import write_report
-from experiments.runner import EXPERIMENTS, UsageError, find, run_experiment
+from experiments.runner import UsageError, find, run_experiment
 from nnpg.data import DataError
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)

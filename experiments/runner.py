@@ -7,7 +7,6 @@ import math
 import platform
 import time
 from dataclasses import asdict, fields, replace
-from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -15,16 +14,9 @@ from typing import Any
 import numpy as np
 
 import nnpg
+from experiments.catalogue import EXPERIMENTS
 from experiments.experiment import Context, Experiment, Result, Row
 from nnpg.atomic import atomic_write
-
-_NAMES = (  # a module each, in the order of `list`
-    "ld0 ld1 ld2 ld3 ld4 ld4r ld4v ld5 ld6 ld7 ld8 ld9 ld10 ld11 ld12 ld13 ld14 "
-    "th1 th2 th3 th321 th4 th5 th6 loc1 thp sz1 sz2 sz3 sz4 sz5 szt1 szt2 szt3 szt4 szt5 szf7 "
-    "hi0 hi1 hi2 hi3 hi4 hi5 hi6 hi7 hi8 hi9 hi10 hit1 hit2 hit3"
-)
-_MODULES = [import_module(f"experiments.{name}") for name in _NAMES.split()]
-EXPERIMENTS: dict[str, Experiment] = {module.EXPERIMENT.id: module.EXPERIMENT for module in _MODULES}
 
 
 class UsageError(Exception):

@@ -1,0 +1,1 @@
+"""Hinthorn, *Visualization and Selective Dropout*, 2017."""

@@ -1,0 +1,99 @@
+"""HI-2: what deep feature maps show when they are looked at as they are (Hinthorn 2017, 5.2, Fig. 9).
+
+python -m experiments run HI-2 --backend numba        (seconds, with HI-1's pairs)
+
+The paper finds them "generally indecipherable". What can be measured: how much more a map resembles the brightness of
+the digit that it was computed from, unit by unit where the unit looks, than that of another digit. To expect: less in
+the second layer than in the first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from experiments.experiment import Context, Experiment, Result, row
+from experiments.models.hinthorn import PAPER, SMOKE, Base, Pairs, adversarial_pairs, base_net
+from nnpg import Network
+from nnpg.plots import image_grid
+from nnpg.receptive_field import receptive_field
+from nnpg.statistics import mean_interval, paired_p
+from nnpg_kernels import Array
+
+LAYERS = ("relu1", "relu2")
+
+
+@dataclass(frozen=True)
+class Config(Base):
+    """Images that are looked at."""
+
+    images: int = 200
+
+
+def run(config: Config, context: Context) -> Result:
+    base = base_net(config, context)
+    pairs = adversarial_pairs(base, config, context)
+    x = pairs.originals[: config.images]
+    found = {layer: _resemblance(base.net, x, layer) for layer in LAYERS}
+    first, second = found.values()
+    n, by = len(x), "95% t over images"
+    lost = first - second
+    p = paired_p(lost)
+    rows = [
+        *(row(f"{layer}: correlation with the own digit less with another", None, mean_interval(own), n,
+              unit="correlation", interval=by) for layer, own in found.items()),
+        row("relu1 less relu2", None, mean_interval(lost), n, unit="correlation", interval=by,
+            held=bool(p < 0.05 and lost.mean() > 0)),
+        row("relu1 less relu2, p", None, p, n, unit="p (paired t)"),
+    ]  # fmt: skip
+    figures = [_draw(base.net, pairs, layer, context.folder) for layer in LAYERS]
+    less, agrees = ("less", "as") if rows[2].held else ("not surely less", "unlike what")
+    verdict = (
+        f"A map of the second layer resembles its own digit {less} than one of the first does ({second.mean():.2f} and "
+        f"{first.mean():.2f} above what it has in common with another digit), {agrees} the paper says of deep maps."
+    )
+    return Result(tuple(rows), verdict, tuple(figures))
+
+
+def _resemblance(net: Network, x: Array, layer: str) -> Array:
+    """Mean |correlation| of an image's live maps with its brightness, less that with the next image's: (N,)."""
+    maps = net.backend.to_numpy(net.forward(x, upto=layer)[layer])  # (N, F, H', W')
+    field, (H, W) = receptive_field(net, layer), maps.shape[2:]
+    light = np.zeros((len(x), H, W))
+    for i in range(H):
+        for j in range(W):
+            top, left, height, width = field.box(i, j)
+            light[:, i, j] = x[:, 0, top : top + height, left : left + width].mean(axis=(1, 2))
+    own, other = (_correlations(maps, light.take(range(s, s + len(x)), axis=0, mode="wrap")) for s in (0, 1))
+    return np.asarray(np.nanmean(own, axis=1) - np.nanmean(other, axis=1))
+
+
+def _correlations(maps: Array, light: Array) -> Array:
+    """|r| of every map (N, F, H, W) with a picture (N, H, W); NaN where a map is the same everywhere: (N, F)."""
+    a = maps.reshape(*maps.shape[:2], -1).astype(float)
+    b = light.reshape(len(light), 1, -1)
+    a, b = a - a.mean(axis=-1, keepdims=True), b - b.mean(axis=-1, keepdims=True)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(abs((a * b).sum(axis=-1)) / np.sqrt((a * a).sum(axis=-1) * (b * b).sum(axis=-1)))
+
+
+def _draw(net: Network, pairs: Pairs, layer: str, folder: Path) -> str:
+    """Every map of one original, then of its adversarial image, all in one scale."""
+    both = np.concatenate([pairs.originals[:1], pairs.adversarial[:1]])
+    maps = net.backend.to_numpy(net.forward(both, upto=layer)[layer])  # (2, F, H, W)
+    rows = [""] * (2 * maps.shape[1] // 16)
+    rows[0], rows[len(rows) // 2] = "original", "adversarial"
+    name = f"maps-{layer}.png"
+    image_grid((maps / maps.max()).reshape(-1, 1, *maps.shape[2:]), folder / name, columns=16, row_labels=rows)
+    return name
+
+
+EXPERIMENT = Experiment(
+    "HI-2",
+    "Deep feature maps as they are",
+    "Hinthorn 2017, Fig. 9",
+    {"smoke": Config(**vars(SMOKE)), "quick": Config(), "paper": Config(**vars(PAPER), images=2000)},
+    run,
+)

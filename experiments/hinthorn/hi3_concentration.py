@@ -1,0 +1,111 @@
+"""HI-3: is the blame for an adversarial image concentrated on few units? (Hinthorn 2017, 5.2, Fig. 10)
+
+python -m experiments run HI-3 --backend numba        (seconds, with HI-1's pairs)
+
+Each unit's change, | ||a'|| - ||a|| | and ||a' - a||, from the original to its adversarial image, and to the original
+with Gaussian noise of the same size: what any change does to a layer that is mostly silent is not the attack's doing.
+To expect: a tenth of the units has about half of the change, or more; much the same under noise.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from experiments.experiment import Context, Experiment, Result, Row, row
+from experiments.models.hard_negatives import HARD_PAPER, HARD_SMOKE, Hard
+from experiments.models.hinthorn import MAPS, NEURONS, Pairs, adversarial_pairs, base_net
+from nnpg import Network
+from nnpg.damage import gini
+from nnpg.plots import Lines, image_grid, line_panels
+from nnpg.statistics import mean_interval, paired_p
+from nnpg.volatility import Measure, concentration_curve, top_share, unit_changes
+from nnpg_kernels import Array
+
+SHOWN = 4
+JUDGED: tuple[tuple[str, Measure], ...] = (  # of a neuron that is never negative the two measures are one
+    (NEURONS, "volatility"),
+    (MAPS, "volatility"),
+    (MAPS, "shift"),
+)
+
+
+def run(config: Hard, context: Context) -> Result:
+    base = base_net(config, context)
+    pairs = adversarial_pairs(base, config, context).beyond(config.beyond)
+    noise = np.random.default_rng(context.seed_or(config.seed)).standard_normal(pairs.originals.shape)
+    size = pairs.distortion[:, None, None, None] / (noise**2).mean(axis=(1, 2, 3), keepdims=True) ** 0.5
+    noisy = (pairs.originals + size * noise).astype(np.float32)
+    found = {
+        name: unit_changes(base.net, pairs.originals, changed, (NEURONS, MAPS))
+        for name, changed in (("adversarial", pairs.adversarial), ("noise", noisy))
+    }
+    rows: list[Row] = []
+    panels, sure = [], {}
+    for layer, measure in JUDGED:
+        scores = {name: own[layer].of(measure) for name, own in found.items()}  # (N, F)
+        rows += _rows(f"{layer}, {measure}", scores)
+        sure[layer, measure] = bool(rows[-2].held)
+        curves = {name: np.nanmean(concentration_curve(s), axis=0) for name, s in scores.items()}
+        share = np.linspace(0, 1, len(curves["noise"]))
+        panels.append(
+            Lines(f"{layer}, {measure}", share, curves, "share of units, most changed first", "share of change")
+        )
+    line_panels(panels, context.folder / "concentration.png", columns=3)
+    _draw(base.net, pairs, context.folder)
+    top, top_noise = (next(r.ours for r in rows if r.name == f"{NEURONS}, volatility: top 10%, {k}") for k in found)
+    more = [f"{layer} by {measure}" for (layer, measure), yes in sure.items() if yes]
+    verdict = (
+        f"The tenth of the neurons that changes most has {top:.0%} of the change (volatility), as the paper's picture "
+        f"shows, and {top_noise:.0%} under noise of the same size; blame is more concentrated than noise makes it for "
+        f"{', '.join(more) if more else 'no layer and measure'}."
+    )
+    return Result(tuple(rows), verdict, ("activations.png", "concentration.png"))
+
+
+def _rows(what: str, scores: dict[str, Array]) -> list[Row]:
+    by = "95% t over pairs"
+    ok = np.all([s.sum(axis=1) > 0 for s in scores.values()], axis=0)  # where something changes
+    n, ginis, rows = int(ok.sum()), {}, []
+    for name, own in scores.items():
+        s = own[ok]
+        ginis[name] = gini(s)
+        still = (s < 0.01 * s.max(axis=1, keepdims=True)).mean(axis=1)
+        rows += [
+            row(f"{what}: Gini, {name}", None, mean_interval(ginis[name]), n, unit="Gini", interval=by),
+            row(f"{what}: top 10%, {name}", None, mean_interval(top_share(s)), n, interval=by),
+            row(f"{what}: units changed under 1% of the most, {name}", None, mean_interval(still), n, interval=by),
+        ]
+    more = ginis["adversarial"] - ginis["noise"]
+    p = paired_p(more)
+    return [
+        *rows,
+        row(f"{what}: Gini, adversarial less noise", None, mean_interval(more), n, unit="Gini", interval=by,
+            held=bool(p < 0.05 and more.mean() > 0)),
+        row(f"{what}: Gini, adversarial less noise, p", None, p, n, unit="p (paired t)"),
+    ]  # fmt: skip
+
+
+def _draw(net: Network, pairs: Pairs, folder: Path) -> None:
+    """Fig. 10: all neurons of the dense layer as a block, for originals, adversarial images, and the change."""
+    some = pairs[: min(SHOWN, len(pairs))]
+    a, b = (net.backend.to_numpy(net.forward(x, upto=NEURONS)[NEURONS]) for x in (some.originals, some.adversarial))
+    blocks = np.concatenate([a, b, abs(b - a)]).reshape(-1, 1, 10, a.shape[1] // 10)
+    titles = [f"{own} taken for {feigned}" for own, feigned in zip(some.labels, some.targets, strict=True)]
+    image_grid(
+        blocks / blocks.max(),
+        folder / "activations.png",
+        titles=titles + [""] * (2 * len(titles)),
+        columns=len(titles),
+        row_labels=("original", "adversarial", "|change|"),
+    )
+
+
+EXPERIMENT = Experiment(
+    "HI-3",
+    "Concentration of blame",
+    "Hinthorn 2017, Fig. 10",
+    {"smoke": HARD_SMOKE, "quick": Hard(), "paper": HARD_PAPER},
+    run,
+)

@@ -1,0 +1,109 @@
+"""HI-6: do the images of a perturbation group change the same units? (Hinthorn 2017, 5.2)
+
+python -m experiments run HI-6 --backend numba        (seconds, with HI-1's pairs)
+
+Each group is cut in two at random; the mean volatilities of its halves are ranked and compared with each other, and
+with the other half of every other group. To expect: halves of a group agree more, whichever way groups are made.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from experiments.experiment import Context, Experiment, Result, Row, Text, row
+from experiments.models.hard_negatives import HARD_PAPER, HARD_SMOKE, Hard
+from experiments.models.hinthorn import MAPS, NEURONS, adversarial_pairs, base_net
+from nnpg.damage import gini
+from nnpg.perturbation_groups import Groups
+from nnpg.plots import Measured, interval_plot
+from nnpg.statistics import holm, mean_interval, paired_p
+from nnpg.volatility import top_share, unit_changes
+from nnpg_kernels import Array
+
+WAYS = ("source", "target", "both")
+LEAST = 4  # pairs in a group that is cut in two
+
+
+def run(config: Hard, context: Context) -> Result:
+    base = base_net(config, context)
+    pairs = adversarial_pairs(base, config, context).beyond(config.beyond)
+    found = unit_changes(base.net, pairs.originals, pairs.adversarial, (MAPS, NEURONS))
+    rng = np.random.default_rng(context.seed_or(config.seed))
+    alike: dict[tuple[str, str], tuple[Array, Array]] = {}
+    rows: list[Row] = []
+    tables = []
+    for layer, change in found.items():
+        beyond = change.volatility - change.shift
+        rows.append(row(f"{layer}: pairs and units where volatility exceeds shift", 0.0, float((beyond > 1e-5).mean()),
+                        beyond.size, held=not (beyond > 1e-5).any()))  # fmt: skip
+        for way in WAYS:
+            groups = pairs.groups(way)  # type: ignore[arg-type]
+            alike[layer, way] = _halves(change.volatility, groups, rng)
+            if way != "both":
+                tables.append(Text(f"{layer}, by {way}: mean volatility", _table(change.volatility, groups)))
+    p = holm(np.nan_to_num([paired_p(own - others) for own, others in alike.values()], nan=1.0))
+    by = "95% t over groups"
+    for ((layer, way), (own, others)), q in zip(alike.items(), p, strict=True):
+        name, n, more = f"{layer}, by {way}", len(own), mean_interval(own - others)
+        rows += [
+            row(f"{name}: halves of one group", None, mean_interval(own), n, unit="Spearman", interval=by),
+            row(f"{name}: halves of two groups", None, mean_interval(others), n, unit="Spearman", interval=by),
+            row(f"{name}: one less two", None, more, n, unit="Spearman", interval=by,
+                held=bool(q < 0.05 and more.value > 0)),
+            row(f"{name}: one less two, p", None, float(q), n, unit="p (paired t, Holm)"),
+        ]  # fmt: skip
+    panels = [
+        Measured(layer, {f"by {way}, {what}": mean_interval(alike[layer, way][i]) for way in WAYS
+                         for i, what in enumerate(("one group", "two groups"))}, "rank correlation of volatilities")
+        for layer in found
+    ]  # fmt: skip
+    interval_plot(panels, context.folder / "groups.png")
+    held = [r.name.split(":")[0] for r in rows if r.name.endswith("one less two") and r.held]
+    verdict = (
+        f"Halves of one perturbation group agree on which units are volatile surely more than halves of two groups in "
+        f"{len(held)} of {len(alike)} cases{' (' + '; '.join(held) + ')' if held else ''}: that groups have their own "
+        f"units {'holds' if len(held) == len(alike) else 'holds in part' if held else 'does not hold'}."
+    )
+    return Result(tuple(rows), verdict, ("groups.png",), tuple(tables))
+
+
+def _halves(volatility: Array, groups: Groups, rng: np.random.Generator) -> tuple[Array, Array]:
+    """Rank correlation of a group's two halves, and the mean of those with other groups' second halves: (G,) each."""
+    first, second = [], []
+    for g in np.flatnonzero(groups.sizes >= LEAST):
+        members = rng.permutation(np.flatnonzero(groups.index == g))
+        half = len(members) // 2
+        first.append(volatility[members[:half]].mean(axis=0))
+        second.append(volatility[members[half:]].mean(axis=0))
+    a, b = (_ranks(np.array(own)) for own in (first, second))
+    r = a @ b.T  # (G, G)
+    G = len(r)
+    return np.diag(r), (r.sum(axis=1) - np.diag(r)) / max(1, G - 1)
+
+
+def _ranks(values: Array) -> Array:
+    """Ranks (G, F), ties averaged, centred and of length 1, so that products are Spearman's correlation."""
+    from scipy.stats import rankdata
+
+    r = rankdata(values, axis=1) - (values.shape[1] + 1) / 2
+    return np.asarray(r / np.linalg.norm(r, axis=1, keepdims=True))
+
+
+def _table(volatility: Array, groups: Groups) -> str:
+    lines = [f"{'group':10}{'pairs':>6}{'mean':>8}{'largest':>9}{'Gini':>7}{'top 10%':>9}   most volatile units"]
+    for name, size, mean, most in zip(
+        groups.names, groups.sizes, groups.mean(volatility), groups.max(volatility), strict=True
+    ):
+        top = ", ".join(map(str, np.argsort(-mean, kind="stable")[:5]))
+        figures = f"{mean.mean():8.3f}{most.max():9.3f}{float(gini(mean)):7.2f}{float(top_share(mean)):9.2f}"
+        lines.append(f"{name:10}{size:6}{figures}   {top}")
+    return "\n".join(lines)
+
+
+EXPERIMENT = Experiment(
+    "HI-6",
+    "Volatility by perturbation group",
+    "Hinthorn 2017, 5.2",
+    {"smoke": HARD_SMOKE, "quick": Hard(), "paper": HARD_PAPER},
+    run,
+)

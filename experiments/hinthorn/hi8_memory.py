@@ -1,0 +1,70 @@
+"""HI-8: does selective dropout remember the originals better than the control? (Hinthorn 2017, abstract, 5.6)
+
+python -m experiments run HI-8 --backend numba        (seconds, from HI-T1's runs)
+
+To expect: both remember the originals that they train on; test images, which neither sees again, tell more.
+"""
+
+from __future__ import annotations
+
+from experiments.experiment import Context, Experiment, Result, Row, row
+from experiments.models.hard_negatives import (
+    CONTROL,
+    HARD_PAPER,
+    HARD_SMOKE,
+    Hard,
+    against_control,
+    chosen_variants,
+    hard_negative_runs,
+)
+from nnpg.plots import Measured, interval_plot
+from nnpg.statistics import mean_interval
+
+PAPER = {"control": 0.98, "selective": 1.0}
+WHAT = {"originals": "originals trained on", "test": "test images"}
+
+
+def run(config: Hard, context: Context) -> Result:
+    runs = hard_negative_runs(config, "both", chosen_variants(config), context)
+    n, by, rows = config.seeds, "95% t over seeds", list[Row]()
+    better: dict[str, list[str]] = {level: [] for level in WHAT}
+    for level, words in WHAT.items():
+        found = against_control(runs, lambda r, level=level: r.final[level])  # type: ignore[misc]
+        for (rate, variant), r in runs.items():
+            name = f"lr {rate:g}, {variant.name}: {words}"
+            said = (PAPER["control" if variant == CONTROL else "selective"]) if level == "originals" else None
+            rows.append(row(name, said, mean_interval(r.final[level]), n, interval=by))
+            if variant == CONTROL:
+                continue
+            c = found[rate, variant]
+            more = mean_interval(c.difference)
+            sure = c.p < 0.05 and more.value > 0
+            claim = 0.02 if level == "originals" else None
+            rows.append(row(f"{name}, less control", claim, more, n, interval=by, held=sure))
+            rows.append(row(f"{name}, less control, p", None, c.p, n, unit="p (paired t, Holm)"))
+            if sure:
+                better[level].append(f"{variant.name} at {rate:g} ({more.value:+.4f})")
+    panels = [
+        Measured(f"lr {rate:g}, {words}",
+                 {v.name: mean_interval(r.final[level]) for (own, v), r in runs.items() if own == rate}, "accuracy")
+        for rate in config.rates
+        for level, words in WHAT.items()
+    ]  # fmt: skip
+    interval_plot(panels, context.folder / "memory.png", highlight=CONTROL.name)
+    parts = [
+        f"{words} {len(better[level])} ({', '.join(better[level])})" if better[level] else f"{words} none"
+        for level, words in WHAT.items()
+    ]
+    of = len(runs) - len(config.rates)
+    holds = "holds for these" if any(better.values()) else "does not hold"
+    verdict = f"Of {of} variants, these remember surely more than the control: {'; '.join(parts)}; the claim {holds}."
+    return Result(tuple(rows), verdict, ("memory.png",))
+
+
+EXPERIMENT = Experiment(
+    "HI-8",
+    "Memory of the originals",
+    "Hinthorn 2017, abstract and 5.6",
+    {"smoke": HARD_SMOKE, "quick": Hard(), "paper": HARD_PAPER},
+    run,
+)

@@ -1,0 +1,1 @@
+"""Lo and Ding, *Understanding Deep Networks with Gradients*, 2015."""

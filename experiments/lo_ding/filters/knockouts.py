@@ -1,0 +1,95 @@
+"""What LD-4 to LD-6 share: the errors while a ranking's filters are knocked out, and the area under them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from experiments.models.faces import IDENTITIES, FaceNet
+from nnpg import Filter, FilterScores, Knockout, knock_out_curve
+from nnpg.knockout import To
+from nnpg.rankings import knock_out_area
+from nnpg.statistics import Interval, holm, mean_interval, paired_p
+
+STRONG, WEAK = 0, 1  # first
+ORDERS = ("strongest first", "weakest first")
+
+
+class Errors(NamedTuple):
+    """Errors after each step, arrays (..., identity, order, T + 1); in front, one axis a net once stacked."""
+
+    class_: np.ndarray  # of the identity whose ranking it is
+    overall: np.ndarray
+    test: np.ndarray  # overall, on the test images only
+
+
+def knock_out_errors(
+    face: FaceNet, scores: FilterScores, *, identities: Sequence[int] = IDENTITIES, to: To = "zero"
+) -> Errors:
+    """Knock all filters out, strongest and weakest first, for each identity (counted from 1), and count errors."""
+    data, (seen, _) = face.data, face.split.apply(face.data)
+    done: dict[tuple[tuple[str, int], ...], Knockout] = {}  # rankings that know no classes share their curve
+
+    def curve(order: Sequence[Filter]) -> Knockout:
+        key = tuple((layer, f) for layer, f, _ in order)
+        if key not in done:
+            reference = None if to == "zero" else seen.x
+            done[key] = knock_out_curve(
+                face.net, data.x, data.labels, key, to=to, reference=reference, rng=face.seed, progress=False
+            )
+        return done[key]
+
+    rows = [identity - 1 for identity in identities]
+    curves = [(t, [curve(scores.strongest(t)), curve(scores.weakest(t))]) for t in rows]
+    test = face.split.test_indices
+    return Errors(
+        np.array([[c.class_error(t) for c in both] for t, both in curves]),
+        np.array([[c.overall_error for c in both] for _, both in curves]),
+        np.array([[(c.predictions != c.labels)[:, test].mean(axis=1) for c in both] for _, both in curves]),
+    )
+
+
+def stacked(errors: Sequence[Errors]) -> Errors:
+    """Errors of several nets, one axis in front."""
+    return Errors(*(np.stack(kind) for kind in zip(*errors, strict=True)))
+
+
+def areas(errors: np.ndarray) -> np.ndarray:
+    """Area under the curves of each net and order, the mean of its identities: (nets, 2)."""
+    return knock_out_area(errors).mean(axis=1)
+
+
+def gap(errors: np.ndarray) -> np.ndarray:
+    """Area strongest first less area weakest first, (nets,): 0 for chance; a better ranking has more."""
+    both = areas(errors)
+    return both[:, STRONG] - both[:, WEAK]
+
+
+def over_nets(values: np.ndarray) -> Interval:
+    """Mean and 95% interval over nets of values (nets, ...): what is measured on one net is not independent."""
+    return mean_interval(values.reshape(len(values), -1).mean(axis=1))
+
+
+class Comparison(NamedTuple):
+    """How far one ranking's gap is above another's, and the p of the paired test over nets, corrected (Holm)."""
+
+    above: float
+    p: float
+
+
+def compared(gaps: Mapping[str, Mapping[str, np.ndarray]], ours: str) -> dict[str, dict[str, Comparison]]:
+    """Compare one ranking with all others, for every kind of error: gaps["class"]["random"] holds one value a net."""
+    pairs = [(kind, name) for kind, own in gaps.items() for name in own if name != ours]
+    differences = [gaps[kind][ours] - gaps[kind][name] for kind, name in pairs]
+    corrected = holm(np.nan_to_num([paired_p(d) for d in differences], nan=1.0))
+    result: dict[str, dict[str, Comparison]] = {kind: {} for kind in gaps}
+    for (kind, name), difference, p in zip(pairs, differences, corrected, strict=True):
+        result[kind][name] = Comparison(float(difference.mean()), float(p))
+    return result
+
+
+def surely(of: Mapping[str, Comparison], sign: int) -> dict[str, float]:
+    """Those that are beaten (sign 1), or that beat (sign -1), with corrected p below 0.05, and by how much."""
+    return {name: abs(c.above) for name, c in of.items() if c.p < 0.05 and c.above * sign > 0}

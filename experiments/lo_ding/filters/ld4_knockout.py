@@ -1,0 +1,102 @@
+"""LD-4: knock out filters, strongest or weakest first (Lo & Ding 2015, Fig. 2; thesis Fig. 4.1, 4.2).
+
+python -m experiments run LD-4        (five nets of 250 epochs if LD-0 has not trained them: about 1 minute on 2 cores)
+
+To expect: strong removal hurts sooner; class and overall error go together; after 10 weak filters less than 25% overall
+error; after 15 weak ones less than 50% for many; near 100% after the 10 strongest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from experiments.experiment import Context, Experiment, Result, Text, row
+from experiments.lo_ding.filters.knockouts import STRONG, WEAK, knock_out_errors, over_nets, stacked
+from experiments.models.faces import FACE_SEED, FEW, IDENTITIES, FaceNet, face_nets
+from nnpg import filter_scores
+from nnpg.knockout import To
+from nnpg.plots import Panel, error_curves
+from nnpg.statistics import rank_correlation
+
+
+@dataclass(frozen=True)
+class Config:
+    """Nets, and what a filter that is knocked out is set to."""
+
+    dataset: str = "yale"
+    epochs: int = 250
+    seeds: int = 5
+    seed: int = FACE_SEED
+    to: To = "zero"
+
+
+def run(config: Config, context: Context) -> Result:
+    first = context.seed_or(config.seed)
+    nets = face_nets(config.dataset, config.epochs, range(first, first + config.seeds), context)
+    class_, overall, test = stacked(
+        [knock_out_errors(f, filter_scores(f.net, f.data.x, f.data.labels), to=config.to) for f in nets]
+    )  # (nets, identity, order, T + 1) each
+    sooner = (class_[:, :, STRONG, 1:11] - class_[:, :, WEAK, 1:11]).mean(axis=-1)  # (seeds, identity)
+    alike = np.array(
+        [[rank_correlation(c, o)] for c, o in zip(class_[:, :, STRONG], overall[:, :, STRONG], strict=True)]
+    )
+    ten, fifteen, gone = overall[:, :, WEAK, 10], overall[:, :, WEAK, 15], overall[:, :, STRONG, 10]
+    n = sooner.size
+    over = partial(row, n=n, interval="95% t over nets")
+    earlier, together, few, most = over_nets(sooner), over_nets(alike), over_nets(ten), over_nets(gone)
+    rows = (
+        over("class_error, strongest less weakest first", None, earlier, held=earlier.low > 0),
+        row("cases where the strongest hurt sooner", None, float((sooner > 0).mean()), n),
+        over("class_error with overall_error", None, together, unit="Spearman", held=together.low > 0.5),
+        over("overall_error, 10 weak out (paper: below)", 0.25, few, held=few.value < 0.25),
+        row("cases below 25%, 10 weak out", 1.0, float((ten < 0.25).mean()), n, held=bool((ten < 0.25).all())),
+        over("overall_error, 15 weak out", None, over_nets(fifteen)),
+        row("cases below 50%, 15 weak out (paper: many)", None, float((fifteen < 0.5).mean()), n),
+        over("overall_error, 10 strong out (paper: near)", 1.0, most, held=most.value > 0.85),
+        over("test_error, 10 weak out", None, over_nets(test[:, :, WEAK, 10])),
+    )
+    error_curves(_panels(class_, overall), context.folder / "knockout.png", columns=len(IDENTITIES))
+    failed = "; ".join(r.name for r in rows if r.held is False)
+    verdict = (
+        f"Strong removal {'hurts' if rows[0].held else 'does not hurt'} sooner; class and overall error "
+        f"{'agree' if rows[2].held else 'do not agree'}; after 10 weak filters the overall error is {ten.mean():.0%} "
+        f"(paper: below 25%), after 15 {fifteen.mean():.0%}. "
+        + (f"Did not hold: {failed}." if failed else "All claims held.")
+    )
+    breaks = Text("Filters out when class_error first passes 50%, strongest first", _breaks(nets, class_[:, :, STRONG]))
+    return Result(rows, verdict, ("knockout.png",), (breaks,))
+
+
+def _panels(class_: np.ndarray, overall: np.ndarray) -> list[Panel]:
+    """Fig. 2: an identity a column, class error above overall error, strongest first against weakest first."""
+    return [
+        Panel(
+            f"ID {identity}",
+            {"strongest first": errors[:, i, STRONG], "weakest first": errors[:, i, WEAK]},
+            "filters knocked out",
+            f"{name} error",
+        )
+        for name, errors in (("class", class_), ("overall", overall))
+        for i, identity in enumerate(IDENTITIES)
+    ]
+
+
+def _breaks(nets: list[FaceNet], class_: np.ndarray) -> str:
+    lines = ["seed  " + "  ".join(f"ID {i:2}" for i in IDENTITIES)]
+    for face, errors in zip(nets, class_, strict=True):
+        lines.append(
+            f"{face.seed:4}  " + "  ".join(f"{np.argmax(e > 0.5) if (e > 0.5).any() else 'never':>5}" for e in errors)
+        )
+    return "\n".join(lines)
+
+
+EXPERIMENT = Experiment(
+    "LD-4",
+    "Errors as filters are knocked out, strongest or weakest first",
+    "Lo & Ding 2015, Fig. 2",
+    {"smoke": Config(FEW, epochs=2, seeds=2), "quick": Config(), "paper": Config()},
+    run,
+)

@@ -1,0 +1,129 @@
+"""LD-4V: the choices that Lo & Ding leave open in their score, each judged by the knock-out it leads to.
+
+python -m experiments run LD-4V --backend numba        (1.5 minutes; it trains ten nets if LD-0 has not)
+
+Norm of the mean or mean of the norms (Eq. 3, V.B); y, z or log y; the block's output, before its pool, or before its
+squashing; Frobenius, rms or l1. (A map of 0 stays 0 from convolution to pool, so all of them rank the same filters.) To
+expect: no choice is better than the papers'; most are as good; a norm that is free of the map's size is of no use.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from experiments.experiment import Context, Experiment, Result, Text, row
+from experiments.lo_ding.filters.knockouts import Comparison, compared, gap, knock_out_errors, stacked, surely
+from experiments.models.faces import FACE_SEED, FEW, IDENTITIES, FaceNet, face_nets
+from nnpg import FilterScores, filter_layers, filter_scores
+from nnpg.plots import Measured, interval_plot
+from nnpg.statistics import Interval, mean_interval, rank_correlation
+
+DEFAULT, SAME = "the papers' score", 0.9
+VARIANTS: dict[str, dict[str, Any]] = {
+    DEFAULT: {},
+    "mean of norms": {"average": "mean_of_norms"},
+    "logit z": {"of": "logit"},
+    "log y": {"of": "logprob"},
+    "logit z, mean of norms": {"of": "logit", "average": "mean_of_norms"},
+    "log y, mean of norms": {"of": "logprob", "average": "mean_of_norms"},
+    "before the pool": {"layers": ("tanh1", "tanh2", "tanh3")},
+    "before the tanh": {"layers": ("conv1", "conv2", "conv3")},
+    "rms, free of the map's size": {"norm": "rms"},
+    "l1": {"norm": "l1"},
+}
+
+
+@dataclass(frozen=True)
+class Config:
+    """Nets; each scores the filters in every way."""
+
+    dataset: str = "yale"
+    epochs: int = 250
+    seeds: int = 10
+    seed: int = FACE_SEED
+    identities: tuple[int, ...] = IDENTITIES
+
+
+def run(config: Config, context: Context) -> Result:
+    first = context.seed_or(config.seed)
+    nets = face_nets(config.dataset, config.epochs, range(first, first + config.seeds), context)
+    scores = {name: [variant(face, how) for face in nets] for name, how in VARIANTS.items()}
+    gaps: dict[str, dict[str, np.ndarray]] = {"class": {}, "overall": {}}
+    for name, own in scores.items():
+        errors = stacked([knock_out_errors(f, s, identities=config.identities) for f, s in zip(nets, own, strict=True)])
+        gaps["class"][name], gaps["overall"][name] = gap(errors.class_), gap(errors.overall)
+    over = partial(row, n=len(nets), interval="95% t over nets")
+    alike = {
+        name: mean_interval([_alike(a, b, config.identities) for a, b in zip(own, scores[DEFAULT], strict=True)])
+        for name, own in scores.items()
+    }
+    rows = []
+    for name in VARIANTS:
+        if name != DEFAULT:
+            rows.append(over(f"{name}: order like the papers'", None, alike[name], unit="Spearman"))
+        for kind, of in gaps.items():
+            rows.append(over(f"{name}: {kind} gap", None, mean_interval(of[name])))
+            if name != DEFAULT:
+                rows.append(over(f"{name}: {kind} gap less the papers'", None, mean_interval(of[name] - of[DEFAULT])))
+    panels = [
+        Measured(f"{kind} error", {name: mean_interval(g) for name, g in of.items()}, "gap: area, strong less weak")
+        for kind, of in gaps.items()
+    ]
+    interval_plot(panels, context.folder / "variants.png", highlight=DEFAULT)
+    text = Text(
+        "One image: largest relative difference of a filter's norm before and after its pool",
+        f"{_one_image(nets[0]):.2g} (the gradient of a pooled map is that of its winners, so the norms agree; class "
+        "means do not)",
+    )
+    return Result(tuple(rows), _verdict(compared(gaps, DEFAULT), alike), ("variants.png",), (text,))
+
+
+def variant(face: FaceNet, how: dict[str, Any]) -> FilterScores:
+    """Scores in another way, under the names of the block outputs: a map of 0 stays 0 from conv to pool."""
+    found = filter_scores(face.net, face.data.x, face.data.labels, **how)
+    named = dict(zip(filter_layers(face.net), found.scores.values(), strict=True))
+    return FilterScores(named, found.rows, found.norm, found.of, found.average)
+
+
+def _alike(a: FilterScores, b: FilterScores, identities: tuple[int, ...]) -> float:
+    return float(np.mean([rank_correlation(a.matrix[i - 1], b.matrix[i - 1]) for i in identities]))
+
+
+def _one_image(face: FaceNet) -> float:
+    """On the first image of the paper's first identity."""
+    one = np.flatnonzero(face.data.labels == IDENTITIES[0] - 1)[:1]
+    x, t = face.data.x[one], face.data.labels[one]
+    after = filter_scores(face.net, x, t).matrix[t[0]]
+    before = filter_scores(face.net, x, t, layers=("tanh1", "tanh2", "tanh3")).matrix[t[0]]
+    return float((abs(before - after) / after).max())
+
+
+def _verdict(found: dict[str, dict[str, Comparison]], alike: dict[str, Interval]) -> str:
+    """What is better or worse than the papers' choice with corrected p below 0.05, and what is the same ranking."""
+
+    def listed(names: dict[str, float]) -> str:
+        return "; ".join(f"{name} (by {by:.2f})" for name, by in names.items()) or "none"
+
+    parts = [f"on {k} error better: {listed(surely(c, -1))}, worse: {listed(surely(c, 1))}" for k, c in found.items()]
+    same = [f"{name} ({r.value:.2f})" for name, r in alike.items() if name != DEFAULT and r.value > SAME]
+    return (
+        f"Against the papers' score, {'; '.join(parts)}; the rest is within noise. Nearly the same ranking "
+        f"(Spearman above {SAME}): {', '.join(same) or 'none'}."
+    )
+
+
+EXPERIMENT = Experiment(
+    "LD-4V",
+    "The score's open choices, judged by knock-out",
+    "Lo & Ding 2015, III.C-D, V.B",
+    {
+        "smoke": Config(FEW, epochs=2, seeds=2, identities=(7,)),
+        "quick": Config(),
+        "paper": Config(seeds=20, seed=0),
+    },
+    run,
+)

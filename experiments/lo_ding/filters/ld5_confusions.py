@@ -1,0 +1,113 @@
+"""LD-5: Fig. 3, what every identity is taken for while the strongest filters of identity 7 are knocked out.
+
+python -m experiments run LD-5 --backend numba        (under a minute; it trains ten nets if LD-0 has not)
+
+To expect: identity 7 is not the first to fall in about as many nets as it would not be by chance, and in the end nearly
+all are taken for a few.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from experiments.experiment import Context, Experiment, Result, Text, row
+from experiments.models.faces import FACE_SEED, FEW, FaceNet, face_nets
+from nnpg import Knockout, filter_scores, knock_out_curve
+from nnpg.damage import failure_steps, falls_in_words, steps_in_words
+from nnpg.plots import damage_trace, matrix_panels
+from nnpg.statistics import mean_interval, wilson
+
+
+@dataclass(frozen=True)
+class Config:
+    """Whose strongest filters go, and how many."""
+
+    dataset: str = "yale"
+    epochs: int = 250
+    seeds: int = 10
+    seed: int = FACE_SEED
+    identity: int = 7  # from 1
+    steps: int = 10
+
+
+def run(config: Config, context: Context) -> Result:
+    first, own = context.seed_or(config.seed), config.identity - 1
+    nets = face_nets(config.dataset, config.epochs, range(first, first + config.seeds), context)
+    K = nets[0].data.K
+    every = [_damage(face, config.steps) for face in nets]  # a knock-out for each identity's filters, for each net
+    falls = np.array([[failure_steps(k) for k in of] for of in every])  # (nets, whose filters, K)
+    theirs = falls[:, np.arange(K), np.arange(K)]  # (nets, K): the identity whose filters went
+    earliest = falls.min(axis=2)
+    among_first = falls == earliest[..., None]  # (nets, whose filters, K)
+    is_first = np.where(theirs == earliest, 1 / among_first.sum(axis=2), 0)
+    not_first = wilson(int((theirs[:, own] > earliest[:, own]).sum()), len(nets))
+    by_chance = 1 - among_first[:, own].mean()  # anyone else's share of not being among them
+    below, same = falls < theirs[..., None], falls == theirs[..., None]
+    place = (below.sum(axis=2) + (same.sum(axis=2) - 1) / 2) / (K - 1)
+    left = np.array([[len(np.unique(k.modes[-1])) for k in of] for of in every])
+    more = np.array([[_own_less_others(k, c) for c, k in enumerate(of)] for of in every])
+    n, who = len(nets), f"ID {config.identity}"
+    over = partial(row, n=n, interval="95% t over nets")
+    later, kept = mean_interval(place.mean(axis=1)), mean_interval(left.mean(axis=1))
+    held = True if not_first.low > 0.5 else False if not_first.high < 0.5 else None
+    rows = (
+        row(f"nets in which {who} is not the first to fall", 1.0, not_first, n, interval="95% Wilson", held=held),
+        row("the same by chance", None, by_chance, n),
+        over(f"step at which {who} falls", None, mean_interval(theirs[:, own]), unit="filters"),
+        over("step at which the first identity falls", None, mean_interval(earliest[:, own]), unit="filters"),
+        over("all identities: own filters out, first to fall", None, mean_interval(is_first.mean(axis=1))),
+        row("that by chance", None, 1 / K, n),
+        over("place in the order of falling, 0 first, 1 last", None, later),
+        over("own class_error less that of the others, mean of steps", None, mean_interval(more.mean(axis=1))),
+        over(f"identities still predicted, {config.steps} out", None, kept, unit=f"of {K}", held=kept.high < K / 2),
+    )
+    shown, names = every[0][own], [f"ID {c + 1}" for c in range(K)]
+    damage_trace(shown, context.folder / "damage.png", class_names=names, highlight=own)
+    _confusions(shown, context)
+    order = "sooner than" if later.high < 0.5 else "later than" if later.low > 0.5 else "no sooner than"
+    words = {True: "Held", False: "Did not hold", None: "Open"}
+    verdict = (
+        f"{words[held]}: {who} is not the first to fall in {not_first.value * n:.0f} of {n} nets (by chance "
+        f"{by_chance * n:.0f}); over all identities the one whose filters go falls {order} the average other (place "
+        f"{later.value:.2f}, 0.5 by chance), and {left.mean():.1f} of {K} identities are still predicted in the end."
+    )
+    falling = Text(
+        f"Knock-outs after which most images of an identity are taken for another (seed {first})",
+        falls_in_words(shown, names),
+    )
+    steps = Text(f"Confusion, step by step (seed {first})", steps_in_words(shown, names))
+    return Result(rows, verdict, ("damage.png", "confusion.png"), (falling, steps))
+
+
+def _damage(face: FaceNet, steps: int) -> list[Knockout]:
+    """For each identity, the whole set while its strongest filters go."""
+    x, t = face.data.x, face.data.labels
+    scores = filter_scores(face.net, x, t)
+    return [knock_out_curve(face.net, x, t, scores.strongest(c, steps), progress=False) for c in range(face.data.K)]
+
+
+def _own_less_others(knockout: Knockout, own: int) -> float:
+    """Mean over the steps of the class error of the identity less the mean of all others'."""
+    errors = np.array([knockout.class_error(c)[1:] for c in range(knockout.K)]).mean(axis=1)
+    return float(errors[own] - np.delete(errors, own).mean())
+
+
+def _confusions(knockout: Knockout, context: Context) -> None:
+    counts = np.array([knockout.confusion(step) for step in range(len(knockout.predictions))], float)
+    titles = ["intact", *(f"{i}: {layer} {f + 1} out" for i, (layer, f, _) in enumerate(knockout.filters, start=1))]
+    matrix_panels(
+        counts / counts.sum(axis=2, keepdims=True), context.folder / "confusion.png", titles=titles, limits=(0, 1),
+        rows="true identity", columns_are="predicted identity",
+    )  # fmt: skip
+
+
+EXPERIMENT = Experiment(
+    "LD-5",
+    "Who is taken for whom as the strongest filters of identity 7 go",
+    "Lo & Ding 2015, Fig. 3",
+    {"smoke": Config(FEW, epochs=2, seeds=2, steps=3), "quick": Config(), "paper": Config(seeds=20, seed=0)},
+    run,
+)

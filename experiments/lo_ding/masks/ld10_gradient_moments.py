@@ -1,0 +1,108 @@
+"""LD-10: what the gradients by the pixels look like: no pattern, mean 0, normal, short tails (Lo & Ding 2015, Fig. 5).
+
+python -m experiments run LD-10 --backend numba        (20 seconds on 2 cores, after LD-7)
+
+To expect: mean 0 and hardly any skew, as the paper says; but tails longer than the normal distribution's, since a
+gradient is concentrated where the image has an edge.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from experiments.experiment import Context, Experiment, Result, Row, row
+from experiments.models.cifar import SCALES, Config, Images, in_colour, load_images, net_a, some_of
+from nnpg import Network, prediction_gradient
+from nnpg.plots import histogram_grid, image_grid
+from nnpg.plots.histograms import Cell
+from nnpg.statistics import median_interval
+from nnpg_kernels import Array
+
+CHANNELS = {1: ("grey",), 3: ("red", "green", "blue")}
+FEW = 300  # images whose moments are taken
+
+
+def run(config: Config, context: Context) -> Result:
+    images = load_images(config, context)
+    net, data = net_a(config, context, images).net, images.train
+    rows: list[Row] = []
+    x = data.x[some_of(data, min(config.images, FEW))]
+    rows += _rows("prediction", _of_prediction(net, x)[None])
+    outputs = prediction_gradient(net, x, layers="input", classes="all", of="logit")["input"]
+    rows += _rows("outputs before softmax", outputs)
+    _draw(net, images, context)
+    held = {r.name: r.held for r in rows}
+    mean, skew, tails = (all(h for name, h in held.items() if word in name and h is not None)
+                         for word in ("mean", "skew", "tails"))  # fmt: skip
+    verdict = (
+        f"That gradients have mean 0 {_held(mean)}, that they are symmetric {_held(skew)}, that their tails are short "
+        f"{_held(tails)} here: the median excess kurtosis is {rows[2].ours:.1f} for the prediction and "
+        f"{rows[6].ours:.1f} for the outputs, 0 being normal."
+    )
+    return Result(tuple(rows), verdict, ("gradients.png", "histograms.png"))
+
+
+def _held(yes: bool) -> str:
+    return "held" if yes else "did not hold"
+
+
+def _of_prediction(net: Network, x: Array) -> Array:
+    """dlog y/dx of the class that each image is taken for (N, C, H, W): dy/dx but for its scale, and never all 0."""
+    own = net.predict(x).argmax(axis=1)
+    return prediction_gradient(net, x, layers="input", classes="true", labels=own, of="logprob")["input"]
+
+
+def moments(gradients: Array) -> tuple[Array, Array, Array]:
+    """Mean in standard deviations, skew, and excess kurtosis of each image's channels, (N, C)."""
+    from scipy.stats import kurtosis, skew
+
+    g = gradients.reshape(*gradients.shape[:2], -1).astype(np.float64)  # (N, C, H W)
+    g = g / np.maximum(abs(g).max(axis=-1, keepdims=True), np.finfo(np.float64).tiny)
+    spread = np.maximum(g.std(axis=-1), np.finfo(np.float64).tiny)
+    return g.mean(axis=-1) / spread, skew(g, axis=-1), kurtosis(g, axis=-1)
+
+
+def _rows(name: str, gradients: Array) -> list[Row]:
+    """Moments of the gradients of S outputs by N images (S, N, C, H, W), the mean over outputs and channels of each."""
+    S, N = gradients.shape[:2]
+    every = moments(gradients.reshape(S * N, *gradients.shape[2:]))
+    mean, skew, tails = (m.reshape(S, N, -1) for m in every)  # (S, N, C)
+    normal = (abs(skew) < 0.5) & (abs(tails) < 1)
+    offset, lean, excess = (median_interval(m.mean(axis=(0, 2))) for m in (abs(mean), skew, tails))
+    by = "95% of the median"
+    return [
+        row(f"{name}: size of the mean, median over images", 0.0, offset, N, unit="standard deviations", interval=by,
+            held=offset.high < 0.1),
+        row(f"{name}: skew, median", 0.0, lean, N, unit="", interval=by, held=abs(lean.value) < 0.1),
+        row(f"{name}: tails, median excess kurtosis (0: normal)", 0.0, excess, N, unit="", interval=by,
+            held=excess.low <= 0),
+        row(f"{name}: share with skew within 0.5 and excess kurtosis within 1", None, float(normal.mean()), N),
+    ]  # fmt: skip
+
+
+def _draw(net: Network, images: Images, context: Context) -> None:
+    """Three images, their prediction's gradient, and that of three outputs: as pictures and as histograms."""
+    names, data = images.train.class_names, images.train
+    x, labels = data.x[:3], data.labels[:3]
+    shown = [c for c in (3, 5, 9) if c < len(names)] or [0, 1, 2]
+    outputs = prediction_gradient(net, x, layers="input", classes=shown, of="logit")["input"]
+    every = np.concatenate([_of_prediction(net, x)[None], outputs])  # (1 + S, 3, C, H, W)
+    titles = ["image", "prediction", *(f"output {names[c]}" for c in shown)]
+    pictures = np.stack([x, *(in_colour(g) for g in every)], axis=1).reshape(-1, *x.shape[1:])
+    rows = [names[c] for c in labels]
+    heads = [title if n == 0 else "" for n in range(len(x)) for title in titles]
+    image_grid(pictures, context.folder / "gradients.png", titles=heads, columns=len(titles), row_labels=rows)
+    channels = CHANNELS[x.shape[1]]
+    cells: list[list[Cell]] = []
+    for n in range(len(x)):
+        line: list[Cell] = [({c: x[n, i] for i, c in enumerate(channels)}, "pixels")]
+        for title, g in zip(titles[1:], every[:, n], strict=True):
+            _, skew, tails = (m.mean() for m in moments(g[None]))
+            words = f"{title}\nskew {skew:+.1f}, tails {tails:+.1f}"
+            line.append(({c: g[i] for i, c in enumerate(channels)}, words))
+        cells.append(line)
+    centred = [False] + [True] * len(every)
+    histogram_grid(cells, context.folder / "histograms.png", row_labels=rows, centred=centred)
+
+
+EXPERIMENT = Experiment("LD-10", "How smooth gradients by the pixels are", "Lo & Ding 2015, Fig. 5", SCALES, run)

@@ -1,0 +1,145 @@
+"""LD-11: x + eta dy_t/dx: which eta makes net A take any training image for any class (Lo & Ding 2015, Fig. 6).
+
+python -m experiments run LD-11 --backend numba       (2 minutes on 2 cores, after LD-7; --scale paper: hours)
+
+The paper's eta goes from 0 to 12750, is best from 5000 to 10000, and then leaves "very little error". It does not say
+in which units: see the readings, of which the first is the one whose optimum lies inside the paper's range, and which
+all the experiments on masks use: y_t by pixels in 0 .. 1, eta of it in grey levels of 0 .. 255. To expect: each
+target has its best eta, but one step along the gradient turns fewer than half of all images.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from experiments.experiment import Context, Experiment, Result, Row, Text, row
+from experiments.lo_ding.masks.equal_distortion import at_equal_distortion
+from experiments.models.cifar import (
+    LONGEST,
+    PER_GREY,
+    PER_GREY_SQUARED,
+    SCALES,
+    Config,
+    Images,
+    etas,
+    load_images,
+    net_a,
+    some_of,
+    training_sweep,
+)
+from nnpg import Network
+from nnpg.attacks import MaskOutcome, Sweep, linear, mask_sweep, to_unit
+from nnpg.plots import Lines, line_panels
+from nnpg.seeds import Of
+from nnpg.statistics import wilson
+
+RANGE, USUAL = (5000.0, 10000.0), 7000.0
+WIDEST = 0.25  # root mean square, where every mask is scaled to one size
+READINGS: tuple[tuple[Of, float, str], ...] = (
+    ("prob", PER_GREY, "y_t, mask in grey levels"),
+    ("prob", PER_GREY_SQUARED, "y_t, all in grey levels"),
+    ("logit", PER_GREY_SQUARED, "z_t, all in grey levels"),
+    ("logprob", PER_GREY_SQUARED, "log y_t, all in grey levels"),
+)
+
+
+def run(config: Config, context: Context) -> Result:
+    images = load_images(config, context)
+    net = net_a(config, context, images).net
+    sweep, cut = (training_sweep(config, context, images, clip=clip) for clip in (False, True))
+    rows = _rows(sweep, cut, images.train.class_names)
+    readings, table = _readings(net, images, config, context)
+    rivals, rival_rows, panel = at_equal_distortion(net, images, config, context)
+    _draw(sweep, cut, images.train.class_names, context)
+    line_panels(readings, context.folder / "readings.png", columns=1)
+    line_panels([panel], context.folder / "rivals.png", columns=1)
+    inside = sum(bool(r.held) for r in rows if r.unit == "eta, grey levels" and r.held is not None)
+    verdict = (
+        f"That each target has its best eta from 5000 to 10000 held for {inside} of {len(images.train.class_names)} "
+        f"targets, and that nearly every image can then be made any class {'held' if rows[0].held else 'did not hold'} "
+        f"here: {rows[0].ours:.0%} at each target's best eta. Steps that follow the gradient as it turns get "
+        f"{rival_rows[-1].ours:.0%} at the same distortion where one linear step gets {rival_rows[0].ours:.0%}."
+    )
+    texts = (
+        Text("What came of each image and target", _outcomes(sweep, cut)),
+        Text("Readings of eta", table),
+        Text("Other attacks at equal distortion: taken for the target", rivals),
+    )
+    return Result((*rows, *rival_rows), verdict, ("success.png", "confidence.png", "readings.png", "rivals.png"), texts)
+
+
+def _rows(sweep: Sweep, cut: Sweep, names: tuple[str, ...]) -> list[Row]:
+    n, by, K = sweep.targets.size, "95% Wilson", range(len(names))
+    best = [sweep.best(k) for k in K]
+    hits = np.array([[s.predicted[best[k]] == k for k in K] for s in (sweep, cut)])  # (2, K, N, T)
+    mine = np.array([sweep.of_target(k) for k in K])
+    every, clipped = (wilson(int((h & mine).sum()), n) for h in hits)
+    usual = int(abs(sweep.etas * PER_GREY - USUAL).argmin())
+    ever = wilson(int(np.isfinite(sweep.least_eta).sum()), n)
+    rows = [
+        row("taken for the target at each target's best eta", 1.0, every, n, interval=by, held=every.low > 0.9),
+        row("the same, clipped to 0 .. 1", None, clipped, n, interval=by),
+        row("taken for the target without a mask", None, sweep.target_success(0), n, interval=by),
+        row("taken for the target at the eta next to 7000", 1.0, sweep.target_success(usual), n, interval=by),
+        row("taken for the target at some eta", None, ever, n, interval=by),
+        row("taken for another class at the best eta of all", None, sweep.error(sweep.best()), n, interval=by),
+        row("distortion of the least eta that succeeds, median", None, float(np.nanmedian(sweep.least_distortion)),
+            int(np.isfinite(sweep.least_distortion).sum()), unit="pixel 0 .. 1"),
+    ]  # fmt: skip
+    for k, name in enumerate(names):
+        m, eta = int(sweep.of_target(k).sum()), float(sweep.etas[best[k]] * PER_GREY)
+        rows.append(row(f"{name}: best eta", USUAL, eta, m, unit="eta, grey levels", held=RANGE[0] <= eta <= RANGE[1]))
+        rows.append(row(f"{name}: taken for it there", 1.0, sweep.target_success(best[k], k), m, interval=by))
+    return rows
+
+
+def _outcomes(sweep: Sweep, cut: Sweep) -> str:
+    lines = [f"{'':12}{'unclipped':>10}{'clipped':>10}"]
+    for outcome in MaskOutcome:
+        counts = [int((s.outcome == outcome).sum()) for s in (sweep, cut)]
+        lines.append(f"{outcome.name:12}{counts[0]:10}{counts[1]:10}")
+    return "\n".join(lines)
+
+
+def _readings(net: Network, images: Images, config: Config, context: Context) -> tuple[list[Lines], str]:
+    """The same search with other outputs differentiated and other units of eta, on fewer images.
+
+    The last one leaves eta aside: every mask is scaled to the same root mean square.
+    """
+    data, curves = images.train.subset(some_of(images.train, config.trial)), {}
+    lines = [f"{'':28}  {'best':>6}  at the best          at some eta  distortion at the best, median"]
+    tried = [(name, linear(net, of=of), etas(config, per), per) for of, per, name in READINGS]
+    tried.append(("one size, root mean square", to_unit(linear(net)), np.linspace(0, WIDEST, config.steps), 1.0))
+    for name, masks, steps, per in tried:
+        sweep = mask_sweep(net, data.x, data.labels, "all", steps, masks=masks, progress=context.progress)
+        e, share = sweep.best(), sweep.target_success(sweep.best())
+        around = f"{share.value:.1%} ({share.low:.1%}-{share.high:.1%})"
+        some = np.isfinite(sweep.least_eta).mean()
+        size = float(np.median(sweep.distortion[e]))
+        lines.append(f"{name:28}  {sweep.etas[e] * per:6.5g}  {around:20}  {some:10.1%}  {size:.4f}")
+        curves[name] = sweep.success_curve()
+    labels = [name for name, *_ in tried[:-1]]
+    panel = Lines("readings of eta", etas(config, 1.0), {name: curves[name] for name in labels},
+                  "eta as the paper counts it", "taken for the target", span=RANGE)  # fmt: skip
+    return [panel], "\n".join(lines)
+
+
+def _draw(sweep: Sweep, cut: Sweep, names: tuple[str, ...], context: Context) -> None:
+    at = sweep.etas * PER_GREY
+    panels = [
+        Lines(title, at, {name: s.success_curve(k) for k, name in enumerate(names)}, "eta", "taken for the target",
+              span=RANGE)
+        for title, s in (("unclipped", sweep), ("clipped to 0 .. 1", cut))
+    ]  # fmt: skip
+    line_panels(panels, context.folder / "success.png")
+    series = {
+        "confidence in the source": sweep.own_confidence.mean(axis=(1, 2), dtype=np.float64),
+        "confidence in the target": sweep.target_confidence.mean(axis=(1, 2), dtype=np.float64),
+        "taken for the target": sweep.success_curve(),
+        "taken for another class": sweep.error_curve(),
+    }
+    panel = Lines("mean over images and targets", at, series, f"eta (up to {LONGEST:.0f})", "share or confidence")
+    line_panels([panel], context.folder / "confidence.png", columns=1)
+
+
+EXPERIMENT = Experiment("LD-11", "Targeted masks: how far along the gradient", "Lo & Ding 2015, Fig. 6", SCALES, run)

@@ -1,0 +1,89 @@
+"""LD-14: net A's masks on net M, for the training images they were made from (Lo & Ding 2015, Fig. 8 bottom).
+
+python -m experiments run LD-14 --backend numba       (half a minute on 2 cores, after LD-8 and LD-11)
+
+To expect: success on M rises slowly with eta and stays far below A's; noise of the same length tells how much of that
+is the masks.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from experiments.experiment import Context, Experiment, Result, Row, row
+from experiments.models.cifar import (
+    PER_GREY,
+    SCALES,
+    Config,
+    best_etas,
+    etas,
+    load_images,
+    net_a,
+    net_m,
+    some_of,
+    training_sweep,
+)
+from nnpg.attacks import Sweep, linear, mask_sweep, noise_like
+from nnpg.plots import Lines, line_panels
+from nnpg.statistics import rank_correlation
+
+
+def run(config: Config, context: Context) -> Result:
+    images = load_images(config, context)
+    names, seed = images.train.class_names, context.seed_or(config.seed)
+    on_a, on_m, cut = (
+        training_sweep(config, context, images, victim=victim, clip=clip)
+        for victim, clip in (("A", False), ("M", False), ("M", True))
+    )
+    a, m = net_a(config, context, images).net, net_m(config, context, images).net
+    data = images.train.subset(some_of(images.train, config.images))
+    noise = mask_sweep(
+        m, data.x, data.labels, "all", etas(config), masks=noise_like(linear(a), seed), progress=context.progress
+    )
+    _draw(on_a, on_m, noise, names, context)
+    rows = _rows(on_a, on_m, cut, noise, len(names))
+    gain = rows[2].ours - rows[4].ours
+    verdict = (
+        f"That net A's masks do more on net M as eta grows {_held(rows[6])}, and far less than on net A "
+        f"{_held(rows[1])}, here: at the largest eta {rows[2].ours:.0%} of images are taken for the target by M, "
+        f"{gain:+.1%} against noise of the same length; at its own best eta A takes {rows[0].ours:.0%}."
+    )
+    return Result(tuple(rows), verdict, ("models.png", "targets.png"))
+
+
+def _held(r: Row) -> str:
+    return "held" if r.held else "did not hold"
+
+
+def _rows(on_a: Sweep, on_m: Sweep, cut: Sweep, noise: Sweep, K: int) -> list[Row]:
+    n, wilson = on_a.targets.size, "95% Wilson"
+    e, last = on_a.best(), len(on_a.etas) - 1
+    mine, theirs = on_a.target_success(e), on_m.target_success(on_m.best())
+    rising = rank_correlation(on_m.etas, on_m.success_curve())
+    chosen = best_etas(on_a, K)
+    at_best = [on_m.target_success(int(np.searchsorted(on_m.etas, chosen[k])), k).value for k in range(K)]
+    return [
+        row("net A at its best eta: taken for the target", None, mine, n, interval=wilson),
+        row("net M at its best eta", None, theirs, n, interval=wilson, held=theirs.high < mine.low),
+        row("net M at the largest eta", None, on_m.target_success(last), n, interval=wilson),
+        row("net M at the largest eta, clipped to 0 .. 1", None, cut.target_success(last), n, interval=wilson),
+        row("net M at the largest eta, noise", None, noise.target_success(last), n, interval=wilson),
+        row("net M without a mask", None, on_m.target_success(0), n, interval=wilson),
+        row("net M: rank correlation of success and eta", None, rising, len(on_m.etas), unit="", held=rising > 0.5),
+        row("net M at each target's best eta of A, mean", None, float(np.mean(at_best)), K),
+    ]
+
+
+def _draw(on_a: Sweep, on_m: Sweep, noise: Sweep, names: tuple[str, ...], context: Context) -> None:
+    at = on_a.etas * PER_GREY
+    each = {name: on_m.success_curve(k) for k, name in enumerate(names)}
+    all_of = {"net A": on_a, "net M": on_m, "net M, noise": noise}
+    panel = Lines("net M, target by target", at, each, "eta", "taken for the target")
+    line_panels([panel], context.folder / "targets.png", columns=1, top=None)
+    both = {name: sweep.success_curve() for name, sweep in all_of.items()}
+    line_panels(
+        [Lines("all targets", at, both, "eta", "taken for the target")], context.folder / "models.png", columns=1
+    )
+
+
+EXPERIMENT = Experiment("LD-14", "Net A's masks on net M", "Lo & Ding 2015, Fig. 8 bottom", SCALES, run)

@@ -1,0 +1,96 @@
+"""LD-7: train net A, the "pseudo-AlexNet", on CIFAR-10 (Lo & Ding 2015, VII.A).
+
+python -m experiments run LD-7 --backend numba        (2 minutes on 2 cores; --scale paper: 10 minutes)
+
+The paper gives 10,000 "epochs", which its section X calls iterations: about 28 epochs of batches of 128. To expect
+after these: 26% with pooling 3 x 3, stride 2, so the paper's 34% is that of a weaker network, or of a shorter training.
+"""
+
+from __future__ import annotations
+
+import math
+
+from experiments.experiment import Context, Experiment, Result, Row, Text, row
+from experiments.models.cifar import BATCH, SCALES, Config, Images, load_images, net_a
+from nnpg import Training
+from nnpg.attacks import error
+from nnpg.data.examples import one_of_each
+from nnpg.plots import Lines, image_grid, line_panels
+
+PAPER = {"validation": 0.3277, "test": 0.3419}
+
+
+def run(config: Config, context: Context) -> Result:
+    images = load_images(config, context)
+    nets = {pool: net_a(config, context, images, pool) for pool in ("3/2", "2/2")}
+    rows = [r for pool, trained in nets.items() for r in error_rows(f"pool {pool}", trained, images, PAPER)]
+    steps = math.ceil(len(images.fit) / BATCH)
+    history = {f"pool {pool}": validation_errors(trained) for pool, trained in nets.items()}
+    epochs = [e.epoch * steps for e in nets["3/2"].history]
+    curves = Lines("net A", epochs, history, "iterations", "validation error", (PAPER["validation"], "the paper's"))
+    line_panels([curves], context.folder / "training.png", columns=1, top=None)
+    draw_predictions(nets["3/2"], images, context)
+    return Result(
+        tuple(rows),
+        verdict(rows, "net A", steps * len(epochs)) + _when(epochs, history["pool 3/2"]),
+        ("training.png", "images.png"),
+        (Text("Epoch by epoch", history_table(nets, steps)),),
+    )
+
+
+def _when(iterations: list[int], errors: list[float]) -> str:
+    """After how many iterations the paper's validation error was reached first."""
+    first = next((n for n, e in zip(iterations, errors, strict=True) if e <= PAPER["validation"]), None)
+    return (
+        " Its validation error was not reached."
+        if first is None
+        else (f" Its validation error was reached after {first} of its 10000 iterations.")
+    )
+
+
+def error_rows(name: str, trained: Training, images: Images, paper: dict[str, float]) -> list[Row]:
+    """Validation and test error beside the paper's; it held where ours is no worse."""
+    data = images.train.subset(images.held_out)
+    found = []
+    for part, some in (("validation", data), ("test", images.test)):
+        share = error(trained.net.predict(some.x).argmax(axis=1), some.labels)
+        found.append(row(f"{name}: {part} error", paper[part], share, len(some), interval="95% Wilson",
+                         held=share.value <= paper[part]))  # fmt: skip
+    return found
+
+
+def validation_errors(trained: Training) -> list[float]:
+    """After each epoch."""
+    return [math.nan if e.validation_error is None else e.validation_error for e in trained.history]
+
+
+def verdict(rows: list[Row], net: str, iterations: int) -> str:
+    """Which errors are as low as the paper's."""
+    words = [f"{r.name} {r.ours:.1%} (paper {r.paper:.1%})" for r in rows if "test" in r.name]
+    reached = all(r.held for r in rows)
+    return (
+        f"After {iterations} iterations {net} {'is at least as good as' if reached else 'does not always reach'} the "
+        f"paper's: {'; '.join(words)}."
+    )
+
+
+def history_table(nets: dict[str, Training], steps: int) -> str:
+    """Loss and errors after each epoch of each network."""
+    lines = ["net    epoch  iterations  loss    training error  validation error"]
+    for name, trained in nets.items():
+        for e, missed in zip(trained.history, validation_errors(trained), strict=True):
+            own = f"{name:5}  {e.epoch:5}  {e.epoch * steps:10}  {e.loss:.4f}  {e.error:14.2%}"
+            lines.append(f"{own}  {missed:16.2%}")
+    return "\n".join(lines)
+
+
+def draw_predictions(trained: Training, images: Images, context: Context) -> None:
+    """One test image of each class, and what the network takes it for."""
+    x, names = images.test.x[one_of_each(images.test)], images.test.class_names
+    y = trained.net.predict(x)
+    taken = zip(names, y.argmax(axis=1), y.max(axis=1), strict=True)
+    titles = [f"{name}: {p:.0%}" if name == names[k] else f"{name}: {names[k]} {p:.0%}" for name, k, p in taken]
+    image_grid(x, context.folder / "images.png", titles=titles, columns=5)
+
+
+EXPERIMENT = Experiment("LD-7", "Train the colour network A", "Lo & Ding 2015, VII.A", SCALES, run)

@@ -1,0 +1,1 @@
+"""Szegedy et al., *Intriguing Properties of Neural Networks*, 2013."""

@@ -1,0 +1,54 @@
+"""SZ-1: images that most excite a unit, and a random direction (Szegedy et al. 2013, Figs. 1 and 2).
+
+python -m experiments run SZ-1        (about 1 minute on 2 cores, which is the training of the network)
+
+To expect: rows of images that share a look, for units and for random directions alike. The paper judges by eye; here a
+row's purity, the share of its most common label, is put to permutation tests.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from experiments.experiment import Context, Experiment, Result, row
+from experiments.models.mnist_conv import ConvTraining, conv_net
+from experiments.szegedy.unit_purity import Looking, compare, draw, verdict
+from nnpg import error_rate
+from nnpg.statistics import wilson
+
+
+@dataclass(frozen=True)
+class Config(ConvTraining):
+    """Layers, images in a row, units and directions at most, permutations."""
+
+    layers: tuple[str, ...] = ("relu2", "pool1")
+    row: int = 8
+    directions: int = 128
+    permutations: int = 999
+
+
+def run(config: Config, context: Context) -> Result:
+    net, _, test = conv_net(config, context)
+    seed = context.seed_or(config.seed)
+    found, figures = [], []
+    for layer in config.layers:
+        found.append(compare(net, test, Looking(layer, config.row, config.directions, config.permutations, seed)))
+        figures.append(f"rows-{layer}.png")
+        draw(found[-1], test, context.folder / figures[-1])
+    error = wilson(round(error_rate(net, test.x, test.labels) * len(test)), len(test))
+    rows = [row("test error of the network", None, error, len(test), interval="95% Wilson")]
+    rows += [r for own in found for r in own.rows]
+    return Result(tuple(rows), verdict(found, config.layers), tuple(figures))
+
+
+EXPERIMENT = Experiment(
+    "SZ-1",
+    "What excites a unit, and a random direction",
+    "Szegedy et al. 2013, Figs. 1 and 2",
+    {
+        "smoke": Config("faces", epochs=1, row=4, directions=6, permutations=19),
+        "quick": Config(),
+        "paper": Config(epochs=20, permutations=9999),
+    },
+    run,
+)

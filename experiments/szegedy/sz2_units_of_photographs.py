@@ -1,0 +1,55 @@
+"""SZ-2: images that most excite a unit, and a random direction, in photographs (Szegedy et al. 2013, Figs. 3 and 4).
+
+python -m experiments run SZ-2        (the training of LD-7's net A unless done already, then seconds)
+
+To expect: rows that share a look, for units and for random directions alike. The paper's is AlexNet on ImageNet; ours
+is net A on CIFAR-10, its last pooled maps and the middle ones. See SZ-1 for the tests.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+from experiments.experiment import Context, Experiment, Result, row
+from experiments.models import cifar
+from experiments.szegedy.unit_purity import Looking, compare, draw, verdict
+from nnpg import error_rate
+from nnpg.statistics import wilson
+
+
+@dataclass(frozen=True)
+class Config(cifar.Config):
+    """Layers, images in a row, units and directions at most, permutations."""
+
+    layers: tuple[str, ...] = ("pool3", "pool2")
+    row: int = 8
+    directions: int = 128
+    permutations: int = 999
+
+
+def run(config: Config, context: Context) -> Result:
+    images = cifar.load_images(config, context)
+    net, test = cifar.net_a(config, context, images).net, images.test
+    seed = context.seed_or(config.seed)
+    found, figures = [], []
+    for layer in config.layers:
+        found.append(compare(net, test, Looking(layer, config.row, config.directions, config.permutations, seed)))
+        figures.append(f"rows-{layer}.png")
+        draw(found[-1], test, context.folder / figures[-1])
+    error = wilson(round(error_rate(net, test.x, test.labels) * len(test)), len(test))
+    rows = [row("test error of the network", None, error, len(test), interval="95% Wilson")]
+    rows += [r for own in found for r in own.rows]
+    return Result(tuple(rows), verdict(found, config.layers), tuple(figures))
+
+
+EXPERIMENT = Experiment(
+    "SZ-2",
+    "What excites a unit, and a random direction, in photographs",
+    "Szegedy et al. 2013, Figs. 3 and 4",
+    {
+        "smoke": Config(**asdict(cifar.SCALES["smoke"]), row=4, directions=6, permutations=19),
+        "quick": Config(**asdict(cifar.SCALES["quick"])),
+        "paper": Config(**asdict(cifar.SCALES["paper"]), permutations=9999),
+    },
+    run,
+)

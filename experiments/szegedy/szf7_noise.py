@@ -1,0 +1,93 @@
+"""SZ-F7: distorted beside original digits, and digits in noise that can hardly be read (Szegedy et al. 2013, Fig. 7).
+
+python -m experiments run SZ-F7        (the training of SZ-T1's networks unless done already, then seconds)
+
+To expect: accuracy 0 on images that look untouched, and about half on those that noise of standard deviation 1 has made
+unreadable. The paper does not say which network reads these, so all are asked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from experiments.experiment import Context, Experiment, Result, Row, row
+from experiments.models.mnist import Trained, Training, digits, distorted, mnist_nets
+from experiments.szegedy.szt1_least_distortion import chosen
+from nnpg.plots import image_grid
+from nnpg.statistics import Interval, mean_interval, wilson
+from nnpg_kernels import Array
+
+PAPER = {"softmax1": 0.06, "N200-200-10": 0.063}  # average distortion
+READERS = ("softmax1", "softmax2", "softmax3", "N100-100-10", "N200-200-10", "AE400-10")
+SHOWN, COLUMNS = 24, 12
+
+
+@dataclass(frozen=True)
+class Config(Training):
+    """Training images that are distorted; those that the noise is tried on; its standard deviation."""
+
+    images: int = 256
+    noisy: int = 2048
+    noise: float = 1.0
+
+
+def run(config: Config, context: Context) -> Result:
+    train, _ = digits(config.dataset, context.data_dir)
+    nets = {net.name: net for net in mnist_nets(READERS, config, context)}
+    seed = context.seed_or(config.seed)
+    x, labels = chosen(train, config.images, seed)
+    rows, figures = list[Row](), []
+    for name, paper in PAPER.items():
+        found = distorted(nets[name], x, labels, config, context)
+        size = mean_interval(found.distortion[found.success])
+        right = _accuracy(nets[name], found.x, labels)
+        rows += [
+            row(f"accuracy of {name} on its distorted images", 0.0, right, len(x), interval="95% Wilson",
+                held=right.value == 0),
+            row(f"distortion for {name}", paper, size, len(x), unit="RMS", interval="95% t over images",
+                held=bool(size.low <= paper <= size.high)),
+        ]  # fmt: skip
+        figures.append(_draw(x, found.x, train.image_shape, context, f"distorted-{name.split('-')[0]}.png"))
+    x, labels = chosen(train, config.noisy, seed)
+    noisy = x + config.noise * np.random.default_rng(seed).standard_normal(x.shape).astype(x.dtype)
+    read = {}
+    for name, net in nets.items():
+        read[name] = _accuracy(net, noisy, labels)
+        held = bool(read[name].low <= 0.51 <= read[name].high) if name in PAPER else None
+        paper_read = 0.51 if name in PAPER else None
+        rows.append(row(f"accuracy of {name} in noise of {config.noise:g}", paper_read, read[name], len(x),
+                        interval="95% Wilson", held=held))  # fmt: skip
+    figures.append(_draw(x, noisy, train.image_shape, context, "noise.png"))
+    zero = rows[0].ours == 0 and rows[2].ours == 0
+    verdict = (
+        f"The networks {'never' if zero else 'sometimes'} recognise the images distorted for them by "
+        f"{rows[1].ours:.3f} and {rows[3].ours:.3f} on average; in noise of {config.noise:g} softmax1 still reads "
+        f"{read['softmax1'].value:.0%} and N200-200-10 {read['N200-200-10'].value:.0%} (the paper: 51%)."
+    )
+    return Result(tuple(rows), verdict, tuple(figures))
+
+
+def _accuracy(net: Trained, x: Array, labels: Array) -> Interval:
+    return wilson(int((net.net.predict(x).argmax(axis=1) == labels).sum()), len(x))
+
+
+def _draw(x: Array, changed: Array, shape: tuple[int, ...], context: Context, name: str) -> str:
+    """Odd columns as they are, even columns changed, as in the paper."""
+    pairs = np.stack([x[:SHOWN], changed[:SHOWN].clip(0, 1)], axis=1).reshape(-1, *shape)
+    image_grid(pairs, context.folder / name, columns=min(COLUMNS, len(pairs)))
+    return name
+
+
+EXPERIMENT = Experiment(
+    "SZ-F7",
+    "Distorted digits beside digits in noise",
+    "Szegedy et al. 2013, Fig. 7",
+    {
+        "smoke": Config("faces", iterations=4, coding=3, unlabelled=40, images=4, noisy=20),
+        "quick": Config(),
+        "paper": Config(iterations=2000, coding=600, unlabelled=60000, images=1024, noisy=60000),
+    },
+    run,
+)

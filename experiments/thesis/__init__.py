@@ -1,0 +1,1 @@
+"""Lo, *Querying Deep Neural Networks with Gradients*, thesis, 2016."""

@@ -1,0 +1,122 @@
+"""LOC-1: does the strongest region fall on the feature that was planted? A benchmark for Lo 2016, 4.3, and its rivals.
+
+python -m experiments run LOC-1 --backend numba        (2 minutes; it trains ten nets if there are none)
+
+The built-in faces come in threes that differ by one planted feature each, so what tells a person from the other two is
+known, and where. Asked: a person's own class ("own"; the truth is the planted feature), and the class of another of
+the three ("other"; the truth is both features, all that differs). No paper has this number. All nets are asked about
+the same people, four images each, so intervals are from drawing nets and people again. To expect: chance is 5% and 9%;
+the prediction gradient alone is far above chance, and well below gradient x departure and occlusion.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from experiments.experiment import Context, Experiment, Result, Row, Text, row
+from experiments.models.faces import FACE_SEED, FEW, IDENTITIES, FaceNet, face_nets
+from experiments.thesis.planted_features import (
+    ALONE,
+    DEPARTURE,
+    GRADIENT,
+    OCCLUSION,
+    SALIENCY,
+    TASKS,
+    UNTRAINED,
+    ask,
+    methods,
+    truth,
+)
+from nnpg.data.examples import one_of_each
+from nnpg.localisation import Localisation, MapMethod, pooled
+from nnpg.plots import Measured, heat, image_grid, interval_plot
+from nnpg.statistics import Interval, crossed_interval
+
+SHOWN = (GRADIENT, DEPARTURE, SALIENCY, OCCLUSION)
+COMPARED = ((GRADIENT, SALIENCY), (GRADIENT, GRADIENT + UNTRAINED), (DEPARTURE, GRADIENT), (DEPARTURE, ALONE),
+            (OCCLUSION, DEPARTURE))  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Config:
+    """Nets, the conditions asked about (those from which the masks are made), and the square that covers places."""
+
+    dataset: str = "faces"
+    epochs: int = 250
+    seeds: int = 10
+    seed: int = FACE_SEED
+    conditions: tuple[str, ...] = ("normal", "happy", "sad", "surprised")
+    window: int = 7
+    stride: int = 5
+
+
+def run(config: Config, context: Context) -> Result:
+    first = context.seed_or(config.seed)
+    nets = face_nets(config.dataset, config.epochs, range(first, first + config.seeds), context)
+    how = {"window": config.window, "stride": config.stride}
+    found = {task: [ask(face, task, config.conditions, **how) for face in nets] for task in TASKS}
+    rates = {task: {method: _rate(each, method) for method in each[0].hits} for task, each in found.items()}
+    rows = [r for task, each in found.items() for r in _rows(task, each, rates[task])]
+    _draw(nets[0], methods("own", nets[0].data.x, **how), context.folder / "maps.png")
+    panels = [Measured(f"{t}: {TASKS[t]}", of, "strongest place on the feature") for t, of in rates.items()]
+    interval_plot(panels, context.folder / "rates.png", highlight=GRADIENT)
+    own, ours = pooled(found["own"]), rates["own"][GRADIENT]
+    rate = {method: f"{r.value:.0%}" for method, r in rates["own"].items()}
+    verdict = (
+        f"The unit with the highest prediction gradient lies on the planted feature in {rate[GRADIENT]} of the images "
+        f"({ours.low:.0%} to {ours.high:.0%}; {rate[GRADIENT + UNTRAINED]} before training, {own.expected():.0%} by "
+        f"chance), saliency in {rate[SALIENCY]}: a gradient says where a change would matter, not what is there. Times "
+        f"the output's departure from its average, which alone finds {rate[ALONE]}, it finds {rate[DEPARTURE]}; "
+        f"occlusion, which runs the network once for every place that it covers, {rate[OCCLUSION]}."
+    )
+    few = "four images of one person by all nets: too alike for an interval"
+    texts = [Text(f"By feature, {t}: hits ({few})", pooled(each).table(SHOWN)) for t, each in found.items()]
+    mass = "\n".join(f"{method:34}{own.mean_mass(method):6.0%}" for method in own.mass)
+    texts.append(Text("Share of the map's positive part that lies on the feature, own", mass))
+    return Result(tuple(rows), verdict, ("rates.png", "maps.png"), tuple(texts))
+
+
+def _rate(each: list[Localisation], method: str, less: str | None = None) -> Interval:
+    """Share of hits, or how far it is above that of another method; nets and people are both samples."""
+    hits = np.array([one.hits[method] - (0.0 if less is None else one.hits[less].astype(float)) for one in each])
+    return crossed_interval(hits, each[0].groups)
+
+
+def _rows(task: str, each: list[Localisation], rates: dict[str, Interval]) -> list[Row]:
+    n, chance = len(each) * len(each[0].area), each[0].expected()
+    over = partial(row, n=n, interval="95% bootstrap over nets and people")
+    rows = [
+        over(f"{task}: {method}", None, rate, held=rate.low > chance if method == GRADIENT else None)
+        for method, rate in rates.items()
+    ]
+    rows.append(row(f"{task}: by chance, the feature's share of the picture", None, chance, n))
+    return rows + [over(f"{task}: {a} less {b}", None, _rate(each, a, less=b)) for a, b in COMPARED]
+
+
+def _draw(face: FaceNet, every: dict[str, MapMethod], path: Path) -> None:
+    data, (masks, features) = face.data, truth(face.data)
+    some = one_of_each(data)[[identity - 1 for identity in IDENTITIES]]
+    x, t = data.x[some], data.labels[some]
+    pictures = [np.broadcast_to(x, (len(x), 3, *x.shape[-2:]))]
+    pictures += [heat(x, every[name](face.net, x, t)) for name in SHOWN]
+    titles = [features[c] for c in t] + [""] * (len(t) * len(SHOWN))
+    overlay = np.tile(masks[t], (1 + len(SHOWN), 1, 1))
+    labels = ["the truth", *SHOWN]
+    image_grid(np.concatenate(pictures), path, titles=titles, columns=len(t), row_labels=labels, overlay=overlay)
+
+
+EXPERIMENT = Experiment(
+    "LOC-1",
+    "Does the strongest region fall on the planted feature?",
+    "our own; after Lo 2016, section 4.3",
+    {
+        "smoke": Config(FEW, epochs=2, seeds=2, conditions=("normal",), window=15, stride=15),
+        "quick": Config(),
+        "paper": Config(seeds=20, stride=2),
+    },
+    run,
+)

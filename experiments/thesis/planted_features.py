@@ -1,0 +1,65 @@
+"""What LOC-1 asks of a network, and by which methods: where the feature lies that was planted on a built-in face."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from experiments.models.faces import FaceNet
+from experiments.thesis.strongest_units import in_conditions
+from nnpg import Network, benchmark_localisation
+from nnpg.data import Dataset
+from nnpg.data.faces import PER_BASE
+from nnpg.evidence_maps import contribution_map, departure_map, edge_map, occlusion_map, saliency_map, strongest_map
+from nnpg.localisation import Localisation, MapMethod
+from nnpg.models import face_net
+from nnpg_kernels import Array
+
+GRADIENT, DEPARTURE, SALIENCY, OCCLUSION = "prediction gradient", "gradient x departure", "saliency", "occlusion"
+ALONE, UNTRAINED = "departure alone", ", untrained"
+TASKS = {"own": "whose face is it?", "other": "how like its sibling?"}
+
+
+def ask(face: FaceNet, task: str, conditions: tuple[str, ...], *, window: int, stride: int) -> Localisation:
+    """Score every method on the images in these conditions; before training as well where the weights matter."""
+    data, (masks, features) = face.data, truth(face.data)
+    some = in_conditions(data, conditions)
+    x, t = data.x[some], data.labels[some]
+    sibling = t - t % PER_BASE + (t + 1) % PER_BASE
+    classes, regions = (t, masks[t]) if task == "own" else (sibling, masks[t] | masks[sibling])
+    every = methods(task, data.x, window=window, stride=stride)
+    blank = face_net(face.split.apply(data)[0].x, data.K, face.seed, backend=face.net.backend.name)
+    every |= {f"{name}{UNTRAINED}": _on(blank, every[name]) for name in (GRADIENT, DEPARTURE, SALIENCY)}
+    groups = [features[c] for c in t]
+    return benchmark_localisation(
+        face.net, x, classes, regions, methods=every, groups=groups, rng=face.seed, progress=False
+    )
+
+
+def methods(task: str, x: Array, *, window: int, stride: int) -> dict[str, MapMethod]:
+    """Maps that show what speaks for one's own class, or what moves another's either way."""
+    covered = partial(occlusion_map, window=window, stride=stride, progress=False)
+    signed: dict[str, MapMethod] = {
+        DEPARTURE: partial(contribution_map, reference=x),
+        "pixel gradient x departure": partial(contribution_map, layer="input", reference=x),
+        OCCLUSION: partial(covered, fill=x.mean(axis=0)),  # shows in the square what is usual there
+        "occlusion, grey": covered,
+    }
+    if task == "other":
+        signed = {name: _either_way(method) for name, method in signed.items()}
+    alone: dict[str, MapMethod] = {ALONE: partial(departure_map, reference=x), "edges": edge_map}
+    return {GRADIENT: strongest_map, **signed, SALIENCY: saliency_map, **alone}
+
+
+def truth(data: Dataset) -> tuple[Array, tuple[str, ...]]:
+    """Where each person's planted feature lies, (K, H, W), and what it is."""
+    if data.masks is None or data.features is None:
+        raise ValueError(f"{data.name} does not know where its features lie")
+    return data.masks, data.features
+
+
+def _either_way(method: MapMethod) -> MapMethod:
+    return lambda net, x, classes: abs(method(net, x, classes))
+
+
+def _on(other: Network, method: MapMethod) -> MapMethod:
+    return lambda net, x, classes: method(other, x, classes)

@@ -1,0 +1,59 @@
+"""What TH-P does to one network: filters cut out, the rest trained on, the same size trained anew; errors and time."""
+
+from __future__ import annotations
+
+import time
+from typing import NamedTuple
+
+import numpy as np
+
+from experiments.experiment import Context
+from experiments.models.faces import FaceNet, trained
+from nnpg import Filter, Network, error_rate, knock_out, prune
+from nnpg.prune import redrawn
+
+
+class Pruned(NamedTuple):
+    """One net with some filters cut."""
+
+    before: float  # test error
+    after: float  # when mended
+    off: float  # largest difference from the outputs of the knocked-out net
+    net: Network
+
+
+def cut_and_mend(face: FaceNet, gone: list[Filter], epochs: int) -> Pruned:
+    """Cut filters and train the rest on."""
+    small, dead, x = prune(face.net, gone), knock_out(face.net, gone), face.data.x
+    mended = trained(small, face.split.apply(face.data)[0], face.seed, epochs).net
+    off = float(abs(small.predict(x) - dead.predict(x)).max())
+    return Pruned(error_on_test(face, small), error_on_test(face, mended), off, mended)
+
+
+def error_on_test(face: FaceNet, net: Network) -> float:
+    """Share of the face's test images that a network misses."""
+    _, held_out = face.split.apply(face.data)
+    return error_rate(net, held_out.x, held_out.labels)
+
+
+def anew(face: FaceNet, like: Network, epochs: int, context: Context) -> Network:
+    """A net of that size from new weights, with all the epochs that the full net had; kept, like the full one."""
+    seen, _ = face.split.apply(face.data)
+    sizes = "-".join(str(len(like.parameters[f"conv{i}"]["W"])) for i in (1, 2, 3))
+    file = f"pruned-{face.data.name}-{sizes}-seed{face.seed}-epochs{epochs}-{context.backend}.safetensors"
+    return trained(redrawn(like, face.seed), seen, face.seed, epochs, context.models / file).net
+
+
+def weights(net: Network) -> int:
+    """Number of weights and biases."""
+    return net.n_parameters
+
+
+def seconds(net: Network, x: np.ndarray) -> float:
+    """How long all images take, best of five."""
+    times = []
+    for _ in range(5):
+        began = time.perf_counter()
+        net.predict(x)
+        times.append(time.perf_counter() - began)
+    return min(times)

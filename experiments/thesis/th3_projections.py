@@ -1,0 +1,101 @@
+"""TH-3: what a filter looks for, sent back to the pixels by a plain backward pass (Lo 2016, Fig. 3.4, after Zeiler).
+
+python -m experiments run TH-3 --backend numba        (half a minute; it trains five nets a data set if there are none)
+
+To expect: pictures; filters of AlexNet's second layer see one texture each. The rule here is the plain gradient, which
+Simonyan et al. show to be the deconvnet's but for the rectifiers. Views of one filter are more alike than those
+of two, and less so the deeper the layer; the first layer's are its weights, whatever the image.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from experiments.experiment import Context, Experiment, Result, Row, row
+from experiments.models.faces import FACE_SEED, FEW, FaceNet, face_nets
+from nnpg import Conv
+from nnpg.excitation import Views, highest_outputs, views
+from nnpg.plots import image_grid, signed_colours
+from nnpg.profiles import WithinBetween, within_between
+from nnpg.statistics import mean_interval
+
+SHOWN = 4  # images for each filter in the figure
+
+
+@dataclass(frozen=True)
+class Config:
+    """Data sets, nets, and how many images, of as many people, each filter is asked about: what it answers to most."""
+
+    datasets: tuple[str, ...] = ("yale", "faces")
+    epochs: int = 250
+    seeds: int = 5
+    seed: int = FACE_SEED
+    images: int = 9
+
+
+def run(config: Config, context: Context) -> Result:
+    first, figures = context.seed_or(config.seed), []
+    rows: list[Row] = []
+    for dataset in config.datasets:
+        nets = face_nets(dataset, config.epochs, range(first, first + config.seeds), context)
+        for layer in [name for name, layer in nets[0].net.layers.items() if isinstance(layer, Conv)]:
+            found = [_projections(face, layer, config.images) for face in nets]
+            rows += _rows(f"{dataset}, {layer}", [_likeness(one) for one in found], claimed=layer != "conv1")
+            if layer != "conv1":
+                figures.append(f"projections-{dataset}-{layer}.png")
+                _draw(found[0], layer, context.folder / figures[-1])
+    deeper = [r for r in rows if r.held is not None]
+    alike = ", ".join(f"{r.ours:.2f} at {r.name.partition(':')[0]}" for r in rows if r.name.endswith("one filter"))
+    verdict = (
+        "Sent back from the images that it answers to most, a filter's projections are more alike than those of two "
+        f"filters in {sum(bool(r.held) for r in deeper)} of {len(deeper)} layers after the first, whose are its "
+        f"weights (mean cosine within a filter {alike}): the deeper the filter, the more what it looks for depends on "
+        "the image."
+    )
+    return Result(tuple(rows), verdict, tuple(figures))
+
+
+def _projections(face: FaceNet, layer: str, images: int) -> Views:
+    """From the images that each filter answers to most, one a person: some are nearly the same."""
+    places = highest_outputs(face.net, face.data.x, layer, images, one_per=face.data.labels)
+    return views(face.net, face.data.x, layer, places)
+
+
+def _likeness(found: Views) -> WithinBetween:
+    """Mean cosine of projections of one filter, and of two filters of the layer."""
+    F, n = found.sent_back.shape[:2]
+    flat = found.sent_back.reshape(F * n, -1).astype(np.float64)
+    flat /= np.linalg.norm(flat, axis=1, keepdims=True)
+    return within_between(flat @ flat.T, np.repeat(np.arange(F), n))
+
+
+def _rows(name: str, alike: list[WithinBetween], claimed: bool) -> list[Row]:
+    within, between = np.array(alike).T
+    more = mean_interval(within - between)
+    over = partial(row, n=len(alike), unit="cosine", interval="95% t over nets")
+    return [
+        over(f"{name}: projections of one filter", None, mean_interval(within)),
+        over(f"{name}: less those of two filters", None, more, held=more.low > 0 if claimed else None),
+    ]
+
+
+def _draw(found: Views, layer: str, path: Path) -> None:
+    F, _, _, h, w = found.patches.shape
+    patches = np.broadcast_to(found.patches[:, :SHOWN], (F, SHOWN, 3, h, w))
+    colours = signed_colours(found.sent_back[:, :SHOWN].sum(axis=2).reshape(-1, h, w)).reshape(F, SHOWN, 3, h, w)
+    pictures = np.concatenate([patches, colours], axis=1).reshape(-1, 3, h, w)
+    titles = ["what it sees", *[""] * (SHOWN - 1), "sent back", *[""] * (SHOWN - 1)] + [""] * (2 * SHOWN * (F - 1))
+    image_grid(pictures, path, titles=titles, columns=2 * SHOWN, row_labels=[f"{layer} no. {f + 1}" for f in range(F)])
+
+
+EXPERIMENT = Experiment(
+    "TH-3",
+    "Filters sent back to the pixels",
+    "Lo 2016, Fig. 3.4",
+    {"smoke": Config((FEW,), epochs=2, seeds=2, images=4), "quick": Config(), "paper": Config(seeds=10)},
+    run,
+)

@@ -1,0 +1,120 @@
+"""TH-5: what makes one person look like another: the prediction gradient of another class (Lo 2016, Fig. 4.4).
+
+python -m experiments run TH-5 --backend numba        (1 minute; it trains five nets a data set if there are none)
+
+To expect: the thesis shows one pair of people, the strongest unit at the right smile line, again in the middle filter.
+Ours asks of every image whom it is most like after its own person, and whether covering the strongest place lowers that
+likeness more than covering the strongest places of other people's images.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from experiments.experiment import Context, Experiment, Result, Row, row
+from experiments.models.faces import FACE_SEED, FEW, IDENTITIES, FaceNet, face_nets
+from experiments.thesis.strongest_units import (
+    CONTRIBUTION,
+    contributing_places,
+    cost_rows,
+    covering_costs,
+    in_conditions,
+    leading_share,
+    strongest_units,
+)
+from nnpg import Network
+from nnpg.data.examples import one_of_each
+from nnpg.plots import strongest_regions
+from nnpg.rankings.common import class_outputs
+from nnpg.statistics import mean_interval
+from nnpg_kernels import Array
+
+SHOWN = IDENTITIES[:3]
+
+
+@dataclass(frozen=True)
+class Config:
+    """Data sets, nets; which images have their places covered, and by what square, in pixels."""
+
+    datasets: tuple[str, ...] = ("yale", "faces")
+    epochs: int = 250
+    seeds: int = 5
+    seed: int = FACE_SEED
+    conditions: tuple[str, ...] = ("normal", "happy", "sleepy")
+    window: int = 7
+    stride: int = 4
+
+
+def run(config: Config, context: Context) -> Result:
+    first, figures = context.seed_or(config.seed), []
+    rows: list[Row] = []
+    words = []
+    for dataset in config.datasets:
+        nets = face_nets(dataset, config.epochs, range(first, first + config.seeds), context)
+        own = _rows(dataset, nets, config)
+        figures.append(f"likeness-{dataset}.png")
+        _draw(nets[0], context.folder / figures[-1])
+        others = {i: own[i].ours - own[i + 1].ours for i in (2, 4)}
+        words.append(
+            f"{'held' if own[2].held else 'did not hold'} on {dataset}: covering that place lowers the likeness more "
+            f"than covering {own[2].ours:.0%} of all places, other people's strongest places more than {others[2]:.0%} "
+            f"(gradient x departure from the average output: {own[4].ours:.0%} against {others[4]:.0%})"
+        )
+        rows += own
+    verdict = f"'The highest gradient of another class shows what makes one look like that person' {'; '.join(words)}."
+    return Result(tuple(rows), verdict, tuple(figures))
+
+
+def _rows(dataset: str, nets: list[FaceNet], config: Config) -> list[Row]:
+    lead, same, costs = [], [], []
+    for face in nets:
+        data, other = face.data, most_like(face.net, face.data.x, face.data.labels)
+        found, own = (strongest_units(face.net, data.x, c) for c in (other, data.labels))
+        some = in_conditions(data, config.conditions)
+        lead.append(leading_share(found.filters))
+        same.append((found.filters == own.filters).mean())
+        how = {"window": config.window, "stride": config.stride, "seed": face.seed}
+        costs.append(covering_costs(face.net, data, some, other, found, **how))
+    one, alike = mean_interval(lead), mean_interval(same)
+    over = partial(row, n=len(nets), interval="95% t over nets")
+    return [
+        over(f"{dataset}: images whose strongest unit for another is in one and the same filter", None, one),
+        over(f"{dataset}: images where it is in the filter as for oneself", 1.0, alike, held=alike.low > 0.5),
+        *cost_rows(f"{dataset}: fall of likeness, covered", costs),
+    ]
+
+
+def most_like(net: Network, x: Array, t: Array) -> Array:
+    """Return the likeliest class but the true one, (N,)."""
+    z = class_outputs(net, net.forward(x), "logit").copy()
+    z[np.arange(len(t)), t] = -np.inf
+    return np.asarray(z.argmax(axis=1))
+
+
+def _draw(face: FaceNet, path: Path) -> None:
+    each = one_of_each(face.data)
+    some = each[[identity - 1 for identity in SHOWN]]
+    x, t, every = face.data.x[some], face.data.labels[some], most_like(face.net, face.data.x, face.data.labels)
+    other = every[some]
+    found, y = strongest_units(face.net, x, other), face.net.predict(x)[np.arange(len(t)), other]
+    titles = [f"what makes ID {a + 1} like ID {b + 1}: y = {v:.1g}" for a, b, v in zip(t, other, y, strict=True)]
+    ring = CONTRIBUTION, contributing_places(face.net, face.data, some, every)
+    others = face.data.x[each[other]]
+    strongest_regions(x, found.outputs, found.gradients, found.field, path, titles=titles, others=others, also=ring)
+
+
+EXPERIMENT = Experiment(
+    "TH-5",
+    "What makes one person look like another",
+    "Lo 2016, Fig. 4.4",
+    {
+        "smoke": Config((FEW,), epochs=2, seeds=2, window=15, stride=15),
+        "quick": Config(),
+        "paper": Config(seeds=10, stride=2),
+    },
+    run,
+)

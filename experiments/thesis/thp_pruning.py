@@ -1,0 +1,119 @@
+"""TH-P: pruning, the thesis's future work: the weakest filters cut out, the rest trained on for a few epochs.
+
+python -m experiments run TH-P --backend numba        (1 minute; it trains ten nets if LD-0 has not)
+
+Filters are ranked on the training images, all identities together; errors are on the test images. To expect: a quarter
+of the filters cost little after a few epochs, half of them 6 points; random filters cost no more than the weakest,
+and a net of that size trained anew does no better than the mended one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from experiments.experiment import Context, Experiment, Result, Text, row
+from experiments.lo_ding.filters.rankings import OURS, ranking
+from experiments.models.faces import FACE_SEED, FEW, face_nets
+from experiments.thesis.pruning import Pruned, anew, cut_and_mend, error_on_test, seconds, weights
+from nnpg.plots import Measured, interval_plot
+from nnpg.prune import multiplications
+from nnpg.rankings import overall_scores, weakest_leaving
+from nnpg.statistics import mean_interval
+
+NAMES = (OURS, "random", "layer, then random", "weight norm", "Taylor, magnitudes", "conductance")
+FULL, ANEW = "full net", "this size trained anew"
+
+
+@dataclass(frozen=True)
+class Config:
+    """How many of the 23 filters go, and how long the rest trains on."""
+
+    dataset: str = "yale"
+    epochs: int = 250
+    seeds: int = 10
+    seed: int = FACE_SEED
+    cut: tuple[int, ...] = (6, 12, 17)
+    mend: int = 10  # epochs
+
+
+def run(config: Config, context: Context) -> Result:
+    first = context.seed_or(config.seed)
+    nets = face_nets(config.dataset, config.epochs, range(first, first + config.seeds), context)
+    done: dict[tuple[str, int], list[Pruned]] = {(name, m): [] for name in NAMES for m in config.cut}
+    for face in nets:
+        for name in NAMES:
+            scores = overall_scores(ranking(name, face, face.split.train_indices))
+            for m in config.cut:
+                done[name, m].append(cut_and_mend(face, weakest_leaving(scores, 0, m), config.mend))
+    errors = {key: np.array([(p.before, p.after) for p in of]) for key, of in done.items()}  # (nets, 2)
+    half = config.cut[len(config.cut) // 2]
+    small, mended = [p.net for p in done[OURS, half]], errors[OURS, half][:, 1]
+    full = np.array([error_on_test(f, f.net) for f in nets])
+    again = np.array([error_on_test(f, anew(f, s, config.epochs, context)) for f, s in zip(nets, small, strict=True)])
+    took = np.array([[seconds(net, f.data.x) for net in (f.net, s)] for f, s in zip(nets, small, strict=True)])
+    off = max(p.off for of in done.values() for p in of)
+    left = [[count(s) / count(f.net) for f, s in zip(nets, small, strict=True)] for count in (multiplications, weights)]
+    more = mean_interval(errors["random", half][:, 1] - mended)
+    over = partial(row, n=len(nets), interval="95% t over nets")
+    rows = [over(f"{FULL}: test_error", None, mean_interval(full))]
+    for m in config.cut:
+        (before, after), chance = errors[OURS, m].T, errors["random", m]
+        rows += [
+            over(f"{m} of 23 cut: test_error", None, mean_interval(before)),
+            over(f"{m} cut, mended: test_error", None, mean_interval(after)),
+            over(f"{m} cut, mended: more than the {FULL}", None, mean_interval(after - full)),
+            over(f"{m} cut at random: test_error more", None, mean_interval(chance[:, 0] - before)),
+            over(f"{m} cut at random, mended: test_error more", None, mean_interval(chance[:, 1] - after)),
+        ]
+    rows += [
+        over(f"{half} cut, {ANEW}: test_error", None, mean_interval(again)),
+        over(f"{half} cut, {ANEW}: test_error more than mended", None, mean_interval(again - mended)),
+        over(f"{half} cut: multiplications left", None, mean_interval(left[0])),
+        over(f"{half} cut: weights left", None, mean_interval(left[1])),
+        row("largest difference from the knocked-out nets' y", 0.0, off, len(nets), held=off < 1e-5),
+        over(f"{FULL}: seconds for all images", None, mean_interval(took[:, 0]), unit="s"),
+        over(f"{half} cut: seconds for all images", None, mean_interval(took[:, 1]), unit="s"),
+    ]
+    panels = _panels(errors, full, config)
+    interval_plot(panels, context.folder / "pruning.png", highlight=OURS, columns=len(config.cut))
+    pays = "pays" if more.low > 0 else "costs" if more.high < 0 else "shows no gain"
+    verdict = (
+        f"{half} of 23 filters cut by the {OURS}: {config.mend} epochs bring the test error from "
+        f"{errors[OURS, half][:, 0].mean():.0%} to {mended.mean():.0%} (full net {full.mean():.0%}) at "
+        f"{took[:, 0].mean() / took[:, 1].mean():.1f} times the speed; a net of that size trained anew has "
+        f"{again.mean():.0%}, one that lost random filters {more.value + mended.mean():.0%}: the ranking {pays}."
+    )
+    text = Text("Test error at once / mended", _table(errors, config))
+    return Result(tuple(rows), verdict, ("pruning.png",), (text,))
+
+
+def _panels(errors: dict[tuple[str, int], np.ndarray], full: np.ndarray, config: Config) -> list[Measured]:
+    return [
+        Measured(
+            f"{m} of 23 cut, {when}",
+            {FULL: mean_interval(full)} | {name: mean_interval(errors[name, m][:, i]) for name in NAMES},
+            "test error",
+        )
+        for i, when in enumerate(("at once", "mended"))
+        for m in config.cut
+    ]
+
+
+def _table(errors: dict[tuple[str, int], np.ndarray], config: Config) -> str:
+    lines = [" " * 22 + "".join(f"{f'{m} cut':>16}" for m in config.cut)]
+    for name in NAMES:
+        means = [errors[name, m].mean(axis=0) for m in config.cut]
+        lines.append(f"{name:22}" + "".join(f"{before:9.0%} /{after:5.0%}" for before, after in means))
+    return "\n".join(lines)
+
+
+EXPERIMENT = Experiment(
+    "TH-P",
+    "Pruning: the weakest filters cut out, the rest mended",
+    "Lo 2016, future work",
+    {"smoke": Config(FEW, epochs=2, seeds=2, cut=(12,), mend=1), "quick": Config(), "paper": Config(seeds=20, seed=0)},
+    run,
+)

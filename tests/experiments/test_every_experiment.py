@@ -1,0 +1,161 @@
+"""Every experiment at toy size, through the command line that the README names; and what it answers to a wrong word."""
+
+import html
+import json
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from experiments.catalogue import EXPERIMENTS
+from experiments.experiment import Context, row
+from experiments.models.faces import face_nets
+from experiments.report import write_report
+from experiments.runner import UsageError, run_experiment
+from nnpg.statistics import Interval
+
+ROOT = Path(__file__).parent.parent.parent
+ROW_KEYS = ["name", "paper", "ours", "low", "high", "n", "unit", "interval", "held"]
+
+
+def smoke(id, folder, seed=None):
+    """At toy size; by the reference kernels, which need no compiling. Runs in one folder share their networks."""
+    return run_experiment(id, scale="smoke", seed=seed, out=folder, backend="numpy", progress=False)
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory):
+    """A folder for every experiment, run once, when it is first asked for."""
+    return tmp_path_factory.mktemp("out")
+
+
+def once(id, folder):
+    """The experiment's folder; it is run if nobody has yet."""
+    return folder / id if (folder / id / "result.json").exists() else smoke(id, folder)
+
+
+@pytest.fixture(scope="module")
+def again(tmp_path_factory):
+    """A folder for the same once more, from new networks."""
+    return tmp_path_factory.mktemp("again")
+
+
+@pytest.fixture(scope="module")
+def other(tmp_path_factory):
+    """A folder for another seed."""
+    return tmp_path_factory.mktemp("other")
+
+
+@pytest.mark.parametrize("id", EXPERIMENTS)
+def test_each_experiment_writes_its_result_and_figures(out, id):
+    result = json.loads((once(id, out) / "result.json").read_text())
+    assert result["id"] == id
+    assert {"config", "seed", "versions", "seconds", "figures", "rows", "verdict", "scale"} <= result.keys()
+    assert result["rows"]
+    for r in result["rows"]:
+        assert list(r) == ROW_KEYS
+        assert r["n"] >= 1
+        if r["low"] is not None:
+            assert r["low"] <= r["high"]
+            assert r["interval"]
+    for figure in result["figures"]:
+        assert (out / id / figure).read_bytes()[:4] == b"\x89PNG"
+    text = (out / id / "result.md").read_text()
+    assert all(r["name"] in text for r in result["rows"])
+
+
+@pytest.mark.parametrize("id", EXPERIMENTS)
+def test_the_same_seed_gives_the_same_rows_and_another_seed_others(out, again, other, id, monkeypatch):
+    once(id, out)
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda *_, **__: None)  # half the time, and drawn once
+
+    def rows(folder):
+        return [r for r in json.loads((folder / "result.json").read_text())["rows"] if r["unit"] != "s"]  # no times
+
+    first = rows(out / id)
+    assert rows(smoke(id, again)) == first
+    assert rows(smoke(id, other, seed=77)) != first
+
+
+def test_a_trained_network_is_reused_and_an_interrupted_one_resumed(tmp_path):
+    context = Context(tmp_path, tmp_path / "models", None, None, "numpy", progress=False)
+    first = face_nets("faces", 2, [5], context)[0]
+    (file,) = (tmp_path / "models").iterdir()
+    stamp = file.stat().st_mtime_ns
+    again = face_nets("faces", 2, [5], context)[0]
+    assert file.stat().st_mtime_ns == stamp
+    assert (first.net.layers["conv1"].W == again.net.layers["conv1"].W).all()
+
+
+def test_report_gathers_every_result_into_one_page_and_gives_each_its_own(out):
+    for id in EXPERIMENTS:
+        once(id, out)
+    page = write_report(out).read_text()
+    for id, experiment in EXPERIMENTS.items():
+        assert id in page
+        assert html.escape(experiment.title) in page
+        own = (out / id / "result.html").read_text()
+        assert html.escape(experiment.title) in own
+        assert own.count("data:image/png;base64") == len(json.loads((out / id / "result.json").read_text())["figures"])
+    assert page.count("data:image/png;base64") == sum(
+        len(json.loads((out / id / "result.json").read_text())["figures"]) for id in EXPERIMENTS
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"id": "LD-99"}, "no experiment 'LD-99': choose one of LD-0"),
+        ({"id": "LD-3", "scale": "huge"}, "no scale 'huge': choose one of smoke, quick, paper"),
+        ({"id": "LD-3", "backend": "abacus"}, "no backend named 'abacus'"),
+        ({"id": "LD-3", "settings": ["epochs"]}, "expected key=value with a key out of dataset, epochs"),
+        ({"id": "LD-3", "settings": ["epochs=many"]}, "epochs is 250 by default"),
+        ({"id": "LD-3", "settings": ["colour=red"]}, "--set colour=red"),
+    ],
+)
+def test_a_wrong_word_is_answered_before_any_work(arguments, words, tmp_path):
+    with pytest.raises(UsageError, match=words):
+        run_experiment(**{"scale": "quick", **arguments}, out=tmp_path)
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(UsageError, match="no results under"):
+        write_report(tmp_path)
+
+
+def run_cli(*arguments, **environment):
+    command = [sys.executable, "-m", "experiments", *arguments]
+    env = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'kernels'}", **environment}
+    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+
+
+def test_the_command_lists_runs_and_says_where_data_should_be(tmp_path):
+    listed = run_cli("list")
+    assert listed.returncode == 0
+    assert all(id in listed.stdout for id in EXPERIMENTS)
+    missing = run_cli("run", "LD-3", "--data-dir", str(tmp_path), "--out", str(tmp_path / "out"))
+    assert missing.returncode == 2
+    assert missing.stderr.startswith("error: ")
+    assert "yale" in missing.stderr.lower()
+    assert "Traceback" not in missing.stderr
+    wrong = run_cli("run", "LD-3", "LD-99")
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+    assert "LD-99" in wrong.stderr
+
+
+def test_a_row_carries_its_interval():
+    r = row("x", None, Interval(0.5, 0.4, 0.6), 10, interval="95%")
+    assert (r.ours, r.low, r.high) == (0.5, 0.4, 0.6)
+    assert math.isnan(row("x", 1.0, 0.5, 10).low)
+
+
+@pytest.mark.data
+@pytest.mark.slow
+def test_ld0_on_the_real_faces(data_dir, tmp_path):
+    """No training errors, and a test error like the ones known for these splits: at most 8 of 41."""
+    folder = run_experiment("LD-0", "quick", out=tmp_path, data_dir=str(data_dir), settings=["seeds=4"], progress=False)
+    rows = {r["name"]: r for r in json.loads((folder / "result.json").read_text())["rows"]}
+    assert rows["train_error, worst seed"]["ours"] == 0
+    assert rows["test_error"]["ours"] <= 5 / 41
+    assert rows["test_error, worst seed"]["ours"] <= 8 / 41

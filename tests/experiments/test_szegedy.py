@@ -1,0 +1,141 @@
+"""The parts of the SZ experiments that compute something, on cases whose answer is known."""
+
+import numpy as np
+import pytest
+
+import nnpg
+from experiments.experiment import Context
+from experiments.models.mnist import (
+    MODELS,
+    Trained,
+    Training,
+    decay_of,
+    digits,
+    distorted,
+    fully_trained,
+    mnist_nets,
+    part_of,
+)
+from experiments.szegedy import transfer
+from experiments.szegedy.sz5_adversarial_pool import METHODS, POOL, _rows
+from experiments.szegedy.szt1_least_distortion import chosen
+from experiments.szegedy.szt5_lipschitz_bounds import alexnet
+from experiments.szegedy.unit_purity import Looking, compare
+from nnpg.data import Dataset
+from nnpg.optimisers import penalty
+
+
+def context(tmp_path, seed=None):
+    return Context(tmp_path, tmp_path / "models", None, seed, "numpy", progress=False)
+
+
+def test_the_four_readings_of_the_decay():
+    """By hand: lambda sum w^2, over k = 3 units and N = 50 images where the reading says so."""
+    net = nnpg.build([nnpg.dense(3), nnpg.Softmax()], input_shape=(4,), rng=0, dtype="float64")
+    squares = float((net.layers["dense1"].W ** 2).sum())
+    for reading, expected in (("mean", 1), ("mean, / k", 1 / 3), ("sum", 1 / 50), ("sum, / k", 1 / 150)):
+        assert penalty(net, decay_of(net, (0.7,), 50, reading)) == pytest.approx(0.7 * squares * expected)
+
+
+def test_the_two_halves_part_the_images():
+    one, two = part_of(101, "P1"), part_of(101, "P2")
+    assert sorted([*one, *two]) == list(range(101)) == part_of(101, "all").tolist()
+    assert len(one) == 50
+    assert abs(one.mean() - 50) < 15, "random, not the first half"
+
+
+def test_more_decay_makes_smaller_weights_and_training_ends_at_a_minimum():
+    rng = np.random.default_rng(0)
+    x, t = rng.random((60, 9)).astype("float32"), rng.integers(3, size=60)
+    nets = [fully_trained(MODELS[f"softmax{i}"], x, t, 3, Training(iterations=200), 0, "numpy") for i in (1, 2, 3)]
+    assert all(done.converged for done in nets)
+    sizes = [float((done.net.layers["dense1"].W ** 2).sum()) for done in nets]
+    assert sizes[0] > 2 * sizes[1] > 4 * sizes[2]
+    assert nets[0].net.dtype == np.float32
+
+
+def test_networks_and_distorted_images_are_kept_and_found_again(tmp_path, monkeypatch):
+    config = Training("faces", iterations=2, coding=2, unlabelled=20)
+    first = mnist_nets(("M1'", "AE400-10"), config, context(tmp_path))
+    assert [net.layers["dense1"].W.shape for net in (first[0].net, first[1].net)] == [(123, 784), (400, 784)]
+    assert list(first[1].net.layers) == ["dense1", "sigmoid1", "dense2", "softmax1"]
+    assert len(first[0].seen) == 16, "half of them"
+    assert first[0].provenance["iterations"] == 2
+    x, labels = np.random.default_rng(0).random((2, 784)).astype("float32"), np.array([0, 1])
+    found = distorted(first[0], x, labels, config, context(tmp_path))
+
+    def never(*_, **__):
+        raise AssertionError("it was kept")
+
+    monkeypatch.setattr(nnpg, "train_lbfgs", never)
+    monkeypatch.setattr("nnpg.attacks.flight.Flight.advance", never)
+    again = mnist_nets(("M1'", "AE400-10"), config, context(tmp_path))
+    assert (again[1].net.layers["dense2"].W == first[1].net.layers["dense2"].W).all()
+    assert (distorted(again[0], x, labels, config, context(tmp_path)).x == found.x).all()
+
+
+def test_a_matrix_of_errors_and_what_is_said_of_it():
+    """Two networks that answer the larger of two pixels, and the smaller."""
+    larger = nnpg.build([nnpg.dense(2), nnpg.Softmax()], input_shape=(2,), rng=0).replace(
+        "dense1", W=np.eye(2, dtype="f")
+    )
+    smaller = larger.replace("dense1", W=-np.eye(2, dtype="f"))
+    nets = [Trained(name, net, np.arange(0), {}) for name, net in (("A", larger), ("B", smaller))]
+    x = np.array([[1, 0]] * 30 + [[0, 1]] * 10, "f")
+    names = ["A", "A, enlarged", "noise"]
+    wrong = transfer.errors(nets, dict(zip(names, (x, x, 1 - x), strict=True)), np.zeros(40, int))
+    assert wrong.tolist() == [[10, 30], [10, 30], [30, 10]]
+    assert transfer.own(names, nets).tolist() == [[True, False], [True, False], [False, False]]
+    paper = {"A": (24, 99), "noise": (70,)}
+    rows = transfer.cell_rows(wrong, 40, names, nets, paper)
+    assert [r.name for r in rows[:2]] == ["A -> A", "A -> B"]
+    assert [r.held for r in rows] == [True, False, None, None, True, None]
+    held, given, alike = transfer.agreement(rows)
+    assert (held, given) == (2, 3)
+    assert alike == pytest.approx(0.87, abs=0.01)  # 25, 75, 75 against 24, 99, 70: one tie
+    text = transfer.table(wrong, 40, names, nets, paper)
+    assert "25 (14.2-40.2) | 24 in" in text
+    assert "75 (59.8-85.8) | 99 out" in text
+
+
+def test_units_that_know_the_class_are_purer_than_random_directions():
+    rng = np.random.default_rng(0)
+    labels = np.repeat(np.arange(5), 40)
+    x = (np.eye(5)[labels] + 0.3 * rng.random((200, 5))).astype("float32").reshape(200, 1, 1, 5)
+    net = nnpg.build([nnpg.ReLU(), nnpg.Flatten(), nnpg.dense(5), nnpg.Softmax()], input_shape=(1, 1, 5), rng=0)
+    data = Dataset(x, labels, tuple("abcde"), "toy")
+    found = compare(net, data, Looking("relu1", 8, 5, 99, 0))
+    values = {r.name.removeprefix("relu1: "): r.ours for r in found.rows}
+    assert values["purity of rows of units"] == 1
+    assert values["purity of rows of units above chance, permutation test"] == 0.01
+    dead = x.copy()
+    dead[:, :, :, 2] = 0
+    assert compare(net, Dataset(dead, labels, tuple("abcde"), "toy"), Looking("relu1", 8, 5, 9, 0)).units.tolist() == [
+        0, 1, 3, 4,
+    ]  # fmt: skip
+
+
+def test_the_order_of_the_training_methods():
+    errors = {m: np.array([0.02, 0.021, 0.022]) for m in METHODS} | {POOL: np.array([0.01, 0.0115, 0.012])}
+    rows = {r.name: r for r in _rows(errors, errors, 3)}
+    assert rows[f"{POOL}: test error"].held
+    assert not rows["dropout: test error"].held
+    assert rows["test error with decay less that with the pool"].ours == pytest.approx(0.0295 / 3)
+    assert rows["the same, decay: could it be chance?"].ours < 0.01
+    assert not rows["test error with the input's pool less that with the hidden layers'"].held
+
+
+def test_alexnets_shape():
+    net = alexnet(16, 0)
+    shapes = [net.layers[name].W.shape for name in ("conv1", "conv2", "conv3", "conv4", "conv5", "dense1")]
+    assert shapes == [(6, 3, 11, 11), (16, 3, 5, 5), (24, 16, 3, 3), (24, 12, 3, 3), (16, 12, 3, 3), (256, 576)]
+    assert 9216 // 16 == 576, "as printed in Table 5"
+
+
+@pytest.mark.data
+def test_on_mnist_the_stronger_the_decay_the_larger_the_distortion(data_dir, tmp_path):
+    own = Context(tmp_path, tmp_path, str(data_dir), None, "numpy", progress=False)
+    nets = mnist_nets(("softmax2", "softmax3"), Training(iterations=30), own)
+    x, labels = chosen(digits("mnist", str(data_dir))[0], 40, 0)
+    sizes = [distorted(net, x, labels, Training(iterations=30), own).distortion.mean() for net in nets]
+    assert 0.05 < sizes[0] < sizes[1] < 0.25
