@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.run import Record
-from nnpg.atomic import atomic_write
+from nnpg.files.atomic import atomic_write
 
 STYLES = {"goal": "[green]goal met[/]", "must": "must met", "missed": "[red]missed[/]", "": ""}
 

@@ -16,7 +16,7 @@ import numpy as np
 import nnpg
 from experiments.catalogue import EXPERIMENTS
 from experiments.experiment import Context, Experiment, Result, Row
-from nnpg.atomic import atomic_write
+from nnpg.files.atomic import atomic_write
 
 
 class UsageError(Exception):

@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from nnpg.interventions import Intervention
 from nnpg.layers import Layer, arrays, parameters
+from nnpg.shapes import is_own, output_shapes
 from nnpg_kernels import Array, Backend, load
 
 if TYPE_CHECKING:
@@ -371,6 +372,8 @@ class Network:
         >>> nnpg.Network.build([nnpg.dense(3)], input_shape=(2,), rng=0).shapes
         {'input': (2,), 'dense1': (3,)}
         """
+        if all(map(is_own, self.layers.values())):
+            return output_shapes(self.layers, self.input_shape)
         net = replace(self, backend=load("numpy")) if self.backend.name == "numba" else self  # nothing to compile for
         trace = net.forward(np.zeros((1, *self.input_shape), self.dtype))
         return {name: trace[name].shape[1:] for name in trace}

@@ -16,7 +16,7 @@ from numbers import Integral, Real
 from pathlib import Path
 from typing import TypeGuard
 
-from nnpg.atomic import atomic_write
+from nnpg.files.atomic import atomic_write
 
 _KINDS = {
     ".png": "image/png",

@@ -89,16 +89,11 @@ def _model(path: Path) -> dict[str, Any]:
         "parameters": net.n_parameters,
         "dtype": str(net.dtype),
         "layers": [
-            {"name": name, "layer": type(layer).__name__, "output": list(shape)}
-            for (name, layer), shape in zip(net.layers.items(), _shapes(net), strict=True)
+            {"name": name, "layer": type(layer).__name__, "output": list(net.shapes[name])}
+            for name, layer in net.layers.items()
         ],
         "provenance": header.get("provenance", {}),
     }
-
-
-def _shapes(net: nnpg.Network) -> list[tuple[int, ...]]:
-    trace = net.forward(np.zeros((1, *net.input_shape)))
-    return [trace[name].shape[1:] for name in net.layers]
 
 
 def _machine(data_dir: Path | None) -> dict[str, Any]:

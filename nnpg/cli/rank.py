@@ -10,7 +10,6 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from nnpg.atomic import atomic_write
 from nnpg.cli.data import open_model
 from nnpg.cli.options import (
     AverageOption,
@@ -30,6 +29,7 @@ from nnpg.cli.options import (
     print_json,
 )
 from nnpg.data import Dataset
+from nnpg.files.atomic import atomic_write
 from nnpg.scores import FilterScores, filter_scores
 from nnpg_kernels import Array
 

@@ -17,11 +17,11 @@ from pathlib import Path
 from shutil import copyfileobj
 from typing import TYPE_CHECKING
 
-from nnpg.atomic import atomic_write
 from nnpg.data import cifar10
 from nnpg.data.dataset import DataError
 from nnpg.data.where import data_folder
 from nnpg.data.yale import how_to_get_yale
+from nnpg.files.atomic import atomic_write
 
 if TYPE_CHECKING:
     from rich.progress import Progress

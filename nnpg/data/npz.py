@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnpg.atomic import atomic_write
 from nnpg.data.dataset import DataError, Dataset
+from nnpg.files.atomic import atomic_write
 
 
 def load_npz(path: str | os.PathLike[str]) -> Dataset:

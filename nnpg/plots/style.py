@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from nnpg.atomic import atomic_write
+from nnpg.files.atomic import atomic_write
 from nnpg_kernels import Array
 
 if TYPE_CHECKING:

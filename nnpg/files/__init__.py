@@ -1,0 +1,26 @@
+"""Files: networks, checkpoints, and results that appear whole or not at all.
+
+Where to read: `networks` (save, load_network), `architecture` and `header` (what is checked before anything is read),
+`tensors` (arrays and JSON in one file), `checkpoints` (going on where work was interrupted), `atomic` (writing).
+"""
+
+from nnpg.files.atomic import NotWrittenError, atomic_write, writable, write_file
+from nnpg.files.errors import ModelFileError
+from nnpg.files.networks import describe, header_of, load_network, network_from, save, tensors_of
+from nnpg.files.tensors import read_tensors, write_tensors
+
+__all__ = [
+    "ModelFileError",
+    "NotWrittenError",
+    "atomic_write",
+    "describe",
+    "header_of",
+    "load_network",
+    "network_from",
+    "read_tensors",
+    "save",
+    "tensors_of",
+    "writable",
+    "write_file",
+    "write_tensors",
+]

@@ -1,0 +1,271 @@
+"""The architecture in a file's header: every field checked before a layer is made, and the layers it describes.
+
+{"name": "conv1", "layer": "Conv", "stride": [1, 1], ..., "arrays": ["W", "b"]}
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from nnpg.files.text import shown
+from nnpg.layers import (
+    LAYERS,
+    AvgPool,
+    Center,
+    Conv,
+    Dense,
+    Dropout,
+    Layer,
+    LocalResponseNorm,
+    MaxPool,
+    Step,
+    arrays,
+    hyper_parameters,
+)
+from nnpg.shapes import is_own, output_shapes, working_size
+from nnpg_kernels import Array
+
+LARGEST_OUTPUT = 100_000_000  # numbers of one output for one image: 64 maps of 1,250 x 1,250 pixels
+MOST_LAYERS = 10_000
+MOST_AXES = 8
+LONGEST_NAME = 100
+LARGEST_NUMBER = 2**31 - 1  # of pixels, maps and groups
+FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+
+Shape = tuple[int, ...]
+
+
+class ArrayKind(NamedTuple):
+    """What is known of an array before it is read."""
+
+    shape: Shape
+    dtype: np.dtype[Any]
+
+
+class Rule(NamedTuple):
+    """What a field may hold, in words, and whether a value is that."""
+
+    words: str
+    holds: Callable[[Any], bool]
+
+
+def described(layers: Mapping[str, Layer]) -> list[dict[str, Any]]:
+    """Return layers as JSON holds them.
+
+    Raises
+    ------
+    ValueError
+        If a layer is not one of nnpg's own, which alone can be rebuilt from a file.
+    """
+    for name, layer in layers.items():
+        if not is_own(layer):
+            raise ValueError(
+                f"layer {name!r} is a {type(layer).__name__}, which a file cannot name: it can hold only nnpg's own "
+                f"layers, {', '.join(LAYERS)}"
+            )
+    return [
+        {"name": name, "layer": type(layer).__name__, **_settings(layer), "arrays": sorted(arrays(layer))}
+        for name, layer in layers.items()
+    ]
+
+
+def check_architecture(
+    about: Mapping[str, Any], kinds: Mapping[str, ArrayKind], largest_output: int = LARGEST_OUTPUT
+) -> None:
+    """Hold a header against the arrays that go with it, by arithmetic alone.
+
+    Parameters
+    ----------
+    about : mapping
+        With the keys input_shape and architecture.
+    kinds : mapping
+        Shape and dtype of every array by its name in the file, "conv1.W".
+    largest_output : int
+        Numbers that one output may hold for one image.
+
+    Raises
+    ------
+    ValueError
+        If a field is missing, unknown or out of range, an array is missing or left over, or shapes do not fit.
+    """
+    input_shape: Any = about.get("input_shape")
+    entries: Any = about.get("architecture")
+    if not (_numbers(input_shape, 1) and 1 <= len(input_shape) <= MOST_AXES):
+        raise ValueError(
+            f"input_shape should be 1 to {MOST_AXES} whole numbers from 1 to {LARGEST_NUMBER}, not {shown(input_shape)}"
+        )
+    if not isinstance(entries, list) or not 1 <= len(entries) <= MOST_LAYERS:
+        found = f"{len(entries)} layers" if isinstance(entries, list) else shown(entries)
+        raise ValueError(f"architecture should be a list of 1 to {MOST_LAYERS} layers, not {found}")
+    _check_types(kinds)
+    layers: dict[str, Layer] = {}
+    used: set[str] = set()
+    for n, entry in enumerate(entries):
+        name = _checked_entry(n, entry, kinds)
+        if name in layers:
+            raise ValueError(f"two layers are named {name!r}")
+        layers[name] = _layer(entry, {a: _placeholder(kinds[f"{name}.{a}"]) for a in entry["arrays"]})
+        used |= {f"{name}.{a}" for a in entry["arrays"]}
+    if set(kinds) - used:
+        raise ValueError(f"no layer of the architecture owns the array {shown(min(set(kinds) - used))}")
+    _check_one_dtype(layers, kinds)
+    _check_shapes(layers, tuple(input_shape), largest_output)
+
+
+def built(about: Mapping[str, Any], tensors: Mapping[str, Array]) -> dict[str, Layer]:
+    """Return the layers of a header that `check_architecture` has passed, around their arrays."""
+    return {
+        entry["name"]: _layer(entry, {a: tensors[f"{entry['name']}.{a}"] for a in entry["arrays"]})
+        for entry in about["architecture"]
+    }
+
+
+# One layer
+
+
+def _checked_entry(n: int, entry: Any, kinds: Mapping[str, ArrayKind]) -> str:
+    """Return the name of a layer whose every field is what it should be."""
+    if not isinstance(entry, dict):
+        raise ValueError(f"layer {n + 1} should be an object, not {shown(entry)}")
+    name, kind = entry.get("name"), entry.get("layer")
+    if not _is_name(name):
+        raise ValueError(
+            f"layer {n + 1} should have a name of 1 to {LONGEST_NAME} printable characters other than 'input', "
+            f"not {shown(name)}"
+        )
+    if not isinstance(kind, str) or kind not in LAYERS:
+        raise ValueError(f"layer {name!r} is a {shown(kind)}; this version knows {', '.join(LAYERS)}")
+    rules = SETTINGS.get(LAYERS[kind], {})
+    required, optional = ARRAYS.get(LAYERS[kind], ((), ()))
+    expected, found = {"name", "layer", "arrays", *rules}, set(entry)
+    if found != expected:
+        odd = min(found ^ expected)
+        problem = f"lacks the field {odd!r}" if odd in expected else f"has no field {shown(odd)}"
+        raise ValueError(f"layer {name!r} cannot be rebuilt: a {kind} {problem}")
+    for field, rule in rules.items():
+        if not rule.holds(entry[field]):
+            raise ValueError(
+                f"layer {name!r} cannot be rebuilt as a {kind}: {field} should be {rule.words}, "
+                f"not {shown(entry[field])}"
+            )
+    owned = entry["arrays"]
+    possible = [[*required], [*required, *optional]]
+    if owned not in possible:
+        words = " or ".join(map(str, possible if optional else possible[:1]))
+        raise ValueError(f"layer {name!r} should have the arrays {words}, not {shown(owned)}")
+    for a in owned:
+        if f"{name}.{a}" not in kinds:
+            raise ValueError(f"layer {name!r} should have the array {a!r}, which the file lacks")
+    return str(name)
+
+
+def _layer(entry: Mapping[str, Any], own: Mapping[str, Array]) -> Layer:
+    """The layer itself; its class checks what its fields mean together."""
+    kind = LAYERS[entry["layer"]]
+    values = {f: tuple(v) if isinstance(v, list) else v for f, v in entry.items() if f in SETTINGS.get(kind, {})}
+    try:
+        layer: Layer = kind(**own, **values)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"layer {entry['name']!r} cannot be rebuilt as a {entry['layer']}: {shown(str(error), 300)}"
+        ) from error
+    return layer
+
+
+def _settings(layer: Layer) -> dict[str, Any]:
+    """A layer's settings in Python's own numbers, which JSON knows."""
+    return {
+        name: int(value) if isinstance(value, bool | np.bool_) else value
+        for name, value in hyper_parameters(layer).items()
+    }
+
+
+def _placeholder(kind: ArrayKind) -> Array:
+    """An array of that shape and dtype that takes no memory: one number, seen from everywhere."""
+    return np.broadcast_to(np.zeros((), kind.dtype), kind.shape)
+
+
+# All layers together
+
+
+def _check_types(kinds: Mapping[str, ArrayKind]) -> None:
+    for full, kind in kinds.items():
+        if kind.dtype not in FLOATS:
+            raise ValueError(f"the array {shown(full)} should be float32 or float64, not {kind.dtype}")
+        if not all(kind.shape):
+            raise ValueError(f"the array {shown(full)} holds nothing: its shape is {shown(kind.shape)}")
+
+
+def _check_one_dtype(layers: Mapping[str, Layer], kinds: Mapping[str, ArrayKind]) -> None:
+    learned = [f"{name}.{p}" for name, layer in layers.items() for p in layer.parameters if f"{name}.{p}" in kinds]
+    for full in learned:
+        first, own = kinds[learned[0]].dtype, kinds[full].dtype
+        if own != first:
+            raise ValueError(f"all weights should have one dtype, but {learned[0]!r} is {first} and {full!r} is {own}")
+
+
+def _check_shapes(layers: Mapping[str, Layer], input_shape: Shape, largest_output: int) -> None:
+    """Follow one image through the layers, and stop where it first does not fit or grows too large."""
+    shape = input_shape
+    _check_size("input", math.prod(shape), largest_output)
+    for name, layer in layers.items():
+        try:
+            after, size = output_shapes({name: layer}, shape)[name], working_size(layer, shape)
+        except ValueError as error:
+            raise ValueError(f"the arrays do not fit the architecture: {error}") from error
+        _check_size(name, size, largest_output)
+        shape = after
+
+
+def _check_size(name: str, size: int, largest_output: int) -> None:
+    if size > largest_output:
+        raise ValueError(
+            f"{name!r} would hold {shown(size)} numbers for one image; the limit is {largest_output} "
+            "(load_network(path, largest_output=...) raises it)"
+        )
+
+
+# What fields may hold
+
+
+def _is_name(value: Any) -> bool:
+    return isinstance(value, str) and 1 <= len(value) <= LONGEST_NAME and value.isprintable() and value != "input"
+
+
+def _is_number(value: Any, low: int = 0, high: int = LARGEST_NUMBER) -> bool:
+    return type(value) is int and low <= value <= high
+
+
+def _numbers(value: Any, low: int) -> bool:
+    return isinstance(value, list | tuple) and all(_is_number(v, low) for v in value)
+
+
+def _is_finite(value: Any) -> bool:
+    return type(value) in (int, float) and abs(value) < 1e300
+
+
+COUNT = Rule(f"a whole number from 1 to {LARGEST_NUMBER}", lambda v: _is_number(v, 1))
+PAIR = Rule(f"two whole numbers from 1 to {LARGEST_NUMBER}", lambda v: _numbers(v, 1) and len(v) == 2)
+SIDES = Rule(f"four whole numbers from 0 to {LARGEST_NUMBER}", lambda v: _numbers(v, 0) and len(v) == 4)
+REAL = Rule("a finite number", _is_finite)
+SHARE = Rule("a number from 0 to below 1", lambda v: _is_finite(v) and 0 <= v < 1)
+KEY = Rule("null or a whole number from 0 to below 2^63", lambda v: v is None or _is_number(v, 0, 2**63 - 1))
+BIT = Rule("0 or 1", lambda v: _is_number(v, 0, 1))
+
+SETTINGS: dict[type[Any], dict[str, Rule]] = {
+    Conv: {"stride": PAIR, "padding": SIDES, "dilation": PAIR, "groups": COUNT},
+    MaxPool: {"size": PAIR, "stride": PAIR, "padding": SIDES},
+    AvgPool: {"size": PAIR, "stride": PAIR, "padding": SIDES},
+    Step: {"at_zero": BIT},
+    Dropout: {"rate": SHARE, "key": KEY},
+    LocalResponseNorm: {"size": COUNT, "alpha": REAL, "beta": REAL, "bias": REAL},
+}
+ARRAYS: dict[type[Any], tuple[tuple[str, ...], tuple[str, ...]]] = {  # needed, and what may be there as well
+    Dense: (("W",), ("b",)),
+    Conv: (("W",), ("b",)),
+    Center: (("mean",), ()),
+}

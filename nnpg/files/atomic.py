@@ -1,0 +1,166 @@
+"""Write a file whole or not at all, find out before the work whether it can be written, and lose no result after it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+TRIAL = 65_536  # bytes that are tried unless the caller knows how much will be written
+_CANNOT_RESERVE = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)  # a file system that reserves no space
+
+
+class NotWrittenError(OSError):
+    """A result could not be written where it was wanted. The message says where it is instead."""
+
+
+@contextmanager
+def atomic_write(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
+    """Open a temporary file beside `path`; it takes the place of `path` only when the block ends well.
+
+    Parameters
+    ----------
+    path : path
+        The file to write; its folder must exist.
+
+    Examples
+    --------
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with atomic_write(Path(folder) / "a.bin") as out:
+    ...         _ = out.write(b"whole")
+    ...     (Path(folder) / "a.bin").read_bytes()
+    b'whole'
+    """
+    path = Path(path)
+    temporary = _temporary(path)
+    try:
+        with temporary.open("xb") as out:
+            yield out
+            out.flush()
+            os.fsync(out.fileno())  # a full disk may show only here, and a crash must not leave an empty file
+        temporary.replace(path)
+    except BaseException:
+        _remove(temporary)
+        raise
+
+
+def write_file(path: str | os.PathLike[str], content: bytes) -> Path:
+    """Write a result whole; where that fails, put it into another folder and say which.
+
+    Parameters
+    ----------
+    path : path
+    content : bytes
+
+    Returns
+    -------
+    path
+
+    Raises
+    ------
+    NotWrittenError
+        If the file cannot be written. The content is then in the system's temporary folder, the home folder or the
+        current one; the message names the file, or says that none of them took it.
+
+    Examples
+    --------
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_file(Path(folder) / "a.txt", b"whole").read_bytes()
+    b'whole'
+    """
+    path = Path(path)
+    try:
+        with atomic_write(path) as out:
+            out.write(content)
+    except OSError as error:
+        raise NotWrittenError(_elsewhere(path, content, error)) from error
+    return path
+
+
+def writable(path: str | os.PathLike[str], size: int = TRIAL) -> Path:
+    """Return the path if a file of that size can be written there, which is tried: the trial leaves nothing behind.
+
+    Parameters
+    ----------
+    path : path
+        A file that exists already is not touched.
+    size : int
+        Bytes that will be written, as far as that is known.
+
+    Raises
+    ------
+    OSError
+        A FileNotFoundError, IsADirectoryError or another: the message names the path and says what is wrong.
+
+    Examples
+    --------
+    >>> writable("no-such-folder/net.safetensors")
+    Traceback (most recent call last):
+        ...
+    FileNotFoundError: cannot write no-such-folder/net.safetensors: there is no folder no-such-folder
+    """
+    path = Path(path)
+    if not path.parent.is_dir():
+        there = path.parent.exists()
+        why = f"{path.parent} is not a folder" if there else f"there is no folder {path.parent}"
+        raise (NotADirectoryError if there else FileNotFoundError)(f"cannot write {path}: {why}")
+    if path.is_dir():
+        raise IsADirectoryError(f"cannot write {path}: it is a folder")
+    temporary = _temporary(path)
+    try:
+        with temporary.open("xb") as out:
+            _reserve(out, size)
+    except OSError as error:
+        raise type(error)(f"cannot write {path} ({size} bytes): {error.strerror or error}") from error
+    finally:
+        _remove(temporary)
+    return path
+
+
+def _temporary(path: Path) -> Path:
+    """A name of its own for every writer: what a killed process leaves is in nobody's way."""
+    return path.with_name(f".{path.name[:200]}.{secrets.token_hex(4)}.part")
+
+
+def _reserve(out: IO[bytes], size: int) -> None:
+    """Take up that much space on the disk."""
+    if hasattr(os, "posix_fallocate"):
+        try:
+            os.posix_fallocate(out.fileno(), 0, max(1, size))
+            return
+        except OSError as error:
+            if error.errno not in _CANNOT_RESERVE:
+                raise
+    out.write(b"\0" * min(size, TRIAL))
+    out.flush()
+    os.fsync(out.fileno())
+
+
+def _elsewhere(path: Path, content: bytes, error: OSError) -> str:
+    """Write the content to the first place that takes it; return what to say."""
+    why = f"cannot write {path}: {error.strerror or error}"
+    places = (Path(tempfile.gettempdir()), Path("~").expanduser(), Path())
+    for place in places:
+        try:
+            folder = Path(tempfile.mkdtemp(prefix="nnpg-", dir=place)).absolute()
+        except OSError:
+            continue
+        try:
+            with atomic_write(folder / path.name) as out:
+                out.write(content)
+        except OSError:
+            folder.rmdir()
+            continue
+        return f"{why}. It is in {folder / path.name} instead"
+    return f"{why}. Nor could it be written to {', '.join(map(str, places))}: it is lost"
+
+
+def _remove(temporary: Path) -> None:
+    """Remove it if it is there; its folder may be gone, or have become a file."""
+    with suppress(OSError):
+        temporary.unlink(missing_ok=True)
