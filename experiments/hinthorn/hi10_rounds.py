@@ -15,8 +15,10 @@ from pathlib import Path
 import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, Row, row
+from experiments.jobs import run_jobs
 from experiments.models.hard_negatives import CONTROL, HARD_PAPER, HARD_SMOKE, Hard, Variant
-from experiments.models.hinthorn import CONV, DENSE, Pairs, base_net, in_parallel
+from experiments.models.hinthorn import CONV, DENSE, BaseNet, Pairs, base_net
+from experiments.models.kept import kept_file
 from nnpg import SGD, Network, error_rate, load_network
 from nnpg.attacks import minimal_distortion
 from nnpg.data import Dataset
@@ -45,14 +47,14 @@ def run(config: Config, context: Context) -> Result:
     base = base_net(config, context)
     first = context.seed_or(config.seed)
     seeds = range(first, first + config.seeds)
-    jobs = []
+    files = {(v, seed): _file(base, config, v, seed, context) for v in VARIANTS for seed in seeds}
+    jobs: list[Job] = []
     for seed in seeds:
-        missing = [v for v in VARIANTS if not _file(config, v, seed, context).exists()]
+        missing = {v: files[v, seed] for v in VARIANTS if not files[v, seed].exists()}
         if missing:
-            files = [_file(config, v, seed, context) for v in missing]
-            jobs.append((base.file, context.backend, base.train, base.test, config, missing, files, seed))
-    in_parallel("rounds", _play, jobs, config, context)
-    played = {v: [read_tensors(_file(config, v, seed, context))[0] for seed in seeds] for v in VARIANTS}
+            jobs.append((base.file, context.backend, base.train, base.test, config, missing, seed))
+    run_jobs(_play, jobs, "rounds", in_processes=config.in_processes, progress=context.progress)
+    played = {v: [read_tensors(files[v, seed])[0] for seed in seeds] for v in VARIANTS}
     needed = {v: np.stack([own["distortion"] for own in runs]) for v, runs in played.items()}  # (R, rounds + 1)
     right = {v: np.stack([own["test"] for own in runs]) for v, runs in played.items()}
     rows = [r for v in VARIANTS for r in _rows(v, needed[v], right[v])]
@@ -96,15 +98,15 @@ def _panel(title: str, values: dict[Variant, Array], xlabel: str) -> Measured:
     return Measured(title, every, xlabel)
 
 
-Job = tuple[Path, str, Dataset, Dataset, Config, list[Variant], list[Path], int]
+Job = tuple[Path, str, Dataset, Dataset, Config, dict[Variant, Path], int]
 
 
 def _play(job: Job) -> None:
     """All rounds of one seed; the first attack is on the base network for every variant, the last is not trained on."""
-    where, backend, data, test, config, variants, files, seed = job
+    where, backend, data, test, config, files, seed = job
     base = load_network(where, backend)
     opening = _attacked(base, data, config, np.random.default_rng([seed, 3, 0]))
-    for variant, file in zip(variants, files, strict=True):
+    for variant, file in files.items():
         net, pairs = base, opening
         distortion, accuracy = [opening.distortion.mean()], [1 - error_rate(base, test.x, test.labels)]
         for one in range(config.rounds):
@@ -130,10 +132,11 @@ def _attacked(net: Network, data: Dataset, config: Config, rng: np.random.Genera
     return Pairs(x, found.x, labels, targets, found.distortion, len(x))[found.success]
 
 
-def _file(config: Config, v: Variant, seed: int, context: Context) -> Path:
-    net = f"{config.dataset}-seed{context.seed_or(config.seed)}-epochs{config.epochs}-lr{config.lr:g}"
-    how = f"{config.rounds}x{config.images}x{config.epochs_a_round}-x{config.beyond:g}-lr{config.rates[0]:g}"
-    return context.models / f"rounds-{net}-{how}-{v.layer}-{v.keep:g}-{context.backend}-seed{seed}.safetensors"
+def _file(base: BaseNet, config: Config, variant: Variant, seed: int, context: Context) -> Path:
+    facts = {"network": base.file.stem, "variant": variant, "seed": seed, "rate": config.rates[0]}
+    facts |= {"rounds": config.rounds, "images": config.images, "epochs": config.epochs_a_round}
+    facts |= {"beyond": config.beyond, "evaluations": config.evaluations}
+    return kept_file(context, "adversary against network", facts)
 
 
 EXPERIMENT = Experiment(

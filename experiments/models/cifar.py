@@ -8,12 +8,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from experiments.experiment import Context
+from experiments.models.kept import kept_file
 from nnpg import SGD, Center, Flatten, MaxPool, Network, Softmax, Tanh, Training, build, dense, train
 from nnpg.attacks import Sweep, linear, mask_sweep
 from nnpg.data import Dataset, faces, load, stratified_split
@@ -89,7 +89,7 @@ def net_a(config: Config, context: Context, images: Images, pool: str = "3/2") -
     if pool == "2/2":
         for name in ("pool1", "pool2", "pool3"):
             net = net.replace(name, MaxPool(2))  # maps keep their size, so the weights fit
-    return _trained(f"netA{pool.replace('/', '')}", net, SGD(lr=0.01, momentum=0.9), config, context, images)
+    return _trained(f"net A, pool {pool}", net, SGD(lr=0.01, momentum=0.9), config, context, images)
 
 
 def net_m(config: Config, context: Context, images: Images) -> Training:
@@ -102,18 +102,20 @@ def net_m(config: Config, context: Context, images: Images) -> Training:
         rng=context.seed_or(config.seed),
         backend=context.backend,
     )
-    return _trained("netM", net, SGD(lr=0.1), config, context, images)
+    return _trained("net M", net, SGD(lr=0.1), config, context, images)
 
 
 def _trained(name: str, net: Network, optimiser: SGD, config: Config, context: Context, images: Images) -> Training:
     epochs = max(1, round(config.iterations / math.ceil(len(images.fit) / BATCH)))
-    context.models.mkdir(parents=True, exist_ok=True)
     x, t = images.train.x, images.train.labels
+    checkpoint = kept_file(
+        context, name, {"data": images.train, "epochs": epochs, "seed": context.seed_or(config.seed), "fit": images.fit}
+    )
     return train(
         net, x[images.fit], t[images.fit],
         epochs=epochs, batch=BATCH, rng=context.seed_or(config.seed), optimiser=optimiser,
         validation=(x[images.held_out], t[images.held_out]),
-        checkpoint=_file(name, config, context, f"epochs{epochs}"), resume=True, progress=context.progress,
+        checkpoint=checkpoint, resume=True, progress=context.progress,
     )  # fmt: skip
 
 
@@ -129,10 +131,12 @@ def training_sweep(
     a = net_a(config, context, images).net
     net = a if victim == "A" else net_m(config, context, images).net
     rows = some_of(images.train, config.images)
-    what = f"{victim}-{of}-{'clipped' if clip else 'free'}-images{len(rows)}-steps{config.steps}"
+    facts = {"victim": victim, "of": of, "clip": clip, "images": rows, "steps": config.steps}
+    training = {"iterations": config.iterations, "seed": context.seed_or(config.seed)}
+    checkpoint = kept_file(context, "masks of net A", {**facts, **training, "data": images.train})
     return mask_sweep(
         net, images.train.x[rows], images.train.labels[rows], "all", etas(config), masks=linear(a, of=of), clip=clip,
-        checkpoint=_file("masks", config, context, what), resume=True, progress=context.progress,
+        checkpoint=checkpoint, resume=True, progress=context.progress,
     )  # fmt: skip
 
 
@@ -148,9 +152,3 @@ def in_colour(masks: NDArray[np.float32], largest: float | None = None) -> NDArr
     """
     size = abs(masks).max(axis=(1, 2, 3), keepdims=True) if largest is None else np.float32(largest)
     return np.clip(0.5 + 0.5 * masks / np.maximum(size, np.finfo(np.float32).tiny), 0, 1)
-
-
-def _file(name: str, config: Config, context: Context, what: str) -> Path:
-    seed = context.seed_or(config.seed)
-    net = f"iterations{config.iterations}"
-    return context.models / f"{name}-{config.dataset}-seed{seed}-{net}-{what}-{context.backend}.safetensors"

@@ -1,25 +1,23 @@
-"""Net F of Lo & Ding trained on faces: what LD-0 to LD-6 start from. Trained once a seed, kept, and resumed."""
+"""Net F of Lo & Ding trained on faces: what LD-0 to LD-6 start from. Trained once per seed, kept, and resumed."""
 
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from experiments.experiment import Context
+from experiments.jobs import run_jobs
+from experiments.models.kept import kept_file
 from nnpg import SGD, Network, Training, train
 from nnpg.data import Dataset, Split, load, stratified_split
 from nnpg.models import face_net
-from nnpg.progress import progress as progress_bar
 
-SHORT = 10  # epochs: fewer are done before a process has started
+SHORT = 10  # epochs: so few take less time than the start of a process
 LR, BATCH = 0.1, 4  # online steps at the paper's 0.1 diverge; batches of 4 do not
 IDENTITIES = (7, 10, 12, 14, 15)  # the paper's five, counted from 1
 FEW = "few-faces"  # 75 of the built-in faces, for runs of seconds
@@ -48,13 +46,8 @@ class Job(NamedTuple):
     data: Dataset
     epochs: int
     seed: int
-    models: Path
     backend: str
-
-    @property
-    def checkpoint(self) -> Path:
-        """Where it is kept."""
-        return self.models / f"netF-{self.data.name}-seed{self.seed}-epochs{self.epochs}-{self.backend}.safetensors"
+    checkpoint: Path  # where it is kept
 
 
 def face_data(name: str, context: Context) -> Dataset:
@@ -71,28 +64,28 @@ def _few_faces() -> Dataset:
     return few
 
 
-def face_nets(dataset: str, epochs: int, seeds: Sequence[int], context: Context, workers: int = 0) -> list[FaceNet]:
-    """Train net F once for each seed, which rules split, weights and order; two at a time on two cores.
+def face_nets(dataset: str, epochs: int, seeds: Sequence[int], context: Context) -> list[FaceNet]:
+    """Train net F once for each seed, which determines split, weights and order; as many at a time as there are cores.
 
     A network that is in `context.models` already is loaded; one whose training was interrupted is resumed.
     """
     data = face_data(dataset, context)
-    context.models.mkdir(parents=True, exist_ok=True)
-    jobs = [Job(data, epochs, seed, context.models, context.backend) for seed in seeds]
+    files = [face_file(context, "net F", data, epochs, seed) for seed in seeds]
+    jobs = [Job(data, epochs, seed, context.backend, file) for seed, file in zip(seeds, files, strict=True)]
     new = [job for job in jobs if not job.checkpoint.exists()]
-    workers = min(workers or os.cpu_count() or 1, len(new))
-    if workers > 1 and epochs > SHORT:
-        with (
-            progress_bar(f"training {len(new)} face nets", len(new), show=context.progress) as advance,
-            get_context("spawn").Pool(workers, _leave_interrupts_to_the_parent) as pool,
-        ):
-            for _ in pool.imap_unordered(_train_and_keep, new):
-                advance()
-    return [_train(job) for job in jobs]  # what the processes trained is read from their checkpoints
+    run_jobs(
+        _train_and_keep,
+        new,
+        f"training {len(new)} face nets",
+        in_processes=epochs > SHORT,
+        progress=context.progress,
+    )
+    return [_train(job) for job in jobs]  # read from the checkpoints
 
 
-def _leave_interrupts_to_the_parent() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # which ends its pool; the checkpoints stay
+def face_file(context: Context, kind: str, data: Dataset, epochs: int, seed: int, **more: object) -> Path:
+    """Return where a network is kept that was trained on faces by `trained`; `more` says in what it is not net F."""
+    return kept_file(context, kind, {"data": data, "epochs": epochs, "seed": seed, **more})
 
 
 def _train_and_keep(job: Job) -> None:
@@ -100,11 +93,11 @@ def _train_and_keep(job: Job) -> None:
 
 
 def _train(job: Job) -> FaceNet:
-    data, epochs, seed, _, backend = job
+    data, epochs, seed, backend, checkpoint = job
     split = stratified_split(data, seed=seed)
     seen, _ = split.apply(data)
     net = face_net(seen.x, data.K, seed, backend=backend)
-    return FaceNet(seed, trained(net, seen, seed, epochs, job.checkpoint), data, split)
+    return FaceNet(seed, trained(net, seen, seed, epochs, checkpoint), data, split)
 
 
 def trained(

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from experiments.experiment import Context
+from experiments.jobs import run_jobs
 from experiments.models.hinthorn import (
     CONV,
     DENSE,
@@ -22,11 +23,12 @@ from experiments.models.hinthorn import (
     PAPER_PAIRS,
     SMOKE,
     Base,
+    BaseNet,
     Pairs,
     adversarial_pairs,
     base_net,
-    in_parallel,
 )
+from experiments.models.kept import kept_file
 from nnpg import SGD, error_rate, load_network
 from nnpg.files import read_tensors, write_tensors
 from nnpg.perturbation_groups import By
@@ -117,13 +119,14 @@ def hard_negative_runs(
     test = (base.test.x[some], base.test.labels[some])
     keys = [(rate, variant) for rate in config.rates for variant in variants]
     seeds = range(first, first + config.seeds)
+    files = {(key, seed): _file(base, config, by, key, seed, context) for key in keys for seed in seeds}
     jobs = []
     for seed in seeds:
-        missing = [(key, file) for key in keys if not (file := _file(config, by, key, seed, context)).exists()]
+        missing = [(key, files[key, seed]) for key in keys if not files[key, seed].exists()]
         if missing:
             jobs.append((base.file, context.backend, pairs, test, config, by, missing, seed))
-    in_parallel(f"hard negatives, {by}", _train, jobs, config, context)
-    return {key: _joined([read_tensors(_file(config, by, key, seed, context))[0] for seed in seeds]) for key in keys}
+    run_jobs(_train, jobs, f"hard negatives, {by}", in_processes=config.in_processes, progress=context.progress)
+    return {key: _joined([read_tensors(files[key, seed])[0] for seed in seeds]) for key in keys}
 
 
 def chosen_variants(config: Hard) -> tuple[Variant, ...]:
@@ -185,12 +188,12 @@ def _joined(seeds: Sequence[Mapping[str, Array]]) -> Runs:
     )
 
 
-def _file(config: Hard, by: By, key: tuple[float, Variant], seed: int, context: Context) -> Path:
-    rate, v = key
-    first = context.seed_or(config.seed)
-    net = f"{config.dataset}-seed{first}-epochs{config.epochs}-lr{config.lr:g}-{config.pairs}of{config.drawn}"
-    how = f"x{config.beyond:g}-{by}-lr{rate:g}-{v.layer}-{v.keep:g}-{v.alpha:g}-rounds{config.rounds}-{context.backend}"
-    return context.models / f"hard-{net}-{how}-judged{config.judge_every}-seed{seed}.safetensors"
+def _file(base: BaseNet, config: Hard, by: By, key: tuple[float, Variant], seed: int, context: Context) -> Path:
+    rate, variant = key
+    facts = {"network": base.file.stem, "first seed": context.seed_or(config.seed), "seed": seed, "by": by}
+    facts |= {"rate": rate, "variant": variant, "pairs": config.pairs, "drawn": config.drawn, "beyond": config.beyond}
+    facts |= {"rounds": config.rounds, "judged": config.judged, "every": config.judge_every}
+    return kept_file(context, "hard negatives", facts)
 
 
 class Compared(NamedTuple):

@@ -7,10 +7,8 @@ is the mean with k left out, which is what is used here.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +16,8 @@ import numpy as np
 
 import nnpg
 from experiments.experiment import Context
-from experiments.models.faces import _leave_interrupts_to_the_parent
+from experiments.jobs import run_jobs
+from experiments.models.kept import kept_file
 from nnpg import Network
 from nnpg.attacks import Distorted, minimal_distortion
 from nnpg.attacks.targets import Targets
@@ -26,9 +25,8 @@ from nnpg.build import Step
 from nnpg.data import Dataset, faces, load, stratified_split
 from nnpg.directions import features
 from nnpg.files import describe
-from nnpg.progress import progress as progress_bar
 from nnpg.sparsity import Sparsity
-from nnpg_kernels import Array, one_blas_thread
+from nnpg_kernels import Array
 
 CODER = 1e-3  # decay of the autoencoder
 BATCH = 4096  # images at a time, for memory's sake
@@ -82,6 +80,7 @@ class Trained:
     net: Network
     seen: Array  # indices
     provenance: dict[str, Any]
+    file: Path  # where the network is kept
 
 
 def digits(dataset: str, data_dir: str | None) -> tuple[Dataset, Dataset]:
@@ -92,9 +91,15 @@ def digits(dataset: str, data_dir: str | None) -> tuple[Dataset, Dataset]:
     return stratified_split(few).apply(few)
 
 
-def rows(data: Dataset) -> Array:
+def as_rows(data: Dataset) -> Array:
     """Return the images as rows of pixels (N, m)."""
     return data.x.reshape(len(data), -1)
+
+
+def random_images(data: Dataset, N: int, seed: int) -> tuple[Array, Array]:
+    """Return N random images as rows, and their labels; all of them, in order, for N = 0."""
+    indices = np.random.default_rng(seed).permutation(len(data))[:N] if N else np.arange(len(data))
+    return as_rows(data)[indices], data.labels[indices]
 
 
 def part_of(N: int, part: str) -> Array:
@@ -105,41 +110,38 @@ def part_of(N: int, part: str) -> Array:
 
 def mnist_nets(names: Sequence[str], config: Training, context: Context) -> list[Trained]:
     """Train the named models, several at a time; those that `context.models` holds already are loaded."""
-    context.models.mkdir(parents=True, exist_ok=True)
     seed = context.seed_or(config.seed)
-    files = [_file(name, config, seed, context) for name in names]
+    train, _ = digits(config.dataset, context.data_dir)
+    files = [_file(name, config, seed, train, context) for name in names]
     jobs = [(name, config, seed, f, context.data_dir, context.backend) for name, f in zip(names, files, strict=True)]
     missing = sorted((job for job in jobs if not job[3].exists()), key=lambda job: -sum(MODELS[job[0]].hidden))
-    workers = min(os.cpu_count() or 1, len(missing)) if config.dataset == "mnist" else 1
-    with progress_bar("training by L-BFGS", len(missing), show=context.progress) as advance:
-        if workers > 1:
-            with get_context("spawn").Pool(workers, _leave_interrupts_to_the_parent) as pool:
-                for _ in pool.imap_unordered(_train, missing, chunksize=1):
-                    advance()
-        for job in missing if workers <= 1 else ():
-            _train(job)
-            advance()
-    N = len(digits(config.dataset, context.data_dir)[0])
+    run_jobs(_train, missing, "training by L-BFGS", in_processes=config.dataset == "mnist", progress=context.progress)
     return [
-        Trained(name, nnpg.load_network(f, context.backend), part_of(N, MODELS[name].part), describe(f)["provenance"])
-        for name, f in zip(names, files, strict=True)
+        Trained(
+            name,
+            nnpg.load_network(file, context.backend),
+            part_of(len(train), MODELS[name].part),
+            describe(file)["provenance"],
+            file,
+        )
+        for name, file in zip(names, files, strict=True)
     ]
 
 
-def _file(name: str, config: Training, seed: int, context: Context) -> Path:
-    tag = name.replace("'", "b")
-    more = f"-{config.coding}-{config.unlabelled}" if MODELS[name].autoencoder else ""
-    return context.models / f"{tag}-{config.dataset}-seed{seed}-iterations{config.iterations}{more}.safetensors"
+def _file(name: str, config: Training, seed: int, train: Dataset, context: Context) -> Path:
+    facts = {"name": name, "model": MODELS[name], "data": train, "iterations": config.iterations, "seed": seed}
+    if MODELS[name].autoencoder:
+        facts |= {"coding": config.coding, "unlabelled": config.unlabelled}
+    return kept_file(context, "L-BFGS", facts)
 
 
 def _train(job: tuple[str, Training, int, Path, str | None, str]) -> None:
     name, config, seed, file, data_dir, backend = job
     train, _ = digits(config.dataset, data_dir)
     seen = part_of(len(train), MODELS[name].part)
-    x, t = rows(train)[seen], train.labels[seen]
-    with one_blas_thread():
-        how = _autoencoder if MODELS[name].autoencoder else fully_trained
-        done = how(MODELS[name], x, t, train.K, config, seed, backend)
+    x, t = as_rows(train)[seen], train.labels[seen]
+    how = _autoencoder if MODELS[name].autoencoder else fully_trained
+    done = how(MODELS[name], x, t, train.K, config, seed, backend)
     provenance = {
         "loss": done.losses[-1], "iterations": len(done.losses) - 1, "evaluations": done.evaluations,
         "converged": done.converged, "message": done.message,
@@ -202,8 +204,8 @@ def distorted(
 ) -> Distorted:
     """Return the images (N, m), distorted as little as can be found for their targets; kept like the networks."""
     seed = context.seed_or(config.seed)
-    which = f"{targets if isinstance(targets, str) else 'given'}{'' if polish else '-plain'}-{len(x)}"
-    file = _file(trained.name, config, seed, context).with_suffix(f".{which}.safetensors")
+    facts = {"network": trained.file.stem, "x": x, "labels": labels, "targets": targets, "polish": polish, "seed": seed}
+    file = kept_file(context, f"distorted for {trained.name}", facts)
     return minimal_distortion(
         trained.net, x, targets, labels=labels, rng=seed, polish=polish, checkpoint=file, resume=True,
         progress=context.progress,

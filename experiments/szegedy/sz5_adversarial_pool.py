@@ -10,25 +10,22 @@ sizes of the pool are ours, and not tuned.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 
 import nnpg
 from experiments.experiment import Context, Experiment, Result, Row, Text, row
-from experiments.models.faces import _leave_interrupts_to_the_parent
-from experiments.models.mnist import decay_of, digits, rows
-from experiments.szegedy.szt1_least_distortion import chosen
+from experiments.jobs import run_jobs
+from experiments.models.kept import kept_file
+from experiments.models.mnist import as_rows, decay_of, digits, random_images
 from nnpg import SGD, Network
 from nnpg.attacks import AdversarialPool
 from nnpg.build import Step
 from nnpg.plots import Measured, interval_plot
-from nnpg.progress import progress as progress_bar
 from nnpg.statistics import mean_interval, paired_p
-from nnpg_kernels import Array, one_blas_thread
+from nnpg_kernels import Array
 
 POOL = "adversarial pool"
 POOLED = {  # which outputs have a pool
@@ -57,22 +54,28 @@ class Config:
     share: int = 20
 
 
-Job = tuple[str, int, Config, Path, str | None, str]
+Job = tuple[str, int, Config, str | None, str, Path]  # method, seed, ..., data folder, backend, where it is kept
 
 
 def run(config: Config, context: Context) -> Result:
     first = context.seed_or(config.seed)
-    context.models.mkdir(parents=True, exist_ok=True)
+    train, test = digits(config.dataset, context.data_dir)
+    x, t = random_images(train, config.images, 0)
     jobs: list[Job] = [
-        (method, seed, config, context.models, context.data_dir, context.backend)
+        (method, seed, config, context.data_dir, context.backend, _file(method, seed, config, x, t, context))
         for method in METHODS
         for seed in range(first, first + config.seeds)
     ]
-    _train_all([job for job in jobs if not _file(job).exists()], config, context)
-    train, test = digits(config.dataset, context.data_dir)
-    x, t = chosen(train, config.images, 0)
-    nets = {m: [nnpg.load_network(_file(job), context.backend) for job in jobs if job[0] == m] for m in METHODS}
-    errors = {m: np.array([nnpg.error_rate(net, rows(test), test.labels) for net in own]) for m, own in nets.items()}
+    missing = [job for job in jobs if not job[-1].exists()]
+    run_jobs(
+        _train,
+        missing,
+        f"training {len(missing)} networks",
+        in_processes=config.dataset == "mnist",
+        progress=context.progress,
+    )
+    nets = {m: [nnpg.load_network(job[-1], context.backend) for job in jobs if job[0] == m] for m in METHODS}
+    errors = {m: np.array([nnpg.error_rate(net, as_rows(test), test.labels) for net in own]) for m, own in nets.items()}
     trained = {m: np.array([nnpg.error_rate(net, x, t) for net in own]) for m, own in nets.items()}
     made = _rows(errors, trained, config.seeds)
     means = {m: mean_interval(e) for m, e in errors.items()}
@@ -108,23 +111,10 @@ def _rows(errors: dict[str, Array], trained: dict[str, Array], n: int) -> list[R
     return made
 
 
-def _train_all(jobs: list[Job], config: Config, context: Context) -> None:
-    workers = min(os.cpu_count() or 1, len(jobs)) if config.dataset == "mnist" else 1
-    with progress_bar(f"training {len(jobs)} networks", len(jobs), show=context.progress) as advance:
-        if workers > 1:
-            with get_context("spawn").Pool(workers, _leave_interrupts_to_the_parent) as pool:
-                for _ in pool.imap_unordered(_train, jobs, chunksize=1):
-                    advance()
-            return
-        for job in jobs:
-            _train(job)
-            advance()
-
-
 def _train(job: Job) -> None:
-    method, seed, config, _, data_dir, backend = job
+    method, seed, config, data_dir, backend, file = job
     train, _ = digits(config.dataset, data_dir)
-    x, t = chosen(train, config.images, 0)
+    x, t = random_images(train, config.images, 0)
     net = _network(train.K, config.dropout if method == "dropout" else 0.0, x.shape[1], seed, backend)
     steps = -(-len(x) // config.batch)
     pool = AdversarialPool(
@@ -133,10 +123,9 @@ def _train(job: Job) -> None:
     step = SGD(
         config.lr, 0.9, decay_of(net, (1e-5, 1e-5, 1e-6), len(x)), lr_decay=9 / (config.epochs * steps)
     )  # the step ends a tenth as long
-    with one_blas_thread():
-        done = nnpg.train(net, x, t, epochs=config.epochs, batch=config.batch, rng=seed, optimiser=step, take_step=pool,
-                          progress=False)  # fmt: skip
-    nnpg.save(done.net, _file(job), {"method": method, "loss": done.history[-1].loss})
+    done = nnpg.train(net, x, t, epochs=config.epochs, batch=config.batch, rng=seed, optimiser=step, take_step=pool,
+                      progress=False)  # fmt: skip
+    nnpg.save(done.net, file, {"method": method, "loss": done.history[-1].loss})
 
 
 def _network(K: int, dropout: float, m: int, seed: int, backend: str) -> Network:
@@ -146,13 +135,14 @@ def _network(K: int, dropout: float, m: int, seed: int, backend: str) -> Network
     return nnpg.build([*recipe, nnpg.dense(K), nnpg.Softmax()], input_shape=(m,), rng=seed, backend=backend)
 
 
-def _file(job: Job) -> Path:
-    method, seed, config, models, _, backend = job
-    how = f"images{config.images}-epochs{config.epochs}-lr{config.lr:g}-batch{config.batch}"
-    own = {"dropout": f"-{config.dropout:g}"}.get(method, "")
+def _file(method: str, seed: int, config: Config, x: Array, t: Array, context: Context) -> Path:
+    facts: dict[str, object] = {"method": method, "x": x, "labels": t, "seed": seed}
+    facts |= {"epochs": config.epochs, "lr": config.lr, "batch": config.batch}
+    if method == "dropout":
+        facts["dropout"] = config.dropout
     if method in POOLED:
-        own = f"-{config.pool}-{config.new}-{config.share}"
-    return models / f"sz5-{method.replace(' ', '-')}{own}-{config.dataset}-seed{seed}-{how}-{backend}.safetensors"
+        facts |= {"pool": config.pool, "new": config.new, "share": config.share}
+    return kept_file(context, "SZ-5", facts)
 
 
 EXPERIMENT = Experiment(

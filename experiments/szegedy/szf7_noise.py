@@ -13,8 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, Row, row
-from experiments.models.mnist import Trained, Training, digits, distorted, mnist_nets
-from experiments.szegedy.szt1_least_distortion import chosen
+from experiments.models.mnist import Trained, Training, digits, distorted, mnist_nets, random_images
 from nnpg.plots import image_grid
 from nnpg.statistics import Interval, mean_interval, wilson
 from nnpg_kernels import Array
@@ -37,7 +36,7 @@ def run(config: Config, context: Context) -> Result:
     train, _ = digits(config.dataset, context.data_dir)
     nets = {net.name: net for net in mnist_nets(READERS, config, context)}
     seed = context.seed_or(config.seed)
-    x, labels = chosen(train, config.images, seed)
+    x, labels = random_images(train, config.images, seed)
     rows, figures = list[Row](), []
     for name, paper in PAPER.items():
         found = distorted(nets[name], x, labels, config, context)
@@ -50,7 +49,7 @@ def run(config: Config, context: Context) -> Result:
                 held=bool(size.low <= paper <= size.high)),
         ]  # fmt: skip
         figures.append(_draw(x, found.x, train.image_shape, context, f"distorted-{name.split('-')[0]}.png"))
-    x, labels = chosen(train, config.noisy, seed)
+    x, labels = random_images(train, config.noisy, seed)
     noisy = x + config.noise * np.random.default_rng(seed).standard_normal(x.shape).astype(x.dtype)
     read = {}
     for name, net in nets.items():

@@ -20,18 +20,18 @@ from experiments.models.mnist import (
     SIX,
     Trained,
     Training,
+    as_rows,
     digits,
     distorted,
     fully_trained,
     mnist_nets,
-    rows,
+    random_images,
 )
 from nnpg import error_rate
 from nnpg.attacks import Distorted
 from nnpg.data import Dataset
 from nnpg.plots import image_grid
 from nnpg.statistics import mean_interval, wilson
-from nnpg_kernels import Array
 
 PAPER = {  # training and test error in %, distortion
     "softmax1": (6.7, 7.4, 0.062),
@@ -56,7 +56,7 @@ class Config(Training):
 def run(config: Config, context: Context) -> Result:
     train, test = digits(config.dataset, context.data_dir)
     nets = mnist_nets(SIX, config, context)
-    x, labels = chosen(train, config.images, context.seed_or(config.seed))
+    x, labels = random_images(train, config.images, context.seed_or(config.seed))
     found = {net.name: distorted(net, x, labels, config, context) for net in nets}
     plain = {net.name: distorted(net, x, labels, config, context, polish=False) for net in nets}
     nearest = {net.name: distorted(net, x, labels, config, context, "nearest") for net in nets}
@@ -87,18 +87,12 @@ def run(config: Config, context: Context) -> Result:
     return Result(tuple(table), verdict, ("distorted.png",), texts)
 
 
-def chosen(data: Dataset, N: int, seed: int) -> tuple[Array, Array]:
-    """Return N random images as rows, and their labels; all of them, in order, for N = 0."""
-    some = np.random.default_rng(seed).permutation(len(data))[:N] if N else np.arange(len(data))
-    return rows(data)[some], data.labels[some]
-
-
 def _rows(
     net: Trained, train: Dataset, test: Dataset, found: Distorted, plain: Distorted, nearest: Distorted
 ) -> list[Row]:
     made, *rest = [], *PAPER[net.name]
     for name, data, paper in (("training", train, rest[0]), ("test", test, rest[1])):
-        wrong = round(error_rate(net.net, rows(data), data.labels) * len(data))
+        wrong = round(error_rate(net.net, as_rows(data), data.labels) * len(data))
         ours = wilson(wrong, len(data))
         made.append(
             row(f"{net.name}: {name} error", paper / 100, ours, len(data), interval="95% Wilson",
@@ -122,7 +116,7 @@ def _rows(
 
 def _readings(train: Dataset, test: Dataset, config: Config, context: Context) -> tuple[str, str]:
     """Train softmax2 and softmax3 in each reading; return a table, and the reading nearest in log error."""
-    x, t = chosen(train, config.tried_on, context.seed_or(config.seed))
+    x, t = random_images(train, config.tried_on, context.seed_or(config.seed))
     short = Training(config.dataset, config.calibration, seed=config.seed)
     lines, off = (
         ["decay added to     softmax2: training test    softmax3: training test    (the paper: 10 9.4, 21.2 20)"],
@@ -134,7 +128,7 @@ def _readings(train: Dataset, test: Dataset, config: Config, context: Context) -
             done = fully_trained(
                 MODELS[name], x, t, train.K, short, context.seed_or(config.seed), context.backend, reading
             )
-            found += [error_rate(done.net, x, t), error_rate(done.net, rows(test), test.labels)]
+            found += [error_rate(done.net, x, t), error_rate(done.net, as_rows(test), test.labels)]
         lines.append(f"{reading:16} {found[0]:19.2%} {found[1]:6.2%} {found[2]:18.2%} {found[3]:6.2%}")
         off[reading] = sum(np.log(max(e, 1e-9) / p) ** 2 for e, p in zip(found[::2], (0.1, 0.212), strict=True))
     return "\n".join(lines), min(off, key=lambda reading: off[reading])

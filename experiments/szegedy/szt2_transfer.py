@@ -13,10 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, Row, Text, row
-from experiments.models.mnist import SIX, Training, digits, distorted, mnist_nets
+from experiments.models.mnist import SIX, Training, digits, distorted, mnist_nets, random_images
 from experiments.szegedy import transfer
 from experiments.szegedy.szt1_least_distortion import PAPER as SIZES
-from experiments.szegedy.szt1_least_distortion import chosen
 from nnpg.statistics import mean_interval
 
 PAPER = {  # errors in %
@@ -42,7 +41,7 @@ def run(config: Config, context: Context) -> Result:
     train, _ = digits(config.dataset, context.data_dir)
     nets = mnist_nets(SIX, config, context)
     seed = context.seed_or(config.seed)
-    x, labels = chosen(train, config.images, seed)
+    x, labels = random_images(train, config.images, seed)
     found = {net.name: distorted(net, x, labels, config, context) for net in nets}
     rng = np.random.default_rng(seed)
     batches = {name: d.x for name, d in found.items()}

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, row
-from experiments.models.mnist import THREE, Training, digits, distorted, mnist_nets, part_of, rows
-from experiments.szegedy.szt1_least_distortion import chosen
+from experiments.models.mnist import THREE, Training, as_rows, digits, distorted, mnist_nets, part_of, random_images
 from nnpg import error_rate
 from nnpg.statistics import mean_interval, wilson
 
@@ -31,14 +30,14 @@ class Config(Training):
 def run(config: Config, context: Context) -> Result:
     train, test = digits(config.dataset, context.data_dir)
     nets = mnist_nets(THREE, config, context)
-    x, labels = chosen(test, config.images, context.seed_or(config.seed))
+    x, labels = random_images(test, config.images, context.seed_or(config.seed))
     sets = {"P1": part_of(len(train), "P1"), "P2": part_of(len(train), "P2")}
     data = {name: train.subset(some) for name, some in sets.items()} | {"test": test}
     made = []
     for net in nets:
         *errors, size = PAPER[net.name]
         for (name, some), paper in zip(data.items(), errors, strict=True):
-            ours = wilson(round(error_rate(net.net, rows(some), some.labels) * len(some)), len(some))
+            ours = wilson(round(error_rate(net.net, as_rows(some), some.labels) * len(some)), len(some))
             held = bool(ours.low <= paper / 100 <= ours.high)
             made.append(
                 row(f"{net.name}: error on {name}", paper / 100, ours, len(some), interval="95% Wilson", held=held)

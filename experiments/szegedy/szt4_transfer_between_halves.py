@@ -15,9 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, Text, row
-from experiments.models.mnist import THREE, Training, digits, distorted, mnist_nets
+from experiments.models.mnist import THREE, Training, digits, distorted, mnist_nets, random_images
 from experiments.szegedy import transfer
-from experiments.szegedy.szt1_least_distortion import chosen
 from nnpg.attacks import amplified
 from nnpg.statistics import Interval, mean_interval
 
@@ -46,7 +45,7 @@ def run(config: Config, context: Context) -> Result:
     _, test = digits(config.dataset, context.data_dir)
     nets = mnist_nets(THREE, config, context)
     seed = context.seed_or(config.seed)
-    x, labels = chosen(test, config.images, seed)
+    x, labels = random_images(test, config.images, seed)
     found = {net.name: distorted(net, x, labels, config, context) for net in nets}
     rng = np.random.default_rng(seed)
     larger = {name: amplified(x, d.x, config.rms) for name, d in found.items()}

@@ -16,9 +16,8 @@ import numpy as np
 
 import nnpg
 from experiments.experiment import Context, Experiment, Result, Row, Text, row
-from experiments.models.mnist import Training, digits, distorted, mnist_nets
+from experiments.models.mnist import Training, digits, distorted, mnist_nets, random_images
 from experiments.models.mnist_conv import ConvTraining, conv_net
-from experiments.szegedy.szt1_least_distortion import chosen
 from nnpg import Network
 from nnpg.build import Step
 from nnpg.plots import Depth, depth_curves
@@ -45,7 +44,7 @@ class Config(Training):
 def run(config: Config, context: Context) -> Result:
     train, _ = digits(config.dataset, context.data_dir)
     seed = context.seed_or(config.seed)
-    x, labels = chosen(train, config.images, seed)
+    x, labels = random_images(train, config.images, seed)
     rows, panels, lines, first, slack = list[Row](), list[Depth](), list[str](), list[float](), list[float]()
 
     def add(

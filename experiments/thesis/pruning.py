@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from experiments.experiment import Context
-from experiments.models.faces import FaceNet, trained
+from experiments.models.faces import FaceNet, face_file, trained
 from nnpg import Filter, Network, error_rate, knock_out, prune
 from nnpg.prune import redrawn
 
@@ -39,9 +39,9 @@ def error_on_test(face: FaceNet, net: Network) -> float:
 def anew(face: FaceNet, like: Network, epochs: int, context: Context) -> Network:
     """A net of that size from new weights, with all the epochs that the full net had; kept, like the full one."""
     seen, _ = face.split.apply(face.data)
-    sizes = "-".join(str(len(like.parameters[f"conv{i}"]["W"])) for i in (1, 2, 3))
-    file = f"pruned-{face.data.name}-{sizes}-seed{face.seed}-epochs{epochs}-{context.backend}.safetensors"
-    return trained(redrawn(like, face.seed), seen, face.seed, epochs, context.models / file).net
+    filters = [len(like.parameters[f"conv{i}"]["W"]) for i in (1, 2, 3)]
+    file = face_file(context, "pruned net F trained anew", face.data, epochs, face.seed, filters=filters)
+    return trained(redrawn(like, face.seed), seen, face.seed, epochs, file).net
 
 
 def weights(net: Network) -> int:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, Row, Text, row
-from experiments.models.faces import FACE_SEED, FEW, FaceNet, face_nets, trained
+from experiments.models.faces import FACE_SEED, FEW, FaceNet, face_file, face_nets, trained
 from nnpg import Network, Sigmoid, error_rate, prediction_gradient
 from nnpg.data.examples import one_of_each
 from nnpg.loss_gradient import loss_gradient
@@ -86,8 +86,8 @@ def _sigmoid_net(face: FaceNet, config: Config, context: Context) -> Network:
     net = face_net(seen.x, face.data.K, face.seed, backend=context.backend)
     *body, _ = net.layers.items()
     net = replace(net, layers={**dict(body), "sigmoid1": Sigmoid()})
-    file = f"netF-sigmoid-{face.data.name}-seed{face.seed}-epochs{config.epochs}-{context.backend}.safetensors"
-    return trained(net, seen, face.seed, config.epochs, context.models / file, EACH).net
+    file = face_file(context, "net F with sigmoids", face.data, config.epochs, face.seed, loss=EACH)
+    return trained(net, seen, face.seed, config.epochs, file, EACH).net
 
 
 def _norms(gradients: Mapping[str, Array]) -> Array:

@@ -1,5 +1,7 @@
 """The parts of the SZ experiments that compute something, on cases whose answer is known."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -15,10 +17,10 @@ from experiments.models.mnist import (
     fully_trained,
     mnist_nets,
     part_of,
+    random_images,
 )
 from experiments.szegedy import transfer
 from experiments.szegedy.sz5_adversarial_pool import METHODS, POOL, _rows
-from experiments.szegedy.szt1_least_distortion import chosen
 from experiments.szegedy.szt5_lipschitz_bounds import alexnet
 from experiments.szegedy.unit_purity import Looking, compare
 from nnpg.data import Dataset
@@ -80,7 +82,7 @@ def test_a_matrix_of_errors_and_what_is_said_of_it():
         "dense1", W=np.eye(2, dtype="f")
     )
     smaller = larger.replace("dense1", W=-np.eye(2, dtype="f"))
-    nets = [Trained(name, net, np.arange(0), {}) for name, net in (("A", larger), ("B", smaller))]
+    nets = [Trained(name, net, np.arange(0), {}, Path()) for name, net in (("A", larger), ("B", smaller))]
     x = np.array([[1, 0]] * 30 + [[0, 1]] * 10, "f")
     names = ["A", "A, enlarged", "noise"]
     wrong = transfer.errors(nets, dict(zip(names, (x, x, 1 - x), strict=True)), np.zeros(40, int))
@@ -136,6 +138,6 @@ def test_alexnets_shape():
 def test_on_mnist_the_stronger_the_decay_the_larger_the_distortion(data_dir, tmp_path):
     own = Context(tmp_path, tmp_path, str(data_dir), None, "numpy", progress=False)
     nets = mnist_nets(("softmax2", "softmax3"), Training(iterations=30), own)
-    x, labels = chosen(digits("mnist", str(data_dir))[0], 40, 0)
+    x, labels = random_images(digits("mnist", str(data_dir))[0], 40, 0)
     sizes = [distorted(net, x, labels, Training(iterations=30), own).distortion.mean() for net in nets]
     assert 0.05 < sizes[0] < sizes[1] < 0.25

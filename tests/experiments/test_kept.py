@@ -1,0 +1,87 @@
+"""The files in which trained networks are kept: same causes, same file; another cause, another file."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import nnpg
+from experiments.experiment import Context
+from experiments.models.faces import face_nets
+from experiments.models.hinthorn import SMOKE, adversarial_pairs, base_net
+from experiments.models.kept import kept_file
+from experiments.models.mnist import Training, mnist_nets
+from nnpg.data import Dataset
+
+
+def context(folder, backend="numpy"):
+    return Context(Path(folder), Path(folder) / "models", None, None, backend, progress=False)
+
+
+def images(value):
+    return Dataset(np.full((2, 1, 2, 2), value, np.float32), np.array([0, 1]), ("a", "b"), "toy")
+
+
+def test_auto_and_the_backend_it_stands_for_give_one_file(tmp_path):
+    resolved = nnpg.load_backend("auto").name
+    other = "numpy" if resolved != "numpy" else "numba"
+    facts = {"seed": 1, "data": images(0.5)}
+    auto = kept_file(context(tmp_path, "auto"), "net", facts)
+    assert auto == kept_file(context(tmp_path, resolved), "net", facts)
+    assert auto != kept_file(context(tmp_path, other), "net", facts)
+
+
+def test_every_cause_counts(tmp_path):
+    facts = {"seed": 1, "lr": 0.1, "data": images(0.5), "x": np.arange(3), "shape": (1, 2), "training": Training()}
+    first = kept_file(context(tmp_path), "net", facts)
+    assert first == kept_file(context(tmp_path), "net", dict(reversed(facts.items())))
+    changes = {
+        "seed": 2,
+        "lr": np.nextafter(0.1, 1),
+        "data": images(np.nextafter(np.float32(0.5), np.float32(1))),
+        "x": np.arange(3.0),
+        "shape": (2, 1),
+        "training": Training(iterations=301),
+    }
+    files = {kept_file(context(tmp_path), "net", {**facts, key: value}) for key, value in changes.items()}
+    assert len(files | {first}) == len(changes) + 1
+    assert kept_file(context(tmp_path), "another net", facts) != first
+
+
+def test_a_name_begins_with_words_and_fits_any_file_system(tmp_path):
+    name = kept_file(context(tmp_path), "net F", {"seed": 7, "long": "x" * 500, **{f"k{i}": i for i in range(99)}}).name
+    assert name.startswith("net-F-backend-numpy-")
+    assert len(name) < 160
+    assert name.isascii()
+
+
+def test_what_has_no_fixed_meaning_is_refused(tmp_path):
+    with pytest.raises(TypeError, match="not on function"):
+        kept_file(context(tmp_path), "net", {"loss": lambda: 0})
+
+
+def test_networks_of_either_name_of_the_backend_are_trained_once(tmp_path, monkeypatch):
+    """The commands of the README say `--backend numba` or nothing."""
+    resolved = nnpg.load_backend("auto").name
+    config = Training("faces", iterations=2)
+    first = mnist_nets(("softmax1",), config, context(tmp_path, resolved))
+    faces = face_nets("faces", 1, [5], context(tmp_path, resolved))
+    before = {file: file.stat().st_mtime_ns for file in (tmp_path / "models").iterdir()}
+    again = mnist_nets(("softmax1",), config, context(tmp_path, "auto"))
+    face_nets("faces", 1, [5], context(tmp_path, "auto"))
+    assert {file: file.stat().st_mtime_ns for file in (tmp_path / "models").iterdir()} == before
+    assert (again[0].net.layers["dense1"].W == first[0].net.layers["dense1"].W).all()
+    assert len(faces) == 1
+
+
+def test_lbfgs_networks_of_two_backends_are_two_files(tmp_path):
+    config = Training("faces", iterations=1)
+    files = {mnist_nets(("softmax1",), config, context(tmp_path, name))[0].file for name in ("numpy", "numba")}
+    assert len(files) == 2
+
+
+def test_pairs_of_other_networks_are_other_files(tmp_path):
+    for config in (SMOKE, replace(SMOKE, epochs=1), replace(SMOKE, lr=0.01)):
+        adversarial_pairs(base_net(config, context(tmp_path)), config, context(tmp_path))
+    assert len([f for f in (tmp_path / "models").iterdir() if f.name.startswith("pairs")]) == 3
