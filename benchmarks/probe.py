@@ -10,7 +10,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from benchmarks.contender import cores
-from nnpg_kernels.jit import jit
+from nnpg_kernels.jit import entry
 from nnpg_kernels.simd import add_outer, lanes, store, wide_registers, zeros
 from nnpg_kernels.threads import on_threads
 
@@ -57,7 +57,7 @@ def _seconds(work: Callable[[], Any], repeats: int) -> float:
     return min(times[1:])
 
 
-@jit
+@entry
 def _multiply_add(thread: int, threads: int, x: Any, y: Any, steps: int, step: int) -> None:
     tile = zeros(x, HEIGHT, WIDTH)
     for _ in range(steps):

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nnpg_kernels.atomics import next_task
-from nnpg_kernels.jit import jit
+from nnpg_kernels.jit import entry
 from nnpg_kernels.threads import share, threads_for
 
 PIECE = 512  # units
@@ -37,7 +37,7 @@ def sum_by_class(delta: npt.NDArray[Any], labels: npt.NDArray[Any], K: int) -> n
     return sums
 
 
-@jit
+@entry
 def _sum(counter: Any, thread: int, delta: Any, labels: Any, sums: Any, piece: int) -> None:
     S, N, units = delta.shape
     pieces = (units + piece - 1) // piece

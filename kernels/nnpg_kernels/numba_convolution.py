@@ -21,7 +21,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from nnpg_kernels.atomics import next_task
-from nnpg_kernels.jit import jit
+from nnpg_kernels.jit import entry, jit
 from nnpg_kernels.simd import add_outer, add_products, add_sums, splats, store, zeros
 
 
@@ -66,7 +66,7 @@ def correlate(tile_rows: int, tile_columns: int, lanes: int) -> Any:
     """
     step = tile_columns * lanes
 
-    @jit
+    @entry
     def kernel(counter: Any, thread: int, s: Sizes, x: Any, w: Any, b: Any, y: Any, margins: Any) -> None:
         plane = s.rows * s.columns
         own = thread * s.groups * s.C * plane  # this thread's margin
@@ -97,7 +97,7 @@ def correlate(tile_rows: int, tile_columns: int, lanes: int) -> Any:
 def put_all_into_margins() -> Any:
     """Return the kernel that copies every image of x into its margin."""
 
-    @jit
+    @entry
     def kernel(counter: Any, thread: int, s: Sizes, x: Any, margins: Any) -> None:
         n = next_task(counter, 0)
         while n < s.N:
@@ -115,7 +115,7 @@ def correlate_gradient(tile_rows: int, places: int, lanes: int) -> Any:
     `width` numbers, zeros behind their end.
     """
 
-    @jit
+    @entry
     def kernel(counter: Any, thread: int, s: Sizes, x: Any, delta: Any, width: int, dW: Any) -> None:
         plane, blocks = s.rows * s.columns, (s.F + tile_rows - 1) // tile_rows
         task = next_task(counter, 0)

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 
 from nnpg_kernels.atomics import next_task
-from nnpg_kernels.jit import jit
+from nnpg_kernels.jit import entry
 
 
 @cache
 def pool_forward() -> Any:
     """Return the kernel of y = max of the window, and its winner i * J + j, the first one where several are largest."""
 
-    @jit
+    @entry
     def kernel(counter: Any, thread: int, x: Any, size: Any, stride: Any, at: Any, y: Any, winner: Any) -> None:
         (I, J), (sh, sw), (top, left) = size, stride, at
         planes, H, W = x.shape
@@ -40,7 +40,7 @@ def pool_forward() -> Any:
 def pool_delta() -> Any:
     """Return the kernel of dL/dx = delta at the winner; planes of delta take the winners in turn, seed after seed."""
 
-    @jit
+    @entry
     def kernel(counter: Any, thread: int, delta: Any, winner: Any, size: Any, stride: Any, at: Any, dx: Any) -> None:
         (_, J), (sh, sw), (top, left) = size, stride, at
         plane = next_task(counter, 0)

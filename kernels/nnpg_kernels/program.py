@@ -24,7 +24,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from nnpg_kernels.atomics import next_task, wait_for_all
-from nnpg_kernels.jit import jit
+from nnpg_kernels.jit import entry
 from nnpg_kernels.memory import address
 from nnpg_kernels.threads import on_threads
 
@@ -109,7 +109,7 @@ def _call(typing: Any, kernel: Any, record: Any, n: Any, count: Any, s: Any, t: 
     return types.void(*[types.int64] * 6), emit
 
 
-@jit
+@entry
 def _run(
     thread: int,
     threads: int,

@@ -1,10 +1,12 @@
-"""Kept kernels: found again by another process, never mixed up, whole or not there."""
+"""Kept kernels: found again by another process, never mixed up, whole or not there, and nobody else's."""
 
 from __future__ import annotations
 
 import os
+import pickle
 import subprocess
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -12,23 +14,29 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nnpg_kernels.jit import _compiling, _Files, _no_cache, fingerprint, made_of
+from nnpg_kernels import jit, kept
+from nnpg_kernels.jit import _compiling, fingerprint, made_of
+from nnpg_kernels.kept import Kernel, load, save
 
 ROOT = Path(__file__).parent.parent.parent
 PROGRAM = """
-import sys, time
+import sys
 import numpy as np
 import nnpg_kernels.jit as jit
 missed = []
 jit._compiling = lambda: missed.append(1)
+from nnpg_kernels.class_sums import sum_by_class
 from nnpg_kernels.correlation import correlate
 from nnpg_kernels.pooled_convolution import convolve
 tiles = [(int(a), int(b)) for a, b in (word.split("x") for word in sys.argv[1:])]
 for tile in tiles:
     convolve(np.float32, *tile, 16)
     correlate(np.float32, *tile)
+sums = sum_by_class(np.array([[[1.0], [2.0], [4.0]]]), np.array([1, 0, 1]), 2)
+assert sums.ravel().tolist() == [2, 5]
 print(len(missed))
 """
+WORDS = {"library": "a", "name": "b"}
 
 
 def process(folder: Path, *tiles: str) -> subprocess.Popen[str]:
@@ -36,59 +44,245 @@ def process(folder: Path, *tiles: str) -> subprocess.Popen[str]:
     return subprocess.Popen([sys.executable, "-c", PROGRAM, *tiles], env=environment, stdout=subprocess.PIPE, text=True)
 
 
+def compiled(folder: Path, *tiles: str) -> int:
+    """How many kernels a new process had to compile."""
+    child = process(folder, *tiles)
+    said, _ = child.communicate()
+    assert child.returncode == 0
+    return int(said)
+
+
+@pytest.fixture
+def untold() -> Iterator[None]:
+    """No warning was given yet in this process."""
+    before = jit._told[:]
+    jit._told.clear()
+    yield
+    jit._told[:] = before
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    """The file of a kernel that is kept under the key "a"."""
+    path = kept.private_folder(tmp_path) / "f.kernel"
+    save(path, "a", Kernel(WORDS, b"machine code" * 100))
+    assert load(path, "a") == Kernel(WORDS, b"machine code" * 100)
+    return path
+
+
 def test_another_process_compiles_nothing_and_two_at_once_do_not_mix_kernels_up(tmp_path: Path) -> None:
     both = [process(tmp_path, "1x1", "2x1"), process(tmp_path, "2x1", "1x1")]
     assert all(int(p.communicate()[0]) > 0 for p in both)
-    last = process(tmp_path, "1x1", "2x1")
-    assert int(last.communicate()[0]) == 0
+    assert compiled(tmp_path, "1x1", "2x1") == 0
     assert not list(tmp_path.rglob("*.part"))
 
 
-def test_a_damaged_file_or_another_key_is_not_there(tmp_path: Path) -> None:
-    files = _Files(tmp_path, "f")
-    assert files.load("a") is None
-    files.save("a", [1, 2])
-    assert files.load("a") == [1, 2]
-    (path,) = tmp_path.iterdir()
-    path.rename(files._path("b"))
-    assert files.load("b") is None
-    for damage in (b"", b"\x80", path.name.encode()):
-        files._path("c").write_bytes(damage)
-        assert files.load("c") is None
-    files.flush()
-    assert not list(tmp_path.iterdir())
+class Harmful:
+    """What runs a command when it is unpickled."""
+
+    def __init__(self, marker: Path) -> None:
+        self.marker = marker
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (self.marker,)
 
 
-def test_a_full_or_missing_disk_is_one_warning_and_no_error(tmp_path: Path) -> None:
-    _no_cache.cache_clear()
-    files = _Files(tmp_path / "gone", "f")
+def test_a_harmful_pickle_in_place_of_every_kernel_does_not_run_and_all_is_compiled_again(tmp_path: Path) -> None:
+    marker, cache = tmp_path / "marker", tmp_path / "cache"
+    number = compiled(cache, "1x1")
+    files = list(cache.rglob("*.kernel"))
+    assert len(files) == number > 0
+    for path in files:
+        path.write_bytes(pickle.dumps(Harmful(marker)))
+    assert compiled(cache, "1x1") == number
+    assert not marker.exists()
+    assert compiled(cache, "1x1") == 0
+    pickle.loads(pickle.dumps(Harmful(marker)))
+    assert marker.exists()  # it would have run
+
+
+def test_nothing_in_the_kernels_can_unpickle() -> None:
+    for path in (ROOT / "kernels").rglob("*.py"):
+        assert not any("import" in line and "pickle" in line for line in path.read_text().splitlines()), path
+
+
+def test_a_flipped_bit_anywhere_is_seen(own: Path) -> None:
+    whole = own.read_bytes()
+    for place in range(len(whole)):
+        own.write_bytes(whole[:place] + bytes([whole[place] ^ 1 << place % 8]) + whole[place + 1 :])
+        assert load(own, "a") is None, place
+
+
+def test_a_file_cut_off_or_too_long_or_of_another_version_is_not_there(own: Path) -> None:
+    whole = own.read_bytes()
+    versions = [whole.replace(b"nnpg kernel 1", b"nnpg kernel 2"), b"\x80", b"text", kept.FORMAT]
+    for damaged in (*(whole[:end] for end in range(len(whole))), whole + b"\0", *versions):
+        own.write_bytes(damaged)
+        assert load(own, "a") is None
+
+
+def test_the_file_of_another_kernel_is_not_there(own: Path) -> None:
+    assert load(own, "b") is None
+    assert load(own.with_name("g.kernel"), "a") is None
+
+
+@pytest.mark.parametrize("mode", [0o620, 0o602, 0o666])
+def test_a_file_that_others_may_write_to_is_not_there(own: Path, mode: int) -> None:
+    own.chmod(mode)
+    assert load(own, "a") is None
+    own.chmod(0o644)
+    assert load(own, "a") is not None
+
+
+@pytest.mark.parametrize("mode", [0o770, 0o707, 0o777])
+def test_nothing_is_read_from_a_folder_that_others_may_write_to_nor_written(own: Path, mode: int) -> None:
+    own.parent.chmod(mode)
+    assert load(own, "a") is None
+    with pytest.raises(PermissionError, match="others may write to it"):
+        save(own, "a", Kernel(WORDS, b""))
+
+
+def test_the_file_or_folder_of_another_user_is_not_there(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: os.getuid() + 1)
+    assert load(own, "a") is None
+    with pytest.raises(PermissionError, match="belongs to somebody else"):
+        save(own, "a", Kernel(WORDS, b""))
+    assert kept.private_folder(own.parent.parent) != own.parent
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_a_file_that_belongs_to_another_user_is_not_there(own: Path) -> None:
+    os.chown(own, 12345, -1)
+    assert load(own, "a") is None
+
+
+def test_links_and_pipes_and_folders_are_not_opened(own: Path) -> None:
+    link, pipe, folder = (own.with_name(name) for name in ("link", "pipe", "folder"))
+    link.symlink_to(own)
+    os.mkfifo(pipe)
+    folder.mkdir()
+    assert [load(path, "a") for path in (link, pipe, folder)] == [None] * 3
+
+
+def test_the_folder_is_this_users_alone_under_any_umask(tmp_path: Path) -> None:
+    for umask in (0, 0o077, 0o022):
+        before = os.umask(umask)
+        try:
+            folder = kept.private_folder(tmp_path / str(umask))
+            save(folder / "f", "a", Kernel(WORDS, b""))
+        finally:
+            os.umask(before)
+        assert folder.stat().st_mode & 0o777 == 0o700
+        assert (folder / "f").stat().st_mode & 0o777 == 0o600
+
+
+def put(n: int) -> Any:
+    """A small compiled function that Python calls."""
+
+    @jit.entry
+    def put(y: Any) -> None:
+        y[0] = n
+
+    return put
+
+
+def test_without_a_folder_of_ones_own_kernels_work_and_one_warning_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, untold: None
+) -> None:
+    folder, y = kept.private_folder(tmp_path), np.zeros(1)
+    folder.chmod(0o777)
+    monkeypatch.setattr("nnpg_kernels.jit._folder", lambda function: folder)
+    with pytest.warns(UserWarning, match="others may write to it.*set NUMBA_CACHE_DIR"):
+        put(1)(y)
+    assert y[0] == 1
+    put(2)(y)  # a second warning would be an error
+    assert y[0] == 2
+    assert not list(folder.iterdir())
+
+
+def test_without_any_folder_kernels_work_and_one_warning_says_so(monkeypatch: pytest.MonkeyPatch, untold: None) -> None:
+    def nowhere(self: Any, function: Any) -> None:
+        raise RuntimeError("cannot cache function: no locator available for file")
+
+    y = np.zeros(1)
+    monkeypatch.setattr("nnpg_kernels.jit.CompileResultCacheImpl.__init__", nowhere)
+    monkeypatch.setattr("nnpg_kernels.jit._folders", {})
+    with pytest.warns(UserWarning, match="no locator.*set NUMBA_CACHE_DIR"):
+        put(1)(y)
+    assert y[0] == 1
+    put(2)(y)  # a second warning would be an error
+    assert y[0] == 2
+
+
+def test_a_full_or_missing_disk_is_one_warning_and_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, untold: None
+) -> None:
+    y = np.zeros(1)
+    monkeypatch.setattr("nnpg_kernels.jit._folder", lambda function: tmp_path / "gone")
     with pytest.warns(UserWarning, match="set NUMBA_CACHE_DIR"):
-        files.save("a", 1)
-    files.save("b", 1)  # a second warning would be an error
-    _no_cache.cache_clear()
+        put(1)(y)
+    put(2)(y)  # a second warning would be an error
+    assert y[0] == 2
 
 
 def test_people_at_a_terminal_are_told_once_that_it_compiles(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    folder = kept.private_folder(tmp_path)
+    monkeypatch.setattr("nnpg_kernels.jit._folder", lambda function: folder)
     _compiling.cache_clear()
-    _Files(tmp_path, "f").load("a")
+    put(1)(np.zeros(1))
     assert capsys.readouterr().err == ""
     _compiling.cache_clear()
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
-    for key in "ab":
-        _Files(tmp_path, "f").load(key)
+    put(1)(np.zeros(1))  # kept by now
+    assert capsys.readouterr().err == ""
+    for n in (2, 3):
+        put(n)(np.zeros(1))
     assert capsys.readouterr().err.count("compiling kernels for this processor") == 1
 
 
+def test_what_needs_python_or_returns_something_is_no_entry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nnpg_kernels.jit._folder", lambda function: kept.private_folder(tmp_path))
+    with pytest.raises(TypeError, match="cannot be kept on disk"):
+        jit.entry(lambda x: x + 1)(1)
+
+
+def test_kernels_that_two_processes_numbered_alike_are_told_apart(tmp_path: Path) -> None:
+    folder = kept.private_folder(tmp_path)
+    script = """
+import sys
+from pathlib import Path
+import numpy as np
+import nnpg_kernels.jit as jit
+folder = Path(sys.argv[1])
+jit._folder = lambda function: folder
+def make(n):
+    def run(address, a, b, c, d):
+        jit_array(address, np.float64)[0] = n
+    return jit.kernel(run)
+from nnpg_kernels.memory import array as jit_array
+y = np.zeros(1)
+kernels = [make(int(n)) for n in sys.argv[2:]]
+for n, kernel in zip(sys.argv[2:], kernels):
+    kernel.ctypes(y.ctypes.data, 0, 0, 0, 0)
+    assert y[0] == int(n), (y, n)
+print(sum(kernel.cache_hits for kernel in kernels))
+"""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "kernels")}
+    for numbers, kept_by_now in ((["1"], "0"), (["2"], "0"), (["1", "2"], "2"), (["2", "1"], "2")):
+        command = [sys.executable, "-c", script, str(folder), *numbers]
+        child = subprocess.run(command, env=environment, capture_output=True, text=True)
+        assert (child.returncode, child.stdout.strip()) == (0, kept_by_now), child.stderr
+
+
 def test_many_writers_leave_one_whole_file(tmp_path: Path) -> None:
-    files = _Files(tmp_path, "f")
-    data = [np.full(10_000, i) for i in range(8)]
+    path = kept.private_folder(tmp_path) / "f.kernel"
+    kernels = [Kernel(WORDS, bytes([i]) * 100_000) for i in range(8)]
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda i: files.save("same", data[i]), range(8)))
-    found = files.load("same")
-    assert any((found == d).all() for d in data)
-    assert len(list(tmp_path.iterdir())) == 1
+        list(pool.map(lambda kernel: save(path, "same", kernel), kernels))
+    assert load(path, "same") in kernels
+    assert list(path.parent.iterdir()) == [path]
 
 
 def test_a_key_says_what_a_kernel_is_made_of() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from nnpg_kernels.atomics import next_task
-from nnpg_kernels.jit import _no_cache, jit
+from nnpg_kernels.jit import entry
 from nnpg_kernels.simd import (
     add_outer,
     add_products,
@@ -29,7 +29,7 @@ from nnpg_kernels.simd_math import sigmoid, tanh
 DTYPES = [np.float32, np.float64]
 
 
-@jit
+@entry
 def outer(w: Any, x: Any, b: Any, y: Any, width: int, rows: int, lanes_of: int) -> None:
     tile = splats(b, 1, 1, rows, 3, 2)
     for k in range(4):
@@ -37,7 +37,7 @@ def outer(w: Any, x: Any, b: Any, y: Any, width: int, rows: int, lanes_of: int) 
     store(tile, y, 1, 40, rows, width)
 
 
-@jit
+@entry
 def products(d: Any, x: Any, y: Any, rows: int) -> None:
     tile = zeros(d, 2, 3)
     for k in range(2):
@@ -81,7 +81,7 @@ def test_products_lane_by_lane_are_summed_into_place(dtype: Any, rows: int) -> N
     np.testing.assert_allclose(y, expected, rtol=0, atol=100 * np.finfo(dtype).eps)
 
 
-@jit
+@entry
 def exchange(x: Any, starts: Any, y: Any, rows: int, width: int) -> None:
     store(turned(x, starts, 3), y, 2, 21, rows, width)
 
@@ -100,7 +100,7 @@ def test_rows_and_lanes_are_exchanged(dtype: Any, short_rows: int, short: int) -
     np.testing.assert_array_equal(y, expected)
 
 
-@jit
+@entry
 def by_turns(x: Any, y: Any, width: int) -> None:
     store_in_turn(every_second(x, 1), load(x, 5, 1, 1, 1), y, 3, width)
 
@@ -116,7 +116,7 @@ def test_every_second_number_and_two_vectors_in_turn(dtype: Any) -> None:
     np.testing.assert_array_equal(y, expected)
 
 
-@jit
+@entry
 def squash(x: Any, y: Any, z: Any, step: int) -> None:
     for p in range(0, len(x), step):
         store(tanh(load(x, p, step, 1, 1)), y, p, 0, 1, step)
@@ -145,7 +145,7 @@ def test_tanh_and_sigmoid_to_three_units_in_the_last_place(dtype: Any) -> None:
 
 
 def test_every_task_is_taken_by_one_thread_only() -> None:
-    @jit
+    @entry
     def take(counter: Any, taken: Any) -> None:
         task = next_task(counter, 0)
         while task < len(taken):
@@ -163,16 +163,3 @@ def test_the_tile_follows_the_registers_of_the_machine_compiled_for(monkeypatch:
     assert not wide_registers.__wrapped__()
     monkeypatch.setattr("numba.config.CPU_FEATURES", "+avx2,+avx512f")
     assert wide_registers.__wrapped__()
-
-
-def test_without_a_folder_to_keep_kernels_in_they_work_and_one_warning_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    def nowhere(self: Any, function: Any) -> None:
-        raise RuntimeError("cannot cache function: no locator available for file")
-
-    monkeypatch.setattr("nnpg_kernels.jit.FunctionCache.__init__", nowhere)
-    _no_cache.cache_clear()
-    with pytest.warns(UserWarning, match="set NUMBA_CACHE_DIR") as said:
-        kernels = [jit(lambda x: x + 1), jit(lambda x: x + 2)]
-    assert [kernel(1) for kernel in kernels] == [2, 3]
-    assert len(said) == 1
-    _no_cache.cache_clear()
