@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from benchmarks.workloads import Workload
-from nnpg.plan import Block
+from nnpg.programs.plan import Block
 
 
 def operations(workload: Workload) -> float | None:

@@ -26,6 +26,7 @@ from nnpg.localisation import benchmark_localisation
 from nnpg.network import Network, Trace
 from nnpg.optimisers import SGD, DecayPerUnit, PlainDecay
 from nnpg.prediction import PredictionGradient, class_gradient, filter_layers, prediction_gradient
+from nnpg.programs import NotCompiled, require_compiled
 from nnpg.prune import prune
 from nnpg.scores import Filter, FilterScores, convolutional_gradient, filter_scores, saliency
 from nnpg.training import Epoch, Training, TrainingDiverged, error_rate, train
@@ -57,6 +58,7 @@ __all__ = [
     "MaxPool",
     "ModelFileError",
     "Network",
+    "NotCompiled",
     "Override",
     "Perturb",
     "PlainDecay",
@@ -86,6 +88,7 @@ __all__ = [
     "load_network",
     "prediction_gradient",
     "prune",
+    "require_compiled",
     "saliency",
     "save",
     "train",

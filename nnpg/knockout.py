@@ -9,8 +9,10 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from nnpg import programs
 from nnpg.interventions import Intervention, Override, Resample
 from nnpg.network import Network
+from nnpg.programs.tasks import KnockOut
 from nnpg.progress import progress as progress_bar
 from nnpg.scores import Filter
 from nnpg.seeds import check_labels
@@ -34,12 +36,15 @@ class Knockout:
     labels : array (N,)
     K : int
         Number of classes.
+    computed : str
+        How: "compiled" or "layer by layer, because ..."; "" where it was not computed by this library.
     """
 
     filters: tuple[Filter, ...]
     predictions: Array
     labels: Array
     K: int
+    computed: str = ""
 
     @property
     def overall_error(self) -> Array:
@@ -144,21 +149,21 @@ def knock_out_curve(
     _check_filters(net, wanted)
     t, T = check_labels(labels, len(x), net.K), len(wanted)
     predictions = np.empty((T + 1, len(x)), np.int64)
-    compiled = to == "zero" and _has_kernels(net, wanted)
-    changes = [] if compiled else _changes(net, wanted, to, reference, rng)
+    program = programs.find(net, KnockOut(tuple((f.layer, f.f) for f in wanted), to, x.dtype.kind == "c"))
+    changes = [] if program else _changes(net, wanted, to, reference, rng)
     nets = _cumulative(net, wanted, changes)
-    batch = max(batch, AT_ONCE // (T + 1)) if compiled else batch
+    batch = max(batch, AT_ONCE // (T + 1)) if program else batch
     with progress_bar("knocking out", len(x) * T, show=progress) as advance:
         for n in range(0, len(x), batch):
             some = slice(n, n + batch)
-            if compiled:
-                predictions[:, some] = _compiled(net, x[some], wanted).argmax(axis=-1)
+            if program.run is not None:
+                predictions[:, some] = program.run(x[some]).argmax(axis=-1)
                 advance(predictions[1:, some].size)
                 continue
             for step, y in enumerate(_by_layers(nets, x[some], wanted, changes)):
                 predictions[step, some] = y.argmax(axis=-1)
                 advance(len(y) if step else 0)
-    return Knockout(wanted, predictions, t, net.K)
+    return Knockout(wanted, predictions, t, net.K, program.how)
 
 
 def _by_layers(
@@ -172,21 +177,6 @@ def _by_layers(
         dead, _ = change.forward(k, trace[f.layer])
         trace = trace.before(f.layer) | net.forward(dead, start=f.layer)
         yield k.to_numpy(trace.y)
-
-
-def _compiled(net: Network, x: Array, filters: Sequence[Filter]) -> Array:
-    """The same by the network's plan, (T + 1, N, K); logits will do, a Softmax behind them keeps their order."""
-    from nnpg.planned_knockout import outputs_without  # Numba is imported where it is used
-
-    return outputs_without(net, net.plan(), net.as_input(x), [(f.layer, f.f) for f in filters])
-
-
-def _has_kernels(net: Network, filters: Sequence[Filter]) -> bool:
-    if net.backend.name != "numba":
-        return False
-    from nnpg.planned_knockout import why_not
-
-    return not why_not(net, net.plan(), [f.layer for f in filters])
 
 
 def _cumulative(net: Network, filters: Sequence[Filter], changes: list[Intervention]) -> list[Network]:

@@ -59,6 +59,8 @@ def one_hot(k: Backend, t: npt.ArrayLike, like: Array) -> Array:
 def softmax_cross_entropy(net: Network) -> Loss:
     """L = -sum_k t_k log y_k, y = softmax z: dL/dz = y - t. The seed enters at the logits z.
 
+    Behind a softmax of your own, or one with an intervention on its output, it enters at y: dL/dy = -t / y.
+
     Examples
     --------
     >>> import numpy as np, nnpg
@@ -67,17 +69,12 @@ def softmax_cross_entropy(net: Network) -> Loss:
     >>> loss.at, loss.value(net.backend, np.zeros((1, 2)), [0]).round(4)
     ('dense1', array([0.6931]))
     """
-
-    def value(k: Backend, z: Array, t: Any) -> Array:
-        z = z - z.max(axis=-1, keepdims=True)
-        log_y = z - k.xp.log(k.xp.exp(z).sum(axis=-1, keepdims=True))  # (N, K)
-        return -(one_hot(k, t, z) * log_y).sum(axis=-1)
-
-    def seed(k: Backend, z: Array, t: Any) -> Array:
-        y, _ = Softmax().forward(k, z)
-        return y - one_hot(k, t, z)
-
-    return Loss("softmax_cross_entropy", _before_squashing(net, Softmax) or net.names[-1], value, seed)
+    last = net.names[-1]
+    if logits := _before_squashing(net, Softmax):
+        return Loss("softmax_cross_entropy", logits, cross_entropy, cross_entropy_seed)
+    if isinstance(net.layers[last], Softmax):
+        return Loss("softmax_cross_entropy", last, cross_entropy_of_probabilities, cross_entropy_of_probabilities_seed)
+    return Loss("softmax_cross_entropy", last, cross_entropy, cross_entropy_seed)
 
 
 def binary_cross_entropy(net: Network) -> Loss:
@@ -92,31 +89,9 @@ def binary_cross_entropy(net: Network) -> Loss:
     >>> binary_cross_entropy(net).seed(net.backend, np.zeros((1, 2)), [0])
     array([[-0.5,  0.5]])
     """
-    logits = _before_squashing(net, Sigmoid)
-
-    def value_z(k: Backend, z: Array, t: Any) -> Array:  # log(1 + e^z) - t z, without overflow
-        log_sum = k.xp.maximum(z, 0) + k.xp.log1p(k.xp.exp(-abs(z)))
-        return (log_sum - one_hot(k, t, z) * z).sum(axis=-1)
-
-    def seed_z(k: Backend, z: Array, t: Any) -> Array:
-        y, _ = Sigmoid().forward(k, z)
-        return y - one_hot(k, t, z)
-
-    def inside(k: Backend, y: Array) -> Array:  # a y that rounded to 0 or 1 must not give an infinite loss
-        eps = k.xp.finfo(y.dtype).eps
-        return k.xp.clip(y, eps, 1 - eps)
-
-    def value_y(k: Backend, y: Array, t: Any) -> Array:
-        y, t = inside(k, y), one_hot(k, t, y)
-        return -(t * k.xp.log(y) + (1 - t) * k.xp.log(1 - y)).sum(axis=-1)
-
-    def seed_y(k: Backend, y: Array, t: Any) -> Array:
-        y = inside(k, y)
-        return (y - one_hot(k, t, y)) / (y * (1 - y))
-
-    if logits:
-        return Loss("binary_cross_entropy", logits, value_z, seed_z)
-    return Loss("binary_cross_entropy", net.names[-1], value_y, seed_y)
+    if logits := _before_squashing(net, Sigmoid):
+        return Loss("binary_cross_entropy", logits, binary, binary_seed)
+    return Loss("binary_cross_entropy", net.names[-1], binary_of_probabilities, binary_of_probabilities_seed)
 
 
 def squared_error(net: Network) -> Loss:
@@ -129,14 +104,73 @@ def squared_error(net: Network) -> Loss:
     >>> squared_error(net).value(net.backend, np.array([[1.0, 2.0]]), np.array([[0.0, 0.0]]))
     array([2.5])
     """
+    return Loss("squared_error", net.names[-1], squares, squares_seed)
 
-    def value(k: Backend, y: Array, t: Any) -> Array:
-        return ((y - one_hot(k, t, y)) ** 2).sum(axis=-1) / 2
 
-    def seed(k: Backend, y: Array, t: Any) -> Array:
-        return y - one_hot(k, t, y)
+# Values (N,) and seeds (N, K) of logits z or outputs y: a compiled program is recognised by these functions
 
-    return Loss("squared_error", net.names[-1], value, seed)
+
+def cross_entropy(k: Backend, z: Array, t: Any) -> Array:
+    """L = -sum_k t_k log softmax(z)_k."""
+    z = z - z.max(axis=-1, keepdims=True)
+    log_y = z - k.xp.log(k.xp.exp(z).sum(axis=-1, keepdims=True))  # (N, K)
+    return -(one_hot(k, t, z) * log_y).sum(axis=-1)
+
+
+def cross_entropy_seed(k: Backend, z: Array, t: Any) -> Array:
+    """dL/dz = softmax z - t."""
+    y, _ = Softmax().forward(k, z)
+    return y - one_hot(k, t, z)
+
+
+def cross_entropy_of_probabilities(k: Backend, y: Array, t: Any) -> Array:
+    """L = -sum_k t_k log y_k."""
+    return -(one_hot(k, t, y) * k.xp.log(_inside(k, y))).sum(axis=-1)
+
+
+def cross_entropy_of_probabilities_seed(k: Backend, y: Array, t: Any) -> Array:
+    """dL/dy = -t / y."""
+    return -one_hot(k, t, y) / _inside(k, y)
+
+
+def binary(k: Backend, z: Array, t: Any) -> Array:
+    """L = sum_k log(1 + e^z_k) - t_k z_k, without overflow."""
+    log_sum = k.xp.maximum(z, 0) + k.xp.log1p(k.xp.exp(-abs(z)))
+    return (log_sum - one_hot(k, t, z) * z).sum(axis=-1)
+
+
+def binary_seed(k: Backend, z: Array, t: Any) -> Array:
+    """dL/dz = sigmoid z - t."""
+    y, _ = Sigmoid().forward(k, z)
+    return y - one_hot(k, t, z)
+
+
+def binary_of_probabilities(k: Backend, y: Array, t: Any) -> Array:
+    """L = -sum_k [t_k log y_k + (1 - t_k) log(1 - y_k)]."""
+    y, t = _inside(k, y), one_hot(k, t, y)
+    return -(t * k.xp.log(y) + (1 - t) * k.xp.log(1 - y)).sum(axis=-1)
+
+
+def binary_of_probabilities_seed(k: Backend, y: Array, t: Any) -> Array:
+    """dL/dy = (y - t) / (y (1 - y))."""
+    y = _inside(k, y)
+    return (y - one_hot(k, t, y)) / (y * (1 - y))
+
+
+def squares(k: Backend, y: Array, t: Any) -> Array:
+    """L = 1/2 sum_k (y_k - t_k)^2."""
+    return ((y - one_hot(k, t, y)) ** 2).sum(axis=-1) / 2
+
+
+def squares_seed(k: Backend, y: Array, t: Any) -> Array:
+    """dL/dy = y - t."""
+    return y - one_hot(k, t, y)
+
+
+def _inside(k: Backend, y: Array) -> Array:
+    """Probabilities, held off 0 and 1: one that rounded to them must not give an infinite loss."""
+    eps = k.xp.finfo(y.dtype).eps
+    return k.xp.clip(y, eps, 1 - eps)
 
 
 LOSSES: dict[str, LossMaker] = {
@@ -156,6 +190,6 @@ def loss_for(net: Network, loss: str | LossMaker) -> Loss:
 
 
 def _before_squashing(net: Network, kind: type) -> str | None:
-    """The output that goes into the last layer, if that layer is of this kind."""
+    """The output that goes into the last layer, if that is of exactly this kind and its output is not changed."""
     last = net.names[-1]
-    return net.names[-2] if isinstance(net.layers[last], kind) and last not in net.interventions else None
+    return net.names[-2] if type(net.layers[last]) is kind and last not in net.interventions else None

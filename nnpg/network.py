@@ -10,21 +10,28 @@ array's shape, with the seed's extra leading axes in front: a seed (N, K) gives 
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import cached_property
+from importlib import import_module
+from types import MappingProxyType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from nnpg import programs
+from nnpg.held import held_layer
 from nnpg.interventions import Intervention
 from nnpg.layers import Layer, arrays, parameters
+from nnpg.programs.plan import Plan, make_plan, reads
+from nnpg.programs.tasks import Predict
 from nnpg.shapes import is_own, output_shapes
 from nnpg_kernels import Array, Backend, load
 
 if TYPE_CHECKING:
-    from nnpg.plan import Plan
+    from nnpg.programs.report import Report
 
 INPUT = "input"  # the name of x itself
 PREDICTED = 4096  # images that compiled kernels predict before Python sees to interrupts
@@ -83,6 +90,10 @@ class Trace:
 class Network:
     """Layers by name in the order in which data flows.
 
+    A network is a value: its mappings are read-only, and so are the arrays of nnpg's own layers. An array that can
+    still be written to is copied once, into C order, when the network is made; writing to the original later changes
+    nothing. Layers of your own are kept as they are. A network can be deep-copied, and pickled for other processes.
+
     Parameters
     ----------
     layers : mapping from name to Layer
@@ -124,6 +135,14 @@ class Network:
     def __post_init__(self) -> None:
         if INPUT in self.layers:
             raise ValueError(f"no layer may be named {INPUT!r}: that is the name of x itself")
+        once = {id(layer): held_layer(layer) for layer in self.layers.values()}  # one layer under two names stays one
+        layers = {name: once[id(layer)] for name, layer in self.layers.items()}
+        object.__setattr__(self, "layers", MappingProxyType(layers))
+        object.__setattr__(self, "interventions", MappingProxyType(dict(self.interventions)))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        k = self.backend.__name__ if isinstance(self.backend, ModuleType) else self.backend
+        return _rebuilt, (dict(self.layers), self.input_shape, k, dict(self.interventions))
 
     # The three passes
 
@@ -247,12 +266,8 @@ class Network:
     def predict(self, x: npt.ArrayLike, *, batch: int = 256) -> npt.NDArray[Any]:
         """Return the last output for all images, (N, K), a batch at a time."""
         x = np.asarray(x)
-        predict = self._predict_by_layers
-        if self.backend.name == "numba":
-            from nnpg.planned_knockout import predict_by_plan, why_not
-
-            if not why_not(self, self.plan(), ()):
-                predict, batch = partial(predict_by_plan, self, self.plan()), max(batch, PREDICTED)
+        program = programs.find(self, Predict(complex_images=x.dtype.kind == "c"))
+        predict, batch = (program.run, max(batch, PREDICTED)) if program.run else (self._predict_by_layers, batch)
         return np.concatenate([predict(x[n : n + batch]) for n in range(0, max(1, len(x)), batch)])
 
     def _predict_by_layers(self, x: Array) -> npt.NDArray[Any]:
@@ -335,14 +350,30 @@ class Network:
         return self._map_arrays(lambda a: a.astype(dtype) if a.dtype.kind == "f" else a)
 
     def plan(self) -> Plan:
-        """Return which layers run as one, and how: print it to read it (see `nnpg.plan`)."""
-        return self._plan
+        """Return which layers run as one, and how: print it to read it (see `nnpg.programs.plan`)."""
+        key = reads(self.layers, self.input_shape)
+        kept = self.__dict__.get("_plan")  # a plan holds for what it has read
+        if kept is None or len(kept[0]) != len(key) or not all(map(operator.is_, kept[0], key)):
+            kept = self.__dict__["_plan"] = key, make_plan(self.layers, self.input_shape, self.dtype)
+        return kept[1]
 
-    @cached_property
-    def _plan(self) -> Plan:
-        from nnpg.plan import make_plan
+    def programs(self) -> Report:
+        """Return what is compiled and what runs layer by layer, and why: print it to read it.
 
-        return make_plan(self.layers, self.input_shape, self.dtype)
+        Examples
+        --------
+        >>> import nnpg
+        >>> net = nnpg.build([nnpg.dense(3), nnpg.Softmax()], input_shape=(2,), rng=0, backend="numpy")
+        >>> print(net.programs())
+        predict               layer by layer, because the backend 'numpy' has no compiled programs
+        prediction_gradient   layer by layer, because the backend 'numpy' has no compiled programs
+        class_gradient        layer by layer, because the backend 'numpy' has no compiled programs
+        knock_out_curve       layer by layer, because the backend 'numpy' has no compiled programs
+        train                 layer by layer, because the backend 'numpy' has no compiled programs
+        """
+        from nnpg.programs.report import report  # it asks about losses and gradients, which know networks
+
+        return report(self)
 
     # What it is
 
@@ -360,7 +391,7 @@ class Network:
     def dtype(self) -> np.dtype[Any]:
         """Floating-point type of the parameters; float32 where there are none."""
         weights = [a for p in self.parameters.values() for a in p.values()]
-        return np.result_type(*weights) if weights else np.dtype(np.float32)
+        return np.result_type(*weights).newbyteorder("=") if weights else np.dtype(np.float32)
 
     @cached_property
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -374,14 +405,26 @@ class Network:
         """
         if all(map(is_own, self.layers.values())):
             return output_shapes(self.layers, self.input_shape)
-        net = replace(self, backend=load("numpy")) if self.backend.name == "numba" else self  # nothing to compile for
+        net = replace(self, backend=load("numpy")) if self.backend.xp is np else self  # nothing to compile for
         trace = net.forward(np.zeros((1, *self.input_shape), self.dtype))
         return {name: trace[name].shape[1:] for name in trace}
 
     @property
     def K(self) -> int:
-        """Number of outputs."""
-        return int(self.shapes[self.names[-1]][-1])
+        """Number of classes: of outputs per image.
+
+        Raises
+        ------
+        ValueError
+            If the network ends in feature maps.
+        """
+        shape = self.shapes[self.names[-1]]
+        if len(shape) != 1:
+            raise ValueError(
+                f"this network has no classes: its last output {self.names[-1]!r} is {shape} for one image, not (K,). "
+                "Put Flatten() and a dense layer behind it, or take a network that ends in one number for each class"
+            )
+        return int(shape[0])
 
     @property
     def n_parameters(self) -> int:
@@ -419,6 +462,12 @@ class Network:
 
     def _changes(self, trace: Trace, name: str) -> list[tuple[Intervention, Any]]:
         return list(zip(self.interventions.get(name, ()), trace.intervened.get(name, ()), strict=True))
+
+
+def _rebuilt(layers: dict[str, Layer], input_shape: tuple[int, ...], k: Any, interventions: Any) -> Network:
+    """A network from what `pickle` has kept; a backend that is a module is kept by its name."""
+    backend: Any = import_module(k) if isinstance(k, str) else k
+    return Network(layers, input_shape, backend, interventions)
 
 
 def _misfit(change: Intervention, name: str, shape: tuple[int, ...], why: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from nnpg.held import frozen
 from nnpg.network import Network
 from nnpg_kernels import Array
 
@@ -123,7 +124,7 @@ class SGD:
         v = penalised(net, gradients, self.decay)
         if state.velocity:
             v = _combine(lambda v, g: self.momentum * v + g, state.velocity, v)
-        weights = _combine(lambda w, v: w - lr * v, net.parameters, v)
+        weights = _combine(lambda w, v: frozen(w - lr * v), net.parameters, v)
         return net.with_parameters(weights), SGDState(state.t + 1, v if self.momentum else {})
 
 

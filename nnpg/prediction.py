@@ -17,8 +17,11 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from nnpg import programs
 from nnpg.layers import Conv, Dense, Flatten
 from nnpg.network import Network
+from nnpg.programs import Found
+from nnpg.programs.tasks import ClassSums, Gradients
 from nnpg.progress import progress as progress_bar
 from nnpg.seeds import Classes, Of, check_classes, check_labels, check_of, class_seed
 from nnpg_kernels import Array
@@ -41,12 +44,15 @@ class PredictionGradient:
     of : "prob", "logit" or "logprob"
     rows : N strings
         Name of each image or class.
+    computed : str
+        How: "compiled" or "layer by layer, because ..."; "" where it was not computed by this library.
     """
 
     deltas: dict[str, Array]
     classes: Literal["true"] | int | tuple[int, ...]
     of: Of
     rows: tuple[str, ...]
+    computed: str = ""
 
     def __getitem__(self, name: str) -> Array:
         return self.deltas[name]
@@ -133,17 +139,20 @@ def prediction_gradient(
     >>> bool(abs(pg["tanh1"].sum(axis=0)).max() < 1e-6)    # the probabilities always sum to 1
     True
     """
+    check_of(of)
     x, names = np.asarray(x), _layer_names(net, layers)
-    if _has_kernels(net, names):
+    program = programs.find(net, Gradients(names, of, x.dtype.kind == "c"))
+    if program:
         batch = max(1, len(x))  # images go through in small blocks anyway
-    parts = [deltas for _, deltas in _batches(net, x, names, classes, labels, of, batch)]
+    parts = [deltas for _, deltas in _batches(net, program, x, names, classes, labels, of, batch)]
     images = 0 if _one_class(classes) else 1  # the axis N
     joined = (
         parts[0]
         if len(parts) == 1
         else {name: np.concatenate([part[name] for part in parts], axis=images) for name in names}
     )
-    return PredictionGradient(joined, _classes_of(net, classes), of, tuple(f"image {n}" for n in range(len(x))))
+    rows = tuple(f"image {n}" for n in range(len(x)))
+    return PredictionGradient(joined, _classes_of(net, classes), of, rows, program.how)
 
 
 def class_gradient(
@@ -192,30 +201,31 @@ def class_gradient(
     """
     if method not in ("average_of_gradients", "gradient_of_average"):
         raise ValueError(f"method must be 'average_of_gradients' or 'gradient_of_average', not {method!r}")
-    x, names = np.asarray(x), _layer_names(net, layers)
-    K = net.K
+    check_of(of)
+    x, names, K = np.asarray(x), _layer_names(net, layers), net.K
     t = check_labels(labels, len(x), K)
     counts = np.bincount(t, minlength=K)
     share = 1 / np.maximum(counts, 1) if method == "gradient_of_average" else np.ones(K)
-    compiled = _has_kernels(net, names)
-    if compiled:
+    program = programs.find(net, Gradients(names, of, x.dtype.kind == "c"))
+    if program:
         S = 1 if _one_class(classes) else len(_classes_of(net, classes))
         units = sum(math.prod(net.shapes[name]) for name in names)
         batch = max(batch, HELD // (S * units * net.dtype.itemsize))
     sums: dict[str, Any] = dict.fromkeys(names, 0.0)
     with progress_bar("class gradients", len(x), show=progress) as advance:
-        for some, deltas in _batches(net, x, names, classes, t, of, batch, weights=share[t]):
+        for some, deltas in _batches(net, program, x, names, classes, t, of, batch, share[t]):
             for name, delta in deltas.items():
-                sums[name] = sums[name] + _sum_by_class(t[some], K, delta, _one_class(classes), compiled)
+                sums[name] = sums[name] + _sum_by_class(net, t[some], K, delta, _one_class(classes))
             advance(len(t[some]))
     images = np.where(counts, counts if method == "average_of_gradients" else 1, np.nan)
     means = {n: s / images.reshape(-1, *[1] * (s.ndim - (1 if _one_class(classes) else 2))) for n, s in sums.items()}
     rows = tuple(class_names) if class_names is not None else tuple(f"class {c}" for c in range(K))
-    return PredictionGradient(means, _classes_of(net, classes), of, rows)
+    return PredictionGradient(means, _classes_of(net, classes), of, rows, program.how)
 
 
 def _batches(
     net: Network,
+    program: Found,
     x: Array,
     names: tuple[str, ...],
     classes: Classes,
@@ -226,11 +236,15 @@ def _batches(
 ) -> Iterator[tuple[slice, dict[str, Array]]]:
     """The deltas of each batch of images, each image's seed multiplied by its weight."""
     t = None if labels is None else check_labels(labels, len(x), net.K)
-    compiled = _has_kernels(net, names)
     for n in range(0, max(1, len(x)), batch):
         some = slice(n, n + batch)
-        own = (classes, of, None if t is None else t[some], None if weights is None else weights[some])
-        yield some, (_compiled if compiled else _by_layers)(net, x[some], names, *own)
+        labels_of, weights_of = (None if a is None else a[some] for a in (t, weights))
+        if program.run is None:
+            yield some, _by_layers(net, x[some], names, classes, of, labels_of, weights_of)
+        else:
+            chosen, own = check_classes(classes, labels_of, len(x[some]), net.K)
+            deltas = program.run(x[some], np.atleast_1d(chosen), own, weights_of)
+            yield some, {name: d[0] if _one_class(classes) else d for name, d in deltas.items()}
 
 
 def _by_layers(
@@ -251,41 +265,13 @@ def _by_layers(
     return {name: net.backend.to_numpy(deltas[name]) for name in names}
 
 
-def _compiled(
-    net: Network,
-    x: Array,
-    names: tuple[str, ...],
-    classes: Classes,
-    of: Of,
-    labels: Array | None,
-    weights: Array | None,
-) -> dict[str, Array]:
-    """The same by the network's plan."""
-    from nnpg.planned_gradients import prediction_gradients  # Numba is imported where it is used
-
-    check_of(of)
-    x = net.as_input(x)
-    chosen, own = check_classes(classes, labels, len(x), net.K)
-    deltas = prediction_gradients(net, net.plan(), x, names, np.atleast_1d(chosen), own, of, weights)
-    return {name: d[0] if _one_class(classes) else d for name, d in deltas.items()}
-
-
-def _has_kernels(net: Network, names: Sequence[str]) -> bool:
-    if net.backend.name != "numba":
-        return False
-    from nnpg.planned_gradients import why_not
-
-    return not why_not(net, net.plan(), names)
-
-
-def _sum_by_class(labels: Array, K: int, delta: Array, one_class: bool, compiled: bool) -> Array:
+def _sum_by_class(net: Network, labels: Array, K: int, delta: Array, one_class: bool) -> Array:
     """Sum over the images of each class, (..., n, units) to (..., K, units), in float64."""
     axis = 0 if one_class else 1
-    if compiled:
-        from nnpg_kernels.class_sums import sum_by_class
-
+    program = programs.find(net, ClassSums())
+    if program.run is not None:
         flat = delta.reshape(*delta.shape[:axis], len(labels), -1)
-        sums = sum_by_class(flat if axis else flat[None], labels, K)
+        sums = program.run(flat if axis else flat[None], labels, K)
         return (sums if axis else sums[0]).reshape(*delta.shape[:axis], K, *delta.shape[axis + 1 :])
     sums = np.zeros((*delta.shape[:axis], K, *delta.shape[axis + 1 :]))
     for c in np.unique(labels):

@@ -70,7 +70,10 @@ def class_seed(
     logits = net.names[-2] if squashed else last
     if of == "logit":
         return logits, chosen
-    if isinstance(squashing, Sigmoid):  # d log y_c / dz_c = 1 - y_c = sigmoid(-z_c)
+    if type(squashing) not in (Softmax, Sigmoid) or last in net.interventions:  # its own passes know dy_c/dz
+        y = trace[last]
+        return last, chosen / k.xp.maximum(y, k.xp.finfo(y.dtype).tiny)  # d log y_c / dy_c = 1 / y_c
+    if type(squashing) is Sigmoid:  # d log y_c / dz_c = 1 - y_c = sigmoid(-z_c)
         others, _ = squashing.forward(k, -trace[logits])
         return logits, chosen * others
     y = trace[last]

@@ -17,15 +17,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from nnpg import programs
 from nnpg.files import header_of, network_from, read_tensors, tensors_of, write_tensors
 from nnpg.losses import Loss, LossMaker, loss_for
 from nnpg.network import Network
 from nnpg.optimisers import SGD, SGDState
+from nnpg.programs.tasks import Train
 from nnpg.progress import progress as progress_bar
 from nnpg_kernels import Array, Backend, one_blas_thread
 
 if TYPE_CHECKING:
-    from nnpg.planned_training import Session
+    from nnpg.programs.numba.training import Session
 
 
 class Epoch(NamedTuple):
@@ -40,10 +42,11 @@ class Epoch(NamedTuple):
 
 @dataclass(frozen=True)
 class Training:
-    """A trained network and how it got there."""
+    """A trained network and how it got there; `computed` says "compiled" or "layer by layer, because ..."."""
 
     net: Network
     history: tuple[Epoch, ...]
+    computed: str = ""
 
 
 TakeStep = Callable[[Network, Array, Array, Loss, SGD, SGDState, Array], tuple[Network, SGDState, Array, int]]
@@ -140,8 +143,8 @@ def train(
             net, state, history = _read(checkpoint, run, rng, k)
     # an overflow is found and explained below, so NumPy need not warn of it
     quiet = np.errstate(over="ignore", invalid="ignore", divide="ignore")
-    compiled = take_step is None and len(history) < epochs
-    session = _compiled(net, x, t, batch, how, optimiser, state) if compiled else None
+    program = programs.find(net, Train(how, optimiser, labels=t.ndim == 1, own_steps=take_step is not None))
+    session = program.run(x, t, batch, state) if program.run is not None and len(history) < epochs else None
     with quiet, one_blas_thread(), progress_bar("training", epochs, show=progress, done=len(history)) as advance:
         for epoch in range(len(history) + 1, epochs + 1):
             began, order, losses, wrong = time.perf_counter(), rng.permutation(len(x)), 0.0, 0
@@ -161,21 +164,7 @@ def train(
             if checkpoint is not None:
                 _write(checkpoint, run, net, state, history, rng)
             advance(loss=losses / len(x), error=wrong / len(x))
-    return Training(net, history)
-
-
-def _compiled(
-    net: Network, x: Array, t: Array, batch: int, loss: Loss, optimiser: SGD, state: SGDState
-) -> Session | None:
-    """The same steps as a program of kernels, where the network's plan covers all of it."""
-    if net.backend.name != "numba":
-        return None
-    from nnpg.planned_training import open_session, why_not  # Numba is imported where it is used
-
-    plan = net.plan()
-    if why_not(net, plan, loss.name, t, optimiser):
-        return None
-    return open_session(net, plan, x, t, batch, optimiser, state)
+    return Training(net, history, program.how)
 
 
 def _epoch(

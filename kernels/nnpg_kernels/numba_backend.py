@@ -29,6 +29,7 @@ AT_ONCE = 32  # images whose margins are in memory at a time for a weight gradie
 
 def conv_forward(x: Array, W: Array, b: Array | None, window: Window, groups: int = 1) -> Array:
     """y = W * x + b."""
+    _check(x.shape[-3] == groups * W.shape[1] and (b is None or b.shape == W.shape[:1]), "x, W and b", x, W, b)
     if not _covered(window, x, W):
         return reference.conv_forward(x, W, b, window, groups)
     top, _, left, _ = window.padding
@@ -37,6 +38,8 @@ def conv_forward(x: Array, W: Array, b: Array | None, window: Window, groups: in
 
 def conv_delta(delta: Array, W: Array, window: Window, groups: int, shape: tuple[int, int]) -> Array:
     """dL/dx = the filters, turned round, * delta in a margin as wide as they are."""
+    expected = (len(W), *window.output_shape(*shape))
+    _check(delta.shape[-3:] == expected and len(W) % groups == 0, f"delta {expected} and W", delta, W)
     if not _covered(window, delta, W) or window.stride[0] != 1:
         return reference.conv_delta(delta, W, window, groups, shape)
     F, C, I, J = W.shape
@@ -51,6 +54,9 @@ def conv_delta(delta: Array, W: Array, window: Window, groups: int, shape: tuple
 
 def conv_gradient(delta: Array, x: Array, window: Window, groups: int = 1) -> Array:
     """dL/dW = delta times the pixels that each weight saw."""
+    expected = (len(x), delta.shape[-3], *window.output_shape(*x.shape[-2:]))
+    fits = delta.shape[-4:] == expected and delta.shape[-3] % groups == 0 == x.shape[-3] % groups
+    _check(fits, "delta and x", delta, x)
     if not _covered(window, delta, x) or window.size[1] > 7:
         return reference.conv_gradient(delta, x, window, groups)
     N, (F, H, W), (I, J), dtype = len(x), delta.shape[-3:], window.size, np.result_type(delta, x)
@@ -89,6 +95,8 @@ def max_pool_forward(x: Array, window: Window) -> tuple[Array, Array]:
 
 def max_pool_delta(delta: Array, winner: Array, window: Window, shape: tuple[int, int]) -> Array:
     """dL/dx = delta at the winner of each window."""
+    fits = delta.shape[-2:] == window.output_shape(*shape) and delta.shape[delta.ndim - winner.ndim :] == winner.shape
+    _check(fits, "delta and winner", delta, winner)
     if delta.dtype not in (np.float32, np.float64):
         return reference.max_pool_delta(delta, winner, window, shape)
     planes = _readable(delta.reshape(-1, *delta.shape[-2:]), delta.dtype)
@@ -96,6 +104,13 @@ def max_pool_delta(delta: Array, winner: Array, window: Window, shape: tuple[int
     dx = np.zeros((len(planes), *shape), delta.dtype)
     share(pool_delta(), _threads(16 * planes.size, len(planes)), planes, winners, *_numbers(window), dx)
     return dx.reshape(*delta.shape[:-2], *shape)
+
+
+def _check(fits: bool, what: str, *given: Array | None) -> None:
+    """Kernels see no bounds: refuse arrays that do not fit, as NumPy does in the reference."""
+    if not fits:
+        shapes = ", ".join(str(a.shape) for a in given if a is not None)
+        raise ValueError(f"{what} do not fit: {shapes}")
 
 
 def _correlate(

@@ -81,17 +81,19 @@ def info(
 
 def _model(path: Path) -> dict[str, Any]:
     header, net = describe(path), load_network(path, "numpy")
+    compiled = net.to("auto").programs().to_dict()
     return {
         "file": str(path),
         "bytes": path.stat().st_size,
         "input_shape": list(net.input_shape),
-        "classes": net.K,
+        "classes": net.K if len(net.shapes[net.names[-1]]) == 1 else None,
         "parameters": net.n_parameters,
         "dtype": str(net.dtype),
         "layers": [
             {"name": name, "layer": type(layer).__name__, "output": list(net.shapes[name])}
             for name, layer in net.layers.items()
         ],
+        "programs": compiled,
         "provenance": header.get("provenance", {}),
     }
 

@@ -39,7 +39,9 @@ def class_outputs(net: Network, trace: Trace, of: Of) -> Array:
     if of != "logprob":
         return net.backend.to_numpy(trace[at])
     z = net.backend.to_numpy(trace[at]).astype(np.float64)
-    if isinstance(net.layers[net.names[-1]], Softmax):
+    if at == net.names[-1]:  # z is y itself
+        return np.log(np.maximum(z, np.finfo(z.dtype).tiny))
+    if type(net.layers[net.names[-1]]) is Softmax:
         z = z - z.max(axis=1, keepdims=True)
         return z - np.log(np.exp(z).sum(axis=1, keepdims=True))
     return -np.logaddexp(0, -z)  # log sigmoid(z)

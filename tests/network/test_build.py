@@ -52,7 +52,8 @@ def test_the_same_seed_gives_the_same_weights() -> None:
 def test_a_layer_of_your_own_and_ready_made_layers() -> None:
     dense = nnpg.Dense(np.eye(3))
     net = nnpg.build([dense, ("again", dense)], input_shape=(3,), rng=0)
-    assert net.layers["dense1"] is net.layers["again"] is dense
+    assert net.layers["dense1"] is net.layers["again"]
+    assert (net.layers["dense1"].W == dense.W).all()
     assert nnpg.Network.build([nnpg.dense(2)], input_shape=(3,), rng=0).K == 2
 
 

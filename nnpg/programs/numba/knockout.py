@@ -10,47 +10,44 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nnpg.layers import Softmax
 from nnpg.network import Network
-from nnpg.plan import Plan
-from nnpg.planned import Parameters, forward_ops, workspace
+from nnpg.programs import guards
+from nnpg.programs.numba import limits
+from nnpg.programs.numba.blocks import Parameters, forward_ops, workspace
+from nnpg.programs.numba.predict import behind_blocks
+from nnpg.programs.plan import Plan
+from nnpg.programs.tasks import KnockOut
 from nnpg_kernels import Array, ops
 from nnpg_kernels.program import Op, Program, Task
 from nnpg_kernels.simd import lanes
 from nnpg_kernels.threads import threads_for
 
 
-def why_not(net: Network, plan: Plan, layers: Sequence[str]) -> str:
+def why_not(net: Network, plan: Plan, task: KnockOut) -> str:
     """Return why this sweep cannot be had by the plan, or ""."""
-    if plan.why_not or not plan.blocks:
-        return plan.why_not or "it has no weights"
-    if net.interventions:
-        return "the network has interventions"
-    if plan.rest and not (len(plan.rest) == 1 and isinstance(net.layers[plan.rest[0]], Softmax)):
-        return f"{plan.rest[0]} runs by itself"
-    inner = [name for name in layers if not 0 <= plan.index(name) < len(plan.blocks) - 1]
-    return f"no block reads {inner[0]}" if inner else ""
+    if task.complex_images:
+        return "the images are complex numbers"
+    if task.to != "zero":
+        return f"filters are set to {task.to}, not to zero"
+    if why := limits.why_not(net, plan):
+        return why
+    unread = [layer for layer, _ in task.filters if not 0 <= plan.index(layer) < len(plan.blocks) - 1]
+    return f"no block reads {unread[0]}" if unread else ""
 
 
-def predict_by_plan(net: Network, plan: Plan, x: Array) -> Array:
-    """Return the last output, (N, K)."""
-    y = outputs_without(net, plan, net.as_input(x), ())[0]
-    for name in plan.rest:
-        y = net.layers[name].forward(net.backend, y)[0]
-    return y
-
-
-def outputs_without(net: Network, plan: Plan, x: Array, filters: Sequence[tuple[str, int]]) -> Array:
-    """Return the last planned output (T + 1, N, K) of the whole network, and with the first 1 .. T filters at 0."""
-    dtype, N, T = plan.dtype, len(x), len(filters)
-    x = np.ascontiguousarray(x, dtype)
+def run(net: Network, plan: Plan, task: KnockOut, x: Array) -> Array:
+    """Return the last output (T + 1, N, K) of the whole network, and with the first 1 .. T filters at 0."""
+    filters, dtype, N, T = task.filters, plan.dtype, len(x), len(task.filters)
+    for layer, f in filters:
+        guards.indices(f"filters of {layer}", np.array([f]), 1, plan.blocks[plan.index(layer)].y_shape[0])
+    x = guards.images(net.as_input(x), plan.input_shape, dtype)
     result = np.empty((T + 1, N, *plan.blocks[-1].y_shape), dtype)
     if not N:
         return result
     images = plan.at_once(N, lanes(dtype))
     where = [plan.index(layer) for layer, _ in filters]
     order, alive = _first_out_last(plan, filters), _alive(plan, where, filters)
-    weights = _in_order(plan, net.parameters, order)
+    weights = _in_order(plan, plan.weights, order)
     first: list[int] = []  # op of each block, of the end, and of each block's counts
 
     def thread_ops() -> list[Op]:
@@ -84,7 +81,7 @@ def outputs_without(net: Network, plan: Plan, x: Array, filters: Sequence[tuple[
     once = np.array(chain, np.int64)
     chains = [once + np.array([0, 0, n, min(images, N - n), 0]) for n in range(0, N, images)]
     Program(each, [chains])()
-    return result
+    return behind_blocks(net, plan, result)
 
 
 def _first_out_last(plan: Plan, filters: Sequence[tuple[str, int]]) -> list[Array]:

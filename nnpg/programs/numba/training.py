@@ -12,11 +12,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nnpg.layers import Softmax
+from nnpg.held import frozen
+from nnpg.losses import Loss, cross_entropy, cross_entropy_seed
 from nnpg.network import Network
 from nnpg.optimisers import SGD, Decay, DecayPerUnit, PlainDecay, SGDState
-from nnpg.plan import Plan
-from nnpg.planned import Slots, backspace, backward_ops, forward_ops, workspace
+from nnpg.programs import guards
+from nnpg.programs.numba import limits
+from nnpg.programs.numba.blocks import Slots, backspace, backward_ops, forward_ops, workspace
+from nnpg.programs.plan import Plan
+from nnpg.programs.tasks import Train
 from nnpg_kernels import Array, ops
 from nnpg_kernels.memory import aligned
 from nnpg_kernels.planes import SLACK
@@ -50,7 +54,7 @@ class Session:
         Afterwards `losses` and `wrong` hold each image's, in the order in which they were seen.
         """
         N, steps = len(order), -(-len(order) // self.batch)
-        self.order[:] = order
+        self.order[:] = guards.indices("the order", order, len(self.order), len(self.order))
         self.rates[:] = optimiser.lr / (1 + (t + np.arange(steps)) * optimiser.lr_decay)
         whole = N // self.batch
         self.images[0], done, some = self.batch, 0, 1
@@ -67,7 +71,9 @@ class Session:
 
     def network(self, net: Network) -> Network:
         """Return the network with the weights of this moment."""
-        return net.with_parameters({n: {p: a.copy() for p, a in own.items()} for n, own in self.weights.items()})
+        return net.with_parameters(
+            {n: {p: frozen(a.copy()) for p, a in own.items()} for n, own in self.weights.items()}
+        )
 
     def state(self, t: int, optimiser: SGD) -> SGDState:
         """Return the optimiser's state after t steps."""
@@ -76,38 +82,41 @@ class Session:
         return SGDState(t, {n: {p: a.copy() for p, a in own.items()} for n, own in self.velocity.items()})
 
 
-def why_not(net: Network, plan: Plan, loss: str, t: Array, optimiser: SGD) -> str:
+def why_not(net: Network, plan: Plan, task: Train) -> str:
     """Return why a network cannot be trained by its plan, or ""."""
-    if plan.why_not:
-        return plan.why_not
-    if len(plan.rest) != 1 or not isinstance(net.layers[plan.rest[0]], Softmax) or loss != "softmax_cross_entropy":
-        return f"the loss is {loss}, not softmax cross-entropy behind a Softmax"
-    if t.ndim != 1:
+    loss, optimiser = task.loss, task.optimiser
+    if task.own_steps:
+        return "take_step takes the steps"
+    if why := limits.why_not(net, plan) or limits.why_not_gradient(plan):
+        return why
+    drawn = [name for name, layer in net.layers.items() if hasattr(layer, "drawn")]
+    if drawn:
+        return f"{drawn[0]} is drawn anew for each step"
+    # a loss is what it computes, not its name: these two functions have a kernel, and no others
+    if type(loss) is not Loss or loss.value is not cross_entropy or loss.seed is not cross_entropy_seed:
+        return f"the loss {loss.name!r} has no kernel"
+    if not task.labels:
         return "the targets are not labels"
-    if net.interventions:
-        return "the network has interventions"
-    if plan.blocks[-1].activation:
-        return f"{plan.last} is no logit"
-    if type(optimiser) is not SGD or not isinstance(optimiser.decay, PlainDecay | DecayPerUnit | None):
-        return f"{optimiser!r} has no kernel"
+    if loss.at != plan.last or plan.blocks[-1].activation or len(plan.blocks[-1].y_shape) != 1:
+        return f"the loss reads {loss.at}, which holds no logits of the last block"
+    if type(optimiser) is not SGD:
+        return f"the optimiser {type(optimiser).__name__} has no kernel"
+    if type(optimiser.decay) not in (PlainDecay, DecayPerUnit, type(None)):
+        return f"the decay {type(optimiser.decay).__name__} has no kernel"
     return ""
 
 
-def open_session(
-    net: Network, plan: Plan, x: Array, labels: Array, batch: int, optimiser: SGD, state: SGDState
-) -> Session:
+def run(net: Network, plan: Plan, task: Train, x: Array, labels: Array, batch: int, state: SGDState) -> Session:
     """Make the programs that train `net` on these images."""
-    dtype, N = plan.dtype, len(x)
+    optimiser, dtype, N, K = task.optimiser, plan.dtype, len(x), plan.blocks[-1].y_shape[0]
     batch = min(batch, N)
-    weights = {n: {p: _own(w) for p, w in own.items()} for n, own in net.parameters.items()}
-    velocity = {
-        n: {p: _own(state.velocity[n][p]) if state.velocity else aligned(w.shape, dtype) for p, w in own.items()}
-        for n, own in weights.items()
-    }
+    x = guards.images(net.as_input(x), plan.input_shape, dtype)
+    labels = guards.indices("labels", labels, N, K)
+    weights = {n: {p: _own(w) for p, w in own.items()} for n, own in plan.weights.items()}
+    velocity = {n: {p: _velocity(state, n, p, w) for p, w in own.items()} for n, own in weights.items()}
     steps = -(-N // batch)
     order, losses, wrong = np.zeros(N, np.int64), np.zeros(N), np.zeros(N, np.int64)
     rates, images = np.zeros(steps), np.zeros(1, np.int64)
-    x, labels = np.ascontiguousarray(x, dtype), np.ascontiguousarray(labels, np.int64)
 
     at_once = plan.at_once(batch, lanes(dtype))
     slots = _slots(plan, weights, min(SLOTS, -(-batch // at_once)), batch)
@@ -158,6 +167,12 @@ def _own(a: Array) -> Array:
     mine = aligned(a.shape, a.dtype)
     mine[...] = a
     return mine
+
+
+def _velocity(state: SGDState, name: str, parameter: str, w: Array) -> Array:
+    if not state.velocity:
+        return aligned(w.shape, w.dtype)
+    return _own(guards.like(f"the velocity of {name}.{parameter}", state.velocity[name][parameter], w))
 
 
 def _slots(plan: Plan, weights: dict[str, dict[str, Array]], number: int, batch: int) -> Slots:

@@ -8,14 +8,15 @@ many classes    forward as before, then each image by itself with its classes in
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 
 from nnpg.layers import Softmax
 from nnpg.network import INPUT, Network
-from nnpg.plan import Block, Plan
-from nnpg.planned import (
+from nnpg.programs import guards
+from nnpg.programs.numba import limits
+from nnpg.programs.numba.blocks import (
     CODES,
     Backspace,
     Parameters,
@@ -26,6 +27,8 @@ from nnpg.planned import (
     maps_of,
     workspace,
 )
+from nnpg.programs.plan import Block, Plan
+from nnpg.programs.tasks import Gradients
 from nnpg_kernels import Array, ops
 from nnpg_kernels.planes import Planes
 from nnpg_kernels.program import Op, Program, Task
@@ -35,54 +38,50 @@ from nnpg_kernels.threads import threads_for
 FEW = 4  # classes that are sent back one at a time
 
 
-def why_not(net: Network, plan: Plan, names: Sequence[str]) -> str:
+def why_not(net: Network, plan: Plan, task: Gradients) -> str:
     """Return why these gradients cannot be had by the plan, or ""."""
-    if plan.why_not:
-        return plan.why_not
-    if net.interventions:
-        return "the network has interventions"
-    if len(plan.rest) != 1 or not isinstance(net.layers[plan.rest[0]], Softmax) or plan.blocks[-1].activation:
+    if task.complex_images:
+        return "the images are complex numbers"
+    if why := limits.why_not(net, plan):
+        return why
+    if not plan.rest or type(net.layers[plan.rest[0]]) is not Softmax or plan.blocks[-1].activation:
         return "the network does not end in logits and Softmax"
-    inner = [name for name in names if name != INPUT and plan.index(name) < 0]
+    inner = [name for name in task.names if name != INPUT and plan.index(name) < 0]
     return f"{inner[0]} is inside a block" if inner else ""
 
 
-def prediction_gradients(
+def run(
     net: Network,
     plan: Plan,
+    task: Gradients,
     x: Array,
-    names: Sequence[str],
     classes: Array,
-    labels: Array | None,
-    of: str,
+    labels: Array | None = None,
     weights: Array | None = None,
 ) -> dict[str, Array]:
-    """Compute dy_c/do of the outputs `names`: (S, N, ...) for S classes, or (1, N, ...) where each image has its label.
-
-    `weights` (N,) multiply each image's.
-    """
-    dtype, N, S = plan.dtype, len(x), 1 if labels is not None else len(classes)
-    vector = lanes(dtype)
-    x, classes = np.ascontiguousarray(x, dtype), np.ascontiguousarray(classes, np.int64)
-    labels = None if labels is None else np.ascontiguousarray(labels, np.int64)
-    share = np.ones(N, dtype) if weights is None else np.ascontiguousarray(weights, dtype)
+    """Return dy_c/do of the outputs: (S, N, ...) for S classes, or (1, N, ...) where each image has its label."""
+    names, of, dtype, N, (K,) = task.names, task.of, plan.dtype, len(x), plan.blocks[-1].y_shape
+    S, vector = 1 if labels is not None else len(classes), lanes(dtype)
+    x = guards.images(net.as_input(x), plan.input_shape, dtype)
+    classes = guards.indices("classes", classes, len(classes), K)
+    labels = None if labels is None else guards.indices("labels", labels, N, K)
+    share = np.ones(N, dtype) if weights is None else guards.parameter("weights", weights, (N,), dtype)
     result = {name: np.empty((S, N, *_shape(plan, name)), dtype) for name in names}
     if not N or not S:
         return result
     images = plan.at_once(N, vector)
     across = S >= FEW and all(block.kind != "conv" or _step_by_step(block) for block in plan.blocks)
-    own = net.parameters
 
     def block_ops() -> tuple[list[Op], list[Op]]:
         room = workspace(plan, images)
         forward = [
             ops.enter(room.enter, x, mean=plan.mean),
-            *(o for block in forward_ops(plan, room, own) for o in block.all),
+            *(o for block in forward_ops(plan, room, plan.weights) for o in block.all),
         ]
         if across:
-            return forward, _across_classes(plan, room, own, result, (classes, share, of), images)
+            return forward, _across_classes(plan, room, plan.weights, result, (classes, share, of), images)
         return forward, _one_class_at_a_time(
-            plan, room, backspace(plan, images), own, result, (classes, labels, share, of)
+            plan, room, backspace(plan, images), plan.weights, result, (classes, labels, share, of)
         )
 
     threads = threads_for(-(-N // images))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from test_planned_gradients import examples, network
-from test_planned_training import NETS
+from geometries import NETS, examples, network
 
 import nnpg
-from nnpg.planned_knockout import outputs_without, why_not
+from nnpg import programs
+from nnpg.programs.tasks import KnockOut
 
 
 @pytest.mark.parametrize("name", NETS)
@@ -19,20 +19,20 @@ def test_every_output_of_every_step_is_that_of_the_network_without_the_filters(n
     units = [(block.name, f) for block in net.plan().blocks[:-1] for f in range(block.y_shape[0])]
     order = [units[i] for i in np.random.default_rng(7).permutation(len(units))[:9]]
     order += order[:1]  # gone already
-    assert not why_not(net, net.plan(), [layer for layer, _ in order])
     reference = net.to("numpy")
-    got, last = outputs_without(net, net.plan(), x, order), net.plan().last
+    with nnpg.require_compiled():
+        got, y = programs.find(net, KnockOut(tuple(order))).run(x), net.predict(x)
     for step in range(len(order) + 1):
         without = nnpg.knock_out(reference, order[:step]) if step else reference
-        wanted = without.forward(x)[last]
-        np.testing.assert_allclose(got[step], wanted, rtol=1e-9, atol=1e-11, err_msg=f"step {step}")
-    np.testing.assert_allclose(net.predict(x), reference.predict(x), rtol=1e-9, atol=1e-12)
+        wanted = without.forward(x).y
+        np.testing.assert_allclose(got[step], wanted, rtol=1e-9, atol=1e-12, err_msg=f"step {step}")
+    np.testing.assert_allclose(y, reference.predict(x), rtol=1e-9, atol=1e-12)
 
 
 def test_a_logit_and_the_inside_of_a_block_go_by_layers() -> None:
     net = network("faces")
     x, labels = examples(net, 12)
     for order in ([(net.plan().last, 2)], [("conv1", 1), ("pool2", 0)]):
-        assert why_not(net, net.plan(), [layer for layer, _ in order])
         got, wanted = (nnpg.knock_out_curve(n, x, labels, order, progress=False) for n in (net, net.to("numpy")))
+        assert "no block reads" in got.computed
         assert (got.predictions == wanted.predictions).all()

@@ -1,20 +1,24 @@
-"""A plan: which layers of a network run as one, and how their images lie in memory. The layers do not change.
+"""A plan: which layers of a network run as one, and the weights they read. The layers do not change.
 
 A *block* is a convolution or a dense layer with the activation and the pooling behind it. It has one output that is
 ever in memory, its last: `trace[name]` of any other name is computed when it is asked for. What the plan does not
-cover (see `Plan.why_not`) runs layer by layer.
+cover (see `Plan.why_not`) runs layer by layer. A plan knows nothing of backends: what a backend's kernels cannot do is
+said where its programs are.
+
+Layers are recognised by their exact type: a subclass has passes of its own, which no block stands for.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from nnpg.layers import Center, Conv, Dense, Flatten, Layer, MaxPool, ReLU, Sigmoid, Softmax, Tanh
+from nnpg.layers import Center, Conv, Dense, Flatten, Layer, MaxPool, ReLU, Sigmoid, Softmax, Tanh, arrays
+from nnpg.programs import guards
 from nnpg_kernels import Array, Window
 
 ACTIVATIONS: dict[type[Any], str] = {Tanh: "tanh", ReLU: "relu", Sigmoid: "sigmoid"}
@@ -35,6 +39,8 @@ class Block:
     activation : "", "tanh", "relu" or "sigmoid"
     window, pool : Window
         Of a convolution.
+    groups : int
+        Of a convolution.
     """
 
     names: tuple[str, ...]
@@ -45,6 +51,7 @@ class Block:
     activation: str = ""
     window: Window = WHOLE
     pool: Window = WHOLE
+    groups: int = 1
 
     @property
     def weights(self) -> str:
@@ -76,6 +83,8 @@ class Plan:
     rest : names of the layers behind the last block
     why_not : str
         Why the network, or the rest of it, runs layer by layer; "" where all of it is planned but a last Softmax.
+    weights : dict
+        weights["conv1"]["W"], for each block: the layer's own array, or a copy of the plan's type (see `guards`).
 
     Examples
     --------
@@ -94,6 +103,7 @@ class Plan:
     dtype: np.dtype[Any]
     rest: tuple[str, ...]
     why_not: str = ""
+    weights: Mapping[str, Mapping[str, Array]] = field(default_factory=dict)
 
     def __str__(self) -> str:
         rows = [(" + ".join(b.names), f"{_numbers(b.x_shape)} -> {_numbers(b.y_shape)}", b.does) for b in self.blocks]
@@ -123,71 +133,91 @@ class Plan:
 
 
 def make_plan(layers: Mapping[str, Layer], input_shape: tuple[int, ...], dtype: np.dtype[Any]) -> Plan:
-    """Group layers into blocks, as far as there are kernels for them."""
-    shape, blocks, mean, why = input_shape, [], None, ""
-    names = list(layers)
-    taken = 0
-    if dtype not in (np.float32, np.float64):
-        return Plan((), None, input_shape, dtype, tuple(names), f"the weights are {dtype}, not float32 or float64")
-    if names and isinstance(layers[names[0]], Center):
-        mean = np.ascontiguousarray(np.broadcast_to(layers[names[0]].mean, input_shape), dtype)  # type: ignore[attr-defined]
-        taken = 1
-    while taken < len(names):
-        name, layer = names[taken], layers[names[taken]]
-        if isinstance(layer, Flatten) and len(shape) > 1:
-            shape, taken = (math.prod(shape),), taken + 1
-            continue
-        why = _obstacle(name, layer, shape)
-        if why:
-            break
-        block = _block(names[taken:], layers, shape)
-        blocks.append(block)
-        shape, taken = block.y_shape, taken + len(block.names)
+    """Group layers into blocks, as far as they have the form of one."""
+    names, blocks, weights = list(layers), [], {}
+    shape, mean, taken, why = input_shape, None, 0, ""
+    try:
+        if names and type(layers[names[0]]) is Center:
+            mean, taken = _mean(names[0], layers[names[0]], input_shape, dtype), 1
+        while taken < len(names):
+            name, layer = names[taken], layers[names[taken]]
+            if type(layer) is Flatten and len(shape) > 1:
+                shape, taken = (math.prod(shape),), taken + 1
+                continue
+            weights[name] = _weights(name, layer, shape, dtype)
+            blocks.append(_block(names[taken:], layers, shape))
+            shape, taken = blocks[-1].y_shape, taken + len(blocks[-1].names)
+    except ValueError as error:
+        why = str(error)
     rest = tuple(names[taken:])
-    if len(rest) == 1 and isinstance(layers[rest[0]], Softmax):
+    if len(rest) == 1 and type(layers[rest[0]]) is Softmax and len(shape) == 1:
         why = ""
-    return Plan(tuple(blocks), mean, input_shape, dtype, rest, why or ("" if blocks else "it has no weights"))
+    why = why or ("" if blocks else "it has no weights")
+    return Plan(tuple(blocks), mean, input_shape, dtype, rest, why, {b.weights: weights[b.weights] for b in blocks})
 
 
-def _obstacle(name: str, layer: Layer, shape: tuple[int, ...]) -> str:
-    """Why no block can begin here."""
-    if isinstance(layer, Conv):
-        if layer.groups != 1:
-            return f"{name} has groups"
-        if layer.window.size[1] > 7:
-            return f"{name} has filters more than 7 columns wide"
-        return "" if len(shape) == 3 else f"{name} does not take images"
-    if isinstance(layer, Dense):
-        return "" if len(shape) == 1 else f"{name} does not take one row an image"
-    return f"{name} ({type(layer).__name__}) begins no block"
+def reads(layers: Mapping[str, Layer], input_shape: tuple[int, ...]) -> tuple[Any, ...]:
+    """Return all that `make_plan` reads of a network, to tell by identity whether a plan still holds."""
+    return (input_shape, *(part for name, layer in layers.items() for part in (name, layer, *_arrays(layer))))
+
+
+def _arrays(layer: Layer) -> tuple[Any, ...]:
+    return tuple(arrays(layer).values()) if type(layer) in (Conv, Dense, Center) else ()
+
+
+def _mean(name: str, layer: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    """What is taken off every image."""
+    given = guards.parameter(f"{name}.mean", layer.mean, np.shape(layer.mean), dtype)
+    return guards.ordered(np.broadcast_to(given, shape), dtype)
+
+
+def _weights(name: str, layer: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> dict[str, Array]:
+    """The arrays of a layer that begins a block; a ValueError says why none can begin here."""
+    if type(layer) is Conv:
+        if len(shape) != 3:
+            raise ValueError(f"{name} does not take images")
+        layer.window.output_shape(*shape[1:])
+        expected: tuple[int, ...] = (len(layer.W), shape[0] // layer.groups, *layer.window.size)
+        if shape[0] % layer.groups or len(layer.W) % layer.groups:
+            raise ValueError(f"{name} cannot split {shape[0]} channels into {layer.groups} groups")
+    elif type(layer) is Dense:
+        if len(shape) != 1:
+            raise ValueError(f"{name} does not take one row per image")
+        expected = (len(layer.W), *shape)
+    else:
+        raise ValueError(f"{name} ({type(layer).__name__}) begins no block")
+    given = {"W": (layer.W, expected)} | ({} if layer.b is None else {"b": (layer.b, expected[:1])})
+    return {p: guards.parameter(f"{name}.{p}", a, wanted, dtype) for p, (a, wanted) in given.items()}
 
 
 def _block(names: Sequence[str], layers: Mapping[str, Layer], shape: tuple[int, ...]) -> Block:
     """The block that begins with the first of these layers."""
-    first = layers[names[0]]
-    own, act, pool = [names[0]], "", None
+    first: Any = layers[names[0]]
+    convolves = type(first) is Conv
+    z = (len(first.W), *(first.window.output_shape(*shape[1:]) if convolves else ()))
+    members, activation, pool = [names[0]], "", None
     for name in names[1:]:
-        layer = layers[name]
-        if type(layer) in ACTIVATIONS and not act:
-            act = ACTIVATIONS[type(layer)]
-        elif (
-            isinstance(layer, MaxPool)
-            and isinstance(first, Conv)
-            and pool is None
-            and math.prod(layer.window.size) < 128
-        ):
+        layer: Any = layers[name]
+        if type(layer) in ACTIVATIONS and not activation:
+            activation = ACTIVATIONS[type(layer)]
+        elif type(layer) is MaxPool and convolves and pool is None and _fits(layer.window, z):
             pool = layer.window
         else:
             break
-        own.append(name)
-    if isinstance(first, Conv):
-        z = (len(first.W), *first.window.output_shape(*shape[1:]))
-        window = pool or WHOLE
-        y = (z[0], *window.output_shape(*z[1:]))
-        return Block(tuple(own), "conv", shape, z, y, act, first.window, window)
-    assert isinstance(first, Dense)
-    y_dense = (len(first.W),)
-    return Block(tuple(own), "dense", shape, y_dense, y_dense, act)
+        members.append(name)
+    if not convolves:
+        return Block(tuple(members), "dense", shape, z, z, activation)
+    window = pool or WHOLE
+    y = (z[0], *window.output_shape(*z[1:]))
+    return Block(tuple(members), "conv", shape, z, y, activation, first.window, window, first.groups)
+
+
+def _fits(window: Window, maps: tuple[int, ...]) -> bool:
+    try:
+        window.output_shape(*maps[1:])
+    except ValueError:
+        return False
+    return True
 
 
 def _numbers(shape: tuple[int, ...]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from nnpg.plan import Block, Plan
+from nnpg.programs.plan import Block, Plan
 from nnpg_kernels import Array, ops
 from nnpg_kernels.memory import aligned
 from nnpg_kernels.planes import Planes

@@ -1,0 +1,107 @@
+"""The one door to compiled programs: which ones a backend has for a network and a task, and why there is none.
+
+    program = programs.find(net, Predict())
+    y = program.run(x) if program else ...layer by layer...
+
+Layer by layer is the definition. A program is found only where its answer is the same: what a user subclasses,
+replaces or intervenes in is what runs. `plan` says which layers run as one, `guards` checks what goes in, and each
+backend's programs have a folder of their own.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nnpg.network import Network
+    from nnpg.programs.tasks import Task
+
+PROGRAMS = {"nnpg_kernels.numba_backend": "nnpg.programs.numba"}  # backend's module: the package of its programs
+
+_demanded: ContextVar[bool] = ContextVar("nnpg_compiled_programs_demanded", default=False)
+
+
+class NotCompiled(RuntimeError):
+    """There is no compiled program where `require_compiled` demands one. The message names task, network and reason."""
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What was found for a task; true where there is a program.
+
+    Parameters
+    ----------
+    run : function or None
+        Runs the program; `nnpg.programs.tasks` says what each task's takes and returns.
+    why_not : str
+        Why there is none; "" where there is one.
+
+    Examples
+    --------
+    >>> found = Found(None, "the backend 'numpy' has no compiled programs")
+    >>> bool(found), found.how
+    (False, "layer by layer, because the backend 'numpy' has no compiled programs")
+    """
+
+    run: Callable[..., Any] | None
+    why_not: str = ""
+
+    def __bool__(self) -> bool:
+        return self.run is not None
+
+    @property
+    def how(self) -> str:
+        """How the task is computed, in words."""
+        return "compiled" if self else f"layer by layer, because {self.why_not}"
+
+
+def find(net: Network, task: Task) -> Found:
+    """Return the program of this network's backend for a task, or why there is none.
+
+    Raises
+    ------
+    NotCompiled
+        If there is none, inside `require_compiled`.
+    """
+    found = look(net, task)
+    if not found and _demanded.get():
+        raise NotCompiled(f"{task.name}, {net!r}: layer by layer, because {found.why_not}")
+    return found
+
+
+def look(net: Network, task: Task) -> Found:
+    """Return the same, whatever is demanded."""
+    module = getattr(net.backend, "__name__", "")
+    if module not in PROGRAMS or sys.modules.get(module) is not net.backend:
+        return Found(None, f"the backend {net.backend.name!r} has no compiled programs")
+    return importlib.import_module(PROGRAMS[module]).find(net, task)
+
+
+@contextmanager
+def require_compiled() -> Iterator[None]:
+    """Demand compiled programs: inside, what would be computed layer by layer raises `NotCompiled` instead.
+
+    For tests and benchmarks of the compiled programs, and for long runs that must not be slow by mistake. It holds for
+    the calling thread. `net.programs()` says beforehand what is compiled.
+
+    Examples
+    --------
+    >>> import numpy as np, nnpg
+    >>> net = nnpg.build([nnpg.dense(3)], input_shape=(2,), rng=0, backend="numpy")
+    >>> with nnpg.require_compiled():
+    ...     net.predict(np.zeros((1, 2)))
+    Traceback (most recent call last):
+    nnpg.programs.NotCompiled: predict, Network (2,) -> dense1 (9 parameters, float32, numpy): layer by layer,
+    because the backend 'numpy' has no compiled programs
+    """
+    token = _demanded.set(True)
+    try:
+        yield
+    finally:
+        _demanded.reset(token)

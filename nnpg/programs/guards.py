@@ -1,0 +1,73 @@
+"""What is checked before a kernel is given an address: it sees no types, no order and no bounds.
+
+An array is taken as it is where a kernel can read it: of the plan's type, in C order, in the machine's byte order, at
+an aligned address. Otherwise it is copied once, where the answer stays that of the layers. What no copy mends is
+refused with a ValueError that names it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nnpg_kernels import Array
+
+MOST = 1 << 46  # bytes that one array of a program may have: far above any memory, far below 64-bit addresses
+
+
+def parameter(name: str, a: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    """Return a layer's array as kernels read it.
+
+    Parameters
+    ----------
+    name : str
+        For the message.
+    a : array of real numbers
+        Another type becomes `dtype`, which is the type that the network computes in.
+    shape : tuple of int
+        What the plan expects.
+    dtype : dtype
+
+    Examples
+    --------
+    >>> parameter("dense1.b", np.zeros(2, "f8")[::-1], (2,), np.dtype("f4")).dtype
+    dtype('float32')
+    >>> parameter("dense1.b", np.zeros(2), (3,), np.dtype("f4"))
+    Traceback (most recent call last):
+    ValueError: dense1.b is (2,), not (3,)
+    """
+    if type(a) is not np.ndarray or a.dtype.kind not in "fiub":
+        kind = f"an array of {a.dtype}" if type(a) is np.ndarray else f"a {type(a).__name__}"
+        raise ValueError(f"{name} is {kind}, not a NumPy array of real numbers")
+    if a.shape != shape:
+        raise ValueError(f"{name} is {a.shape}, not {shape}")
+    return ordered(a, dtype)
+
+
+def ordered(a: Array, dtype: npt.DTypeLike) -> Array:
+    """Return the array itself if it is of this type, in C order, native and aligned; else a copy that is."""
+    return np.require(a, np.dtype(dtype).newbyteorder("="), ["C_CONTIGUOUS", "ALIGNED"])
+
+
+def images(x: Array, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    """Return images (N, *shape) as kernels read them."""
+    if x.dtype.kind not in "fiub" or x.shape[1:] != shape:
+        raise ValueError(f"images must be real numbers (N, {', '.join(map(str, shape))}), not {x.dtype} {x.shape}")
+    return ordered(x, dtype)
+
+
+def indices(what: str, a: Array, count: int, end: int) -> npt.NDArray[np.int64]:
+    """Return `count` whole numbers 0 .. end - 1, such as labels, or refuse them: kernels go where they point."""
+    if a.shape != (count,) or a.dtype.kind not in "iu" or (count and not 0 <= a.min() <= a.max() < end):
+        found = f" from {a.min()} to {a.max()}" if a.size and a.dtype.kind in "iuf" else ""
+        raise ValueError(f"{what} must be {count} whole numbers 0 .. {end - 1}, not {a.dtype} {a.shape}{found}")
+    return ordered(a, np.int64)
+
+
+def like(what: str, a: Array, other: Array) -> Array:
+    """Return an array, such as a velocity, that must have the shape and the type of another."""
+    if a.shape != other.shape or a.dtype != other.dtype:
+        raise ValueError(f"{what} is {a.dtype} {a.shape}, not {other.dtype} {other.shape}")
+    return ordered(a, other.dtype)

@@ -1,0 +1,30 @@
+"""Numba's programs: each module has `why_not(net, plan, task)` and `run(net, plan, task, ...)`."""
+
+from __future__ import annotations
+
+from functools import partial
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from nnpg.programs import Found, tasks
+from nnpg.programs.numba import class_sums, gradients, knockout, predict, training
+
+if TYPE_CHECKING:
+    from nnpg.network import Network
+
+PROGRAMS: dict[type[Any], ModuleType] = {
+    tasks.Predict: predict,
+    tasks.Gradients: gradients,
+    tasks.ClassSums: class_sums,
+    tasks.KnockOut: knockout,
+    tasks.Train: training,
+}
+
+
+def find(net: Network, task: tasks.Task) -> Found:
+    """Return the program of this task, or why there is none."""
+    if type(task) not in PROGRAMS:
+        return Found(None, "Numba has no program for it")
+    program, plan = PROGRAMS[type(task)], net.plan()
+    why = program.why_not(net, plan, task)
+    return Found(None, why) if why else Found(partial(program.run, net, plan, task))

@@ -1,0 +1,56 @@
+"""What Numba's kernels cannot do, whatever the task."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from nnpg.network import Network
+from nnpg.programs.guards import MOST
+from nnpg.programs.plan import WHOLE, Block, Plan
+from nnpg_kernels.simd import lanes
+from nnpg_kernels.weight_gradient import MOST as COLUMNS
+
+WINNERS = 128  # pixels of a pooling window that a winner can name
+
+
+def why_not(net: Network, plan: Plan) -> str:
+    """Return why no program can run this network, or ""."""
+    if plan.why_not:
+        return plan.why_not
+    if plan.dtype not in (np.float32, np.float64):
+        return f"the weights are {plan.dtype}, not float32 or float64"
+    if net.interventions:
+        return f"the network has interventions on {', '.join(net.interventions)}"
+    if not all(plan.input_shape):
+        return "an image holds no numbers"
+    return next(filter(None, map(_of_block, plan.blocks)), "")
+
+
+def why_not_gradient(plan: Plan) -> str:
+    """Return why the gradient of a block's weights has no kernel, or ""."""
+    wide = [block.weights for block in plan.blocks if block.kind == "conv" and block.window.size[1] > COLUMNS]
+    return f"{wide[0]} has filters more than {COLUMNS} columns wide" if wide else ""
+
+
+def _of_block(block: Block) -> str:
+    if block.groups != 1:
+        return f"{block.weights} has groups"
+    if block.pool != WHOLE and math.prod(block.pool.size) >= WINNERS:
+        return f"{block.name} pools {math.prod(block.pool.size)} pixels, and a window may have {WINNERS - 1}"
+    if not math.prod(block.y_shape):
+        return f"{block.weights} has no units"
+    return f"{block.weights} needs planes of more than {MOST} bytes" if _bytes(block) > MOST else ""
+
+
+def _bytes(block: Block) -> int:
+    """At most as many bytes as any plane of the block takes, its margins and gaps included."""
+    if block.kind == "dense":
+        return 8 * lanes(np.float32) * (block.x_shape[0] + block.y_shape[0])
+    (C, H, W), (F, rows, columns) = block.x_shape, block.z_shape
+    (top, bottom, left, right), (sh, sw), (I, J) = block.window.padding, block.window.stride, block.window.extent
+    above, below, before, after = block.pool.padding
+    height = H + top + bottom + I + (rows + above + below) * sh
+    width = W + left + right + J + (columns + before + after) * sw + 16
+    return 8 * lanes(np.float32) * max(C, F) * height * width

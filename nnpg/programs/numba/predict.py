@@ -1,0 +1,49 @@
+"""Predictions by a plan: forward, a block of images at a time."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nnpg.network import Network
+from nnpg.programs import guards
+from nnpg.programs.numba import limits
+from nnpg.programs.numba.blocks import forward_ops, workspace
+from nnpg.programs.plan import Plan
+from nnpg.programs.tasks import Predict
+from nnpg_kernels import Array, ops
+from nnpg_kernels.program import Op, Program, Task
+from nnpg_kernels.simd import lanes
+from nnpg_kernels.threads import threads_for
+
+
+def why_not(net: Network, plan: Plan, task: Predict) -> str:
+    """Return why predictions cannot be had by the plan, or ""."""
+    return "the images are complex numbers" if task.complex_images else limits.why_not(net, plan)
+
+
+def run(net: Network, plan: Plan, task: Predict, x: Array) -> Array:
+    """Return the last output, (N, ...)."""
+    x, N = guards.images(net.as_input(x), plan.input_shape, plan.dtype), len(x)
+    y = np.empty((N, *plan.blocks[-1].y_shape), plan.dtype)
+    if N:
+        images = plan.at_once(N, lanes(plan.dtype))
+
+        def thread_ops() -> list[Op]:
+            room = workspace(plan, images)
+            blocks = forward_ops(plan, room, plan.weights)
+            return [
+                ops.enter(room.enter, x, mean=plan.mean),
+                *(o for block in blocks for o in block.all),
+                ops.leave(room.y[-1], y),
+            ]
+
+        each = [thread_ops() for _ in range(threads_for(-(-N // images)))]
+        Program(each, [[[Task(0, len(each[0]), n, min(images, N - n))] for n in range(0, N, images)]])()
+    return behind_blocks(net, plan, y)
+
+
+def behind_blocks(net: Network, plan: Plan, y: Array) -> Array:
+    """Return the network's last output from that of the last block, (..., K): what is left is a Softmax, or nothing."""
+    for name in plan.rest:
+        y, _ = net.layers[name].forward(net.backend, y)
+    return y

@@ -1,0 +1,98 @@
+"""What is wanted of a network: a task, and what its program takes and returns.
+
+Axes: N images, S classes, T filters that are knocked out, K outputs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Protocol
+
+if TYPE_CHECKING:
+    from nnpg.losses import Loss
+    from nnpg.optimisers import SGD
+
+
+class Task(Protocol):
+    """Something that a compiled program may do in place of the layers."""
+
+    name: ClassVar[str]  # the public function that it is for
+
+
+@dataclass(frozen=True)
+class Predict:
+    """The last output: `run(x)` gives (N, ...).
+
+    Parameters
+    ----------
+    complex_images : bool
+        Whether x holds complex numbers.
+    """
+
+    complex_images: bool = False
+    name: ClassVar[str] = "predict"
+
+
+@dataclass(frozen=True)
+class Gradients:
+    """dy_c/do: `run(x, classes, labels, weights)` gives (S, N, ...) by name, or (1, N, ...) where there are labels.
+
+    `classes` (S,), `labels` (N,) or None: each image's own class; `weights` (N,) or None multiply each image's seed.
+
+    Parameters
+    ----------
+    names : tuple of str
+        The outputs o.
+    of : "prob", "logit" or "logprob"
+    complex_images : bool
+    """
+
+    names: tuple[str, ...]
+    of: str = "prob"
+    complex_images: bool = False
+    name: ClassVar[str] = "prediction_gradient"
+
+
+@dataclass(frozen=True)
+class ClassSums:
+    """Sums over the images of each class: `run(delta, labels, K)` turns (S, N, units) into (S, K, units), float64."""
+
+    name: ClassVar[str] = "class_gradient"
+
+
+@dataclass(frozen=True)
+class KnockOut:
+    """A sweep: `run(x)` gives the last output of the whole network and without the first 1 .. T filters, (T + 1, N, K).
+
+    Parameters
+    ----------
+    filters : tuple of (layer, index)
+    to : "zero", "mean" or "resample"
+    complex_images : bool
+    """
+
+    filters: tuple[tuple[str, int], ...]
+    to: str = "zero"
+    complex_images: bool = False
+    name: ClassVar[str] = "knock_out_curve"
+
+
+@dataclass(frozen=True)
+class Train:
+    """Gradient descent: `run(x, labels, batch, optimiser's state)` gives a session, which takes the steps of an epoch.
+
+    Parameters
+    ----------
+    loss : Loss
+    optimiser : SGD
+    labels : bool
+        Whether the targets are labels (N,), not (N, K).
+    own_steps : bool
+        Whether a function of the user's takes the steps.
+    """
+
+    loss: Loss
+    optimiser: SGD
+    labels: bool = True
+    own_steps: bool = False
+    name: ClassVar[str] = "train"

@@ -1,0 +1,50 @@
+"""Networks of every geometry that a plan covers, and images for them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+import nnpg
+from nnpg import conv, dense
+
+T, R, S, P = nnpg.Tanh, nnpg.ReLU, nnpg.Sigmoid, nnpg.MaxPool
+HEAD = [nnpg.Flatten(), dense(4), T(), dense(3), nnpg.Softmax()]
+CONV2 = [conv(3, 3), T(), P(2), conv(6, 3, padding=1), R(), P(2)]
+NETS: dict[str, tuple[tuple[int, ...], list[Any]]] = {
+    "faces": ((1, 20, 20), [*CONV2, *HEAD]),
+    "colours and a mean": ((3, 12, 11), [nnpg.Center(np.full((3, 1, 1), 0.3)), conv(5, 3), T(), P(2), *HEAD]),
+    "pooling before the activation": ((1, 12, 12), [conv(9, 3), P(3), S(), *HEAD]),
+    "no pooling": ((2, 9, 9), [conv(4, 3), R(), conv(11, 2), T(), *HEAD]),
+    "no activation": ((2, 9, 9), [conv(4, 3), P(2), *HEAD]),
+    "overlapping, padded pooling": ((1, 13, 13), [conv(4, 5, padding=2), R(), P(3, 2, padding=1), conv(3, 3), *HEAD]),
+    "pooling that leaves gaps": ((1, 17, 16), [conv(4, 3), T(), P(2, 3), *HEAD]),
+    "wide pooling": ((1, 40, 40), [conv(3, 5), T(), P((2, 5), (2, 5)), conv(2, 3), T(), *HEAD]),
+    "stride": ((2, 15, 17), [conv(4, 3, stride=2), T(), P(2), *HEAD]),
+    "stride, twice": ((1, 24, 24), [conv(3, 4, stride=2, padding=1), T(), conv(5, 3, stride=(2, 1)), R(), *HEAD]),
+    "dilation": ((1, 16, 16), [conv(3, 3), T(), conv(4, 3, dilation=2), T(), P(2), *HEAD]),
+    "uneven padding and filters": ((1, 14, 12), [conv(3, (2, 4), padding=(1, 0, 2, 1)), T(), conv(4, (3, 1)), *HEAD]),
+    "one filter": ((1, 8, 8), [conv(1, 3), T(), conv(1, 3), T(), *HEAD]),
+    "7 columns": ((1, 15, 15), [conv(3, 7), T(), conv(2, 6), *HEAD]),
+    "dense only": ((37,), [dense(21), S(), dense(17), R(), dense(5), nnpg.Softmax()]),
+    "images without convolution": ((2, 5, 5), HEAD),
+    "one layer": ((6,), [dense(3), nnpg.Softmax()]),
+}
+
+K = 11  # more than one vector of float64
+
+
+def network(name: str, dtype: str = "float64", backend: str = "numba") -> nnpg.Network:
+    shape, recipe = NETS[name]
+    recipe = [*recipe[:-2], nnpg.dense(K), nnpg.Softmax()]
+    rng = np.random.default_rng(3)
+    net = nnpg.build(recipe, input_shape=shape, rng=rng, dtype=dtype, backend=backend)
+    return net.with_parameters(
+        {n: {"b": rng.normal(0, 0.3, own["b"].shape).astype(dtype)} for n, own in net.parameters.items()}
+    )
+
+
+def examples(net: nnpg.Network, N: int) -> tuple[Any, Any]:
+    rng = np.random.default_rng(4)
+    return rng.standard_normal((N, *net.input_shape)).astype(net.dtype), rng.integers(0, K, N)
