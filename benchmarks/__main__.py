@@ -1,98 +1,18 @@
-"""Our engine against others on this machine, side by side in one run."""
+"""`python -m benchmarks`: the commands are in `benchmarks.commands`, imported where Ctrl-C is answered already."""
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-from typing import Annotated
+from typing import Any
 
-import typer
-
-import nnpg
-from benchmarks.report import print_table, write_json
-from benchmarks.run import Options, Record, run
-from benchmarks.workloads import choose
-from nnpg.data.dataset import DataError
-
-app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+from nnpg_command import main
 
 
-@app.callback()
-def root() -> None:
-    """Our engine against others on this machine, side by side in one run."""
+def command(arguments: list[str]) -> Any:
+    """Run the commands with these arguments."""
+    from benchmarks.commands import app
 
-
-@app.command()
-def cpu(
-    only: Annotated[str | None, typer.Option(help="Workloads, such as W1-b1,W5; all unless given.")] = None,
-    rounds: Annotated[int, typer.Option(min=1, help="Rounds, each contender in turn.")] = 10,
-    json: Annotated[Path | None, typer.Option(help="Write the records to this file.")] = None,
-    backend: Annotated[str, typer.Option(help="Kernels of our side; see nnpg.load_backend.")] = "auto",
-    separate: Annotated[bool, typer.Option("--separate", help="Also time each in processes of its own.")] = False,
-    all_jax: Annotated[bool, typer.Option("--all-jax", help="JAX on all workloads, not only the quick ones.")] = False,
-    quick: Annotated[bool, typer.Option("--quick", help="A few images, one round: only to see that it runs.")] = False,
-) -> None:
-    """Compare with PyTorch and JAX on the CPU: first that the results agree, then time and memory."""
-    options = Options(backend, 1 if quick else rounds, separate, all_jax, quick)
-    try:
-        workloads = choose(only)
-        nnpg.load_backend(backend)
-        if json is not None and not json.resolve().parent.is_dir():
-            raise ValueError(f"--json {json}: there is no folder {json.resolve().parent}")
-    except (ValueError, ImportError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        raise typer.Exit(2) from None
-    records: list[Record] = []
-    try:
-        for workload in workloads:
-            records += run(workload, options)
-            if json is not None:
-                write_json(json, records)
-    except KeyboardInterrupt:
-        print("interrupted: what is done follows", file=sys.stderr)
-        print_table(records)
-        raise typer.Exit(130) from None
-    print_table(records)
-    if any(r.disagrees for r in records):
-        raise typer.Exit(1)
-
-
-@app.command()
-def attack(
-    data_dir: Annotated[Path | None, typer.Option(help="Folder of MNIST; NNPG_DATA unless given.")] = None,
-    net: Annotated[
-        Path | None, typer.Option(help="784-100-100-10 sigmoid network; trained afresh unless given.")
-    ] = None,
-    images: Annotated[int, typer.Option(min=1, help="Test images that ours attacks at once.")] = 1000,
-    compare: Annotated[int, typer.Option(min=1, help="Of these, how many SciPy attacks one by one.")] = 60,
-    rounds: Annotated[int, typer.Option(min=1, help="Rounds, each way in turn.")] = 3,
-) -> None:
-    """Minimal distortion: ours on all images at once against SciPy's L-BFGS-B on one at a time, one core each."""
-    from benchmarks.attack import benchmark
-
-    try:
-        benchmark(data_dir, net, images, compare, rounds)
-    except (nnpg.ModelFileError, FileNotFoundError, DataError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        raise typer.Exit(2) from None
-
-
-@app.command()
-def masks(
-    rounds: Annotated[int, typer.Option(min=1, help="Rounds, each contender in turn.")] = 5,
-    backend: Annotated[str, typer.Option(help="Kernels of our side; see nnpg.load_backend.")] = "auto",
-    quick: Annotated[bool, typer.Option("--quick", help="A few images, one round: only to see that it runs.")] = False,
-) -> None:
-    """Masks of net A, 32 x 32 colours: all-class Jacobian by the pixels, and the line search, beside PyTorch."""
-    from benchmarks.masks import benchmark
-
-    try:
-        nnpg.load_backend(backend)
-        benchmark(backend, 1 if quick else rounds, *((16, 3) if quick else ()))
-    except (ValueError, ImportError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        raise typer.Exit(2) from None
+    return app(arguments, prog_name="python -m benchmarks")
 
 
 if __name__ == "__main__":
-    app(prog_name="python -m benchmarks")
+    main(command)

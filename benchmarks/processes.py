@@ -13,13 +13,14 @@ import gc
 import sys
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from benchmarks.sides import contender
 from benchmarks.timing import Times, interleaved
 from benchmarks.workloads import Workload
+from nnpg_command.interrupts import interrupts_stay_here
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -40,9 +41,17 @@ def times_alone(workload: Workload, names: list[str], backend: str, rounds: int,
 
 
 def _alone(f: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Call a function in a fresh process."""
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(f, *args, **kwargs).result()
+    """Call a function in a fresh process; Ctrl-C here ends it."""
+    with interrupts_stay_here():
+        pool = ProcessPoolExecutor(1, mp_context=get_context("spawn"))
+        answer = pool.submit(f, *args, **kwargs)  # starts the process
+    with pool:
+        try:
+            return answer.result()
+        except KeyboardInterrupt:
+            for process in active_children():
+                process.kill()
+            raise
 
 
 def _times(workload: Workload, name: str, backend: str, rounds: int) -> Times:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import signal
 from collections.abc import Callable, Sequence
 from functools import partial
 from multiprocessing import get_context
 from typing import TypeVar
 
 from nnpg.progress import progress as progress_bar
+from nnpg_command.interrupts import interrupts_stay_here
 from nnpg_kernels import one_blas_thread
 from nnpg_kernels.threads import thread_count
 
@@ -59,7 +59,9 @@ def run_jobs(
                 results.append(do(job))
                 advance()
             return results
-        with get_context("spawn").Pool(processes, _start, (cores // processes,)) as pool:
+        with interrupts_stay_here():  # leaving the pool's block ends its processes
+            pool = get_context("spawn").Pool(processes, _start, (cores // processes,))
+        with pool:
             for result in pool.imap(do, jobs, chunksize=1):
                 results.append(result)
                 advance()
@@ -67,8 +69,7 @@ def run_jobs(
 
 
 def _start(threads: int) -> None:
-    """Prepare a process: it leaves Ctrl-C to its parent, which ends it, and limits the threads of the kernels."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Limit the threads of the kernels in a process."""
     os.environ["NNPG_NUM_THREADS"] = str(threads)
 
 

@@ -6,9 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from experiments.runner import UsageError
 from nnpg.page import Image, Section, Table, write_page
+from nnpg_command import UsageError
 
+MOST_BYTES = 64 << 20  # of a result.json
 HEADER = ("", "paper", "ours", "interval", "n", "unit", "held")
 
 
@@ -18,11 +19,39 @@ def write_report(directory: str | Path) -> Path:
     results = sorted(directory.glob("*/result.json"))
     if not results:
         raise UsageError(f"no results under {directory}: run `python -m experiments run LD-3 --out {directory}` first")
-    sections = [_section(json.loads(path.read_text()), path.parent) for path in results]
+    sections = [_read(path) for path in results]
     for path, section in zip(results, sections, strict=True):
         write_page(path.with_name("result.html"), section.title, [section])
     lead = f"{len(results)} experiments: each paper's figure beside ours, with its interval and whether the claim held."
     return write_page(directory / "report.html", "nnpg: the papers' experiments", sections, lead=lead)
+
+
+def _read(path: Path) -> Section:
+    """The section of one result, or UsageError with what is wrong with the file."""
+    if not path.is_file():
+        raise UsageError(f"{path}: expected a file that `python -m experiments run` wrote, found something else")
+    if path.stat().st_size > MOST_BYTES:
+        raise UsageError(f"{path}: expected at most {MOST_BYTES:,} bytes, found {path.stat().st_size:,}")
+    try:
+        return _section(json.loads(path.read_text(encoding="utf-8")), path.parent)
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from error
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        why = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
+        raise UsageError(
+            f"{path}: damaged, or not written by `python -m experiments run` ({why}); run that experiment again"
+        ) from error
+
+
+def _picture(folder: Path, name: str) -> Path:
+    """The path of a picture that a result names; it must lie in the result's own folder."""
+    home = folder.resolve()
+    path = (home / name).resolve()  # follows links: one that leads out of the folder counts as outside
+    if not path.is_relative_to(home):
+        raise UsageError(f"the picture {name!r} lies outside of its folder and is not taken into the report")
+    if not path.is_file():
+        raise UsageError(f"the picture {name!r} is missing; run that experiment again")
+    return path
 
 
 def _section(result: dict[str, Any], folder: Path) -> Section:
@@ -43,7 +72,8 @@ def _section(result: dict[str, Any], folder: Path) -> Section:
         f"{result['id']}: {result['title']}",
         f"{facts} {result['verdict']}",
         figures=[
-            Image(folder / name, f"{result['id']} {Path(name).stem}", Path(name).stem) for name in result["figures"]
+            Image(_picture(folder, name), f"{result['id']} {Path(name).stem}", Path(name).stem)
+            for name in result["figures"]
         ],
         tables=[Table(HEADER, rows)],
         code="\n\n".join(f"{text['title']}\n{text['body']}" for text in result["texts"]),

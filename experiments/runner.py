@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import math
 import platform
+import re
 import time
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, fields, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -17,10 +19,9 @@ import nnpg
 from experiments.catalogue import EXPERIMENTS
 from experiments.experiment import Context, Experiment, Result, Row
 from nnpg.files.atomic import atomic_write
+from nnpg_command import UsageError, printable
 
-
-class UsageError(Exception):
-    """The command asked for something that does not exist."""
+MOST = 2**31 - 1  # of a number in a config
 
 
 def find(id: str) -> Experiment:
@@ -30,6 +31,38 @@ def find(id: str) -> Experiment:
     return EXPERIMENTS[id.upper()]
 
 
+def run_all(
+    ids: Sequence[str],
+    scale: str,
+    seed: int | None,
+    backend: str,
+    out: str | Path,
+    data_dir: str | None,
+    settings: Sequence[str],
+) -> Iterator[Path]:
+    """Run experiments in turn and yield each one's folder. What cannot be is refused before the first one runs."""
+    for id in ids:
+        resolve(id, scale, seed, backend, settings)
+    for id in ids:
+        yield run_experiment(id, scale, seed, backend, out, data_dir, settings)
+
+
+def resolve(
+    id: str, scale: str, seed: int | None, backend: str, settings: Sequence[str] = ()
+) -> tuple[Experiment, Any]:
+    """Return the experiment and its config, or raise UsageError for what does not exist or cannot be."""
+    experiment = find(id)
+    if scale not in experiment.scales:
+        raise UsageError(f"no scale {scale!r}: choose one of {', '.join(experiment.scales)}")
+    if seed is not None and seed < 0:
+        raise UsageError(f"--seed {seed}: a seed is a whole number from 0 on")
+    try:
+        nnpg.load_backend(backend)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    return experiment, _configured(experiment.scales[scale], settings)
+
+
 def run_experiment(
     id: str,
     scale: str = "quick",
@@ -37,18 +70,11 @@ def run_experiment(
     backend: str = "auto",
     out: str | Path = "out",
     data_dir: str | None = None,
-    settings: list[str] | tuple[str, ...] = (),
+    settings: Sequence[str] = (),
     progress: bool | None = None,
 ) -> Path:
     """Run one experiment and write `result.json`, `result.md` and its figures; return their folder."""
-    experiment = find(id)
-    if scale not in experiment.scales:
-        raise UsageError(f"no scale {scale!r}: choose one of {', '.join(experiment.scales)}")
-    config = _configured(experiment.scales[scale], settings)
-    try:
-        nnpg.load_backend(backend)
-    except ValueError as error:
-        raise UsageError(str(error)) from error
+    experiment, config = resolve(id, scale, seed, backend, settings)
     folder = Path(out) / experiment.id
     folder.mkdir(parents=True, exist_ok=True)
     began = time.perf_counter()
@@ -82,14 +108,37 @@ def markdown(experiment: Experiment, scale: str, result: Result, seconds: float)
         paper = "-" if row.paper is None else f"{row.paper:.4g}"
         around = "-" if math.isnan(row.low) else f"{row.low:.4g} to {row.high:.4g} ({row.interval})"
         held = {None: "-", True: "yes", False: "no"}[row.held]
-        lines.append(f"| {row.name} | {paper} | {row.ours:.4g} | {around} | {row.n} | {row.unit} | {held} |")
+        lines.append(
+            f"| {_cell(row.name)} | {paper} | {row.ours:.4g} | {around} | {row.n} | {_cell(row.unit)} | {held} |"
+        )
     for text in result.texts:
-        lines += ["", f"## {text.title}", "", "```", text.body, "```"]
-    lines += ["", *(f"![{Path(figure).stem}]({figure})" for figure in result.figures)]
+        fence = _fence(text.body)
+        lines += ["", f"## {_cell(text.title)}", "", fence, *map(printable, text.body.split("\n")), fence]
+    lines += ["", *(f"![{_cell(Path(figure).stem)}](<{figure}>)" for figure in result.figures)]
     return "\n".join(lines) + "\n"
 
 
-def _configured(config: Any, settings: list[str] | tuple[str, ...]) -> Any:
+def _cell(text: str) -> str:
+    r"""A name as Markdown shows it: no character of it is markup or ends the cell.
+
+    Examples
+    --------
+    >>> print(_cell("a|b <img src=x>"))
+    a\|b &lt;img src=x>
+    """
+    plain = printable(text).replace("&", "&amp;").replace("<", "&lt;").replace("\\", "\\\\")
+    for mark in "|`[]!":
+        plain = plain.replace(mark, f"\\{mark}")
+    return plain
+
+
+def _fence(body: str) -> str:
+    """Enough backticks that no line of the body ends the block."""
+    longest = max((len(run) for run in re.findall("`+", body)), default=0)
+    return "`" * max(3, longest + 1)
+
+
+def _configured(config: Any, settings: Sequence[str]) -> Any:
     """The config with each `key=value` put in, read as the type that the key has."""
     known = {f.name: getattr(config, f.name) for f in fields(config)}
     for setting in settings:
@@ -97,20 +146,36 @@ def _configured(config: Any, settings: list[str] | tuple[str, ...]) -> Any:
         if not equals or key not in known:
             raise UsageError(f"--set {setting}: expected key=value with a key out of {', '.join(known)}")
         try:
-            config = replace(config, **{key: _read(value, known[key])})
+            config = replace(config, **{key: _read(value, known[key], key == "seed")})
         except ValueError as error:
             raise UsageError(f"--set {setting}: {key} is {known[key]!r} by default, so {error}") from error
     return config
 
 
-def _read(value: str, like: Any) -> Any:
+def _read(value: str, like: Any, may_be_0: bool = False) -> Any:
+    """The value as the type of `like`; a number that is above 0 there stays above 0."""
     if isinstance(like, bool):
         if value not in ("true", "false"):
             raise ValueError(f"it must be true or false, not {value!r}")
         return value == "true"
     if isinstance(like, tuple):
         return tuple(_read(part, like[0]) for part in value.split(","))
-    return type(like)(value)
+    if isinstance(like, str):
+        return value
+    number = _number(value, type(like))
+    zero = may_be_0 or like == 0
+    if not 0 <= number <= MOST or (number == 0 and not zero):  # written so that a NaN fails too
+        raise ValueError(
+            f"it must be a number {'from 0 on' if zero else 'above 0'} and at most {MOST:,}, not {value!r}"
+        )
+    return number
+
+
+def _number(value: str, kind: type[Any]) -> Any:
+    try:
+        return kind(value)
+    except ValueError:
+        raise ValueError(f"it must be {'a whole number' if kind is int else 'a number'}, not {value!r}") from None
 
 
 def _versions(backend: str) -> dict[str, str]:

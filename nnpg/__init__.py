@@ -1,5 +1,6 @@
 """nnpg: neural networks with backpropagation by hand and the prediction gradient dy/do first class."""
 
+import nnpg_command.early  # noqa: F401 (before all others: Ctrl-C is answered while they are imported)
 from nnpg.build import build, conv, dense
 from nnpg.files import ModelFileError, load_network, save
 from nnpg.gradient_check import GradientCheckError, GradientReport, gradcheck

@@ -1,5 +1,6 @@
 """`python -m nnpg` is the command `nnpg`."""
 
-from nnpg.cli import main
+from nnpg_command import nnpg
 
-main()
+if __name__ == "__main__":
+    nnpg()

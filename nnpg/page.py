@@ -26,6 +26,13 @@ _KINDS = {
     ".gif": "image/gif",
     ".webp": "image/webp",
 }
+_SIGNATURES = {
+    "image/png": (b"\x89PNG\r\n\x1a\n",),
+    "image/jpeg": (b"\xff\xd8\xff",),
+    "image/gif": (b"GIF87a", b"GIF89a"),
+    "image/webp": (b"RIFF",),
+}
+_MOST_BYTES = 64 << 20  # of a picture
 _NUMBER = re.compile(r"[+\-−]?[\d.,/]*\d[\d.,/]*([eE][+\-−]?\d+)?\s?%?")
 _NOTHING = ("", "-", "–", "—", "nan", "inf", "-inf")  # no number, but no word either
 _SCREEN = 1.4  # pictures are made for print; on a screen they are read from further away
@@ -163,17 +170,23 @@ def _figure(image: Image) -> str:
         raise ValueError(f"{path.name!r} has no alt text: say what is to be seen")
     if not path.is_file():
         raise FileNotFoundError(f"no picture {str(path)!r}: draw it first")
+    if path.stat().st_size > _MOST_BYTES:
+        raise ValueError(
+            f"{path.name!r} has {path.stat().st_size:,} bytes; a picture in a page has {_MOST_BYTES:,} at most"
+        )
     data = path.read_bytes()
-    size = _png_size(data, path.name) if kind == "image/png" else ""
+    if kind in _SIGNATURES and not data.startswith(_SIGNATURES[kind]):
+        raise ValueError(f"{path.name!r} is named {path.suffix} but is no such file")
+    size = _png_size(data) if kind == "image/png" else ""
     source = f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"
     caption = f"\n<figcaption>{escape(image.caption)}</figcaption>" if image.caption else ""
     return f'<figure>\n<img src="{source}" alt="{escape(image.alt)}"{size}>{caption}\n</figure>'
 
 
-def _png_size(data: bytes, name: str) -> str:
+def _png_size(data: bytes) -> str:
     """The size on the screen, from the size in inches where the file tells it."""
-    if data[:8] != b"\x89PNG\r\n\x1a\n" or len(data) < 24:
-        raise ValueError(f"{name!r} is named .png but is no PNG file")
+    if len(data) < 24:
+        return ""
     width, height = struct.unpack(">II", data[16:24])
     found = data.find(b"pHYs", 0, 1000)
     dots = struct.unpack(">I", data[found + 4 : found + 8])[0] if found > 0 else 0  # per metre

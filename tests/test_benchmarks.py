@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 
 import nnpg
 from benchmarks import agreement, ours, processes, sides, workloads
-from benchmarks.__main__ import app
 from benchmarks.agreement import Disagreement, check
+from benchmarks.commands import app
 from benchmarks.contender import Contender
 from benchmarks.kinks import near_a_kink
 from benchmarks.run import Options, run

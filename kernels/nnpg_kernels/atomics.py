@@ -40,11 +40,11 @@ def look(typing: Any, counters: Any, i: Any) -> Any:
 
 
 @jit
-def wait_for_all(counters: Any, i: int, threads: int) -> None:
-    """Come to barrier i, and stay until all threads have come."""
+def wait_for_all(counters: Any, i: int, threads: int, stop: Any) -> None:
+    """Come to barrier i, and stay until all threads have come, or until stop[0] is set."""
     next_task(counters, i)
     spins = 0
-    while look(counters, i) < threads:
+    while look(counters, i) < threads and look(stop, 0) == 0:
         spins += 1
         if give_way is not None and spins > SPINS:
             give_way()

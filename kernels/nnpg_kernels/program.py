@@ -12,7 +12,8 @@ is the same bits on any number of threads.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -23,10 +24,15 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from nnpg_kernels.atomics import next_task, wait_for_all
+from nnpg_kernels.atomics import look, next_task, wait_for_all
 from nnpg_kernels.jit import entry
 from nnpg_kernels.memory import address
 from nnpg_kernels.threads import on_threads
+
+NEXT = -1  # instead of a chain: the next one is still to be taken
+ALL = 2**62  # more tasks than there can be
+A_WHILE = 0.2  # seconds that the calling thread stays away from Python at most, unless one task takes longer
+GROWTH = 8  # of the number of tasks that it does at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,10 +87,26 @@ class Program:
 
     def __call__(self, times: int = 1, first_time: int = 0) -> None:
         """Do all phases, `times` over; kernels are told the time t = first_time, first_time + 1 ..."""
-        kernels, records, tasks, starts, bounds = self._table
         counters = np.zeros(2 * times * len(self.phases), np.int64)
-        threads = len(self.ops)
-        on_threads(_run, threads, kernels, records, tasks, starts, bounds, counters, times, first_time)
+        stop = np.zeros(1, np.int64)
+
+        def work(thread: int, threads: int) -> None:  # holds this program, and so its memory, while a thread runs it
+            place = np.array([0, NEXT, 0, 0])
+
+            def done(most: int) -> bool:
+                _run(thread, threads, *self._table, counters, times, first_time, place, stop, most)
+                return bool(place[3])
+
+            if thread == 0:
+                _with_pauses(done)
+            else:
+                done(ALL)
+
+        try:
+            on_threads(work, len(self.ops))
+        except BaseException:  # Ctrl-C: the other threads end after their task, and wait for nobody
+            stop[0] = 1
+            raise
 
     @cached_property
     def _table(self) -> tuple[npt.NDArray[Any], ...]:
@@ -109,6 +131,17 @@ def _call(typing: Any, kernel: Any, record: Any, n: Any, count: Any, s: Any, t: 
     return types.void(*[types.int64] * 6), emit
 
 
+def _with_pauses(done: Callable[[int], bool]) -> None:
+    """Do tasks until all are done, and come back to Python now and then: only there can it see Ctrl-C."""
+    most = 1
+    began = time.perf_counter()
+    while not done(most):
+        now = time.perf_counter()
+        if now - began < A_WHILE / GROWTH:
+            most *= GROWTH
+        began = now
+
+
 @entry
 def _run(
     thread: int,
@@ -121,23 +154,40 @@ def _run(
     counters: Any,
     times: int,
     first_time: int,
+    place: Any,
+    stop: Any,
+    most: int,
 ) -> None:
-    """What each thread does: take the next chain of the phase until none is left, then wait for the others."""
+    """What each thread does: take the next chain of the phase until none is left, then wait for the others.
+
+    After `most` tasks it notes its place (stage, chain, task, 0) and returns; called again, it goes on from there. A
+    stage is one phase at one time. Once `stop` is set, no further task is done, and no thread waits.
+    """
     phases = len(bounds) - 1
-    for time in range(times):
-        for phase in range(phases):
-            counter = 2 * (time * phases + phase)
-            chain = bounds[phase] + next_task(counters, counter)
-            while chain < bounds[phase + 1]:
-                for task in range(starts[chain], starts[chain + 1]):
-                    for o in range(tasks[task, 0], tasks[task, 1]):
-                        _call(
-                            kernels[thread, o],
-                            records[thread, o],
-                            tasks[task, 2],
-                            tasks[task, 3],
-                            tasks[task, 4],
-                            first_time + time,
-                        )
-                chain = bounds[phase] + next_task(counters, counter)
-            wait_for_all(counters, counter + 1, threads)
+    stage, chain, task = place[0], place[1], place[2]
+    while stage < times * phases:
+        phase = stage % phases
+        if chain == NEXT:
+            chain = bounds[phase] + next_task(counters, 2 * stage)
+            task = starts[min(chain, bounds[phase + 1])]
+        while chain < bounds[phase + 1] and look(stop, 0) == 0:
+            while task < starts[chain + 1] and look(stop, 0) == 0:
+                if most == 0:
+                    place[0], place[1], place[2] = stage, chain, task
+                    return
+                most -= 1
+                for o in range(tasks[task, 0], tasks[task, 1]):
+                    _call(
+                        kernels[thread, o],
+                        records[thread, o],
+                        tasks[task, 2],
+                        tasks[task, 3],
+                        tasks[task, 4],
+                        first_time + stage // phases,
+                    )
+                task += 1
+            chain = bounds[phase] + next_task(counters, 2 * stage)
+            task = starts[min(chain, bounds[phase + 1])]
+        wait_for_all(counters, 2 * stage + 1, threads, stop)
+        stage, chain = stage + 1, NEXT
+    place[3] = 1

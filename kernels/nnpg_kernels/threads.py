@@ -18,6 +18,9 @@ from typing import Any
 
 import numpy as np
 
+BIG = 16 << 20  # bytes: with so many, a kernel may run for longer than a person waits for Ctrl-C
+NONE_LEFT = 2**62  # tasks taken: more than there can be
+
 _lock = Lock()
 _inside = 0  # how many are inside `one_blas_thread` now, in all Python threads: the setting belongs to the process
 _limiter: Any = None
@@ -123,17 +126,33 @@ def share(kernel: Callable[..., Any], threads: int, *args: Any) -> None:
     same bits whatever `threads` is.
     """
     counter = np.zeros(1, np.int64)
-    on_threads(lambda thread, _, *own: kernel(counter, thread, *own), threads, *args)
+
+    def work(thread: int, _: int) -> None:
+        kernel(counter, thread, *args)
+
+    big = sum(a.nbytes for a in args if isinstance(a, np.ndarray)) > BIG
+    try:
+        on_threads(work, threads, stay_here=not big)
+    except BaseException:  # Ctrl-C: no further task is left for the other threads
+        counter[0] = NONE_LEFT
+        raise
 
 
-def on_threads(work: Callable[..., Any], threads: int, *args: Any) -> None:
-    """Run `work(thread, threads, *args)` on so many threads at once, this one among them.
+def on_threads(work: Callable[..., Any], threads: int, *args: Any, stay_here: bool = True) -> None:
+    """Run `work(thread, threads, *args)` on so many threads at once.
 
-    `work` must release the GIL. Every calling thread has helpers of its own, so that those of one cannot keep another
-    waiting while all of its own team must be there.
+    `work` must release the GIL, and hold the memory that it uses: after Ctrl-C this thread does not wait for the
+    others. Every calling thread has helpers of its own, so that those of one cannot keep another waiting while all of
+    its own team must be there.
+
+    Parameters
+    ----------
+    stay_here : bool
+        This thread is one of them. Otherwise it waits in Python, where it sees Ctrl-C.
     """
-    others = [_team(threads).submit(work, t, threads, *args) for t in range(1, threads)]
-    work(0, threads, *args)
+    others = [_team(threads).submit(work, t, threads, *args) for t in range(int(stay_here), threads)]
+    if stay_here:
+        work(0, threads, *args)
     for other in others:
         other.result()
 

@@ -12,8 +12,9 @@ import typer
 import nnpg
 from nnpg import demo as story
 from nnpg.cli.data import Source, remembered
-from nnpg.cli.options import Interrupted, JsonOption, print_json
+from nnpg.cli.options import JsonOption, print_json
 from nnpg.scores import Filter
+from nnpg_command import Interrupted
 
 QUICK_EPOCHS = 10
 

@@ -63,10 +63,6 @@ BackendOption = Annotated[str, typer.Option("--backend", help="Which kernels com
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, on stdout.")]
 
 
-class Interrupted(Exception):
-    """Ctrl-C, with what the person should know; the command line answers with exit code 130."""
-
-
 def print_json(value: Any) -> None:
     """Print a value as JSON; numbers that JSON cannot hold become null."""
     print(json.dumps(_plain(value), indent=1, allow_nan=False))

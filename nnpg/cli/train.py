@@ -17,7 +17,6 @@ from nnpg.cli.options import (
     DATA_HELP,
     BackendOption,
     DataDirOption,
-    Interrupted,
     JsonOption,
     SeedOption,
     output_file,
@@ -26,6 +25,7 @@ from nnpg.cli.options import (
 )
 from nnpg.data import Dataset
 from nnpg.models import MODELS, model_for
+from nnpg_command import Interrupted
 
 
 @dataclass(frozen=True)

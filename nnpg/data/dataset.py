@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-class DataError(Exception):
+class DataError(ValueError):
     """A data file is missing or is not what it should be. The message names file, expected and found."""
 
 

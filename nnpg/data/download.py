@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 import tarfile
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import copyfileobj
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from nnpg.data import cifar10
 from nnpg.data.dataset import DataError
 from nnpg.data.where import data_folder
 from nnpg.data.yale import how_to_get_yale
 from nnpg.files.atomic import atomic_write
+from nnpg_command import DONE, Interrupted, UsageError, main
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -244,23 +244,25 @@ def _unpack(archive: Path, folder: Path) -> None:
         raise DataError(f"{archive}: expected {cifar10.FOLDER}/{wanted[0]} in it, found no such file")
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run ``python -m nnpg.data.download``: 0 when the set is there, 1 when it is not, 130 when stopped."""
-    parser = argparse.ArgumentParser(prog="python -m nnpg.data.download", description="Download a data set.")
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message} (see: {self.prog} --help)")
+
+
+def command(arguments: list[str]) -> int:
+    """Do what ``python -m nnpg.data.download`` is asked to; return its exit code."""
+    parser = _Parser(prog="python -m nnpg.data.download", description="Download a data set.")
     parser.add_argument("name", choices=[*SOURCES, "yale"])
     parser.add_argument("--data-dir", help="where data sets lie (default: NNPG_DATA, else the platform's cache)")
+    parser.add_argument("--debug", action="store_true", help="on an error, also print where it came from")
     options = parser.parse_args(arguments)
     try:
         folder = download(options.name, options.data_dir)
-    except DataError as error:
-        print(error, file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("stopped; the same command goes on from here", file=sys.stderr)
-        return 130
+    except KeyboardInterrupt as stop:
+        raise Interrupted("stopped; the same command goes on from here") from stop
     print(f"{options.name} is in {folder}")
-    return 0
+    return DONE
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main(command)

@@ -3,5 +3,5 @@
 from __future__ import annotations
 
 
-class ModelFileError(Exception):
+class ModelFileError(ValueError):
     """A file is not one that this version can load. The message names the file, what was found and expected."""

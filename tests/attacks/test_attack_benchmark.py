@@ -7,8 +7,8 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from benchmarks import attack
-from benchmarks.__main__ import app
 from benchmarks.agreement import Disagreement
+from benchmarks.commands import app
 
 
 @pytest.fixture(scope="module")

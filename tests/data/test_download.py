@@ -15,7 +15,8 @@ import pytest
 
 from nnpg.data import DataError, cifar10, load_cifar10
 from nnpg.data import download as module
-from nnpg.data.download import CHUNK, SOURCES, Source, download, main
+from nnpg.data.download import CHUNK, SOURCES, Source, command, download
+from nnpg_command import run
 
 BODY = np.random.default_rng(0).bytes(300_000)
 SHA256 = hashlib.sha256(BODY).hexdigest()
@@ -230,18 +231,21 @@ def test_yale_and_unknown_names(tmp_path: Path) -> None:
 def test_command_exit_codes(
     mirrors: tuple[Mirror, Mirror], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert main(["toy", "--data-dir", str(tmp_path)]) == 0
+    assert run(command, ["toy", "--data-dir", str(tmp_path)]) == 0
     assert capsys.readouterr().out == f"toy is in {tmp_path}\n"
-    assert main(["yale", "--data-dir", str(tmp_path)]) == 1
-    assert "terms do not allow" in capsys.readouterr().err
-    with pytest.raises(SystemExit, match="2"):
-        main(["imagenet"])
+    for words, says in (["yale"], "terms do not allow"), (["imagenet"], "'imagenet'"), ([], "required: name"):
+        assert run(command, words) == 2
+        err = capsys.readouterr().err
+        assert says in err
+        assert err.startswith("error: ")
+        assert err.count("\n") == 1
 
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(module, "download", stop)
-    assert main(["toy"]) == 130
+    assert run(command, ["toy"]) == 130
+    assert "stopped; the same command goes on from here" in capsys.readouterr().err
 
 
 # --- CIFAR-10 is an archive

@@ -14,8 +14,9 @@ from experiments.catalogue import EXPERIMENTS
 from experiments.experiment import Context, row
 from experiments.models.faces import face_nets
 from experiments.report import write_report
-from experiments.runner import UsageError, run_experiment
+from experiments.runner import run_experiment
 from nnpg.statistics import Interval
+from nnpg_command import UsageError
 
 ROOT = Path(__file__).parent.parent.parent
 ROW_KEYS = ["name", "paper", "ours", "low", "high", "n", "unit", "interval", "held"]

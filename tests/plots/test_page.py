@@ -198,7 +198,7 @@ def test_errors_in_words_and_the_old_page_stays(section: Section, kind: type, me
 
 def test_a_file_that_is_no_png_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"GIF89a")
-    with pytest.raises(ValueError, match=r"'a\.png' is named \.png but is no PNG"):
+    with pytest.raises(ValueError, match=r"'a\.png' is named \.png but is no such file"):
         write_page(tmp_path / "a.html", "t", [Section("s", figures=[Image(tmp_path / "a.png", "a")])])
 
 

@@ -1,0 +1,88 @@
+"""Our engine against others on this machine, side by side in one run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import nnpg
+from benchmarks.report import print_table, write_json
+from benchmarks.run import Options, Record, run
+from benchmarks.workloads import choose
+from nnpg_command import INTERRUPTED, UsageError
+from nnpg_command.group import Commands
+
+app = typer.Typer(cls=Commands, help=__doc__, add_completion=False)
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    context: typer.Context,
+    debug: Annotated[bool, typer.Option("--debug", help="On an error, also print where it came from.")] = False,
+) -> None:
+    """Our engine against others on this machine, side by side in one run."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+@app.command()
+def cpu(
+    only: Annotated[str | None, typer.Option(help="Workloads, such as W1-b1,W5; all unless given.")] = None,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds, each contender in turn.")] = 10,
+    json: Annotated[Path | None, typer.Option(help="Write the records to this file.")] = None,
+    backend: Annotated[str, typer.Option(help="Kernels of our side; see nnpg.load_backend.")] = "auto",
+    separate: Annotated[bool, typer.Option("--separate", help="Also time each in processes of its own.")] = False,
+    all_jax: Annotated[bool, typer.Option("--all-jax", help="JAX on all workloads, not only the quick ones.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="A few images, one round: only to see that it runs.")] = False,
+) -> None:
+    """Compare with PyTorch and JAX on the CPU: first that the results agree, then time and memory."""
+    options = Options(backend, 1 if quick else rounds, separate, all_jax, quick)
+    workloads = choose(only)
+    nnpg.load_backend(backend)
+    if json is not None and not json.resolve().parent.is_dir():
+        raise UsageError(f"--json {json}: there is no folder {json.resolve().parent}")
+    if json is not None and json.is_dir():
+        raise UsageError(f"--json {json}: that is a folder")
+    records: list[Record] = []
+    try:
+        for workload in workloads:
+            records += run(workload, options)
+            if json is not None:
+                write_json(json, records)
+    except KeyboardInterrupt:
+        print_table(records)  # what is done
+        raise typer.Exit(INTERRUPTED) from None
+    print_table(records)
+    if any(r.disagrees for r in records):
+        raise typer.Exit(1)
+
+
+@app.command()
+def attack(
+    data_dir: Annotated[Path | None, typer.Option(help="Folder of MNIST; NNPG_DATA unless given.")] = None,
+    net: Annotated[
+        Path | None, typer.Option(help="784-100-100-10 sigmoid network; trained afresh unless given.")
+    ] = None,
+    images: Annotated[int, typer.Option(min=1, help="Test images that ours attacks at once.")] = 1000,
+    compare: Annotated[int, typer.Option(min=1, help="Of these, how many SciPy attacks one by one.")] = 60,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds, each way in turn.")] = 3,
+) -> None:
+    """Minimal distortion: ours on all images at once against SciPy's L-BFGS-B on one at a time, one core each."""
+    from benchmarks.attack import benchmark
+
+    benchmark(data_dir, net, images, compare, rounds)
+
+
+@app.command()
+def masks(
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds, each contender in turn.")] = 5,
+    backend: Annotated[str, typer.Option(help="Kernels of our side; see nnpg.load_backend.")] = "auto",
+    quick: Annotated[bool, typer.Option("--quick", help="A few images, one round: only to see that it runs.")] = False,
+) -> None:
+    """Masks of net A, 32 x 32 colours: all-class Jacobian by the pixels, and the line search, beside PyTorch."""
+    from benchmarks.masks import benchmark
+
+    nnpg.load_backend(backend)
+    benchmark(backend, 1 if quick else rounds, *((16, 3) if quick else ()))

@@ -1,0 +1,62 @@
+"""The papers' experiments: list them, run them, gather their results into one page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from experiments.catalogue import EXPERIMENTS
+from experiments.report import write_report
+from experiments.runner import run_all
+from nnpg_command import Interrupted
+from nnpg_command.group import Commands
+
+app = typer.Typer(cls=Commands, help=__doc__, add_completion=False)
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    context: typer.Context,
+    debug: Annotated[bool, typer.Option("--debug", help="On an error, also print where it came from.")] = False,
+) -> None:
+    """The papers' experiments: list them, run them, gather their results into one page."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+@app.command("list")
+def list_() -> None:
+    """Name every experiment and the table or figure it stands for."""
+    for id, experiment in EXPERIMENTS.items():
+        typer.echo(f"{id:8} {experiment.title}  [{experiment.source}]")
+
+
+@app.command()
+def run(
+    ids: Annotated[list[str], typer.Argument(help="Ids such as LD-3, or 'all'.")],
+    data_dir: Annotated[str | None, typer.Option(help="Folder of the real data sets; NNPG_DATA unless given.")] = None,
+    scale: Annotated[str, typer.Option(help="smoke (seconds, built-in data), quick (minutes) or paper.")] = "quick",
+    seed: Annotated[int | None, typer.Option(min=0, help="First seed; the experiment's own unless given.")] = None,
+    backend: Annotated[str, typer.Option(help="Kernels: auto, numpy.")] = "auto",
+    out: Annotated[Path, typer.Option(help="Folder for results; one folder an experiment.")] = Path("out"),
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="key=value: change one setting; repeat it.")
+    ] = None,
+) -> None:
+    """Run experiments; each writes result.json, result.md and its figures."""
+    wanted = list(EXPERIMENTS) if ids == ["all"] else ids
+    try:
+        for folder in run_all(wanted, scale, seed, backend, out, data_dir, settings or []):
+            Console().print((folder / "result.md").read_text(), markup=False, highlight=False, soft_wrap=True)
+            typer.echo(f"written to {folder}")
+    except KeyboardInterrupt as stop:
+        raise Interrupted("stopped: trained networks are kept, the same command goes on from there") from stop
+
+
+@app.command()
+def report(directory: Annotated[Path, typer.Argument(help="Folder that `run --out` wrote.")] = Path("out")) -> None:
+    """Gather every result under a folder into one page."""
+    typer.echo(f"written to {write_report(directory)}")

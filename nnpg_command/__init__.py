@@ -1,0 +1,137 @@
+"""What every command of this project does with an error or Ctrl-C: one line on stderr, and an exit code.
+
+    0 done    1 failed (training diverged, a disk is full)    2 bad input or usage    130 interrupted
+
+`nnpg`, `python -m experiments`, `python -m benchmarks` and `python -m nnpg.data.download` all run through `main`.
+This package imports only small modules of Python's own, so that Ctrl-C is answered while the large ones are imported.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+from nnpg_command.errors import BAD_INPUT, DONE, FAILED, INTERRUPTED, Interrupted, UsageError, verdict
+from nnpg_command.interrupts import ignore_interrupts, interrupted, watch_for_interrupts
+from nnpg_command.text import printable
+
+Command = Callable[[list[str]], Any]
+
+
+def run(command: Command, arguments: Sequence[str]) -> int:
+    """Call a command; print its error, if any, as one line on stderr; return the exit code.
+
+    Parameters
+    ----------
+    command : function of the arguments
+        Returns an exit code, or anything else for 0.
+    arguments : strings
+        With ``--debug`` among them, an error's traceback is printed before its line.
+
+    Examples
+    --------
+    >>> run(lambda arguments: None, [])
+    0
+    """
+    given = list(arguments)
+    try:
+        code = command(given)
+        if sys.stdout is not None:
+            sys.stdout.flush()  # a full disk or a closed pipe shows here
+        if code == INTERRUPTED:
+            _say("stopped")
+        return code if isinstance(code, int) else DONE
+    except SystemExit as leaving:
+        return _code_of(leaving)
+    except BrokenPipeError:  # `nnpg rank ... | head`
+        _discard_output()
+        return FAILED
+    except BaseException as error:
+        if "--debug" in given:
+            _print_traceback()
+        line, code = ("stopped", INTERRUPTED) if _stopped(error) else verdict(error)
+        _discard_output_if_broken()
+        _say(line)
+        return code
+
+
+def main(command: Command, arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run a command as this process, and leave with its exit code."""
+    watch_for_interrupts()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # what a terminal's encoding lacks is no error
+    code = run(command, sys.argv[1:] if arguments is None else arguments)
+    ignore_interrupts()
+    sys.exit(code)
+
+
+def nnpg() -> NoReturn:
+    """Run the command `nnpg`."""
+
+    def command(arguments: list[str]) -> Any:
+        from nnpg.cli import app  # imported here: Ctrl-C is answered from now on
+
+        return app(arguments, prog_name="nnpg")
+
+    main(command)
+
+
+def _stopped(error: BaseException) -> bool:
+    """Whether this is Ctrl-C, or what became of it on its way through a library."""
+    return isinstance(error, KeyboardInterrupt) or (interrupted() and not isinstance(error, Interrupted))
+
+
+def _code_of(leaving: SystemExit) -> int:
+    if isinstance(leaving.code, int):
+        return leaving.code
+    if leaving.code is not None:
+        _say(f"error: {leaving.code}")
+        return FAILED
+    return DONE
+
+
+def _say(line: str) -> None:
+    with contextlib.suppress(OSError, ValueError):  # stderr may be closed or full: the exit code still tells
+        print(line, file=sys.stderr, flush=True)
+
+
+def _print_traceback() -> None:
+    import traceback
+
+    with contextlib.suppress(OSError, ValueError):
+        traceback.print_exc()
+
+
+def _discard_output_if_broken() -> None:
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except (OSError, ValueError):
+        _discard_output()
+
+
+def _discard_output() -> None:
+    """Send what is left for stdout nowhere, so that Python does not complain of it at the end."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+__all__ = [
+    "BAD_INPUT",
+    "DONE",
+    "FAILED",
+    "INTERRUPTED",
+    "Interrupted",
+    "UsageError",
+    "ignore_interrupts",
+    "main",
+    "nnpg",
+    "printable",
+    "run",
+    "verdict",
+]

@@ -1,0 +1,74 @@
+"""From an exception to one line and an exit code."""
+
+from __future__ import annotations
+
+import errno
+
+from nnpg_command.text import one_line
+
+DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+_PATHS = {  # what the system says of a path that was named wrongly
+    errno.ENOENT,
+    errno.EEXIST,
+    errno.EISDIR,
+    errno.ENOTDIR,
+    errno.ENOTEMPTY,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.ENAMETOOLONG,
+    errno.ELOOP,
+    errno.EINVAL,
+    errno.ENXIO,
+    errno.ENODEV,
+}
+
+
+class UsageError(ValueError):
+    """The command asked for something that does not exist or cannot be."""
+
+
+class Interrupted(Exception):
+    """Ctrl-C, with what the person should know."""
+
+
+def verdict(error: BaseException) -> tuple[str, int]:
+    """Return what to say about an error in one line, and the exit code.
+
+    Examples
+    --------
+    >>> verdict(KeyError("no output named 'pool9'"))
+    ("error: no output named 'pool9'", 2)
+    >>> verdict(FileNotFoundError(2, "No such file or directory", "a.npz"))
+    ('error: a.npz: No such file or directory', 2)
+    """
+    if isinstance(error, Interrupted):
+        return one_line(str(error)), INTERRUPTED
+    text, code = _verdict(error)
+    return f"error: {one_line(text)}", code
+
+
+def _verdict(error: BaseException) -> tuple[str, int]:
+    name = type(error).__name__
+    if hasattr(error, "format_message"):  # typer's own: a wrong option, argument or command
+        context = getattr(error, "ctx", None)
+        more = f" (see: {context.command_path} --help)" if context else ""
+        return error.format_message().replace("Value error, ", "") + more, BAD_INPUT
+    if isinstance(error, OSError):
+        text = error.strerror or str(error) or name
+        if error.filename is not None:
+            text = f"{error.filename}: {text}"
+        by_type = isinstance(
+            error, (FileNotFoundError, FileExistsError, IsADirectoryError, NotADirectoryError, PermissionError)
+        )
+        return text, BAD_INPUT if by_type or error.errno in _PATHS else FAILED
+    if isinstance(error, KeyError) and error.args:
+        return str(error.args[0]), BAD_INPUT
+    if isinstance(error, (ValueError, KeyError, IndexError, OverflowError, ImportError)):
+        return str(error) or name, BAD_INPUT
+    if isinstance(error, MemoryError):
+        return f"not enough memory: {error}" if str(error) else "not enough memory", FAILED
+    if isinstance(error, ArithmeticError):  # training diverged
+        return str(error) or name, FAILED
+    return f"{name}: {error}. This should not happen; --debug shows where it came from", FAILED

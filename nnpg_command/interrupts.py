@@ -1,0 +1,107 @@
+"""Ctrl-C ends a command within a second, whatever it is doing.
+
+Python sees a signal only between two of its own instructions. While one long call of compiled code runs (a matrix
+product, a compiler, the start of a library), it sees nothing. A second thread is told of the signal at once. It gives
+Python a moment to end in order, and otherwise ends the process.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+NOTICE = 0.6  # seconds in which Python must have seen the signal
+ORDERLY = 5.0  # seconds that the command then has to say what it kept
+STEP = 0.02
+
+_seen: list[float] = []  # when Python saw Ctrl-C
+_swallowed: list[bool] = []  # Ctrl-C that arrived where Python drops exceptions, as in `__del__`
+
+
+def interrupted() -> bool:
+    """Whether this process has had Ctrl-C."""
+    return bool(_seen)
+
+
+def ignore_interrupts() -> None:
+    """Ignore Ctrl-C from here on: the command is done, and Python is closing down."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def watch_for_interrupts() -> None:
+    """Answer Ctrl-C within a second from here on. For the process of a command only, in its main thread.
+
+    Nothing changes where Ctrl-C is ignored (`nohup`) or already handled by the program around.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        return
+    signal.signal(signal.SIGINT, _notice)
+    sys.unraisablehook = _not_dropped
+    if os.name != "posix":  # elsewhere a signal is told to sockets only
+        return
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    threading.Thread(target=_watch, args=(reading,), name="interrupts", daemon=True).start()
+
+
+@contextmanager
+def interrupts_stay_here() -> Iterator[None]:
+    """Start processes inside that never see Ctrl-C: this process sees it, and ends them.
+
+    A terminal sends Ctrl-C to all processes of a command. One that is still starting would answer with a traceback.
+    Wrap only the start: Ctrl-C waits until the block ends.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    from multiprocessing import resource_tracker
+
+    resource_tracker.ensure_running()  # when it starts it lifts the block
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _notice(number: int, frame: Any) -> None:
+    _seen.append(time.monotonic())
+    raise KeyboardInterrupt
+
+
+def _not_dropped(unraisable: sys.UnraisableHookArgs) -> None:
+    if unraisable.exc_type is KeyboardInterrupt:
+        _swallowed.append(True)
+    else:
+        sys.__unraisablehook__(unraisable)
+
+
+def _watch(reading: int) -> None:
+    while signal.SIGINT not in os.read(reading, 64):
+        continue
+    told = time.monotonic()
+    while time.monotonic() < told + (ORDERLY if _seen else NOTICE):
+        time.sleep(STEP)
+        if _swallowed:
+            _swallowed.clear()
+            os.kill(os.getpid(), signal.SIGINT)
+    _end()
+
+
+def _end() -> None:
+    """End the process without Python's help."""
+    try:
+        shown = "\x1b[?25h\n" if os.isatty(2) else ""  # a progress bar may have hidden the cursor
+        os.write(2, f"{shown}stopped\n".encode())
+    finally:
+        os._exit(130)
