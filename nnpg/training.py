@@ -8,23 +8,23 @@ net = optimiser.step(net, net.gradients(trace, deltas))
 from __future__ import annotations
 
 import time
-import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from nnpg import programs
-from nnpg.files import header_of, network_from, read_tensors, tensors_of, write_tensors
+from nnpg.files.checkpoints import open_checkpoint
+from nnpg.files.training_state import go_on, read_training, run_identity, size_of, write_training
 from nnpg.losses import Loss, LossMaker, loss_for
 from nnpg.network import Network
 from nnpg.optimisers import SGD, SGDState
 from nnpg.programs.tasks import Train
 from nnpg.progress import progress as progress_bar
-from nnpg_kernels import Array, Backend, one_blas_thread
+from nnpg_kernels import Array, one_blas_thread
 
 if TYPE_CHECKING:
     from nnpg.programs.numba.training import Session
@@ -94,9 +94,12 @@ def train(
         Takes each step in place of `step`: called with the same arguments, then the indices of the batch's images. See
         `nnpg.selective_dropout`. A checkpoint cannot hold what it keeps, so it goes without one.
     checkpoint : path, optional
-        File that holds the whole state after each epoch; written whole or not at all.
+        File that holds the whole state after each epoch; written whole or not at all. Network, loss, optimiser and
+        decay must be nnpg's own, since a file could not tell another's from one that has changed.
     resume : bool
-        Go on from the checkpoint if it is there; the weights come out bit-identical to an uninterrupted run.
+        Go on from the checkpoint if it is there; on the same kind of processor the weights come out bit-identical to an
+        uninterrupted run. Only the number of epochs may be another: network and first weights, images, targets,
+        validation set, loss, optimiser, batch, generator and backend must be those that the checkpoint began with.
     progress : bool, optional
         Draw a bar; unless given, only on a terminal.
 
@@ -108,9 +111,15 @@ def train(
     Raises
     ------
     ValueError
-        If images, targets or settings do not fit, or the checkpoint is of another run.
+        If images, targets or settings do not fit, the checkpoint is of another run or holds more epochs, or a file
+        cannot hold the network or name its loss or optimiser.
     FileExistsError
         If the checkpoint exists and `resume` is not set.
+    ModelFileError
+        If the checkpoint is damaged, or not one of a training.
+    OSError
+        If the checkpoint cannot be written, which is tried before the work. Where it fails later, the state is written
+        to another place, which the message names.
     TrainingDiverged
         At the first loss that is infinite or NaN.
 
@@ -130,20 +139,21 @@ def train(
         raise ValueError(f"epochs must be at least 0 and batch at least 1, not {epochs} and {batch}")
     if take_step is not None and checkpoint is not None:
         raise ValueError("a checkpoint cannot hold what take_step keeps: train without one")
-    k, rng, how = net.backend, np.random.default_rng(rng), loss_for(net, loss)
+    rng, how = np.random.default_rng(rng), loss_for(net, loss)
     state = optimiser.start(net)
     history: tuple[Epoch, ...] = ()
-    run: dict[str, Any] = {"loss": how.name, "batch": batch, "optimiser": repr(optimiser)}
+    kept, task = None, Train(how, optimiser, labels=t.ndim == 1, own_steps=take_step is not None)
     if checkpoint is not None:
-        run["data"] = _fingerprint(x, t)
-        checkpoint = Path(checkpoint)
-        if checkpoint.exists() and not resume:
-            raise FileExistsError(f"{checkpoint} exists: resume from it (resume=True), or delete it to start afresh")
-        if checkpoint.exists():
-            net, state, history = _read(checkpoint, run, rng, k)
+        run = run_identity(net, (x, t), held_out, loss, optimiser, batch, rng)
+        run["compiled"] = bool(programs.look(net, task))  # which rounds differently
+        kept, found = open_checkpoint(checkpoint, "training", run, resume=resume, size=size_of(net))
+        if found is not None:
+            done = read_training(found, net, epochs, -(-len(x) // batch))
+            net, state, history = done.net, done.state, tuple(Epoch(*epoch) for epoch in done.history)
+            go_on(rng, found, done.generator)
     # an overflow is found and explained below, so NumPy need not warn of it
     quiet = np.errstate(over="ignore", invalid="ignore", divide="ignore")
-    program = programs.find(net, Train(how, optimiser, labels=t.ndim == 1, own_steps=take_step is not None))
+    program = programs.find(net, task)
     session = program.run(x, t, batch, state) if program.run is not None and len(history) < epochs else None
     with quiet, one_blas_thread(), progress_bar("training", epochs, show=progress, done=len(history)) as advance:
         for epoch in range(len(history) + 1, epochs + 1):
@@ -161,8 +171,8 @@ def train(
             missed = None if held_out is None else error_rate(net, *held_out)
             seconds = time.perf_counter() - began
             history += (Epoch(epoch, losses / len(x), wrong / len(x), missed, seconds),)
-            if checkpoint is not None:
-                _write(checkpoint, run, net, state, history, rng)
+            if kept is not None:
+                write_training(kept, net, state, history, rng)
             advance(loss=losses / len(x), error=wrong / len(x))
     return Training(net, history, program.how)
 
@@ -255,39 +265,3 @@ def _diagnosis(net: Network, x: Array, optimiser: SGD, epoch: int, number: int) 
         if not np.isfinite(net.backend.to_numpy(trace[name])).all():
             return f"{where}the output of {name!r} overflowed. {advice}"
     return f"{where}the outputs are finite but the loss is not; a target has probability 0. {advice}"
-
-
-# The checkpoint: network, velocity, position of the generator, history, and the run it belongs to
-
-
-def _fingerprint(*data: Array) -> list[Any]:
-    return [[list(a.shape), zlib.crc32(a.tobytes())] for a in data]
-
-
-def _write(
-    path: Path, run: dict[str, Any], net: Network, state: SGDState, history: Sequence[Epoch], rng: np.random.Generator
-) -> None:
-    velocity = {
-        f"velocity/{n}.{p}": net.backend.to_numpy(v) for n, own in state.velocity.items() for p, v in own.items()
-    }
-    header = header_of(net) | {"run": run, "t": state.t, "rng": rng.bit_generator.state, "history": list(history)}
-    write_tensors(path, tensors_of(net) | velocity, header)
-
-
-def _read(path: Path, run: dict[str, Any], rng: np.random.Generator, k: Backend) -> tuple[Network, SGDState, Any]:
-    tensors, header = read_tensors(path)
-    found = header.get("run", {})
-    for key in run:
-        if found.get(key) != run[key]:
-            raise ValueError(
-                f"{path} is the checkpoint of another run: its {key} is {found.get(key)}, this run's {run[key]}. "
-                "Use the same settings and data, or another file"
-            )
-    own = {n: a for n, a in tensors.items() if not n.startswith("velocity/")}
-    velocity: dict[str, dict[str, Array]] = {}
-    for full in tensors.keys() - own.keys():
-        name, p = full.removeprefix("velocity/").rsplit(".", 1)
-        velocity.setdefault(name, {})[p] = k.asarray(tensors[full])
-    rng.bit_generator.state = header["rng"]
-    history = tuple(Epoch(*epoch) for epoch in header["history"])
-    return network_from(own, header, path, k), SGDState(header["t"], velocity), history

@@ -7,6 +7,7 @@ are made from it: the masks of other images, of other networks, or noise of the 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
@@ -68,19 +69,17 @@ def gradient_masks(
 
 def linear(net: Network, *, of: Of = "prob", sign: bool = False) -> Masker:
     """Return the masker of an image's own gradient in `net`; another network's is a transfer (Lo & Ding 2015, X.B)."""
-    return lambda x, targets, rows: gradient_masks(net, x, targets, of=of, sign=sign)
+    return _Linear(net, of, sign)
 
 
 def borrowed(masks: Masker, donors: npt.ArrayLike) -> Masker:
     """Return the masker that gives image n the masks of `donors[n]`, such as its nearest neighbour (X.A)."""
-    given = np.asarray(donors)
-    return lambda x, targets, rows: masks(given[rows], targets, rows)
+    return _Borrowed(masks, np.asarray(donors))
 
 
 def shared(masks: npt.ArrayLike) -> Masker:
     """Return the masker that gives every image with target t the same mask, `masks[t]` (K, *shape) (VIII.A)."""
-    given = np.asarray(masks)
-    return lambda x, targets, rows: given[targets]
+    return _Shared(np.asarray(masks))
 
 
 def noise_like(masks: Masker, seed: int) -> Masker:
@@ -93,13 +92,7 @@ def noise_like(masks: Masker, seed: int) -> Masker:
     >>> mask.shape, float((mask**2).sum().round(6))
     ((1, 1, 4), 4.0)
     """
-
-    def make(x: Array, targets: Array, rows: Array) -> Array:
-        model = masks(x, targets, rows)
-        drawn = np.stack([np.random.default_rng((seed, int(n))).normal(size=model.shape[1:]) for n in rows])
-        return (drawn * (_length(model) / _length(drawn))).astype(model.dtype)
-
-    return make
+    return _NoiseLike(masks, seed)
 
 
 def scaled(masks: Masker, sizes: npt.ArrayLike) -> Masker:
@@ -110,14 +103,7 @@ def scaled(masks: Masker, sizes: npt.ArrayLike) -> Masker:
     >>> scaled(shared(np.ones((3, 2))), [1, 2, 3])(np.zeros((1, 2)), np.array([[2]]), np.array([0]))
     array([[[3., 3.]]])
     """
-    given = np.asarray(sizes)
-
-    def make(x: Array, targets: Array, rows: Array) -> Array:
-        model = masks(x, targets, rows)
-        factor = given[targets].astype(model.dtype)
-        return np.asarray(model * factor.reshape(*factor.shape, *[1] * (model.ndim - 2)))
-
-    return make
+    return _Scaled(masks, np.asarray(sizes))
 
 
 def to_unit(masks: Masker) -> Masker:
@@ -128,13 +114,69 @@ def to_unit(masks: Masker) -> Masker:
     >>> to_unit(shared([[3.0, 4.0, 0.0, 0.0]]))(np.zeros((1, 4)), np.array([[0]]), np.array([0]))
     array([[[1.2, 1.6, 0. , 0. ]]])
     """
+    return _ToUnit(masks)
 
-    def make(x: Array, targets: Array, rows: Array) -> Array:
-        model = masks(x, targets, rows)
+
+# Maskers are values, not closures: a checkpoint tells two sweeps apart by what their maskers hold
+
+
+@dataclass(frozen=True, eq=False)
+class _Linear:
+    net: Network
+    of: Of
+    sign: bool
+
+    def __call__(self, x: Array, targets: Array, rows: Array) -> Array:
+        return gradient_masks(self.net, x, targets, of=self.of, sign=self.sign)
+
+
+@dataclass(frozen=True, eq=False)
+class _Borrowed:
+    masks: Masker
+    donors: Array
+
+    def __call__(self, x: Array, targets: Array, rows: Array) -> Array:
+        return self.masks(self.donors[rows], targets, rows)
+
+
+@dataclass(frozen=True, eq=False)
+class _Shared:
+    masks: Array
+
+    def __call__(self, x: Array, targets: Array, rows: Array) -> Array:
+        return np.asarray(self.masks[targets])
+
+
+@dataclass(frozen=True, eq=False)
+class _NoiseLike:
+    masks: Masker
+    seed: int
+
+    def __call__(self, x: Array, targets: Array, rows: Array) -> Array:
+        model = self.masks(x, targets, rows)
+        drawn = np.stack([np.random.default_rng((self.seed, int(n))).normal(size=model.shape[1:]) for n in rows])
+        return np.asarray((drawn * (_length(model) / _length(drawn))).astype(model.dtype))
+
+
+@dataclass(frozen=True, eq=False)
+class _Scaled:
+    masks: Masker
+    sizes: Array
+
+    def __call__(self, x: Array, targets: Array, rows: Array) -> Array:
+        model = self.masks(x, targets, rows)
+        factor = self.sizes[targets].astype(model.dtype)
+        return np.asarray(model * factor.reshape(*factor.shape, *[1] * (model.ndim - 2)))
+
+
+@dataclass(frozen=True, eq=False)
+class _ToUnit:
+    masks: Masker
+
+    def __call__(self, x: Array, targets: Array, rows: Array) -> Array:
+        model = self.masks(x, targets, rows)
         size = np.sqrt(np.float64(model[0, 0].size)) / np.maximum(_length(model), np.finfo(np.float64).tiny)
         return np.asarray((model.astype(np.float64) * size).astype(model.dtype))
-
-    return make
 
 
 def _length(masks: Array) -> Array:

@@ -17,9 +17,11 @@ from nnpg.attacks.norms import NORMS, NormName
 from nnpg.attacks.polish import to_the_boundary
 from nnpg.attacks.quasi_newton import join, take
 from nnpg.attacks.results import Distorted, Outcome
-from nnpg.attacks.tally import Tally, fingerprint
+from nnpg.attacks.tally import Tally
 from nnpg.attacks.targets import Targets, choose_targets
 from nnpg.attacks.victim import Victim, victim_of
+from nnpg.files.checkpoints import open_checkpoint
+from nnpg.files.identity import array_identity, identity, loss_identity
 from nnpg.losses import LossMaker
 from nnpg.network import Network
 from nnpg.progress import Advance
@@ -90,9 +92,10 @@ def minimal_distortion(
         m pixels takes about m (20 history + 55) numbers, twice as many for "l1". The results come on top, and what
         the network takes for a block of 48 images, or of 8 where it has convolutions.
     checkpoint : path, optional
-        File that holds what is done; written every 30 seconds and when the work ends or is interrupted.
+        File that holds what is done; written every 30 seconds and when the work ends or is interrupted. Network and
+        loss must be nnpg's own, since a file could not tell another's from one that has changed.
     resume : bool
-        Go on from the checkpoint if it is there.
+        Go on from the checkpoint if it is there: one of the same network, backend, images, targets and settings.
     progress : bool, optional
         Draw a bar; unless given, only on a terminal.
 
@@ -104,9 +107,15 @@ def minimal_distortion(
     Raises
     ------
     ValueError
-        If images, targets or settings do not fit, or the checkpoint is of another attack.
+        If images, targets or settings do not fit, the checkpoint is of another attack, or no file can name the network
+        or the loss.
     FileExistsError
         If the checkpoint exists and `resume` is not set.
+    ModelFileError
+        If the checkpoint is damaged, or not one of an attack.
+    OSError
+        If the checkpoint cannot be written, which is tried before the work. Where it fails later, what is done is
+        written to another place, which the message names.
 
     Examples
     --------
@@ -125,22 +134,27 @@ def minimal_distortion(
     settings = Settings(NORMS[norm](victim.xp), box, tolerance, history, evaluations)
     flat = x.reshape(len(x), -1)
     tally, together = Tally.start(flat, wanted), polish and norm != "l1"
-    run = {
-        "settings": [norm, victim.loss.name, together, tolerance, list(box), history, evaluations],
-        **fingerprint(net, flat, wanted),
-    }
-    file = None if checkpoint is None else Path(checkpoint)
-    if file is not None and file.exists():
-        if not resume:
-            raise FileExistsError(f"{file} exists: resume from it (resume=True), or delete it to start afresh")
-        tally.load(file, run)
     capacity = _capacity(victim, memory_mb, flat, norm, history)
+    kept = None
+    if checkpoint is not None:
+        run = {
+            "network": identity(net, "the network"),
+            "images": array_identity(flat),
+            "targets": array_identity(wanted),
+            "loss": loss_identity(loss),
+            "norm": norm,
+            "polish": together,
+            "settings": identity([tolerance, box, history, evaluations], "the settings"),
+        }
+        kept, found = open_checkpoint(checkpoint, "attack", run, resume=resume, size=tally.nbytes)
+        if found is not None:
+            tally.load(found)
     # an overflow far from the box is found and its step rejected, so NumPy need not warn of it
     quiet = np.errstate(over="ignore", invalid="ignore", divide="ignore")
 
     def save() -> None:
-        if file is not None:
-            tally.save(file, run)
+        if kept is not None:
+            tally.save(kept)
 
     try:
         with quiet, one_blas_thread(), progress_bar("attack", len(x), show=progress, done=tally.images_done) as advance:

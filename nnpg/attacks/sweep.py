@@ -6,7 +6,6 @@ x' = x + eta W,    W = dy_t/dx            whether x' is taken for the target t, 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
@@ -19,15 +18,14 @@ from numpy.typing import NDArray
 from nnpg.attacks.checks import images_in_box, targets_other_than
 from nnpg.attacks.masks import Masker, linear
 from nnpg.attacks.metrics import error, target_success
-from nnpg.attacks.tally import fingerprint
 from nnpg.attacks.targets import Targets
-from nnpg.files import ModelFileError, read_tensors, write_tensors
+from nnpg.files.checkpoints import Checkpoint, State, open_checkpoint
+from nnpg.files.identity import array_identity, identity
 from nnpg.network import Network
 from nnpg.progress import progress as progress_bar
 from nnpg.statistics import Interval
 from nnpg_kernels import Array, one_blas_thread
 
-FORMAT = "nnpg-sweep-1"
 BLOCK = 32  # images whose masks are held at a time
 BATCH = 64  # changed images in a forward pass
 SAVE_EVERY = 60.0  # seconds
@@ -172,9 +170,10 @@ def mask_sweep(
     rng : int or numpy.random.Generator, optional
         Needed for "random".
     checkpoint : path, optional
-        File that holds what is done; written every minute and when the work ends or is interrupted.
+        File that holds what is done; written every minute and when the work ends or is interrupted. Network and masker
+        must be nnpg's own, since a file could not tell another's from one that has changed.
     resume : bool
-        Go on from the checkpoint if it is there.
+        Go on from the checkpoint if it is there: one of the same network, backend, images, targets, etas and masks.
     progress : bool, optional
         Draw a bar; unless given, only on a terminal.
 
@@ -186,9 +185,15 @@ def mask_sweep(
     Raises
     ------
     ValueError
-        If images, labels, targets, etas or masks do not fit, or the checkpoint is of another sweep.
+        If images, labels, targets, etas or masks do not fit, the checkpoint is of another sweep, or no file can name
+        the network or the masker.
     FileExistsError
         If the checkpoint exists and `resume` is not set.
+    ModelFileError
+        If the checkpoint is damaged, or not one of a sweep.
+    OSError
+        If the checkpoint cannot be written, which is tried before the work. Where it fails later, what is done is
+        written to another place, which the message names.
 
     Examples
     --------
@@ -204,19 +209,26 @@ def mask_sweep(
     x = images_in_box(net, x, box)
     t, wanted = targets_other_than(net, x, labels, targets, rng)
     steps, make = _checked_etas(etas), masks or linear(net)
-    first = np.asarray(make(x[:1], wanted[:1], np.arange(1)))  # before any work, and to tell this sweep from others
+    first = np.asarray(make(x[:1], wanted[:1], np.arange(1)))  # before any work
     if first.shape != (1, wanted.shape[1], *net.input_shape):
         raise ValueError(
             f"a mask for this network must have its input's shape {net.input_shape}, not {first.shape[2:]}: the masks "
             "come from a network, or from images, of another shape"
         )
-    run = {"settings": [steps.tolist(), clip, list(box)], **fingerprint(net, x, t, wanted, first)}
-    file = None if checkpoint is None else Path(checkpoint)
-    sweep, done = _empty(steps, t, wanted, clip), 0
-    if file is not None and file.exists():
-        if not resume:
-            raise FileExistsError(f"{file} exists: resume from it (resume=True), or delete it to start afresh")
-        done = _load(file, run, sweep)
+    sweep, done, kept = _empty(steps, t, wanted, clip), 0, None
+    if checkpoint is not None:
+        run = {
+            "network": identity(net, "the network"),
+            "images": array_identity(x),
+            "labels": array_identity(t),
+            "targets": array_identity(wanted),
+            "etas": array_identity(steps),
+            "masks": identity(make, "the masker"),
+            "settings": identity([clip, box], "the settings"),
+        }
+        size = sum(a.nbytes for a in _arrays(sweep).values()) + 100_000
+        kept, found = open_checkpoint(checkpoint, "sweep", run, resume=resume, size=size)
+        done = 0 if found is None else _load(found, sweep)
         if done == len(x):
             return sweep
     saved = time.monotonic()
@@ -227,12 +239,12 @@ def mask_sweep(
                 _try(net, x[rows], np.asarray(make(x[rows], wanted[rows], rows)), rows, sweep, box)
                 done += len(rows)
                 advance(len(rows))
-                if file is not None and time.monotonic() - saved > SAVE_EVERY:
-                    _save(file, run, sweep, done)
+                if kept is not None and time.monotonic() - saved > SAVE_EVERY:
+                    _save(kept, sweep, done)
                     saved = time.monotonic()
     finally:
-        if file is not None:
-            _save(file, run, sweep, done)
+        if kept is not None:
+            _save(kept, sweep, done)
     return sweep
 
 
@@ -285,31 +297,26 @@ def _empty(etas: Array, labels: Array, targets: Array, clip: bool) -> Sweep:
     return Sweep(etas, labels, targets, room(np.int16), room(single), room(single), room(single), clip)
 
 
-_ARRAYS: dict[str, Callable[[Sweep], Array]] = {
-    "predicted": lambda s: s.predicted,
-    "target_confidence": lambda s: s.target_confidence,
-    "own_confidence": lambda s: s.own_confidence,
-    "distortion": lambda s: s.distortion,
-}
+def _arrays(sweep: Sweep) -> dict[str, Array]:
+    """What is known of each image, target and eta (E, N, T)."""
+    return {
+        "predicted": sweep.predicted,
+        "target_confidence": sweep.target_confidence,
+        "own_confidence": sweep.own_confidence,
+        "distortion": sweep.distortion,
+    }
 
 
-def _save(path: Path, run: dict[str, Any], sweep: Sweep, done: int) -> None:
-    tensors = {name: read(sweep)[:, :done] for name, read in _ARRAYS.items()}
-    write_tensors(path, tensors, {"format": FORMAT, "run": run})
+def _save(checkpoint: Checkpoint, sweep: Sweep, done: int) -> None:
+    checkpoint.write({name: a[:, :done] for name, a in _arrays(sweep).items()}, {})
 
 
-def _load(path: Path, run: dict[str, Any], sweep: Sweep) -> int:
-    """Take over what a file holds, and return for how many images; refuse that of another sweep."""
-    tensors, header = read_tensors(path)
-    if header.get("format") != FORMAT:
-        raise ModelFileError(f"{path}: expected the format {FORMAT!r}, found {header.get('format')!r}")
-    for key, mine in run.items():
-        if header["run"].get(key) != mine:
-            raise ValueError(
-                f"{path} is the checkpoint of another sweep: its {key} is {header['run'].get(key)}, this one's {mine}. "
-                "Use the same network, images, targets and settings, or another file"
-            )
-    done = tensors["predicted"].shape[1]
-    for name, read in _ARRAYS.items():
-        read(sweep)[:, :done] = tensors[name]
+def _load(found: State, sweep: Sweep) -> int:
+    """Take over what a file holds, and return for how many images."""
+    E, N, T = sweep.predicted.shape
+    done = found.array("predicted", (E, -1, T), sweep.predicted.dtype).shape[1]
+    if done > N:
+        raise found.damaged(f"it holds {done} images of {N}")
+    for name, a in _arrays(sweep).items():
+        a[:, :done] = found.array(name, (E, done, T), a.dtype)
     return int(done)

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from nnpg.attacks.results import Distorted, Outcome
-from nnpg.files import ModelFileError, read_tensors, tensors_of, write_tensors
-from nnpg.network import Network
+from nnpg.files.checkpoints import Checkpoint, State
 from nnpg_kernels import Array
 
-FORMAT = "nnpg-attack-1"
 PENDING = -1
 NUMBERS = ("outcome", "size", "c", "evaluations")  # what is known of each attack
 
@@ -84,31 +78,26 @@ class Tally:
         """Which target took least (...,); the first one where none succeeded."""
         return np.where(np.isnan(size), np.inf, size).argmin(axis=-1)
 
-    def save(self, path: Path, run: Mapping[str, Any]) -> None:
+    def save(self, checkpoint: Checkpoint) -> None:
         """Write everything that is known to a file, whole or not at all."""
         changed = np.flatnonzero(np.isfinite(self.size).any(axis=1))
         tensors: dict[str, Array] = {name: getattr(self, name) for name in NUMBERS}
-        write_tensors(path, tensors | {"changed": changed, "best": self.best[changed]}, {"format": FORMAT, "run": run})
+        checkpoint.write(tensors | {"changed": changed, "best": self.best[changed]}, {})
 
-    def load(self, path: Path, run: Mapping[str, Any]) -> None:
-        """Take over what a file holds; refuse that of another run."""
-        tensors, header = read_tensors(path)
-        if header.get("format") != FORMAT:
-            raise ModelFileError(f"{path}: expected the format {FORMAT!r}, found {header.get('format')!r}")
-        for key, mine in run.items():
-            if header["run"].get(key) != mine:
-                raise ValueError(
-                    f"{path} is the checkpoint of another attack: its {key} is {header['run'].get(key)}, this one's "
-                    f"{mine}. Use the same network, images, targets and settings, or another file"
-                )
-        for name in NUMBERS:
-            getattr(self, name)[:] = tensors[name]
-        self.best[tensors["changed"]] = tensors["best"]
+    def load(self, found: State) -> None:
+        """Take over what a file holds."""
+        numbers = {name: found.array(name, self.targets.shape, getattr(self, name).dtype) for name in NUMBERS}
+        changed = found.array("changed", (-1,), np.int64)
+        best = found.array("best", (len(changed), self.best.shape[1]), self.best.dtype)
+        if not np.isin(numbers["outcome"], [PENDING, *map(int, Outcome)]).all():
+            raise found.damaged("it holds an outcome that is none")
+        if not np.array_equal(changed, np.flatnonzero(np.isfinite(numbers["size"]).any(axis=1))):
+            raise found.damaged("its changed images are not those that have a size")
+        for name, a in numbers.items():
+            getattr(self, name)[:] = a
+        self.best[changed] = best
 
-
-def fingerprint(net: Network, *data: Array) -> dict[str, Any]:
-    """Return what tells one attack from another: check sums of the network and of the data."""
-    own = tensors_of(net)
-    weights = zlib.crc32(b"".join(name.encode() + np.ascontiguousarray(a).tobytes() for name, a in sorted(own.items())))
-    sums = [[list(a.shape), zlib.crc32(np.ascontiguousarray(a).tobytes())] for a in data]
-    return {"network": [repr(net), sorted(map(str, net.interventions)), weights], "data": sums}
+    @property
+    def nbytes(self) -> int:
+        """How many bytes a file of it may take."""
+        return self.best.nbytes + sum(getattr(self, name).nbytes for name in NUMBERS) + 100_000

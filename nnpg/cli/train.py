@@ -24,6 +24,7 @@ from nnpg.cli.options import (
     print_json,
 )
 from nnpg.data import Dataset
+from nnpg.files.training_state import epochs_done
 from nnpg.models import MODELS, model_for
 from nnpg_command import Interrupted
 
@@ -192,5 +193,4 @@ def _how_to_go_on(checkpoint: Path | None) -> str:
         return "stopped; nothing is kept. With --checkpoint FILE.safetensors a stopped run can go on later"
     if not checkpoint.exists():
         return "stopped before the first epoch was done; nothing is kept"
-    epochs = nnpg.files.read_tensors(checkpoint)[1]["history"][-1][0]
-    return f"stopped; {checkpoint} holds epoch {epochs}. To go on, give the same command with --resume"
+    return f"stopped; {checkpoint} holds epoch {epochs_done(checkpoint)}. To go on, give the same command with --resume"

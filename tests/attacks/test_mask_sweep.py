@@ -5,6 +5,7 @@ import pytest
 from attack_nets import digits, sigmoid_net
 
 import nnpg
+from nnpg import ModelFileError
 from nnpg.attacks import (
     MaskOutcome,
     apply_masks,
@@ -21,6 +22,7 @@ from nnpg.attacks import (
     target_success,
     to_unit,
 )
+from nnpg.files import read_tensors, write_tensors
 from nnpg.statistics import wilson
 
 
@@ -194,12 +196,14 @@ def test_an_interrupted_sweep_goes_on_where_it_stopped(net, tmp_path, monkeypatc
     x, t = digits(70)
     whole, file, asked = mask_sweep(net, x, t, "all", [0.0, 9.0]), tmp_path / "sweep.safetensors", []
 
-    def masks(x, targets, rows):
-        asked.append(len(rows))
+    def interrupted(net, x, targets, **how):
+        asked.append(len(x))
         if len(asked) == 4:  # the first call only looks at the first image
             raise KeyboardInterrupt
-        return gradient_masks(net, x, targets)
+        return gradient_masks(net, x, targets, **how)
 
+    masks = linear(net)
+    monkeypatch.setattr("nnpg.attacks.masks.gradient_masks", interrupted)
     with pytest.raises(KeyboardInterrupt):
         mask_sweep(net, x, t, "all", [0.0, 9.0], masks=masks, checkpoint=file)
     with pytest.raises(FileExistsError, match="resume"):
@@ -209,11 +213,45 @@ def test_an_interrupted_sweep_goes_on_where_it_stopped(net, tmp_path, monkeypatc
     assert asked[10:] == [1, 6]  # of 70, 64 were done
     for name in ("predicted", "target_confidence", "own_confidence", "distortion"):
         assert (getattr(again, name) == getattr(whole, name)).all()
-    for other in ({"etas": [0.0, 8.0]}, {"clip": True}, {"masks": linear(net, of="logit")}):
+    for words, other in {
+        "its etas": {"etas": [0.0, 8.0]},
+        "its settings": {"clip": True},
+        "its masks, of": {"masks": linear(net, of="logit")},
+        "its masks, net, backend": {"masks": linear(softmax_of(np.eye(6, 60)))},
+        "its masks": {"masks": to_unit(linear(net))},
+    }.items():
         given = {"etas": [0.0, 9.0], "masks": masks, "clip": False} | other
-        with pytest.raises(ValueError, match="checkpoint of another sweep"):
+        with pytest.raises(ValueError, match=f"checkpoint of another run: {words}"):
             mask_sweep(net, x, t, "all", given["etas"], masks=given["masks"], clip=given["clip"], checkpoint=file,
                        resume=True)  # fmt: skip
+
+
+def test_a_masker_of_the_user_s_own_has_no_checkpoint(net, tmp_path):
+    x, t = digits(4)
+    with pytest.raises(ValueError, match="the masker holds a function, which is not nnpg's own"):
+        mask_sweep(net, x, t, "all", [0.0, 9.0], masks=lambda x, targets, rows: gradient_masks(net, x, targets),
+                   checkpoint=tmp_path / "sweep.safetensors")  # fmt: skip
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda t: t.pop("distortion"),
+        lambda t: t.update(predicted=t["predicted"].astype(np.int32)),
+        lambda t: t.update({name: np.repeat(a, 2, axis=1) for name, a in t.items()}),
+        lambda t: t.update(distortion=t["distortion"][:1]),
+    ],
+)
+def test_a_damaged_checkpoint_of_a_sweep_is_refused_by_name(net, tmp_path, change):
+    x, t = digits(4)
+    file = tmp_path / "sweep.safetensors"
+    mask_sweep(net, x, t, "all", [0.0, 9.0], checkpoint=file)
+    tensors, about = read_tensors(file)
+    change(tensors)
+    write_tensors(file, tensors, about)
+    with pytest.raises(ModelFileError, match=r"sweep\.safetensors: a damaged checkpoint"):
+        mask_sweep(net, x, t, "all", [0.0, 9.0], checkpoint=file, resume=True)
 
 
 def test_metrics_by_hand():
