@@ -68,7 +68,7 @@ def array_identity(a: Array) -> str:
     'float64 (2,) 374708fff7719dd5'
     """
     plain = np.ascontiguousarray(a, a.dtype.newbyteorder("<"))
-    digest = hashlib.sha256(plain.reshape(-1).view(np.uint8)).hexdigest()
+    digest = hashlib.sha256(plain.reshape(-1).view(np.uint8).data).hexdigest()
     return f"{a.dtype.newbyteorder('=')} {a.shape} {digest[:16]}"
 
 

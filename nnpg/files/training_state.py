@@ -28,7 +28,7 @@ class Trained(NamedTuple):
 
     net: Network
     state: SGDState
-    history: tuple[tuple[float, ...], ...]
+    history: tuple[tuple[Any, ...], ...]
     generator: dict[str, Any]
 
 
