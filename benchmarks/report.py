@@ -11,15 +11,14 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.run import Record
-from nnpg.files.atomic import atomic_write
+from nnpg.files.atomic import write_file
 
 STYLES = {"goal": "[green]goal met[/]", "must": "must met", "missed": "[red]missed[/]", "": ""}
 
 
 def write_json(path: Path, records: Sequence[Record]) -> None:
     """Write the records, whole or not at all."""
-    with atomic_write(path) as out:
-        out.write((json.dumps([asdict(r) for r in records], indent=1) + "\n").encode())
+    write_file(path, (json.dumps([asdict(r) for r in records], indent=1) + "\n").encode())
 
 
 def print_table(records: Sequence[Record]) -> None:

@@ -16,7 +16,7 @@ from numbers import Integral, Real
 from pathlib import Path
 from typing import TypeGuard
 
-from nnpg.files.atomic import atomic_write
+from nnpg.files.atomic import writable, write_file
 
 _KINDS = {
     ".png": "image/png",
@@ -134,13 +134,10 @@ def write_page(path: str | Path, title: str, sections: Sequence[Section], lead: 
     path = Path(path)
     if path.suffix.lower() not in (".html", ".htm"):
         raise ValueError(f"a page is written as .html, not as {path.name!r}")
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"no folder {str(path.parent)!r} to write {path.name!r} into: make it first")
+    writable(path)
     body = "\n".join(_section(section) for section in sections)
     page = _PAGE.format(title=escape(title), style=_STYLE, lead=_paragraphs(lead, "lead"), body=body)
-    with atomic_write(path) as out:
-        out.write(page.encode("utf-8"))
-    return path
+    return write_file(path, page.encode("utf-8"))
 
 
 def _section(section: Section) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -112,15 +113,34 @@ class Work:
     train: Dataset
 
 
-def open_model(model: Path, data: str | None, data_dir: Path | None, which: Images | None, backend: str) -> Work:
+def open_model(
+    model: Path,
+    data: str | None,
+    data_dir: Path | None,
+    which: Images | None,
+    backend: str,
+    layers: Sequence[str] | None = None,
+) -> Work:
     """Load a model and the images: its own unless others are named.
+
+    Parameters
+    ----------
+    model, data, data_dir, which, backend
+        The options of the commands.
+    layers : names, optional
+        Outputs that the model must have; that is found out before any image is read.
 
     Raises
     ------
     ValueError
         If the images do not fit the model, or nothing says which images are meant.
+    KeyError
+        If the model lacks one of the outputs.
     """
     net = load_network(model, backend)
+    for name in layers or ():
+        if name not in net.names:
+            raise KeyError(f"no output named {name!r}; this network has {', '.join(net.names)}")
     known = _known(describe(model))
     if known is not None and data in (None, known["data"]):
         own, data_dir = True, known["data_dir"] if data_dir is None else data_dir
@@ -157,4 +177,15 @@ def _known(header: dict[str, Any]) -> dict[str, Any] | None:
     """What `remembered` wrote, if this file's provenance holds it; other programs may write what they like there."""
     provenance = header.get("provenance")
     known = provenance.get("data") if isinstance(provenance, dict) else None
-    return known if isinstance(known, dict) and "train_fingerprint" in known else None
+    if not isinstance(known, dict) or not all(holds(known.get(key)) for key, holds in _REMEMBERED.items()):
+        return None
+    return known
+
+
+_REMEMBERED: dict[str, Callable[[Any], bool]] = {  # what `open_model` reads of it
+    "data": lambda v: isinstance(v, str),
+    "data_dir": lambda v: v is None or isinstance(v, str),
+    "test_share": lambda v: type(v) in (int, float) and 0 < v < 1,
+    "split_seed": lambda v: type(v) is int and 0 <= v < 2**64,
+    "train_fingerprint": lambda v: isinstance(v, str),
+}

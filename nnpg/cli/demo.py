@@ -13,6 +13,7 @@ import nnpg
 from nnpg import demo as story
 from nnpg.cli.data import Source, remembered
 from nnpg.cli.options import JsonOption, print_json
+from nnpg.files import writable
 from nnpg.scores import Filter
 from nnpg_command import Interrupted
 
@@ -43,6 +44,8 @@ def demo(
     if quick and epochs is not None:
         raise ValueError("give --quick or --epochs, not both")
     out.mkdir(parents=True, exist_ok=True)
+    writable(out / "index.html")
+    writable(out / "faces.safetensors")
     epochs = epochs or (QUICK_EPOCHS if quick else story.EPOCHS)
     command = f"nnpg demo --seed {seed} --epochs {epochs}"
     say = _quiet if as_json else print

@@ -67,7 +67,7 @@ def knockout(
     Example: `nnpg knockout faces.safetensors --class face07 --order both --draw knockout.png`
     """
     draw = output_file(draw, ".png", ".svg", ".pdf")
-    work = open_model(model, data, data_dir, images, backend)
+    work = open_model(model, data, data_dir, images, backend, layer_names(layers))
     rows = chosen_classes(classes, work.images)
     orders = ("strongest", "weakest") if order == "both" else (order,)
     scores = filter_scores(

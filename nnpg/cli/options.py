@@ -13,6 +13,7 @@ import numpy as np
 import typer
 
 from nnpg.data import Dataset
+from nnpg.files import writable
 from nnpg.knockout import To
 from nnpg.seeds import Of
 
@@ -82,11 +83,7 @@ def output_file(path: Path | None, *suffixes: str) -> Path | None:
         return None
     if path.suffix.lower() not in suffixes:
         raise ValueError(f"{path} must end in {' or '.join(suffixes)}")
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"cannot write {path}: there is no folder {path.parent}")
-    if path.is_dir():
-        raise IsADirectoryError(f"cannot write {path}: it is a folder")
-    return path
+    return writable(path)
 
 
 def chosen_classes(wanted: Sequence[str] | None, images: Dataset) -> list[int]:

@@ -29,7 +29,7 @@ from nnpg.cli.options import (
     print_json,
 )
 from nnpg.data import Dataset
-from nnpg.files.atomic import atomic_write
+from nnpg.files.atomic import write_file
 from nnpg.scores import FilterScores, filter_scores
 from nnpg_kernels import Array
 
@@ -66,7 +66,7 @@ def rank(
     """
     draw = output_file(draw, ".png", ".svg", ".pdf")
     csv_file = output_file(csv_file, ".csv")
-    work = open_model(model, data, data_dir, images, backend)
+    work = open_model(model, data, data_dir, images, backend, layer_names(layers))
     rows = chosen_classes(classes, work.images)
     scores = filter_scores(
         work.net,
@@ -113,5 +113,4 @@ def _write_csv(path: Path, scores: FilterScores, rows: list[int]) -> None:
     for row in rows:
         for layer, own in scores.scores.items():
             writer.writerows([scores.rows[row], layer, f, float(score)] for f, score in enumerate(own[row]))
-    with atomic_write(path) as out:
-        out.write(text.getvalue().encode())
+    write_file(path, text.getvalue().encode())

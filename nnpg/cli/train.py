@@ -92,6 +92,12 @@ def train(
     checkpoint = output_file(checkpoint, ".safetensors")
     if resume and checkpoint is None:
         raise ValueError("--resume needs --checkpoint FILE: the file to go on from")
+    if checkpoint is not None and checkpoint.exists() and not resume:
+        raise FileExistsError(f"{checkpoint} exists: go on from it with --resume, or delete it to start afresh")
+    if not 0 < test_share < 1:
+        raise ValueError(f"--test-share must lie between 0 and 1, not {test_share:g}")
+    nnpg.SGD(0.1 if lr is None else lr, momentum or 0.0)  # judged before the images are read, as is the backend
+    nnpg.load_backend(backend)
     if test_share != 0.25 and data in OWN_SPLIT:
         raise ValueError(f"{data} comes with test images of its own: leave --test-share out")
     source = Source(data, None if data_dir is None else str(data_dir), test_share, seed)

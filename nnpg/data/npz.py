@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnpg.data.dataset import DataError, Dataset
-from nnpg.files.atomic import atomic_write
+from nnpg.files.atomic import write_file
 
 
 def load_npz(path: str | os.PathLike[str]) -> Dataset:
@@ -119,8 +120,9 @@ def save_npz(path: str | os.PathLike[str], dataset: Dataset) -> None:
             arrays[key] = np.array(getattr(dataset, key), dtype=np.str_)
     if dataset.masks is not None:
         arrays["masks"] = dataset.masks
-    with atomic_write(path) as out:
-        np.savez_compressed(out, **arrays)
+    content = io.BytesIO()
+    np.savez_compressed(content, **arrays)
+    write_file(path, content.getvalue())
 
 
 def _read(path: Path) -> dict[str, NDArray[Any]]:

@@ -4,7 +4,7 @@ Where to read: `networks` (save, load_network), `architecture` and `header` (wha
 `tensors` (arrays and JSON in one file), `checkpoints` (going on where work was interrupted), `atomic` (writing).
 """
 
-from nnpg.files.atomic import NotWrittenError, atomic_write, writable, write_file
+from nnpg.files.atomic import NotWrittenError, atomic_write, writable, write_file, write_files
 from nnpg.files.errors import ModelFileError
 from nnpg.files.networks import describe, header_of, load_network, network_from, save, tensors_of
 from nnpg.files.tensors import read_tensors, write_tensors
@@ -22,5 +22,6 @@ __all__ = [
     "tensors_of",
     "writable",
     "write_file",
+    "write_files",
     "write_tensors",
 ]

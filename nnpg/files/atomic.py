@@ -5,8 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
@@ -74,12 +75,31 @@ def write_file(path: str | os.PathLike[str], content: bytes) -> Path:
     b'whole'
     """
     path = Path(path)
-    try:
-        with atomic_write(path) as out:
-            out.write(content)
-    except OSError as error:
-        raise NotWrittenError(_elsewhere(path, content, error)) from error
+    write_files(path.parent, {path.name: content})
     return path
+
+
+def write_files(folder: str | os.PathLike[str], contents: Mapping[str, bytes]) -> None:
+    """Write the files of one result into a folder, each whole; where one fails, put all of them elsewhere.
+
+    Raises
+    ------
+    NotWrittenError
+        As for `write_file`.
+
+    Examples
+    --------
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_files(folder, {"a.txt": b"one", "b.txt": b"two"})
+    ...     sorted(path.name for path in Path(folder).iterdir())
+    ['a.txt', 'b.txt']
+    """
+    for name, content in contents.items():
+        try:
+            _write(Path(folder) / name, content)
+        except OSError as error:
+            why = f"cannot write {Path(folder) / name}: {error.strerror or error}"
+            raise NotWrittenError(f"{why}. {_put_elsewhere(contents)}") from error
 
 
 def writable(path: str | os.PathLike[str], size: int = TRIAL) -> Path:
@@ -141,9 +161,13 @@ def _reserve(out: IO[bytes], size: int) -> None:
     os.fsync(out.fileno())
 
 
-def _elsewhere(path: Path, content: bytes, error: OSError) -> str:
-    """Write the content to the first place that takes it; return what to say."""
-    why = f"cannot write {path}: {error.strerror or error}"
+def _write(path: Path, content: bytes) -> None:
+    with atomic_write(path) as out:
+        out.write(content)
+
+
+def _put_elsewhere(contents: Mapping[str, bytes]) -> str:
+    """Write the files to the first place that takes them; return what to say."""
     places = (Path(tempfile.gettempdir()), Path("~").expanduser(), Path())
     for place in places:
         try:
@@ -151,13 +175,15 @@ def _elsewhere(path: Path, content: bytes, error: OSError) -> str:
         except OSError:
             continue
         try:
-            with atomic_write(folder / path.name) as out:
-                out.write(content)
+            for name, content in contents.items():
+                _write(folder / name, content)
         except OSError:
-            folder.rmdir()
+            shutil.rmtree(folder, ignore_errors=True)
             continue
-        return f"{why}. It is in {folder / path.name} instead"
-    return f"{why}. Nor could it be written to {', '.join(map(str, places))}: it is lost"
+        if len(contents) == 1:
+            return f"It is in {folder / next(iter(contents))} instead"
+        return f"The result is in the folder {folder} instead"
+    return f"Nor could it be written to {', '.join(map(str, places))}: it is lost"
 
 
 def _remove(temporary: Path) -> None:

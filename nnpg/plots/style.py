@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from nnpg.files.atomic import atomic_write
+from nnpg.files.atomic import writable, write_file
 from nnpg_kernels import Array
 
 if TYPE_CHECKING:
@@ -88,8 +89,9 @@ def drawing(path: str | Path | None, width: float, height: float, layout: Any = 
         yield figure
         if path is not None:
             suffix = Path(path).suffix.lower()
-            with atomic_write(path) as out:
-                figure.savefig(out, format=suffix[1:], metadata=_METADATA[suffix])
+            content = io.BytesIO()
+            figure.savefig(content, format=suffix[1:], metadata=_METADATA[suffix])
+            write_file(path, content.getvalue())
 
 
 def check_path(path: str | Path | None) -> None:
@@ -99,8 +101,7 @@ def check_path(path: str | Path | None) -> None:
     path = Path(path)
     if path.suffix.lower() not in _METADATA:
         raise ValueError(f"a figure is a .png, .svg or .pdf file, told by its name; not {path.name!r}")
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"no folder {str(path.parent)!r} to write {path.name!r} into: make it first")
+    writable(path)
 
 
 def canvas(figure: Figure) -> Axes:

@@ -15,6 +15,7 @@ import nnpg
 def words(model, bars, tmp_path):
     """What {model}, {bars} ... stand for in the table below."""
     (tmp_path / "notes.txt").write_text("no model")
+    (tmp_path / "folder.safetensors").mkdir()
     (tmp_path / "damaged.safetensors").write_bytes(b"\0" * 100)
     np.savez(tmp_path / "big.npz", x=np.zeros((4, 1, 20, 20), np.float32), labels=[0, 1, 0, 1])
     np.savez(tmp_path / "other.npz", x=np.zeros((6, 1, 12, 12), np.float32), labels=[0, 1, 2, 0, 1, 2])
@@ -31,7 +32,7 @@ BAD = [
     ("train --data yale --data-dir {here}", "images are missing"),
     ("train --data mnist --data-dir {here}", "missing"),
     ("train --data mnist --test-share 0.5", "test images of its own"),
-    ("train --data {bars} --test-share 1.5", "share of 1.5"),
+    ("train --data {bars} --test-share 1.5", "--test-share must lie between 0 and 1, not 1.5"),
     ("train --data {bars} --lr -1", "lr must be above 0"),
     ("train --data {bars} --momentum 1", "momentum must lie in [0, 1)"),
     ("train --data {bars} --model face_net", "cannot take an input"),
@@ -64,6 +65,33 @@ BAD = [
     ("demo --quick --epochs 3", "not both"),
     ("demo --epochs 0", "--epochs"),
     ("demo --out {here}/notes.txt", "notes.txt"),
+]
+
+
+# Options are judged before any image is read: there are none here, and still the answer is about the option
+
+NO_IMAGES = "{here}/none.npz"
+BAD += [
+    (f"train --data {NO_IMAGES} {options}", says)
+    for options, says in (
+        ("--test-share nan", "--test-share must lie between 0 and 1"),
+        ("--lr -1", "lr must be above 0"),
+        ("--momentum 1", "momentum must lie in [0, 1)"),
+        ("--backend abacus", "no backend named 'abacus'"),
+        ("--save {here}/none/m.safetensors", "there is no folder"),
+        ("--save {here}/notes.txt/m.safetensors", "notes.txt is not a folder"),
+        ("--save {here}/folder.safetensors", "it is a folder"),
+        ("--draw {here}/none/m.png", "there is no folder"),
+        ("--checkpoint {here}/none/m.safetensors", "there is no folder"),
+        ("--checkpoint {here}/damaged.safetensors", "--resume"),
+    )
+]
+BAD += [
+    (f"rank {{model}} --data {NO_IMAGES} --layers pool9", "no output named 'pool9'"),
+    (f"rank {{model}} --data {NO_IMAGES} --csv {{here}}/notes.txt/r.csv", "notes.txt is not a folder"),
+    (f"knockout {{model}} --data {NO_IMAGES} --layers pool9", "no output named 'pool9'"),
+    (f"knockout {{model}} --data {NO_IMAGES} --draw {{here}}/none/r.png", "there is no folder"),
+    ("demo --out {here}/notes.txt/demo", "notes.txt"),
 ]
 
 
