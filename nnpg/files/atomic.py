@@ -122,12 +122,12 @@ def writable(path: str | os.PathLike[str], size: int = TRIAL) -> Path:
     >>> writable("no-such-folder/net.safetensors")
     Traceback (most recent call last):
         ...
-    FileNotFoundError: cannot write no-such-folder/net.safetensors: there is no folder no-such-folder
+    FileNotFoundError: cannot write no-such-folder/net.safetensors: there is no folder no-such-folder; make it first
     """
     path = Path(path)
     if not path.parent.is_dir():
         there = path.parent.exists()
-        why = f"{path.parent} is not a folder" if there else f"there is no folder {path.parent}"
+        why = f"{path.parent} is not a folder" if there else f"there is no folder {path.parent}; make it first"
         raise (NotADirectoryError if there else FileNotFoundError)(f"cannot write {path}: {why}")
     if path.is_dir():
         raise IsADirectoryError(f"cannot write {path}: it is a folder")

@@ -114,7 +114,7 @@ def test_the_checkpoint_of_another_run_is_refused(run, bars, tmp_path) -> None:
     assert run(*args, "--batch", 4).code == 0
     answer = run(*args, "--batch", 5, "--resume")
     assert answer.code == 2
-    assert "its batch is 4, this run's 5" in answer.err
+    assert "its batch is 4, this run's is 5" in answer.err
 
 
 def test_an_unknown_failure_is_code_1_and_asks_for_debug(run, monkeypatch, bars) -> None:
