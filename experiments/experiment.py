@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,7 +22,7 @@ class Row(NamedTuple):
     n: int
     unit: str = "fraction"
     interval: str = ""
-    held: bool | None = None  # did the paper's claim hold here? None where it makes none
+    held: bool | None = None  # whether the paper's claim held here; None where it makes none
 
 
 def row(
@@ -40,6 +40,32 @@ def row(
     return Row(name, paper, float(value), float(low), float(high), n, unit, interval, held)
 
 
+def row_named(rows: Iterable[Row], name: str) -> Row:
+    """Return the row of that name.
+
+    Raises
+    ------
+    KeyError
+        If no row has that name, or several have.
+
+    Examples
+    --------
+    >>> rows = [row("error", None, 0.25, 4), row("seconds", None, 1.5, 1, unit="s")]
+    >>> row_named(rows, "seconds").ours
+    1.5
+    """
+    rows = list(rows)
+    found = [row for row in rows if row.name == name]
+    if len(found) != 1:
+        raise KeyError(f"{len(found)} rows are named {name!r}; there are {', '.join(row.name for row in rows)}")
+    return found[0]
+
+
+def held_in_words(held: bool | None) -> str:
+    """Return what a verdict says of a claim."""
+    return "held" if held else "did not hold"
+
+
 class Text(NamedTuple):
     """A table or listing that does not fit into rows, printed as it is."""
 
@@ -49,7 +75,7 @@ class Text(NamedTuple):
 
 @dataclass(frozen=True)
 class Result:
-    """What a run came to: rows, what it says in words, figures (paths in the run's folder), and other tables."""
+    """The result of a run: rows, a verdict in words, figures (paths in the run's folder), and other tables."""
 
     rows: tuple[Row, ...]
     verdict: str
@@ -59,18 +85,18 @@ class Result:
 
 @dataclass(frozen=True)
 class Context:
-    """Where a run reads and writes, and what it shares with the others."""
+    """Where a run reads and writes, and what it shares with other runs."""
 
     folder: Path  # of this run: figures go here
     models: Path  # trained networks, shared between runs
     data_dir: str | None
-    seed: int | None  # None: the experiment's own
+    seed: int | None  # None: the seed of the experiment's config
     backend: str
     progress: bool | None = None
 
-    def seed_or(self, own: int) -> int:
-        """Return the seed that was asked for, or the experiment's own."""
-        return own if self.seed is None else self.seed
+    def seed_or(self, default: int) -> int:
+        """Return the seed that was asked for, or the default where none was."""
+        return default if self.seed is None else self.seed
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ HEADER = ("", "paper", "ours", "interval", "n", "unit", "held")
 
 
 def write_report(directory: str | Path) -> Path:
-    """Write `report.html` from each `*/result.json` under a folder, and beside each of them a page of its own."""
+    """Write `report.html` from each `*/result.json` under a folder, and one page beside each of them."""
     directory = Path(directory)
     results = sorted(directory.glob("*/result.json"))
     if not results:

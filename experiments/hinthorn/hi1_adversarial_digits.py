@@ -1,9 +1,9 @@
 """HI-1: adversarial images by L-BFGS-B (Hinthorn 2017, 5.1, Fig. 1, 2 and 8).
 
-python -m experiments run HI-1 --backend numba        (a minute on two cores, with HI-0's network)
+python -m experiments run HI-1        (a minute on two cores, with HI-0's network)
 
-To expect: every attack succeeds. The least distortion, which Szegedy's cost function asks for, ends on the decision
-boundary; the paper's images fool "with a correspondingly high certainty", which a change a quarter larger gives.
+Expected: every attack succeeds. The least distortion, which Szegedy's cost function defines, ends on the decision
+boundary; the paper's images fool "with a correspondingly high certainty", which a change larger by a quarter gives.
 """
 
 from __future__ import annotations
@@ -29,28 +29,34 @@ def run(config: Hard, context: Context) -> Result:
     few = pairs[: min(PAPER_PAIRS, len(pairs))]
     by = "95% t over images"
     found = wilson(len(pairs), pairs.attacked)
+    succeeds = found.low > 0.95
+    size = mean_interval(pairs.distortion)
     rows = [
-        row("attacks that succeed", 1.0, found, pairs.attacked, interval="95% Wilson", held=found.low > 0.95),
+        row("attacks that succeed", 1.0, found, pairs.attacked, interval="95% Wilson", held=succeeds),
         row("pairs", PAPER_PAIRS, len(pairs), len(pairs), unit="pairs"),
         row(
             f"distortion, the first {len(few)}", None, mean_interval(few.distortion), len(few), unit="RMS", interval=by
         ),
-        row("distortion, all", None, mean_interval(pairs.distortion), len(pairs), unit="RMS", interval=by),
+        row("distortion, all", None, size, len(pairs), unit="RMS", interval=by),
     ]
-    for name, own in (("least distortion", pairs), (f"{config.beyond:g} times that", larger)):
-        sure = _certainty(base.net, own)
-        rows.append(row(f"probability of the target, {name}", None, sure, len(own), interval=by))
+    certainty = {
+        "least distortion": _certainty(base.net, pairs),
+        f"{config.beyond:g} times that": _certainty(base.net, larger),
+    }
+    for name, mean in certainty.items():
+        rows.append(row(f"probability of the target, {name}", None, mean, len(pairs), interval=by))
+    at_boundary, beyond = (mean.value for mean in certainty.values())
     fooled = base.net.predict(larger.adversarial).argmax(axis=1) == larger.targets
     rows.append(
-        row(f"still taken for the target at {config.beyond:g} times", None, wilson(int(fooled.sum()), len(fooled)),
+        row(f"still classified as the target at {config.beyond:g} times", None, wilson(int(fooled.sum()), len(fooled)),
             len(fooled), interval="95% Wilson")
     )  # fmt: skip
     _figures(base.train.class_names, larger, context.folder)
-    well = "succeeds, as in the paper" if rows[0].held else "is not shown to do so"
+    well = "succeeds, as in the paper" if succeeds else "is not shown to do so"
     verdict = (
-        f"{len(pairs)} of {pairs.attacked} correctly classified training images are taken for a random other class: "
-        f"the attack {well}; it takes a change of {rows[3].ours:.3f} RMS, after which the network gives the target "
-        f"{rows[4].ours:.2f} on average (the boundary), and {rows[5].ours:.2f} at {config.beyond:g} times the change."
+        f"{len(pairs)} of {pairs.attacked} correctly classified training images are classified as a random other "
+        f"class: the attack {well}; it needs a change of {size.value:.3f} RMS, after which the network gives the "
+        f"target {at_boundary:.2f} on average (the boundary), and {beyond:.2f} at {config.beyond:g} times the change."
     )
     return Result(tuple(rows), verdict, ("pairs.png", "distortion.png"))
 
@@ -62,11 +68,11 @@ def _certainty(net: Network, pairs: Pairs) -> Interval:
 def _figures(names: tuple[str, ...], pairs: Pairs, folder: Path) -> None:
     """Fig. 8: originals above, adversarial images below; Fig. 1 and 2: original, change, sum."""
     n = min(SHOWN, len(pairs))
-    own, feigned = ([names[c] for c in classes[:n]] for classes in (pairs.labels, pairs.targets))
+    labels, targets = ([names[c] for c in classes[:n]] for classes in (pairs.labels, pairs.targets))
     image_grid(
         np.concatenate([pairs.originals[:n], pairs.adversarial[:n]]),
         folder / "pairs.png",
-        titles=[*own, *(f"taken for {name}" for name in feigned)],
+        titles=[*labels, *(f"classified as {name}" for name in targets)],
         columns=n,
         row_labels=("original", "adversarial"),
     )
@@ -75,7 +81,7 @@ def _figures(names: tuple[str, ...], pairs: Pairs, folder: Path) -> None:
     image_grid(
         np.concatenate([rgb[0], signed_colours(r[:, 0]), rgb[1]]),
         folder / "distortion.png",
-        titles=[f"original: {own[0]}", "change: red lighter, blue darker", f"sum: taken for {feigned[0]}"],
+        titles=[f"original: {labels[0]}", "change: red lighter, blue darker", f"sum: classified as {targets[0]}"],
         columns=3,
     )
 

@@ -1,10 +1,10 @@
-"""HI-2: what deep feature maps show when they are looked at as they are (Hinthorn 2017, 5.2, Fig. 9).
+"""HI-2: what deep feature maps show when they are viewed directly (Hinthorn 2017, 5.2, Fig. 9).
 
-python -m experiments run HI-2 --backend numba        (seconds, with HI-1's pairs)
+python -m experiments run HI-2        (seconds, with HI-1's pairs)
 
-The paper finds them "generally indecipherable". What can be measured: how much more a map resembles the brightness of
-the digit that it was computed from, unit by unit where the unit looks, than that of another digit. To expect: less in
-the second layer than in the first.
+The paper finds them "generally indecipherable". Measured here: by how much a map's correlation with the brightness of
+its digit exceeds that with another digit. Brightness is that of the pixels which a unit sees. Expected: less in the
+second layer than in the first.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ LAYERS = ("relu1", "relu2")
 
 @dataclass(frozen=True)
 class Config(Base):
-    """Images that are looked at."""
+    """The number of images."""
 
     images: int = 200
 
@@ -41,24 +41,25 @@ def run(config: Config, context: Context) -> Result:
     n, by = len(x), "95% t over images"
     lost = first - second
     p = paired_p(lost)
+    lower = bool(p < 0.05 and lost.mean() > 0)
     rows = [
-        *(row(f"{layer}: correlation with the own digit less with another", None, mean_interval(own), n,
-              unit="correlation", interval=by) for layer, own in found.items()),
-        row("relu1 less relu2", None, mean_interval(lost), n, unit="correlation", interval=by,
-            held=bool(p < 0.05 and lost.mean() > 0)),
-        row("relu1 less relu2, p", None, p, n, unit="p (paired t)"),
+        *(row(f"{layer}: correlation with its digit minus with another", None, mean_interval(excess), n,
+              unit="correlation", interval=by) for layer, excess in found.items()),
+        row("relu1 minus relu2", None, mean_interval(lost), n, unit="correlation", interval=by,
+            held=lower),
+        row("relu1 minus relu2, p", None, p, n, unit="p (paired t)"),
     ]  # fmt: skip
     figures = [_draw(base.net, pairs, layer, context.folder) for layer in LAYERS]
-    less, agrees = ("less", "as") if rows[2].held else ("not surely less", "unlike what")
+    less, agrees = ("significantly less", "as") if lower else ("not significantly less", "unlike what")
     verdict = (
-        f"A map of the second layer resembles its own digit {less} than one of the first does ({second.mean():.2f} and "
+        f"A map of the second layer resembles its digit {less} than a map of the first does ({second.mean():.2f} and "
         f"{first.mean():.2f} above what it has in common with another digit), {agrees} the paper says of deep maps."
     )
     return Result(tuple(rows), verdict, tuple(figures))
 
 
 def _resemblance(net: Network, x: Array, layer: str) -> Array:
-    """Mean |correlation| of an image's live maps with its brightness, less that with the next image's: (N,)."""
+    """Mean |correlation| of an image's live maps with its brightness, minus that with the next image's: (N,)."""
     maps = net.backend.to_numpy(net.forward(x, upto=layer)[layer])  # (N, F, H', W')
     field, (H, W) = receptive_field(net, layer), maps.shape[2:]
     light = np.zeros((len(x), H, W))
@@ -66,8 +67,8 @@ def _resemblance(net: Network, x: Array, layer: str) -> Array:
         for j in range(W):
             top, left, height, width = field.box(i, j)
             light[:, i, j] = x[:, 0, top : top + height, left : left + width].mean(axis=(1, 2))
-    own, other = (_correlations(maps, light.take(range(s, s + len(x)), axis=0, mode="wrap")) for s in (0, 1))
-    return np.asarray(np.nanmean(own, axis=1) - np.nanmean(other, axis=1))
+    same, other = (_correlations(maps, light.take(range(s, s + len(x)), axis=0, mode="wrap")) for s in (0, 1))
+    return np.asarray(np.nanmean(same, axis=1) - np.nanmean(other, axis=1))
 
 
 def _correlations(maps: Array, light: Array) -> Array:
@@ -83,16 +84,16 @@ def _draw(net: Network, pairs: Pairs, layer: str, folder: Path) -> str:
     """Every map of one original, then of its adversarial image, all in one scale."""
     both = np.concatenate([pairs.originals[:1], pairs.adversarial[:1]])
     maps = net.backend.to_numpy(net.forward(both, upto=layer)[layer])  # (2, F, H, W)
-    rows = [""] * (2 * maps.shape[1] // 16)
-    rows[0], rows[len(rows) // 2] = "original", "adversarial"
+    labels = [""] * (2 * maps.shape[1] // 16)
+    labels[0], labels[len(labels) // 2] = "original", "adversarial"
     name = f"maps-{layer}.png"
-    image_grid((maps / maps.max()).reshape(-1, 1, *maps.shape[2:]), folder / name, columns=16, row_labels=rows)
+    image_grid((maps / maps.max()).reshape(-1, 1, *maps.shape[2:]), folder / name, columns=16, row_labels=labels)
     return name
 
 
 EXPERIMENT = Experiment(
     "HI-2",
-    "Deep feature maps as they are",
+    "Deep feature maps viewed directly",
     "Hinthorn 2017, Fig. 9",
     {"smoke": Config(**vars(SMOKE)), "quick": Config(), "paper": Config(**vars(PAPER), images=2000)},
     run,

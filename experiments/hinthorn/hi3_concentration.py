@@ -1,10 +1,10 @@
-"""HI-3: is the blame for an adversarial image concentrated on few units? (Hinthorn 2017, 5.2, Fig. 10)
+"""HI-3: is the change by an adversarial image concentrated on few units? (Hinthorn 2017, 5.2, Fig. 10)
 
-python -m experiments run HI-3 --backend numba        (seconds, with HI-1's pairs)
+python -m experiments run HI-3        (seconds, with HI-1's pairs)
 
 Each unit's change, | ||a'|| - ||a|| | and ||a' - a||, from the original to its adversarial image, and to the original
-with Gaussian noise of the same size: what any change does to a layer that is mostly silent is not the attack's doing.
-To expect: a tenth of the units has about half of the change, or more; much the same under noise.
+with Gaussian noise of the same size, because any change of the image may be concentrated in a layer whose outputs are
+mostly 0. Expected: a tenth of the units has about half of the change, or more; nearly the same under noise.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from experiments.experiment import Context, Experiment, Result, Row, row
+from experiments.experiment import Context, Experiment, Result, Row, row, row_named
 from experiments.models.hard_negatives import HARD_PAPER, HARD_SMOKE, Hard
 from experiments.models.hinthorn import MAPS, NEURONS, Pairs, adversarial_pairs, base_net
 from nnpg import Network
@@ -24,7 +24,7 @@ from nnpg.volatility import Measure, concentration_curve, top_share, unit_change
 from nnpg_kernels import Array
 
 SHOWN = 4
-JUDGED: tuple[tuple[str, Measure], ...] = (  # of a neuron that is never negative the two measures are one
+JUDGED: tuple[tuple[str, Measure], ...] = (  # for a neuron that is never negative the two measures are equal
     (NEURONS, "volatility"),
     (MAPS, "volatility"),
     (MAPS, "shift"),
@@ -42,11 +42,12 @@ def run(config: Hard, context: Context) -> Result:
         for name, changed in (("adversarial", pairs.adversarial), ("noise", noisy))
     }
     rows: list[Row] = []
-    panels, sure = [], {}
+    panels, more = [], []
     for layer, measure in JUDGED:
-        scores = {name: own[layer].of(measure) for name, own in found.items()}  # (N, F)
+        scores = {name: changes[layer].of(measure) for name, changes in found.items()}  # (N, F)
         rows += _rows(f"{layer}, {measure}", scores)
-        sure[layer, measure] = bool(rows[-2].held)
+        if row_named(rows, _excess_row(f"{layer}, {measure}")).held:
+            more.append(f"{layer} by {measure}")
         curves = {name: np.nanmean(concentration_curve(s), axis=0) for name, s in scores.items()}
         share = np.linspace(0, 1, len(curves["noise"]))
         panels.append(
@@ -54,12 +55,11 @@ def run(config: Hard, context: Context) -> Result:
         )
     line_panels(panels, context.folder / "concentration.png", columns=3)
     _draw(base.net, pairs, context.folder)
-    top, top_noise = (next(r.ours for r in rows if r.name == f"{NEURONS}, volatility: top 10%, {k}") for k in found)
-    more = [f"{layer} by {measure}" for (layer, measure), yes in sure.items() if yes]
+    top, top_noise = (row_named(rows, f"{NEURONS}, volatility: top 10%, {name}").ours for name in found)
     verdict = (
         f"The tenth of the neurons that changes most has {top:.0%} of the change (volatility), as the paper's picture "
-        f"shows, and {top_noise:.0%} under noise of the same size; blame is more concentrated than noise makes it for "
-        f"{', '.join(more) if more else 'no layer and measure'}."
+        f"shows, and {top_noise:.0%} under noise of the same size; the change is significantly more concentrated than "
+        f"under noise for {', '.join(more) if more else 'no layer and measure'}."
     )
     return Result(tuple(rows), verdict, ("activations.png", "concentration.png"))
 
@@ -68,31 +68,37 @@ def _rows(what: str, scores: dict[str, Array]) -> list[Row]:
     by = "95% t over pairs"
     ok = np.all([s.sum(axis=1) > 0 for s in scores.values()], axis=0)  # where something changes
     n, ginis, rows = int(ok.sum()), {}, []
-    for name, own in scores.items():
-        s = own[ok]
+    for name, of_pairs in scores.items():
+        s = of_pairs[ok]
         ginis[name] = gini(s)
         still = (s < 0.01 * s.max(axis=1, keepdims=True)).mean(axis=1)
         rows += [
             row(f"{what}: Gini, {name}", None, mean_interval(ginis[name]), n, unit="Gini", interval=by),
             row(f"{what}: top 10%, {name}", None, mean_interval(top_share(s)), n, interval=by),
-            row(f"{what}: units changed under 1% of the most, {name}", None, mean_interval(still), n, interval=by),
+            row(
+                f"{what}: units changed less than 1% of the maximum, {name}", None, mean_interval(still), n, interval=by
+            ),
         ]
     more = ginis["adversarial"] - ginis["noise"]
     p = paired_p(more)
     return [
         *rows,
-        row(f"{what}: Gini, adversarial less noise", None, mean_interval(more), n, unit="Gini", interval=by,
+        row(_excess_row(what), None, mean_interval(more), n, unit="Gini", interval=by,
             held=bool(p < 0.05 and more.mean() > 0)),
-        row(f"{what}: Gini, adversarial less noise, p", None, p, n, unit="p (paired t)"),
+        row(f"{what}: Gini, adversarial minus noise, p", None, p, n, unit="p (paired t)"),
     ]  # fmt: skip
+
+
+def _excess_row(what: str) -> str:
+    return f"{what}: Gini, adversarial minus noise"
 
 
 def _draw(net: Network, pairs: Pairs, folder: Path) -> None:
     """Fig. 10: all neurons of the dense layer as a block, for originals, adversarial images, and the change."""
-    some = pairs[: min(SHOWN, len(pairs))]
-    a, b = (net.backend.to_numpy(net.forward(x, upto=NEURONS)[NEURONS]) for x in (some.originals, some.adversarial))
+    shown = pairs[: min(SHOWN, len(pairs))]
+    a, b = (net.backend.to_numpy(net.forward(x, upto=NEURONS)[NEURONS]) for x in (shown.originals, shown.adversarial))
     blocks = np.concatenate([a, b, abs(b - a)]).reshape(-1, 1, 10, a.shape[1] // 10)
-    titles = [f"{own} taken for {feigned}" for own, feigned in zip(some.labels, some.targets, strict=True)]
+    titles = [f"{label} classified as {target}" for label, target in zip(shown.labels, shown.targets, strict=True)]
     image_grid(
         blocks / blocks.max(),
         folder / "activations.png",
@@ -104,7 +110,7 @@ def _draw(net: Network, pairs: Pairs, folder: Path) -> None:
 
 EXPERIMENT = Experiment(
     "HI-3",
-    "Concentration of blame",
+    "Concentration of the change",
     "Hinthorn 2017, Fig. 10",
     {"smoke": HARD_SMOKE, "quick": Hard(), "paper": HARD_PAPER},
     run,

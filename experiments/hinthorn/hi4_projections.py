@@ -1,9 +1,9 @@
 """HI-4: units of the second convolution projected back to the image (Hinthorn 2017, 5.2, Fig. 11 and 12).
 
-python -m experiments run HI-4 --backend numba        (half a minute, with HI-1's pairs)
+python -m experiments run HI-4        (half a minute, with HI-1's pairs)
 
-Figures and captions of 11 and 12 are swapped in the paper. Claims: the projections of a perturbation group change in a
-common way, which the noise in the pixels does not show (Fig. 11); some units change much more than others (Fig. 12).
+The captions of Fig. 11 and 12 are exchanged in the paper. Claims: the projections of a perturbation group change in a
+common way, which the changes of the pixels do not show (Fig. 11); some units change much more than others (Fig. 12).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from experiments.experiment import Context, Experiment, Result, Row, row
+from experiments.experiment import Context, Experiment, Result, Row, row, row_named
 from experiments.models.hard_negatives import HARD_PAPER, HARD_SMOKE, Hard
 from experiments.models.hinthorn import MAPS, Pairs, adversarial_pairs, base_net
 from nnpg import Network
@@ -52,13 +52,13 @@ def run(config: Config, context: Context) -> Result:
     each = _draw_units(base.net, _group(every, config.averaged), context.folder)
     rows += _units(each)
     _draw_members(base.net, _group(every, config.members), context.folder)
-    common = {r.name.split(":")[0]: r for r in rows if r.name.endswith("likeness within a group")}
-    better = bool(next(r.held for r in rows if r.name.startswith("deconvnet: likeness within a group less")))
-    more, holds = ("more", "holds") if better else ("not surely more", "does not hold")
+    deconvnet, pixels = (row_named(rows, _likeness_row(name)).ours for name in ("deconvnet", "pixels"))
+    better = row_named(rows, _excess_row("deconvnet")).held
+    more, holds = ("significantly more", "holds") if better else ("not significantly more", "does not hold")
     verdict = (
         f"Within a perturbation group the changes of the projections are {more} alike than those of the pixels (mean "
-        f"cosine {common['deconvnet'].ours:.2f} and {common['pixels'].ours:.2f}): the paper's claim {holds}; the unit "
-        f"that changes most changes {each.max() / each.mean():.1f} times as much as the mean one."
+        f"cosine {deconvnet:.2f} and {pixels:.2f}): the paper's claim {holds}; the unit "
+        f"that changes most changes {each.max() / each.mean():.1f} times as much as the mean unit."
     )
     return Result(tuple(rows), verdict, ("units.png", "members.png"))
 
@@ -70,20 +70,28 @@ def _all_units(net: Network, x: Array, rule: Rule) -> Array:
 
 def _common(changes: dict[str, Array], groups: Groups) -> list[Row]:
     """Mean cosine of the changes of two members of a group, group by group."""
-    some = [g for g in range(len(groups)) if groups.sizes[g] >= LEAST]
-    alike = {name: np.array([_cosine(c[groups.index == g]) for g in some]) for name, c in changes.items()}
-    n, by = len(some), "95% t over groups"
+    large = [g for g in range(len(groups)) if groups.sizes[g] >= LEAST]
+    alike = {name: np.array([_cosine(c[groups.index == g]) for g in large]) for name, c in changes.items()}
+    n, by = len(large), "95% t over groups"
     p = holm(np.nan_to_num([paired_p(alike[rule] - alike["pixels"]) for rule in RULES], nan=1.0))
     rows = [
-        row(f"{name}: likeness within a group", None, mean_interval(own), n, unit="cosine", interval=by)
-        for name, own in alike.items()
+        row(_likeness_row(name), None, mean_interval(cosines), n, unit="cosine", interval=by)
+        for name, cosines in alike.items()
     ]
     for rule, q in zip(RULES, p, strict=True):
         more = mean_interval(alike[rule] - alike["pixels"])
-        name = f"{rule}: likeness within a group less that of the pixels"
+        name = _excess_row(rule)
         rows.append(row(name, None, more, n, unit="cosine", interval=by, held=bool(q < 0.05 and more.value > 0)))
         rows.append(row(f"{name}, p", None, float(q), n, unit="p (paired t, Holm)"))
     return rows
+
+
+def _likeness_row(name: str) -> str:
+    return f"{name}: likeness within a group"
+
+
+def _excess_row(rule: str) -> str:
+    return f"{rule}: likeness within a group minus that of the pixels"
 
 
 def _cosine(changes: Array) -> float:
@@ -94,16 +102,16 @@ def _cosine(changes: Array) -> float:
 
 
 def _towards(changes: dict[str, Array], groups: Groups, pairs: Pairs, x: Array, labels: Array) -> list[Row]:
-    """Does the mean change of a group point from the mean image of its source to that of its target?"""
+    """Cosine of the mean change of a group with the difference of mean images, target minus source."""
     means = {c: x[labels == c].mean(axis=0) for c in np.unique(labels)}
     first = [int(np.flatnonzero(groups.index == g)[0]) for g in range(len(groups))]
-    ways = np.stack([means[pairs.targets[i]] - means[pairs.labels[i]] for i in first])
+    differences = np.stack([means[pairs.targets[i]] - means[pairs.labels[i]] for i in first])
     rows = []
-    for name, own in changes.items():
-        mean = groups.mean(own)
-        along = np.array([_cosine(np.stack(both)) for both in zip(mean, ways, strict=True)])
+    for name, change in changes.items():
+        mean = groups.mean(change)
+        along = np.array([_cosine(np.stack(both)) for both in zip(mean, differences, strict=True)])
         rows.append(
-            row(f"{name}: mean change along target less source", None, mean_interval(along), len(along), unit="cosine",
+            row(f"{name}: mean change along target minus source", None, mean_interval(along), len(along), unit="cosine",
                 interval="95% t over groups")
         )  # fmt: skip
     return rows
@@ -115,7 +123,7 @@ def _units(each: Array) -> list[Row]:
     return [
         row("units: Gini of the change", None, float(gini(each)), n, unit="Gini"),
         row("units: top 10% of the change", None, float(top_share(each)), n),
-        row("units: most over mean", None, float(each.max() / each.mean()), n, unit="ratio"),
+        row("units: largest over mean", None, float(each.max() / each.mean()), n, unit="ratio"),
     ]
 
 
@@ -128,7 +136,7 @@ def _group(pairs: Pairs, wanted: tuple[int, ...]) -> Pairs:
 
 
 def _draw_units(net: Network, group: Pairs, folder: Path) -> Array:
-    """Fig. 12: each unit's mean projection, adversarial less original, all in one scale (roots); returns norms (F,)."""
+    """Fig. 12: each unit's mean projection, adversarial minus original, roots in one scale; returns norms (F,)."""
     before, after = (mean_projection(net, x, MAPS, units="each") for x in (group.originals, group.adversarial))
     change = (after - before)[:, 0]  # (F, H, W)
     F, H, W = change.shape
@@ -140,15 +148,15 @@ def _draw_units(net: Network, group: Pairs, folder: Path) -> Array:
 
 def _draw_members(net: Network, group: Pairs, folder: Path) -> None:
     """Fig. 11: members of a group: image, adversarial image, their projections, and the difference of these."""
-    some = group[: min(MEMBERS, len(group))]
-    before, after = (_all_units(net, x, "deconvnet")[:, 0] for x in (some.originals, some.adversarial))
+    shown = group[: min(MEMBERS, len(group))]
+    before, after = (_all_units(net, x, "deconvnet")[:, 0] for x in (shown.originals, shown.adversarial))
     cells = []
-    for n in range(len(some)):
+    for n in range(len(shown)):
         three = np.stack([before[n], after[n], after[n] - before[n]])
         colours = signed_colours(three.reshape(1, -1, three.shape[-1])).reshape(3, *three.shape).swapaxes(0, 1)
-        cells += [*np.repeat([some.originals[n], some.adversarial[n]], 3, axis=1), *colours]
+        cells += [*np.repeat([shown.originals[n], shown.adversarial[n]], 3, axis=1), *colours]
     heads = ["original", "adversarial", "projected original", "projected adversarial", "difference"]
-    labels = [f"{s} to {t}" for s, t in zip(some.labels, some.targets, strict=True)]
+    labels = [f"{s} to {t}" for s, t in zip(shown.labels, shown.targets, strict=True)]
     titles = heads + [""] * (len(cells) - len(heads))
     image_grid(np.stack(cells), folder / "members.png", titles=titles, columns=5, row_labels=labels)
 

@@ -1,8 +1,8 @@
 """HI-5: how often each unit is selected while selective dropout trains (Hinthorn 2017, 5.3, Fig. 13).
 
-python -m experiments run HI-5 --backend numba        (seconds, from HI-T1's runs)
+python -m experiments run HI-5        (seconds, from HI-T1's runs)
 
-To expect: some units never, some nearly always; the paper says from 0 to 1 inclusive.
+Expected: rates from near 0 to near 1; the paper says from 0 to 1 inclusive.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ BINS = 20
 def run(config: Hard, context: Context) -> Result:
     runs = hard_negative_runs(config, "both", chosen_variants(config), context)
     rate = config.rates[0]
-    rates = {v: r.instability for (own, v), r in runs.items() if own == rate and v != CONTROL}  # (R, F)
+    rates = {v: r.instability for (lr, v), r in runs.items() if lr == rate and v != CONTROL}  # (R, F)
     rows: list[Row] = []
     for variant, often in rates.items():
         n, by = len(often), "95% t over seeds"
@@ -52,8 +52,8 @@ def run(config: Hard, context: Context) -> Result:
     spans = [v.name for v in rates if all(r.held for r in rows if r.held is not None and r.name.startswith(v.name))]
     where = "all" if len(spans) == len(rates) else f"{len(spans)} ({'; '.join(spans)})" if spans else "none"
     verdict = (
-        f"From units that are never selected (below 1%) to units that always are (above 95%), as the paper has it: in "
-        f"{where} of {len(rates)} variants."
+        f"Rates from below 1% (never selected) to above 95% (always selected), as in the paper: in {where} of "
+        f"{len(rates)} variants."
     )
     return Result(tuple(rows), verdict, ("instability.png",))
 

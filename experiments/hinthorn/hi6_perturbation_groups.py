@@ -1,9 +1,9 @@
 """HI-6: do the images of a perturbation group change the same units? (Hinthorn 2017, 5.2)
 
-python -m experiments run HI-6 --backend numba        (seconds, with HI-1's pairs)
+python -m experiments run HI-6        (seconds, with HI-1's pairs)
 
-Each group is cut in two at random; the mean volatilities of its halves are ranked and compared with each other, and
-with the other half of every other group. To expect: halves of a group agree more, whichever way groups are made.
+Each group is divided in two at random. The mean volatilities of its halves are ranked and compared with each other, and
+with the second half of every other group. Expected: halves of one group agree more, for every kind of group.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from nnpg.volatility import top_share, unit_changes
 from nnpg_kernels import Array
 
 WAYS = ("source", "target", "both")
-LEAST = 4  # pairs in a group that is cut in two
+LEAST = 4  # pairs in a group that is divided
 
 
 def run(config: Hard, context: Context) -> Result:
@@ -41,16 +41,16 @@ def run(config: Hard, context: Context) -> Result:
             alike[layer, way] = _halves(change.volatility, groups, rng)
             if way != "both":
                 tables.append(Text(f"{layer}, by {way}: mean volatility", _table(change.volatility, groups)))
-    p = holm(np.nan_to_num([paired_p(own - others) for own, others in alike.values()], nan=1.0))
+    p = holm(np.nan_to_num([paired_p(one - others) for one, others in alike.values()], nan=1.0))
     by = "95% t over groups"
-    for ((layer, way), (own, others)), q in zip(alike.items(), p, strict=True):
-        name, n, more = f"{layer}, by {way}", len(own), mean_interval(own - others)
+    for ((layer, way), (one, others)), q in zip(alike.items(), p, strict=True):
+        name, n, more = f"{layer}, by {way}", len(one), mean_interval(one - others)
         rows += [
-            row(f"{name}: halves of one group", None, mean_interval(own), n, unit="Spearman", interval=by),
+            row(f"{name}: halves of one group", None, mean_interval(one), n, unit="Spearman", interval=by),
             row(f"{name}: halves of two groups", None, mean_interval(others), n, unit="Spearman", interval=by),
-            row(f"{name}: one less two", None, more, n, unit="Spearman", interval=by,
+            row(f"{name}: one minus two", None, more, n, unit="Spearman", interval=by,
                 held=bool(q < 0.05 and more.value > 0)),
-            row(f"{name}: one less two, p", None, float(q), n, unit="p (paired t, Holm)"),
+            row(f"{name}: one minus two, p", None, float(q), n, unit="p (paired t, Holm)"),
         ]  # fmt: skip
     panels = [
         Measured(layer, {f"by {way}, {what}": mean_interval(alike[layer, way][i]) for way in WAYS
@@ -58,11 +58,11 @@ def run(config: Hard, context: Context) -> Result:
         for layer in found
     ]  # fmt: skip
     interval_plot(panels, context.folder / "groups.png")
-    held = [r.name.split(":")[0] for r in rows if r.name.endswith("one less two") and r.held]
+    held = [r.name.split(":")[0] for r in rows if r.name.endswith("one minus two") and r.held]
     verdict = (
-        f"Halves of one perturbation group agree on which units are volatile surely more than halves of two groups in "
-        f"{len(held)} of {len(alike)} cases{' (' + '; '.join(held) + ')' if held else ''}: that groups have their own "
-        f"units {'holds' if len(held) == len(alike) else 'holds in part' if held else 'does not hold'}."
+        "Halves of one perturbation group agree on which units are volatile significantly more than halves of two "
+        f"groups in {len(held)} of {len(alike)} cases{' (' + '; '.join(held) + ')' if held else ''}: that groups have "
+        f"characteristic units {'holds' if len(held) == len(alike) else 'holds in part' if held else 'does not hold'}."
     )
     return Result(tuple(rows), verdict, ("groups.png",), tuple(tables))
 
@@ -75,7 +75,7 @@ def _halves(volatility: Array, groups: Groups, rng: np.random.Generator) -> tupl
         half = len(members) // 2
         first.append(volatility[members[:half]].mean(axis=0))
         second.append(volatility[members[half:]].mean(axis=0))
-    a, b = (_ranks(np.array(own)) for own in (first, second))
+    a, b = (_ranks(np.array(halves)) for halves in (first, second))
     r = a @ b.T  # (G, G)
     G = len(r)
     return np.diag(r), (r.sum(axis=1) - np.diag(r)) / max(1, G - 1)

@@ -1,10 +1,10 @@
 """HI-7: does selective dropout reach its optimum in fewer steps than the control? (Hinthorn 2017, abstract, 5.6)
 
-python -m experiments run HI-7 --backend numba        (a minute and a half on two cores, with HI-1's pairs)
+python -m experiments run HI-7        (a minute and a half on two cores, with HI-1's pairs)
 
-The optimum is the highest accuracy on the fresh pairs that are watched; it counts as reached within a point of it.
-HI-T1 is over before its curves are flat, so these runs are longer. To expect: no faster; fewer units that learn make
-each step smaller.
+The optimum is the highest accuracy on the fresh pairs that are judged during training; it is reached within one point
+of it. HI-T1 ends before its curves are flat, so these runs are longer. Expected: no faster, because each step changes
+fewer units.
 """
 
 from __future__ import annotations
@@ -48,10 +48,12 @@ def run(config: Config, context: Context) -> Result:
         name = f"lr {rate:g}, {variant.name}"
         late = (steps == runs[rate, variant].steps[-1]).mean()
         rows.append(row(f"{name}: steps to the optimum", None, mean_interval(steps), n, unit="steps", interval=by))
-        rows.append(row(f"{name}: optimum at the last look, perhaps still to come", None, float(late), n))
+        rows.append(row(f"{name}: optimum at the last step judged, perhaps not reached", None, float(late), n))
         if variant == CONTROL:
             continue
-        ratio = np.exp(-np.array(mean_interval(found[rate, variant].difference)))  # control's over its own
+        ratio = np.exp(
+            -np.array(mean_interval(found[rate, variant].difference))
+        )  # the control's steps over the variant's
         p = found[rate, variant].p
         faster = bool(p < 0.05 and ratio[0] > 1)
         interval = Interval(ratio[0], ratio[2], ratio[1])
@@ -60,7 +62,7 @@ def run(config: Config, context: Context) -> Result:
         rows.append(row(f"{name}: times fewer than the control, p", None, p, n, unit="p (paired t, Holm)"))
     panels = [
         Lines(f"lr {rate:g}", runs[rate, CONTROL].steps,
-              {v.name: r.fresh.mean(axis=0) for (own, v), r in runs.items() if own == rate},
+              {v.name: r.fresh.mean(axis=0) for (lr, v), r in runs.items() if lr == rate},
               "steps", "accuracy on fresh pairs")
         for rate in config.rates
     ]  # fmt: skip

@@ -1,8 +1,8 @@
 """HI-9: a share of units that grows, p_t = 1 - e^(-alpha t) + p0 e^(-alpha t) (Hinthorn 2017, 6: future work).
 
-python -m experiments run HI-9 --backend numba        (half a minute on two cores, with HI-T1's runs)
+python -m experiments run HI-9        (half a minute on two cores, with HI-T1's runs)
 
-To expect: between selective dropout with the share p0 and the control, since it turns from the one into the other.
+Expected: between selective dropout with the share p0 and the control, since it changes from the one into the other.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from nnpg.statistics import mean_interval
 
 @dataclass(frozen=True)
 class Config(Hard):
-    """One learning rate of HI-T1, the share at the start, and how fast it grows, per pair of steps."""
+    """One learning rate of HI-T1, the initial share, and its rate of growth per pair of steps."""
 
     rates: tuple[float, ...] = (0.001,)
     keeps: tuple[float, ...] = (0.2,)
@@ -50,19 +50,19 @@ def run(config: Config, context: Context) -> Result:
         ]
         if variant != CONTROL:
             c = found[rate, variant]
-            rows.append(row(f"{name}: fresh, less control", None, mean_interval(c.difference), n, interval=by))
-            rows.append(row(f"{name}: fresh, less control, p", None, c.p, n, unit="p (paired t, Holm)"))
+            rows.append(row(f"{name}: fresh, minus control", None, mean_interval(c.difference), n, interval=by))
+            rows.append(row(f"{name}: fresh, minus control, p", None, c.p, n, unit="p (paired t, Holm)"))
     panels = [
         Lines(layer, runs[rate, CONTROL].steps,
-              {v.name: r.fresh.mean(axis=0) for (own, v), r in runs.items() if own == rate and
+              {v.name: r.fresh.mean(axis=0) for (lr, v), r in runs.items() if lr == rate and
                (v == CONTROL or v.layer == layer)}, "steps", "accuracy on fresh pairs")
         for rate in config.rates for layer in (CONV, DENSE)
     ]  # fmt: skip
     line_panels(panels, context.folder / "schedule.png")
-    sure = [f"{v.name} ({c.difference.mean():+.3f})" for (_, v), c in found.items() if v.alpha and c.p < 0.05]
+    differing = [f"{v.name} ({c.difference.mean():+.3f})" for (_, v), c in found.items() if v.alpha and c.p < 0.05]
     verdict = (
-        f"Of {len(growing) * len(config.rates)} growing shares, those that surely differ from the control on fresh "
-        f"pairs are {', '.join(sure) if sure else 'none'}; the paper makes no claim to hold or not."
+        f"Of {len(growing) * len(config.rates)} growing shares, those that significantly differ from the control on "
+        f"fresh pairs are {', '.join(differing) if differing else 'none'}; the paper makes no claim."
     )
     return Result(tuple(rows), verdict, ("schedule.png",))
 

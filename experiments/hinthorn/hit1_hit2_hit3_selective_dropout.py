@@ -1,9 +1,9 @@
 """HI-T1, HI-T2, HI-T3: selective dropout against the control (Hinthorn 2017, Tables 1 to 3).
 
-python -m experiments run HI-T1 HI-T2 HI-T3 --backend numba        (two minutes each on two cores, with HI-1's pairs)
+python -m experiments run HI-T1 HI-T2 HI-T3        (two minutes each on two cores, with HI-1's pairs)
 
-The tables differ in how the pairs are grouped: by source and target (HI-T1), by source (HI-T2) or by target (HI-T3).
-One pair of each group is held out: about eighty in HI-T1, ten in HI-T2 and HI-T3. To expect: on adversarial images of
+The tables differ in the grouping of the pairs: by source and target (HI-T1), by source (HI-T2) or by target (HI-T3).
+One pair of each group is held out: about eighty in HI-T1, ten in HI-T2 and HI-T3. Expected: on adversarial images of
 the same attack that were not trained on, control and selective dropout are within a few points of each other, and the
 smallest share of feature maps is worse. A share that exceeds the share of units that change at all is nearly the
 control: the other units have no gradient.

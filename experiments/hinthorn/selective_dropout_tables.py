@@ -1,4 +1,4 @@
-"""Tables 1 to 3 of the paper, for HI-T1 to HI-T3: accuracy on adversarial images that nobody trained on."""
+"""Tables 1 to 3 of the paper, for HI-T1 to HI-T3: accuracy on adversarial images that were not trained on."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def _runner(by: By, paper: dict[float, tuple[float, ...]]) -> Callable[[Hard, Co
 
 
 def _accuracies(runs: dict[Key, Runs], theirs: dict[Key, float]) -> list[Row]:
-    """The paper's figure beside ours, on one pair a group as in the paper; its own n is 82 or 10."""
+    """The paper's figure beside ours, on one pair per group as in the paper; the paper's n is 82 or 10."""
     return [
         row(f"lr {rate:g}, {variant.name}: held out", theirs.get((rate, variant)), mean_interval(r.final["held out"]),
             r.n_held_out * len(r.fresh), interval=T)
@@ -67,10 +67,10 @@ def _accuracies(runs: dict[Key, Runs], theirs: dict[Key, float]) -> list[Row]:
 
 
 def _differences(found: dict[Key, Compared], theirs: dict[Key, float]) -> list[Row]:
-    """What selective dropout adds on fresh pairs; held where the sign of the paper's difference is confirmed."""
+    """Selective dropout minus control on fresh pairs; it held where the sign of the paper's difference is confirmed."""
     rows = []
     for (rate, variant), c in found.items():
-        ours, name = mean_interval(c.difference), f"lr {rate:g}, {variant.name} less control: fresh"
+        ours, name = mean_interval(c.difference), f"lr {rate:g}, {variant.name} minus control: fresh"
         n = len(c.difference)
         claim = _claim(theirs, (rate, variant))
         held = None if not claim else c.p < 0.05 and bool(np.sign(ours.value) == np.sign(claim))
@@ -88,7 +88,7 @@ def _panels(runs: dict[Key, Runs]) -> list[Measured]:
     return [
         Measured(
             f"lr {rate:g}, {level}",
-            {v.name: mean_interval(r.final[level]) for (own, v), r in runs.items() if own == rate},
+            {v.name: mean_interval(r.final[level]) for (lr, v), r in runs.items() if lr == rate},
             "accuracy on adversarial images",
         )
         for rate in dict.fromkeys(rate for rate, _ in runs)
@@ -105,21 +105,21 @@ def _table(runs: dict[Key, Runs]) -> str:
 
 
 def _verdict(found: dict[Key, Compared], theirs: dict[Key, float]) -> str:
-    """How many differences are real, which way, and how many of the paper's are confirmed."""
+    """How many differences are significant, their signs, and how many of the paper's are confirmed."""
 
     def listed(sign: int) -> str:
-        sure = [
+        differing = [
             f"{v.name} at {rate:g} ({c.difference.mean():+.3f})"
             for (rate, v), c in found.items()
             if c.p < 0.05 and c.difference.mean() * sign > 0
         ]
-        return f"{len(sure)} ({', '.join(sure)})" if sure else "none"
+        return f"{len(differing)} ({', '.join(differing)})" if differing else "none"
 
     claimed = [key for key in found if (_claim(theirs, key) or 0) > 0]
     right = [key for key in claimed if found[key].p < 0.05 and found[key].difference.mean() > 0]
     answer = "that selective dropout generalises better than the control "
     answer += "holds" if right and len(right) == len(claimed) else "holds in part" if right else "is not confirmed"
     return (
-        f"Of {len(found)} variants, surely better than the control on fresh pairs: {listed(1)}; surely worse: "
-        f"{listed(-1)}; of the paper's {len(claimed)} gains {len(right)} are confirmed, so {answer} here."
+        f"Of {len(found)} variants, significantly better than the control on fresh pairs: {listed(1)}; significantly "
+        f"worse: {listed(-1)}; of the paper's {len(claimed)} gains {len(right)} are confirmed, so {answer} here."
     )

@@ -1,1 +1,1 @@
-"""The trained networks that several experiments share. Each is trained once and kept."""
+"""Trained networks that several experiments share. Each is trained once and kept."""

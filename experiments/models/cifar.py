@@ -1,4 +1,4 @@
-"""Nets A and M of Lo & Ding (2015, VII.A and X.B) on CIFAR-10, and the masks of LD-11: what LD-7 to LD-14 start from.
+"""Nets A and M of Lo & Ding (2015, VII.A and X.B) on CIFAR-10, and the masks of LD-11: for LD-7 to LD-14.
 
 Each network is trained once, each sweep is run once; both are kept in the folder of models, and resumed.
 """
@@ -29,7 +29,7 @@ PER_GREY_SQUARED = 255.0**2  # the same with W = dy/dx with x in 0 .. 255
 
 @dataclass(frozen=True)
 class Config:
-    """Data set, training, and how many images are masked. One for all experiments of the group, so that they share."""
+    """Data set, training, and the number of masked images. The experiments of the group share it, and their nets."""
 
     dataset: str = "cifar10"
     iterations: int = 2100  # of training, each of 128 images
@@ -65,20 +65,20 @@ def load_images(config: Config, context: Context) -> Images:
         known, test = _trial_images()
     else:
         known, test = (load(config.dataset, context.data_dir, split=split) for split in ("train", "test"))
-    order = np.random.default_rng(0).permutation(len(known))  # the same split whatever the seed of the weights
+    order = np.random.default_rng(0).permutation(len(known))  # the split does not depend on the seed
     held_out = len(known) // 10
     return Images(known, test, np.sort(order[held_out:]), np.sort(order[:held_out]))
 
 
 @cache
 def _trial_images() -> tuple[Dataset, Dataset]:
-    """Always the same, so drawn once a process."""
+    """Always the same, so drawn once per process."""
     every = replace(faces(identities=CLASSES_FOR_TRIAL, size=TRIAL_SIZE), conditions=None)
     return stratified_split(every, seed=0).apply(every)
 
 
-def some_of(data: Dataset, n: int) -> NDArray[np.intp]:
-    """Return which images are taken where n are asked for: spread evenly, all of them if there are no more."""
+def spread_indices(data: Dataset, n: int) -> NDArray[np.intp]:
+    """Return the indices of n images, evenly spread over the data; all of them if there are no more."""
     return np.unique(np.linspace(0, len(data) - 1, min(n, len(data))).astype(np.intp))
 
 
@@ -127,10 +127,10 @@ def etas(config: Config, per: float = PER_GREY) -> NDArray[np.float64]:
 def training_sweep(
     config: Config, context: Context, images: Images, *, victim: str = "A", of: Of = "prob", clip: bool = False
 ) -> Sweep:
-    """LD-11's sweep: net A's masks for training images, all targets, tried on net A or on net M (LD-14)."""
+    """LD-11's sweep: net A's masks for training images, all targets, tested on net A or on net M (LD-14)."""
     a = net_a(config, context, images).net
     net = a if victim == "A" else net_m(config, context, images).net
-    rows = some_of(images.train, config.images)
+    rows = spread_indices(images.train, config.images)
     facts = {"victim": victim, "of": of, "clip": clip, "images": rows, "steps": config.steps}
     training = {"iterations": config.iterations, "seed": context.seed_or(config.seed)}
     checkpoint = kept_file(context, "masks of net A", {**facts, **training, "data": images.train})
@@ -148,7 +148,7 @@ def best_etas(sweep: Sweep, K: int) -> NDArray[np.float64]:
 def in_colour(masks: NDArray[np.float32], largest: float | None = None) -> NDArray[np.float32]:
     """Return masks (N, C, H, W) as pictures, grey where nothing changes: a change of `largest` is black or white.
 
-    0.5 is the true contrast; unless given, each mask's own largest change is, so that each fills the scale.
+    0.5 is the true contrast. Unless `largest` is given, it is the largest change of each mask, so each fills the scale.
     """
     size = abs(masks).max(axis=(1, 2, 3), keepdims=True) if largest is None else np.float32(largest)
     return np.clip(0.5 + 0.5 * masks / np.maximum(size, np.finfo(np.float32).tiny), 0, 1)

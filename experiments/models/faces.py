@@ -57,7 +57,7 @@ def face_data(name: str, context: Context) -> Dataset:
 
 @cache
 def _few_faces() -> Dataset:
-    """Always the same, so drawn once a process: drawing takes longer than a short run."""
+    """Always the same, so drawn once per process: drawing takes longer than a short run."""
     data = load("faces")
     few = data.subset(np.isin(np.array(data.conditions), FEW_CONDITIONS), FEW)
     few.x.setflags(write=False)
@@ -65,9 +65,9 @@ def _few_faces() -> Dataset:
 
 
 def face_nets(dataset: str, epochs: int, seeds: Sequence[int], context: Context) -> list[FaceNet]:
-    """Train net F once for each seed, which determines split, weights and order; as many at a time as there are cores.
+    """Train net F once for each seed, which determines split, weights and order.
 
-    A network that is in `context.models` already is loaded; one whose training was interrupted is resumed.
+    A network that is in `context.models` is loaded; one whose training was interrupted is resumed.
     """
     data = face_data(dataset, context)
     files = [face_file(context, "net F", data, epochs, seed) for seed in seeds]
@@ -84,7 +84,7 @@ def face_nets(dataset: str, epochs: int, seeds: Sequence[int], context: Context)
 
 
 def face_file(context: Context, kind: str, data: Dataset, epochs: int, seed: int, **more: object) -> Path:
-    """Return where a network is kept that was trained on faces by `trained`; `more` says in what it is not net F."""
+    """Return where a network trained by `trained` is kept; `more` holds what else determines its bits."""
     return kept_file(context, kind, {"data": data, "epochs": epochs, "seed": seed, **more})
 
 
@@ -108,7 +108,7 @@ def trained(
     keep: Path | None = None,
     loss: str = "softmax_cross_entropy",
 ) -> Training:
-    """Train as all face nets are; where a file is given, keep it there, or go on from there."""
+    """Train with the settings of all face nets; where a file is given, keep the network there, or resume from there."""
     return train(
         net, seen.x, seen.labels, epochs=epochs, batch=BATCH, optimiser=SGD(lr=LR), loss=loss, rng=seed,
         checkpoint=keep, resume=keep is not None, progress=False,

@@ -1,8 +1,8 @@
-"""Hard-negative training over seeds, control beside selective dropout: what HI-T1 to HI-T3, HI-5 and HI-7 to HI-9 read.
+"""Hard-negative training over seeds, control and selective dropout: the runs of HI-T1 to HI-T3, HI-5 and HI-7 to HI-9.
 
 For each seed 208 pairs are drawn from the pool, one of each perturbation group is held out as in the paper, and every
-variant is trained from the same network on the rest, in the same order. All other pairs of the pool are fresh ones:
-nobody has trained on them, and there are enough of them to tell small differences.
+variant is trained from the same network on the rest, in the same order. All other pairs of the pool are fresh: no
+network was trained on them, and there are enough of them to measure small differences.
 """
 
 from __future__ import annotations
@@ -65,9 +65,9 @@ PAPERS = tuple(Variant(layer, keep) for layer in (CONV, DENSE) for keep in (0.2,
 
 @dataclass(frozen=True)
 class Hard(Base):
-    """The paper's learning rates; seeds; and by how much the change goes beyond the boundary.
+    """The paper's learning rates; seeds; and the factor by which the change exceeds the least distortion.
 
-    A pair is a step of its own, as in the paper; plain SGD, since the paper names no momentum for this stage.
+    Each pair is one step, as in the paper; plain SGD, since the paper names no momentum for this stage.
     """
 
     rates: tuple[float, ...] = (0.001, 0.003)
@@ -76,7 +76,7 @@ class Hard(Base):
     rounds: int = 4  # epochs of hard-negative training
     drawn: int = PAPER_PAIRS
     beyond: float = 1.25
-    judged: int = 200  # fresh pairs that are watched while training
+    judged: int = 200  # fresh pairs that are judged while training
     judge_every: int = 100  # steps
 
 
@@ -86,7 +86,7 @@ HARD_SMOKE = Hard(**vars(SMOKE), rates=(0.01,), keeps=(0.5,), seeds=2, rounds=1,
 
 @dataclass(frozen=True, eq=False)
 class Runs:
-    """What one variant came to at one learning rate, over R seeds.
+    """The results of one variant at one learning rate, over R seeds.
 
     Parameters
     ----------
@@ -111,12 +111,12 @@ class Runs:
 def hard_negative_runs(
     config: Hard, by: By, variants: Sequence[Variant], context: Context
 ) -> dict[tuple[float, Variant], Runs]:
-    """Train every variant at every learning rate for every seed; what `context.models` holds already is read."""
+    """Train every variant at every learning rate for every seed; runs that `context.models` holds are read."""
     base = base_net(config, context)
     pairs = adversarial_pairs(base, config, context).beyond(config.beyond)
     first = context.seed_or(config.seed)
-    some = np.random.default_rng(first).permutation(len(base.test))[:500]
-    test = (base.test.x[some], base.test.labels[some])
+    judged = np.random.default_rng(first).permutation(len(base.test))[:500]
+    test = (base.test.x[judged], base.test.labels[judged])
     keys = [(rate, variant) for rate in config.rates for variant in variants]
     seeds = range(first, first + config.seeds)
     files = {(key, seed): _file(base, config, by, key, seed, context) for key in keys for seed in seeds}
@@ -144,9 +144,9 @@ def _train(job: Job) -> None:
     net = load_network(where, backend)
     rng = np.random.default_rng([seed, 2])
     order = rng.permutation(len(pool))
-    mine, fresh = pool[order[: config.drawn]], pool[order[config.drawn :]]
-    out = mine.groups(by).hold_out(rng)
-    learnt, held_out = mine[~out], mine[out]
+    drawn, fresh = pool[order[: config.drawn]], pool[order[config.drawn :]]
+    out = drawn.groups(by).hold_out(rng)
+    learnt, held_out = drawn[~out], drawn[out]
     sets = {
         "held out": (held_out.adversarial, held_out.labels),
         "fresh": (fresh.adversarial, fresh.labels),
@@ -176,14 +176,14 @@ def _train(job: Job) -> None:
 
 
 def _joined(seeds: Sequence[Mapping[str, Array]]) -> Runs:
-    T = min(len(own["steps"]) for own in seeds)  # groups differ in number, so runs in length by a step or two
-    final = np.stack([own["final"] for own in seeds])
+    T = min(len(run["steps"]) for run in seeds)  # the numbers of groups, and so of steps, differ slightly
+    final = np.stack([run["final"] for run in seeds])
     return Runs(
         {level: final[:, i] for i, level in enumerate(LEVELS)},
         seeds[0]["steps"][:T],
-        np.stack([own["held out"][:T] for own in seeds]),
-        np.stack([own["fresh"][:T] for own in seeds]),
-        np.stack([own["instability"] for own in seeds]),
+        np.stack([run["held out"][:T] for run in seeds]),
+        np.stack([run["fresh"][:T] for run in seeds]),
+        np.stack([run["instability"] for run in seeds]),
         int(seeds[0]["n held out"][0]),
     )
 
@@ -197,7 +197,7 @@ def _file(base: BaseNet, config: Hard, by: By, key: tuple[float, Variant], seed:
 
 
 class Compared(NamedTuple):
-    """A variant less the control, seed by seed, and the p of the paired t test, corrected for all of them (Holm)."""
+    """A variant minus the control for each seed, and the p of the paired t test, corrected for all variants (Holm)."""
 
     difference: Array
     p: float

@@ -1,4 +1,4 @@
-"""Hinthorn's network for digits and its adversarial pairs: what HI-0 to HI-10 start from. Made once, kept, reused."""
+"""Hinthorn's network for digits and its adversarial pairs, for HI-0 to HI-10. Made once, kept, reused."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from nnpg_kernels import Array
 PAPER_PAIRS = 208
 CONV, DENSE = "conv2", "dense1"  # the layers of the paper's tables
 MAPS, NEURONS = "pool2", "relu3"  # where their units are read
-CHUNK = 256  # images attacked at a time: what an interruption costs at most
+CHUNK = 256  # images attacked at a time: an interruption loses at most the work on these
 
 
 @dataclass(frozen=True)
 class Base:
-    """How the network is trained, and how many pairs are made.
+    """The training of the network, and the number of pairs.
 
     The paper: lr 1e-4, lr decay 5e-7, momentum 0.9, weight decay 1e-3, 100 epochs; it does not give the batch.
     """
@@ -35,7 +35,7 @@ class Base:
     lr: float = 0.05
     lr_decay: float = 1e-3
     batch: int = 100
-    pairs: int = 2208  # the paper's 208, and 2,000 to judge what they teach
+    pairs: int = 2208  # the paper's 208, and 2,000 to judge the trained networks
     seed: int = 0
 
     @property
@@ -65,14 +65,14 @@ class BaseNet:
 
 @dataclass(frozen=True, eq=False)
 class Pairs:
-    """Correctly classified training images, and images that are taken for the target."""
+    """Correctly classified training images, and images classified as their target."""
 
     originals: Array  # (N, C, H, W)
     adversarial: Array
     labels: Array  # (N,)
     targets: Array
     distortion: Array  # RMS over the pixels
-    attacked: int  # how many images were tried
+    attacked: int  # number of images tried
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -89,7 +89,7 @@ class Pairs:
     def beyond(self, factor: float) -> Pairs:
         """Return the pairs with the change `factor` times as large, cut to the box, distortions included.
 
-        The least distortion ends on the decision boundary, where any change of the weights may undo it.
+        The least distortion ends on the decision boundary, where any change of the weights may make the attack fail.
         """
         changed = np.clip(self.originals + factor * (self.adversarial - self.originals), 0, 1, dtype=np.float32)
         rms = ((changed - self.originals) ** 2).mean(axis=(1, 2, 3)) ** 0.5
@@ -128,7 +128,7 @@ def base_net(config: Base, context: Context) -> BaseNet:
 
 
 def _images(config: Base, context: Context) -> tuple[Dataset, Dataset]:
-    """Training and test images: MNIST, or three built-in faces at its size for a try."""
+    """Training and test images: MNIST, or for the smoke scale three built-in faces at its size."""
     if config.dataset == "mnist":
         return load("mnist", context.data_dir), load("mnist", context.data_dir, split="test")
     three = faces(identities=3, size=28)

@@ -1,8 +1,8 @@
-"""Szegedy's MNIST networks, trained by full-batch L-BFGS: what the SZ experiments attack. Trained once, kept, reused.
+"""Szegedy's MNIST networks, trained by full-batch L-BFGS, for the SZ experiments. Trained once, kept, reused.
 
 The paper leaves open whether its decay, lambda sum w^2 / k, is added to the mean or to the sum of the losses, and
-whether k matters. SZ-T1 tries all four readings; the one whose errors are nearest the paper's for the softmax layers
-is the mean with k left out, which is what is used here.
+whether it is divided by k. SZ-T1 tests all four readings. The errors of the softmax layers are nearest the paper's with
+the mean and without k; this reading is used here.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ from nnpg.sparsity import Sparsity
 from nnpg_kernels import Array
 
 CODER = 1e-3  # decay of the autoencoder
-BATCH = 4096  # images at a time, for memory's sake
+BATCH = 4096  # images at a time, to limit memory
 READINGS = ("mean", "mean, / k", "sum", "sum, / k")  # of the losses that lambda sum w^2 is added to; / k or not
 
 
 @dataclass(frozen=True)
 class Model:
-    """Units of each sigmoid layer, lambda of each layer, and which half of the training images is seen.
+    """Units of each sigmoid layer, lambda of each layer, and the part of the training images it is trained on.
 
-    An autoencoder's one hidden layer is learned without labels and then left as it is.
+    An autoencoder's one hidden layer is learned without labels and then fixed.
     """
 
     hidden: tuple[int, ...]
@@ -63,7 +63,7 @@ SIX, THREE = tuple(MODELS)[:6], tuple(MODELS)[6:]
 
 @dataclass(frozen=True)
 class Training:
-    """Data set, L-BFGS iterations at most, those of the autoencoder and its images, and the seed of all weights."""
+    """Data set, most L-BFGS iterations, those of the autoencoder and its images, and the seed of the weights."""
 
     dataset: str = "mnist"
     iterations: int = 300
@@ -74,7 +74,7 @@ class Training:
 
 @dataclass(frozen=True)
 class Trained:
-    """A trained network, the training images that it has seen, and how its training ended."""
+    """A trained network, the indices of its training images, and the end of its training."""
 
     name: str
     net: Network
@@ -84,7 +84,7 @@ class Trained:
 
 
 def digits(dataset: str, data_dir: str | None) -> tuple[Dataset, Dataset]:
-    """Return training and test images: MNIST, or a few built-in faces ("faces") of its size, for a try."""
+    """Return training and test images: MNIST, or for the smoke scale a few built-in faces ("faces") of its size."""
     if dataset == "mnist":
         return load("mnist", data_dir), load("mnist", data_dir, split="test")
     few = faces(identities=4, size=28)
@@ -109,7 +109,7 @@ def part_of(N: int, part: str) -> Array:
 
 
 def mnist_nets(names: Sequence[str], config: Training, context: Context) -> list[Trained]:
-    """Train the named models, several at a time; those that `context.models` holds already are loaded."""
+    """Train the named models, several at a time; models that `context.models` holds are loaded."""
     seed = context.seed_or(config.seed)
     train, _ = digits(config.dataset, context.data_dir)
     files = [_file(name, config, seed, train, context) for name in names]
@@ -140,8 +140,8 @@ def _train(job: tuple[str, Training, int, Path, str | None, str]) -> None:
     train, _ = digits(config.dataset, data_dir)
     seen = part_of(len(train), MODELS[name].part)
     x, t = as_rows(train)[seen], train.labels[seen]
-    how = _autoencoder if MODELS[name].autoencoder else fully_trained
-    done = how(MODELS[name], x, t, train.K, config, seed, backend)
+    train_model = _autoencoder if MODELS[name].autoencoder else fully_trained
+    done = train_model(MODELS[name], x, t, train.K, config, seed, backend)
     provenance = {
         "loss": done.losses[-1], "iterations": len(done.losses) - 1, "evaluations": done.evaluations,
         "converged": done.converged, "message": done.message,
@@ -152,7 +152,7 @@ def _train(job: tuple[str, Training, int, Path, str | None, str]) -> None:
 def fully_trained(
     model: Model, x: Array, t: Array, K: int, config: Training, seed: int, backend: str, reading: str = "mean"
 ) -> nnpg.LBFGSTraining:
-    """Train a model on all labelled images, its decay read in one of the four ways."""
+    """Train a model on all labelled images, with one of the four readings of its decay."""
     recipe: list[Step] = [step for units in model.hidden for step in (nnpg.dense(units), nnpg.Sigmoid())]
     recipe += [nnpg.dense(K), nnpg.Softmax()]
     dtype = "float32" if model.hidden else "float64"  # a strong decay's minimum is too flat to be found in float32
@@ -165,10 +165,10 @@ def fully_trained(
 
 
 def decay_of(net: Network, strengths: Sequence[float], N: int, reading: str = "mean") -> nnpg.DecayPerUnit:
-    """Return the paper's decay in one of the four readings, as what is added to the mean loss of N images."""
+    """Return the paper's decay in one of the four readings, as the penalty added to the mean loss of N images."""
     share = 1 / N if reading.startswith("sum") else 1.0
     layers = zip(net.parameters.items(), strengths, strict=True)
-    units = {name: (1 if reading.endswith("/ k") else len(own["W"])) for name, own in net.parameters.items()}
+    units = {name: (1 if reading.endswith("/ k") else len(arrays["W"])) for name, arrays in net.parameters.items()}
     return nnpg.DecayPerUnit({name: share * units[name] * strength for (name, _), strength in layers})
 
 
@@ -177,14 +177,14 @@ def _autoencoder(
 ) -> nnpg.LBFGSTraining:
     """Learn a sparse sigmoid layer without labels, then softmax on top.
 
-    The paper says no more; ours: KL to a rate of 0.05 with weight 3, and a decay of 1e-3 sum w^2, which makes strokes.
+    The paper gives no settings. Ours: KL to a rate of 0.05 with weight 3, and a decay of 1e-3 sum w^2.
     """
-    some = x[np.random.default_rng(seed).permutation(len(x))[: config.unlabelled]]
+    unlabelled = x[np.random.default_rng(seed).permutation(len(x))[: config.unlabelled]]
     recipe: list[Step] = [nnpg.dense(model.hidden[0]), nnpg.Sigmoid(), nnpg.dense(x.shape[1]), nnpg.Sigmoid()]
     coder = nnpg.build(recipe, input_shape=x.shape[1:], rng=seed, backend=backend)
     learnt = nnpg.train_lbfgs(
-        coder, some, some, iterations=config.coding, loss="squared_error", sparsity=Sparsity("sigmoid1"),
-        decay=decay_of(coder, (CODER, CODER), len(some)), tolerance=1e-5, batch=BATCH, progress=False,
+        coder, unlabelled, unlabelled, iterations=config.coding, loss="squared_error", sparsity=Sparsity("sigmoid1"),
+        decay=decay_of(coder, (CODER, CODER), len(unlabelled)), tolerance=1e-5, batch=BATCH, progress=False,
     ).net  # fmt: skip
     head = Model((), model.decay[1:])
     done = fully_trained(head, features(learnt, x, "sigmoid1", batch=BATCH), t, K, config, seed, backend)

@@ -1,9 +1,9 @@
 """SZ-1: images that most excite a unit, and a random direction (Szegedy et al. 2013, Figs. 1 and 2).
 
-python -m experiments run SZ-1        (about 1 minute on 2 cores, which is the training of the network)
+python -m experiments run SZ-1        (about 1 minute on 2 cores, nearly all of it training)
 
-To expect: rows of images that share a look, for units and for random directions alike. The paper judges by eye; here a
-row's purity, the share of its most common label, is put to permutation tests.
+Expected: the images of a row look alike, for units and for random directions. The paper judges by eye; here permutation
+tests judge the purity of a row, which is the share of its most common label.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from nnpg.statistics import wilson
 
 @dataclass(frozen=True)
 class Config(ConvTraining):
-    """Layers, images in a row, units and directions at most, permutations."""
+    """Layers, images per row, the largest number of units and directions, permutations."""
 
     layers: tuple[str, ...] = ("relu2", "pool1")
     row: int = 8
@@ -37,8 +37,8 @@ def run(config: Config, context: Context) -> Result:
         draw(found[-1], test, context.folder / figures[-1])
     error = wilson(round(error_rate(net, test.x, test.labels) * len(test)), len(test))
     rows = [row("test error of the network", None, error, len(test), interval="95% Wilson")]
-    rows += [r for own in found for r in own.rows]
-    return Result(tuple(rows), verdict(found, config.layers), tuple(figures))
+    rows += [r for kinds in found for r in kinds.rows]
+    return Result(tuple(rows), verdict(found), tuple(figures))
 
 
 EXPERIMENT = Experiment(

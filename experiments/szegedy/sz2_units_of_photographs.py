@@ -2,8 +2,8 @@
 
 python -m experiments run SZ-2        (the training of LD-7's net A unless done already, then seconds)
 
-To expect: rows that share a look, for units and for random directions alike. The paper's is AlexNet on ImageNet; ours
-is net A on CIFAR-10, its last pooled maps and the middle ones. See SZ-1 for the tests.
+Expected: the images of a row look alike, for units and for random directions. The paper's network is AlexNet on
+ImageNet; ours is net A on CIFAR-10, with its last pooled maps and the middle ones. See SZ-1 for the tests.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from nnpg.statistics import wilson
 
 @dataclass(frozen=True)
 class Config(cifar.Config):
-    """Layers, images in a row, units and directions at most, permutations."""
+    """Layers, images per row, the largest number of units and directions, permutations."""
 
     layers: tuple[str, ...] = ("pool3", "pool2")
     row: int = 8
@@ -38,8 +38,8 @@ def run(config: Config, context: Context) -> Result:
         draw(found[-1], test, context.folder / figures[-1])
     error = wilson(round(error_rate(net, test.x, test.labels) * len(test)), len(test))
     rows = [row("test error of the network", None, error, len(test), interval="95% Wilson")]
-    rows += [r for own in found for r in own.rows]
-    return Result(tuple(rows), verdict(found, config.layers), tuple(figures))
+    rows += [r for kinds in found for r in kinds.rows]
+    return Result(tuple(rows), verdict(found), tuple(figures))
 
 
 EXPERIMENT = Experiment(

@@ -1,11 +1,11 @@
-"""SZ-4: a classifier of cars on features that no label shaped, and how little fools it (Szegedy et al. 2013, Fig. 6).
+"""SZ-4: a classifier of cars on features learned without labels, and least distortions (Szegedy et al. 2013, Fig. 6).
 
 python -m experiments run SZ-4        (about 1 minute on 2 cores)
 
-The paper's QuocNet, a billion weights on ten million video frames, cannot be had. The same, small: a sparse
-autoencoder learns from unlabelled patches of CIFAR-10, its encoder is laid over the images as a convolution, averaged
-and left as it is, and softmax on top tells automobiles from the rest. To expect: cars that nobody would call anything
-else are not recognised after a change that is hard to see.
+The paper's QuocNet, a billion weights trained on ten million video frames, is not available. A small one instead: a
+sparse autoencoder learns from unlabelled patches of CIFAR-10, its encoder is applied to the images as a convolution,
+pooled by averages and fixed, and softmax on top separates automobiles from the rest. Expected: clear images of cars are
+not recognised after a change that is hard to see.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ SHOWN = 4
 
 @dataclass(frozen=True)
 class Config:
-    """Patches and units; L-BFGS iterations of encoder and classifier; images of each kind; cars that are attacked."""
+    """Patches and units; L-BFGS iterations of encoder and classifier; images of each kind; attacked cars."""
 
     dataset: str = "cifar10"
     patches: int = 10000
@@ -69,8 +69,9 @@ def run(config: Config, context: Context) -> Result:
         row("distortion", None, size, len(x), unit="RMS", interval="95% t over images"),
     )
     verdict = (
-        f"{'All' if fooled.value == 1 else f'{fooled.value:.0%} of the'} {len(x)} cars go unrecognised after a "
-        f"change of {size.value:.4f} RMS on average; no label shaped their features (test error {rows[1].ours:.1%})."
+        f"{'All' if fooled.value == 1 else f'{fooled.value:.0%} of the'} {len(x)} cars are not recognised after a "
+        f"change of {size.value:.4f} RMS on average; their features were learned without labels (test error "
+        f"{wrong / len(test):.1%})."
     )
     return Result(rows, verdict, ("cars.png",))
 
@@ -83,19 +84,19 @@ def _data(config: Config, context: Context, seed: int) -> tuple[Dataset, Dataset
 
 
 def _cars(data: Dataset, N: int, seed: int) -> Dataset:
-    """N cars and as many random others, labels 1 and 0."""
+    """N cars and N random other images, labels 1 and 0."""
     draw = np.random.default_rng(seed)
     cars, others = (draw.permutation(np.flatnonzero(which)) for which in (data.labels == CAR, data.labels != CAR))
     n = min(N, len(cars), len(others))
-    some = np.concatenate([cars[:n], others[:n]])
+    chosen = np.concatenate([cars[:n], others[:n]])
     return replace(
-        data.subset(some), labels=(data.labels[some] == CAR).astype(np.int64), class_names=("other", "car"),
+        data.subset(chosen), labels=(data.labels[chosen] == CAR).astype(np.int64), class_names=("other", "car"),
         masks=None, features=None,
     )  # fmt: skip
 
 
 def _network(config: Config, context: Context, train: Dataset, seed: int) -> Network:
-    """Learn the encoder from patches without labels, lay it over the images, train softmax on the means of its maps."""
+    """Learn the encoder from unlabelled patches, make it a convolution, train softmax on the means of its maps."""
     C = train.image_shape[0]
     patches = random_patches(train.x, config.patches, config.size, seed)
     whiten = zca(patches)

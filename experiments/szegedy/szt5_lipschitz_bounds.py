@@ -1,11 +1,10 @@
-"""SZ-T5: how far each layer can stretch a change, and how far it does (Szegedy et al. 2013, 4.3 and Table 5).
+"""SZ-T5: the largest possible gain of each layer, and measured gains (Szegedy et al. 2013, 4.3 and Table 5).
 
 python -m experiments run SZ-T5        (half a minute on 2 cores once the networks of SZ-T1 and SZ-1 are trained)
 
-To expect: upper bounds above 1 from the first layer on, and products far above what any change is amplified by.
-AlexNet's weights are not here: its shape is filled with random weights, or with those of a file (--set weights=PATH, a
-network that `nnpg.save` wrote); the paper's bounds stand beside either. By default its layers have a quarter of their
-units.
+Expected: upper bounds above 1 from the first layer on, and products far above all measured gains. AlexNet's weights are
+not available: its shape gets random weights, or those of a file (--set weights=PATH, a network that `nnpg.save` wrote);
+the paper's bounds are beside either. By default its layers have a quarter of their units.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ NAMES = ("N100-100-10", "N200-200-10", "AE400-10")
 
 @dataclass(frozen=True)
 class Config(Training):
-    """Images whose changes are measured, epochs of the convolutional net, what AlexNet's sizes are divided by."""
+    """Images whose changes are measured, epochs of the convolutional net, the divisor of AlexNet's sizes."""
 
     images: int = 256
     epochs: int = 3
@@ -74,9 +73,10 @@ def run(config: Config, context: Context) -> Result:
     depth_curves(panels, context.folder / "gains.png", ylabel="gain from the image to the layer")
     unstable = sum(f > 1 for f in first)
     verdict = (
-        f"The first layer can stretch a change in {unstable} of {len(first)} networks (its upper bound is above 1); no "
+        f"The first layer can amplify a change in {unstable} of {len(first)} networks (its upper bound is above 1); no "
         f"measured gain exceeds its bound, and the product of the bounds up to the scores is {min(slack):.2g} to "
-        f"{max(slack):.2g} times the largest gain that was measured, so it bounds, but hardly describes, what happens."
+        f"{max(slack):.2g} times the largest gain that was measured, so it is a bound, but no description of what "
+        "happens."
     )
     return Result(tuple(rows), verdict, ("gains.png",), (Text("Every layer", "\n".join(lines)),))
 
@@ -84,8 +84,8 @@ def run(config: Config, context: Context) -> Result:
 def alexnet(share: int, seed: int) -> Network:
     """Return a network of AlexNet's shape (Krizhevsky et al. 2012, without LRN), each layer a `share`th as wide."""
 
-    def conv(filters: int, size: int, **how: int) -> Step:
-        return nnpg.conv(filters // share, size, init="he", **how)  # type: ignore[arg-type]
+    def conv(filters: int, size: int, **options: int) -> Step:
+        return nnpg.conv(filters // share, size, init="he", **options)  # type: ignore[arg-type]
 
     relu, pool, units = nnpg.ReLU(), nnpg.MaxPool(3, 2), 4096 // share
     recipe: list[Step] = [
@@ -101,9 +101,9 @@ def alexnet(share: int, seed: int) -> Network:
 def _changes(x: Array, distorted: Array, seed: int) -> dict[str, tuple[Array, Array]]:
     """Pairs of images and changed ones: towards another class, and by noise of the same size."""
     size = np.sqrt(((distorted - x) ** 2).reshape(len(x), -1).mean(axis=1))
-    n, own = np.flatnonzero(size > 0), np.where(size > 0, size, 0.06).reshape(-1, *[1] * (x.ndim - 1))
+    n, rms = np.flatnonzero(size > 0), np.where(size > 0, size, 0.06).reshape(-1, *[1] * (x.ndim - 1))
     noise = np.random.default_rng(seed).standard_normal(x.shape)
-    changes = {"noise": (x, (x + own * noise).astype(x.dtype))}
+    changes = {"noise": (x, (x + rms * noise).astype(x.dtype))}
     return {"adversarial": (x[n], distorted[n])} | changes if len(n) else changes
 
 
@@ -119,9 +119,9 @@ def _rows(
             made.append(row(f"{name}, {gain.name}: upper bound", high, gain.bounds.upper, 1, unit="gain"))
     scores = gains[-2]
     made.append(row(f"{name}: product of the bounds up to the scores", None, scores.product, 1, unit="gain"))
-    for kind, own in measured.items():
-        total = own[scores.name].total
-        within = all((own[g.name].total <= g.product * (1 + 1e-4)).all() for g in gains)
+    for kind, of_kind in measured.items():
+        total = of_kind[scores.name].total
+        within = all((of_kind[g.name].total <= g.product * (1 + 1e-4)).all() for g in gains)
         made.append(
             row(f"{name}: largest gain, {kind}", None, float(total.max()), len(total), unit="gain", held=within)
         )
@@ -131,8 +131,8 @@ def _rows(
 def _panel(name: str, gains: tuple[Gain, ...], measured: dict[str, dict[str, Measured]]) -> Depth:
     shown = gains[:-1]
     series: dict[str, list[float]] = {"bound": [g.product for g in shown]}
-    for kind, own in measured.items():
-        series[f"largest measured: {kind}"] = [float(own[g.name].total.max()) or np.nan for g in shown]
+    for kind, of_kind in measured.items():
+        series[f"largest measured: {kind}"] = [float(of_kind[g.name].total.max()) or np.nan for g in shown]
     return Depth(name, [g.name for g in shown], series)
 
 
@@ -145,7 +145,7 @@ def _lines(name: str, net: Network, gains: tuple[Gain, ...], measured: dict[str,
         W = net.parameters.get(gain.name, {}).get("W")
         size = "" if W is None else " x ".join(map(str, W.shape))
         low = f"{gain.bounds.lower:.3g}" if gain.bounds else ""
-        largest = "".join(f"{np.nanmax(own[gain.name].layer):14.3g}" for own in measured.values())
+        largest = "".join(f"{np.nanmax(of_kind[gain.name].layer):14.3g}" for of_kind in measured.values())
         lines.append(f"{gain.name:16} {size:>18} {low:>10} {gain.constant:10.3g} {gain.product:10.3g}{largest}")
     return [*lines, ""]
 

@@ -1,4 +1,4 @@
-"""Who is fooled by images that were made to fool someone else: matrices of errors, the paper's cells beside ours."""
+"""Errors of networks on images that were made to fool other networks: matrices, the paper's cells beside ours."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ def errors(nets: Sequence[Trained], batches: Mapping[str, Array], labels: Array)
     return np.array([[(net.net.predict(x).argmax(axis=1) != labels).sum() for net in nets] for x in batches.values()])
 
 
-def own(batches: Sequence[str], nets: Sequence[Trained]) -> Array:
-    """Return which cells are a network's errors on the images made for itself, (R, C)."""
+def on_diagonal(batches: Sequence[str], nets: Sequence[Trained]) -> Array:
+    """Return which cells are errors of a network on images made to fool that network, (R, C)."""
     return np.array([[batch.split(",")[0] == net.name for net in nets] for batch in batches])
 
 
 def cell_rows(wrong: Array, N: int, batches: Sequence[str], nets: Sequence[Trained], paper: Paper) -> list[Row]:
-    """One row a cell: held where the paper's number lies in our interval."""
+    """One row per cell: it held where the paper's number is in our interval."""
     found = []
     for r, batch in enumerate(batches):
         for c, net in enumerate(nets):
@@ -65,7 +65,7 @@ def table(wrong: Array, N: int, batches: Sequence[str], nets: Sequence[Trained],
             beside = "" if theirs is None else f" | {100 * theirs:.3g} {'in' if low <= 100 * theirs <= high else 'out'}"
             cells.append(f"{value:.3g} ({low:.3g}-{high:.3g}){beside}")
         lines.append(f"{batch:{wide}}" + "".join(f"{cell:>28}" for cell in cells))
-    return "\n".join([*lines, f"n = {N} a cell; % (95% Wilson) | the paper's, in or out of the interval"])
+    return "\n".join([*lines, f"n = {N} per cell; % (95% Wilson) | the paper's, in or out of the interval"])
 
 
 def agreement(rows: Sequence[Row]) -> tuple[int, int, float]:

@@ -1,4 +1,4 @@
-"""Are the images that most excite a unit more of one kind than those of a random direction? What SZ-1 and SZ-2 ask."""
+"""For SZ-1 and SZ-2: are the images that most excite a unit of one class, more than those of a random direction?"""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from experiments.experiment import Row, row
+from experiments.experiment import Row, held_in_words, row, row_named
 from nnpg import Network
 from nnpg.data import Dataset
 from nnpg.directions import above_chance, between_groups, features, purity, random_directions, strongest_images
@@ -16,11 +16,13 @@ from nnpg.statistics import mean_interval
 from nnpg_kernels import Array
 
 SHOWN = 4  # rows of units and of directions
+OF_UNITS, OF_DIRECTIONS = "purity of rows of units", "purity of rows of random directions"
+DIFFERENCE, TEST = "purity of units minus that of directions", "permutation test"
 
 
 @dataclass(frozen=True)
 class Looking:
-    """The layer, images in a row, directions at most, and permutations of the tests."""
+    """The layer, images per row, the largest number of directions, and permutations of the tests."""
 
     layer: str
     row: int
@@ -31,47 +33,52 @@ class Looking:
 
 @dataclass(frozen=True)
 class Kinds:
-    """Rows of images for units and for random directions, and what they come to."""
+    """Rows of images for units and for random directions, and their statistics."""
 
     units: Array  # their numbers
     of_units: Array  # images (S, n)
     of_directions: Array
+    layer: str
     rows: tuple[Row, ...]
+
+    def row(self, name: str) -> Row:
+        """Return the row of that name, which is without the layer here."""
+        return row_named(self.rows, f"{self.layer}: {name}")
 
     @property
     def alike(self) -> bool:
         """Whether no difference in purity was found."""
-        return bool(self.rows[3].held)
+        return bool(self.row(f"{DIFFERENCE}, {TEST}").held)
 
 
-def compare(net: Network, data: Dataset, how: Looking) -> Kinds:
+def compare(net: Network, data: Dataset, config: Looking) -> Kinds:
     """Find the rows of images, and test their purity: against chance, and units against random directions."""
-    phi, rng = features(net, data.x, how.layer), np.random.default_rng(how.seed)
+    phi, rng = features(net, data.x, config.layer), np.random.default_rng(config.seed)
     live = np.flatnonzero(phi.max(axis=0) > phi.min(axis=0))  # a dead unit has no strongest image
-    units = np.sort(rng.permutation(live)[: how.directions])
-    of_units = strongest_images(phi[:, units], np.eye(len(units)), how.row)
-    of_directions = strongest_images(phi, random_directions(phi.shape[1], len(units), rng), how.row)
+    units = np.sort(rng.permutation(live)[: config.directions])
+    of_units = strongest_images(phi[:, units], np.eye(len(units)), config.row)
+    of_directions = strongest_images(phi, random_directions(phi.shape[1], len(units), rng), config.row)
     pure, mixed = purity(data.labels, of_units), purity(data.labels, of_directions)
-    chance = {"permutations": how.permutations, "rng": rng}
-    n, by, test = len(units), "95% t over rows", "permutation test"
+    chance = {"permutations": config.permutations, "rng": rng}
+    n, by = len(units), "95% t over rows"
     tested = [above_chance(data.labels, images, **chance) for images in (of_units, of_directions)]  # type: ignore[arg-type]
     between = between_groups(pure, mixed, **chance)  # type: ignore[arg-type]
     rows = (
-        row(f"{how.layer}: purity of rows of units", None, mean_interval(pure), n, interval=by),
-        row(f"{how.layer}: purity of rows of random directions", None, mean_interval(mixed), n, interval=by),
-        row(f"{how.layer}: purity of units less that of directions", 0.0, between.difference, n),
-        row(f"{how.layer}: purity of units less that of directions, {test}", None, between.p, n, unit="p",
+        row(f"{config.layer}: {OF_UNITS}", None, mean_interval(pure), n, interval=by),
+        row(f"{config.layer}: {OF_DIRECTIONS}", None, mean_interval(mixed), n, interval=by),
+        row(f"{config.layer}: {DIFFERENCE}", 0.0, between.difference, n),
+        row(f"{config.layer}: {DIFFERENCE}, {TEST}", None, between.p, n, unit="p",
             held=between.p > 0.05),
         *(
-            r for name, own in zip(("units", "random directions"), tested, strict=True)
+            r for name, found in zip(("units", "random directions"), tested, strict=True)
             for r in (
-                row(f"{how.layer}: purity of rows of {name} above chance", None, own.difference, n),
-                row(f"{how.layer}: purity of rows of {name} above chance, {test}", None, own.p, n, unit="p",
-                    held=own.p < 0.05),
+                row(f"{config.layer}: purity of rows of {name} above chance", None, found.difference, n),
+                row(f"{config.layer}: purity of rows of {name} above chance, {TEST}", None, found.p, n, unit="p",
+                    held=found.p < 0.05),
             )
         ),
     )  # fmt: skip
-    return Kinds(units, of_units, of_directions, rows)
+    return Kinds(units, of_units, of_directions, config.layer, rows)
 
 
 def draw(found: Kinds, data: Dataset, path: Path) -> None:
@@ -80,19 +87,20 @@ def draw(found: Kinds, data: Dataset, path: Path) -> None:
     share = purity(data.labels, np.array(shown))
     names = [f"unit {u}" for u in found.units[:SHOWN]]
     names += [f"direction {i + 1}" for i in range(len(shown) - len(names))]
-    labels = [f"{name}: {own:.0%}" for name, own in zip(names, share, strict=True)]
+    labels = [f"{name}: {pure:.0%}" for name, pure in zip(names, share, strict=True)]
     image_grid(data.x[np.concatenate(shown)], path, columns=len(shown[0]), row_labels=labels)
 
 
-def verdict(found: list[Kinds], layers: tuple[str, ...]) -> str:
-    """Say in a sentence a layer what was found."""
+def verdict(found: list[Kinds]) -> str:
+    """Return one sentence per layer."""
     parts = []
-    for own, layer in zip(found, layers, strict=True):
-        unit, direction, difference, p, *_ = own.rows
+    for kinds in found:
+        unit, direction, difference = (kinds.row(name) for name in (OF_UNITS, OF_DIRECTIONS, DIFFERENCE))
+        p = kinds.row(f"{DIFFERENCE}, {TEST}")
         parts.append(
-            f"In {layer} rows of units are {unit.ours:.0%} of one class and rows of random directions "
-            f"{direction.ours:.0%}: {'no difference was found' if own.alike else 'they differ'} "
+            f"In {kinds.layer} rows of units are {unit.ours:.0%} of one class and rows of random directions "
+            f"{direction.ours:.0%}: {'no difference was found' if kinds.alike else 'they differ'} "
             f"({difference.ours:+.3f}, p = {p.ours:.2g}), so the paper's 'indistinguishable' "
-            f"{'held' if own.alike else 'did not hold'}."
+            f"{held_in_words(kinds.alike)}."
         )
     return " ".join(parts)

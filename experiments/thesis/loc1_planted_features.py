@@ -1,12 +1,13 @@
-"""LOC-1: does the strongest region fall on the feature that was planted? A benchmark for Lo 2016, 4.3, and its rivals.
+"""LOC-1: is the strongest region at the feature that was planted? A benchmark for Lo 2016, 4.3, and other methods.
 
-python -m experiments run LOC-1 --backend numba        (2 minutes; it trains ten nets if there are none)
+python -m experiments run LOC-1        (2 minutes; it trains ten nets if there are none)
 
-The built-in faces come in threes that differ by one planted feature each, so what tells a person from the other two is
-known, and where. Asked: a person's own class ("own"; the truth is the planted feature), and the class of another of
-the three ("other"; the truth is both features, all that differs). No paper has this number. All nets are asked about
-the same people, four images each, so intervals are from drawing nets and people again. To expect: chance is 5% and 9%;
-the prediction gradient alone is far above chance, and well below gradient x departure and occlusion.
+The built-in faces come in threes that differ by one planted feature each. So the feature that distinguishes a person
+from the other two is known, and so is its place. Two questions: which place is evidence for the true class ("true"; the
+truth is the planted feature), and which is evidence for the class of another of the three ("other"; the truth is both
+features, all that differs). No paper has this number. All nets see the same people, four images each, so intervals are
+from resampled nets and people. Expected: chance is 5% and 9%; the prediction gradient alone is far above chance, and
+well below gradient x departure and occlusion.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ COMPARED = ((GRADIENT, SALIENCY), (GRADIENT, GRADIENT + UNTRAINED), (DEPARTURE, 
 
 @dataclass(frozen=True)
 class Config:
-    """Nets, the conditions asked about (those from which the masks are made), and the square that covers places."""
+    """Nets, the conditions of the images (those from which the masks are made), and the square that covers places."""
 
     dataset: str = "faces"
     epochs: int = 250
@@ -57,32 +58,33 @@ class Config:
 def run(config: Config, context: Context) -> Result:
     first = context.seed_or(config.seed)
     nets = face_nets(config.dataset, config.epochs, range(first, first + config.seeds), context)
-    how = {"window": config.window, "stride": config.stride}
-    found = {task: [ask(face, task, config.conditions, **how) for face in nets] for task in TASKS}
+    square = {"window": config.window, "stride": config.stride}
+    found = {task: [ask(face, task, config.conditions, **square) for face in nets] for task in TASKS}
     rates = {task: {method: _rate(each, method) for method in each[0].hits} for task, each in found.items()}
     rows = [r for task, each in found.items() for r in _rows(task, each, rates[task])]
-    _draw(nets[0], methods("own", nets[0].data.x, **how), context.folder / "maps.png")
+    _draw(nets[0], methods("true", nets[0].data.x, **square), context.folder / "maps.png")
     panels = [Measured(f"{t}: {TASKS[t]}", of, "strongest place on the feature") for t, of in rates.items()]
     interval_plot(panels, context.folder / "rates.png", highlight=GRADIENT)
-    own, ours = pooled(found["own"]), rates["own"][GRADIENT]
-    rate = {method: f"{r.value:.0%}" for method, r in rates["own"].items()}
+    true_class, ours = pooled(found["true"]), rates["true"][GRADIENT]
+    rate = {method: f"{r.value:.0%}" for method, r in rates["true"].items()}
     verdict = (
         f"The unit with the highest prediction gradient lies on the planted feature in {rate[GRADIENT]} of the images "
-        f"({ours.low:.0%} to {ours.high:.0%}; {rate[GRADIENT + UNTRAINED]} before training, {own.expected():.0%} by "
-        f"chance), saliency in {rate[SALIENCY]}: a gradient says where a change would matter, not what is there. Times "
-        f"the output's departure from its average, which alone finds {rate[ALONE]}, it finds {rate[DEPARTURE]}; "
-        f"occlusion, which runs the network once for every place that it covers, {rate[OCCLUSION]}."
+        f"({ours.low:.0%} to {ours.high:.0%}; {rate[GRADIENT + UNTRAINED]} before training, "
+        f"{true_class.expected():.0%} by chance), saliency in {rate[SALIENCY]}: a gradient says where a change would "
+        "matter, not what is there. Multiplied by the output's departure from its average, which alone finds "
+        f"{rate[ALONE]}, it finds {rate[DEPARTURE]}; occlusion, which runs the network once per covered place, "
+        f"{rate[OCCLUSION]}."
     )
     few = "four images of one person by all nets: too alike for an interval"
     texts = [Text(f"By feature, {t}: hits ({few})", pooled(each).table(SHOWN)) for t, each in found.items()]
-    mass = "\n".join(f"{method:34}{own.mean_mass(method):6.0%}" for method in own.mass)
-    texts.append(Text("Share of the map's positive part that lies on the feature, own", mass))
+    mass = "\n".join(f"{method:34}{true_class.mean_mass(method):6.0%}" for method in true_class.mass)
+    texts.append(Text("Share of the map's positive part that is on the feature, true class", mass))
     return Result(tuple(rows), verdict, ("rates.png", "maps.png"), tuple(texts))
 
 
-def _rate(each: list[Localisation], method: str, less: str | None = None) -> Interval:
-    """Share of hits, or how far it is above that of another method; nets and people are both samples."""
-    hits = np.array([one.hits[method] - (0.0 if less is None else one.hits[less].astype(float)) for one in each])
+def _rate(each: list[Localisation], method: str, minus: str | None = None) -> Interval:
+    """Share of hits, or its difference from another method's share; nets and people are both samples."""
+    hits = np.array([one.hits[method] - (0.0 if minus is None else one.hits[minus].astype(float)) for one in each])
     return crossed_interval(hits, each[0].groups)
 
 
@@ -94,13 +96,13 @@ def _rows(task: str, each: list[Localisation], rates: dict[str, Interval]) -> li
         for method, rate in rates.items()
     ]
     rows.append(row(f"{task}: by chance, the feature's share of the picture", None, chance, n))
-    return rows + [over(f"{task}: {a} less {b}", None, _rate(each, a, less=b)) for a, b in COMPARED]
+    return rows + [over(f"{task}: {a} minus {b}", None, _rate(each, a, minus=b)) for a, b in COMPARED]
 
 
 def _draw(face: FaceNet, every: dict[str, MapMethod], path: Path) -> None:
     data, (masks, features) = face.data, truth(face.data)
-    some = one_of_each(data)[[identity - 1 for identity in IDENTITIES]]
-    x, t = data.x[some], data.labels[some]
+    shown = one_of_each(data)[[identity - 1 for identity in IDENTITIES]]
+    x, t = data.x[shown], data.labels[shown]
     pictures = [np.broadcast_to(x, (len(x), 3, *x.shape[-2:]))]
     pictures += [heat(x, every[name](face.net, x, t)) for name in SHOWN]
     titles = [features[c] for c in t] + [""] * (len(t) * len(SHOWN))
@@ -111,8 +113,8 @@ def _draw(face: FaceNet, every: dict[str, MapMethod], path: Path) -> None:
 
 EXPERIMENT = Experiment(
     "LOC-1",
-    "Does the strongest region fall on the planted feature?",
-    "our own; after Lo 2016, section 4.3",
+    "Is the strongest region at the planted feature?",
+    "ours, after Lo 2016, section 4.3",
     {
         "smoke": Config(FEW, epochs=2, seeds=2, conditions=("normal",), window=15, stride=15),
         "quick": Config(),

@@ -1,4 +1,4 @@
-"""What LOC-1 asks of a network, and by which methods: where the feature lies that was planted on a built-in face."""
+"""The questions and the methods of LOC-1: where is the feature that was planted on a built-in face?"""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from nnpg_kernels import Array
 
 GRADIENT, DEPARTURE, SALIENCY, OCCLUSION = "prediction gradient", "gradient x departure", "saliency", "occlusion"
 ALONE, UNTRAINED = "departure alone", ", untrained"
-TASKS = {"own": "whose face is it?", "other": "how like its sibling?"}
+TASKS = {"true": "evidence for the true class", "other": "evidence for its sibling's class"}
 
 
 def ask(face: FaceNet, task: str, conditions: tuple[str, ...], *, window: int, stride: int) -> Localisation:
-    """Score every method on the images in these conditions; before training as well where the weights matter."""
+    """Score every method on the images in these conditions, and on an untrained net where the weights matter."""
     data, (masks, features) = face.data, truth(face.data)
-    some = in_conditions(data, conditions)
-    x, t = data.x[some], data.labels[some]
+    chosen = in_conditions(data, conditions)
+    x, t = data.x[chosen], data.labels[chosen]
     sibling = t - t % PER_BASE + (t + 1) % PER_BASE
-    classes, regions = (t, masks[t]) if task == "own" else (sibling, masks[t] | masks[sibling])
+    classes, regions = (t, masks[t]) if task == "true" else (sibling, masks[t] | masks[sibling])
     every = methods(task, data.x, window=window, stride=stride)
-    blank = face_net(face.split.apply(data)[0].x, data.K, face.seed, backend=face.net.backend.name)
-    every |= {f"{name}{UNTRAINED}": _on(blank, every[name]) for name in (GRADIENT, DEPARTURE, SALIENCY)}
+    untrained = face_net(face.split.apply(data)[0].x, data.K, face.seed, backend=face.net.backend.name)
+    every |= {f"{name}{UNTRAINED}": _on(untrained, every[name]) for name in (GRADIENT, DEPARTURE, SALIENCY)}
     groups = [features[c] for c in t]
     return benchmark_localisation(
         face.net, x, classes, regions, methods=every, groups=groups, rng=face.seed, progress=False
@@ -36,28 +36,28 @@ def ask(face: FaceNet, task: str, conditions: tuple[str, ...], *, window: int, s
 
 
 def methods(task: str, x: Array, *, window: int, stride: int) -> dict[str, MapMethod]:
-    """Maps that show what speaks for one's own class, or what moves another's either way."""
+    """Maps of the evidence for the true class, or of what changes another class's output in either direction."""
     covered = partial(occlusion_map, window=window, stride=stride, progress=False)
     signed: dict[str, MapMethod] = {
         DEPARTURE: partial(contribution_map, reference=x),
         "pixel gradient x departure": partial(contribution_map, layer="input", reference=x),
-        OCCLUSION: partial(covered, fill=x.mean(axis=0)),  # shows in the square what is usual there
+        OCCLUSION: partial(covered, fill=x.mean(axis=0)),  # the square shows its average over all images
         "occlusion, grey": covered,
     }
     if task == "other":
-        signed = {name: _either_way(method) for name, method in signed.items()}
+        signed = {name: _in_either_direction(method) for name, method in signed.items()}
     alone: dict[str, MapMethod] = {ALONE: partial(departure_map, reference=x), "edges": edge_map}
     return {GRADIENT: strongest_map, **signed, SALIENCY: saliency_map, **alone}
 
 
 def truth(data: Dataset) -> tuple[Array, tuple[str, ...]]:
-    """Where each person's planted feature lies, (K, H, W), and what it is."""
+    """Where each person's planted feature is, (K, H, W), and what it is."""
     if data.masks is None or data.features is None:
-        raise ValueError(f"{data.name} does not know where its features lie")
+        raise ValueError(f"{data.name} has no masks of planted features: use the built-in faces")
     return data.masks, data.features
 
 
-def _either_way(method: MapMethod) -> MapMethod:
+def _in_either_direction(method: MapMethod) -> MapMethod:
     return lambda net, x, classes: abs(method(net, x, classes))
 
 

@@ -1,4 +1,4 @@
-"""What TH-P does to one network: filters cut out, the rest trained on, the same size trained anew; errors and time."""
+"""The steps of TH-P for one network: filters cut, the rest trained on, the same size retrained; errors and time."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ from nnpg.prune import redrawn
 
 
 class Pruned(NamedTuple):
-    """One net with some filters cut."""
+    """One net with filters cut."""
 
     before: float  # test error
-    after: float  # when mended
+    after: float  # after further training
     off: float  # largest difference from the outputs of the knocked-out net
     net: Network
 
 
-def cut_and_mend(face: FaceNet, gone: list[Filter], epochs: int) -> Pruned:
-    """Cut filters and train the rest on."""
+def cut_and_train(face: FaceNet, gone: list[Filter], epochs: int) -> Pruned:
+    """Cut filters and train the rest for more epochs."""
     small, dead, x = prune(face.net, gone), knock_out(face.net, gone), face.data.x
-    mended = trained(small, face.split.apply(face.data)[0], face.seed, epochs).net
+    after = trained(small, face.split.apply(face.data)[0], face.seed, epochs).net
     off = float(abs(small.predict(x) - dead.predict(x)).max())
-    return Pruned(error_on_test(face, small), error_on_test(face, mended), off, mended)
+    return Pruned(error_on_test(face, small), error_on_test(face, after), off, after)
 
 
 def error_on_test(face: FaceNet, net: Network) -> float:
-    """Share of the face's test images that a network misses."""
+    """Share of the test images that a network misclassifies."""
     _, held_out = face.split.apply(face.data)
     return error_rate(net, held_out.x, held_out.labels)
 
 
-def anew(face: FaceNet, like: Network, epochs: int, context: Context) -> Network:
+def retrained(face: FaceNet, like: Network, epochs: int, context: Context) -> Network:
     """A net of that size from new weights, with all the epochs that the full net had; kept, like the full one."""
     seen, _ = face.split.apply(face.data)
     filters = [len(like.parameters[f"conv{i}"]["W"]) for i in (1, 2, 3)]
-    file = face_file(context, "pruned net F trained anew", face.data, epochs, face.seed, filters=filters)
+    file = face_file(context, "retrained net of pruned size", face.data, epochs, face.seed, filters=filters)
     return trained(redrawn(like, face.seed), seen, face.seed, epochs, file).net
 
 

@@ -1,4 +1,4 @@
-"""The strongest unit of the first layer, where it looks, and what covering that place costs: for TH-4 and TH-5."""
+"""For TH-4 and TH-5: the strongest unit of the first layer, its place in the image, and the cost of covering it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from experiments.experiment import Row, row
+from experiments.experiment import Row, row, row_named
 from nnpg import Network, prediction_gradient
 from nnpg.data import Dataset
 from nnpg.evidence_maps import contribution_map, occlusion_map
@@ -18,6 +18,7 @@ from nnpg.statistics import mean_interval
 from nnpg_kernels import Array
 
 GRADIENT, CONTRIBUTION = "highest gradient", "highest gradient x departure"
+MINUS_OTHERS = ", minus at another person's"
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +34,7 @@ class Strongest:
 
 
 def strongest_units(net: Network, x: Array, classes: Array, layer: str | None = None) -> Strongest:
-    """Find the unit with the highest dy_c/do, image by image, of the first block unless `layer` is given (4.3.1)."""
+    """Find each image's unit with the highest dy_c/do, in the first block unless `layer` is given (4.3.1)."""
     layer = layer or filter_layers(net)[0]
     field, outputs = receptive_field(net, layer), net.forward(x, upto=layer)[layer]
     delta = prediction_gradient(net, x, layers=layer, classes="true", labels=classes)[layer]
@@ -49,23 +50,23 @@ def in_conditions(data: Dataset, conditions: tuple[str, ...]) -> Array:
 
 
 def covering_costs(
-    net: Network, data: Dataset, some: Array, classes: Array, found: Strongest, *, window: int, stride: int, seed: int
+    net: Network, data: Dataset, chosen: Array, classes: Array, found: Strongest, *, window: int, stride: int, seed: int
 ) -> dict[str, tuple[float, float]]:
-    """Cover each place with what is usual there; say how the cost of covering the strongest place ranks.
+    """Cover each place with its average over all images; return how the cost of covering the strongest place ranks.
 
-    For each way to choose the strongest place, two means over the chosen images: the share of the picture's places
-    that cost less, at the image's own strongest place, and at those of other people's images, which are in the middle
-    of faces as well.
+    For each rule that chooses the strongest place, two means over the chosen images: the share of the picture's places
+    that cost less, for the image's strongest place, and for the strongest places of other people's images, which are
+    in the middle of faces as well.
     """
-    x, t, c = data.x[some], data.labels[some], classes[some]
+    x, t, c = data.x[chosen], data.labels[chosen], classes[chosen]
     cost = occlusion_map(net, x, c, window=window, stride=stride, fill=data.x.mean(axis=0), progress=False)
-    places = {GRADIENT: found.places[some], CONTRIBUTION: contributing_places(net, data, some, classes, seed)}
-    return {name: _ranks(cost, own, t) for name, own in places.items()}
+    places = {GRADIENT: found.places[chosen], CONTRIBUTION: contributing_places(net, data, chosen, classes, seed)}
+    return {name: _ranks(cost, place, t) for name, place in places.items()}
 
 
-def contributing_places(net: Network, data: Dataset, some: Array, classes: Array, seed: int = 0) -> Array:
+def contributing_places(net: Network, data: Dataset, chosen: Array, classes: Array, seed: int = 0) -> Array:
     """Find where gradient x departure from the average output is highest, (n, 2) pixels."""
-    added, draw = contribution_map(net, data.x[some], classes[some], reference=data.x), np.random.default_rng(seed)
+    added, draw = contribution_map(net, data.x[chosen], classes[chosen], reference=data.x), np.random.default_rng(seed)
     return np.array([highest(one, draw) for one in added])
 
 
@@ -79,21 +80,33 @@ def _ranks(cost: Array, places: Array, labels: Array) -> tuple[float, float]:
 
 
 def cost_rows(what: str, costs: list[dict[str, tuple[float, float]]]) -> list[Row]:
-    """Own and other people's strongest places, and the difference: means and intervals over nets.
+    """The rank of the strongest place, and that minus the rank of other people's: means and intervals over nets.
 
-    What is claimed of a place holds if covering it costs more than covering the average place of the picture, and more
-    than covering other people's.
+    A claim about a place holds if covering it costs more than covering the average place of the picture, and more than
+    covering other people's strongest places.
     """
     rows, over = [], partial(row, n=len(costs), unit="percentile", interval="95% t over nets")
     for name in costs[0]:
-        own, others = np.array([c[name] for c in costs]).T
-        mean, more = mean_interval(own), mean_interval(own - others)
+        same, others = np.array([c[name] for c in costs]).T
+        mean, more = mean_interval(same), mean_interval(same - others)
         claimed = 1.0 if name == GRADIENT else None  # the thesis claims it of the gradient only
         rows += [
-            over(f"{what}, {name}", claimed, mean, held=mean.low > 0.5 and more.low > 0),
-            over(f"{what}, {name}, less at another person's", None, more),
+            over(place_row(what, name), claimed, mean, held=mean.low > 0.5 and more.low > 0),
+            over(place_row(what, name) + MINUS_OTHERS, None, more),
         ]
     return rows
+
+
+def place_row(what: str, name: str) -> str:
+    """Return the name of the row for the image's strongest place."""
+    return f"{what}, {name}"
+
+
+def rank_and_others(rows: list[Row], what: str, name: str) -> tuple[float, float]:
+    """Return the ranks of the image's strongest place and of other people's, from `cost_rows`."""
+    place = place_row(what, name)
+    rank = row_named(rows, place).ours
+    return rank, rank - row_named(rows, place + MINUS_OTHERS).ours
 
 
 def spread(places: Array, labels: Array) -> tuple[float, float]:

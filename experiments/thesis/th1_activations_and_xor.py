@@ -2,8 +2,8 @@
 
 python -m experiments run TH-1        (seconds; the gallery's face comes from the Yale set)
 
-To expect: XOR 4 of 4; the four points cannot be parted by a line before the first layer, and can after it; most random
-filters answer to edges.
+Expected: XOR 4 of 4. No line separates the two classes of points before the first layer; one does after it. Most random
+filters respond to edges.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from experiments.experiment import Context, Experiment, Result, Text, row
+from experiments.experiment import Context, Experiment, Result, Text, held_in_words, row
 from experiments.models.faces import FEW, face_data
 from nnpg import Dense, Layer, Network, ReLU, Sigmoid, Step, Tanh, load_backend
 from nnpg.data.examples import one_of_each
@@ -31,7 +31,7 @@ ACTIVATIONS: dict[str, Layer] = {"step (perceptron)": Step(), "sigmoid": Sigmoid
 
 @dataclass(frozen=True)
 class Config:
-    """The face of the gallery, and how many random filters are asked what they answer to."""
+    """The face of the gallery, and how many random filters are tested."""
 
     dataset: str = "yale"
     filters: int = 1000
@@ -53,26 +53,27 @@ def run(config: Config, context: Context) -> Result:
     blind = edges[drawn.sum(axis=(1, 2)) == 0]
     example = bool(answers_to_edges(faces, [KERNELS["random"]])[0])
     _draw(net, hidden, z, faces[0], context)
+    usual = bool(edges.mean() > 0.5)
     rows = (
         row("XOR: points right", 1.0, right / 4, 4, held=right == 4),
-        row("a line parts the points of XOR", 0.0, float(before), 4, held=not before),
-        row("a line parts them after the first layer", 1.0, float(after), 4, held=after),
-        row("activations that are nowhere larger than z (usually)", None, sum(small.values()) / 4, 4,
+        row("a line separates the points of XOR", 0.0, float(before), 4, held=not before),
+        row("a line separates them after the first layer", 1.0, float(after), 4, held=after),
+        row("activations that never exceed z in size (usually)", None, sum(small.values()) / 4, 4,
             held=sum(small.values()) > 2),
-        row("random filters that answer to edges more than to brightness (usually)", None,
-            wilson(int(edges.sum()), len(edges)), len(edges), interval="95% Wilson", held=bool(edges.mean() > 0.5)),
-        row("those among them whose weights sum to 0", None, wilson(int(blind.sum()), len(blind)), len(blind),
+        row("random filters that respond more to edges than to brightness (usually)", None,
+            wilson(int(edges.sum()), len(edges)), len(edges), interval="95% Wilson", held=usual),
+        row("of these, filters whose weights sum to 0", None, wilson(int(blind.sum()), len(blind)), len(blind),
             interval="95% Wilson"),
-        row("the thesis's random filter answers to edges", 1.0, float(example), len(faces), held=example),
+        row("the thesis's random filter responds to edges", 1.0, float(example), len(faces), held=example),
     )  # fmt: skip
     verdict = (
-        f"Step units solve XOR ({right} of 4): no line parts the points before the first layer, one does after it; "
-        f"'random filters usually detect edges' {'held' if rows[4].held else 'did not hold'}: {edges.mean():.0%} of "
-        f"{len(edges)} answer to edges more than to brightness, and {blind.mean():.0%} of those whose "
+        f"Step units solve XOR ({right} of 4): no line separates the points before the first layer, one does after it; "
+        f"'random filters usually detect edges' {held_in_words(usual)}: {edges.mean():.0%} of "
+        f"{len(edges)} respond more to edges than to brightness, and {blind.mean():.0%} of those whose "
         "weights sum to 0, as the thesis's example does."
     )
     text = (
-        "Fig. 2.5 prints Sobel X with the last row 1 0 1; its weights then sum to 2 and it answers to brightness.\n"
+        "Fig. 2.5 prints Sobel X with the last row 1 0 1; its weights then sum to 2 and it responds to brightness.\n"
         "Meant, and used here, is -1 0 1. Fig. 2.4's weights are not in the text; ours: at least one input, both\n"
         "inputs; output: the first and not the second. |f(z)| <= |z| fails for "
         f"{' and '.join(name for name, ok in small.items() if not ok)}: f is not 0 at 0, or jumps there."

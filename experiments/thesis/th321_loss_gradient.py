@@ -1,10 +1,10 @@
 """TH-3.2.1: why not the loss gradient? Where it ranks filters as the prediction gradient does, and where not (Lo 2016).
 
-python -m experiments run TH-3.2.1 --backend numba        (under a minute; it trains one net, and one if there is none)
+python -m experiments run TH-3.2.1        (under a minute; it trains one net, and one if there is none)
 
-The thesis: dL/da mixes what speaks for the right class with what speaks against the wrong ones; dy/da does not.
-To expect: for softmax with cross-entropy, dy_t/do = -y_t dL/do exactly, so within an image the two rank all filters
-alike and there is nothing to choose; for a loss that judges each output on its own (the thesis's Eq. 2.2) they differ.
+The thesis: dL/da mixes evidence for the right class with evidence against the wrong ones; dy/da does not. Expected: for
+softmax with cross-entropy, dy_t/do = -y_t dL/do exactly, so for each image the two rank all filters alike and there is
+nothing to choose; for a loss with a separate term for each output (the thesis's Eq. 2.2) they differ.
 """
 
 from __future__ import annotations
@@ -26,9 +26,10 @@ from nnpg.statistics import median_interval, rank_correlation, wilson
 from nnpg_kernels import Array
 
 SAME, EACH = "softmax_cross_entropy", "binary_cross_entropy"
-WHY = """Eq. 2.2 gives dL/do = -1/y_t dy_t/do + sum over k != t of 1/(1 - y_k) dy_k/do. Where the network is sure, y_t
-is near 1 and every other y_k near 0, so the sum is near that of dy_k/do alone, which softmax makes -dy_t/do: dL/do is
-near -2 dy_t/do, the same ranking. Sigmoid outputs are not tied together, and nothing cancels."""
+WHY = """Eq. 2.2 gives dL/do = -1/y_t dy_t/do + sum over k != t of 1/(1 - y_k) dy_k/do. For an image that the network
+classifies with certainty, y_t is near 1 and every other y_k near 0, so the sum is near that of dy_k/do alone, which
+softmax makes -dy_t/do: dL/do is near -2 dy_t/do, the same ranking. Sigmoid outputs need not
+sum to 1, so nothing cancels."""
 
 
 @dataclass(frozen=True)
@@ -74,14 +75,14 @@ def run(config: Config, context: Context) -> Result:
         "With softmax and cross-entropy the loss gradient ranks the filters of "
         f"{shares['softmax, cross-entropy']:.0%} of the images exactly as the prediction gradient does, so the "
         "objection of 3.2.1 does not apply there; with Eq. 2.2 for each output it does for sigmoid outputs "
-        f"({shares['sigmoid, each output']:.0%} of the images ranked alike), but hardly for softmax "
+        f"({shares['sigmoid, each output']:.0%} of the images ranked alike), but rarely for softmax "
         f"({shares['softmax, each output']:.0%})."
     )
-    return Result(tuple(rows), verdict, ("gradients.png",), (Text("Why softmax hardly cares", WHY),))
+    return Result(tuple(rows), verdict, ("gradients.png",), (Text("Why softmax rankings hardly differ", WHY),))
 
 
 def _sigmoid_net(face: FaceNet, config: Config, context: Context) -> Network:
-    """Net F with a sigmoid for each class, trained as the others are, but with the thesis's Eq. 2.2."""
+    """Net F with a sigmoid for each class, trained like the others, but with the thesis's Eq. 2.2."""
     seen, _ = face.split.apply(face.data)
     net = face_net(seen.x, face.data.K, face.seed, backend=context.backend)
     *body, _ = net.layers.items()

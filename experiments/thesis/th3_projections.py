@@ -1,10 +1,11 @@
-"""TH-3: what a filter looks for, sent back to the pixels by a plain backward pass (Lo 2016, Fig. 3.4, after Zeiler).
+"""TH-3: the patterns that a filter responds to, by a backward pass to the pixels (Lo 2016, Fig. 3.4, after Zeiler).
 
-python -m experiments run TH-3 --backend numba        (half a minute; it trains five nets a data set if there are none)
+python -m experiments run TH-3        (half a minute; it trains five nets a data set if there are none)
 
-To expect: pictures; filters of AlexNet's second layer see one texture each. The rule here is the plain gradient, which
-Simonyan et al. show to be the deconvnet's but for the rectifiers. Views of one filter are more alike than those
-of two, and less so the deeper the layer; the first layer's are its weights, whatever the image.
+Expected: pictures; each filter of AlexNet's second layer responds to one texture. The rule here is the plain gradient,
+which Simonyan et al. show to equal the deconvnet's except at the rectifiers. Projections of one filter are more alike
+than projections of two filters. The deeper the layer, the less alike they are. In the first layer they are the
+filter's weights, whatever the image.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ SHOWN = 4  # images for each filter in the figure
 
 @dataclass(frozen=True)
 class Config:
-    """Data sets, nets, and how many images, of as many people, each filter is asked about: what it answers to most."""
+    """Data sets, nets, and for each filter the number of images with the highest outputs, each of another person."""
 
     datasets: tuple[str, ...] = ("yale", "faces")
     epochs: int = 250
@@ -51,16 +52,16 @@ def run(config: Config, context: Context) -> Result:
     deeper = [r for r in rows if r.held is not None]
     alike = ", ".join(f"{r.ours:.2f} at {r.name.partition(':')[0]}" for r in rows if r.name.endswith("one filter"))
     verdict = (
-        "Sent back from the images that it answers to most, a filter's projections are more alike than those of two "
-        f"filters in {sum(bool(r.held) for r in deeper)} of {len(deeper)} layers after the first, whose are its "
-        f"weights (mean cosine within a filter {alike}): the deeper the filter, the more what it looks for depends on "
-        "the image."
+        "Projected from the images with its highest outputs, a filter's patterns are more alike than those of two "
+        f"filters in {sum(bool(r.held) for r in deeper)} of {len(deeper)} layers after the first, where they are its "
+        f"weights (mean cosine within a filter {alike}): the deeper the filter, the more its patterns depend on the "
+        "image."
     )
     return Result(tuple(rows), verdict, tuple(figures))
 
 
 def _projections(face: FaceNet, layer: str, images: int) -> Views:
-    """From the images that each filter answers to most, one a person: some are nearly the same."""
+    """From the images with each filter's highest outputs, one per person, since images of one person are alike."""
     places = highest_outputs(face.net, face.data.x, layer, images, one_per=face.data.labels)
     return views(face.net, face.data.x, layer, places)
 
@@ -79,7 +80,7 @@ def _rows(name: str, alike: list[WithinBetween], claimed: bool) -> list[Row]:
     over = partial(row, n=len(alike), unit="cosine", interval="95% t over nets")
     return [
         over(f"{name}: projections of one filter", None, mean_interval(within)),
-        over(f"{name}: less those of two filters", None, more, held=more.low > 0 if claimed else None),
+        over(f"{name}: minus those of two filters", None, more, held=more.low > 0 if claimed else None),
     ]
 
 
@@ -88,13 +89,13 @@ def _draw(found: Views, layer: str, path: Path) -> None:
     patches = np.broadcast_to(found.patches[:, :SHOWN], (F, SHOWN, 3, h, w))
     colours = signed_colours(found.sent_back[:, :SHOWN].sum(axis=2).reshape(-1, h, w)).reshape(F, SHOWN, 3, h, w)
     pictures = np.concatenate([patches, colours], axis=1).reshape(-1, 3, h, w)
-    titles = ["what it sees", *[""] * (SHOWN - 1), "sent back", *[""] * (SHOWN - 1)] + [""] * (2 * SHOWN * (F - 1))
+    titles = ["what it sees", *[""] * (SHOWN - 1), "projected", *[""] * (SHOWN - 1)] + [""] * (2 * SHOWN * (F - 1))
     image_grid(pictures, path, titles=titles, columns=2 * SHOWN, row_labels=[f"{layer} no. {f + 1}" for f in range(F)])
 
 
 EXPERIMENT = Experiment(
     "TH-3",
-    "Filters sent back to the pixels",
+    "Filters projected to the pixels",
     "Lo 2016, Fig. 3.4",
     {"smoke": Config((FEW,), epochs=2, seeds=2, images=4), "quick": Config(), "paper": Config(seeds=10)},
     run,

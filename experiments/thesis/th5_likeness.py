@@ -1,10 +1,10 @@
 """TH-5: what makes one person look like another: the prediction gradient of another class (Lo 2016, Fig. 4.4).
 
-python -m experiments run TH-5 --backend numba        (1 minute; it trains five nets a data set if there are none)
+python -m experiments run TH-5        (1 minute; it trains five nets a data set if there are none)
 
-To expect: the thesis shows one pair of people, the strongest unit at the right smile line, again in the middle filter.
-Ours asks of every image whom it is most like after its own person, and whether covering the strongest place lowers that
-likeness more than covering the strongest places of other people's images.
+The thesis shows one pair of people: the strongest unit is at the right smile line, again in the middle filter. Ours
+takes every image and the class with the highest output after the true one. Does covering the strongest place lower that
+output more than covering the strongest places of other people's images does?
 """
 
 from __future__ import annotations
@@ -15,15 +15,18 @@ from pathlib import Path
 
 import numpy as np
 
-from experiments.experiment import Context, Experiment, Result, Row, row
+from experiments.experiment import Context, Experiment, Result, Row, held_in_words, row, row_named
 from experiments.models.faces import FACE_SEED, FEW, IDENTITIES, FaceNet, face_nets
 from experiments.thesis.strongest_units import (
     CONTRIBUTION,
+    GRADIENT,
     contributing_places,
     cost_rows,
     covering_costs,
     in_conditions,
     leading_share,
+    place_row,
+    rank_and_others,
     strongest_units,
 )
 from nnpg import Network
@@ -38,7 +41,7 @@ SHOWN = IDENTITIES[:3]
 
 @dataclass(frozen=True)
 class Config:
-    """Data sets, nets; which images have their places covered, and by what square, in pixels."""
+    """Data sets, nets; the images whose places are covered; size and stride of the covering square, in pixels."""
 
     datasets: tuple[str, ...] = ("yale", "faces")
     epochs: int = 250
@@ -55,16 +58,19 @@ def run(config: Config, context: Context) -> Result:
     words = []
     for dataset in config.datasets:
         nets = face_nets(dataset, config.epochs, range(first, first + config.seeds), context)
-        own = _rows(dataset, nets, config)
+        found, what = _rows(dataset, nets, config), _covering(dataset)
         figures.append(f"likeness-{dataset}.png")
         _draw(nets[0], context.folder / figures[-1])
-        others = {i: own[i].ours - own[i + 1].ours for i in (2, 4)}
-        words.append(
-            f"{'held' if own[2].held else 'did not hold'} on {dataset}: covering that place lowers the likeness more "
-            f"than covering {own[2].ours:.0%} of all places, other people's strongest places more than {others[2]:.0%} "
-            f"(gradient x departure from the average output: {own[4].ours:.0%} against {others[4]:.0%})"
+        claim = row_named(found, place_row(what, GRADIENT))
+        (place, others), (contributing, contributing_others) = (
+            rank_and_others(found, what, name) for name in (GRADIENT, CONTRIBUTION)
         )
-        rows += own
+        words.append(
+            f"{held_in_words(claim.held)} on {dataset}: covering that place lowers the likeness more than covering "
+            f"{place:.0%} of all places, other people's strongest places more than {others:.0%} (gradient x departure "
+            f"from the average output: {contributing:.0%} against {contributing_others:.0%})"
+        )
+        rows += found
     verdict = f"'The highest gradient of another class shows what makes one look like that person' {'; '.join(words)}."
     return Result(tuple(rows), verdict, tuple(figures))
 
@@ -73,23 +79,29 @@ def _rows(dataset: str, nets: list[FaceNet], config: Config) -> list[Row]:
     lead, same, costs = [], [], []
     for face in nets:
         data, other = face.data, most_like(face.net, face.data.x, face.data.labels)
-        found, own = (strongest_units(face.net, data.x, c) for c in (other, data.labels))
-        some = in_conditions(data, config.conditions)
+        found, of_true = (strongest_units(face.net, data.x, c) for c in (other, data.labels))
+        covered = in_conditions(data, config.conditions)
         lead.append(leading_share(found.filters))
-        same.append((found.filters == own.filters).mean())
-        how = {"window": config.window, "stride": config.stride, "seed": face.seed}
-        costs.append(covering_costs(face.net, data, some, other, found, **how))
+        same.append((found.filters == of_true.filters).mean())
+        square = {"window": config.window, "stride": config.stride}
+        costs.append(covering_costs(face.net, data, covered, other, found, seed=face.seed, **square))
     one, alike = mean_interval(lead), mean_interval(same)
     over = partial(row, n=len(nets), interval="95% t over nets")
     return [
-        over(f"{dataset}: images whose strongest unit for another is in one and the same filter", None, one),
-        over(f"{dataset}: images where it is in the filter as for oneself", 1.0, alike, held=alike.low > 0.5),
-        *cost_rows(f"{dataset}: fall of likeness, covered", costs),
+        over(f"{dataset}: images whose strongest unit for another class is in one and the same filter", None, one),
+        over(
+            f"{dataset}: images where it is in the same filter as for the true class", 1.0, alike, held=alike.low > 0.5
+        ),
+        *cost_rows(_covering(dataset), costs),
     ]
 
 
+def _covering(dataset: str) -> str:
+    return f"{dataset}: decrease of likeness by covering"
+
+
 def most_like(net: Network, x: Array, t: Array) -> Array:
-    """Return the likeliest class but the true one, (N,)."""
+    """Return the class with the highest output except the true one, (N,)."""
     z = class_outputs(net, net.forward(x), "logit").copy()
     z[np.arange(len(t)), t] = -np.inf
     return np.asarray(z.argmax(axis=1))
@@ -97,12 +109,12 @@ def most_like(net: Network, x: Array, t: Array) -> Array:
 
 def _draw(face: FaceNet, path: Path) -> None:
     each = one_of_each(face.data)
-    some = each[[identity - 1 for identity in SHOWN]]
-    x, t, every = face.data.x[some], face.data.labels[some], most_like(face.net, face.data.x, face.data.labels)
-    other = every[some]
+    shown = each[[identity - 1 for identity in SHOWN]]
+    x, t, every = face.data.x[shown], face.data.labels[shown], most_like(face.net, face.data.x, face.data.labels)
+    other = every[shown]
     found, y = strongest_units(face.net, x, other), face.net.predict(x)[np.arange(len(t)), other]
     titles = [f"what makes ID {a + 1} like ID {b + 1}: y = {v:.1g}" for a, b, v in zip(t, other, y, strict=True)]
-    ring = CONTRIBUTION, contributing_places(face.net, face.data, some, every)
+    ring = CONTRIBUTION, contributing_places(face.net, face.data, shown, every)
     others = face.data.x[each[other]]
     strongest_regions(x, found.outputs, found.gradients, found.field, path, titles=titles, others=others, also=ring)
 

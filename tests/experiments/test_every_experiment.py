@@ -1,4 +1,4 @@
-"""Every experiment at toy size, through the command line that the README names; and what it answers to a wrong word."""
+"""Every experiment at toy size; the command line that the README names; and its answers to wrong arguments."""
 
 import html
 import json
@@ -34,7 +34,7 @@ def out(tmp_path_factory):
 
 
 def once(id, folder):
-    """The experiment's folder; it is run if nobody has yet."""
+    """The experiment's folder; the experiment is run if it was not yet."""
     return folder / id if (folder / id / "result.json").exists() else smoke(id, folder)
 
 
@@ -91,16 +91,18 @@ def test_a_trained_network_is_reused_and_an_interrupted_one_resumed(tmp_path):
     assert (first.net.layers["conv1"].W == again.net.layers["conv1"].W).all()
 
 
-def test_report_gathers_every_result_into_one_page_and_gives_each_its_own(out):
+def test_report_gathers_every_result_into_one_page_and_writes_one_page_each(out):
     for id in EXPERIMENTS:
         once(id, out)
     page = write_report(out).read_text()
     for id, experiment in EXPERIMENTS.items():
         assert id in page
         assert html.escape(experiment.title) in page
-        own = (out / id / "result.html").read_text()
-        assert html.escape(experiment.title) in own
-        assert own.count("data:image/png;base64") == len(json.loads((out / id / "result.json").read_text())["figures"])
+        single = (out / id / "result.html").read_text()
+        assert html.escape(experiment.title) in single
+        assert single.count("data:image/png;base64") == len(
+            json.loads((out / id / "result.json").read_text())["figures"]
+        )
     assert page.count("data:image/png;base64") == sum(
         len(json.loads((out / id / "result.json").read_text())["figures"]) for id in EXPERIMENTS
     )
@@ -117,7 +119,7 @@ def test_report_gathers_every_result_into_one_page_and_gives_each_its_own(out):
         ({"id": "LD-3", "settings": ["colour=red"]}, "--set colour=red"),
     ],
 )
-def test_a_wrong_word_is_answered_before_any_work(arguments, words, tmp_path):
+def test_a_wrong_argument_is_refused_before_any_work(arguments, words, tmp_path):
     with pytest.raises(UsageError, match=words):
         run_experiment(**{"scale": "quick", **arguments}, out=tmp_path)
     assert not list(tmp_path.iterdir())

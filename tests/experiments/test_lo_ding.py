@@ -1,4 +1,4 @@
-"""What the papers' claims rest on, on the real faces: trained nets, few of them."""
+"""The papers' claims on the real faces, with three trained nets."""
 
 import json
 
@@ -24,29 +24,29 @@ def run(data_dir, tmp_path_factory):
     return rows
 
 
-def test_profiles_mark_the_person_beyond_chance(run):
+def test_profiles_are_alike_within_an_identity_beyond_chance(run):
     rows = run("LD-2", "permutations=999")
-    assert rows["within less between"]["ours"] > 0.05
+    assert rows["within minus between"]["ours"] > 0.05
     assert rows["permutation test of it"]["ours"] == 0.001
-    assert rows["identity told by the most alike profile"]["ours"] > 0.3
+    assert rows["identity named by the most alike profile"]["ours"] > 0.3
 
 
-def test_the_gradient_beats_chance_and_shapley_values_beat_the_gradient(run):
+def test_the_gradient_is_above_chance_and_shapley_values_are_above_the_gradient(run):
     rows = run("LD-4R", "identities=7,12", "pairs=20")
     for kind in ("class", "overall"):
-        assert rows[f"{kind} gap: prediction gradient less random"]["ours"] > 0.1
+        assert rows[f"{kind} gap: prediction gradient minus random"]["ours"] > 0.1
     assert rows["class gap: Shapley"]["ours"] > rows["class gap: prediction gradient"]["ours"] + 0.1
 
 
-def test_one_or_two_strong_filters_are_missed_little(run):
+def test_one_or_two_strong_filters_add_little_error(run):
     rows = run("LD-6")
     assert rows["overall_error added by 1 strong (paper: little)"]["ours"] < 0.05
     assert rows["overall_error added by 2 strong (paper: little)"]["ours"] < 0.1
     assert rows["overall_error, 3 strong out"]["ours"] > 0.03
 
 
-def test_a_pruned_net_is_the_knocked_out_one_and_mends(run):
-    rows = run("TH-P", "cut=12", "mend=5")
+def test_a_pruned_net_equals_the_knocked_out_one_and_recovers_by_training(run):
+    rows = run("TH-P", "cut=12", "more_epochs=5")
     assert rows["largest difference from the knocked-out nets' y"]["ours"] < 1e-5
-    assert rows["12 cut, mended: test_error"]["ours"] < rows["12 of 23 cut: test_error"]["ours"] - 0.1
+    assert rows["12 cut, trained on: test_error"]["ours"] < rows["12 of 23 cut: test_error"]["ours"] - 0.1
     assert rows["12 cut: multiplications left"]["ours"] < 0.5

@@ -1,4 +1,4 @@
-"""The parts of LD-7 to LD-14 and TH-6 that compute something, on cases whose answer is known by hand."""
+"""The computations of LD-7 to LD-14 and TH-6, on cases whose answer is known by hand."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ from experiments.models.cifar import (
     load_images,
     net_a,
     net_m,
-    some_of,
+    spread_indices,
     training_sweep,
 )
 from experiments.thesis import th6_targeted_faces
@@ -55,8 +55,8 @@ def test_the_nets_of_the_group_are_trained_once(context):
     assert (net_a(config, context, images).net.layers["conv1"].W == wide.layers["conv1"].W).all()
     assert {f: f.stat().st_mtime_ns for f in context.models.iterdir()} == stamps
     on_m = training_sweep(config, context, images, victim="M")  # net A's masks, net M's answers
-    x = images.train.x[some_of(images.train, config.images)]
-    labels = images.train.labels[some_of(images.train, config.images)]
+    x = images.train.x[spread_indices(images.train, config.images)]
+    labels = images.train.labels[spread_indices(images.train, config.images)]
     again = mask_sweep(nets["M"].net, x, labels, "all", etas(config), masks=linear(wide))
     assert (on_m.predicted == again.predicted).all()
     best = best_etas(on_m, images.train.K)
@@ -64,10 +64,10 @@ def test_the_nets_of_the_group_are_trained_once(context):
                for k in range(images.train.K))  # fmt: skip
 
 
-def test_some_images_are_spread_and_never_twice():
+def test_chosen_images_are_spread_evenly_and_distinct():
     data = faces(identities=2)
-    assert some_of(data, 3).tolist() == [0, 10, 21]
-    assert some_of(data, 500).tolist() == list(range(22))
+    assert spread_indices(data, 3).tolist() == [0, 10, 21]
+    assert spread_indices(data, 500).tolist() == list(range(22))
 
 
 def test_masks_as_pictures():
@@ -91,11 +91,11 @@ def test_when_the_papers_error_was_reached():
     assert "not reached" in ld7_net_a._when([100], [0.5])
 
 
-def test_what_works_is_what_does_more_than_noise():
+def test_a_mask_works_if_it_does_more_than_noise():
     net, (x, t) = sigmoid_net(), digits(60)
-    own = scaled(to_unit(linear(net)), np.full(6, 0.3))
-    found = {ld13_nearest_masks.NEAREST: mask_sweep(net, x, t, "all", (0, 1), masks=own),
-             ld13_nearest_masks.NOISE: mask_sweep(net, x, t, "all", (0, 1), masks=noise_like(own, 0))}  # fmt: skip
+    masks = scaled(to_unit(linear(net)), np.full(6, 0.3))
+    found = {ld13_nearest_masks.NEAREST: mask_sweep(net, x, t, "all", (0, 1), masks=masks),
+             ld13_nearest_masks.NOISE: mask_sweep(net, x, t, "all", (0, 1), masks=noise_like(masks, 0))}  # fmt: skip
     assert any(ld13_nearest_masks.works(found, k) for k in range(6))
     assert not any(ld13_nearest_masks.works(dict.fromkeys(found, found[ld13_nearest_masks.NOISE]), k) for k in range(6))
 

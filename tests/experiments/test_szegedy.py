@@ -1,4 +1,4 @@
-"""The parts of the SZ experiments that compute something, on cases whose answer is known."""
+"""The computations of the SZ experiments, on cases whose answer is known."""
 
 from pathlib import Path
 
@@ -39,7 +39,7 @@ def test_the_four_readings_of_the_decay():
         assert penalty(net, decay_of(net, (0.7,), 50, reading)) == pytest.approx(0.7 * squares * expected)
 
 
-def test_the_two_halves_part_the_images():
+def test_the_two_halves_divide_the_images():
     one, two = part_of(101, "P1"), part_of(101, "P2")
     assert sorted([*one, *two]) == list(range(101)) == part_of(101, "all").tolist()
     assert len(one) == 50
@@ -76,7 +76,7 @@ def test_networks_and_distorted_images_are_kept_and_found_again(tmp_path, monkey
     assert (distorted(again[0], x, labels, config, context(tmp_path)).x == found.x).all()
 
 
-def test_a_matrix_of_errors_and_what_is_said_of_it():
+def test_a_matrix_of_errors_and_its_agreement_with_the_paper():
     """Two networks that answer the larger of two pixels, and the smaller."""
     larger = nnpg.build([nnpg.dense(2), nnpg.Softmax()], input_shape=(2,), rng=0).replace(
         "dense1", W=np.eye(2, dtype="f")
@@ -87,7 +87,7 @@ def test_a_matrix_of_errors_and_what_is_said_of_it():
     names = ["A", "A, enlarged", "noise"]
     wrong = transfer.errors(nets, dict(zip(names, (x, x, 1 - x), strict=True)), np.zeros(40, int))
     assert wrong.tolist() == [[10, 30], [10, 30], [30, 10]]
-    assert transfer.own(names, nets).tolist() == [[True, False], [True, False], [False, False]]
+    assert transfer.on_diagonal(names, nets).tolist() == [[True, False], [True, False], [False, False]]
     paper = {"A": (24, 99), "noise": (70,)}
     rows = transfer.cell_rows(wrong, 40, names, nets, paper)
     assert [r.name for r in rows[:2]] == ["A -> A", "A -> B"]
@@ -100,7 +100,7 @@ def test_a_matrix_of_errors_and_what_is_said_of_it():
     assert "75 (59.8-85.8) | 99 out" in text
 
 
-def test_units_that_know_the_class_are_purer_than_random_directions():
+def test_units_that_respond_to_one_class_are_purer_than_random_directions():
     rng = np.random.default_rng(0)
     labels = np.repeat(np.arange(5), 40)
     x = (np.eye(5)[labels] + 0.3 * rng.random((200, 5))).astype("float32").reshape(200, 1, 1, 5)
@@ -122,9 +122,9 @@ def test_the_order_of_the_training_methods():
     rows = {r.name: r for r in _rows(errors, errors, 3)}
     assert rows[f"{POOL}: test error"].held
     assert not rows["dropout: test error"].held
-    assert rows["test error with decay less that with the pool"].ours == pytest.approx(0.0295 / 3)
-    assert rows["the same, decay: could it be chance?"].ours < 0.01
-    assert not rows["test error with the input's pool less that with the hidden layers'"].held
+    assert rows["test error with decay minus that with the pool"].ours == pytest.approx(0.0295 / 3)
+    assert rows["the same, decay: p"].ours < 0.01
+    assert not rows["test error with the input's pool minus that with the hidden layers'"].held
 
 
 def test_alexnets_shape():
@@ -136,8 +136,8 @@ def test_alexnets_shape():
 
 @pytest.mark.data
 def test_on_mnist_the_stronger_the_decay_the_larger_the_distortion(data_dir, tmp_path):
-    own = Context(tmp_path, tmp_path, str(data_dir), None, "numpy", progress=False)
-    nets = mnist_nets(("softmax2", "softmax3"), Training(iterations=30), own)
+    folder = Context(tmp_path, tmp_path, str(data_dir), None, "numpy", progress=False)
+    nets = mnist_nets(("softmax2", "softmax3"), Training(iterations=30), folder)
     x, labels = random_images(digits("mnist", str(data_dir))[0], 40, 0)
-    sizes = [distorted(net, x, labels, Training(iterations=30), own).distortion.mean() for net in nets]
+    sizes = [distorted(net, x, labels, Training(iterations=30), folder).distortion.mean() for net in nets]
     assert 0.05 < sizes[0] < sizes[1] < 0.25

@@ -1,4 +1,4 @@
-"""What LD-4 to LD-6 share: the errors while a ranking's filters are knocked out, and the area under them."""
+"""Used by LD-4 to LD-6: the errors while filters are knocked out in a ranking's order, and the area under them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ORDERS = ("strongest first", "weakest first")
 
 
 class Errors(NamedTuple):
-    """Errors after each step, arrays (..., identity, order, T + 1); in front, one axis a net once stacked."""
+    """Errors after each step, arrays (..., identity, order, T + 1); once stacked, the first axis is the nets."""
 
     class_: np.ndarray  # of the identity whose ranking it is
     overall: np.ndarray
@@ -30,7 +30,7 @@ def knock_out_errors(
 ) -> Errors:
     """Knock all filters out, strongest and weakest first, for each identity (counted from 1), and count errors."""
     data, (seen, _) = face.data, face.split.apply(face.data)
-    done: dict[tuple[tuple[str, int], ...], Knockout] = {}  # rankings that know no classes share their curve
+    done: dict[tuple[tuple[str, int], ...], Knockout] = {}  # a ranking that is the same for all classes has one curve
 
     def curve(order: Sequence[Filter]) -> Knockout:
         key = tuple((layer, f) for layer, f, _ in order)
@@ -62,13 +62,13 @@ def areas(errors: np.ndarray) -> np.ndarray:
 
 
 def gap(errors: np.ndarray) -> np.ndarray:
-    """Area strongest first less area weakest first, (nets,): 0 for chance; a better ranking has more."""
+    """Area strongest first minus area weakest first, (nets,): 0 for chance; the higher the better."""
     both = areas(errors)
     return both[:, STRONG] - both[:, WEAK]
 
 
 def over_nets(values: np.ndarray) -> Interval:
-    """Mean and 95% interval over nets of values (nets, ...): what is measured on one net is not independent."""
+    """Mean and 95% interval over nets of values (nets, ...): values of one net are not independent."""
     return mean_interval(values.reshape(len(values), -1).mean(axis=1))
 
 
@@ -80,8 +80,8 @@ class Comparison(NamedTuple):
 
 
 def compared(gaps: Mapping[str, Mapping[str, np.ndarray]], ours: str) -> dict[str, dict[str, Comparison]]:
-    """Compare one ranking with all others, for every kind of error: gaps["class"]["random"] holds one value a net."""
-    pairs = [(kind, name) for kind, own in gaps.items() for name in own if name != ours]
+    """Compare one ranking with all others, for every kind of error: gaps["class"]["random"] holds one value per net."""
+    pairs = [(kind, name) for kind, of_kind in gaps.items() for name in of_kind if name != ours]
     differences = [gaps[kind][ours] - gaps[kind][name] for kind, name in pairs]
     corrected = holm(np.nan_to_num([paired_p(d) for d in differences], nan=1.0))
     result: dict[str, dict[str, Comparison]] = {kind: {} for kind in gaps}
@@ -90,6 +90,6 @@ def compared(gaps: Mapping[str, Mapping[str, np.ndarray]], ours: str) -> dict[st
     return result
 
 
-def surely(of: Mapping[str, Comparison], sign: int) -> dict[str, float]:
-    """Those that are beaten (sign 1), or that beat (sign -1), with corrected p below 0.05, and by how much."""
+def significant(of: Mapping[str, Comparison], sign: int) -> dict[str, float]:
+    """Return the rankings that ours is above (sign 1) or below (sign -1), corrected p < 0.05, and the difference."""
     return {name: abs(c.above) for name, c in of.items() if c.p < 0.05 and c.above * sign > 0}

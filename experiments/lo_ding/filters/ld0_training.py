@@ -2,7 +2,7 @@
 
 python -m experiments run LD-0 --scale paper        (20 seeds of 250 epochs; about 3 minutes on 2 cores)
 
-To expect: 0 training errors; a test error that the split rules, 1 to 8 of 41, median at most 5 of 41.
+Expected: 0 training errors. The test error depends on the split: 1 to 8 of 41, median at most 5 of 41.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from nnpg.statistics import median_interval, wilson
 
 @dataclass(frozen=True)
 class Config:
-    """How many seeds, each with its own split, weights and order of images."""
+    """How many seeds; each seed determines a split, weights and an order of the images."""
 
     dataset: str = "yale"
     epochs: int = 250
@@ -71,8 +71,8 @@ def run(config: Config, context: Context) -> Result:
     return Result(tuple(rows), verdict, ("training.png",), texts)
 
 
-def _error(face: FaceNet, which: np.ndarray) -> float:
-    return error_rate(face.net, face.data.x[which], face.data.labels[which])
+def _error(face: FaceNet, indices: np.ndarray) -> float:
+    return error_rate(face.net, face.data.x[indices], face.data.labels[indices])
 
 
 def _history(nets: list[FaceNet]) -> np.ndarray:

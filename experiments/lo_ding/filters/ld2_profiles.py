@@ -1,10 +1,10 @@
 """LD-2: Table II, prediction-gradient profiles of single images, and how alike they are within an identity.
 
-python -m experiments run LD-2 --backend numba        (under a minute; it trains ten nets if LD-0 has not)
+python -m experiments run LD-2        (under a minute; it trains ten nets if LD-0 has not)
 
-To expect: profiles of one identity are more alike than those of two, far beyond chance; but profiles of two are alike
-as well, because a large map has a large norm in every face, so ranks inside each layer are compared too. Copies of one
-image, of which the Yale set has nine pairs, are not compared with each other.
+Expected: profiles of one identity are more alike than profiles of two identities, far beyond chance. Profiles of two
+identities are alike as well, because a large map has a large norm in every face, so ranks inside each layer are
+compared too. Copies of one image, of which the Yale set has nine pairs, are not compared with each other.
 """
 
 from __future__ import annotations
@@ -47,11 +47,12 @@ def run(config: Config, context: Context) -> Result:
     first = context.seed_or(config.seed)
     nets = face_nets(config.dataset, config.epochs, range(first, first + config.seeds), context)
     data, t = nets[0].data, nets[0].data.labels
-    scores = [_own(face) for face in nets]
-    own = np.array([s.matrix for s in scores], np.float64)  # (nets, N, filters)
-    whole = np.array([rank_correlations(s) for s in own])  # (nets, N, N)
+    scores = [_norms(face) for face in nets]
+    norms = np.array([s.matrix for s in scores], np.float64)  # (nets, N, filters)
+    whole = np.array([rank_correlations(s) for s in norms])  # (nets, N, N)
     inside = np.array([np.mean([rank_correlations(part) for part in s.scores.values()], axis=0) for s in scores])
-    top = (own.argmax(axis=2)[:, :, None] == own.argmax(axis=2)[:, None]).astype(float)
+    strongest = norms.argmax(axis=2)
+    top = (strongest[:, :, None] == strongest[:, None]).astype(float)
     counted = different_pictures(len(t), find_twins(data))
 
     def over_nets(likeness: np.ndarray, which: str) -> Interval:
@@ -62,25 +63,30 @@ def run(config: Config, context: Context) -> Result:
         return permutation_test(mean, t, permutations=draws, rng=first, counted=counted)
 
     tested = mean_interval([_on_test(face, r, counted) for face, r in zip(nets, whole, strict=True)])
-    told = mean_interval([(t[most_alike(r, counted)] == t).mean() for r in whole])
+    named = mean_interval([(t[most_alike(r, counted)] == t).mean() for r in whole])
     within, between, difference = (over_nets(whole, which) for which in ("within", "between", "difference"))
     shared, by_others = over_nets(top, "within"), over_nets(top, "between")
     inner, p, p_inside = over_nets(inside, "difference"), p_value(whole), p_value(inside)
     over = partial(row, n=len(nets), interval="95% t over nets")
     rho = partial(over, unit="Spearman")
+    held = difference.low > 0 and p < 0.05
     rows = (
         rho("within an identity", None, within),
         rho("between identities", None, between),
-        rho("within less between", None, difference, held=difference.low > 0 and p < 0.05),
+        rho("within minus between", None, difference, held=held),
         row("permutation test of it", None, p, config.permutations, unit="p"),
         rho("within an identity, ranks inside layers", None, over_nets(inside, "within")),
-        rho("within less between, ranks inside layers", None, inner, held=inner.low > 0 and p_inside < 0.05),
+        rho("within minus between, ranks inside layers", None, inner, held=inner.low > 0 and p_inside < 0.05),
         row("permutation test of it, inside layers", None, p_inside, config.permutations, unit="p"),
-        rho("within less between, test images only", None, tested, held=tested.low > 0),
-        rho("one output, an own face with another's", None, mean_interval([_same_output(face) for face in nets])),
+        rho("within minus between, test images only", None, tested, held=tested.low > 0),
+        rho(
+            "one output, faces of its identity with other faces",
+            None,
+            mean_interval([_same_output(face) for face in nets]),
+        ),
         over("pairs that share the strongest filter, within", None, shared),
         over("pairs that share the strongest filter, between", None, by_others),
-        over("identity told by the most alike profile", None, told),
+        over("identity named by the most alike profile", None, named),
     )
     _table_ii(nets[0], scores[0], config, context)
     matrix_panels(
@@ -90,35 +96,36 @@ def run(config: Config, context: Context) -> Result:
         rows="identity", columns_are="identity", value="mean Spearman", columns=2,
     )  # fmt: skip
     verdict = (
-        f"{'Held' if rows[2].held else 'Did not hold'}: two images of one identity rank the filters alike "
-        f"({within.value:.2f}), and two of different ones {'nearly as much' if difference.value < 0.2 else 'less'} "
-        f"({between.value:.2f}; difference {difference.value:.2f}, p = {p:.4f}; inside layers {inner.value:.2f}): "
-        f"the profile marks the person, and names {told.value:.0%} of the images (chance {1 / data.K:.0%}), but its "
-        f"strongest filter hardly does (shared by {shared.value:.0%} of pairs within, {by_others.value:.0%} between)."
+        f"{'Held' if held else 'Did not hold'}: two images of one identity rank the filters alike "
+        f"({within.value:.2f}), and two of different identities "
+        f"{'nearly as much' if difference.value < 0.2 else 'less'} ({between.value:.2f}; difference "
+        f"{difference.value:.2f}, p = {p:.4f}; inside layers {inner.value:.2f}): the profile marks the person, and "
+        f"names {named.value:.0%} of the images (chance {1 / data.K:.0%}), but its strongest filter hardly does "
+        f"(shared by {shared.value:.0%} of pairs within, {by_others.value:.0%} between)."
     )
     notes = f"{len(find_twins(data))} images are copies of an earlier one; no copy is compared with its original."
     return Result(rows, verdict, ("table2.png", "likeness.png"), (Text("Copies", notes),))
 
 
-def _own(face: FaceNet) -> FilterScores:
+def _norms(face: FaceNet) -> FilterScores:
     """Frobenius norm of dy_t/do for every image and filter, rows N."""
     return convolutional_gradient(prediction_gradient(face.net, face.data.x, classes="true", labels=face.data.labels))
 
 
 def _same_output(face: FaceNet) -> float:
-    """Likeness of dy_c/do on faces of c and on all others: what the output gives, whosever the face."""
+    """Likeness of dy_c/do on faces of c and on all other faces: what output c determines, whatever the face."""
     every, t = prediction_gradient(face.net, face.data.x, classes="all"), face.data.labels
     profiles = [convolutional_gradient(every.for_class(c)).matrix for c in range(face.data.K)]
     return float(np.mean([rank_correlations(p[t == c], p[t != c]).mean() for c, p in enumerate(profiles)]))
 
 
 def _on_test(face: FaceNet, likeness: np.ndarray, counted: np.ndarray) -> float:
-    some = np.ix_(face.split.test_indices, face.split.test_indices)
-    return within_between(likeness[some], face.data.labels[face.split.test_indices], counted[some]).difference
+    pairs = np.ix_(face.split.test_indices, face.split.test_indices)
+    return within_between(likeness[pairs], face.data.labels[face.split.test_indices], counted[pairs]).difference
 
 
 def _table_ii(face: FaceNet, scores: FilterScores, config: Config, context: Context) -> None:
-    """Three images each of three identities, an identity a column."""
+    """Three images of each of three identities, one column per identity."""
     data, columns = face.data, [identity - 1 for identity in IDENTITIES[:3]]
     chosen = np.concatenate([one_of_each(data, condition)[columns] for condition in config.drawn])
     names = tuple(f"ID {c + 1}, {condition}" for condition in config.drawn for c in columns)

@@ -2,8 +2,8 @@
 
 python -m experiments run LD-3        (trains one net of 250 epochs if LD-0 has not: about 15 s)
 
-To expect: other filters and values (another start), the same shape: identities differ by orders of magnitude, and the
-weakest filters are nearly the same for every identity.
+Expected: other filters and values, because training starts from other weights, but the same pattern: identities differ
+by orders of magnitude, and the weakest filters are nearly the same for every identity.
 """
 
 from __future__ import annotations
@@ -59,24 +59,24 @@ def run(config: Config, context: Context) -> Result:
 
 
 def _identity(face: FaceNet, scores: FilterScores, identity: int, config: Config) -> list[Row]:
-    """The strongest and the weakest score of one identity, its images drawn again for the interval."""
+    """The strongest and the weakest score of one identity, with bootstrap intervals over its images."""
     t = identity - 1
-    own = face.data.x[face.data.labels == t]
-    pg = prediction_gradient(face.net, own, classes=t)
+    x = face.data.x[face.data.labels == t]
+    pg = prediction_gradient(face.net, x, classes=t)
 
-    def extremes(some: np.ndarray) -> np.ndarray:
-        mean = {name: d[some].mean(axis=0, keepdims=True) for name, d in pg.deltas.items()}
+    def extremes(indices: np.ndarray) -> np.ndarray:
+        mean = {name: d[indices].mean(axis=0, keepdims=True) for name, d in pg.deltas.items()}
         norms = np.concatenate([s.ravel() for s in convolutional_gradient(pg.averaged(mean)).scores.values()])
         return np.array([norms.max(), norms.min()])
 
-    low, high = bootstrap(extremes, len(own), resamples=config.resamples, rng=config.seed)
+    low, high = bootstrap(extremes, len(x), resamples=config.resamples, rng=config.seed)
     found = scores.strongest(t, 1)[0], scores.weakest(t, 1)[0]
     return [
         row(
             f"ID {identity} {which}: ours {unit.layer} {unit.f + 1}",
             PAPER[identity][i],
             Interval(unit.score, low[i], high[i]),
-            len(own),
+            len(x),
             unit="gradient",
             interval="95% bootstrap over its images",
         )

@@ -1,12 +1,12 @@
-"""LD-4R: the orders that Lo & Ding's Fig. 2 lacks: is the prediction gradient the ranking to use?
+"""LD-4R: the prediction gradient against other rankings, which Lo & Ding's Fig. 2 lacks: is it the one to use?
 
-python -m experiments run LD-4R --backend numba        (2 minutes; it trains ten nets if LD-0 has not)
+python -m experiments run LD-4R        (2 minutes; it trains ten nets if LD-0 has not)
 
 Each ranking knocks all 23 filters out, strongest first and weakest first. The gap is the area under the first curve
-less that under the second: 0 for chance. One order alone misleads: whatever takes the whole first layer out first
-breaks the network soonest, and knows nothing of its filters. To expect: the gradient beats chance; Shapley values,
-which cost 200 times as much, beat it on class error; a third of its gap is left when its scores are shuffled inside
-each layer.
+minus the area under the second: 0 for chance. One order alone misleads: any order that takes the whole first layer out
+first has high errors soonest, and says nothing of that layer's filters. Expected: the gradient is above chance; Shapley
+values, which cost 200 times as much, are above it on class error; a third of its gap is left when its scores are
+shuffled inside each layer.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from experiments.lo_ding.filters.knockouts import (
     compared,
     gap,
     knock_out_errors,
+    significant,
     stacked,
-    surely,
 )
 from experiments.lo_ding.filters.rankings import CONTROLS, NAMES, OURS, area_panels, area_table, curves, ranking
 from experiments.models.faces import FACE_SEED, FEW, IDENTITIES, FaceNet, face_nets
@@ -37,7 +37,7 @@ from nnpg.statistics import mean_interval
 
 @dataclass(frozen=True)
 class Config:
-    """Nets, and how much work goes into the costly rankings."""
+    """Nets, and the effort for the costly rankings."""
 
     dataset: str = "yale"
     epochs: int = 250
@@ -58,7 +58,7 @@ def run(config: Config, context: Context) -> Result:
         scores[name], took = [], []
         for face in nets:
             began = time.process_time()
-            scores[name].append(ranking(name, face, _mine(face, config), steps=config.steps, pairs=config.pairs))
+            scores[name].append(ranking(name, face, _images(face, config), steps=config.steps, pairs=config.pairs))
             took.append(time.process_time() - began)
         seconds[name] = float(np.median(took))  # of the processor; the first may compile kernels
         pairs = zip(nets, scores[name], strict=True)
@@ -67,7 +67,7 @@ def run(config: Config, context: Context) -> Result:
         "class": {name: gap(e.class_) for name, e in errors.items()},
         "overall": {name: gap(e.overall) for name, e in errors.items()},
     }
-    rows = [r for kind, own in gaps.items() for r in _rows(kind, own)]
+    rows = [r for kind, of_kind in gaps.items() for r in _rows(kind, of_kind)]
     error_curves(curves(errors, "class_"), context.folder / "class-error.png", columns=5, band="10-90 %")
     error_curves(curves(errors, "overall"), context.folder / "overall-error.png", columns=5, band="10-90 %")
     interval_plot(area_panels(errors), context.folder / "areas.png", highlight=OURS)
@@ -77,50 +77,50 @@ def run(config: Config, context: Context) -> Result:
     return Result(tuple(rows), verdict, ("class-error.png", "overall-error.png", "areas.png"), (table,))
 
 
-def _mine(face: FaceNet, config: Config) -> np.ndarray:
+def _images(face: FaceNet, config: Config) -> np.ndarray:
     """All images of the paper's five identities, as in Table III."""
     return np.flatnonzero(np.isin(face.data.labels, [identity - 1 for identity in config.identities]))
 
 
 def _rows(kind: str, gaps: dict[str, np.ndarray]) -> list[Row]:
-    """The gap of each ranking, and how far the prediction gradient's is above it, net by net."""
+    """The gap of each ranking, and the prediction gradient's gap minus it, net by net."""
     n, t = len(gaps[OURS]), "95% t over nets"
-    rows = [row(f"{kind} gap: {name}", None, mean_interval(own), n, interval=t) for name, own in gaps.items()]
+    rows = [row(f"{kind} gap: {name}", None, mean_interval(values), n, interval=t) for name, values in gaps.items()]
     for name in NAMES[1:]:
         above = mean_interval(gaps[OURS] - gaps[name])
         claimed = above.low > 0 if name == "random" else None  # the paper claims no more than this
-        rows.append(row(f"{kind} gap: {OURS} less {name}", None, above, n, interval=t, held=claimed))
+        rows.append(row(f"{kind} gap: {OURS} minus {name}", None, above, n, interval=t, held=claimed))
     return rows
 
 
 def _verdict(found: dict[str, dict[str, Comparison]], seconds: dict[str, float], soonest: dict[str, float]) -> str:
-    """What beats what with corrected p below 0.05, and the answer that follows."""
+    """Which gaps differ with corrected p below 0.05, and the answer that follows."""
 
     def listed(names: dict[str, float]) -> str:
         return "; ".join(f"{name} ({by:.2f})" for name, by in names.items()) or "none"
 
     words = []
     for kind, c in found.items():
-        better, worse = surely(c, -1), surely(c, 1)
+        better, worse = significant(c, -1), significant(c, 1)
         alike = "; ".join(name for name in c if name not in better and name not in worse) or "none"
         words.append(
-            f"On {kind} error the gradient's gap is above {listed(worse)}; below {listed(better)}; not told apart from "
-            f"{alike}."
+            f"On {kind} error the gradient's gap is above {listed(worse)}; below {listed(better)}; not significantly "
+            f"different from {alike}."
         )
-    if not all("random" in surely(c, 1) for c in found.values()):
-        return f"{' '.join(words)} So no use can be advised: it is not shown to beat chance on these nets."
-    free = [kind for kind, c in found.items() if not surely(c, -1)]
-    answer = [f"use it for {' and '.join(free)} error, where no rival is shown to be better"] if free else []
+    if not all("random" in significant(c, 1) for c in found.values()):
+        return f"{' '.join(words)} So its use cannot be advised: it is not shown to be above chance on these nets."
+    free = [kind for kind, c in found.items() if not significant(c, -1)]
+    answer = [f"use it for {' and '.join(free)} error, where no other ranking is shown to be better"] if free else []
     for name in NAMES[1:]:
-        on = [kind for kind, c in found.items() if name in surely(c, -1)]
+        on = [kind for kind, c in found.items() if name in significant(c, -1)]
         if on:
             times = seconds[name] / seconds[OURS]
             answer.append(f"for {' and '.join(on)} error {name} is better, at {times:.0f} times the time")
     quick = [name for name in (*CONTROLS, "activation norm") if soonest[name] > soonest[OURS]]
     if quick:
         answer.append(
-            f"to break the network soonest ({' or '.join(f'{name!r}' for name in quick)}) it is enough to take the "
-            f"whole first layer: area {max(soonest[name] for name in quick):.2f} against {soonest[OURS]:.2f}"
+            f"for high errors soonest ({' or '.join(f'{name!r}' for name in quick)}) it is enough to take out "
+            f"the whole first layer: area {max(soonest[name] for name in quick):.2f} against {soonest[OURS]:.2f}"
         )
     return f"{' '.join(words)} So {'; '.join(answer)}."
 

@@ -1,10 +1,11 @@
-"""LD-4V: the choices that Lo & Ding leave open in their score, each judged by the knock-out it leads to.
+"""LD-4V: the choices that Lo & Ding leave open in their score, each judged by knock-out.
 
-python -m experiments run LD-4V --backend numba        (1.5 minutes; it trains ten nets if LD-0 has not)
+python -m experiments run LD-4V        (1.5 minutes; it trains ten nets if LD-0 has not)
 
 Norm of the mean or mean of the norms (Eq. 3, V.B); y, z or log y; the block's output, before its pool, or before its
-squashing; Frobenius, rms or l1. (A map of 0 stays 0 from convolution to pool, so all of them rank the same filters.) To
-expect: no choice is better than the papers'; most are as good; a norm that is free of the map's size is of no use.
+activation; Frobenius, rms or l1. (A map of 0 stays 0 from convolution to pool, so all of them rank the same filters.)
+Expected: no variant is better than the papers' score; most are as good; a norm that does not depend on the size of the
+map is of no use.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, Text, row
-from experiments.lo_ding.filters.knockouts import Comparison, compared, gap, knock_out_errors, stacked, surely
+from experiments.lo_ding.filters.knockouts import Comparison, compared, gap, knock_out_errors, significant, stacked
 from experiments.models.faces import FACE_SEED, FEW, IDENTITIES, FaceNet, face_nets
 from nnpg import FilterScores, filter_layers, filter_scores
 from nnpg.plots import Measured, interval_plot
@@ -39,7 +40,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Config:
-    """Nets; each scores the filters in every way."""
+    """Nets; the filters of each are scored with every variant."""
 
     dataset: str = "yale"
     epochs: int = 250
@@ -51,15 +52,16 @@ class Config:
 def run(config: Config, context: Context) -> Result:
     first = context.seed_or(config.seed)
     nets = face_nets(config.dataset, config.epochs, range(first, first + config.seeds), context)
-    scores = {name: [variant(face, how) for face in nets] for name, how in VARIANTS.items()}
+    scores = {name: [variant(face, options) for face in nets] for name, options in VARIANTS.items()}
     gaps: dict[str, dict[str, np.ndarray]] = {"class": {}, "overall": {}}
-    for name, own in scores.items():
-        errors = stacked([knock_out_errors(f, s, identities=config.identities) for f, s in zip(nets, own, strict=True)])
+    for name, of_nets in scores.items():
+        pairs = zip(nets, of_nets, strict=True)
+        errors = stacked([knock_out_errors(f, s, identities=config.identities) for f, s in pairs])
         gaps["class"][name], gaps["overall"][name] = gap(errors.class_), gap(errors.overall)
     over = partial(row, n=len(nets), interval="95% t over nets")
     alike = {
-        name: mean_interval([_alike(a, b, config.identities) for a, b in zip(own, scores[DEFAULT], strict=True)])
-        for name, own in scores.items()
+        name: mean_interval([_alike(a, b, config.identities) for a, b in zip(of_nets, scores[DEFAULT], strict=True)])
+        for name, of_nets in scores.items()
     }
     rows = []
     for name in VARIANTS:
@@ -68,9 +70,9 @@ def run(config: Config, context: Context) -> Result:
         for kind, of in gaps.items():
             rows.append(over(f"{name}: {kind} gap", None, mean_interval(of[name])))
             if name != DEFAULT:
-                rows.append(over(f"{name}: {kind} gap less the papers'", None, mean_interval(of[name] - of[DEFAULT])))
+                rows.append(over(f"{name}: {kind} gap minus the papers'", None, mean_interval(of[name] - of[DEFAULT])))
     panels = [
-        Measured(f"{kind} error", {name: mean_interval(g) for name, g in of.items()}, "gap: area, strong less weak")
+        Measured(f"{kind} error", {name: mean_interval(g) for name, g in of.items()}, "gap: area, strong minus weak")
         for kind, of in gaps.items()
     ]
     interval_plot(panels, context.folder / "variants.png", highlight=DEFAULT)
@@ -82,9 +84,9 @@ def run(config: Config, context: Context) -> Result:
     return Result(tuple(rows), _verdict(compared(gaps, DEFAULT), alike), ("variants.png",), (text,))
 
 
-def variant(face: FaceNet, how: dict[str, Any]) -> FilterScores:
-    """Scores in another way, under the names of the block outputs: a map of 0 stays 0 from conv to pool."""
-    found = filter_scores(face.net, face.data.x, face.data.labels, **how)
+def variant(face: FaceNet, options: dict[str, Any]) -> FilterScores:
+    """Scores with these options, under the names of the block outputs: a map of 0 stays 0 from conv to pool."""
+    found = filter_scores(face.net, face.data.x, face.data.labels, **options)
     named = dict(zip(filter_layers(face.net), found.scores.values(), strict=True))
     return FilterScores(named, found.rows, found.norm, found.of, found.average)
 
@@ -103,12 +105,15 @@ def _one_image(face: FaceNet) -> float:
 
 
 def _verdict(found: dict[str, dict[str, Comparison]], alike: dict[str, Interval]) -> str:
-    """What is better or worse than the papers' choice with corrected p below 0.05, and what is the same ranking."""
+    """Which variants are better or worse than the papers' with corrected p below 0.05, and which rank alike."""
 
     def listed(names: dict[str, float]) -> str:
         return "; ".join(f"{name} (by {by:.2f})" for name, by in names.items()) or "none"
 
-    parts = [f"on {k} error better: {listed(surely(c, -1))}, worse: {listed(surely(c, 1))}" for k, c in found.items()]
+    parts = [
+        f"on {k} error better: {listed(significant(c, -1))}, worse: {listed(significant(c, 1))}"
+        for k, c in found.items()
+    ]
     same = [f"{name} ({r.value:.2f})" for name, r in alike.items() if name != DEFAULT and r.value > SAME]
     return (
         f"Against the papers' score, {'; '.join(parts)}; the rest is within noise. Nearly the same ranking "

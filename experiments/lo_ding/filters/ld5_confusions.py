@@ -1,9 +1,10 @@
-"""LD-5: Fig. 3, what every identity is taken for while the strongest filters of identity 7 are knocked out.
+"""LD-5: Fig. 3, how every identity is classified while the strongest filters of identity 7 are knocked out.
 
-python -m experiments run LD-5 --backend numba        (under a minute; it trains ten nets if LD-0 has not)
+python -m experiments run LD-5        (under a minute; it trains ten nets if LD-0 has not)
 
-To expect: identity 7 is not the first to fall in about as many nets as it would not be by chance, and in the end nearly
-all are taken for a few.
+An identity fails at the first step after which most of its images are misclassified. Expected: the number of nets in
+which identity 7 is not the first to fail is about that by chance, and in the end nearly all images are classified as a
+few identities.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from nnpg.statistics import mean_interval, wilson
 
 @dataclass(frozen=True)
 class Config:
-    """Whose strongest filters go, and how many."""
+    """The identity whose strongest filters are knocked out, and how many."""
 
     dataset: str = "yale"
     epochs: int = 250
@@ -34,48 +35,53 @@ class Config:
 
 
 def run(config: Config, context: Context) -> Result:
-    first, own = context.seed_or(config.seed), config.identity - 1
+    first, chosen = context.seed_or(config.seed), config.identity - 1
     nets = face_nets(config.dataset, config.epochs, range(first, first + config.seeds), context)
     K = nets[0].data.K
     every = [_damage(face, config.steps) for face in nets]  # a knock-out for each identity's filters, for each net
-    falls = np.array([[failure_steps(k) for k in of] for of in every])  # (nets, whose filters, K)
-    theirs = falls[:, np.arange(K), np.arange(K)]  # (nets, K): the identity whose filters went
-    earliest = falls.min(axis=2)
-    among_first = falls == earliest[..., None]  # (nets, whose filters, K)
+    failures = np.array([[failure_steps(k) for k in of] for of in every])  # (nets, identity whose filters are out, K)
+    theirs = failures[:, np.arange(K), np.arange(K)]  # (nets, K): of the identity whose filters are out
+    earliest = failures.min(axis=2)
+    among_first = failures == earliest[..., None]  # (nets, whose filters, K)
     is_first = np.where(theirs == earliest, 1 / among_first.sum(axis=2), 0)
-    not_first = wilson(int((theirs[:, own] > earliest[:, own]).sum()), len(nets))
-    by_chance = 1 - among_first[:, own].mean()  # anyone else's share of not being among them
-    below, same = falls < theirs[..., None], falls == theirs[..., None]
+    not_first = wilson(int((theirs[:, chosen] > earliest[:, chosen]).sum()), len(nets))
+    by_chance = 1 - among_first[:, chosen].mean()  # mean over all identities
+    below, same = failures < theirs[..., None], failures == theirs[..., None]
     place = (below.sum(axis=2) + (same.sum(axis=2) - 1) / 2) / (K - 1)
     left = np.array([[len(np.unique(k.modes[-1])) for k in of] for of in every])
-    more = np.array([[_own_less_others(k, c) for c, k in enumerate(of)] for of in every])
+    more = np.array([[_minus_others(k, c) for c, k in enumerate(of)] for of in every])
     n, who = len(nets), f"ID {config.identity}"
     over = partial(row, n=n, interval="95% t over nets")
     later, kept = mean_interval(place.mean(axis=1)), mean_interval(left.mean(axis=1))
     held = True if not_first.low > 0.5 else False if not_first.high < 0.5 else None
     rows = (
-        row(f"nets in which {who} is not the first to fall", 1.0, not_first, n, interval="95% Wilson", held=held),
+        row(f"nets in which {who} is not the first to fail", 1.0, not_first, n, interval="95% Wilson", held=held),
         row("the same by chance", None, by_chance, n),
-        over(f"step at which {who} falls", None, mean_interval(theirs[:, own]), unit="filters"),
-        over("step at which the first identity falls", None, mean_interval(earliest[:, own]), unit="filters"),
-        over("all identities: own filters out, first to fall", None, mean_interval(is_first.mean(axis=1))),
+        over(f"step at which {who} fails", None, mean_interval(theirs[:, chosen]), unit="filters"),
+        over("step at which the first identity fails", None, mean_interval(earliest[:, chosen]), unit="filters"),
+        over("all identities: its filters out, it is the first to fail", None, mean_interval(is_first.mean(axis=1))),
         row("that by chance", None, 1 / K, n),
-        over("place in the order of falling, 0 first, 1 last", None, later),
-        over("own class_error less that of the others, mean of steps", None, mean_interval(more.mean(axis=1))),
+        over("place in the order of failure, 0 first, 1 last", None, later),
+        over(
+            "class_error of the identity minus that of the others, mean of steps",
+            None,
+            mean_interval(more.mean(axis=1)),
+        ),
         over(f"identities still predicted, {config.steps} out", None, kept, unit=f"of {K}", held=kept.high < K / 2),
     )
-    shown, names = every[0][own], [f"ID {c + 1}" for c in range(K)]
-    damage_trace(shown, context.folder / "damage.png", class_names=names, highlight=own)
+    shown, names = every[0][chosen], [f"ID {c + 1}" for c in range(K)]
+    damage_trace(shown, context.folder / "damage.png", class_names=names, highlight=chosen)
     _confusions(shown, context)
     order = "sooner than" if later.high < 0.5 else "later than" if later.low > 0.5 else "no sooner than"
     words = {True: "Held", False: "Did not hold", None: "Open"}
     verdict = (
-        f"{words[held]}: {who} is not the first to fall in {not_first.value * n:.0f} of {n} nets (by chance "
-        f"{by_chance * n:.0f}); over all identities the one whose filters go falls {order} the average other (place "
-        f"{later.value:.2f}, 0.5 by chance), and {left.mean():.1f} of {K} identities are still predicted in the end."
+        f"{words[held]}: {who} is not the first to fail in {not_first.value * n:.0f} of {n} nets (by chance "
+        f"{by_chance * n:.0f}); over all identities the one whose filters are out fails {order} the average other "
+        f"(place {later.value:.2f}, 0.5 by chance), and {left.mean():.1f} of {K} identities are still predicted in the "
+        "end."
     )
     falling = Text(
-        f"Knock-outs after which most images of an identity are taken for another (seed {first})",
+        f"Knock-outs after which most images of an identity are classified as another (seed {first})",
         falls_in_words(shown, names),
     )
     steps = Text(f"Confusion, step by step (seed {first})", steps_in_words(shown, names))
@@ -89,10 +95,10 @@ def _damage(face: FaceNet, steps: int) -> list[Knockout]:
     return [knock_out_curve(face.net, x, t, scores.strongest(c, steps), progress=False) for c in range(face.data.K)]
 
 
-def _own_less_others(knockout: Knockout, own: int) -> float:
-    """Mean over the steps of the class error of the identity less the mean of all others'."""
+def _minus_others(knockout: Knockout, identity: int) -> float:
+    """Mean over the steps of the class error of one identity minus the mean of all others'."""
     errors = np.array([knockout.class_error(c)[1:] for c in range(knockout.K)]).mean(axis=1)
-    return float(errors[own] - np.delete(errors, own).mean())
+    return float(errors[identity] - np.delete(errors, identity).mean())
 
 
 def _confusions(knockout: Knockout, context: Context) -> None:
@@ -106,7 +112,7 @@ def _confusions(knockout: Knockout, context: Context) -> None:
 
 EXPERIMENT = Experiment(
     "LD-5",
-    "Who is taken for whom as the strongest filters of identity 7 go",
+    "Who is classified as whom as the strongest filters of identity 7 go",
     "Lo & Ding 2015, Fig. 3",
     {"smoke": Config(FEW, epochs=2, seeds=2, steps=3), "quick": Config(), "paper": Config(seeds=20, seed=0)},
     run,

@@ -1,4 +1,4 @@
-"""The rankings that LD-4R and TH-P let compete, and the pictures of LD-4R's contest."""
+"""The rankings that LD-4R and TH-P compare, and the figures of LD-4R."""
 
 from __future__ import annotations
 
@@ -14,24 +14,25 @@ from nnpg.statistics import mean_interval, rank_correlation
 
 OURS, REFERENCE = "prediction gradient", "Shapley"
 CONTROLS = ("random", "layer, then random", "shuffled gradient")
-RIVALS = ("weight norm", "activation norm", "Taylor", "Taylor, magnitudes", "conductance", "single ablation")
-NAMES = (OURS, *CONTROLS, *RIVALS, REFERENCE)
+OTHERS = ("weight norm", "activation norm", "Taylor", "Taylor, magnitudes", "conductance", "single ablation")
+NAMES = (OURS, *CONTROLS, *OTHERS, REFERENCE)
 
 
-def ranking(name: str, face: FaceNet, which: np.ndarray, *, steps: int = 16, pairs: int = 50) -> FilterScores:
-    """Score the filters of a face net from the images `which`; one row an identity, NaN without images.
+def ranking(name: str, face: FaceNet, indices: np.ndarray, *, steps: int = 16, pairs: int = 50) -> FilterScores:
+    """Score the filters of a face net from the images `indices`; one row per identity, NaN without images.
 
     Parameters
     ----------
     name : one of NAMES
     face : FaceNet
-    which : indices of images
+    indices : array of int
+        Of the images.
     steps : int
         Of the integral of the conductance, from the mean training face.
     pairs : int
         Of orders, for the Shapley values.
     """
-    net, x, t = face.net, face.data.x[which], face.data.labels[which]
+    net, x, t = face.net, face.data.x[indices], face.data.labels[indices]
     every: dict[str, Callable[[], FilterScores]] = {
         OURS: lambda: filter_scores(net, x, t),
         "random": lambda: rankings.random_scores(net, rng=face.seed),
@@ -51,13 +52,13 @@ def ranking(name: str, face: FaceNet, which: np.ndarray, *, steps: int = 16, pai
 
 
 def curves(errors: Mapping[str, Errors], kind: str) -> list[Panel]:
-    """One panel a rival, beside the prediction gradient: all in one panel would be 22 lines."""
+    """One panel per ranking, beside the prediction gradient: all in one panel would be 22 lines."""
     return [
         Panel(
             name,
             {
-                f"{label}, {order}": getattr(errors[own], kind)[:, :, i].mean(axis=1)
-                for own, label in ((OURS, "gradient"), (name, "this ranking"))
+                f"{label}, {order}": getattr(errors[key], kind)[:, :, i].mean(axis=1)
+                for key, label in ((OURS, "gradient"), (name, "this ranking"))
                 for i, order in enumerate(ORDERS)
             },
             "filters out",
@@ -83,9 +84,9 @@ def area_panels(errors: Mapping[str, Errors]) -> list[Measured]:
 def area_table(
     scores: dict[str, list[FilterScores]], seconds: dict[str, float], errors: dict[str, Errors], ids: list[int]
 ) -> str:
-    """Return areas, likeness to the Shapley values and cost, a line a ranking."""
+    """Return areas, correlation with the Shapley values and cost, one line per ranking."""
     heads = ("class area", "overall area", "test area")
-    lines = [" " * 29 + "".join(f"{head + ' s/w':>18}" for head in heads) + "   with Shapley  CPU s a net"]
+    lines = [" " * 29 + "".join(f"{head + ' s/w':>18}" for head in heads) + "   with Shapley  CPU s / net"]
     for name in NAMES:
         cells = [areas(kind).mean(axis=0) for kind in errors[name]]
         pairs = zip(scores[name], scores[REFERENCE], strict=True)

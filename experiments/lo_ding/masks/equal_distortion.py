@@ -1,7 +1,7 @@
-"""How far one linear step goes: the paper's masks beside other attacks, all with the same distortion (for LD-11).
+"""The paper's masks beside other attacks, all with the same distortion (for LD-11).
 
-Scaled to one length the gradient of y_t is that of log y_t, and so of the loss: its sign is the fast gradient sign
-method (FGSM), and following it as it turns is projected gradient descent.
+Scaled to one length, the gradients of y_t, of log y_t and of the loss are the same up to the sign. One step along the
+signs is the fast gradient sign method (FGSM); many small steps are projected gradient descent.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from experiments.experiment import Context, Row, row
-from experiments.models.cifar import Config, Images, some_of
+from experiments.models.cifar import Config, Images, spread_indices
 from nnpg import Network
 from nnpg.attacks import (
     fast_gradient_sign,
@@ -24,19 +24,25 @@ from nnpg.plots import Lines
 from nnpg.statistics import Interval
 
 LEVELS = (0.005, 0.01, 0.02, 0.04)  # root mean square of the change, in pixels of 0 .. 1
-SHOWN = 2  # of these, which becomes rows
+SHOWN = 2  # of these: the one in the rows
 STEPS = 10
+PAPERS, PROJECTED = "gradient of y_t (the paper's)", f"projected gradient, {STEPS} steps"
+
+
+def at_distortion(name: str) -> str:
+    """Return the name of an attack's row."""
+    return f"{name}, distortion {LEVELS[SHOWN]:g}"
 
 
 def at_equal_distortion(net: Network, images: Images, config: Config, context: Context) -> tuple[str, list[Row], Lines]:
     """Target success of each attack at each distortion, clipped to the box: a table, rows at 0.02, and a panel."""
-    data = images.train.subset(some_of(images.train, config.trial))
+    data = images.train.subset(spread_indices(images.train, config.trial))
     x, t = data.x, data.labels
-    own = linear(net)
+    gradient = linear(net)
     masks = {
-        "gradient of y_t (the paper's)": to_unit(own),
+        PAPERS: to_unit(gradient),
         "gradient of z_t": to_unit(linear(net, of="logit")),
-        "Gaussian noise": to_unit(noise_like(own, context.seed_or(config.seed))),
+        "Gaussian noise": to_unit(noise_like(gradient, context.seed_or(config.seed))),
     }
     found: dict[str, list[Interval]] = {}
     for name, make in masks.items():
@@ -45,18 +51,15 @@ def at_equal_distortion(net: Network, images: Images, config: Config, context: C
     sign = [fast_gradient_sign(net, x, t, "all", level) for level in LEVELS]
     many = [projected_gradient(net, x, t, "all", level, steps=STEPS, progress=context.progress) for level in LEVELS]
     found["sign of the gradient (FGSM)"] = [target_success(s.predicted, s.targets) for s in sign]
-    found[f"projected gradient, {STEPS} steps"] = [target_success(s.predicted, s.targets) for s in many]
+    found[PROJECTED] = [target_success(s.predicted, s.targets) for s in many]
     lines = [f"{'root mean square of the change':32}" + "".join(f"{level:>22g}" for level in LEVELS)]
     for name, shares in found.items():
         cells = [f"{s.value:.1%} ({s.low:.1%}-{s.high:.1%})" for s in shares]
         lines.append(f"{name:32}" + "".join(f"{cell:>22}" for cell in cells))
     n = many[0].predicted.size
-    rows = [
-        row(f"{name}, distortion {LEVELS[SHOWN]:g}", None, shares[SHOWN], n, interval="95% Wilson")
-        for name, shares in found.items()
-    ]
+    rows = [row(at_distortion(name), None, shares[SHOWN], n, interval="95% Wilson") for name, shares in found.items()]
     curves = {name: np.array([s.value for s in shares]) for name, shares in found.items()}
     panel = Lines(
-        "attacks at equal distortion", LEVELS, curves, "root mean square of the change", "taken for the target"
+        "attacks at equal distortion", LEVELS, curves, "root mean square of the change", "classified as the target"
     )
     return "\n".join(lines), rows, panel

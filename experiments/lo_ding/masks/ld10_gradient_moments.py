@@ -1,8 +1,8 @@
-"""LD-10: what the gradients by the pixels look like: no pattern, mean 0, normal, short tails (Lo & Ding 2015, Fig. 5).
+"""LD-10: the gradients by the pixels: no pattern, mean 0, normal, short tails (Lo & Ding 2015, Fig. 5).
 
-python -m experiments run LD-10 --backend numba        (20 seconds on 2 cores, after LD-7)
+python -m experiments run LD-10        (20 seconds on 2 cores, after LD-7)
 
-To expect: mean 0 and hardly any skew, as the paper says; but tails longer than the normal distribution's, since a
+Expected: mean 0 and hardly any skew, as the paper says; but tails longer than the normal distribution's, since a
 gradient is concentrated where the image has an edge.
 """
 
@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from experiments.experiment import Context, Experiment, Result, Row, row
-from experiments.models.cifar import SCALES, Config, Images, in_colour, load_images, net_a, some_of
+from experiments.experiment import Context, Experiment, Result, Row, held_in_words, row, row_named
+from experiments.models.cifar import SCALES, Config, Images, in_colour, load_images, net_a, spread_indices
 from nnpg import Network, prediction_gradient
 from nnpg.plots import histogram_grid, image_grid
 from nnpg.plots.histograms import Cell
@@ -20,13 +20,14 @@ from nnpg_kernels import Array
 
 CHANNELS = {1: ("grey",), 3: ("red", "green", "blue")}
 FEW = 300  # images whose moments are taken
+TAILS = "tails, median excess kurtosis (0: normal)"
 
 
 def run(config: Config, context: Context) -> Result:
     images = load_images(config, context)
     net, data = net_a(config, context, images).net, images.train
     rows: list[Row] = []
-    x = data.x[some_of(data, min(config.images, FEW))]
+    x = data.x[spread_indices(data, min(config.images, FEW))]
     rows += _rows("prediction", _of_prediction(net, x)[None])
     outputs = prediction_gradient(net, x, layers="input", classes="all", of="logit")["input"]
     rows += _rows("outputs before softmax", outputs)
@@ -34,22 +35,22 @@ def run(config: Config, context: Context) -> Result:
     held = {r.name: r.held for r in rows}
     mean, skew, tails = (all(h for name, h in held.items() if word in name and h is not None)
                          for word in ("mean", "skew", "tails"))  # fmt: skip
+
+    def tails_of(name: str) -> float:
+        return row_named(rows, f"{name}: {TAILS}").ours
+
     verdict = (
-        f"That gradients have mean 0 {_held(mean)}, that they are symmetric {_held(skew)}, that their tails are short "
-        f"{_held(tails)} here: the median excess kurtosis is {rows[2].ours:.1f} for the prediction and "
-        f"{rows[6].ours:.1f} for the outputs, 0 being normal."
+        f"That gradients have mean 0 {held_in_words(mean)}, that they are symmetric {held_in_words(skew)}, that their "
+        f"tails are short {held_in_words(tails)} here: the median excess kurtosis is {tails_of('prediction'):.1f} for "
+        f"the prediction and {tails_of('outputs before softmax'):.1f} for the outputs, 0 being normal."
     )
     return Result(tuple(rows), verdict, ("gradients.png", "histograms.png"))
 
 
-def _held(yes: bool) -> str:
-    return "held" if yes else "did not hold"
-
-
 def _of_prediction(net: Network, x: Array) -> Array:
-    """dlog y/dx of the class that each image is taken for (N, C, H, W): dy/dx but for its scale, and never all 0."""
-    own = net.predict(x).argmax(axis=1)
-    return prediction_gradient(net, x, layers="input", classes="true", labels=own, of="logprob")["input"]
+    """dlog y/dx of each image's predicted class (N, C, H, W): dy/dx up to its scale, and never all 0."""
+    predicted = net.predict(x).argmax(axis=1)
+    return prediction_gradient(net, x, layers="input", classes="true", labels=predicted, of="logprob")["input"]
 
 
 def moments(gradients: Array) -> tuple[Array, Array, Array]:
@@ -74,7 +75,7 @@ def _rows(name: str, gradients: Array) -> list[Row]:
         row(f"{name}: size of the mean, median over images", 0.0, offset, N, unit="standard deviations", interval=by,
             held=offset.high < 0.1),
         row(f"{name}: skew, median", 0.0, lean, N, unit="", interval=by, held=abs(lean.value) < 0.1),
-        row(f"{name}: tails, median excess kurtosis (0: normal)", 0.0, excess, N, unit="", interval=by,
+        row(f"{name}: {TAILS}", 0.0, excess, N, unit="", interval=by,
             held=excess.low <= 0),
         row(f"{name}: share with skew within 0.5 and excess kurtosis within 1", None, float(normal.mean()), N),
     ]  # fmt: skip

@@ -1,16 +1,17 @@
-"""LD-13: masks without the gradient: a test image takes its nearest training image's (Lo & Ding 2015, Fig. 8 top).
+"""LD-13: masks without the gradient: a test image gets that of its nearest training image (Lo & Ding 2015, Fig. 8 top).
 
-python -m experiments run LD-13 --backend numba       (1 minute on 2 cores, after LD-11)
+python -m experiments run LD-13        (1 minute on 2 cores, after LD-11)
 
-The mask is scaled by the best eta that LD-11 found for its target. To expect: some targets can be reached, far fewer
-images than with their own gradients; beside it stand a random training image's masks and noise of the same length.
+The mask is scaled by the best eta that LD-11 found for its target. Expected: some targets can be reached, with far
+fewer images than by each image's gradient. For comparison: masks of a random training image, and noise of the same
+length.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from experiments.experiment import Context, Experiment, Result, Row, row
+from experiments.experiment import Context, Experiment, Result, Row, held_in_words, row
 from experiments.models.cifar import (
     PER_GREY,
     SCALES,
@@ -19,26 +20,26 @@ from experiments.models.cifar import (
     etas,
     load_images,
     net_a,
-    some_of,
+    spread_indices,
     training_sweep,
 )
 from nnpg.attacks import Sweep, borrowed, linear, mask_sweep, nearest_images, noise_like, scaled
 from nnpg.plots import Lines, Measured, interval_plot, line_panels
 
-NEAREST, OWN, RANDOM, NOISE = "nearest image's mask", "own gradient", "random image's mask", "noise"
+NEAREST, GRADIENT, RANDOM, NOISE = "nearest image's mask", "gradient of the image", "random image's mask", "noise"
 
 
 def run(config: Config, context: Context) -> Result:
     images = load_images(config, context)
     a, names, seed = net_a(config, context, images).net, images.train.class_names, context.seed_or(config.seed)
     best = best_etas(training_sweep(config, context, images), len(names))
-    test = images.test.subset(some_of(images.test, config.queries))
+    test = images.test.subset(spread_indices(images.test, config.queries))
     nearest, distance = nearest_images(test.x, images.train.x, progress=context.progress)
     other = np.random.default_rng(seed).integers(len(images.train), size=len(test))
     from_nearest = borrowed(linear(a), images.train.x[nearest])
     makers = {
         NEAREST: from_nearest,
-        OWN: linear(a),
+        GRADIENT: linear(a),
         RANDOM: borrowed(linear(a), images.train.x[other]),
         NOISE: noise_like(from_nearest, seed),
     }
@@ -50,7 +51,7 @@ def run(config: Config, context: Context) -> Result:
             found[f"{name}, clipped" if clip else name] = sweep
     curves = mask_sweep(a, test.x, test.labels, "all", etas(config), masks=from_nearest, progress=context.progress)
     series = {name: curves.success_curve(k) for k, name in enumerate(names)}
-    panel = Lines("net A, test images", curves.etas * PER_GREY, series, "eta", "taken for the target")
+    panel = Lines("net A, test images", curves.etas * PER_GREY, series, "eta", "classified as the target")
     line_panels([panel], context.folder / "transfer.png", columns=1, top=None)
     rows = _rows(found, names)
     bars = {
@@ -58,7 +59,7 @@ def run(config: Config, context: Context) -> Result:
         for k, name in enumerate(names)
         for kind in (NEAREST, NOISE)
     }
-    shares = Measured(f"{NEAREST}, and noise", bars, "taken for the target")
+    shares = Measured(f"{NEAREST}, and noise", bars, "classified as the target")
     interval_plot([shares], context.folder / "targets.png", columns=1)
     return Result(tuple(rows), _verdict(found, names, float(np.median(distance))), ("transfer.png", "targets.png"))
 
@@ -67,14 +68,16 @@ def _rows(found: dict[str, Sweep], names: tuple[str, ...]) -> list[Row]:
     rows = []
     for kind, sweep in found.items():
         n = sweep.targets.size
-        rows.append(row(f"{kind}: taken for the target", None, sweep.target_success(1), n, interval="95% Wilson"))
-    rows.append(row("no mask: taken for the target", None, found[NEAREST].target_success(0), n, interval="95% Wilson"))
-    rows.append(row(f"{NEAREST}: taken for another class", None, found[NEAREST].error(1), n, interval="95% Wilson"))
+        rows.append(row(f"{kind}: classified as the target", None, sweep.target_success(1), n, interval="95% Wilson"))
+    rows.append(
+        row("no mask: classified as the target", None, found[NEAREST].target_success(0), n, interval="95% Wilson")
+    )
+    rows.append(row(f"{NEAREST}: classified as another class", None, found[NEAREST].error(1), n, interval="95% Wilson"))
     for k, name in enumerate(names):
         share, noise = found[NEAREST].target_success(1, k), found[NOISE].target_success(1, k)
         m = int(found[NEAREST].of_target(k).sum())
         claimed = bool(share.low > noise.high) if name in ("frog", "truck") else None
-        rows.append(row(f"{name}: taken for it", None, share, m, interval="95% Wilson", held=claimed))
+        rows.append(row(f"{name}: classified as it", None, share, m, interval="95% Wilson", held=claimed))
     return rows
 
 
@@ -84,16 +87,17 @@ def works(found: dict[str, Sweep], k: int) -> bool:
 
 
 def _verdict(found: dict[str, Sweep], names: tuple[str, ...], distance: float) -> str:
-    some = [name for k, name in enumerate(names) if works(found, k)]
+    reached = [name for k, name in enumerate(names) if works(found, k)]
     order = sorted(range(len(names)), key=lambda k: -found[NEAREST].target_success(1, k).value)
-    share = {kind: found[kind].target_success(1).value for kind in (NEAREST, OWN, RANDOM, NOISE)}
-    held = 0 < len(some) < len(names)
+    share = {kind: found[kind].target_success(1).value for kind in (NEAREST, GRADIENT, RANDOM, NOISE)}
+    held = 0 < len(reached) < len(names)
     return (
-        f"That a neighbour's mask reaches some targets and not others {'held' if held else 'did not hold'} here: it "
+        f"That a neighbour's mask reaches some targets and not others {held_in_words(held)} here: it "
         "does more than noise of the same length for "
-        f"{len(some)} of {len(names)} targets, most for {names[order[0]]} and "
-        f"{names[order[1]]} (the paper: frog and truck). {share[NEAREST]:.0%} of test images are taken for the target, "
-        f"{share[OWN]:.0%} with their own gradient, {share[RANDOM]:.0%} with a random training image's, "
+        f"{len(reached)} of {len(names)} targets, most for {names[order[0]]} and "
+        f"{names[order[1]]} (the paper: frog and truck). "
+        f"{share[NEAREST]:.0%} of test images are classified as the target, "
+        f"{share[GRADIENT]:.0%} with the gradient of the image, {share[RANDOM]:.0%} with a random training image's, "
         f"{share[NOISE]:.0%} with noise. The nearest image is {distance:.1f} away in the median."
     )
 

@@ -1,16 +1,16 @@
 """LD-14: net A's masks on net M, for the training images they were made from (Lo & Ding 2015, Fig. 8 bottom).
 
-python -m experiments run LD-14 --backend numba       (half a minute on 2 cores, after LD-8 and LD-11)
+python -m experiments run LD-14        (half a minute on 2 cores, after LD-8 and LD-11)
 
-To expect: success on M rises slowly with eta and stays far below A's; noise of the same length tells how much of that
-is the masks.
+Expected: success on M rises slowly with eta and stays far below success on A; noise of the same length shows how much
+of it is due to the masks.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from experiments.experiment import Context, Experiment, Result, Row, row
+from experiments.experiment import Context, Experiment, Result, Row, held_in_words, row, row_named
 from experiments.models.cifar import (
     PER_GREY,
     SCALES,
@@ -20,12 +20,16 @@ from experiments.models.cifar import (
     load_images,
     net_a,
     net_m,
-    some_of,
+    spread_indices,
     training_sweep,
 )
 from nnpg.attacks import Sweep, linear, mask_sweep, noise_like
 from nnpg.plots import Lines, line_panels
 from nnpg.statistics import rank_correlation
+
+BEST_A, BEST_M = "net A at its best eta: classified as the target", "net M at its best eta"
+LARGEST, NOISE = "net M at the largest eta", "net M at the largest eta, noise"
+RISING = "net M: rank correlation of success and eta"
 
 
 def run(config: Config, context: Context) -> Result:
@@ -36,23 +40,22 @@ def run(config: Config, context: Context) -> Result:
         for victim, clip in (("A", False), ("M", False), ("M", True))
     )
     a, m = net_a(config, context, images).net, net_m(config, context, images).net
-    data = images.train.subset(some_of(images.train, config.images))
+    data = images.train.subset(spread_indices(images.train, config.images))
     noise = mask_sweep(
         m, data.x, data.labels, "all", etas(config), masks=noise_like(linear(a), seed), progress=context.progress
     )
     _draw(on_a, on_m, noise, names, context)
     rows = _rows(on_a, on_m, cut, noise, len(names))
-    gain = rows[2].ours - rows[4].ours
+    best_a, best_m, largest, noisy, rising = (
+        row_named(rows, name) for name in (BEST_A, BEST_M, LARGEST, NOISE, RISING)
+    )
+    gain = largest.ours - noisy.ours
     verdict = (
-        f"That net A's masks do more on net M as eta grows {_held(rows[6])}, and far less than on net A "
-        f"{_held(rows[1])}, here: at the largest eta {rows[2].ours:.0%} of images are taken for the target by M, "
-        f"{gain:+.1%} against noise of the same length; at its own best eta A takes {rows[0].ours:.0%}."
+        f"That net A's masks do more on net M as eta grows {held_in_words(rising.held)}, and far less than on net A "
+        f"{held_in_words(best_m.held)}, here: at the largest eta M classifies {largest.ours:.0%} of images as the "
+        f"target, {gain:+.1%} against noise of the same length; A, at its best eta, {best_a.ours:.0%}."
     )
     return Result(tuple(rows), verdict, ("models.png", "targets.png"))
-
-
-def _held(r: Row) -> str:
-    return "held" if r.held else "did not hold"
 
 
 def _rows(on_a: Sweep, on_m: Sweep, cut: Sweep, noise: Sweep, K: int) -> list[Row]:
@@ -63,13 +66,13 @@ def _rows(on_a: Sweep, on_m: Sweep, cut: Sweep, noise: Sweep, K: int) -> list[Ro
     chosen = best_etas(on_a, K)
     at_best = [on_m.target_success(int(np.searchsorted(on_m.etas, chosen[k])), k).value for k in range(K)]
     return [
-        row("net A at its best eta: taken for the target", None, mine, n, interval=wilson),
-        row("net M at its best eta", None, theirs, n, interval=wilson, held=theirs.high < mine.low),
-        row("net M at the largest eta", None, on_m.target_success(last), n, interval=wilson),
+        row(BEST_A, None, mine, n, interval=wilson),
+        row(BEST_M, None, theirs, n, interval=wilson, held=theirs.high < mine.low),
+        row(LARGEST, None, on_m.target_success(last), n, interval=wilson),
         row("net M at the largest eta, clipped to 0 .. 1", None, cut.target_success(last), n, interval=wilson),
-        row("net M at the largest eta, noise", None, noise.target_success(last), n, interval=wilson),
+        row(NOISE, None, noise.target_success(last), n, interval=wilson),
         row("net M without a mask", None, on_m.target_success(0), n, interval=wilson),
-        row("net M: rank correlation of success and eta", None, rising, len(on_m.etas), unit="", held=rising > 0.5),
+        row(RISING, None, rising, len(on_m.etas), unit="", held=rising > 0.5),
         row("net M at each target's best eta of A, mean", None, float(np.mean(at_best)), K),
     ]
 
@@ -78,11 +81,11 @@ def _draw(on_a: Sweep, on_m: Sweep, noise: Sweep, names: tuple[str, ...], contex
     at = on_a.etas * PER_GREY
     each = {name: on_m.success_curve(k) for k, name in enumerate(names)}
     all_of = {"net A": on_a, "net M": on_m, "net M, noise": noise}
-    panel = Lines("net M, target by target", at, each, "eta", "taken for the target")
+    panel = Lines("net M, each target", at, each, "eta", "classified as the target")
     line_panels([panel], context.folder / "targets.png", columns=1, top=None)
     both = {name: sweep.success_curve() for name, sweep in all_of.items()}
     line_panels(
-        [Lines("all targets", at, both, "eta", "taken for the target")], context.folder / "models.png", columns=1
+        [Lines("all targets", at, both, "eta", "classified as the target")], context.folder / "models.png", columns=1
     )
 
 

@@ -1,8 +1,8 @@
 """LD-7: train net A, the "pseudo-AlexNet", on CIFAR-10 (Lo & Ding 2015, VII.A).
 
-python -m experiments run LD-7 --backend numba        (2 minutes on 2 cores; --scale paper: 10 minutes)
+python -m experiments run LD-7        (2 minutes on 2 cores; --scale paper: 10 minutes)
 
-The paper gives 10,000 "epochs", which its section X calls iterations: about 28 epochs of batches of 128. To expect
+The paper gives 10,000 "epochs", which its section X calls iterations: about 28 epochs of batches of 128. Expected
 after these: 26% with pooling 3 x 3, stride 2, so the paper's 34% is that of a weaker network, or of a shorter training.
 """
 
@@ -39,7 +39,7 @@ def run(config: Config, context: Context) -> Result:
 
 
 def _when(iterations: list[int], errors: list[float]) -> str:
-    """After how many iterations the paper's validation error was reached first."""
+    """Say after how many iterations the paper's validation error was reached first."""
     first = next((n for n, e in zip(iterations, errors, strict=True) if e <= PAPER["validation"]), None)
     return (
         " Its validation error was not reached."
@@ -52,9 +52,9 @@ def error_rows(name: str, trained: Training, images: Images, paper: dict[str, fl
     """Validation and test error beside the paper's; it held where ours is no worse."""
     data = images.train.subset(images.held_out)
     found = []
-    for part, some in (("validation", data), ("test", images.test)):
-        share = error(trained.net.predict(some.x).argmax(axis=1), some.labels)
-        found.append(row(f"{name}: {part} error", paper[part], share, len(some), interval="95% Wilson",
+    for part, judged in (("validation", data), ("test", images.test)):
+        share = error(trained.net.predict(judged.x).argmax(axis=1), judged.labels)
+        found.append(row(f"{name}: {part} error", paper[part], share, len(judged), interval="95% Wilson",
                          held=share.value <= paper[part]))  # fmt: skip
     return found
 
@@ -79,13 +79,13 @@ def history_table(nets: dict[str, Training], steps: int) -> str:
     lines = ["net    epoch  iterations  loss    training error  validation error"]
     for name, trained in nets.items():
         for e, missed in zip(trained.history, validation_errors(trained), strict=True):
-            own = f"{name:5}  {e.epoch:5}  {e.epoch * steps:10}  {e.loss:.4f}  {e.error:14.2%}"
-            lines.append(f"{own}  {missed:16.2%}")
+            line = f"{name:5}  {e.epoch:5}  {e.epoch * steps:10}  {e.loss:.4f}  {e.error:14.2%}"
+            lines.append(f"{line}  {missed:16.2%}")
     return "\n".join(lines)
 
 
 def draw_predictions(trained: Training, images: Images, context: Context) -> None:
-    """One test image of each class, and what the network takes it for."""
+    """One test image of each class, and its predicted class."""
     x, names = images.test.x[one_of_each(images.test)], images.test.class_names
     y = trained.net.predict(x)
     taken = zip(names, y.argmax(axis=1), y.max(axis=1), strict=True)

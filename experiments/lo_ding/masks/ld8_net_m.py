@@ -1,6 +1,6 @@
 """LD-8: train net M, one hidden layer of 500 tanh units, on the images of net A (Lo & Ding 2015, X.B).
 
-python -m experiments run LD-8 --backend numba        (half a minute on 2 cores)
+python -m experiments run LD-8        (half a minute on 2 cores)
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ def run(config: Config, context: Context) -> Result:
     images = load_images(config, context)
     trained = net_m(config, context, images)
     rows, steps = error_rows("net M", trained, images, PAPER), math.ceil(len(images.fit) / BATCH)
-    own = {"training": [e.error for e in trained.history], "validation": validation_errors(trained)}
+    errors = {"training": [e.error for e in trained.history], "validation": validation_errors(trained)}
     at = [e.epoch * steps for e in trained.history]
-    panel = Lines("net M", at, own, "iterations", "error", (PAPER["validation"], "the paper's"))
+    panel = Lines("net M", at, errors, "iterations", "error", (PAPER["validation"], "the paper's"))
     line_panels([panel], context.folder / "training.png", columns=1, top=None)
     words = verdict(rows, "net M", steps * len(at))
     return Result(
