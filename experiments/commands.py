@@ -13,6 +13,7 @@ from experiments.report import write_report
 from experiments.runner import run_all
 from nnpg_command import Interrupted
 from nnpg_command.group import Commands
+from nnpg_kernels import BACKENDS
 
 app = typer.Typer(cls=Commands, help=__doc__, add_completion=False)
 
@@ -29,7 +30,7 @@ def root(
 
 @app.command("list")
 def list_() -> None:
-    """Name every experiment and the table or figure it stands for."""
+    """Name every experiment and the table or figure that it reproduces."""
     for id, experiment in EXPERIMENTS.items():
         typer.echo(f"{id:8} {experiment.title}  [{experiment.source}]")
 
@@ -39,9 +40,11 @@ def run(
     ids: Annotated[list[str], typer.Argument(help="Ids such as LD-3, or 'all'.")],
     data_dir: Annotated[str | None, typer.Option(help="Folder of the real data sets; NNPG_DATA unless given.")] = None,
     scale: Annotated[str, typer.Option(help="smoke (seconds, built-in data), quick (minutes) or paper.")] = "quick",
-    seed: Annotated[int | None, typer.Option(min=0, help="First seed; the experiment's own unless given.")] = None,
-    backend: Annotated[str, typer.Option(help="Kernels: auto, numpy.")] = "auto",
-    out: Annotated[Path, typer.Option(help="Folder for results; one folder an experiment.")] = Path("out"),
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="First seed; that of the experiment's config unless given.")
+    ] = None,
+    backend: Annotated[str, typer.Option(help=f"Kernels: auto, {', '.join(BACKENDS)}.")] = "auto",
+    out: Annotated[Path, typer.Option(help="Folder for results; one folder per experiment.")] = Path("out"),
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="key=value: change one setting; repeat it.")
     ] = None,
@@ -53,7 +56,7 @@ def run(
             Console().print((folder / "result.md").read_text(), markup=False, highlight=False, soft_wrap=True)
             typer.echo(f"written to {folder}")
     except KeyboardInterrupt as stop:
-        raise Interrupted("stopped: trained networks are kept, the same command goes on from there") from stop
+        raise Interrupted("stopped: trained networks are kept, and the same command resumes from them") from stop
 
 
 @app.command()

@@ -50,6 +50,9 @@ def root(
 
     - `nnpg knockout faces.safetensors --class face07` shows what the network loses with them.
 
+    The papers' experiments (`python -m experiments list`) are not part of the installed package: run them in a checkout
+    or an unpacked source distribution of this project.
+
     Exit codes: 0 done, 1 failed, 2 bad input, 130 interrupted.
     """
     if context.invoked_subcommand is None:

@@ -4,10 +4,13 @@ import ast
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from experiments import catalogue
 from experiments.catalogue import EXPERIMENTS
+from experiments.commands import app
 from experiments.experiment import row, row_named
+from nnpg_kernels import BACKENDS
 
 EXPERIMENTS_FOLDER = Path(catalogue.__file__).parent
 FILES = sorted(EXPERIMENTS_FOLDER.rglob("*.py"))
@@ -78,3 +81,10 @@ def test_a_row_is_found_by_its_name():
         row_named(rows, "accuracy")
     with pytest.raises(KeyError, match="2 rows are named 'twice'"):
         row_named(iter(rows), "twice")
+
+
+def test_the_help_names_the_backends_that_exist(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    shown = CliRunner().invoke(app, ["run", "--help"])
+    assert shown.exit_code == 0
+    assert f"auto, {', '.join(BACKENDS)}" in shown.output
