@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -19,7 +20,9 @@ from nnpg_kernels import Array
 def contender(workload: Workload, backend: str) -> Contender:
     """Prepare a workload on a backend."""
     make = {"train": _train, "jacobian": _jacobian, "sweep": _sweep, "gradients": _gradients}[workload.kind]
-    return make(workload, _network(workload, backend))
+    net = _network(workload, backend)
+    made = make(workload, net)
+    return replace(made, threads=compiled_on_all_cores) if backend == "numba" else made
 
 
 def own_epoch(workload: Workload, backend: str) -> Contender:
@@ -32,6 +35,13 @@ def own_epoch(workload: Workload, backend: str) -> Contender:
 
 def _network(workload: Workload, backend: str) -> nnpg.Network:
     return workload.net.network().to(nnpg.load_backend(backend))
+
+
+@contextmanager
+def compiled_on_all_cores() -> Iterator[None]:
+    """The same, and nothing is timed that runs layer by layer where kernels are meant."""
+    with all_cores(), nnpg.require_compiled():
+        yield
 
 
 def all_cores() -> AbstractContextManager[Any]:

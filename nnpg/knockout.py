@@ -157,7 +157,7 @@ def knock_out_curve(
         for n in range(0, len(x), batch):
             some = slice(n, n + batch)
             if program.run is not None:
-                predictions[:, some] = program.run(x[some]).argmax(axis=-1)
+                predictions[:, some] = program.run(x[some])
                 advance(predictions[1:, some].size)
                 continue
             for step, y in enumerate(_by_layers(nets, x[some], wanted, changes)):

@@ -62,7 +62,7 @@ class ClassSums:
 
 @dataclass(frozen=True)
 class KnockOut:
-    """A sweep: `run(x)` gives the last output of the whole network and without the first 1 .. T filters, (T + 1, N, K).
+    """A sweep: `run(x)` gives the predicted classes (T + 1, N), with all filters and without the first 1 .. T of them.
 
     Parameters
     ----------

@@ -7,7 +7,8 @@ import pytest
 from geometries import NETS, examples, network
 
 import nnpg
-from nnpg import programs
+from nnpg.programs.numba.knockout import outputs_without
+from nnpg.programs.numba.predict import behind_blocks
 from nnpg.programs.tasks import KnockOut
 
 
@@ -15,13 +16,15 @@ from nnpg.programs.tasks import KnockOut
 @pytest.mark.parametrize("N", [3, 21])  # one by one, and side by side with a last block that is not full
 def test_every_output_of_every_step_is_that_of_the_network_without_the_filters(name: str, N: int) -> None:
     net = network(name)
-    x, _ = examples(net, N)
+    x, labels = examples(net, N)
     units = [(block.name, f) for block in net.plan().blocks[:-1] for f in range(block.y_shape[0])]
     order = [units[i] for i in np.random.default_rng(7).permutation(len(units))[:9]]
     order += order[:1]  # gone already
     reference = net.to("numpy")
     with nnpg.require_compiled():
-        got, y = programs.find(net, KnockOut(tuple(order))).run(x), net.predict(x)
+        predicted, y = nnpg.knock_out_curve(net, x, labels, order, progress=False).predictions, net.predict(x)
+    got = behind_blocks(net, net.plan(), outputs_without(net, net.plan(), KnockOut(tuple(order)), x))
+    assert (predicted == got.argmax(axis=-1)).all()
     for step in range(len(order) + 1):
         without = nnpg.knock_out(reference, order[:step]) if step else reference
         wanted = without.forward(x).y
@@ -36,3 +39,29 @@ def test_a_logit_and_the_inside_of_a_block_go_by_layers() -> None:
         got, wanted = (nnpg.knock_out_curve(n, x, labels, order, progress=False) for n in (net, net.to("numpy")))
         assert "no block reads" in got.computed
         assert (got.predictions == wanted.predictions).all()
+
+
+def tied(dtype: str) -> nnpg.Network:
+    """Logits that differ by less than a rounding of the probabilities."""
+    net = nnpg.build([nnpg.dense(2), nnpg.Tanh(), nnpg.dense(3), nnpg.Softmax()], input_shape=(2,), rng=0, dtype=dtype)
+    return net.replace("dense2", W=np.zeros((3, 2), dtype), b=np.array([0, np.finfo(dtype).eps / 8, -1], dtype))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_first_of_two_equal_probabilities_is_predicted_though_its_logit_is_smaller(dtype: str) -> None:
+    net = tied(dtype)
+    x, t = np.ones((40, 2)), np.zeros(40, int)
+    y = net.predict(x)
+    assert (y[:, 0] == y[:, 1]).all()
+    assert net.forward(x[:1])["dense2"].argmax() == 1
+    with nnpg.require_compiled():
+        curve = nnpg.knock_out_curve(net, x, t, [("tanh1", 0)], progress=False)
+    assert (curve.predictions == 0).all()
+
+
+def test_an_image_that_is_not_finite_is_predicted_as_its_probabilities_say() -> None:
+    net = nnpg.build([nnpg.dense(2), nnpg.Tanh(), nnpg.dense(3), nnpg.Softmax()], input_shape=(2,), rng=0)
+    net = net.replace("dense2", b=np.array([0, np.nan, 9], "f4"))
+    x, t = np.ones((4, 2)), np.zeros(4, int)
+    curves = [nnpg.knock_out_curve(n, x, t, [("tanh1", 0)], progress=False) for n in (net, net.to("numpy"))]
+    assert (curves[0].predictions == curves[1].predictions).all()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from nnpg.network import Network
 from nnpg.programs import guards
@@ -20,6 +21,7 @@ from nnpg.programs.tasks import KnockOut
 from nnpg_kernels import Array, ops
 from nnpg_kernels.program import Op, Program, Task
 from nnpg_kernels.simd import lanes
+from nnpg_kernels.surest import largest_of
 from nnpg_kernels.threads import threads_for
 
 
@@ -31,15 +33,34 @@ def why_not(net: Network, plan: Plan, task: KnockOut) -> str:
         return f"filters are set to {task.to}, not to zero"
     if why := limits.why_not(net, plan):
         return why
-    unread = [layer for layer, _ in task.filters if not 0 <= plan.index(layer) < len(plan.blocks) - 1]
-    return f"no block reads {unread[0]}" if unread else ""
+    at = {layer: plan.index(layer) for layer in dict.fromkeys(layer for layer, _ in task.filters)}
+    unread = [layer for layer, i in at.items() if not 0 <= i < len(plan.blocks) - 1]
+    if unread:
+        return f"no block reads {unread[0]}"
+    unknown = [(layer, f) for layer, f in task.filters if not 0 <= f < plan.blocks[at[layer]].y_shape[0]]
+    return f"{unknown[0][0]} has no filter {unknown[0][1]}" if unknown else ""
 
 
 def run(net: Network, plan: Plan, task: KnockOut, x: Array) -> Array:
-    """Return the last output (T + 1, N, K) of the whole network, and with the first 1 .. T filters at 0."""
+    """Return the predicted classes (T + 1, N) of the whole network, and with the first 1 .. T filters at 0."""
+    return surest(net, plan, outputs_without(net, plan, task, x))
+
+
+def surest(net: Network, plan: Plan, y: Array) -> npt.NDArray[np.int64]:
+    """Return the class of the largest output of the network (..., K), from the outputs of its last block.
+
+    What is behind the blocks keeps their order, but two of them may round to the same, and then the first one counts.
+    """
+    rows = y.reshape(-1, y.shape[-1])
+    largest, close = largest_of(rows, 16 * float(np.finfo(y.dtype).eps))
+    if plan.rest and close.any():
+        largest[close] = behind_blocks(net, plan, rows[close]).argmax(axis=-1)
+    return largest.reshape(y.shape[:-1])
+
+
+def outputs_without(net: Network, plan: Plan, task: KnockOut, x: Array) -> Array:
+    """Return the output (T + 1, N, K) of the last block, for the whole network and without the first filters."""
     filters, dtype, N, T = task.filters, plan.dtype, len(x), len(task.filters)
-    for layer, f in filters:
-        guards.indices(f"filters of {layer}", np.array([f]), 1, plan.blocks[plan.index(layer)].y_shape[0])
     x = guards.images(net.as_input(x), plan.input_shape, dtype)
     result = np.empty((T + 1, N, *plan.blocks[-1].y_shape), dtype)
     if not N:
@@ -81,7 +102,7 @@ def run(net: Network, plan: Plan, task: KnockOut, x: Array) -> Array:
     once = np.array(chain, np.int64)
     chains = [once + np.array([0, 0, n, min(images, N - n), 0]) for n in range(0, N, images)]
     Program(each, [chains])()
-    return behind_blocks(net, plan, result)
+    return result
 
 
 def _first_out_last(plan: Plan, filters: Sequence[tuple[str, int]]) -> list[Array]:
@@ -96,14 +117,11 @@ def _first_out_last(plan: Plan, filters: Sequence[tuple[str, int]]) -> list[Arra
 
 def _alive(plan: Plan, where: Sequence[int], filters: Sequence[tuple[str, int]]) -> list[Array]:
     """How many filters each block has left, (T + 1,)."""
-    alive = []
-    for i, block in enumerate(plan.blocks):
-        gone, seen = [0], set()
-        for at, (_, f) in zip(where, filters, strict=True):
-            seen |= {f} if at == i else set()
-            gone.append(len(seen))
-        alive.append(block.y_shape[0] - np.array(gone, np.int64))
-    return alive
+    gone, seen = np.zeros((len(plan.blocks), len(filters) + 1), np.int64), set()
+    for step, (i, (_, f)) in enumerate(zip(where, filters, strict=True), start=1):
+        gone[i, step] = (i, f) not in seen
+        seen.add((i, f))
+    return [block.y_shape[0] - own for block, own in zip(plan.blocks, gone.cumsum(axis=1), strict=True)]
 
 
 def _in_order(plan: Plan, weights: Parameters, order: Sequence[Array]) -> dict[str, dict[str, Array]]:

@@ -1,0 +1,46 @@
+"""Every public task of a network, compiled where it can be, against the definition: layer by layer in NumPy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+import nnpg
+
+
+def agree(
+    net: nnpg.Network, N: int = 20, *, rtol: float | None = None, gradients: tuple[str, ...] | None = None
+) -> None:
+    """Hold predictions, prediction gradients, class gradients, knock-outs and training against NumPy's layers."""
+    rtol = rtol or (2e-5 if net.dtype == np.float32 else 1e-9)
+    rng = np.random.default_rng(0)
+    x, labels = rng.standard_normal((N, *net.input_shape)).astype("f4"), rng.integers(0, net.K, N)
+    answers = [every_task(n, x, labels, gradients) for n in (net, net.to("numpy"))]
+    for name, wanted in answers[1].items():
+        got = answers[0][name]
+        assert got.shape == wanted.shape, name
+        assert got.dtype == wanted.dtype, name
+        scale = np.nanmax(abs(wanted)) if wanted.size else 0
+        np.testing.assert_allclose(got, wanted, rtol=rtol, atol=rtol * scale, err_msg=name)
+
+
+def every_task(net: nnpg.Network, x: Any, labels: Any, names: tuple[str, ...] | None = None) -> dict[str, Any]:
+    """Answers of all public tasks by name."""
+    names = names or tuple(net.names[:-1])
+    kinds = {"prob": "all", "logprob": [0, 1], "logit": "true"}
+    ends_in_softmax = isinstance(net.layers[net.names[-1]], nnpg.Softmax | nnpg.Sigmoid)
+    answers = {"predict": net.predict(x)}
+    for of in kinds if ends_in_softmax else ("logit",):
+        found = nnpg.prediction_gradient(net, x, layers=names, labels=labels, of=of, classes=kinds[of])
+        answers |= {f"d {of} / d {name}": delta for name, delta in found.deltas.items()}
+    means = nnpg.class_gradient(net, x, labels, layers=names, of="prob" if ends_in_softmax else "logit", progress=False)
+    answers |= {f"mean d / d {name}": delta for name, delta in means.deltas.items()}
+    units = [(name, 0) for name in nnpg.filter_layers(net) or names[1:-1]]
+    answers["knock-out"] = nnpg.knock_out_curve(net, x, labels, units, progress=False).predictions
+    done = nnpg.train(
+        net, x, labels, epochs=2, batch=7, rng=1, optimiser=nnpg.SGD(lr=0.05, momentum=0.5), progress=False
+    )
+    answers |= {f"{name}.{p}": w for name, own in done.net.parameters.items() for p, w in own.items()}
+    answers["loss"] = np.array([epoch.loss for epoch in done.history])
+    return answers

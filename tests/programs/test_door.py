@@ -1,0 +1,107 @@
+"""The door: what is compiled can be seen, demanded and read in results, and nobody else asks for a backend's name."""
+
+from __future__ import annotations
+
+import re
+import types
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from geometries import NETS, examples, network
+
+import nnpg
+import nnpg_kernels.numba_backend
+from nnpg import conv, dense
+
+TASKS = ["predict", "prediction_gradient", "class_gradient", "knock_out_curve", "train"]
+
+
+def run(task: str, net: nnpg.Network) -> Any:
+    x, t = examples(net, 5)
+    units = [(name, 0) for name in nnpg.filter_layers(net)]
+    return {
+        "predict": lambda: net.predict(x),
+        "prediction_gradient": lambda: nnpg.prediction_gradient(net, x),
+        "class_gradient": lambda: nnpg.class_gradient(net, x, t, progress=False),
+        "knock_out_curve": lambda: nnpg.knock_out_curve(net, x, t, units, progress=False),
+        "train": lambda: nnpg.train(net, x, t, epochs=1, batch=2, rng=0, progress=False),
+    }[task]()
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_every_task_of_the_papers_network_is_compiled_and_says_so(task: str) -> None:
+    net = network("faces")
+    with nnpg.require_compiled():
+        result = run(task, net)
+    assert net.programs()[task].how == "compiled"
+    assert task == "predict" or result.computed == "compiled"
+    slow = net.to("numpy")
+    assert slow.programs()[task].how == "layer by layer, because the backend 'numpy' has no compiled programs"
+    assert task == "predict" or run(task, slow).computed == slow.programs()[task].how
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_what_is_demanded_and_not_there_names_task_network_and_reason(task: str) -> None:
+    net = network("faces").replace("tanh1", nnpg.Step())
+    name = "prediction_gradient" if task == "class_gradient" else task  # a mean of prediction gradients
+    with (
+        nnpg.require_compiled(),
+        pytest.raises(nnpg.NotCompiled, match=rf"^{name}, Network .* layer by layer, because tanh1 \(Step\)"),
+    ):
+        run(task, net)
+    run(task, net)  # outside, it goes layer by layer
+
+
+def test_own_steps_are_not_compiled() -> None:
+    net = network("faces")
+    x, t = examples(net, 5)
+
+    def take(*given: Any) -> Any:
+        return nnpg.training.step(*given[:-1])
+
+    with nnpg.require_compiled(), pytest.raises(nnpg.NotCompiled, match="take_step"):
+        nnpg.train(net, x, t, epochs=1, batch=2, rng=0, take_step=take, progress=False)
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_the_report_of_every_geometry(name: str) -> None:
+    assert set(network(name).programs().to_dict().values()) == {"compiled"}
+
+
+@pytest.mark.parametrize(
+    ("layer", "task", "reason"),
+    [
+        (conv(4, 3, groups=2), "predict", "conv2 has groups"),
+        (nnpg.AvgPool(2), "predict", r"avgpool1 \(AvgPool\) begins no block"),
+        (conv(4, 8), "train", "conv2 has filters more than 7 columns wide"),
+    ],
+)
+def test_reasons(layer: Any, task: str, reason: str) -> None:
+    recipe = [conv(4, 3), nnpg.Tanh(), layer, nnpg.Flatten(), dense(3), nnpg.Softmax()]
+    net = nnpg.build(recipe, input_shape=(1, 12, 12), rng=0, backend="numba")
+    assert re.match(reason, net.programs()[task].why_not)
+
+
+def test_a_backend_of_ones_own_runs_its_own_kernels() -> None:
+    mine = types.ModuleType(nnpg_kernels.numba_backend.__name__)  # of the same name, and not the same
+    mine.__dict__.update(vars(nnpg_kernels.numba_backend))
+    mine.conv_forward = lambda *given: 2 * nnpg_kernels.numba_backend.conv_forward(*given)  # type: ignore[attr-defined]
+    net = network("faces").to(mine)
+    x, _ = examples(net, 5)
+    assert not net.programs()["predict"]
+    assert not np.allclose(net.predict(x), network("faces").predict(x))
+
+
+def test_nobody_else_asks_for_a_backends_name() -> None:
+    root = Path(nnpg.__file__).parent
+    asks = re.compile(r"""name\s*(==|!=|in|not in)\s*[\[({]?\s*["'](numba|numpy|cupy)["']""")
+    found = [
+        f"{path.relative_to(root)}: {line.strip()}"
+        for path in sorted(root.rglob("*.py"))
+        if path.relative_to(root).parts[0] != "programs"
+        for line in path.read_text().splitlines()
+        if asks.search(line)
+    ]
+    assert not found
