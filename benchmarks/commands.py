@@ -11,7 +11,8 @@ import nnpg
 from benchmarks.report import print_table, write_json
 from benchmarks.run import Options, Record, run
 from benchmarks.workloads import choose
-from nnpg_command import INTERRUPTED, UsageError
+from nnpg.files import writable
+from nnpg_command import INTERRUPTED
 from nnpg_command.group import Commands
 
 app = typer.Typer(cls=Commands, help=__doc__, add_completion=False)
@@ -41,10 +42,8 @@ def cpu(
     options = Options(backend, 1 if quick else rounds, separate, all_jax, quick)
     workloads = choose(only)
     nnpg.load_backend(backend)
-    if json is not None and not json.resolve().parent.is_dir():
-        raise UsageError(f"--json {json}: there is no folder {json.resolve().parent}")
-    if json is not None and json.is_dir():
-        raise UsageError(f"--json {json}: that is a folder")
+    if json is not None:
+        writable(json)
     records: list[Record] = []
     try:
         for workload in workloads:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, fields, replace
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ import numpy as np
 import nnpg
 from experiments.catalogue import EXPERIMENTS
 from experiments.experiment import Context, Experiment, Result, Row
-from nnpg.files.atomic import atomic_write
+from nnpg.files import writable, write_files
 from nnpg_command import UsageError, printable
 
 MOST = 2**31 - 1  # of a number in a config
@@ -42,7 +43,7 @@ def run_all(
 ) -> Iterator[Path]:
     """Run experiments in turn and yield each one's folder. What cannot be is refused before the first one runs."""
     for id in ids:
-        resolve(id, scale, seed, backend, settings)
+        _places(out, resolve(id, scale, seed, backend, settings)[0])
     for id in ids:
         yield run_experiment(id, scale, seed, backend, out, data_dir, settings)
 
@@ -75,11 +76,11 @@ def run_experiment(
 ) -> Path:
     """Run one experiment and write `result.json`, `result.md` and its figures; return their folder."""
     experiment, config = resolve(id, scale, seed, backend, settings)
-    folder = Path(out) / experiment.id
-    folder.mkdir(parents=True, exist_ok=True)
+    folder, models = _places(out, experiment)
     began = time.perf_counter()
-    context = Context(folder, Path(out) / "models", data_dir, seed, backend, progress)
-    result = experiment.run(config, context)
+    with TemporaryDirectory(prefix="nnpg-") as drawn:  # so that a folder that is gone in the end takes no numbers along
+        result = experiment.run(config, Context(Path(drawn), models, data_dir, seed, backend, progress))
+        figures = {path.name: path.read_bytes() for path in sorted(Path(drawn).iterdir()) if path.is_file()}
     seconds = time.perf_counter() - began
     record = {
         "id": experiment.id,
@@ -95,9 +96,22 @@ def run_experiment(
         "texts": [text._asdict() for text in result.texts],
         "figures": list(result.figures),
     }
-    _write(folder / "result.md", markdown(experiment, scale, result, seconds))
-    _write(folder / "result.json", json.dumps(record, indent=1) + "\n")
+    texts = {
+        "result.md": markdown(experiment, scale, result, seconds),
+        "result.json": json.dumps(record, indent=1) + "\n",
+    }
+    write_files(folder, figures | {name: text.encode() for name, text in texts.items()})
     return folder
+
+
+def _places(out: str | Path, experiment: Experiment) -> tuple[Path, Path]:
+    """Return the folders of the result and of what is kept, or say why nothing can be written there."""
+    folder, models = Path(out) / experiment.id, Path(out) / "models"
+    folder.mkdir(parents=True, exist_ok=True)
+    writable(folder / "result.json")
+    if models.exists():
+        writable(models / "network.safetensors")
+    return folder, models
 
 
 def markdown(experiment: Experiment, scale: str, result: Result, seconds: float) -> str:
@@ -195,8 +209,3 @@ def _plain(row: Row) -> dict[str, Any]:
         key: (None if isinstance(value, float) and not np.isfinite(value) else value)
         for key, value in row._asdict().items()
     }
-
-
-def _write(path: Path, text: str) -> None:
-    with atomic_write(path) as out:
-        out.write(text.encode())

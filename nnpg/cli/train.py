@@ -24,7 +24,8 @@ from nnpg.cli.options import (
     print_json,
 )
 from nnpg.data import Dataset
-from nnpg.files.training_state import epochs_done
+from nnpg.files import writable
+from nnpg.files.training_state import epochs_done, size_of
 from nnpg.models import MODELS, model_for
 from nnpg_command import Interrupted
 
@@ -113,6 +114,8 @@ def train(
     )
     net = MODELS[name](train_set.x, train_set.K, seed, backend=backend)
     optimiser = nnpg.SGD(settings.lr, settings.momentum)
+    if save:
+        writable(save, size_of(net))  # now that its size is known
     say = _quiet if as_json else print
     say(f"{len(train_set)} training and {len(test_set)} test images of {data} ({source.describe_split()})")
     say(f"{name}: {net}")

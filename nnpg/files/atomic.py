@@ -129,14 +129,14 @@ def writable(path: str | os.PathLike[str], size: int = TRIAL) -> Path:
         there = path.parent.exists()
         why = f"{path.parent} is not a folder" if there else f"there is no folder {path.parent}; make it first"
         raise (NotADirectoryError if there else FileNotFoundError)(f"cannot write {path}: {why}")
-    if path.is_dir():
-        raise IsADirectoryError(f"cannot write {path}: it is a folder")
     temporary = _temporary(path)
     try:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, "it is a folder")
         with temporary.open("xb") as out:
             _reserve(out, size)
     except OSError as error:
-        raise type(error)(f"cannot write {path} ({size} bytes): {error.strerror or error}") from error
+        raise OSError(error.errno, f"cannot write {path}: {error.strerror or error}") from error
     finally:
         _remove(temporary)
     return path
@@ -144,7 +144,7 @@ def writable(path: str | os.PathLike[str], size: int = TRIAL) -> Path:
 
 def _temporary(path: Path) -> Path:
     """A name of its own for every writer: what a killed process leaves is in nobody's way."""
-    return path.with_name(f".{path.name[:200]}.{secrets.token_hex(4)}.part")
+    return path.with_name(f".nnpg-{secrets.token_hex(8)}.part")
 
 
 def _reserve(out: IO[bytes], size: int) -> None:

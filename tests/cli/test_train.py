@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -11,6 +12,7 @@ import time
 import numpy as np
 import pytest
 
+import nnpg
 from nnpg.files import describe, read_tensors
 
 FAST = ("--epochs", 3, "--batch", 4)
@@ -162,3 +164,37 @@ def test_yale_from_its_folder_and_again_from_the_models_memory(run, data_dir, tm
     assert "124 training and 41 test images of yale" in answer.out
     asked = run("rank", path, "--class", "subject07", "--images", "test", "--json").json
     assert asked["classes"][0]["class"] == "subject07"
+
+
+def test_a_net_whose_folder_is_gone_in_the_end_is_put_elsewhere(run, bars, tmp_path, monkeypatch) -> None:
+    folder, elsewhere = tmp_path / "out", tmp_path / "elsewhere"
+    folder.mkdir()
+    elsewhere.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(elsewhere))
+    train = nnpg.train
+
+    def then_gone(*args, **how):
+        done = train(*args, **how)
+        folder.rmdir()
+        return done
+
+    monkeypatch.setattr("nnpg.train", then_gone)
+    answer = run("train", "--data", bars, *FAST, "--save", folder / "net.safetensors")
+    (kept,) = elsewhere.glob("*/net.safetensors")
+    assert answer.code == 1
+    assert answer.err.splitlines()[-1].startswith(f"error: cannot write {folder / 'net.safetensors'}: No such file")
+    assert str(kept) in answer.err
+    assert nnpg.load_network(kept).K == 3
+
+
+def test_a_disk_without_room_for_the_net_is_found_before_training(run, bars, tmp_path, monkeypatch) -> None:
+    def no_room(number, start, size):
+        if size > 65_536:  # there is room for a small file, but not for this network
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.posix_fallocate", no_room)
+    monkeypatch.setattr("nnpg.programs.find", None)  # no epoch is begun
+    for option in ("--save", "--checkpoint"):
+        answer = run("train", "--data", bars, *FAST, option, tmp_path / "net.safetensors")
+        assert (answer.code, list(tmp_path.iterdir())) == (1, []), answer.err
+        assert answer.err.endswith("net.safetensors: No space left on device\n")
