@@ -17,6 +17,7 @@ from nnpg.data.where import data_folder, inside
 from nnpg.files import describe, load_network
 from nnpg.gradient_check import gradcheck as check
 from nnpg.models import MODELS
+from nnpg_command import printable
 from nnpg_kernels import BACKENDS
 
 SHAPES = {"face_net": (1, 60, 60), "digit_net": (1, 28, 28), "cifar_net": (3, 32, 32)}
@@ -105,10 +106,19 @@ def _machine(data_dir: Path | None) -> dict[str, Any]:
         "python": platform.python_version(),
         "packages": {name: _installed(name) for name in PACKAGES},
         "processors": os.cpu_count(),
-        "backends": {name: name == nnpg.load_backend("auto").name for name in BACKENDS},
+        "backends": {name: _state(name) for name in BACKENDS},
         "data_folder": str(folder),
         "data": {name: _is_there(folder, *files) for name, files in DATA_FILES.items()},
     }
+
+
+def _state(backend: str) -> str:
+    """Whether a backend can be used here, and whether it is the one that "auto" stands for."""
+    try:
+        loaded = nnpg.load_backend(backend)
+    except (ImportError, ValueError) as error:
+        return f"not here: {error}"
+    return "used unless --backend says otherwise" if loaded.name == nnpg.load_backend("auto").name else "available"
 
 
 DATA_FILES = {
@@ -134,12 +144,12 @@ def _lines(value: Any, indent: int = 0) -> list[str]:
     pad, lines = "  " * indent, []
     for key, v in value.items():
         if isinstance(v, dict):
-            lines += [f"{pad}{key}", *_lines(v, indent + 1)]
-        elif key == "layers":
+            lines += [f"{pad}{printable(key)}", *_lines(v, indent + 1)]
+        elif key == "layers" and indent == 0:
             lines += [f"{pad}{key}"]
             lines += [f"{pad}  {a['name']:12}{a['layer']:12}{' x '.join(map(str, a['output']))}" for a in v]
         else:
-            lines.append(f"{pad}{key.replace('_', ' '):20}{_text(v)}")
+            lines.append(f"{pad}{printable(key).replace('_', ' '):20}{_text(v)}")
     return lines
 
 
@@ -147,5 +157,5 @@ def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list):
-        return ", ".join(map(str, value))
-    return "-" if value is None else str(value)
+        return ", ".join(map(_text, value))
+    return "-" if value is None else printable(str(value))  # a model's file may hold anything

@@ -4,6 +4,7 @@ from nnpg.data.cifar10 import load_cifar10
 from nnpg.data.dataset import DataError, Dataset
 from nnpg.data.faces import faces
 from nnpg.data.folder import load_folder
+from nnpg.data.limits import Limits
 from nnpg.data.load import load
 from nnpg.data.mnist import load_mnist
 from nnpg.data.npz import load_npz, save_npz
@@ -13,6 +14,7 @@ from nnpg.data.yale import load_yale
 __all__ = [
     "DataError",
     "Dataset",
+    "Limits",
     "Split",
     "faces",
     "find_twins",

@@ -14,6 +14,9 @@ class DataError(ValueError):
     """A data file is missing or is not what it should be. The message names file, expected and found."""
 
 
+LONGEST_NAME = 100  # characters
+
+
 @dataclass(frozen=True, eq=False)
 class Dataset:
     """Labelled images.
@@ -25,6 +28,7 @@ class Dataset:
     labels : array (N,), int64
         Class of each image, 0 .. K-1.
     class_names : K strings
+        All different, 1 to 100 characters each, all of which can be printed.
     name : str
         Which set this is ("faces", "yale", "mnist test", ...).
     conditions : N strings, optional
@@ -66,6 +70,7 @@ class Dataset:
                 f"{self.name}: {len(self.x)} images need {len(self.x)} integer labels, "
                 f"not {self.labels.dtype} {self.labels.shape}"
             )
+        _check_names(self.name, self.class_names)
         if len(self.labels) and (self.labels.min() < 0 or self.labels.max() >= self.K):
             raise DataError(
                 f"{self.name}: labels must lie in 0 .. {self.K - 1} ({self.K} class names), "
@@ -99,3 +104,26 @@ class Dataset:
         return replace(
             self, x=self.x[indices], labels=self.labels[indices], conditions=conditions, name=name or self.name
         )
+
+
+def _check_names(name: str, class_names: Sequence[str]) -> None:
+    """Refuse names by which two classes could not be told apart, or that a terminal would obey or not show."""
+    seen: dict[str, int] = {}
+    for c, own in enumerate(class_names):
+        if not isinstance(own, str):
+            raise DataError(f"{name}: class {c} has the name {own!r}, which is a {type(own).__name__}: use a string")
+        shown = ascii(own if len(own) <= LONGEST_NAME else f"{own[:20]}...")
+        if not own.strip():
+            raise DataError(f"{name}: class {c} has an empty name: give it one")
+        if len(own) > LONGEST_NAME:
+            raise DataError(
+                f"{name}: the name of class {c}, {shown}, has {len(own)} characters; {LONGEST_NAME} are allowed"
+            )
+        if not own.isprintable() or own != own.strip():
+            raise DataError(
+                f"{name}: the name of class {c}, {shown}, holds characters that cannot be printed, or starts or ends "
+                "with a space: change it"
+            )
+        if own in seen:
+            raise DataError(f"{name}: classes {seen[own]} and {c} have one name, {shown}: rename one of them")
+        seen[own] = c

@@ -7,10 +7,12 @@ Every file is checked against its SHA-256. Mirrors are tried in turn. What has a
 from __future__ import annotations
 
 import argparse
+import glob
+import hashlib
 import os
 import tarfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import copyfileobj
@@ -18,6 +20,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from nnpg.data import cifar10
 from nnpg.data.dataset import DataError
+from nnpg.data.limits import kind_of
 from nnpg.data.where import data_folder
 from nnpg.data.yale import how_to_get_yale
 from nnpg.files.atomic import atomic_write
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 TRIES = 5  # for one mirror, as long as each brings at least a byte
+LARGEST = 1 << 30  # bytes of one file
 CHUNK = 1 << 14  # bytes; what a broken connection can cost at most
 TIMEOUT = (10.0, 30.0)  # seconds: to connect, between two chunks
 
@@ -124,11 +128,9 @@ class _NoMirrorError(Exception):
 
 
 def _not_yet_there(place: Path, source: Source) -> list[str]:
-    import pooch
-
     for file, sha256 in source.files.items():
         path = place / file
-        if path.exists() and (found := pooch.file_hash(str(path), alg="sha256")) != sha256:
+        if path.exists() and (found := _sha256(path)) != sha256:
             raise DataError(
                 f"{path}: expected SHA-256 {sha256}, found {found}; nothing is overwritten: "
                 "move the file away to have it downloaded"
@@ -136,9 +138,16 @@ def _not_yet_there(place: Path, source: Source) -> list[str]:
     return [file for file in source.files if not (place / file).exists()]
 
 
+def _sha256(path: Path) -> str:
+    found = kind_of(path)
+    if found != "a file":
+        raise DataError(f"{path}: expected a file to download to, found {found}; move it away")
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def _fetch(place: Path, file: str, source: Source, progress: bool) -> None:
-    """Get one file from the first mirror that gives it whole; pooch checks it and moves it into place."""
-    import pooch
+    """Get one file from the first mirror that gives it whole; it takes its name when its checksum is right."""
     import requests
 
     part = place / f"{file}.part"
@@ -148,41 +157,33 @@ def _fetch(place: Path, file: str, source: Source, progress: bool) -> None:
         while resumed:
             resumed = part.exists()
             try:
-                pooch.retrieve(
-                    mirror + file,
-                    known_hash=source.files[file],
-                    fname=file,
-                    path=place,
-                    downloader=_downloader(part, progress),
-                )
-                return
+                _collect_with_bar(mirror + file, part, progress)
             except requests.RequestException as error:
                 answers.append(f"  {mirror}{file}: {type(error).__name__}: {str(error)[:160]}")
                 break
-            except ValueError as error:  # the checksum: pooch has deleted the bytes
-                answers.append(f"  {mirror}{file}: {error}")
-                # A wrong beginning may have come from elsewhere: this mirror then gets a second, clean try.
+            found = _sha256(part)
+            if found == source.files[file]:
+                part.replace(place / file)
+                return
+            part.unlink()
+            answers.append(f"  {mirror}{file}: expected {source.files[file]}, found {found}")
+            # A wrong beginning may have come from elsewhere: this mirror then gets a second, clean try.
     if part.exists():
         answers.append(f"  {part.stat().st_size} bytes are kept in {part}; the next try goes on from there")
     raise _NoMirrorError("\n".join([f"{file} could not be downloaded:", *answers]))
 
 
-def _downloader(part: Path, progress: bool) -> Callable[[str, str, object], None]:
-    """Make a downloader in pooch's protocol, which collects into `part` and goes on where it ends."""
+def _collect_with_bar(url: str, part: Path, progress: bool) -> None:
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-    def downloader(url: str, output_file: str, _: object) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
-
-        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=Console(stderr=True), disable=not progress) as bar:
-            _collect(url, part, bar)
-        part.replace(output_file)
-
-    return downloader
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), disable=not progress) as bar:
+        _collect(url, part, bar)
 
 
 def _collect(url: str, part: Path, bar: Progress) -> None:
+    """Collect into `part`, and go on where it ends."""
     import requests
 
     task = bar.add_task(part.name.removesuffix(".part"), total=None)
@@ -201,6 +202,8 @@ def _collect(url: str, part: Path, bar: Progress) -> None:
                 with part.open("ab" if start else "wb") as out:
                     for chunk in response.iter_content(CHUNK):
                         out.write(chunk)
+                        if out.tell() > LARGEST:
+                            raise requests.RequestException(f"it sends more than {LARGEST} bytes")
                         bar.update(task, advance=len(chunk))
             return
         except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError):
@@ -228,11 +231,15 @@ def _unpacked(root: Path) -> bool:
 def _unpack(archive: Path, folder: Path) -> None:
     """Copy CIFAR-10's own files out of the archive. No name in the archive is ever used as a path."""
     wanted = [name for names in cifar10.FILES.values() for name in names]
+    size = cifar10.RECORDS * cifar10.RECORD_BYTES
     folder.mkdir(exist_ok=True)
+    _remove_left_overs(folder, wanted)
     try:
         with tarfile.open(archive, "r:gz") as tar:
             for member in tar:  # in the archive's order: a gzip stream cannot be read backwards
                 name = member.name.removeprefix(f"{cifar10.FOLDER}/")
+                if member.size > (size if name in wanted else LARGEST):
+                    raise DataError(f"{archive}: {member.name!r} in it has {member.size:,} bytes: it is not CIFAR-10")
                 content = tar.extractfile(member) if name in wanted and member.isfile() else None
                 if content is not None:
                     with content, atomic_write(folder / name) as out:
@@ -242,6 +249,13 @@ def _unpack(archive: Path, folder: Path) -> None:
         raise DataError(f"{archive}: expected a whole .tar.gz archive, cannot unpack it ({error})") from error
     if wanted:
         raise DataError(f"{archive}: expected {cifar10.FOLDER}/{wanted[0]} in it, found no such file")
+
+
+def _remove_left_overs(folder: Path, names: Sequence[str]) -> None:
+    """Remove the temporary files of a run that was killed."""
+    for name in names:
+        for path in folder.glob(f".{glob.escape(name)}.*.part"):
+            path.unlink(missing_ok=True)
 
 
 class _Parser(argparse.ArgumentParser):

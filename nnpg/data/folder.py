@@ -12,12 +12,17 @@ from numpy.typing import NDArray
 
 from nnpg.data.dataset import DataError, Dataset
 from nnpg.data.images import open_image, to_array
+from nnpg.data.limits import Limits, kind_of, limits_for
+from nnpg_command import printable
 
 MANY = 300  # images; from here on a progress bar is worth its lines
 
 
 def load_folder(
-    folder: str | os.PathLike[str], size: int | tuple[int, int] | None = None, grey: bool = False
+    folder: str | os.PathLike[str],
+    size: int | tuple[int, int] | None = None,
+    grey: bool = False,
+    limits: Limits | None = None,
 ) -> Dataset:
     """Load images that lie in one folder per class.
 
@@ -27,11 +32,14 @@ def load_folder(
     Parameters
     ----------
     folder : path
-        Holds ``class_name/image.png`` and so on, in any format Pillow reads at 8 bits a channel.
+        Holds ``class_name/image.png`` and so on, in one of the formats `nnpg.data.images.FORMATS`, at 8 bits
+        a channel.
     size : int or (H, W), optional
         Squeeze every image to this size, in pixels. Without it all must have one size.
     grey : bool
         One grey channel instead of three colours.
+    limits : Limits, optional
+        The most that is read; see `nnpg.data.Limits`.
 
     Returns
     -------
@@ -41,8 +49,9 @@ def load_folder(
     Raises
     ------
     DataError
-        If there are no class folders, one is empty or holds a folder, a file is not an image, or
-        sizes differ.
+        If there are no class folders, one is empty or holds a folder, a pipe or a device, a file is not an image,
+        sizes differ, all images together or one of them are larger than the limits, or a folder's name cannot be that
+        of a class (see `Dataset`).
 
     Examples
     --------
@@ -57,11 +66,17 @@ def load_folder(
     ((3, 3, 4), ('night', 'snow'), [0.0, 1.0])
     """
     root = Path(folder)
+    limits = limits_for(limits)
     paths, labels, class_names = _list(root)
+    limits.check("classes", len(class_names), f"{root}")
     shape = (size, size) if isinstance(size, int) else size
     images: list[NDArray[np.float32]] = []
     for path in _watched(paths):
-        image = to_array(open_image(path, grey=grey), shape)  # (C, H, W)
+        opened = open_image(path, grey=grey, limits=limits)
+        if not images:
+            H, W = shape or (opened.height, opened.width)
+            limits.check_bytes(4 * len(paths) * (1 if grey else 3) * H * W, f"{root}: {len(paths)} images of {W} x {H}")
+        image = to_array(opened, shape)  # (C, H, W)
         if images and image.shape != images[0].shape:
             (_, H0, W0), (_, H, W) = images[0].shape, image.shape
             raise DataError(
@@ -69,7 +84,7 @@ def load_folder(
                 "give a size to have all images resized to it"
             )
         images.append(image)
-    return Dataset(np.stack(images), np.array(labels, np.int64), class_names, root.resolve().name)
+    return Dataset(np.stack(images), np.array(labels, np.int64), class_names, printable(root.resolve().name))
 
 
 def _list(root: Path) -> tuple[list[Path], list[int], tuple[str, ...]]:
@@ -87,8 +102,9 @@ def _list(root: Path) -> tuple[list[Path], list[int], tuple[str, ...]]:
         if not files:
             raise DataError(f"{folder}: expected images of class {folder.name!r}, found none; fill or remove it")
         for file in files:
-            if file.is_dir():
-                raise DataError(f"{file}: expected an image of class {folder.name!r}, found a folder; move it away")
+            found = kind_of(file)
+            if found != "a file":
+                raise DataError(f"{file}: expected an image of class {folder.name!r}, found {found}; move it away")
         paths += files
         labels += [label] * len(files)
     return paths, labels, tuple(folder.name for folder in classes)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,12 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnpg.data.dataset import DataError
+from nnpg.data.limits import Limits, kind_of, limits_for
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 
-def open_image(path: Path, *, grey: bool) -> Image:
+FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "TGA", "PCX", "JPEG2000")  # none that runs a program
+
+
+def open_image(path: Path, *, grey: bool, limits: Limits | None = None) -> Image:
     """Decode an image file to 8-bit grey or RGB (the first frame; transparency is dropped).
 
     Parameters
@@ -22,18 +28,27 @@ def open_image(path: Path, *, grey: bool) -> Image:
     path : Path
     grey : bool
         One grey channel instead of three colours (luma 0.299 R + 0.587 G + 0.114 B).
+    limits : Limits, optional
+        The most pixels that are decoded; see `nnpg.data.Limits`.
 
     Raises
     ------
     DataError
-        If the file cannot be decoded whole, or has more than 8 bits a channel.
+        If it is no file, cannot be decoded whole, has more pixels than the limit or more than 8 bits a channel.
     """
     from PIL import Image, ImageOps
 
+    found, limits = kind_of(path), limits_for(limits)
+    if found != "a file":
+        raise DataError(f"{path}: expected an image, found {found}; move it away")
     try:
-        with Image.open(path) as opened:
+        with _without_pillows_limit(), Image.open(path, formats=FORMATS) as opened:
+            pixels = opened.width * opened.height
+            limits.check("megapixels", -(-pixels // 10**6), f"{path}: {opened.width} x {opened.height} pixels")
             opened.load()
             image = ImageOps.exif_transpose(opened)
+    except DataError:
+        raise
     except Exception as error:  # a decoder given rubbish may raise nearly anything
         raise DataError(
             f"{path}: expected an image, but it cannot be read ({error}); remove or replace the file"
@@ -45,6 +60,18 @@ def open_image(path: Path, *, grey: bool) -> Image:
     if "transparency" in image.info:
         image = image.convert("RGBA")
     return image.convert("L" if grey else "RGB")
+
+
+@contextmanager
+def _without_pillows_limit() -> Iterator[None]:
+    """Inside, our own limit holds: Pillow's is checked first, and only warns between once and twice its number."""
+    from PIL import Image
+
+    before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+    try:
+        yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = before
 
 
 def to_array(image: Image, size: tuple[int, int] | None = None) -> NDArray[np.float32]:

@@ -11,6 +11,7 @@ from nnpg.data.cifar10 import load_cifar10
 from nnpg.data.dataset import DataError, Dataset
 from nnpg.data.faces import faces
 from nnpg.data.folder import load_folder
+from nnpg.data.limits import Limits, kind_of
 from nnpg.data.mnist import load_mnist
 from nnpg.data.npz import load_npz
 from nnpg.data.where import data_folder
@@ -26,6 +27,7 @@ def load(
     split: Literal["train", "test"] | None = None,
     seed: int = 0,
     size: int | None = None,
+    limits: Limits | None = None,
 ) -> Dataset:
     """Load a data set by its name or its path.
 
@@ -45,6 +47,8 @@ def load(
     size : int, optional
         Height and width in pixels, for "faces" and "yale" (default 60) and folders of images
         (default: their own).
+    limits : Limits, optional
+        The most that is read, for all but the sets whose size is known; see `nnpg.data.Limits`.
 
     Raises
     ------
@@ -64,10 +68,11 @@ def load(
     if name in ("mnist", "cifar10"):
         if size is not None:
             raise DataError(f"{name} has one size of image only: leave size out")
-        loader = load_mnist if name == "mnist" else load_cifar10
-        return loader(data_folder(data_dir), split or "train")
+        if name == "cifar10":
+            return load_cifar10(data_folder(data_dir), split or "train")
+        return load_mnist(data_folder(data_dir), split or "train", limits)
     path = Path(name).expanduser()
-    if name not in NAMES and not path.exists() and path.suffix != ".npz":
+    if name not in NAMES and kind_of(path) == "nothing" and path.suffix != ".npz":
         close = difflib.get_close_matches(str(name), NAMES, 1)
         guess = f" did you mean {close[0]!r}?" if close else ""
         raise DataError(
@@ -81,7 +86,7 @@ def load(
     if name == "yale":
         return load_yale(data_folder(data_dir), 60 if size is None else size)
     if path.is_dir():
-        return load_folder(path, size)
+        return load_folder(path, size, limits=limits)
     if size is not None:
         raise DataError(f"{path}: arrays are not resized: leave size out")
-    return load_npz(path)
+    return load_npz(path, limits)

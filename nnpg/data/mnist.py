@@ -7,12 +7,13 @@ import math
 import os
 import zlib
 from pathlib import Path
-from typing import Literal
+from typing import IO, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nnpg.data.dataset import DataError, Dataset
+from nnpg.data.limits import Limits, kind_of, limits_for
 from nnpg.data.where import inside
 
 PREFIX = {"train": "train", "test": "t10k"}
@@ -20,7 +21,9 @@ IMAGES_MAGIC = 0x00000803  # unsigned bytes, 3 axes
 LABELS_MAGIC = 0x00000801  # unsigned bytes, 1 axis
 
 
-def load_mnist(folder: str | os.PathLike[str], split: Literal["train", "test"] = "train") -> Dataset:
+def load_mnist(
+    folder: str | os.PathLike[str], split: Literal["train", "test"] = "train", limits: Limits | None = None
+) -> Dataset:
     """Load MNIST's training or test digits.
 
     Parameters
@@ -29,6 +32,8 @@ def load_mnist(folder: str | os.PathLike[str], split: Literal["train", "test"] =
         Holds ``mnist/train-images-idx3-ubyte`` and so on, or those files themselves; gzipped
         (``.gz``) or not.
     split : {"train", "test"}
+    limits : Limits, optional
+        The most that is read; see `nnpg.data.Limits`.
 
     Returns
     -------
@@ -53,8 +58,8 @@ def load_mnist(folder: str | os.PathLike[str], split: Literal["train", "test"] =
     root = inside(folder, "mnist")
     images_path = _find(root, f"{PREFIX[split]}-images-idx3-ubyte", folder)
     labels_path = _find(root, f"{PREFIX[split]}-labels-idx1-ubyte", folder)
-    images = read_idx(images_path, IMAGES_MAGIC)  # (N, H, W)
-    labels = read_idx(labels_path, LABELS_MAGIC)  # (N,)
+    images = read_idx(images_path, IMAGES_MAGIC, limits)  # (N, H, W)
+    labels = read_idx(labels_path, LABELS_MAGIC, limits)  # (N,)
     if images.shape[1:] != (28, 28):
         raise DataError(f"{images_path}: expected images of 28 x 28, found {images.shape[1]} x {images.shape[2]}")
     if len(images) == 0:
@@ -71,7 +76,7 @@ def load_mnist(folder: str | os.PathLike[str], split: Literal["train", "test"] =
     return Dataset(x, labels.astype(np.int64), tuple("0123456789"), f"mnist {split}")
 
 
-def read_idx(path: str | os.PathLike[str], magic: int) -> NDArray[np.uint8]:
+def read_idx(path: str | os.PathLike[str], magic: int, limits: Limits | None = None) -> NDArray[np.uint8]:
     """Read an IDX file of unsigned bytes, gzipped or not.
 
     Parameters
@@ -79,11 +84,13 @@ def read_idx(path: str | os.PathLike[str], magic: int) -> NDArray[np.uint8]:
     path : path
     magic : int
         The first four bytes, big-endian; the lowest byte is the number of axes.
+    limits : Limits, optional
+        The most that is read; see `nnpg.data.Limits`.
 
     Raises
     ------
     DataError
-        If the magic number or the length is not what it should be.
+        If the magic number or the length is not what it should be, or the content is larger than the limits.
 
     Examples
     --------
@@ -95,32 +102,48 @@ def read_idx(path: str | os.PathLike[str], magic: int) -> NDArray[np.uint8]:
     [7, 2, 1]
     """
     path = Path(path)
-    content = path.read_bytes()
-    if content[:2] == b"\x1f\x8b":  # judged by content: browsers unpack .gz files and keep the name
+    found = kind_of(path)
+    if found != "a file":
+        raise DataError(f"{path}: expected an IDX file, found {found}")
+    with path.open("rb") as file:
+        packed = file.read(2) == b"\x1f\x8b"  # judged by content: browsers unpack .gz files and keep the name
+        file.seek(0)
+        if not packed:
+            return _idx(path, file, magic, limits_for(limits), path.stat().st_size)
         try:
-            content = gzip.decompress(content)
+            with gzip.GzipFile(fileobj=file) as unpacked:
+                return _idx(path, unpacked, magic, limits_for(limits))
         except (EOFError, OSError, zlib.error) as error:
             raise DataError(
                 f"{path}: expected a whole gzip file, found a damaged or cut one ({error}); get it again"
             ) from error
-    found = int.from_bytes(content[:4], "big")
-    if len(content) < 4 or found != magic:
-        begins = f"0x{content[:4].hex()}" if content else "an empty file"
+
+
+def _idx(
+    path: Path, file: IO[bytes] | gzip.GzipFile, magic: int, limits: Limits, size: int | None = None
+) -> NDArray[np.uint8]:
+    """Read a header, then as many bytes as it states and no more; `size` is that of the file where it is known."""
+    axes = magic & 0xFF
+    start = 4 + 4 * axes
+    header = file.read(start)
+    if len(header) < 4 or int.from_bytes(header[:4], "big") != magic:
+        begins = f"0x{header[:4].hex()}" if header else "an empty file"
         raise DataError(
             f"{path}: expected an IDX file with magic number 0x{magic:08x}, found {begins}; is it the right file?"
         )
-    axes = magic & 0xFF
-    start = 4 + 4 * axes
-    if len(content) < start:
-        raise DataError(f"{path}: expected a header of {start} bytes, found a file of {len(content)}; get it again")
-    shape = tuple(int.from_bytes(content[4 * i : 4 * i + 4], "big") for i in range(1, axes + 1))
-    expected = start + math.prod(shape)  # Python integers: a corrupt header cannot overflow
-    if len(content) != expected:
-        raise DataError(
-            f"{path}: expected {expected} bytes for the shape {shape} its header states, "
-            f"found {len(content)}; get it again"
-        )
-    return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
+    if len(header) < start:
+        raise DataError(f"{path}: expected a header of {start} bytes, found a file of {len(header)}; get it again")
+    shape = tuple(int.from_bytes(header[4 * i : 4 * i + 4], "big") for i in range(1, axes + 1))
+    number = math.prod(shape)  # Python integers: a corrupt header cannot overflow
+    wanted = f"expected {start + number} bytes for the shape {shape} its header states"
+    if size is not None and size != start + number:
+        raise DataError(f"{path}: {wanted}, found {size}; get it again")
+    limits.check_bytes(4 * number, f"{path}: {wanted}, which become float32")
+    content = file.read(number + 1)
+    if len(content) != number:
+        more = "more" if len(content) > number else str(start + len(content))
+        raise DataError(f"{path}: {wanted}, found {more}; get it again")
+    return np.frombuffer(content, np.uint8).reshape(shape)
 
 
 def _find(root: Path, name: str, folder: str | os.PathLike[str]) -> Path:

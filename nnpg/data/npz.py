@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 import io
+import math
 import os
+import sys
+import zipfile
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nnpg.data.dataset import DataError, Dataset
+from nnpg.data.limits import Limits, kind_of, limits_for
 from nnpg.files.atomic import write_file
+from nnpg_command import printable
+
+KEYS = ("x", "labels", "class_names", "name", "conditions", "masks", "features")
+READERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+MOST_AXES = 4
+MOST_CHARACTERS = 1_000  # of a string
+MOST_HEADER = 10_000  # bytes of an array's header, as in NumPy
+MOST_DIRECTORY = 1 << 20  # bytes of an archive's list of files
+END_RECORD = 22 + 65_535  # bytes: where a ZIP archive ends, with the longest comment
 
 
-def load_npz(path: str | os.PathLike[str]) -> Dataset:
+def load_npz(path: str | os.PathLike[str], limits: Limits | None = None) -> Dataset:
     """Load a data set from a ``.npz`` file.
 
     Parameters
@@ -24,6 +37,8 @@ def load_npz(path: str | os.PathLike[str]) -> Dataset:
         [0, 1]) or floats in [0, 1], and ``labels``, N integers from 0. Optional: ``class_names``
         (K strings; else "0", "1", ...), and what `save_npz` adds: ``name``, ``conditions``,
         ``masks``, ``features``. Other arrays are not read.
+    limits : Limits, optional
+        The most that is read; see `nnpg.data.Limits`.
 
     Returns
     -------
@@ -32,8 +47,8 @@ def load_npz(path: str | os.PathLike[str]) -> Dataset:
     Raises
     ------
     DataError
-        If the file is not such an archive, an array is missing or has the wrong kind, shape or range, or
-        holds Python objects (they are pickled, and never loaded).
+        If the file is not such an archive, an array is missing, is larger than the limits or has the wrong kind,
+        shape or range, or holds Python objects (they are pickled, and never loaded).
 
     Examples
     --------
@@ -46,7 +61,8 @@ def load_npz(path: str | os.PathLike[str]) -> Dataset:
     (Dataset 'two': 2 images of 1 x 5 x 5, 2 classes, 0.20000000298023224)
     """
     path = Path(path)
-    arrays = _read(path)
+    limits = limits_for(limits)
+    arrays = _read(path, limits)
     for key in ("x", "labels"):
         if key not in arrays:
             raise DataError(f"{path}: expected the arrays 'x' and 'labels', found {sorted(arrays) or 'none'}")
@@ -60,8 +76,10 @@ def load_npz(path: str | os.PathLike[str]) -> Dataset:
     labels = labels.astype(np.int64)
     if labels.min() < 0:
         raise DataError(f"{path}: expected labels from 0 on, found {labels.min()}")
+    if "class_names" not in arrays:
+        limits.check("classes", int(labels.max()) + 1, f"{path}: the labels reach {labels.max()}")
     names = _strings(path, arrays, "class_names")
-    name = arrays.get("name")
+    name = _name(path, arrays)
     if names is None:
         names = tuple(map(str, range(int(labels.max()) + 1)))
     masks = arrays.get("masks")
@@ -74,7 +92,7 @@ def load_npz(path: str | os.PathLike[str]) -> Dataset:
             x,
             labels,
             names,
-            path.stem if name is None else str(name),
+            printable(name or path.stem),
             _strings(path, arrays, "conditions"),
             masks,
             _strings(path, arrays, "features"),
@@ -125,26 +143,102 @@ def save_npz(path: str | os.PathLike[str], dataset: Dataset) -> None:
     write_file(path, content.getvalue())
 
 
-def _read(path: Path) -> dict[str, NDArray[Any]]:
-    if not path.is_file():
-        raise DataError(f"{path}: expected a .npz file, found {'a folder' if path.exists() else 'nothing there'}")
-    keys = ("x", "labels", "class_names", "name", "conditions", "masks", "features")
+def _read(path: Path, limits: Limits) -> dict[str, NDArray[Any]]:
+    found = kind_of(path)
+    if found != "a file":
+        raise DataError(f"{path}: expected a .npz file, found {'nothing there' if found == 'nothing' else found}")
     try:
-        with path.open("rb") as file:  # opened here: np.load forgets to close a file that it cannot read
-            archive = np.load(file, allow_pickle=False)
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise ValueError("a single array")
-            with archive:
-                arrays = {key: archive[key] for key in keys if key in archive}
-        for key, array in arrays.items():
-            if not isinstance(array, np.ndarray):  # np.load hands over members that are no arrays as bytes
-                raise ValueError(f"{key!r} is not an array")
-    except Exception as error:  # np.load, zipfile and zlib have a dozen kinds of error for a damaged file
+        with path.open("rb") as file:
+            _check_directory(file)
+            with zipfile.ZipFile(file) as archive:
+                members = {key: info for key in KEYS if (info := _member(archive, key)) is not None}
+                kinds = {key: _header(archive, info) for key, info in members.items()}
+                for key, kind in kinds.items():
+                    kind.check(key, f"{path}: the array {key!r}", limits)
+                return {key: _array(archive, info) for key, info in members.items()}
+    except DataError:
+        raise
+    except Exception as error:  # NumPy, zipfile and zlib have a dozen kinds of error for a damaged file
         raise DataError(
             f"{path}: expected a .npz archive of plain arrays, found a damaged file, something else, or Python "
             f"objects, which are pickled and never loaded ({error}); write it with nnpg.data.save_npz or np.savez"
         ) from error
-    return arrays
+
+
+class _Kind(NamedTuple):
+    """What an array's header says."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    def check(self, key: str, where: str, limits: Limits) -> None:
+        """Refuse an array before any of it is read: of a kind that no data set has, or too large."""
+        if self.dtype.kind not in "biufU" or len(self.shape) > MOST_AXES:
+            raise DataError(
+                f"{where}: expected numbers or strings in at most {MOST_AXES} axes, found {_short(self.dtype)} with "
+                f"{len(self.shape)} axes"
+            )
+        if self.dtype.kind == "U" and self.dtype.itemsize // 4 > MOST_CHARACTERS:
+            raise DataError(
+                f"{where}: expected strings of at most {MOST_CHARACTERS} characters, found {_short(self.dtype)}"
+            )
+        number = math.prod(self.shape)
+        size = max(4, self.dtype.itemsize) if key == "x" else self.dtype.itemsize  # pixels become float32
+        limits.check_bytes(number * size, where)
+        if key in ("class_names", "features"):
+            limits.check("classes", number, where)
+
+
+def _short(dtype: np.dtype[Any]) -> str:
+    text = str(dtype)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _check_directory(file: IO[bytes]) -> None:
+    """Refuse an archive whose list of files is long: zipfile would read all of it."""
+    end = file.seek(0, os.SEEK_END)
+    start = max(0, end - END_RECORD)
+    file.seek(start)
+    tail = file.read(END_RECORD)
+    at = tail.rfind(b"PK\x05\x06")
+    if at < 0 or at + 22 > len(tail):
+        raise ValueError("not a ZIP archive")
+    size = int.from_bytes(tail[at + 12 : at + 16], "little")
+    if size > MOST_DIRECTORY:
+        raise ValueError(f"its list of files has {size} bytes, more than the {MOST_DIRECTORY} that are read")
+    file.seek(0)
+
+
+def _member(archive: zipfile.ZipFile, key: str) -> zipfile.ZipInfo | None:
+    for name in (f"{key}.npy", key):
+        if name in archive.NameToInfo:
+            info = archive.getinfo(name)
+            if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                raise ValueError(f"{name} is compressed in a way that NumPy does not write")
+            return info
+    return None
+
+
+def _header(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> _Kind:
+    """Read what an array says of itself, and hold it against the bytes that the archive says it has."""
+    with archive.open(info) as member:
+        version = np.lib.format.read_magic(member)
+        if version not in READERS:
+            raise ValueError(f"{info.filename} has version {version} of NumPy's format")
+        shape, _, dtype = READERS[version](member, max_header_size=MOST_HEADER)
+        kind = _Kind(tuple(shape), dtype)
+        stored = info.file_size - member.tell()
+    if dtype.hasobject:
+        raise ValueError(f"{info.filename} holds objects")
+    if min(kind.shape, default=0) < 0 or math.prod(kind.shape) * dtype.itemsize != stored:
+        raise ValueError(f"{info.filename} has {stored} bytes, which do not make {_short(dtype)} {kind.shape}")
+    return kind
+
+
+def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> NDArray[Any]:
+    """Read an array; zipfile gives no more bytes than the archive says it has."""
+    with archive.open(info) as member:
+        return np.lib.format.read_array(member, allow_pickle=False, max_header_size=MOST_HEADER)
 
 
 def _pixels(path: Path, x: NDArray[Any]) -> NDArray[np.float32]:
@@ -166,4 +260,22 @@ def _strings(path: Path, arrays: dict[str, NDArray[Any]], key: str) -> tuple[str
         return None
     if arrays[key].ndim != 1 or arrays[key].dtype.kind != "U":
         raise DataError(f"{path}: expected {key!r} to be a list of strings, found {arrays[key].dtype}")
+    _check_text(path, key, arrays[key])
     return tuple(map(str, arrays[key]))
+
+
+def _name(path: Path, arrays: dict[str, NDArray[Any]]) -> str:
+    if "name" not in arrays:
+        return ""
+    name = arrays["name"]
+    if name.ndim != 0 or name.dtype.kind != "U":
+        raise DataError(f"{path}: expected 'name' to be one string, found {name.dtype} {name.shape}")
+    _check_text(path, "name", name)
+    return str(name)
+
+
+def _check_text(path: Path, key: str, array: NDArray[Any]) -> None:
+    """Refuse numbers that are no characters, before Python makes strings of them."""
+    codes = np.frombuffer(array.tobytes() or bytes(4), array.dtype.byteorder + "u4")
+    if codes.max(initial=0) > sys.maxunicode:
+        raise DataError(f"{path}: expected {key!r} to be text, found the character {codes.max():#x}, which is none")
