@@ -2,13 +2,16 @@
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 
-.PHONY: demo test lint types oracle ci clean
+.PHONY: demo test fences lint types oracle ci clean
 
 demo: .venv/demo  ## train on built-in faces, rank, knock out, and write a page of pictures
 	$(BIN)/nnpg demo
 
 test: .venv/test  ## all tests that need neither a GPU nor real data nor minutes
 	$(BIN)/python -m pytest
+
+fences: .venv/test  ## the tests of the compiled programs with every array between fences: see kernels/README.md
+	NNPG_CHECK=1 $(BIN)/python -m pytest tests/programs tests/kernels/test_numba.py tests/kernels/test_kernels_naive.py
 
 lint: .venv/lint
 	$(BIN)/ruff check .

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from numba import carray, types
 from numba.extending import intrinsic
 
+from nnpg_kernels import fences
 from nnpg_kernels.jit import jit
 
 ENDLESS = 1 << 40  # kernels know how long their arrays are; the type wants a number
@@ -51,21 +52,26 @@ def array(address: int, kind: Any) -> Any:
     return carray(_pointer(address, kind), (ENDLESS,))
 
 
-def aligned(shape: int | tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
-    """Return zeros that start where a 64-byte vector does.
+def aligned(shape: int | tuple[int, ...], dtype: npt.DTypeLike, slack: int = 0) -> npt.NDArray[Any]:
+    """Return zeros that start where a 64-byte vector does, with `slack` numbers behind them.
+
+    Tiles may read the slack, and use nothing of it; nobody writes to it. With NNPG_CHECK=1 the array is fenced, and
+    ends at a page instead: see `fences`.
 
     Examples
     --------
-    >>> aligned(100, "f4").ctypes.data % 64
-    0
+    >>> aligned(100, "f4").shape
+    (100,)
     """
+    if fences.ON:
+        return fences.fenced(shape, dtype, slack)
     kind = np.dtype(dtype)
     count = int(np.prod(shape))
-    whole = np.zeros(count * kind.itemsize + 64, np.uint8)
+    whole = np.zeros((count + slack) * kind.itemsize + 64, np.uint8)
     first = -whole.ctypes.data % 64
     return whole[first : first + count * kind.itemsize].view(kind).reshape(shape)
 
 
 def address(a: npt.NDArray[Any]) -> int:
     """Return where an array starts."""
-    return int(a.ctypes.data)
+    return fences.address_of(a) if fences.ON else int(a.ctypes.data)

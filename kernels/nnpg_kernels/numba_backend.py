@@ -18,6 +18,7 @@ from nnpg_kernels.numba_pooling import pool_delta, pool_forward
 from nnpg_kernels.numpy_backend import Array, asarray, avg_pool_delta, avg_pool_forward, to_numpy, xp
 from nnpg_kernels.simd import lanes, wide_registers
 from nnpg_kernels.threads import share, threads_for
+from nnpg_kernels.weight_gradient import pieces
 
 __all__ = ["Array", "asarray", "avg_pool_delta", "avg_pool_forward", "to_numpy", "xp"]
 
@@ -57,7 +58,7 @@ def conv_gradient(delta: Array, x: Array, window: Window, groups: int = 1) -> Ar
     expected = (len(x), delta.shape[-3], *window.output_shape(*x.shape[-2:]))
     fits = delta.shape[-4:] == expected and delta.shape[-3] % groups == 0 == x.shape[-3] % groups
     _check(fits, "delta and x", delta, x)
-    if not _covered(window, delta, x) or window.size[1] > 7:
+    if not _covered(window, delta, x):
         return reference.conv_gradient(delta, x, window, groups)
     N, (F, H, W), (I, J), dtype = len(x), delta.shape[-3:], window.size, np.result_type(delta, x)
     vector = lanes(dtype)
@@ -76,7 +77,9 @@ def conv_gradient(delta: Array, x: Array, window: Window, groups: int = 1) -> Ar
             # a last block of filters may read past the last image: what it reads there is dropped
             rows = np.zeros((len(some) * F + tile_rows, H, width), dtype)
             rows[: len(some) * F].reshape(len(some), F, H, width)[..., :W] = seed[first : first + AT_ONCE]
-            share(correlate_gradient(tile_rows, J, vector), threads, s, margins, rows.ravel(), width, own.reshape(-1))
+            for places in pieces(J):
+                kernel = correlate_gradient(tile_rows, len(places), vector)
+                share(kernel, threads, s, margins, rows.ravel(), width, own.reshape(-1), places.start)
     return dW.reshape(*delta.shape[:-4], *dW.shape[1:])
 
 

@@ -9,7 +9,7 @@
 
 `correlate_gradient`
     task      4 filters and one channel
-    tile      4 filters x J places of a filter's row, each a vector of partial sums
+    tile      4 filters x at most 7 places of a filter's row, each a vector of partial sums
     inner     for each image, row and vector of pixels: 4 loads of delta and J of pixels for 4 J multiply-adds
     bound     loads, two a cycle: 9 for 20 multiply-adds where J = 5
     writer    one task for each dW; images in order, lanes summed at the end: the same bits on any number of threads
@@ -109,14 +109,14 @@ def put_all_into_margins() -> Any:
 
 @cache
 def correlate_gradient(tile_rows: int, places: int, lanes: int) -> Any:
-    """Return the kernel for filters of `places` columns.
+    """Return the kernel for so many neighbouring columns of a filter, from column `start` on.
 
     dW[f,c,i,j] += sum_{n,h,w} delta[n,f,h,w] x[n,c,h stride + i di,w + j dj], x in margins and delta in rows of
     `width` numbers, zeros behind their end.
     """
 
     @entry
-    def kernel(counter: Any, thread: int, s: Sizes, x: Any, delta: Any, width: int, dW: Any) -> None:
+    def kernel(counter: Any, thread: int, s: Sizes, x: Any, delta: Any, width: int, dW: Any, start: int) -> None:
         plane, blocks = s.rows * s.columns, (s.F + tile_rows - 1) // tile_rows
         task = next_task(counter, 0)
         while task < s.groups * blocks * s.C:
@@ -128,10 +128,11 @@ def correlate_gradient(tile_rows: int, places: int, lanes: int) -> Any:
                 for n in range(s.N):
                     for h in range(s.H):
                         d = ((n * s.groups * s.F + f) * s.H + h) * width
-                        p = ((n * s.groups + group) * s.C + c) * plane + (h * s.stride + i * s.di) * s.columns
+                        row = h * s.stride + i * s.di
+                        p = ((n * s.groups + group) * s.C + c) * plane + row * s.columns + start * s.dj
                         for v in range(0, s.W, lanes):
                             tile = add_products(tile, delta, d + v, s.H * width, tile_rows, x, p + v, s.dj)
-                add_sums(tile, dW, ((f * s.C + c) * s.I + i) * places, s.C * s.I * places, s.F - first)
+                add_sums(tile, dW, ((f * s.C + c) * s.I + i) * s.J + start, s.C * s.I * s.J, s.F - first)
             task = next_task(counter, 0)
 
     return kernel

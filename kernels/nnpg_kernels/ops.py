@@ -17,7 +17,7 @@ from nnpg_kernels.planes import SLACK, Planes
 from nnpg_kernels.pooled_convolution import CONVOLVE, UNPOOL, convolve, unpool
 from nnpg_kernels.program import Op, op
 from nnpg_kernels.simd import lanes
-from nnpg_kernels.weight_gradient import GRADIENT, weight_gradient
+from nnpg_kernels.weight_gradient import GRADIENT, pieces, weight_gradient
 
 Array = npt.NDArray[Any]
 
@@ -70,15 +70,16 @@ def convolution(x: Planes, W: Array, b: Array | None, window: Window, pool: Wind
     left = pool.padding[2]
     wide = max(columns, (y.W - 1) * pool.stride[1] + pool.size[1] - left)
     band_row = -(-(left + wide) * L // vector) * vector
-    band = aligned(height * pool.size[0] * band_row + SLACK * vector, dtype)
+    band = aligned(height * pool.size[0] * band_row, dtype, SLACK * vector)
     band[:] = -np.inf  # the margin of the pooling window never wins
+    bias = _zero(dtype) if b is None else b
     return op(
         f"convolve {height}x{width}",
         convolve(dtype, height, width, L),
         CONVOLVE,
-        (x, W, b, y, winner, band),
+        (x, W, bias, y, winner, band),
         **_window(x, window, L),
-        **_weights(W, b, (C * I * J, I * J, J, 1)),
+        **_weights(W, bias, b is not None, (C * I * J, I * J, J, 1)),
         **{"y": address(band), "y_plane": 0, "y_row": 0},
         **{"C": C, "F": F, "I": I, "J": J, "H": rows, "W": columns * L},
         **{"per_pixel": L, "band_row": band_row, "band_left": left * L, "z_rows": rows},
@@ -141,22 +142,27 @@ def convolution_delta(dz: Planes, W: Array, window: Window, dx: Planes) -> Op:
     )
 
 
-def convolution_gradient(x: Planes, dz: Planes, W: Array, window: Window, dW: Array) -> Op:
-    """dW (slots, F, C, I, J) += dz times the pixels of x that each weight saw."""
+def convolution_gradient(x: Planes, dz: Planes, W: Array, window: Window, dW: Array) -> list[Op]:
+    """dW (slots, F, C, I, J) += dz times the pixels of x that each weight saw; wide filters in pieces of a row."""
     (F, C, I, J), L = W.shape, x.per_pixel
     rows, columns = window.output_shape(x.H, x.W)
-    sh, sw = window.stride
-    own = _window(x, window, L)
-    return op(
-        f"gradient {J}",
-        weight_gradient(W.dtype, J),
-        GRADIENT,
-        (x, dz, dW),
-        **own,
-        **{"delta": dz.at(), "delta_plane": dz.plane, "delta_row": sh * dz.pitch},
-        **{"delta_column": lanes(W.dtype) * (sw if L > 1 else 1), "dW": address(dW), "dW_slot": dW[0].nbytes},
-        **{"C": C, "F": F, "I": I, "J": J, "H": rows, "vectors": -(-columns * L // lanes(W.dtype))},
-    )
+    (sh, sw), vector = window.stride, lanes(W.dtype)
+    seen = _window(x, window, L)
+    return [
+        op(
+            f"gradient {len(places)}",
+            weight_gradient(W.dtype, len(places)),
+            GRADIENT,
+            (x, dz, dW),
+            **seen | {"x": seen["x"] + places.start * seen["x_j"] * W.itemsize},
+            **{"delta": dz.at(), "delta_plane": dz.plane, "delta_row": sh * dz.pitch},
+            **{"delta_column": vector * (sw if L > 1 else 1)},
+            **{"dW": address(dW) + places.start * W.itemsize, "dW_slot": dW[0].nbytes},
+            **{"C": C, "F": F, "I": I, "J": J, "H": rows},
+            **{"vectors": columns * L // vector, "rest": columns * L % vector},
+        )
+        for places in pieces(J)
+    ]
 
 
 def dense(x: Planes, W: Array, b: Array | None, y: Planes, maps: int) -> Op:
@@ -164,13 +170,14 @@ def dense(x: Planes, W: Array, b: Array | None, y: Planes, maps: int) -> Op:
     (F, D), vector = W.shape, lanes(W.dtype)
     each = D // maps
     height, width = tile_for(F, 1)
+    bias = _zero(W.dtype) if b is None else b
     return op(
         f"correlate {height}x{width}",
         correlate(W.dtype, height, width),
         CORRELATE,
-        (x, W, b, y),
+        (x, W, bias, y),
         **{"x": x.at(), "x_channel": each * vector, "x_row": 0, "x_column": 0, "x_i": 0, "x_j": vector},
-        **_weights(W, b, (D, each, 0, 1)),
+        **_weights(W, bias, b is not None, (D, each, 0, 1)),
         **{"y": y.at(), "y_plane": vector, "y_row": 0},
         **{"C": maps, "F": F, "I": 1, "J": each, "H": 1, "W": vector},
     )
@@ -386,11 +393,10 @@ def _window(x: Planes, window: Window, L: int) -> dict[str, int]:
     }
 
 
-def _weights(W: Array, b: Array | None, strides: Sequence[int]) -> dict[str, int]:
+def _weights(W: Array, bias: Array, has_bias: bool, strides: Sequence[int]) -> dict[str, int]:
     row, channel, i, j = strides
     own = {"w": address(W), "w_row": row, "w_channel": channel, "w_i": i, "w_j": j}
-    nothing = _zero(W.dtype)
-    return own | {"b": address(nothing if b is None else b), "b_row": int(b is not None)}
+    return own | {"b": address(bias), "b_row": int(has_bias)}
 
 
 def _pool(pool: Window) -> dict[str, int]:

@@ -44,7 +44,7 @@ class Planes:
     ) -> Planes:
         """Return planes of zeros."""
         empty = Planes(np.empty(0, dtype), C, H, W, per_pixel, margin)
-        return Planes(aligned(C * empty.plane + SLACK * lanes(dtype), dtype), C, H, W, per_pixel, margin)
+        return Planes(aligned(C * empty.plane, dtype, SLACK * lanes(dtype)), C, H, W, per_pixel, margin)
 
     @property
     def pitch(self) -> int:

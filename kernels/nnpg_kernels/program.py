@@ -13,7 +13,8 @@ is the same bits on any number of threads.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -24,6 +25,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
+from nnpg_kernels import fences
 from nnpg_kernels.atomics import look, next_task, wait_for_all
 from nnpg_kernels.jit import entry
 from nnpg_kernels.memory import address
@@ -46,20 +48,33 @@ class Op:
     kernel : compiled kernel
     record : array (1,) of the kernel's record type
     keeps : arrays whose addresses are in the record
+    fenced : arrays that have fences, or twins that do, with NNPG_CHECK=1
     """
 
     name: str
     kernel: Any
     record: npt.NDArray[Any]
     keeps: tuple[Any, ...] = ()
+    fenced: tuple[Any, ...] = ()
 
 
 def op(name: str, kernel: Any, kind: np.dtype[Any], keeps: Sequence[Any], **numbers: int) -> Op:
     """Make an op; every field of the record must be given."""
     if numbers.keys() != set(kind.names or ()):
         raise TypeError(f"{name}: the record takes {kind.names}, not {tuple(numbers)}")
+    if fences.ON:
+        return _fenced(name, kernel, kind, keeps, numbers)
     record = np.array([numbers[field] for field in kind.names or ()], np.int64).view(kind)
     return Op(name, kernel, record, tuple(keeps))
+
+
+def _fenced(name: str, kernel: Any, kind: np.dtype[Any], keeps: Sequence[Any], numbers: Mapping[str, int]) -> Op:
+    """The same with NNPG_CHECK=1: each address lies in an array that the op keeps, and the array in fences."""
+    arrays = [getattr(a, "memory", getattr(a, "record", a)) for a in keeps if a is not None]
+    kept = [fences.kept_for(a) for a in arrays]
+    record = fences.fenced(1, kind)
+    record[0] = tuple(fences.inside(name, field, numbers[field], kept) for field in kind.names or ())
+    return Op(name, kernel, record, tuple(keeps), (*kept, record))
 
 
 class Task(NamedTuple):
@@ -103,10 +118,15 @@ class Program:
                 done(ALL)
 
         try:
-            on_threads(work, len(self.ops))
+            with self._fences() if fences.ON else nullcontext():
+                on_threads(work, len(self.ops))
         except BaseException:  # Ctrl-C: the other threads end after their task, and wait for nobody
             stop[0] = 1
             raise
+
+    def _fences(self) -> AbstractContextManager[None]:
+        ops = [o for each in self.ops for o in each]
+        return fences.around(" + ".join(dict.fromkeys(o.name for o in ops)), [a for o in ops for a in o.fenced])
 
     @cached_property
     def _table(self) -> tuple[npt.NDArray[Any], ...]:

@@ -147,18 +147,25 @@ def add_products(typing: Any, tile: Any, d: Any, q: Any, stride: Any, rows: Any,
     """tile[r, c] += d[q + stride r :] * x[p + step c :], lane by lane: one vector a row by one vector a column."""
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        block, d, q, stride, rows, x, p, step = args
-        deltas = _Memory(context, builder, signature.args[1], d, tile.vector)
-        pixels = _Memory(context, builder, signature.args[5], x, tile.vector)
-        vectors = [pixels.load(_times(builder, p, step, c)) for c in range(tile.columns)]
-        for r in range(tile.rows):
-            delta = deltas.load(_row(builder, q, stride, r, rows))
-            for c, vector in enumerate(vectors):
-                block = _multiply_add(builder, tile, block, r * tile.columns + c, delta, vector)
-        return block
+        return _add_products(context, builder, signature, args, lambda vector: vector)
 
     i = types.intp
     return tile(tile, d, i, i, i, x, i, i), emit
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def add_products_below(
+    typing: Any, tile: Any, d: Any, q: Any, stride: Any, rows: Any, x: Any, p: Any, step: Any, width: Any
+) -> Any:
+    """The same for the lanes below `width`: what x has in the others, be it NaN, is 0."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        mask = _below(builder, args[-1], tile.vector.lanes)
+        none = ir.Constant(tile.vector.llvm, None)
+        return _add_products(context, builder, signature, args[:-1], lambda vector: builder.select(mask, vector, none))
+
+    i = types.intp
+    return tile(tile, d, i, i, i, x, i, i, i), emit
 
 
 @intrinsic  # type: ignore[untyped-decorator]
@@ -288,20 +295,35 @@ class _Memory:
     def store(self, vector: Any, index: Any, offset: int, width: Any) -> Any:
         """Write the lanes whose number, `offset` included, is below `width`."""
         builder, llvm = self.builder, self.vector.llvm
-        counted = ir.VectorType(INT32, llvm.count)
-        limit = builder.insert_element(
-            ir.Constant(counted, ir.Undefined), builder.trunc(width, INT32), ir.Constant(INT32, 0)
-        )
-        limit = builder.shuffle_vector(
-            limit, ir.Constant(counted, ir.Undefined), ir.Constant(counted, [0] * llvm.count)
-        )
-        lane = ir.Constant(counted, [offset + i for i in range(llvm.count)])
-        mask = builder.icmp_signed("<", lane, limit)
+        mask = _below(builder, width, llvm.count, offset)
         place = builder.bitcast(self.address(index, offset), llvm.as_pointer())
         kinds = [llvm, llvm.as_pointer(), INT32, mask.type]
         name = f"llvm.masked.store.{_suffix(self.vector)}.p0"
         write = cgutils.get_or_insert_function(builder.module, ir.FunctionType(ir.VoidType(), kinds), name)
         return builder.call(write, [vector, place, ir.Constant(INT32, self.vector.bytes), mask])
+
+
+def _below(builder: Any, width: Any, count: int, offset: int = 0) -> Any:
+    """Which of so many lanes have a number, `offset` included, below `width`."""
+    counted = ir.VectorType(INT32, count)
+    none = ir.Constant(counted, ir.Undefined)
+    limit = builder.insert_element(none, builder.trunc(width, INT32), ir.Constant(INT32, 0))
+    limit = builder.shuffle_vector(limit, none, ir.Constant(counted, [0] * count))
+    return builder.icmp_signed("<", ir.Constant(counted, [offset + i for i in range(count)]), limit)
+
+
+def _add_products(context: Any, builder: Any, signature: Any, args: Any, pixels_of: Any) -> Any:
+    """The code of `add_products`, each vector of x as `pixels_of` makes it."""
+    block, d, q, stride, rows, x, p, step = args
+    tile = signature.return_type
+    deltas = _Memory(context, builder, signature.args[1], d, tile.vector)
+    pixels = _Memory(context, builder, signature.args[5], x, tile.vector)
+    vectors = [pixels_of(pixels.load(_times(builder, p, step, c))) for c in range(tile.columns)]
+    for r in range(tile.rows):
+        delta = deltas.load(_row(builder, q, stride, r, rows))
+        for c, vector in enumerate(vectors):
+            block = _multiply_add(builder, tile, block, r * tile.columns + c, delta, vector)
+    return block
 
 
 def everywhere(builder: Any, number: Any, vector: Vector) -> Any:

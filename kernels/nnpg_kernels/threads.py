@@ -10,13 +10,15 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from functools import cache
 from threading import Lock, local
 from typing import Any
 
 import numpy as np
+
+from nnpg_kernels import fences
 
 BIG = 16 << 20  # bytes: with so many, a kernel may run for longer than a person waits for Ctrl-C
 NONE_LEFT = 2**62  # tasks taken: more than there can be
@@ -127,12 +129,13 @@ def share(kernel: Callable[..., Any], threads: int, *args: Any) -> None:
     """
     counter = np.zeros(1, np.int64)
 
-    def work(thread: int, _: int) -> None:
-        kernel(counter, thread, *args)
+    def work(thread: int, _: int, *own: Any) -> None:
+        kernel(counter, thread, *own)
 
     big = sum(a.nbytes for a in args if isinstance(a, np.ndarray)) > BIG
     try:
-        on_threads(work, threads, stay_here=not big)
+        with fences.copies(kernel.__name__, args) if fences.ON else nullcontext(args) as own:
+            on_threads(work, threads, *own, stay_here=not big)
     except BaseException:  # Ctrl-C: no further task is left for the other threads
         counter[0] = NONE_LEFT
         raise

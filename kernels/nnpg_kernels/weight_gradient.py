@@ -3,7 +3,7 @@
 dW[f, c, i, j] = sum_{n, h, w} delta[n, f, h, w] x[n, c, h s + i, w s + j]
 
 task      a block of images
-tile      filters by the places of one row of a filter, J <= 7; each a vector of partial sums, one a lane
+tile      filters by at most 7 neighbouring places of one row of a filter; each a vector of partial sums, one a lane
 inner     for each vector of pixels: 4 loads of delta and J of x for 4 J multiply-adds
 bound     loads, two a cycle: 9 for 20 multiply-adds where J = 5
 writer    blocks with one slot are done in turn, by one thread; lanes are summed at the end, always in one order
@@ -19,24 +19,37 @@ import numpy.typing as npt
 
 from nnpg_kernels.jit import kernel
 from nnpg_kernels.memory import array, record, record_type
-from nnpg_kernels.simd import add_products, add_sums, wide_registers, zeros
+from nnpg_kernels.simd import add_products, add_products_below, add_sums, wide_registers, zeros
 
 GRADIENT = record_type(
-    "x x_channel x_row x_column x_i x_j delta delta_plane delta_row delta_column dW dW_slot C F I J H vectors"
+    "x x_channel x_row x_column x_i x_j delta delta_plane delta_row delta_column dW dW_slot "
+    "C F I J H vectors rest"  # whole vectors of a row of delta, and numbers behind them
 )
-MOST = 7  # places in a row of a filter
+MOST = 7  # places in a tile
+
+
+def pieces(J: int) -> list[range]:
+    """Return the places of a filter's row in as few pieces as tiles can take, of nearly the same size.
+
+    Examples
+    --------
+    >>> pieces(11)
+    [range(0, 6), range(6, 11)]
+    """
+    n = -(-J // MOST)
+    return [range(-(-k * J // n), -(-(k + 1) * J // n)) for k in range(n)]
 
 
 @cache
 def weight_gradient(dtype: npt.DTypeLike, places: int) -> Any:
-    """Return the kernel for one type of number and J = `places`."""
+    """Return the kernel for one type of number and so many of the J places of a filter's row."""
     kind = np.dtype(dtype).type
     height = max(1, (20 if wide_registers() else 5) // places)
 
     def run(address: int, n: int, count: int, slot: int, t: int) -> None:
         s = record(address, GRADIENT)
         x, delta, dW = array(s.x, kind), array(s.delta, kind), array(s.dW + slot * s.dW_slot, kind)
-        filter_ = s.C * s.I * places
+        filter_ = s.C * s.I * s.J
         x_column, x_j, delta_column, delta_plane = s.x_column, s.x_j, s.delta_column, s.delta_plane
         for f in range(0, s.F, height):
             some = s.F - f
@@ -50,6 +63,8 @@ def weight_gradient(dtype: npt.DTypeLike, places: int) -> Any:
                             tile = add_products(tile, delta, d, delta_plane, some, x, p, x_j)
                             p += x_column
                             d += delta_column
-                    add_sums(tile, dW, f * filter_ + (c * s.I + i) * places, filter_, some)
+                        if s.rest:
+                            tile = add_products_below(tile, delta, d, delta_plane, some, x, p, x_j, s.rest)
+                    add_sums(tile, dW, f * filter_ + (c * s.I + i) * s.J, filter_, some)
 
     return kernel(run)

@@ -57,6 +57,34 @@ def test_the_same_bits_on_any_number_of_threads(monkeypatch: pytest.MonkeyPatch,
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=terms * np.finfo(dtype).eps)
 
 
+@pytest.mark.parametrize("columns", range(7, 14))
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_filter_may_have_any_number_of_columns(columns: int, dtype: Any) -> None:
+    rng = np.random.default_rng(columns)
+    for rows, stride, padding, dilation, groups in (
+        (1, (1, 1), (0, 0, 0, 0), (1, 1), 1),
+        (3, (2, 1), (1, 0, 5, 2), (1, 1), 2),
+        (2, (1, 1), (0, 2, 0, 9), (3, 2), 1),
+        (columns, (4, 4), (2, 2, 2, 2), (1, 1), 1),  # columns that are stepped over
+    ):
+        window = Window((rows, columns), stride, padding, dilation)
+        x, W = rng.normal(size=(3, 4, 21, 33)).astype(dtype), rng.normal(size=(6, 4 // groups, rows, columns))
+        H, width = window.output_shape(*x.shape[-2:])
+        delta = rng.normal(size=(2, 3, 6, H, width)).astype(dtype)
+        for ours, theirs in zip(
+            *(
+                (
+                    k.conv_forward(x, W.astype(dtype), None, window, groups),
+                    k.conv_delta(delta, W.astype(dtype), window, groups, x.shape[-2:]),
+                    k.conv_gradient(delta, x, window, groups),
+                )
+                for k in (fast, reference)
+            ),
+            strict=True,
+        ):
+            np.testing.assert_allclose(ours, theirs, rtol=0, atol=1000 * np.finfo(dtype).eps)
+
+
 def test_several_python_threads_at_once_give_the_serial_answer() -> None:
     alone = everything(fast)
     with ThreadPoolExecutor(4) as pool:

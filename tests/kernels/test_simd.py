@@ -13,6 +13,7 @@ from nnpg_kernels.jit import entry
 from nnpg_kernels.simd import (
     add_outer,
     add_products,
+    add_products_below,
     add_sums,
     every_second,
     lanes,
@@ -43,6 +44,12 @@ def products(d: Any, x: Any, y: Any, rows: int) -> None:
     for k in range(2):
         tile = add_products(tile, d, k, 20, rows, x, 2 * k, 7)
     add_sums(tile, y, 4, 5, rows)
+
+
+@entry
+def products_below(d: Any, x: Any, y: Any, width: int) -> None:
+    tile = add_products_below(zeros(d, 2, 3), d, 0, 20, 2, x, 0, 7, width)
+    add_sums(tile, y, 0, 3, 2)
 
 
 def numbers(dtype: Any, n: int, seed: int) -> Any:
@@ -163,3 +170,15 @@ def test_the_tile_follows_the_registers_of_the_machine_compiled_for(monkeypatch:
     assert not wide_registers.__wrapped__()
     monkeypatch.setattr("numba.config.CPU_FEATURES", "+avx2,+avx512f")
     assert wide_registers.__wrapped__()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_products_below_a_width_use_nothing_past_it(dtype: Any) -> None:
+    L = lanes(dtype)
+    for width in (1, L // 2, L - 1, L):
+        d, x, y = numbers(dtype, 60, 0), numbers(dtype, 60, 1), np.zeros(6, dtype)
+        d[width:20] = d[20 + width :] = 0
+        wanted = [[d[20 * r : 20 * r + width] @ x[7 * c : 7 * c + width] for c in range(3)] for r in range(2)]
+        x[14 + width :] = np.nan  # what the last of the three vectors has past the width
+        products_below(d, x, y, width)
+        np.testing.assert_allclose(y.reshape(2, 3), wanted, rtol=0, atol=100 * np.finfo(dtype).eps)

@@ -168,7 +168,7 @@ def backward_ops(
                 )
             )
             if slots is not None:
-                some.append(ops.convolution_gradient(room.x[i], dz, own["W"], block.window, slots.dW[block.weights]))
+                some += ops.convolution_gradient(room.x[i], dz, own["W"], block.window, slots.dW[block.weights])
             if further:
                 some.append(ops.convolution_delta(dz, own["W"], block.window, before))
         else:

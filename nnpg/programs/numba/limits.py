@@ -8,11 +8,10 @@ import numpy as np
 
 from nnpg.network import Network
 from nnpg.programs.guards import MOST
-from nnpg.programs.plan import WHOLE, Block, Plan
+from nnpg.programs.plan import Block, Plan
 from nnpg_kernels.simd import lanes
-from nnpg_kernels.weight_gradient import MOST as COLUMNS
 
-WINNERS = 128  # pixels of a pooling window that a winner can name
+WINNERS = 1 << 24  # pixels of a pooling window: a winner is kept as a number, and float32 has no more whole ones
 
 
 def why_not(net: Network, plan: Plan) -> str:
@@ -28,17 +27,11 @@ def why_not(net: Network, plan: Plan) -> str:
     return next(filter(None, map(_of_block, plan.blocks)), "")
 
 
-def why_not_gradient(plan: Plan) -> str:
-    """Return why the gradient of a block's weights has no kernel, or ""."""
-    wide = [block.weights for block in plan.blocks if block.kind == "conv" and block.window.size[1] > COLUMNS]
-    return f"{wide[0]} has filters more than {COLUMNS} columns wide" if wide else ""
-
-
 def _of_block(block: Block) -> str:
     if block.groups != 1:
         return f"{block.weights} has groups"
-    if block.pool != WHOLE and math.prod(block.pool.size) >= WINNERS:
-        return f"{block.name} pools {math.prod(block.pool.size)} pixels, and a window may have {WINNERS - 1}"
+    if math.prod(block.pool.size) > WINNERS:
+        return f"{block.name} pools {math.prod(block.pool.size)} pixels, and a window may have {WINNERS}"
     if not math.prod(block.y_shape):
         return f"{block.weights} has no units"
     return f"{block.weights} needs planes of more than {MOST} bytes" if _bytes(block) > MOST else ""

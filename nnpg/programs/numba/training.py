@@ -87,7 +87,7 @@ def why_not(net: Network, plan: Plan, task: Train) -> str:
     loss, optimiser = task.loss, task.optimiser
     if task.own_steps:
         return "take_step takes the steps"
-    if why := limits.why_not(net, plan) or limits.why_not_gradient(plan):
+    if why := limits.why_not(net, plan):
         return why
     drawn = [name for name, layer in net.layers.items() if hasattr(layer, "drawn")]
     if drawn:
@@ -191,8 +191,7 @@ def _slots(plan: Plan, weights: dict[str, dict[str, Array]], number: int, batch:
 
 def _with_slack(rows: int, columns: int, like: Array) -> Array:
     """Zeros (rows, columns) with room behind them that a tile may read."""
-    whole = aligned(rows * columns + SLACK * lanes(like.dtype), like.dtype)
-    return whole[: rows * columns].reshape(rows, columns)
+    return aligned((rows, columns), like.dtype, SLACK * lanes(like.dtype))
 
 
 def _layer_ops(

@@ -1,0 +1,125 @@
+"""NNPG_CHECK=1: each planted fault turns red. In child processes, since some faults end the process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+SCRIPT = """
+import sys
+import numpy as np
+from nnpg_kernels import fences
+from nnpg_kernels.jit import entry, kernel
+from nnpg_kernels.memory import address, aligned, array, record, record_type
+from nnpg_kernels.program import Program, Task, op
+from nnpg_kernels.simd import splats, store
+from nnpg_kernels.threads import share
+
+RECORD = record_type("x y first last to")
+
+def run(place, n, count, s, t):  # y[to] = the sum of x[first : last]
+    own = record(place, RECORD)
+    x, y = array(own.x, np.float64), array(own.y, np.float64)
+    total = 0.0
+    for i in range(own.first, own.last):
+        total += x[i]
+    y[own.to] = total
+
+SUM = kernel(run)
+
+def run(place, n, count, s, t):  # y[to] = x[first], by words for vectors, to which a negative place is one in front
+    own = record(place, RECORD)
+    store(splats(array(own.x, np.float64), own.first, 1, 1, 1, 1), array(own.y, np.float64), own.to, 0, 1, 1)
+
+COPY = kernel(run)
+
+@entry
+def past(counter, thread, x, y):
+    y[0] = x[len(x)]
+
+def work(x, y, first, last, to, keeps=None, at=None, does=SUM):
+    keeps = (x, y) if keeps is None else keeps
+    numbers = {"x": address(x) if at is None else at, "y": address(y), "first": first, "last": last, "to": to}
+    Program([[op("sum", does, RECORD, keeps, **numbers)]], [[[Task(0, 1, 0, 1)]]])()
+    print(y[0])
+
+def user(n):  # an array that is not made by `aligned`
+    return np.arange(1.0, n + 1)
+
+slack = aligned(4, "f8", 8)
+slack[:] = 1
+constant = user(4)
+constant.flags.writeable = False
+FAULTS = {
+    "nothing": lambda: work(user(4), user(1), 0, 4, 0),
+    "nothing, aligned": lambda: work(slack, aligned(1, "f8"), 0, 4, 0),
+    "read one past": lambda: work(user(4), user(1), 0, 5, 0),
+    "read one past, aligned": lambda: work(aligned(4, "f8"), user(1), 0, 5, 0),
+    "read one past the slack": lambda: work(slack, user(1), 0, 13, 0),
+    "write one past": lambda: work(user(4), user(1), 0, 4, 1),
+    "write one past, aligned": lambda: work(user(4), aligned(1, "f8"), 0, 4, 1),
+    "read far in front": lambda: work(user(4), user(1), -1100, 4, 0, does=COPY),
+    "read one in front": lambda: work(user(4), user(1), -1, 4, 0, does=COPY),
+    "slack used": lambda: work(slack, user(1), 0, 5, 0),
+    "write one in front": lambda: work(user(4), user(1), 0, 4, -1, does=COPY),
+    "write into the slack": lambda: work(user(4), slack, 0, 4, 4),
+    "write to a read-only array": lambda: work(user(4), constant, 0, 4, 0),
+    "an array not kept": lambda: work(user(4), user(1), 0, 4, 0, keeps=(user(1),)),
+    "an address from elsewhere": lambda: work(user(4), user(1), 0, 4, 0, at=slack.ctypes.data),
+    "shared kernel reads one past": lambda: share(past, 1, user(4), user(1)),
+}
+FAULTS[sys.argv[1]]()
+"""
+ENDS_AT_ONCE = [
+    "read one past",
+    "read one past, aligned",
+    "read one past the slack",
+    "write one past",
+    "write one past, aligned",
+    "read far in front",
+    "shared kernel reads one past",
+]
+SAYS = {
+    "write one in front": "sum: the array of float64, (1,), was written in front of it",
+    "write into the slack": "sum: the array of float64, (4,), was written behind it",
+    "write to a read-only array": "sum: a read-only array of float64, (4,), was written to",
+    "an array not kept": "sum: the address x lies in none of the arrays that the op keeps",
+    "an address from elsewhere": "is no size, and no address that `memory.address` returned",
+}
+
+
+def child(fault: str, check: str = "1") -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "kernels"), "NNPG_CHECK": check}
+    return subprocess.run([sys.executable, "-c", SCRIPT, fault], env=environment, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize(("fault", "total"), [("nothing", "10.0"), ("nothing, aligned", "4.0")])
+@pytest.mark.parametrize("check", ["0", "1"])
+def test_what_is_right_works_with_fences_and_without(fault: str, total: str, check: str) -> None:
+    assert child(fault, check).stdout.split() == [total]
+
+
+@pytest.mark.parametrize("fault", ENDS_AT_ONCE)
+def test_a_step_over_the_fence_ends_the_process(fault: str) -> None:
+    found = child(fault)
+    assert found.returncode == -signal.SIGSEGV
+    assert "Segmentation fault" in found.stderr  # with the lines that led there
+
+
+@pytest.mark.parametrize("fault", ["read one in front", "slack used"])
+def test_what_lies_beside_an_array_is_nan(fault: str) -> None:
+    assert child(fault).stdout.split() == ["nan"]
+
+
+@pytest.mark.parametrize("fault", SAYS)
+def test_a_fault_that_does_not_end_the_process_is_named(fault: str) -> None:
+    found = child(fault)
+    assert found.returncode == 1
+    assert "FenceBroken" in found.stderr
+    assert SAYS[fault] in found.stderr
