@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from nnpg import programs
+from nnpg.batches import batches
 from nnpg.interventions import Intervention, Override, Resample
-from nnpg.network import Network
+from nnpg.network import LAYERED, Network
 from nnpg.programs.tasks import KnockOut
 from nnpg.progress import progress as progress_bar
 from nnpg.scores import Filter
@@ -117,7 +118,7 @@ def knock_out_curve(
     to: To = "zero",
     reference: npt.ArrayLike | None = None,
     rng: int | np.random.Generator | None = None,
-    batch: int = 256,
+    batch: int | None = None,
     progress: bool | None = None,
 ) -> Knockout:
     """Knock filters out one after the other, cumulatively, and record every prediction (Lo & Ding 2015, Fig. 2, 3).
@@ -130,8 +131,8 @@ def knock_out_curve(
         As in `knock_out`; the order is the order of `filters`: `scores.strongest(row)` or `scores.weakest(row)`.
     x : array (N, *net.input_shape)
     labels : array (N,)
-    batch : int
-        Images at a time.
+    batch : int, optional
+        Images at a time; unless given, what suits the way it is computed.
     progress : bool, optional
         Draw a bar; unless given, only on a terminal.
 
@@ -152,10 +153,8 @@ def knock_out_curve(
     program = programs.find(net, KnockOut(tuple((f.layer, f.f) for f in wanted), to, x.dtype.kind == "c"))
     changes = [] if program else _changes(net, wanted, to, reference, rng)
     nets = _cumulative(net, wanted, changes)
-    batch = max(batch, AT_ONCE // (T + 1)) if program else batch
     with progress_bar("knocking out", len(x) * T, show=progress) as advance:
-        for n in range(0, len(x), batch):
-            some = slice(n, n + batch)
+        for some in batches(len(x), batch, max(LAYERED, AT_ONCE // (T + 1)) if program else LAYERED):
             if program.run is not None:
                 predictions[:, some] = program.run(x[some])
                 advance(predictions[1:, some].size)

@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nnpg import programs
+from nnpg.batches import batches
 from nnpg.held import held_layer
 from nnpg.interventions import Intervention
 from nnpg.layers import Layer, arrays, parameters
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 INPUT = "input"  # the name of x itself
 PREDICTED = 4096  # images that compiled kernels predict before Python sees to interrupts
+LAYERED = 256  # images that go through the layers at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -263,12 +265,25 @@ class Network:
                 result[name] = self.layers[name].gradients(self.backend, delta, trace.saved[name])
         return result
 
-    def predict(self, x: npt.ArrayLike, *, batch: int = 256) -> npt.NDArray[Any]:
-        """Return the last output for all images, (N, K), a batch at a time."""
+    def predict(self, x: npt.ArrayLike, *, batch: int | None = None) -> npt.NDArray[Any]:
+        """Return the last output for all images, (N, K).
+
+        Parameters
+        ----------
+        x : array (N, *input_shape)
+        batch : int, optional
+            Images at a time; unless given, what suits the way it is computed. The result does not depend on it.
+
+        Raises
+        ------
+        ValueError
+            If the images do not fit, or `batch` is not at least 1.
+        """
         x = np.asarray(x)
         program = programs.find(self, Predict(complex_images=x.dtype.kind == "c"))
-        predict, batch = (program.run, max(batch, PREDICTED)) if program.run else (self._predict_by_layers, batch)
-        return np.concatenate([predict(x[n : n + batch]) for n in range(0, max(1, len(x)), batch)])
+        predict, suits = (program.run, PREDICTED) if program.run else (self._predict_by_layers, LAYERED)
+        parts = [predict(x[some]) for some in batches(len(x), batch, suits)]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def _predict_by_layers(self, x: Array) -> npt.NDArray[Any]:
         return self.backend.to_numpy(self.forward(x).y)

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nnpg import programs
+from nnpg.batches import batches
 from nnpg.layers import Conv, Dense, Flatten
 from nnpg.network import Network
 from nnpg.programs import Found
@@ -26,7 +27,7 @@ from nnpg.progress import progress as progress_bar
 from nnpg.seeds import Classes, Of, check_classes, check_labels, check_of, class_seed
 from nnpg_kernels import Array
 
-BATCH = 64  # images differentiated at a time
+BATCH = 64  # images that are differentiated layer by layer at a time
 HELD = 64 << 20  # bytes of deltas that compiled kernels fill before they are added up
 
 
@@ -100,7 +101,7 @@ def prediction_gradient(
     classes: Classes = "all",
     labels: npt.ArrayLike | None = None,
     of: Of = "prob",
-    batch: int = BATCH,
+    batch: int | None = None,
 ) -> PredictionGradient:
     """Compute dy_c/do for every unit o of the given layers (Lo & Ding 2015, Eq. 1).
 
@@ -116,8 +117,8 @@ def prediction_gradient(
         Needed for `classes="true"`.
     of : "prob", "logit" or "logprob"
         Differentiate y_c (the papers'), the logit z_c, or log y_c.
-    batch : int
-        Images at a time; the result does not depend on it.
+    batch : int, optional
+        Images at a time; unless given, what suits the way it is computed. The result does not depend on it.
 
     Returns
     -------
@@ -142,9 +143,8 @@ def prediction_gradient(
     check_of(of)
     x, names = np.asarray(x), _layer_names(net, layers)
     program = programs.find(net, Gradients(names, of, x.dtype.kind == "c"))
-    if program:
-        batch = max(1, len(x))  # images go through in small blocks anyway
-    parts = [deltas for _, deltas in _batches(net, program, x, names, classes, labels, of, batch)]
+    every = batches(len(x), batch, max(1, len(x)) if program else BATCH)  # programs take small blocks anyway
+    parts = [deltas for _, deltas in _batches(net, program, x, names, classes, labels, of, every)]
     images = 0 if _one_class(classes) else 1  # the axis N
     joined = (
         parts[0]
@@ -165,7 +165,7 @@ def class_gradient(
     of: Of = "prob",
     method: Literal["average_of_gradients", "gradient_of_average"] = "average_of_gradients",
     class_names: Sequence[str] | None = None,
-    batch: int = BATCH,
+    batch: int | None = None,
     progress: bool | None = None,
 ) -> PredictionGradient:
     """Average the prediction gradient over all images of each class (Lo & Ding 2015, Eq. 3).
@@ -207,13 +207,12 @@ def class_gradient(
     counts = np.bincount(t, minlength=K)
     share = 1 / np.maximum(counts, 1) if method == "gradient_of_average" else np.ones(K)
     program = programs.find(net, Gradients(names, of, x.dtype.kind == "c"))
-    if program:
-        S = 1 if _one_class(classes) else len(_classes_of(net, classes))
-        units = sum(math.prod(net.shapes[name]) for name in names)
-        batch = max(batch, HELD // (S * units * net.dtype.itemsize))
+    S = 1 if _one_class(classes) else len(_classes_of(net, classes))
+    held = max(1, S * sum(math.prod(net.shapes[name]) for name in names) * net.dtype.itemsize)  # bytes per image
+    every = batches(len(x), batch, max(BATCH, HELD // held) if program else BATCH)
     sums: dict[str, Any] = dict.fromkeys(names, 0.0)
     with progress_bar("class gradients", len(x), show=progress) as advance:
-        for some, deltas in _batches(net, program, x, names, classes, t, of, batch, share[t]):
+        for some, deltas in _batches(net, program, x, names, classes, t, of, every, share[t]):
             for name, delta in deltas.items():
                 sums[name] = sums[name] + _sum_by_class(net, t[some], K, delta, _one_class(classes))
             advance(len(t[some]))
@@ -231,13 +230,12 @@ def _batches(
     classes: Classes,
     labels: npt.ArrayLike | None,
     of: Of,
-    batch: int,
+    every: list[slice],
     weights: Array | None = None,
 ) -> Iterator[tuple[slice, dict[str, Array]]]:
     """The deltas of each batch of images, each image's seed multiplied by its weight."""
     t = None if labels is None else check_labels(labels, len(x), net.K)
-    for n in range(0, max(1, len(x)), batch):
-        some = slice(n, n + batch)
+    for some in every:
         labels_of, weights_of = (None if a is None else a[some] for a in (t, weights))
         if program.run is None:
             yield some, _by_layers(net, x[some], names, classes, of, labels_of, weights_of)
@@ -270,7 +268,7 @@ def _sum_by_class(net: Network, labels: Array, K: int, delta: Array, one_class: 
     axis = 0 if one_class else 1
     program = programs.find(net, ClassSums())
     if program.run is not None:
-        flat = delta.reshape(*delta.shape[:axis], len(labels), -1)
+        flat = delta.reshape(*delta.shape[: axis + 1], math.prod(delta.shape[axis + 1 :]))
         sums = program.run(flat if axis else flat[None], labels, K)
         return (sums if axis else sums[0]).reshape(*delta.shape[:axis], K, *delta.shape[axis + 1 :])
     sums = np.zeros((*delta.shape[:axis], K, *delta.shape[axis + 1 :]))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from nnpg.batches import batches
 from nnpg.network import Network
 from nnpg.prediction import BATCH, PredictionGradient, class_gradient, prediction_gradient
 from nnpg.seeds import Of, check_labels
@@ -189,7 +190,7 @@ def filter_scores(
     average: Literal["norm_of_mean", "mean_of_norms"] = "norm_of_mean",
     of: Of = "prob",
     class_names: Sequence[str] | None = None,
-    batch: int = BATCH,
+    batch: int | None = None,
     progress: bool | None = None,
 ) -> FilterScores:
     """Score every filter for every class: the ranking behind Table III of Lo & Ding 2015.
@@ -240,17 +241,15 @@ def _mean_of_norms(
     norm: str,
     of: Of,
     class_names: Sequence[str] | None,
-    batch: int,
+    batch: int | None,
 ) -> FilterScores:
     labels = check_labels(labels, len(x), net.K)
     parts = [
         convolutional_gradient(
-            prediction_gradient(
-                net, x[n : n + batch], layers=layers, classes="true", labels=labels[n : n + batch], of=of
-            ),
+            prediction_gradient(net, x[some], layers=layers, classes="true", labels=labels[some], of=of),
             norm,
         ).scores
-        for n in range(0, len(x), batch)
+        for some in batches(len(x), batch, BATCH)
     ]
     scores = {
         name: class_means(np.concatenate([part[name] for part in parts]), labels, net.K)  # (N, F) to (K, F)

@@ -83,7 +83,7 @@ def class_seed(
 
 def _one_hot_seed(net: Network, trace: Trace, classes: Classes, labels: npt.ArrayLike | None) -> Array:
     k, y = net.backend, trace.y
-    N, K = y.shape
+    N, K = len(y), net.K
     chosen, own = check_classes(classes, labels, N, K)
     if own is not None:
         return one_hot(k, own, y)

@@ -206,8 +206,8 @@ def step(
     return after, state, loss.value(k, z, targets), int((k.to_numpy(z).argmax(axis=-1) != _labels(t)).sum())
 
 
-def error_rate(net: Network, x: npt.ArrayLike, t: npt.ArrayLike, *, batch: int = 256) -> float:
-    """Return the fraction of images whose largest output is not their label.
+def error_rate(net: Network, x: npt.ArrayLike, t: npt.ArrayLike, *, batch: int | None = None) -> float:
+    """Return the fraction of images whose largest output is not their label; `batch` as in `Network.predict`.
 
     Examples
     --------

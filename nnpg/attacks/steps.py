@@ -114,7 +114,7 @@ def projected_gradient(
             some = slice(n, n + BLOCK)
             found[some] = _descend(net, flat[some], aims[some], radius, norm, steps, length, box)
             advance(len(flat[some]))
-    both = net.predict(np.concatenate([x, found]), batch=BLOCK)
+    both = net.predict(np.concatenate([x, found]))
     before, y = both[: len(x)].argmax(axis=1)[:, None], both[len(x) :].reshape(len(x), T, -1)
     predicted, size = y.argmax(axis=-1), distortion(flat, found).reshape(len(x), T)
     failed = np.where(size == 0, MaskOutcome.NO_GRADIENT, MaskOutcome.NOT_MASKED)

@@ -27,7 +27,6 @@ from nnpg.statistics import Interval
 from nnpg_kernels import Array, one_blas_thread
 
 BLOCK = 32  # images whose masks are held at a time
-BATCH = 64  # changed images in a forward pass
 SAVE_EVERY = 60.0  # seconds
 
 
@@ -271,7 +270,7 @@ def _try(net: Network, x: Array, masks: Array, rows: Array, sweep: Sweep, box: t
     whole = np.broadcast_to(x[:, None], masks.shape)
     for e, eta in enumerate(sweep.etas):
         changed = apply_masks(whole, masks, eta, box if sweep.clipped else None)
-        y = net.predict(changed.reshape(-1, *shape), batch=BATCH).reshape(len(rows), T, -1)  # (n, T, K)
+        y = net.predict(changed.reshape(-1, *shape)).reshape(len(rows), T, -1)  # (n, T, K)
         sweep.predicted[e, rows] = y.argmax(axis=-1)
         sweep.target_confidence[e, rows] = np.take_along_axis(y, targets[..., None], axis=-1)[..., 0]
         sweep.own_confidence[e, rows] = y[n, :, sweep.labels[rows]]

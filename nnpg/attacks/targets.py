@@ -84,7 +84,7 @@ def _one_each(targets: Any, N: int) -> npt.NDArray[Any]:
 
 
 def _scores(net: Network, x: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    return net.predict(x, batch=BLOCK)
+    return net.predict(x)
 
 
 def _nearest(net: Network, x: npt.NDArray[Any], own: npt.NDArray[Any]) -> npt.NDArray[np.int64]:

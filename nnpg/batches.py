@@ -1,0 +1,42 @@
+"""How many images are in memory at a time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+
+def batches(N: int, batch: int | None, suits: int) -> list[slice]:
+    """Return the slices of N images that are taken at a time; at least one, which may be empty.
+
+    Parameters
+    ----------
+    N : int
+    batch : int or None
+        Images at a time, as the caller asks for it.
+    suits : int
+        What is taken where `batch` is None.
+
+    Raises
+    ------
+    ValueError
+        If `batch` is not a whole number of at least 1.
+
+    Examples
+    --------
+    >>> batches(5, None, suits=3)
+    [slice(0, 3, None), slice(3, 6, None)]
+    >>> batches(5, -1, suits=3)
+    Traceback (most recent call last):
+    ValueError: batch must be None or a whole number of images, at least 1, not -1
+    """
+    step = suits if batch is None else checked(batch)
+    return [slice(n, n + step) for n in range(0, max(1, N), max(1, step))]
+
+
+def checked(batch: Any) -> int:
+    """Return a number of images at a time, or say what is wrong with it."""
+    if isinstance(batch, bool) or not isinstance(batch, int | np.integer) or batch < 1:
+        raise ValueError(f"batch must be None or a whole number of images, at least 1, not {batch!r}")
+    return int(batch)
