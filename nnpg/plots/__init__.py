@@ -1,33 +1,29 @@
-"""Every figure in one place. Each function returns a matplotlib Figure, and writes it if given a path.
+"""Every figure. Each function returns a matplotlib Figure, and writes it to a file if given a path.
 
-`network_diagram` in network.py; `error_curves`, `training_history` in curves.py; `damage_trace` in damage.py;
-`image_grid`, `maps_on_images` in images.py; `feature_maps` in maps.py; `matrix_panels` in matrices.py; `cell_map` in
-cells.py; `depth_curves` in layers.py; `interval_plot` in intervals.py; `strongest_regions` in evidence.py;
-`function_panels` in functions.py; `plane_panels` in planes.py; `filter_gallery` in kernels.py; `scatter_panels` in
-scatter.py; `line_panels` in lines.py; `histogram_grid` in histograms.py; `wiring_diagram` in
-wiring.py; colours for maps in heat.py; how all of them look in style.py.
+curves         errors over steps (knock-outs), the history of a training
+lines          fractions over any x, numbers over the layers of a network
+functions      functions of one number as curves, of two numbers as regions of a plane
+images         images side by side with outlines; colours for maps
+filters        what filters do to an image, all maps of a network, and the prediction gradient there
+network        the papers' network diagram; a small network with all its weights
+distributions  histograms, values with their intervals, two numbers against each other
+matrices       square matrices side by side; a table of cells with words
+knockout       panels for knock-out curves; what each class is taken for as filters are knocked out
+style          the look of all figures: sizes, colours, panels, text
 """
 
-from nnpg.plots.cells import cell_map
 from nnpg.plots.curves import Panel, error_curves, training_history
-from nnpg.plots.damage import damage_trace
-from nnpg.plots.evidence import strongest_regions
-from nnpg.plots.functions import function_panels
-from nnpg.plots.heat import heat, signed_colours
-from nnpg.plots.histograms import histogram_grid
-from nnpg.plots.images import image_grid, maps_on_images
-from nnpg.plots.intervals import Measured, interval_plot
-from nnpg.plots.kernels import filter_gallery
-from nnpg.plots.layers import Depth, depth_curves
-from nnpg.plots.lines import Lines, line_panels
-from nnpg.plots.maps import feature_maps
-from nnpg.plots.matrices import matrix_panels
-from nnpg.plots.network import network_diagram
-from nnpg.plots.planes import Plane, plane_panels
-from nnpg.plots.scatter import Pairs, scatter_panels
-from nnpg.plots.wiring import wiring_diagram
+from nnpg.plots.distributions import Cell, Measured, Pairs, histogram_grid, interval_plot, scatter_panels
+from nnpg.plots.filters import feature_maps, filter_gallery, strongest_regions
+from nnpg.plots.functions import Plane, function_panels, plane_panels
+from nnpg.plots.images import heat, image_grid, signed_colours
+from nnpg.plots.knockout import damage_trace, knockout_panels
+from nnpg.plots.lines import Depth, Lines, depth_curves, line_panels
+from nnpg.plots.matrices import cell_map, matrix_panels
+from nnpg.plots.network import network_diagram, wiring_diagram
 
 __all__ = [
+    "Cell",
     "Depth",
     "Lines",
     "Measured",
@@ -45,8 +41,8 @@ __all__ = [
     "histogram_grid",
     "image_grid",
     "interval_plot",
+    "knockout_panels",
     "line_panels",
-    "maps_on_images",
     "matrix_panels",
     "network_diagram",
     "plane_panels",

@@ -1,4 +1,4 @@
-"""Curves: error under knock-out (Lo & Ding 2015, Fig. 2), and the history of a training."""
+"""Curves over steps: error under knock-out (Lo & Ding 2015, Fig. 2), and the history of a training."""
 
 from __future__ import annotations
 
@@ -10,7 +10,18 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from nnpg.plots.style import COLOURS, COLUMN, DASHES, GREY, MARKERS, PAGE, drawing, text_width
+from nnpg.plots.style import (
+    COLOURS,
+    COLUMN,
+    DASHES,
+    GREY,
+    arrangement,
+    drawing,
+    legend_columns,
+    line_look,
+    panel_axes,
+    share_labels,
+)
 from nnpg.training import Epoch
 from nnpg_kernels import Array
 
@@ -56,7 +67,7 @@ def error_curves(
 ) -> Figure:
     """Draw error against steps: a line for the median of the runs, a band for their spread (Lo & Ding 2015, Fig. 2).
 
-    All panels share their axes, so that slopes compare; a series keeps its colour from panel to panel.
+    All panels share their axes, so that slopes can be compared; a series has the same colour in every panel.
 
     Parameters
     ----------
@@ -75,7 +86,7 @@ def error_curves(
     Raises
     ------
     ValueError, FileNotFoundError
-        If there is nothing to draw, errors are no fractions, or the file cannot be written.
+        If there is nothing to draw, an error is not a fraction, or the file cannot be written.
 
     Examples
     --------
@@ -89,29 +100,25 @@ def error_curves(
     if not panels or columns < 1:
         raise ValueError(f"error_curves needs at least one panel and one column, not {len(panels)} and {columns}")
     data = [{name: _runs(panel, name, errors) for name, errors in panel.series.items()} for panel in panels]
-    names = list(dict.fromkeys(name for own in data for name in own))
+    names = list(dict.fromkeys(name for series in data for name in series))
     if not names:
         raise ValueError("no panel holds a series: there is nothing to draw")
     from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-    columns = min(columns, len(panels))
-    lines = -(-len(panels) // columns)
-    width = COLUMN if columns == 1 else PAGE
+    rows, columns, width = arrangement(len(panels), columns)
     labels = _labels(names, data, band)
-    across = _across(labels, width)
-    height = 0.35 + 1.95 * lines + 0.15 * -(-len(labels) // across)
+    label_columns = legend_columns(labels, width)
+    height = 0.35 + 1.95 * rows + 0.15 * -(-len(labels) // label_columns)
     with drawing(path, width, height, layout="constrained") as figure:
-        grid: list[Axes] = list(figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False).ravel())
-        for ax in grid[len(panels) :]:
-            ax.remove()
-        for ax, panel, own in zip(grid, panels, data, strict=False):
-            for name, runs in own.items():
+        axes = panel_axes(figure, len(panels), columns, sharex=True, sharey=True)
+        for ax, panel, series in zip(axes, panels, data, strict=True):
+            for name, runs in series.items():
                 _series(ax, name, runs, panel.start, names.index(name), band, 60 // max(2, columns))
             ax.set(title=panel.title, xlabel=panel.xlabel, ylabel=panel.ylabel, ylim=(0, 1))
             ax.xaxis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
             ax.yaxis.set_major_formatter(PercentFormatter(1))
-        _share_labels(grid[: len(panels)], columns)
-        _legend(figure, len(names), labels, across)
+        share_labels(axes, columns)
+        _legend(figure, len(names), labels, label_columns)
     return figure
 
 
@@ -121,71 +128,40 @@ def _runs(panel: Panel, name: str, errors: npt.ArrayLike) -> Array:
     if runs.ndim != 2 or runs.size == 0:
         raise ValueError(f"{where}: expected an array (R, T) of R runs, not shape {np.shape(errors)}")
     if not (runs.min() >= 0 and runs.max() <= 1):  # NaN fails as well
-        raise ValueError(f"{where}: errors are fractions in 0 .. 1, found {runs.min():.4g} .. {runs.max():.4g}")
+        raise ValueError(f"{where}: errors must be fractions in 0 .. 1, found {runs.min():.4g} .. {runs.max():.4g}")
     return runs
 
 
-def _look(i: int) -> dict[str, Any]:
-    """Colour and marker of series i; the line is dashed from the eighth on."""
-    return {
-        "color": COLOURS[i % len(COLOURS)],
-        "marker": MARKERS[i % len(MARKERS)],
-        "markersize": 3,
-        "markeredgewidth": 0,
-        "linestyle": DASHES[i // len(COLOURS) % len(DASHES)],
-    }
-
-
 def _series(ax: Axes, name: str, runs: Array, start: int, i: int, band: Band, markers: int) -> None:
+    """Draw the median of the runs as a line with at most so many markers, and their spread as a band."""
     low, high, _ = _BANDS[band]
     steps = start + np.arange(runs.shape[1])
-    every = -(-len(steps) // max(1, markers))  # markers that do not run into one another
-    ax.plot(steps, np.median(runs, axis=0), label=name, clip_on=False, zorder=3, markevery=every, **_look(i))
+    every = -(-len(steps) // max(1, markers))  # so that markers do not touch each other
+    ax.plot(steps, np.median(runs, axis=0), label=name, clip_on=False, zorder=3, markevery=every, **line_look(i))
     if len(runs) > 1:
         edges = np.percentile(runs, [low, high], axis=0)
         colour = COLOURS[i % len(COLOURS)]
         ax.fill_between(steps, *edges, facecolor=(colour, 0.12), edgecolor=(colour, 0.45), linewidth=0.4)
 
 
-def _share_labels(grid: Sequence[Axes], columns: int) -> None:
-    """Drop labels that the panel to the left or below says already; show the ticks where no panel is below."""
-    said = [(ax.get_xlabel(), ax.get_ylabel()) for ax in grid]
-    for n, ax in enumerate(grid):
-        if n + columns >= len(grid):
-            ax.tick_params(labelbottom=True)
-        elif said[n + columns][0] == said[n][0]:
-            ax.set_xlabel("")
-        if n % columns and said[n - 1][1] == said[n][1]:
-            ax.set_ylabel("")
-
-
 def _labels(names: list[str], data: list[dict[str, Array]], band: Band) -> list[str]:
-    """What the legend says: the series, and what line and band are. One line of one run needs no legend: its title."""
-    counts = {len(runs) for own in data for runs in own.values()}
+    """Return the words of the legend: the series, then what line and band are. One line of one run needs no legend."""
+    counts = {len(runs) for series in data for runs in series.values()}
     if max(counts) == 1:
         return names if len(names) > 1 or len(data) > 1 else []
     runs = f"{max(counts)}" if len(counts) == 1 else f"{min(counts)} to {max(counts)}"
     return [*names, f"median, {_BANDS[band][2]} of {runs} runs"]
 
 
-def _across(labels: list[str], width: float) -> int:
-    """The most columns of a legend, filled one after the other, that fit into `width` inches."""
-    widths = [text_width(label) + 0.42 for label in labels]
-    for n in range(len(labels), 1, -1):
-        if sum(max(column) for column in np.array_split(widths, n)) < width - 0.1:
-            return n
-    return 1
-
-
-def _legend(figure: Figure, lines: int, labels: list[str], across: int) -> None:
+def _legend(figure: Figure, lines: int, labels: list[str], columns: int) -> None:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
-    handles: list[Any] = [Line2D([], [], **_look(i)) for i in range(lines)]
+    handles: list[Any] = [Line2D([], [], **line_look(i)) for i in range(lines)]
     handles.append((Patch(color=GREY, alpha=0.3, linewidth=0), Line2D([], [], color=GREY)))
     if labels:
         handles = handles[: len(labels)]
-        figure.legend(handles, labels, loc="outside upper left", ncols=across, handlelength=2, columnspacing=1.2)
+        figure.legend(handles, labels, loc="outside upper left", ncols=columns, handlelength=2, columnspacing=1.2)
 
 
 def training_history(history: Sequence[Epoch], path: str | Path | None = None) -> Figure:

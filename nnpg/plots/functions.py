@@ -1,17 +1,30 @@
-"""Curves of functions side by side, such as the activations and what backward multiplies by (Lo 2016, Fig. 2.2)."""
+"""Functions of one number as curves, and of two numbers as regions of a plane (Lo 2016, Fig. 2.2 and 2.3)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from nnpg.plots.style import COLOURS, COLUMN, DASHES, PAGE, drawing
+from nnpg.plots.style import (
+    COLOURS,
+    COLUMN,
+    DASHES,
+    INK,
+    NORMAL,
+    PAGE,
+    arrangement,
+    drawing,
+    panel_axes,
+)
+from nnpg_kernels import Array
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
@@ -23,7 +36,7 @@ def function_panels(
     xlabel: str = "z",
     columns: int = 4,
 ) -> Figure:
-    """Draw one set of axes for each function, all to the same scale; a jump is left open.
+    """Draw one set of axes for each function, all to the same scale; a jump leaves a gap.
 
     Parameters
     ----------
@@ -54,39 +67,138 @@ def function_panels(
     array([ 0.,  0., nan,  1.])
     """
     at = np.asarray(x, np.float64)
-    curves = {
-        name: {label: np.asarray(y, np.float64) for label, y in own.items()} for name, own in panels.items() if own
+    data = {
+        name: {label: np.asarray(y, np.float64) for label, y in curves.items()}
+        for name, curves in panels.items()
+        if curves
     }
-    if not curves or columns < 1:
+    if not data or columns < 1:
         raise ValueError("function_panels needs at least one panel with a curve, and one column")
-    for name, own in curves.items():
-        for label, y in own.items():
+    for name, curves in data.items():
+        for label, y in curves.items():
             if at.ndim != 1 or y.shape != at.shape or not np.isfinite(y).all():
                 raise ValueError(
                     f"{name!r}, {label!r}: expected {at.size} finite numbers, one for each x, not {y.shape}"
                 )
-    labels = list(dict.fromkeys(label for own in curves.values() for label in own))
-    columns = min(columns, len(curves))
-    lines = -(-len(curves) // columns)
-    with drawing(path, COLUMN if columns <= 2 else PAGE, 0.3 + 1.55 * lines, layout="constrained") as figure:
-        grid = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False).ravel()
-        for ax in grid[len(curves) :]:
-            ax.remove()
-        for n, (ax, (name, own)) in enumerate(zip(grid, curves.items(), strict=False)):
-            for axis in (ax.axhline, ax.axvline):
-                axis(0, color="#b0b0b0", linewidth=0.6, zorder=0)
-            for label, y in own.items():
+    labels = list(dict.fromkeys(label for curves in data.values() for label in curves))
+    rows, columns, _ = arrangement(len(data), columns)
+    with drawing(path, COLUMN if columns <= 2 else PAGE, 0.3 + 1.55 * rows, layout="constrained") as figure:
+        axes = panel_axes(figure, len(data), columns, sharex=True, sharey=True)
+        for n, (ax, (name, curves)) in enumerate(zip(axes, data.items(), strict=True)):
+            for line_at in (ax.axhline, ax.axvline):
+                line_at(0, color="#b0b0b0", linewidth=0.6, zorder=0)
+            for label, y in curves.items():
                 i = labels.index(label)
-                ax.plot(*_broken(at, y), color=COLOURS[i], linestyle=DASHES[i % len(DASHES)], label=label)
-            ax.set(title=name, xlabel=xlabel if n + columns >= len(curves) else "")
-            ax.tick_params(labelbottom=n + columns >= len(curves))
+                ax.plot(*_with_gaps(at, y), color=COLOURS[i], linestyle=DASHES[i % len(DASHES)], label=label)
+            ax.set(title=name, xlabel=xlabel if n + columns >= len(data) else "")
+            ax.tick_params(labelbottom=n + columns >= len(data))
         if len(labels) > 1:
             first = {str(line.get_label()): line for ax in reversed(figure.axes) for line in ax.lines}
             figure.legend([first[label] for label in labels], labels, loc="outside upper right", ncols=len(labels))
     return figure
 
 
-def _broken(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The curve with a NaN wherever it jumps by a third of its range from one x to the next."""
+def _with_gaps(x: Array, y: Array) -> tuple[Array, Array]:
+    """Return the curve with a NaN wherever it jumps by a third of its range from one x to the next."""
     jumps = np.flatnonzero(abs(np.diff(y)) > np.ptp(y) / 3) + 1
     return np.insert(x, jumps, x[jumps]), np.insert(y, jumps, np.nan)
+
+
+@dataclass(frozen=True, eq=False)
+class Plane:
+    """One set of axes.
+
+    Parameters
+    ----------
+    title : str
+    points : array (P, 2)
+    filled : bool array (P,)
+        Points of this kind are drawn filled.
+    names : P strings
+        Points that coincide share a label.
+    answer : function of points (M, 2) -> array (M,), optional
+        The plane is shaded where it is above 0.5.
+    lines : sequence of (w, b)
+        Draw w . x + b = 0.
+    xlabel, ylabel : str
+    """
+
+    title: str
+    points: npt.ArrayLike
+    filled: npt.ArrayLike
+    names: Sequence[str]
+    answer: Callable[[Array], Array] | None = None
+    lines: Sequence[tuple[npt.ArrayLike, float]] = ()
+    xlabel: str = "x1"
+    ylabel: str = "x2"
+
+
+def plane_panels(panels: Sequence[Plane], path: str | Path | None = None, *, columns: int = 3) -> Figure:
+    """Draw points of two kinds, lines, and the network's answer; panels side by side.
+
+    Parameters
+    ----------
+    panels : sequence of Plane
+    path : path, optional
+        Write the figure there: .png, .svg or .pdf.
+    columns : int
+        Panels side by side.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError, FileNotFoundError
+        If there is nothing to draw, or points, kinds and names do not fit.
+
+    Examples
+    --------
+    >>> figure = plane_panels([Plane("AND", [[0, 0], [1, 1]], [False, True], ["a", "b"], lines=[([1, 1], -1.5)])])
+    >>> figure.axes[0].get_xlim() == (-0.6, 1.6), sorted(text.get_text() for text in figure.axes[0].texts)
+    (True, ['a', 'b'])
+    """
+    if not panels or columns < 1:
+        raise ValueError(f"plane_panels needs at least one panel and one column, not {len(panels)} and {columns}")
+    for panel in panels:
+        shape, P = np.shape(panel.points), len(panel.names)
+        if shape != (P, 2) or np.shape(panel.filled) != (P,) or P == 0:
+            raise ValueError(
+                f"panel {panel.title!r}: {P} names need points ({P}, 2) and as many values of filled, not {shape}"
+            )
+    rows, columns, width = arrangement(len(panels), columns)
+    with drawing(path, width, rows * (width / columns + 0.15), layout="constrained") as figure:
+        for ax, panel in zip(panel_axes(figure, len(panels), columns), panels, strict=True):
+            _plane(ax, panel)
+    return figure
+
+
+def _plane(ax: Axes, panel: Plane) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    points, filled = np.asarray(panel.points, np.float64), np.asarray(panel.filled, bool)
+    reach = 0.6 * max(float(np.ptp(points, axis=0).max()), 1.0)
+    low, high = points.min(axis=0) - reach, points.max(axis=0) + reach
+    if panel.answer is not None:
+        u, v = (np.linspace(low[axis], high[axis], 241) for axis in (0, 1))
+        plane = np.stack(np.meshgrid(u, v), axis=-1).reshape(-1, 2)
+        shade = (panel.answer(plane) > 0.5).reshape(241, 241)
+        extent = (low[0], high[0], low[1], high[1])
+        ax.imshow(np.where(shade[..., None], (0.74, 0.84, 0.92), 1.0), extent=extent, origin="lower", zorder=0)
+    for n, (w, b) in enumerate(panel.lines):
+        (a, c), colour = np.asarray(w, np.float64), COLOURS[(1, 2)[n % 2]]
+        foot = -b * np.array([a, c]) / (a * a + c * c)  # the point of the line nearest to 0
+        along = np.array([-c, a]) / np.hypot(a, c) * (np.hypot(*foot) + np.hypot(*(high - low)) + np.hypot(*low))
+        ax.plot(*np.stack([foot - along, foot + along], axis=1), color=colour, linewidth=1.1)
+    for place in np.unique(points, axis=0):
+        here = (points == place).all(axis=1)
+        inner = INK if filled[here][0] else "white"
+        ax.plot(*place, "o", markersize=6, markerfacecolor=inner, markeredgecolor=INK, zorder=4)
+        words = ", ".join(name for name, is_here in zip(panel.names, here, strict=True) if is_here)
+        ax.annotate(words, place, (5, 5), textcoords="offset points", size=NORMAL, zorder=5)
+    ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), title=panel.title, aspect="equal")
+    ax.set(xlabel=panel.xlabel, ylabel=panel.ylabel)
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_locator(MaxNLocator(4, integer=True))
+    ax.grid(visible=False)

@@ -1,4 +1,4 @@
-"""Contact sheets: images side by side, with outlines or heat maps over them."""
+"""Images side by side, with outlines over them; maps as colours."""
 
 from __future__ import annotations
 
@@ -17,9 +17,7 @@ from nnpg.plots.style import (
     SMALL,
     canvas,
     checked_images,
-    colour_bar,
     drawing,
-    place_image,
     place_picture,
     text_width,
     wrapped,
@@ -28,7 +26,6 @@ from nnpg_kernels import Array
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.colors import ListedColormap
     from matplotlib.figure import Figure
 
 _MARGIN, _GAP, _TEXT = 0.06, 0.06, 0.125  # inches; _TEXT is a line of text
@@ -40,9 +37,9 @@ class _Sheet:
 
     width: float
     height: float
-    cell: float  # width of an image
+    cell: float  # width of an image, without the gap to the next
     places: list[tuple[float, float]]  # upper left corner of each image
-    tall: float  # height of a cell
+    tall: float  # height of an image
     titles: list[list[str]]
     labels: list[list[str]]
 
@@ -76,7 +73,7 @@ def image_grid(
     Returns
     -------
     matplotlib.figure.Figure
-        A column of print wide for up to 4 images a row with titles that fit, else a page.
+        As wide as a column of print for up to 4 images per row with titles that fit, else as a page.
 
     Raises
     ------
@@ -97,7 +94,7 @@ def image_grid(
     sheet = _sheet(N, H / W, titles, columns, row_labels)
     with drawing(path, sheet.width, sheet.height) as figure:
         ax = canvas(figure)
-        _words(ax, sheet)
+        _text(ax, sheet)
         for n, (left, top) in enumerate(sheet.places):
             place_picture(ax, pixels[n], left, top, sheet.cell, sheet.cell * H / W)
             if masks is not None:
@@ -105,91 +102,23 @@ def image_grid(
     return figure
 
 
-def maps_on_images(
-    images: npt.ArrayLike,
-    maps: npt.ArrayLike,
-    path: str | Path | None = None,
-    titles: Sequence[str] | None = None,
-    *,
-    columns: int | None = None,
-    label: str = "map / highest in this image",
-) -> Figure:
-    """Draw each image, and below it the same image with its heat map, such as a saliency, over it.
-
-    Parameters
-    ----------
-    images : array (N, C, H, W)
-        Grey or RGB, in [0, 1]; shown grey below the map.
-    maps : array (N, H', W')
-        Each is divided by its highest magnitude and stretched over its image. Where any is negative, red is
-        positive and blue negative.
-    path : path, optional
-        Write the figure there: .png, .svg or .pdf.
-    titles : N strings, optional
-    columns : int, optional
-        Images in a row.
-    label : str
-        What the colour bar says.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-
-    Raises
-    ------
-    ValueError, FileNotFoundError
-        If shapes, titles, pixels or path do not fit.
-
-    Examples
-    --------
-    >>> figure = maps_on_images(np.full((2, 1, 4, 4), 0.5), np.eye(4)[None].repeat(2, axis=0))
-    >>> len(figure.axes)
-    1
-    """
-    pixels = checked_images(images)  # (N, H, W, 3)
-    N, H, W, _ = pixels.shape
-    heat = np.asarray(maps, np.float64)
-    if heat.ndim != 3 or len(heat) != N or heat.size == 0:
-        raise ValueError(f"maps must be an array ({N}, H, W), one for each image, not {heat.shape}")
-    if not np.isfinite(heat).all():
-        raise ValueError("maps hold NaN or infinity")
-    signed = bool((heat < 0).any())
-    highest = abs(heat).max(axis=(1, 2), keepdims=True)
-    heat = heat / np.where(highest, highest, 1)
-    tall = H / W
-    sheet = _sheet(N, 2 * tall, titles, columns, None, foot=0.24)
-    with drawing(path, sheet.width, sheet.height) as figure:
-        ax, cmap = canvas(figure), _heat_colours(signed)
-        _words(ax, sheet)
-        for n, (left, top) in enumerate(sheet.places):
-            below = top + sheet.cell * tall
-            grey = 0.25 + 0.6 * pixels[n].mean(axis=-1)  # less contrast, so that the colours carry
-            place_picture(ax, pixels[n], left, top, sheet.cell, sheet.cell * tall)
-            place_image(ax, grey, left, below, sheet.cell, sheet.cell * tall, cmap="gray", vmin=0, vmax=1)
-            over = {"cmap": cmap, "vmin": -1 if signed else 0, "vmax": 1}
-            place_image(ax, heat[n], left, below, sheet.cell, sheet.cell * tall, **over)
-        colour_bar(ax, cmap, _MARGIN, sheet.height - 0.18, ("−1" if signed else "0", "1"), label)
-    return figure
-
-
 def _sheet(
     N: int,
-    tall: float,
+    ratio: float,
     titles: Sequence[str] | None,
     columns: int | None,
     row_labels: Sequence[str] | None,
-    foot: float = 0.0,
 ) -> _Sheet:
-    """Lay out N cells whose height is `tall` times their width."""
+    """Lay out N images whose height is `ratio` times their width."""
     if titles is not None and len(titles) != N:
         raise ValueError(f"{N} images need {N} titles, not {len(titles)}")
     if columns is not None and columns < 1:
         raise ValueError(f"columns must be at least 1, not {columns}")
     longest = max((text_width(word) + _GAP for title in titles or () for word in title.split()), default=_GAP)
     labels = [wrapped(label, 1.0) for label in row_labels or ()]
-    start = _MARGIN + (max((text_width(line) for own in labels for line in own), default=-_GAP) + _GAP)
-    if columns is None:  # a wide sheet, with room for the longest word of a title
-        columns = min(N, max(1, round((1.6 * N * tall) ** 0.5)), max(1, int((PAGE - start) / longest)))
+    start = _MARGIN + (max((text_width(line) for lines in labels for line in lines), default=-_GAP) + _GAP)
+    if columns is None:  # wider than tall, with room for the longest word of a title
+        columns = min(N, max(1, round((1.6 * N * ratio) ** 0.5)), max(1, int((PAGE - start) / longest)))
         columns = -(-N // -(-N // columns))  # rows of equal length
     rows = -(-N // columns)
     if row_labels is not None and len(row_labels) != rows:
@@ -201,11 +130,11 @@ def _sheet(
     for first in range(0, N, columns):
         top = bottom + _GAP + _TEXT * max(map(len, broken[first : first + columns]), default=0)
         places += [(start + i * (cell + _GAP), top) for i in range(min(columns, N - first))]
-        bottom = top + cell * tall
-    return _Sheet(width, bottom + _MARGIN + foot, cell, places, tall * cell, broken, labels)
+        bottom = top + cell * ratio
+    return _Sheet(width, bottom + _MARGIN, cell, places, ratio * cell, broken, labels)
 
 
-def _words(ax: Axes, sheet: _Sheet) -> None:
+def _text(ax: Axes, sheet: _Sheet) -> None:
     for lines, (left, top) in zip(sheet.titles, sheet.places, strict=False):
         for i, line in enumerate(lines, start=1):
             ax.text(left + sheet.cell / 2, top - 0.04 - (len(lines) - i) * _TEXT, line, size=SMALL, ha="center")
@@ -220,20 +149,53 @@ def _outline(ax: Axes, mask: Array, left: float, top: float, pixel: float) -> No
 
     padded = np.pad(mask, 1)
     i, j = np.nonzero(padded[1:, 1:-1] != padded[:-1, 1:-1])  # between row i - 1 and row i
-    across = np.stack([np.stack([j, i], -1), np.stack([j + 1, i], -1)], 1)
+    horizontal = np.stack([np.stack([j, i], -1), np.stack([j + 1, i], -1)], 1)
     i, j = np.nonzero(padded[1:-1, 1:] != padded[1:-1, :-1])
-    down = np.stack([np.stack([j, i], -1), np.stack([j, i + 1], -1)], 1)
-    edges = np.concatenate([across, down]) * pixel + np.array([left, top])
-    for colour, width in (("white", 1.6), (COLOURS[1], 0.8)):  # a white rim, to be seen on dark and on bright
+    vertical = np.stack([np.stack([j, i], -1), np.stack([j, i + 1], -1)], 1)
+    edges = np.concatenate([horizontal, vertical]) * pixel + np.array([left, top])
+    for colour, width in (
+        ("white", 1.6),
+        (COLOURS[1], 0.8),
+    ):  # the white rim is seen on dark images, the colour on bright ones
         ax.add_collection(LineCollection(list(edges), colors=colour, linewidths=width, capstyle="projecting"))
 
 
-def _heat_colours(signed: bool) -> ListedColormap:
-    """Colours that are transparent at zero."""
-    from matplotlib import colormaps
-    from matplotlib.colors import ListedColormap
+def heat(images: Array, maps: Array) -> Array:
+    """Return grey images (N, 1, H, W) as RGB with red where a map (N, H, W) is high, as a share of that map's maximum.
 
-    value = np.linspace(-1, 1, 511) if signed else np.linspace(0, 1, 256)
-    rgba = colormaps["RdBu_r"]((value + 1) / 2) if signed else colormaps["YlOrRd"](0.3 + 0.6 * value)
-    rgba[:, 3] = abs(value) ** 0.6
-    return ListedColormap(rgba)
+    Where a map is NaN or negative the image stays grey.
+
+    Examples
+    --------
+    >>> heat(np.full((1, 1, 1, 2), 0.5), np.array([[[0.0, 1.0]]])).round(2)[0, :, 0]
+    array([[0.7 , 0.82],
+           [0.7 , 0.04],
+           [0.7 , 0.04]])
+    """
+    positive = np.clip(np.nan_to_num(maps, nan=0.0), 0, None)
+    highest = positive.max(axis=(1, 2), keepdims=True)
+    strength = (positive / np.where(highest, highest, 1))[:, None] ** 0.8  # (N, 1, H, W)
+    red = np.array([0.82, 0.04, 0.04])[:, None, None]
+    return (1 - strength) * (0.45 + 0.5 * images) + strength * red
+
+
+def signed_colours(maps: npt.ArrayLike) -> Array:
+    """Return maps (N, H, W) as RGB (N, 3, H, W): red above zero, blue below, white at zero.
+
+    Each map is divided by its largest magnitude.
+
+    Examples
+    --------
+    >>> signed_colours([[[-2.0, 0.0, 1.0]]]).round(2)[0]
+    array([[[0.02, 1.  , 0.89]],
+           [[0.19, 1.  , 0.5 ]],
+           [[0.38, 1.  , 0.4 ]]])
+    """
+    from matplotlib import colormaps
+
+    values = np.nan_to_num(np.asarray(maps, np.float64), nan=0.0)
+    largest = abs(values).max(axis=(1, 2), keepdims=True)
+    share = values / np.where(largest, largest, 1)
+    rgb = colormaps["RdBu_r"]((share + 1) / 2)[..., :3]  # (N, H, W, 3)
+    rgb[share == 0] = 1
+    return np.asarray(rgb.transpose(0, 3, 1, 2))

@@ -1,4 +1,4 @@
-"""Curves over any x, a line for each name: success under growing masks (Lo & Ding 2015, Fig. 6 and 8)."""
+"""Curves over any x, a line for each name (Lo & Ding 2015, Fig. 6 and 8), and over the layers of a network."""
 
 from __future__ import annotations
 
@@ -10,8 +10,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from nnpg.plots.curves import _across, _look, _share_labels
-from nnpg.plots.style import COLUMN, GREY, PAGE, SMALL, drawing
+from nnpg.plots.style import (
+    COLOURS,
+    GREY,
+    MARKERS,
+    NORMAL,
+    SMALL,
+    arrangement,
+    drawing,
+    legend_columns,
+    line_look,
+    panel_axes,
+    share_labels,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -46,7 +57,7 @@ class Lines:
 def line_panels(
     panels: Sequence[Lines], path: str | Path | None = None, *, columns: int = 2, top: float | None = 1.0
 ) -> Figure:
-    """Draw fractions over x, panels side by side; a name keeps its colour from panel to panel.
+    """Draw fractions over x, panels side by side; a name has the same colour in every panel.
 
     Parameters
     ----------
@@ -65,7 +76,7 @@ def line_panels(
     Raises
     ------
     ValueError, FileNotFoundError
-        If there is nothing to draw, shapes do not fit, values are no fractions, or the file cannot be written.
+        If there is nothing to draw, shapes do not fit, a value is not a fraction, or the file cannot be written.
 
     Examples
     --------
@@ -89,16 +100,13 @@ def line_panels(
         highest = max(np.nanmax([*np.ravel(y), 0.0]) for panel in panels for y in panel.series.values())
         top = min(1.0, float(np.floor(10 * highest) + 1) / 10)
     names = list(dict.fromkeys(name for panel in panels for name in panel.series))
-    columns = min(columns, len(panels))
-    rows, width = -(-len(panels) // columns), COLUMN if columns == 1 else PAGE
-    across = _across(names, width)
-    height = 0.35 + 2.1 * rows + 0.15 * -(-len(names) // across)
+    rows, columns, width = arrangement(len(panels), columns)
+    label_columns = legend_columns(names, width)
+    height = 0.35 + 2.1 * rows + 0.15 * -(-len(names) // label_columns)
     with drawing(path, width, height, layout="constrained") as figure:
         shared = len({(np.min(panel.x), np.max(panel.x)) for panel in panels}) == 1
-        grid = list(figure.subplots(rows, columns, sharey=True, sharex=shared, squeeze=False).ravel())
-        for ax in grid[len(panels) :]:
-            ax.remove()
-        for ax, panel in zip(grid, panels, strict=False):
+        axes = panel_axes(figure, len(panels), columns, sharey=True, sharex=shared)
+        for ax, panel in zip(axes, panels, strict=True):
             if panel.span is not None:
                 ax.axvspan(*panel.span, color=GREY, alpha=0.12, linewidth=0)
             if panel.level is not None:
@@ -106,14 +114,79 @@ def line_panels(
                 ax.axhline(value, color=GREY, linewidth=0.8, linestyle=(0, (2, 2)), zorder=1)
                 ax.annotate(words, (0, value), (3, 2), xycoords=("axes fraction", "data"), textcoords="offset points",
                             size=SMALL, color=GREY)  # fmt: skip
-            every = -(-np.size(panel.x) // 20)  # markers that do not run into one another
+            every = -(-np.size(panel.x) // 20)  # so that markers do not touch each other
             for name, given in panel.series.items():
                 y = np.asarray(given, np.float64)
-                ax.plot(panel.x, y, zorder=3, markevery=every, **_look(names.index(name)))
+                ax.plot(panel.x, y, zorder=3, markevery=every, **line_look(names.index(name)))
             ax.set(title=panel.title, xlabel=panel.xlabel, ylabel=panel.ylabel, ylim=(0, 1.02 * top))
             ax.yaxis.set_major_formatter(PercentFormatter(1))
-        _share_labels(grid[: len(panels)], columns)
+        share_labels(axes, columns)
         if len(names) > 1:
-            handles = [Line2D([], [], **_look(i)) for i in range(len(names))]
-            figure.legend(handles, names, loc="outside upper left", ncols=across, handlelength=2, columnspacing=1.2)
+            handles = [Line2D([], [], **line_look(i)) for i in range(len(names))]
+            figure.legend(
+                handles, names, loc="outside upper left", ncols=label_columns, handlelength=2, columnspacing=1.2
+            )
+    return figure
+
+
+@dataclass(frozen=True, eq=False)
+class Depth:
+    """One network: the names of its layers, and for each series one positive number per layer; NaN leaves a gap."""
+
+    title: str
+    layers: Sequence[str]
+    series: Mapping[str, npt.ArrayLike]
+
+
+def depth_curves(
+    panels: Sequence[Depth], path: str | Path | None = None, *, ylabel: str = "gain", columns: int = 2
+) -> Figure:
+    """Draw series against depth, a panel for each network, in one logarithmic scale.
+
+    Parameters
+    ----------
+    panels : sequence of Depth
+    path : path, optional
+        Write the figure there: .png, .svg or .pdf.
+    ylabel : str
+    columns : int
+        Panels side by side.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError, FileNotFoundError
+        If there is nothing to draw, a number is not positive, or the file cannot be written.
+
+    Examples
+    --------
+    >>> figure = depth_curves([Depth("a net", ["dense1", "tanh1"], {"bound": [10.0, 10.0]})])
+    >>> figure.axes[0].get_yscale()
+    'log'
+    """
+    if not panels or columns < 1:
+        raise ValueError(f"depth_curves needs at least one panel and one column, not {len(panels)} and {columns}")
+    for panel in panels:
+        for name, values in panel.series.items():
+            v = np.asarray(values, np.float64)
+            if v.shape != (len(panel.layers),) or not (v[~np.isnan(v)] > 0).all():
+                raise ValueError(f"panel {panel.title!r}, series {name!r}: expected a positive number for each layer")
+    names = list(dict.fromkeys(name for panel in panels for name in panel.series))
+    rows, columns, width = arrangement(len(panels), columns)
+    longest = max(len(name) for panel in panels for name in panel.layers)
+    with drawing(path, width, 0.3 + rows * (1.75 + 0.06 * longest), layout="constrained") as figure:
+        axes = panel_axes(figure, len(panels), columns, sharey=True)
+        for ax, panel in zip(axes, panels, strict=True):
+            for name, values in panel.series.items():
+                i = names.index(name)
+                ax.plot(np.asarray(values), label=name, color=COLOURS[i], marker=MARKERS[i], markersize=3, mew=0)
+            ax.set(title=panel.title, yscale="log")
+            ax.set_xticks(range(len(panel.layers)), panel.layers, rotation=90)
+            ax.tick_params(labelsize=SMALL, labelleft=True)
+        figure.supylabel(ylabel, size=NORMAL)
+        handles, labels = axes[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=len(names))
     return figure

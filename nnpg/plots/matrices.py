@@ -1,4 +1,4 @@
-"""Matrices as pictures: who is taken for whom, step by step; how alike identities are."""
+"""Tables as pictures: square matrices in one scale of colours, and cells with words in them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from nnpg.plots.style import COLUMN, NORMAL, PAGE, SMALL, drawing
+from nnpg.plots.style import (
+    COLUMN,
+    INK,
+    NORMAL,
+    PAGE,
+    SMALL,
+    arrangement,
+    drawing,
+    panel_axes,
+    text_width,
+    wrapped,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -36,7 +47,7 @@ def matrix_panels(
         Write the figure there: .png, .svg or .pdf.
     titles : P strings
     labels : K strings, optional
-        Of rows and columns; numbers from 1 unless given. Every third or so is written where there is no room for all.
+        Of rows and columns; numbers from 1 unless given. Where there is no room for all, some are left out.
     rows, columns_are, value : str
         What the axes and the colours are.
     limits : (lowest, highest), optional
@@ -70,17 +81,12 @@ def matrix_panels(
         given = f"{len(titles)} titles and {len(names)} labels"
         raise ValueError(f"{P} matrices of {K} classes need as many titles and labels, not {given}")
     low, high = limits if limits is not None else (float(m.min()), float(m.max()))
-    columns = min(columns, P)
-    lines = -(-P // columns)
-    width = COLUMN if columns == 1 else PAGE
+    lines, columns, width = arrangement(P, columns)
     side = (width - 0.9) / columns - 0.15 if columns > 1 else width - 1.1
     with drawing(path, width, lines * (side + 0.28) + 0.35, layout="constrained") as figure:
-        grid = figure.subplots(lines, columns, squeeze=False)
+        axes = panel_axes(figure, P, columns)
         every = max(1, -(-K // int(side / 0.19)))
-        for n, ax in enumerate(grid.ravel()):
-            if n >= P:
-                ax.remove()
-                continue
+        for n, ax in enumerate(axes):
             picture = ax.imshow(m[n], cmap="inferno", vmin=low, vmax=high)
             ax.grid(visible=False)
             ax.set_title(titles[n])
@@ -89,7 +95,93 @@ def matrix_panels(
             ax.tick_params(labelleft=n % columns == 0, labelbottom=n + columns >= P, labelsize=SMALL)
         figure.supylabel(rows, size=NORMAL)
         figure.supxlabel(columns_are, size=NORMAL)
-        bar = figure.colorbar(picture, ax=list(grid.ravel()[:P]), fraction=0.03, aspect=30)
+        bar = figure.colorbar(picture, ax=axes, fraction=0.03, aspect=30)
         bar.set_label(value)
         bar.outline.set_linewidth(0.4)
+    return figure
+
+
+_CELL, _WIDE = 0.36, 0.78  # inches: height of a cell, and its width where there is room
+
+
+def cell_map(
+    values: npt.ArrayLike,
+    path: str | Path | None = None,
+    *,
+    rows: Sequence[str],
+    columns: Sequence[str],
+    words: Sequence[Sequence[str]],
+    framed: npt.ArrayLike | None = None,
+    label: str = "",
+    limits: tuple[float, float] = (0.0, 1.0),
+) -> Figure:
+    """Draw a matrix of numbers, such as the error of each network on the images made for each other one.
+
+    Parameters
+    ----------
+    values : array (R, C)
+        What the colours show; NaN leaves a cell white.
+    path : path, optional
+        Write the figure there: .png, .svg or .pdf.
+    rows, columns : R and C strings
+    words : R rows of C strings
+        What is written in the cells; a newline starts a new line.
+    framed : array (R, C), bool, optional
+        Cells to put a frame around.
+    label : str
+        What numbers and frames mean; written below the cells.
+    limits : (lowest, highest)
+        Ends of the colours.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError, FileNotFoundError
+        If shapes do not fit, or the file cannot be written.
+
+    Examples
+    --------
+    >>> figure = cell_map(np.eye(2), rows=["a", "b"], columns=["x", "y"], words=[["1", "0"], ["0", "1"]])
+    >>> len(figure.axes[0].texts)
+    4
+    """
+    m = np.asarray(values, np.float64)
+    frames = np.zeros(m.shape, bool) if framed is None else np.asarray(framed, bool)
+    if m.ndim != 2 or m.size == 0 or (len(rows), len(columns)) != m.shape or frames.shape != m.shape:
+        raise ValueError(f"values {m.shape} must be (R, C), with {len(rows)} rows and {len(columns)} columns named")
+    if [len(row_words) for row_words in words] != [m.shape[1]] * m.shape[0]:
+        raise ValueError(f"words must be {m.shape[0]} rows of {m.shape[1]}")
+    R, C = m.shape
+    left = max(text_width(name) for name in rows) + 0.2
+    width = COLUMN if left + C * 0.62 + 0.1 <= COLUMN else PAGE
+    cell = min(_WIDE, (width - left - 0.1) / C)
+    lines = [line for part in label.split("\n") if part for line in wrapped(part, width - 0.12)]
+    top, bottom = 0.28, 0.1 + 0.13 * len(lines)
+    height = top + R * _CELL + bottom
+    with drawing(path, width, height) as figure:
+        from matplotlib import colormaps
+        from matplotlib.patches import Rectangle
+
+        shape = (left / width, bottom / height, C * cell / width, R * _CELL / height)
+        ax = figure.add_axes(shape, xlim=(0, C), ylim=(R, 0))
+        share = np.clip((m - limits[0]) / (limits[1] - limits[0]), 0, 1)
+        colours = colormaps["Blues"](0.85 * np.nan_to_num(share) + 0.03)
+        colours[np.isnan(m)] = 1
+        ax.imshow(colours, extent=(0, C, R, 0), aspect="auto")
+        for r in range(R):
+            for c in range(C):
+                ink = "white" if share[r, c] > 0.7 else INK
+                ax.text(c + 0.5, r + 0.5, words[r][c], size=SMALL, ha="center", va="center", color=ink)
+                if frames[r, c]:
+                    ax.add_patch(Rectangle((c + 0.04, r + 0.06), 0.92, 0.88, fill=False, edgecolor="#D55E00", lw=1.1))
+        ax.grid(visible=False)
+        ax.spines[:].set_visible(False)
+        ax.tick_params(length=0, labeltop=True, labelbottom=False, labelsize=SMALL)
+        ax.set_xticks(np.arange(C) + 0.5, columns)
+        ax.set_yticks(np.arange(R) + 0.5, rows)
+        for i, line in enumerate(lines):
+            figure.text(0.06 / width, (bottom - 0.1 - 0.13 * i) / height, line, size=SMALL, va="center")
     return figure

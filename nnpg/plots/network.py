@@ -1,8 +1,9 @@
-"""The papers' network diagram: a circle a feature map, brighter for a higher score (Lo & Ding 2015, Table III)."""
+"""Networks as diagrams: a circle a feature map (Lo & Ding 2015, Table III); every weight of a small one."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -10,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nnpg.plots.style import (
+    COLOURS,
     COLUMN,
     GREY,
     INK,
@@ -18,8 +20,8 @@ from nnpg.plots.style import (
     SMALL,
     canvas,
     checked_images,
-    colour_bar,
     drawing,
+    place_image,
     place_picture,
     text_width,
     wrapped,
@@ -37,9 +39,10 @@ _MARGIN, _GAP = 0.06, 0.1
 _TEXT = 0.14  # a line of text
 _LINE = 0.235  # a line of circles
 _NUMBERS = 0.115  # the line of filter numbers
-_FOOT = 0.42  # colour bar, and how the scores were made
+_FOOT = 0.42  # colour bar, and what the scores are
 _FACE = 0.7  # side of a face
 _CIRCLE = 0.2  # diameter
+_UNIT, _BIAS, _APART = 0.17, 0.27, 0.85  # radius of a unit, length of the arrow of a bias, between units of a layer
 
 
 class _Line(NamedTuple):
@@ -51,7 +54,7 @@ class _Line(NamedTuple):
 
 
 class _Heading(NamedTuple):
-    """A row's name and its highest score: side by side where there is room, else one below the other."""
+    """A row's name and its highest score, side by side where there is room."""
 
     name: list[str]
     highest: str
@@ -70,7 +73,7 @@ def network_diagram(
     images: npt.ArrayLike | None = None,
     columns: int | None = None,
 ) -> Figure:
-    """Draw the network once for each row of scores, a circle a filter (Lo & Ding 2015, Tables II and III).
+    """Draw the network once for each row of scores, one circle per filter (Lo & Ding 2015, Tables II and III).
 
     A circle is brighter where the filter's score is higher, as a share of the highest score in the same network,
     because gradients of different classes differ by orders of magnitude (V.B). A layer of many filters takes more
@@ -86,7 +89,7 @@ def network_diagram(
     images : array (rows drawn, C, H, W), optional
         A face for each row drawn, grey or RGB in [0, 1].
     columns : int, optional
-        Networks side by side. Unless given, 1 for up to six rows (a column of print wide), then 2 (a page wide).
+        Networks side by side. Unless given, 1 for up to six rows (as wide as a column of print), else 2 (as a page).
 
     Returns
     -------
@@ -114,7 +117,7 @@ def network_diagram(
     block = (width - 2 * _MARGIN - (columns - 1) * 2 * _GAP) / columns
     left = (_FACE + _GAP if faces is not None else 0.0) + max(map(text_width, scores.scores)) + _GAP
     headings = [_heading(scores, row, block) for row in chosen]
-    beside = all(heading.beside for heading in headings)  # alike in all, so that the eye can compare
+    beside = all(heading.beside for heading in headings)  # the same in all, so that they can be compared
     headings = [heading._replace(beside=beside) for heading in headings]
     head = max(heading.height for heading in headings)
     lines, pitch, tall = _lines({layer: s.shape[1] for layer, s in scores.scores.items()}, block - left)
@@ -131,16 +134,16 @@ def network_diagram(
                 H, W = faces.shape[1:3]
                 pixel = _FACE / max(H, W)
                 place_picture(ax, faces[n], x, y + head, W * pixel, H * pixel)
-            own = {layer: s[row] for layer, s in scores.scores.items()}
-            _network(ax, own, lines, pitch, x + left, y + head, cmap, signed)
+            row_scores = {layer: s[row] for layer, s in scores.scores.items()}
+            _network(ax, row_scores, lines, pitch, x + left, y + head, cmap, signed)
         what = "score / highest magnitude in this network" if signed else "score / highest in this network"
-        colour_bar(ax, cmap, _MARGIN, height - _FOOT + 0.04, ("−1" if signed else "0", "1"), what)
+        _colour_bar(ax, cmap, _MARGIN, height - _FOOT + 0.04, ("−1" if signed else "0", "1"), what)
         ax.text(_MARGIN, height - 0.1, f"score: {scores.how}", size=SMALL, color=GREY, va="center_baseline")
     return figure
 
 
 def _lines(filters: dict[str, int], width: float) -> tuple[list[_Line], float, float]:
-    """Break each layer into lines that fit; return them, the circles' distance and the height of it all."""
+    """Break each layer into lines that fit; return them, the distance of the circles and the height of all lines."""
     narrowest = text_width(str(max(filters.values()))) + 0.035
     most = max(1, int(width / narrowest))  # circles on a line
     spans: list[tuple[str, int, int]] = []
@@ -159,7 +162,7 @@ def _lines(filters: dict[str, int], width: float) -> tuple[list[_Line], float, f
 
 def _heading(scores: FilterScores, row: int, width: float) -> _Heading:
     every = [(s[row, f], layer, f) for layer, s in scores.scores.items() for f in range(s.shape[1])]
-    score, layer, f = max(every, key=lambda one: np.nan_to_num(abs(one[0]), nan=-1.0))
+    score, layer, f = max(every, key=lambda entry: np.nan_to_num(abs(entry[0]), nan=-1.0))
     highest = "no score" if np.isnan(score) else f"highest {score:.5f}: {layer} {f + 1}"
     name = wrapped(scores.rows[row], width, NORMAL, "bold")
     beside = len(name) == 1 and text_width(name[0], NORMAL, "bold") + text_width(highest) + 2 * _GAP <= width
@@ -178,7 +181,7 @@ def _write(ax: Axes, heading: _Heading, x: float, y: float, width: float) -> Non
 
 def _network(
     ax: Axes,
-    own: dict[str, Array],
+    scores: dict[str, Array],
     lines: list[_Line],
     pitch: float,
     x: float,
@@ -188,13 +191,13 @@ def _network(
 ) -> None:
     from matplotlib.patches import Circle
 
-    highest = max(float(np.nan_to_num(abs(s)).max()) for s in own.values()) or 1.0
+    highest = max(float(np.nan_to_num(abs(s)).max()) for s in scores.values()) or 1.0
     for line in lines:
         middle = y + line.top + _LINE / 2
         if line.first == 0:
             ax.text(x - _GAP, middle, line.layer, size=SMALL, ha="right", va="center_baseline")
         for i, f in enumerate(range(line.first, line.last)):
-            share = own[line.layer][f] / highest
+            share = scores[line.layer][f] / highest
             colour = "none" if np.isnan(share) else cmap(float((share + 1) / 2 if signed else share))
             centre = x + (i + 0.5) * pitch
             ax.add_patch(Circle((centre, middle), 0.42 * pitch, facecolor=colour, edgecolor=INK, linewidth=0.4))
@@ -206,4 +209,91 @@ def _network(
 def _colours(signed: bool) -> Colormap:
     from matplotlib import colormaps
 
-    return colormaps["RdBu_r" if signed else "inferno"]  # told apart by colour-blind eyes
+    return colormaps["RdBu_r" if signed else "inferno"]  # colour-blind readers can tell these colours apart
+
+
+def _colour_bar(ax: Axes, cmap: Colormap, left: float, top: float, ends: tuple[str, str], label: str) -> None:
+    """Put a small colour bar with words behind it on a `canvas`."""
+    width, height, gap = 0.7, 0.09, 0.05
+    left += text_width(ends[0]) + gap
+    ax.text(left - gap, top + height / 2, ends[0], size=SMALL, ha="right", va="center_baseline")
+    place_image(ax, np.linspace(0, 1, 256)[None], left, top, width, height, cmap=cmap)
+    ax.text(left + width + gap, top + height / 2, f"{ends[1]}   {label}", size=SMALL, va="center_baseline")
+
+
+def wiring_diagram(
+    layers: Sequence[tuple[npt.ArrayLike, npt.ArrayLike]],
+    path: str | Path | None = None,
+    *,
+    names: Sequence[Sequence[str]],
+) -> Figure:
+    """Draw inputs and units as circles, a line for each weight with its number on it, an arrow below for each bias.
+
+    Parameters
+    ----------
+    layers : sequence of (W, b)
+        W (units, units before), b (units,) of each layer, from the first to the last. Weights of 0 are not drawn;
+        negative ones are dashed.
+    path : path, optional
+        Write the figure there: .png, .svg or .pdf.
+    names : a sequence of strings for the inputs, and one for each layer's units
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError, FileNotFoundError
+        If shapes or names do not fit, or the file cannot be written.
+
+    Examples
+    --------
+    >>> figure = wiring_diagram([([[1.0, -1.0]], [-0.5])], names=[["x1", "x2"], ["y"]])
+    >>> sorted(text.get_text() for text in figure.axes[0].texts if text.get_text())
+    ['1', 'x1', 'x2', 'y', '−0.5', '−1']
+    """
+    weights = [(np.asarray(W, np.float64), np.asarray(b, np.float64)) for W, b in layers]
+    sizes = [len(layer_names) for layer_names in names]
+    if not weights or [(n, m) for m, n in pairwise(sizes)] != [W.shape for W, _ in weights]:
+        raise ValueError(f"names of {sizes} inputs and units do not fit weights {[W.shape for W, _ in weights]}")
+    if any(b.shape != W.shape[:1] for W, b in weights):
+        raise ValueError("each layer needs one bias per unit")
+    height = _APART * max(sizes) + 0.1
+    step = (COLUMN - 0.75) / len(weights)
+    with drawing(path, COLUMN, height) as figure:
+        ax = canvas(figure)
+        at = [
+            [(0.25 + column * step, height / 2 - 0.04 + (row - (n - 1) / 2) * _APART) for row in range(n)]
+            for column, n in enumerate(sizes)
+        ]
+        for column, (W, b) in enumerate(weights):
+            for u, end in enumerate(at[column + 1]):
+                for v, start in enumerate(at[column]):
+                    _weight(ax, start, end, float(W[u, v]), 0.30 if v % 2 == u % 2 else 0.36)
+                _bias(ax, end, float(b[u]))
+        for places, layer_names in zip(at, names, strict=True):
+            for (x, y), name in zip(places, layer_names, strict=True):
+                ax.plot(x, y, "o", markersize=2 * _UNIT * 72, markerfacecolor="white", markeredgecolor=INK, zorder=4)
+                ax.text(x, y, name, size=NORMAL, ha="center", va="center_baseline", zorder=5)
+    return figure
+
+
+def _weight(ax: Axes, start: tuple[float, float], end: tuple[float, float], weight: float, along: float) -> None:
+    if weight == 0:
+        return
+    colour, dash = (COLOURS[0], "-") if weight > 0 else (COLOURS[1], (0, (4, 1.5)))
+    ax.plot(*zip(start, end, strict=True), color=colour, linestyle=dash, linewidth=1.2, zorder=1)
+    x, y = (a + along * (b - a) for a, b in zip(start, end, strict=True))
+    ax.text(x, y, _number(weight), size=SMALL, color=colour, ha="center", va="center_baseline", zorder=3,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.0})  # fmt: skip
+
+
+def _bias(ax: Axes, unit: tuple[float, float], bias: float) -> None:
+    x, y = unit
+    ax.annotate("", (x, y + _UNIT), (x, y + _UNIT + _BIAS), arrowprops={"arrowstyle": "->", "color": GREY, "lw": 0.8})
+    ax.text(x + 0.05, y + _UNIT + _BIAS - 0.05, _number(bias), size=SMALL, color=GREY, va="center_baseline")
+
+
+def _number(value: float) -> str:
+    return f"{value:g}".replace("-", "−")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,6 @@ from nnpg_kernels import Array
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
 
 COLUMN, PAGE = 3.5, 7.16  # inches: a column and a page of the papers; figures are made at their final size
@@ -25,7 +24,7 @@ INK, GREY, FAINT = "#1a1a1a", "#5c5c5c", "#d0d0d0"
 
 # Okabe and Ito 2008, without the yellow, which is too pale for a line on white
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-MARKERS = ("o", "s", "^", "D", "v", "P", "X")  # so that lines are told apart in grey print as well
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")  # lines differ in grey print as well
 DASHES = ("-", (0, (4, 1.2)), (0, (1, 1)))
 
 _DPI = 300
@@ -112,27 +111,70 @@ def canvas(figure: Figure) -> Axes:
     return ax
 
 
-def place_image(ax: Axes, image: Array, left: float, top: float, width: float, height: float, **how: Any) -> None:
+def place_image(ax: Axes, image: Array, left: float, top: float, width: float, height: float, **options: Any) -> None:
     """Put an image (H, W), (H, W, 3) or (H, W, 4) on a `canvas`, in inches."""
-    ax.imshow(image, extent=(left, left + width, top + height, top), aspect="auto", **how)
+    ax.imshow(image, extent=(left, left + width, top + height, top), aspect="auto", **options)
 
 
 def place_picture(ax: Axes, image: Array, left: float, top: float, width: float, height: float) -> None:
-    """Put an image (H, W, 3) on a `canvas`, in a thin frame that parts a white background from the page."""
+    """Put an image (H, W, 3) on a `canvas`, in a thin frame that separates a white background from the page."""
     from matplotlib.patches import Rectangle
 
     place_image(ax, image, left, top, width, height)
     ax.add_patch(Rectangle((left, top), width, height, fill=False, edgecolor=FAINT, linewidth=0.5))
 
 
-def colour_bar(ax: Axes, cmap: Colormap, left: float, top: float, ends: tuple[str, str], label: str) -> None:
-    """Put a small colour bar with words behind it on a `canvas`."""
-    width, height, gap = 0.7, 0.09, 0.05
-    left += text_width(ends[0]) + gap
-    ax.text(left - gap, top + height / 2, ends[0], size=SMALL, ha="right", va="center_baseline")
-    place_image(ax, np.full((2, 2), 0.45), left, top, width, height, cmap="gray", vmin=0, vmax=1)  # seen through alpha
-    place_image(ax, np.linspace(0, 1, 256)[None], left, top, width, height, cmap=cmap)
-    ax.text(left + width + gap, top + height / 2, f"{ends[1]}   {label}", size=SMALL, va="center_baseline")
+def line_look(i: int) -> dict[str, Any]:
+    """Return colour and marker of series i; the line is dashed from the eighth on."""
+    return {
+        "color": COLOURS[i % len(COLOURS)],
+        "marker": MARKERS[i % len(MARKERS)],
+        "markersize": 3,
+        "markeredgewidth": 0,
+        "linestyle": DASHES[i // len(COLOURS) % len(DASHES)],
+    }
+
+
+def arrangement(count: int, columns: int) -> tuple[int, int, float]:
+    """Return rows and columns of `count` panels, and the width of their figure: a column of print, or a page.
+
+    Examples
+    --------
+    >>> arrangement(3, 2), arrangement(1, 4)
+    ((2, 2, 7.16), (1, 1, 3.5))
+    """
+    columns = min(columns, count)
+    return -(-count // columns), columns, COLUMN if columns == 1 else PAGE
+
+
+def panel_axes(figure: Figure, count: int, columns: int, **shared: Any) -> list[Axes]:
+    """Return one Axes for each of `count` panels, row by row; `shared` is what `Figure.subplots` takes."""
+    rows, columns, _ = arrangement(count, columns)
+    axes = figure.subplots(rows, columns, squeeze=False, **shared).ravel()
+    for ax in axes[count:]:
+        ax.remove()
+    return list(axes[:count])
+
+
+def share_labels(axes: Sequence[Axes], columns: int) -> None:
+    """Remove labels that repeat those of the panel to the left or below; show the ticks where no panel is below."""
+    labels = [(ax.get_xlabel(), ax.get_ylabel()) for ax in axes]
+    for n, ax in enumerate(axes):
+        if n + columns >= len(axes):
+            ax.tick_params(labelbottom=True)
+        elif labels[n + columns][0] == labels[n][0]:
+            ax.set_xlabel("")
+        if n % columns and labels[n - 1][1] == labels[n][1]:
+            ax.set_ylabel("")
+
+
+def legend_columns(labels: list[str], width: float) -> int:
+    """Return how many columns of a legend, filled one after the other, fit into `width` inches."""
+    widths = [text_width(label) + 0.42 for label in labels]
+    for n in range(len(labels), 1, -1):
+        if sum(max(column) for column in np.array_split(widths, n)) < width - 0.1:
+            return n
+    return 1
 
 
 def text_width(text: str, size: float = SMALL, weight: str = "normal") -> float:
@@ -159,7 +201,7 @@ def wrapped(text: str, width: float, size: float = SMALL, weight: str = "normal"
 
 
 def checked_images(images: npt.ArrayLike, count: int | None = None, per: str = "") -> Array:
-    """Return images as (N, H, W, 3), or say what is wrong with them; `count` says how many there must be, `per` why."""
+    """Return images as (N, H, W, 3), or raise ValueError; there must be `count`, one for each of what `per` names."""
     given = np.asarray(images)
     if given.ndim != 4 or given.shape[1] not in (1, 3) or given.size == 0:
         raise ValueError(f"images must be grey (N, 1, H, W) or RGB (N, 3, H, W), not an array of shape {given.shape}")

@@ -102,21 +102,21 @@ def test_the_legend_covers_no_data(names: tuple[str, ...], columns: int) -> None
 
 
 @pytest.mark.parametrize(
-    ("panels", "how", "message"),
+    ("panels", "options", "message"),
     [
         ([], {}, "at least one panel"),
         ([Panel("t", {"x": RUNS})], {"columns": 0}, "one column"),
         ([Panel("t", {})], {}, "nothing to draw"),
         ([Panel("t", {"x": RUNS})], {"band": "sd"}, "'range', '10-90 %', not 'sd'"),
-        ([Panel("t", {"x": 100 * RUNS})], {}, "panel 't', series 'x': errors are fractions"),
-        ([Panel("t", {"x": RUNS * np.nan})], {}, "errors are fractions"),
+        ([Panel("t", {"x": 100 * RUNS})], {}, "panel 't', series 'x': errors must be fractions"),
+        ([Panel("t", {"x": RUNS * np.nan})], {}, "errors must be fractions"),
         ([Panel("t", {"x": RUNS[None]})], {}, r"expected an array \(R, T\) of R runs, not shape \(1, 7, 11\)"),
         ([Panel("t", {"x": []})], {}, "expected an array"),
     ],
 )
-def test_errors_in_words(panels: list[Panel], how: dict, message: str) -> None:
+def test_errors_in_words(panels: list[Panel], options: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        error_curves(panels, **how)
+        error_curves(panels, **options)
 
 
 def test_history_shows_loss_and_both_errors() -> None:

@@ -34,7 +34,6 @@ from nnpg.plots import (
     image_grid,
     interval_plot,
     line_panels,
-    maps_on_images,
     matrix_panels,
     network_diagram,
     plane_panels,
@@ -92,11 +91,6 @@ def grid(path: Path | None = None) -> Figure:
         rng.random((6, 3, 8, 6)), path, titles=titles, columns=3, row_labels=["first row", "second"],
         overlay=rng.random((6, 8, 6)) > 0.7,
     )  # fmt: skip
-
-
-def heat(path: Path | None = None) -> Figure:
-    rng = np.random.default_rng(0)
-    return maps_on_images(rng.random((5, 1, 8, 8)), rng.normal(size=(5, 4, 4)), path, [f"image {n}" for n in range(5)])
 
 
 def history(path: Path | None = None) -> Figure:
@@ -204,13 +198,13 @@ def lines(path: Path | None = None) -> Figure:
 def histograms(path: Path | None = None) -> Figure:
     g = np.random.default_rng(0).normal(size=(2, 3, 3, 64)) * 1e-4
     colours, words = ("red", "green", "blue"), "skew 0.1,\nkurtosis 3"
-    cells = [[(dict(zip(colours, own, strict=True)), words) for own in row] for row in g]
+    cells = [[(dict(zip(colours, values, strict=True)), words) for values in row] for row in g]
     return histogram_grid(cells, path, row_labels=["dog", "frog"], centred=[False, True, True])
 
 
 Draw = Callable[..., Figure]
 FIGURES: list[Draw] = [
-    network, many_networks, curves, one_curve, damage, long_damage, grid, heat, history, one_epoch,
+    network, many_networks, curves, one_curve, damage, long_damage, grid, history, one_epoch,
     intervals, confusions, one_matrix, outputs, regions, functions, planes, gallery, scatter, wiring,
     cells, many_cells, depths, lines, histograms,
 ]  # fmt: skip

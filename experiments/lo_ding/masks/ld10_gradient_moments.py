@@ -14,7 +14,7 @@ from experiments.experiment import Context, Experiment, Result, Row, held_in_wor
 from experiments.models.cifar import SCALES, Config, Images, in_colour, load_images, net_a, spread_indices
 from nnpg import Network, prediction_gradient
 from nnpg.plots import histogram_grid, image_grid
-from nnpg.plots.histograms import Cell
+from nnpg.plots.distributions import Cell
 from nnpg.statistics import median_interval
 from nnpg_kernels import Array
 

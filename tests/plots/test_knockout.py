@@ -26,7 +26,7 @@ def test_lines_run_in_the_row_of_the_mode_prediction() -> None:
     (ax,) = damage_trace(damage).axes
     assert len(ax.lines) == 6
     rows = heights(ax, 6, 8).round().astype(int)
-    assert rows[0].tolist() == list(range(6))  # each starts in its own row
+    assert rows[0].tolist() == list(range(6))  # each starts in the row of its class
     assert np.array_equal(rows[1:], damage.modes)
 
 
@@ -72,13 +72,13 @@ def test_nothing_knocked_out() -> None:
 
 
 @pytest.mark.parametrize(
-    ("how", "message"),
+    ("options", "message"),
     [
         ({"class_names": ["a"]}, "6 classes need 6 class_names, not 1"),
         ({"highlight": 6}, "a class with images, not 6"),
         ({"highlight": "a"}, "a class with images, not 'a'"),
     ],
 )
-def test_errors_in_words(how: dict, message: str) -> None:
+def test_errors_in_words(options: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        damage_trace(knockout(), **how)
+        damage_trace(knockout(), **options)

@@ -1,4 +1,4 @@
-"""The network diagram: a circle a filter, brighter where the score is higher, each network by its own highest."""
+"""Network diagrams: one circle per filter, brighter where its score is higher; every weight of a small network."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 
 from nnpg import FilterScores
-from nnpg.plots import network_diagram
+from nnpg.plots import network_diagram, wiring_diagram
 
 LAYERS = (("pool1", 5), ("pool2", 8), ("pool3", 10))
 
@@ -41,7 +41,7 @@ def numbers(figure: Figure) -> list[str]:
 
 
 def flat(scores: FilterScores, row: int) -> np.ndarray:
-    return np.concatenate([own[row] for own in scores.scores.values()])
+    return np.concatenate([values[row] for values in scores.scores.values()])
 
 
 def test_brightness_ranks_as_the_scores_do_within_each_network() -> None:
@@ -55,9 +55,9 @@ def test_brightness_ranks_as_the_scores_do_within_each_network() -> None:
         assert max(bright) > 0.9
 
 
-def test_each_network_is_measured_by_its_own_highest() -> None:
+def test_each_network_is_scaled_to_its_highest_score() -> None:
     scores = scores_of(1)
-    faint = {name: np.concatenate([own, own / 1000]) for name, own in scores.scores.items()}
+    faint = {name: np.concatenate([values, values / 1000]) for name, values in scores.scores.items()}
     both = circles(network_diagram(FilterScores(faint, ("strong", "faint"), "frobenius", "prob")))
     assert [brightness(circle) for circle in both[:23]] == pytest.approx([brightness(circle) for circle in both[23:]])
 
@@ -112,8 +112,8 @@ def test_rows_are_chosen_and_ordered() -> None:
 
 def test_a_row_without_scores_is_empty_circles() -> None:
     scores = scores_of()
-    for own in scores.scores.values():
-        own[1] = np.nan
+    for values in scores.scores.values():
+        values[1] = np.nan
     figure = network_diagram(scores)
     assert all(circle.get_facecolor()[3] == 0 for circle in circles(figure)[23:])
     assert all(circle.get_facecolor()[3] == 1 for circle in circles(figure)[:23])
@@ -157,7 +157,7 @@ def test_columns() -> None:
 
 
 @pytest.mark.parametrize(
-    ("how", "message"),
+    ("options", "message"),
     [
         ({"rows": []}, "no rows to draw"),
         ({"columns": 0}, "columns must be at least 1"),
@@ -168,9 +168,9 @@ def test_columns() -> None:
         ({"images": np.full((2, 1, 4, 4), np.nan)}, "pixels must lie in 0 .. 1"),
     ],
 )
-def test_errors_in_words(how: dict, message: str) -> None:
+def test_errors_in_words(options: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        network_diagram(scores_of(), **how)
+        network_diagram(scores_of(), **options)
 
 
 def test_an_unknown_row_is_named() -> None:
@@ -180,3 +180,18 @@ def test_an_unknown_row_is_named() -> None:
 
 def test_scores_draw_themselves() -> None:
     assert len(circles(scores_of().draw(rows=[1]))) == 23
+
+
+def test_a_wiring_diagram_writes_every_weight_that_is_not_zero_and_every_bias():
+    first, second = ([[1.5, 0.0], [2.5, -3.5]], [-0.5, -1.5]), ([[4.0, 5.0]], [0.25])
+    ax = wiring_diagram([first, second], names=[["x1", "x2"], ["a1", "a2"], ["y"]]).axes[0]
+    words = sorted(text.get_text() for text in ax.texts if text.get_text())
+    assert words == sorted(["1.5", "2.5", "−3.5", "4", "5", "−0.5", "−1.5", "0.25", "x1", "x2", "a1", "a2", "y"])
+    lines = [line for line in ax.lines if len(line.get_xdata()) == 2]
+    assert len(lines) == 5
+    assert [line.get_linestyle() for line in lines].count("--") == 1  # the weight below 0
+    for names in ([["x1", "x2"], ["a1"], ["y"]], [["x1"], ["a1", "a2"], ["y"]]):
+        with pytest.raises(ValueError, match="do not fit weights"):
+            wiring_diagram([first, second], names=names)
+    with pytest.raises(ValueError, match="one bias per unit"):
+        wiring_diagram([(first[0], [1.0])], names=[["x1", "x2"], ["a1", "a2"]])

@@ -1,4 +1,4 @@
-"""Contact sheets: every image once, in reading order, at its own shape, with exact outlines and honest heat maps."""
+"""Contact sheets: every image once, in reading order, in its proportions, with exact outlines."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
-from nnpg.plots import image_grid, maps_on_images
+from nnpg.plots import heat, image_grid, signed_colours
 
 RNG = np.random.default_rng(0)
 GREY = RNG.random((7, 1, 6, 4))
@@ -26,8 +26,8 @@ def test_every_image_once_in_reading_order(images: np.ndarray) -> None:
     figure = image_grid(images, columns=3)
     shown = [np.asarray(image.get_array()) for image in figure.axes[0].images]
     assert len(shown) == 7
-    for own, image in zip(shown, images, strict=True):
-        assert own == pytest.approx(np.broadcast_to(image.transpose(1, 2, 0), (6, 4, 3)))
+    for pixels, image in zip(shown, images, strict=True):
+        assert pixels == pytest.approx(np.broadcast_to(image.transpose(1, 2, 0), (6, 4, 3)))
     left, top, width, height = corners(figure).T
     assert height == pytest.approx(1.5 * width)
     assert left[:3] == pytest.approx(left[3:6])
@@ -90,7 +90,7 @@ def test_outline_follows_the_pixels() -> None:
     left, top, width, _ = corners(figure).T
     pixel = width[0] / 4
     coloured = lines[1::2]  # each over its white rim
-    assert [len(own.get_segments()) for own in coloured] == [10, 4, 10, 0, 0, 0, 0]
+    assert [len(line.get_segments()) for line in coloured] == [10, 4, 10, 0, 0, 0, 0]
     ends = (np.array(coloured[0].get_segments()) - [left[0], top[0]]) / pixel
     assert ends == pytest.approx(ends.round())
     assert ends.reshape(-1, 2).min(axis=0).tolist() == pytest.approx([1, 1])
@@ -98,40 +98,8 @@ def test_outline_follows_the_pixels() -> None:
     assert np.linalg.norm(ends[:, 0] - ends[:, 1], axis=1) == pytest.approx(1)
 
 
-def test_maps_are_divided_by_their_own_highest_and_lie_on_their_images() -> None:
-    maps = RNG.random((7, 3, 2)) * np.array([1, 10, 100, 1, 1, 1, 0])[:, None, None]
-    figure = maps_on_images(GREY, maps, columns=4)
-    images = figure.axes[0].images
-    heat = [image for image in images if image.get_array().shape == (3, 2)]
-    assert len(heat) == 7
-    for own, given in zip(heat, maps, strict=True):
-        assert np.asarray(own.get_array()) == pytest.approx(given / (given.max() or 1))
-        assert own.get_clim() == (0, 1)
-        below = next(image for image in images if image.get_extent() == own.get_extent() and image is not own)
-        assert below.get_array().shape == (6, 4)
-    assert heat[0].cmap(0.0)[3] == 0  # nothing there: the face shows through
-    assert heat[0].cmap(1.0)[3] == 1
-
-
-def test_signed_maps_keep_zero_in_the_middle() -> None:
-    maps = np.zeros((1, 2, 2))
-    maps[0, 0, 0], maps[0, 1, 1] = 0.5, -1.0
-    figure = maps_on_images(GREY[:1], maps, label="gradient")
-    (heat,) = [
-        image for image in figure.axes[0].images if image.get_array().shape == (2, 2) and image.get_clim() == (-1, 1)
-    ]
-    assert np.asarray(heat.get_array()).tolist() == [[0.5, 0], [0, -1]]
-    red, blue = heat.cmap(1.0), heat.cmap(0.0)
-    assert red[0] > 2 * red[2]
-    assert blue[2] > 2 * blue[0]
-    assert heat.cmap(0.5)[3] < 0.05
-    said = [text.get_text() for text in figure.axes[0].texts]
-    assert "−1" in said
-    assert any(text.endswith("gradient") for text in said)
-
-
 @pytest.mark.parametrize(
-    ("how", "message"),
+    ("options", "message"),
     [
         ({"titles": ["a"]}, "7 images need 7 titles, not 1"),
         ({"columns": 0}, "columns must be at least 1"),
@@ -140,9 +108,9 @@ def test_signed_maps_keep_zero_in_the_middle() -> None:
         ({"overlay": np.zeros((7, 6, 4))}, "not float64"),
     ],
 )
-def test_grid_errors_in_words(how: dict, message: str) -> None:
+def test_grid_errors_in_words(options: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        image_grid(GREY, **how)
+        image_grid(GREY, **options)
 
 
 @pytest.mark.parametrize(
@@ -153,28 +121,25 @@ def test_grid_errors_in_words(how: dict, message: str) -> None:
         (GREY - 1, "pixels must lie in 0 .. 1, found -"),
     ],
 )
-@pytest.mark.parametrize("draw", [image_grid, lambda images: maps_on_images(images, np.zeros((7, 6, 4)))])
-def test_image_errors_in_words(draw, images: np.ndarray, message: str) -> None:
+def test_image_errors_in_words(images: np.ndarray, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        draw(images)
+        image_grid(images)
 
 
-@pytest.mark.parametrize(
-    ("maps", "message"),
-    [
-        (np.zeros((6, 6, 4)), r"maps must be an array \(7, H, W\), one for each image, not \(6, 6, 4\)"),
-        (np.zeros((7, 1, 6, 4)), r"not \(7, 1, 6, 4\)"),
-        (np.full((7, 6, 4), np.inf), "NaN or infinity"),
-    ],
-)
-def test_map_errors_in_words(maps: np.ndarray, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        maps_on_images(GREY, maps)
-
-
-def test_row_labels_stand_beside_the_middle_of_their_row():
+def test_row_labels_are_beside_the_middle_of_their_row():
     """Whatever the shape of the images: here twice as wide as high."""
     ax = image_grid(np.zeros((2, 1, 5, 10)), columns=1, row_labels=["a", "b"]).axes[0]
     for picture, text in zip(ax.images, ax.texts, strict=True):
         bottom, top = picture.get_extent()[2:]
         assert text.get_position()[1] == pytest.approx((bottom + top) / 2)
+
+
+def test_colours_of_maps():
+    images, maps = np.full((1, 1, 1, 3), 0.5), np.array([[[np.nan, -1.0, 2.0]]])
+    rgb = heat(images, maps)[0, :, 0]
+    np.testing.assert_allclose(rgb[:, :2], 0.7)
+    np.testing.assert_allclose(rgb[:, 2], [0.82, 0.04, 0.04])
+    red, green, blue = signed_colours(maps)[0, :, 0]
+    assert (red[0], green[0], blue[0]) == (1, 1, 1)
+    assert blue[1] > red[1]
+    assert red[2] > blue[2]

@@ -1,0 +1,253 @@
+"""How numbers spread: histograms, values with their intervals, and two numbers against each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from nnpg.plots.style import (
+    COLOURS,
+    GREY,
+    PAGE,
+    SMALL,
+    arrangement,
+    drawing,
+    panel_axes,
+)
+from nnpg.statistics import Interval
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Cell = tuple[Mapping[str, npt.ArrayLike], str]  # values by name, and what is written above
+
+# Red, green and blue of an image, dark enough for everyone to tell them apart; other names take COLOURS in order.
+_RGB = {"red": "#D55E00", "green": "#009E73", "blue": "#0072B2"}
+
+
+def histogram_grid(
+    cells: Sequence[Sequence[Cell]],
+    path: str | Path | None = None,
+    *,
+    row_labels: Sequence[str],
+    centred: Sequence[bool] | None = None,
+    bins: int = 41,
+) -> Figure:
+    """Draw a grid of histograms as outlines, one line for each name; a dotted line stands at 0.
+
+    Parameters
+    ----------
+    cells : rows of (values by name, title)
+        Values of any number; each cell has its own scale.
+    path : path, optional
+        Write the figure there: .png, .svg or .pdf.
+    row_labels : strings
+        To the left of each row.
+    centred : bools, one for each column, optional
+        Whether its histograms reach as far below 0 as above; all do unless given.
+    bins : int
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError, FileNotFoundError
+        If rows differ in length, labels do not fit, a value is not finite, or the file cannot be written.
+
+    Examples
+    --------
+    >>> figure = histogram_grid([[({"red": [-1.0, 0.0, 1.0]}, "skew 0")]], row_labels=["dog"])
+    >>> figure.axes[0].get_title()
+    'skew 0'
+    """
+    widths = {len(row) for row in cells}
+    if len(widths) != 1 or 0 in widths or len(row_labels) != len(cells):
+        raise ValueError(f"histogram_grid needs rows of one length with a label each, not {widths} cells per row")
+    columns = widths.pop()
+    centred_columns = [True] * columns if centred is None else list(centred)
+    data = [[({n: np.ravel(v).astype(float) for n, v in cell.items()}, title) for cell, title in row] for row in cells]
+    if not all(v.size and np.isfinite(v).all() for row in data for cell, _ in row for v in cell.values()):
+        raise ValueError("every histogram needs values, all of them finite")
+    from matplotlib.lines import Line2D
+    from matplotlib.ticker import MaxNLocator
+
+    names = list(dict.fromkeys(n for row in data for cell, _ in row for n in cell))
+    colours = {n: _RGB.get(n, COLOURS[i % len(COLOURS)]) for i, n in enumerate(names)}
+    with drawing(path, PAGE, 0.3 + 1.25 * len(cells), layout="constrained") as figure:
+        grid = figure.subplots(len(cells), columns, squeeze=False)
+        for line, label, row in zip(grid, row_labels, data, strict=True):
+            for ax, (cell, title), is_centred in zip(line, row, centred_columns, strict=True):
+                every = np.concatenate(list(cell.values()))
+                reach = float(np.quantile(abs(every), 0.999)) or 1.0
+                ends = (-reach, reach) if is_centred else (float(every.min()), float(every.max()) or 1.0)
+                for name, values in cell.items():
+                    counts, edges = np.histogram(np.clip(values, *ends), bins=bins, range=ends)
+                    ax.stairs(counts / values.size, edges, color=colours[name], linewidth=1)
+                if is_centred:
+                    ax.axvline(0, color=GREY, linewidth=0.8, linestyle=(0, (1, 1)), zorder=0)
+                ax.set_title(title, size=SMALL, weight="normal", loc="center")
+                ax.set_yticks([])
+                ax.grid(visible=False)
+                ax.xaxis.set_major_locator(MaxNLocator(3))
+                ax.ticklabel_format(axis="x", style="sci", scilimits=(-2, 3))
+                ax.xaxis.get_offset_text().set_size(SMALL)
+            line[0].set_ylabel(label)
+        if len(names) > 1:
+            handles = [Line2D([], [], color=colours[n]) for n in names]
+            figure.legend(handles, names, loc="outside upper right", ncols=len(names), handlelength=1.5)
+    return figure
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """One set of axes: a value with its interval for each name.
+
+    Parameters
+    ----------
+    title : str
+    values : mapping
+        values["random"] is an Interval; without a spread (NaN) only the value is drawn.
+    xlabel : str
+    """
+
+    title: str
+    values: Mapping[str, Interval]
+    xlabel: str
+
+
+def interval_plot(
+    panels: Sequence[Measured], path: str | Path | None = None, *, highlight: str | None = None, columns: int = 2
+) -> Figure:
+    """Draw values as dots and their intervals as lines, one row per name; all panels share the rows.
+
+    Parameters
+    ----------
+    panels : sequence of Measured
+        Of the same names, in the same order.
+    path : path, optional
+        Write the figure there: .png, .svg or .pdf.
+    highlight : str, optional
+        The name that the others are compared with: its dot is coloured, and a line runs through it.
+    columns : int
+        Panels side by side.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError, FileNotFoundError
+        If the panels name different things, a value is not a number, or the file cannot be written.
+
+    Examples
+    --------
+    >>> values = {"ours": Interval(0.4, 0.3, 0.5), "random": Interval(0.1, 0.0, 0.2)}
+    >>> figure = interval_plot([Measured("area", values, "share")], columns=1, highlight="ours")
+    >>> [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    ['ours', 'random']
+    """
+    if not panels or columns < 1:
+        raise ValueError(f"interval_plot needs at least one panel and one column, not {len(panels)} and {columns}")
+    names = list(panels[0].values)
+    for panel in panels:
+        if list(panel.values) != names or not names:
+            first = ", ".join(names) or "nothing"
+            raise ValueError(f"panel {panel.title!r} must name what the first panel names: {first}")
+        if not np.isfinite([v.value for v in panel.values.values()]).all():
+            raise ValueError(f"panel {panel.title!r} holds a value that is not a number")
+    if highlight is not None and highlight not in names:
+        raise ValueError(f"highlight must be one of {', '.join(names)}, not {highlight!r}")
+    lines, columns, width = arrangement(len(panels), columns)
+    with drawing(path, width, lines * (0.62 + 0.17 * len(names)), layout="constrained") as figure:
+        axes = panel_axes(figure, len(panels), columns, sharey=True)
+        for n, (ax, panel) in enumerate(zip(axes, panels, strict=True)):
+            for row, (name, v) in enumerate(panel.values.items()):
+                colour = COLOURS[1] if name == highlight else COLOURS[0]
+                if np.isfinite([v.low, v.high]).all():
+                    ax.plot([v.low, v.high], [row, row], color=colour, linewidth=1.2, solid_capstyle="butt")
+                ax.plot(v.value, row, color=colour, marker="D" if name == highlight else "o", markersize=4)
+                if name == highlight:
+                    ax.axvline(v.value, color=GREY, linewidth=0.6, linestyle=(0, (2, 2)), zorder=0)
+            ax.grid(visible=True, axis="x")
+            ax.grid(visible=False, axis="y")
+            below = (
+                panels[n + columns].xlabel if n + columns < len(panels) else ""
+            )  # the label is written once per column
+            ax.set(title=panel.title, ylim=(len(names) - 0.5, -0.5))
+            ax.set_xlabel("" if below == panel.xlabel else panel.xlabel)
+            ax.set_yticks(range(len(names)), names)
+        if highlight is not None:
+            for ax in axes[::columns]:
+                ax.get_yticklabels()[names.index(highlight)].set_fontweight("bold")
+    return figure
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """One set of axes: `y` against `x`, arrays of the same size."""
+
+    title: str
+    x: npt.ArrayLike
+    y: npt.ArrayLike
+
+
+def scatter_panels(
+    panels: Sequence[Pairs],
+    path: str | Path | None = None,
+    *,
+    xlabel: str,
+    ylabel: str,
+    columns: int = 3,
+) -> Figure:
+    """Draw dots and the line y = x; every panel shows the same range of both axes.
+
+    Parameters
+    ----------
+    panels : sequence of Pairs
+    path : path, optional
+        Write the figure there: .png, .svg or .pdf.
+    xlabel, ylabel : str
+    columns : int
+        Panels side by side.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError, FileNotFoundError
+        If there is nothing to draw, sizes differ, a number is not finite, or the file cannot be written.
+
+    Examples
+    --------
+    >>> figure = scatter_panels([Pairs("same", [0.0, 1.0], [0.0, 1.0])], xlabel="a", ylabel="b")
+    >>> figure.axes[0].lines[0].get_xdata()
+    array([0., 1.])
+    """
+    if not panels or columns < 1:
+        raise ValueError(f"scatter_panels needs at least one panel and one column, not {len(panels)} and {columns}")
+    data = [(np.ravel(panel.x).astype(np.float64), np.ravel(panel.y).astype(np.float64)) for panel in panels]
+    for panel, (x, y) in zip(panels, data, strict=True):
+        if x.shape != y.shape or x.size == 0 or not (np.isfinite(x).all() and np.isfinite(y).all()):
+            raise ValueError(f"panel {panel.title!r}: expected pairs of finite numbers, not {x.size} and {y.size}")
+    low, high = min(a.min() for pair in data for a in pair), max(a.max() for pair in data for a in pair)
+    rim = 0.03 * (high - low or 1.0)
+    lines, columns, width = arrangement(len(panels), columns)
+    with drawing(path, width, lines * (width / columns + 0.25), layout="constrained") as figure:
+        axes = panel_axes(figure, len(panels), columns)
+        for n, (ax, panel, (x, y)) in enumerate(zip(axes, panels, data, strict=True)):
+            ax.plot(x, y, "o", color=COLOURS[0], markersize=1.6, markeredgewidth=0, alpha=0.45, rasterized=True)
+            ends = (low - rim, high + rim)
+            ax.plot(ends, ends, color=GREY, linewidth=0.7, linestyle=(0, (3, 2)), zorder=0)
+            ax.set(xlim=ends, ylim=ends, title=panel.title, xlabel=xlabel, aspect="equal")
+            ax.set_ylabel(ylabel if n % columns == 0 else "")
+    return figure
