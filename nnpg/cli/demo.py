@@ -10,10 +10,10 @@ from typing import Annotated, Any
 import typer
 
 import nnpg
-from nnpg import demo as story
 from nnpg.cli.data import Source, remembered
 from nnpg.cli.options import JsonOption, print_json
 from nnpg.files import writable
+from nnpg.report import demo as story
 from nnpg.scores import Filter
 from nnpg_command import Interrupted
 
@@ -65,7 +65,7 @@ def demo(
 
 
 def _write(found: story.Findings, out: Path, seed: int, epochs: int, command: str) -> Path:
-    from nnpg.demo import page as demo_page
+    from nnpg.report.demo import page as demo_page
 
     train_set, test_set = found.split.apply(found.data)
     provenance = {
@@ -82,7 +82,7 @@ def _write(found: story.Findings, out: Path, seed: int, epochs: int, command: st
 
 
 def _print(found: story.Findings) -> None:
-    from nnpg.demo.page import held, verdict
+    from nnpg.report.demo.page import held, verdict
 
     def ends(units: list[Filter]) -> str:
         return ", ".join(f"{unit.layer} {unit.f + 1}" for unit in units)

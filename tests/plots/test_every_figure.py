@@ -318,7 +318,7 @@ def test_settings_neither_leak_out_nor_in(draw: Draw, tmp_path: Path) -> None:
 def test_importing_is_light_and_drawing_needs_no_pyplot(tmp_path: Path) -> None:
     program = f"""
 import sys
-import nnpg, nnpg.plots, nnpg.page
+import nnpg, nnpg.plots, nnpg.report.page
 assert "matplotlib" not in sys.modules
 for kind in ("png", "svg", "pdf"):
     nnpg.plots.training_history([nnpg.Epoch(1, 2.0, 0.9, None, 0.1)], {str(tmp_path)!r} + "/a." + kind)

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from nnpg import Epoch
-from nnpg.page import Image, Section, Table, write_page
 from nnpg.plots import training_history
+from nnpg.report.page import Image, Section, Table, write_page
 
 NASTY = """<script>alert("1 < 2 & 'x'")</script>"""
 VOID = {"meta", "link", "img"}

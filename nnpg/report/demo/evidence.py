@@ -8,12 +8,12 @@ import numpy as np
 
 from nnpg.data import Dataset
 from nnpg.data.examples import one_of_each
-from nnpg.demo.findings import RANDOM_ORDERS, SHOWN, Findings
 from nnpg.network import Network
-from nnpg.page import Image, Section, Table
 from nnpg.plots import damage_trace, error_curves, heat, image_grid, network_diagram
 from nnpg.plots.knockout import knockout_panels
 from nnpg.prediction import filter_layers
+from nnpg.report.demo.findings import RANDOM_ORDERS, SHOWN, Findings
+from nnpg.report.page import Image, Section, Table
 from nnpg.scores import Filter
 from nnpg_kernels import Array
 

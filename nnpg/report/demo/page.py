@@ -1,4 +1,4 @@
-"""The demo's page: what `nnpg.demo.measure` found, drawn, and explained step by step to someone new to all of it."""
+"""The demo's page: what `nnpg.report.demo.measure` found, drawn, and explained step by step to a newcomer."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from nnpg.demo.evidence import block_shapes, damage, knockout, name, people, places, portraits, ranking
-from nnpg.demo.findings import BATCH, LR, SHOWN, Findings
-from nnpg.page import Image, Section, Table, write_page
 from nnpg.plots import image_grid, training_history
+from nnpg.report.demo.evidence import block_shapes, damage, knockout, name, people, places, portraits, ranking
+from nnpg.report.demo.findings import BATCH, LR, SHOWN, Findings
+from nnpg.report.page import Image, Section, Table, write_page
 
 GOAL = 0.05  # test error
 

@@ -9,7 +9,6 @@ import numpy as np
 
 from nnpg.data import Dataset, faces, stratified_split
 from nnpg.data.splits import Split
-from nnpg.demo.claims import Claim, claim_about_places, claims_about_gradients, claims_about_knockouts
 from nnpg.interventions import Perturb
 from nnpg.knockout import Knockout, knock_out_curve
 from nnpg.localisation import mass_inside
@@ -18,6 +17,7 @@ from nnpg.network import Network
 from nnpg.optimisers import SGD
 from nnpg.prediction import class_gradient, prediction_gradient
 from nnpg.progress import progress as progress_bar
+from nnpg.report.demo.claims import Claim, claim_about_places, claims_about_gradients, claims_about_knockouts
 from nnpg.scores import Filter, FilterScores, filter_scores
 from nnpg.training import Training, error_rate, train
 from nnpg_kernels import Array

@@ -1,9 +1,0 @@
-"""The whole story on built-in faces: train, rank, knock out, look, and one page that explains it.
-
-`measure` computes everything that the page says; `nnpg.demo.page` draws and writes it. Nothing is fixed beforehand:
-each claim is a number of the run, and says itself whether it holds.
-"""
-
-from nnpg.demo.findings import BATCH, EPOCHS, LR, SEED, Findings, measure
-
-__all__ = ["BATCH", "EPOCHS", "LR", "SEED", "Findings", "measure"]
