@@ -1,4 +1,4 @@
-"""Net F of Lo & Ding trained on faces: what LD-0 to LD-6 start from. Trained once per seed, kept, and resumed."""
+"""Net F of Lo & Ding trained on faces, for LD-0 to LD-6 and the thesis. Trained once per seed, kept, and resumed."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Job(NamedTuple):
     epochs: int
     seed: int
     backend: str
-    checkpoint: Path  # where it is kept
+    checkpoint: Path  # the file in which it is kept
 
 
 def face_data(name: str, context: Context) -> Dataset:

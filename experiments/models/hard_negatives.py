@@ -94,7 +94,7 @@ class Runs:
         final["fresh"] is an array (R,) of accuracies at the end, for each of LEVELS.
     steps : array (T,)
     held_out, fresh : arrays (R, T)
-        Accuracy while training, on the held-out pairs and on some of the fresh ones.
+        Accuracy during training, on the held-out pairs and on the first `judged` fresh pairs.
     instability : array (R, F)
     n_held_out : int
         Pairs held out in the first seed.
@@ -139,7 +139,7 @@ Job = tuple[Path, str, Pairs, tuple[Array, Array], Hard, By, list[tuple[Key, Pat
 
 
 def _train(job: Job) -> None:
-    """All of one seed: the draw, and each variant from the same network."""
+    """Draw the pairs of one seed, and train each variant from the same network."""
     where, backend, pool, test, config, by, wanted, seed = job
     net = load_network(where, backend)
     rng = np.random.default_rng([seed, 2])

@@ -87,7 +87,7 @@ class Pairs:
         return perturbation_groups(self.labels, self.targets, by)
 
     def beyond(self, factor: float) -> Pairs:
-        """Return the pairs with the change `factor` times as large, cut to the box, distortions included.
+        """Return the pairs with the change `factor` times as large, clipped to the box, and with the new distortions.
 
         The least distortion ends on the decision boundary, where any change of the weights may make the attack fail.
         """

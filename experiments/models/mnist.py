@@ -202,7 +202,7 @@ def distorted(
     targets: Targets = "random",
     polish: bool = True,
 ) -> Distorted:
-    """Return the images (N, m), distorted as little as can be found for their targets; kept like the networks."""
+    """Return the images (N, m), with the least distortions found for their targets; kept like the networks."""
     seed = context.seed_or(config.seed)
     facts = {"network": trained.file.stem, "x": x, "labels": labels, "targets": targets, "polish": polish, "seed": seed}
     file = kept_file(context, f"distorted for {trained.name}", facts)

@@ -3,7 +3,7 @@
 python -m experiments run SZ-5        (about 2 minutes on 2 cores)
 
 The paper: 1.6% with decay, 1.3% with dropout, below 1.2% with the pool, and examples for the higher layers more useful
-than those for the input. To expect at the quick scale, which learns from a sixth of the images so that all methods are
+than those for the input. Expected at the quick scale, which learns from a sixth of the images so that all methods are
 trained to convergence: dropout is best, and the pool is no gain, that of the hidden layers least of all; the reason is
 not known. The sizes of the pool are ours, and not tuned.
 """

@@ -17,7 +17,7 @@ Paper = Mapping[str, Sequence[float | None]]  # of each row, the errors in %
 
 
 def errors(nets: Sequence[Trained], batches: Mapping[str, Array], labels: Array) -> Array:
-    """Count the images (N, m) of each batch that each network does not take for their label, (R, C)."""
+    """Count the images (N, m) of each batch that each network misclassifies, (R, C)."""
     return np.array([[(net.net.predict(x).argmax(axis=1) != labels).sum() for net in nets] for x in batches.values()])
 
 

@@ -28,8 +28,8 @@ from nnpg_kernels import Array
 SAME, EACH = "softmax_cross_entropy", "binary_cross_entropy"
 WHY = """Eq. 2.2 gives dL/do = -1/y_t dy_t/do + sum over k != t of 1/(1 - y_k) dy_k/do. For an image that the network
 classifies with certainty, y_t is near 1 and every other y_k near 0, so the sum is near that of dy_k/do alone, which
-softmax makes -dy_t/do: dL/do is near -2 dy_t/do, the same ranking. Sigmoid outputs need not
-sum to 1, so nothing cancels."""
+softmax makes -dy_t/do: dL/do is near -2 dy_t/do, the same ranking. Sigmoid outputs need not sum to 1, so nothing
+cancels."""
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import nnpg
 from experiments.catalogue import EXPERIMENTS
 from experiments.experiment import Context, row
 from experiments.models.faces import face_nets
@@ -19,6 +20,7 @@ from nnpg.statistics import Interval
 from nnpg_command import UsageError
 
 ROOT = Path(__file__).parent.parent.parent
+FAMILIES = ("LD-3", "LD-12", "TH-5", "SZ-T3", "HI-3")  # one for each room and kind of network
 ROW_KEYS = ["name", "paper", "ours", "low", "high", "n", "unit", "interval", "held"]
 
 
@@ -68,7 +70,9 @@ def test_each_experiment_writes_its_result_and_figures(out, id):
     assert all(r["name"] in text for r in result["rows"])
 
 
-@pytest.mark.parametrize("id", EXPERIMENTS)
+@pytest.mark.parametrize(
+    "id", [id if id in FAMILIES else pytest.param(id, marks=pytest.mark.slow) for id in EXPERIMENTS]
+)
 def test_the_same_seed_gives_the_same_rows_and_another_seed_others(out, again, other, id, monkeypatch):
     once(id, out)
     monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda *_, **__: None)  # half the time, and drawn once
@@ -79,6 +83,15 @@ def test_the_same_seed_gives_the_same_rows_and_another_seed_others(out, again, o
     first = rows(out / id)
     assert rows(smoke(id, again)) == first
     assert rows(smoke(id, other, seed=77)) != first
+
+
+@pytest.mark.parametrize("id", FAMILIES)
+def test_one_experiment_of_each_family_runs_on_the_default_backend(id, tmp_path):
+    folder = run_experiment(id, scale="smoke", out=tmp_path, progress=False)
+    result = json.loads((folder / "result.json").read_text())
+    assert result["versions"]["backend"] == nnpg.load_backend("auto").name
+    assert all(math.isfinite(r["ours"]) for r in result["rows"] if r["ours"] is not None)
+    assert result["rows"]
 
 
 def test_a_trained_network_is_reused_and_an_interrupted_one_resumed(tmp_path):

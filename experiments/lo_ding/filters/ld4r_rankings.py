@@ -4,9 +4,9 @@ python -m experiments run LD-4R        (2 minutes; it trains ten nets if LD-0 ha
 
 Each ranking knocks all 23 filters out, strongest first and weakest first. The gap is the area under the first curve
 minus the area under the second: 0 for chance. One order alone misleads: any order that takes the whole first layer out
-first has high errors soonest, and says nothing of that layer's filters. Expected: the gradient is above chance; Shapley
-values, which cost 200 times as much, are above it on class error; a third of its gap is left when its scores are
-shuffled inside each layer.
+first has high errors soonest, and does not distinguish that layer's filters. Expected: the gradient is above chance;
+Shapley values, which cost 200 times as much, are above it on class error; a third of its gap is left when its scores
+are shuffled inside each layer.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def _images(face: FaceNet, config: Config) -> np.ndarray:
 
 
 def _rows(kind: str, gaps: dict[str, np.ndarray]) -> list[Row]:
-    """The gap of each ranking, and the prediction gradient's gap minus it, net by net."""
+    """The gap of each ranking, and the prediction gradient's gap minus it, for each net."""
     n, t = len(gaps[OURS]), "95% t over nets"
     rows = [row(f"{kind} gap: {name}", None, mean_interval(values), n, interval=t) for name, values in gaps.items()]
     for name in NAMES[1:]:

@@ -2,9 +2,9 @@
 
 python -m experiments run LD-5        (under a minute; it trains ten nets if LD-0 has not)
 
-An identity fails at the first step after which most of its images are misclassified. Expected: the number of nets in
-which identity 7 is not the first to fail is about that by chance, and in the end nearly all images are classified as a
-few identities.
+An identity fails at the first step after which its images are most often classified as another identity. Expected: the
+number of nets in which identity 7 is not the first to fail is about that by chance, and in the end nearly all images
+are classified as a few identities.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def run(config: Config, context: Context) -> Result:
         "end."
     )
     falling = Text(
-        f"Knock-outs after which most images of an identity are classified as another (seed {first})",
+        f"Knock-outs after which the images of an identity are most often classified as another (seed {first})",
         falls_in_words(shown, names),
     )
     steps = Text(f"Confusion, step by step (seed {first})", steps_in_words(shown, names))
@@ -89,7 +89,7 @@ def run(config: Config, context: Context) -> Result:
 
 
 def _damage(face: FaceNet, steps: int) -> list[Knockout]:
-    """For each identity, the whole set while its strongest filters go."""
+    """For each identity, the predictions for all images while its strongest filters are knocked out."""
     x, t = face.data.x, face.data.labels
     scores = filter_scores(face.net, x, t)
     return [knock_out_curve(face.net, x, t, scores.strongest(c, steps), progress=False) for c in range(face.data.K)]

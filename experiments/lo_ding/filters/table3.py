@@ -1,4 +1,4 @@
-"""The scores that Lo & Ding 2015 print in Table III: an identity's eight strongest and eight weakest of 23."""
+"""Table III of Lo & Ding 2015: for five identities the scores of the eight strongest and the eight weakest filters."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ def _rows(found: dict[str, Sweep], names: tuple[str, ...]) -> list[Row]:
 
 
 def works(found: dict[str, Sweep], k: int) -> bool:
-    """Whether the nearest image's masks clearly do more for target k than noise of their length."""
+    """Whether the nearest image's masks succeed significantly more often for target k than noise of their length."""
     return found[NEAREST].target_success(1, k).low > found[NOISE].target_success(1, k).high
 
 

@@ -5,7 +5,7 @@ python -m experiments run LD-9        (1 minute on 2 cores, after LD-7)
 The paper trains the mask as it trains the network, and 88% of the images are still not classified as dogs. It does not
 say for how long, nor in which units its learning rate is: with grey levels in 0 .. 255 a step is 65025 times smaller.
 Both readings are here. Expected: a mask that is as small as a few steps make it changes the class of few images, as in
-the paper; the same mask scaled up changes the class of most images. So the mask is small, not specific to some images.
+the paper; the same mask scaled up changes the class of most images. So it fails because it is small.
 """
 
 from __future__ import annotations
