@@ -2,7 +2,7 @@
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 
-.PHONY: demo test fences lint types oracle ci clean
+.PHONY: demo test fences lint types oracle fuzz ci clean
 
 demo: .venv/demo  ## train on built-in faces, rank, knock out, and write a page of pictures
 	$(BIN)/nnpg demo
@@ -22,6 +22,10 @@ types: .venv/lint
 
 oracle: .venv/oracle  ## the tests that hold every layer against PyTorch (a large download)
 	$(BIN)/python -m pytest -m oracle
+
+fuzz: .venv/test  ## minutes of searching for inputs that are answered wrongly; each search prints its counts
+	PYTHONPATH=tests $(BIN)/python -m fuzz.model_files
+	PYTHONPATH=tests $(BIN)/python -m fuzz.kills
 
 ci: lint types test oracle
 

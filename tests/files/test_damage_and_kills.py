@@ -1,0 +1,26 @@
+"""A few of the searches that `make fuzz` runs at length: damaged model files, and work that is killed."""
+
+import os
+
+import numpy as np
+import pytest
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="limits and signals of POSIX")
+
+from fuzz import kills, model_files  # noqa: E402 (they need POSIX)
+
+
+def test_damaged_model_files_load_as_what_they_describe_or_are_refused_by_name():
+    found = model_files.fuzz(200, seed=1)
+    assert [one for one in found if one.kind == "finding"] == []
+    kinds = [one.kind for one in found]
+    assert len(found) == 200
+    assert kinds.count("loaded") > 20, "the search does not reach files that load"
+    assert kinds.count("refused") > 100, model_files.summary(found)
+
+
+@pytest.mark.parametrize("kind", kills.WORKS)
+def test_work_that_is_killed_ends_in_the_same_bits(kind):
+    done, problem = kills.killed(kind, "numpy", 2, np.random.default_rng(0))
+    assert problem == ""
+    assert done >= 1, "it was over before it could be killed"
