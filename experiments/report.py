@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from nnpg.report.page import Image, Section, Table, write_page
+from nnpg.report import Image, Section, Table, write_page
 from nnpg_command import UsageError
 
 MOST_BYTES = 64 << 20  # of a result.json

@@ -58,12 +58,12 @@ def steps_in_words(knockout: Knockout, names: Sequence[str], *, most: int = 3) -
     >>> shown = Knockout((Filter("pool1", 2),), np.array([[0, 0, 1], [0, 0, 0]]), np.array([0, 0, 1]), 2)
     >>> print(steps_in_words(shown, ["Ann", "Bob"]))
      0  intact    overall_error   0%  predicted most: Ann 2, Bob 1
-     1  pool1 3   overall_error  33%  predicted most: Ann 3, Bob 0
+     1  pool1[2]  overall_error  33%  predicted most: Ann 3, Bob 0
     """
     lines = []
     for step, error in enumerate(knockout.overall_error):
         taken = knockout.confusion(step).sum(axis=0)
-        gone = "intact" if step == 0 else f"{knockout.filters[step - 1].layer} {knockout.filters[step - 1].f + 1}"
+        gone = "intact" if step == 0 else str(knockout.filters[step - 1])
         leading = ", ".join(f"{names[c]} {taken[c]}" for c in np.argsort(-taken, kind="stable")[:most])
         lines.append(f"{step:2}  {gone:8}  overall_error {error:4.0%}  predicted most: {leading}")
     return "\n".join(lines)

@@ -30,11 +30,20 @@ NORMS: dict[str, Callable[[Array, Any], Array]] = {
 
 
 class Filter(NamedTuple):
-    """A feature map (or a dense unit): output `layer`, number `f` from 0, and its score."""
+    """A feature map (or a dense unit): output `layer`, number `f` from 0, and its score; prints as one indexes it.
+
+    Examples
+    --------
+    >>> print(Filter("pool1", 2))
+    pool1[2]
+    """
 
     layer: str
     f: int
     score: float = float("nan")
+
+    def __str__(self) -> str:
+        return f"{self.layer}[{self.f}]"
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +69,7 @@ class FilterScores:
     what: str = ""
 
     @property
-    def how(self) -> str:
+    def description(self) -> str:
         """What a score is, in words."""
         what = self.what or f"{self.norm} of d {self.of} / d output"
         return ", ".join(filter(None, (what, self.average.replace("_", " "))))
@@ -83,7 +92,7 @@ class FilterScores:
 
     def table(self, n: int = 8, rows: Sequence[int | str] | None = None) -> str:
         """Return the n strongest and weakest filters of each row as text."""
-        lines = [f"{self.how}; filters counted from 1", f"{'':16}{'strongest':28}weakest"]
+        lines = [f"{self.description}", f"{'':16}{'strongest':28}weakest"]
         for row in self.rows if rows is None else rows:
             pairs = zip(self.strongest(row, n), self.weakest(row, n), strict=True)
             for i, (strong, weak) in enumerate(pairs):
@@ -131,9 +140,9 @@ class FilterScores:
 
     def _ranked(self, row: int | str, sign: int) -> list[Filter]:
         r = self._row(row)
-        if any(np.isnan(own[r]).any() for own in self.scores.values()):
+        if any(np.isnan(scores[r]).any() for scores in self.scores.values()):
             raise ValueError(f"row {self.rows[r]!r} has no scores: there was no image of this class")
-        every = [Filter(layer, f, float(s)) for layer, own in self.scores.items() for f, s in enumerate(own[r])]
+        every = [Filter(layer, f, float(s)) for layer, scores in self.scores.items() for f, s in enumerate(scores[r])]
         return sorted(every, key=lambda unit: sign * unit.score)
 
 
@@ -164,7 +173,7 @@ def convolutional_gradient(gradient: PredictionGradient, norm: str = "frobenius"
 
 
 def saliency(gradient: PredictionGradient, norm: str = "max") -> dict[str, Array]:
-    """Collapse the maps instead: how much the prediction hangs on each place, (N, H, W) a layer (Simonyan et al. 2013).
+    """Collapse the maps instead: the dependence of the prediction on each place, (N, H, W) per layer (Simonyan 2013).
 
     Examples
     --------
@@ -216,9 +225,9 @@ def filter_scores(
     >>> x = np.random.default_rng(0).random((6, 1, 4, 4))
     >>> scores = filter_scores(net, x, [0, 0, 1, 1, 2, 2])
     >>> print(scores.table(1, rows=[0]))
-    frobenius of d prob / d output, norm of mean; filters counted from 1
+    frobenius of d prob / d output, norm of mean
                     strongest                   weakest
-    class 0         tanh1 1    0.27364          tanh1 2    0.12480
+    class 0         tanh1[0]     0.27364        tanh1[1]     0.12480
     """
     _norm(norm)
     if average == "norm_of_mean":
@@ -284,4 +293,4 @@ def _one_class_only(gradient: PredictionGradient) -> None:
 
 
 def _cell(unit: Filter) -> str:
-    return f"{unit.layer} {unit.f + 1:<4} {unit.score:.5f}"
+    return f"{unit!s:12} {unit.score:.5f}"

@@ -18,7 +18,7 @@ import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, Row, row
 from experiments.models.faces import FACE_SEED, FEW, FaceNet, face_nets
-from nnpg import Conv
+from nnpg import Conv, Filter
 from nnpg.excitation import Views, highest_outputs, views
 from nnpg.plots import image_grid, signed_colours
 from nnpg.profiles import WithinBetween, within_between
@@ -90,7 +90,7 @@ def _draw(found: Views, layer: str, path: Path) -> None:
     colours = signed_colours(found.sent_back[:, :SHOWN].sum(axis=2).reshape(-1, h, w)).reshape(F, SHOWN, 3, h, w)
     pictures = np.concatenate([patches, colours], axis=1).reshape(-1, 3, h, w)
     titles = ["what it sees", *[""] * (SHOWN - 1), "projected", *[""] * (SHOWN - 1)] + [""] * (2 * SHOWN * (F - 1))
-    image_grid(pictures, path, titles=titles, columns=2 * SHOWN, row_labels=[f"{layer} no. {f + 1}" for f in range(F)])
+    image_grid(pictures, path, titles=titles, columns=2 * SHOWN, row_labels=[str(Filter(layer, f)) for f in range(F)])
 
 
 EXPERIMENT = Experiment(

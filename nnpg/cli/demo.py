@@ -85,7 +85,7 @@ def _print(found: story.Findings) -> None:
     from nnpg.report.demo.page import held, verdict
 
     def ends(units: list[Filter]) -> str:
-        return ", ".join(f"{unit.layer} {unit.f + 1}" for unit in units)
+        return ", ".join(map(str, units))
 
     print(f"\n{'':8}{'feature':26}{'strongest filters':20}weakest filters")
     for row, feature in zip(found.scores.rows, found.data.features or found.scores.rows, strict=True):

@@ -84,8 +84,7 @@ def knockout(
         (row, which): _curve(work, scores, row, which, steps, to, seed) for row in rows for which in orders
     }
     if draw:
-        from nnpg.plots import error_curves
-        from nnpg.plots.knockout import knockout_panels
+        from nnpg.plots import error_curves, knockout_panels
 
         error_curves(knockout_panels(curves, scores.rows), draw, columns=len(orders))
     if as_json:
@@ -119,20 +118,21 @@ def _as_dict(name: str, c: int, which: str, curve: Knockout) -> dict[str, Any]:
 def _steps(names: tuple[str, ...], c: int, which: str, curves: Curves) -> str:
     curve = curves[c, which]
     lines = [f"{names[c]}, {which} first", f"{'off':>4} {'filter':16}{'class error':>12}{'overall error':>15}"]
-    labels = ["(intact)", *(f"{unit.layer} {unit.f + 1}" for unit in curve.filters)]
-    for off, (label, own, overall) in enumerate(zip(labels, curve.class_error(c), curve.overall_error, strict=True)):
-        lines.append(f"{off:>4} {label:16}{percent(own):>12}{percent(overall):>15}")
+    labels = ["(intact)", *map(str, curve.filters)]
+    errors = zip(labels, curve.class_error(c), curve.overall_error, strict=True)
+    for off, (label, of_class, overall) in enumerate(errors):
+        lines.append(f"{off:>4} {label:16}{percent(of_class):>12}{percent(overall):>15}")
     return "\n".join([*lines, ""])
 
 
 def _summary(names: tuple[str, ...], which: str, curves: Curves) -> str:
     """One line a class: the errors after so many filters."""
-    chosen = {c: curve for (c, own), curve in curves.items() if own == which}
+    chosen = {c: curve for (c, order), curve in curves.items() if order == which}
     T = len(next(iter(chosen.values())).filters)
     at = [n for n in (0, 1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 100) if n < T] + [T]
     head = "".join(f"{n:>10}" for n in at)
     lines = [f"{which} first: percent class error / overall error with so many filters off", f"{'':12}{head}"]
     for c, curve in chosen.items():
-        own, overall = 100 * curve.class_error(c), 100 * curve.overall_error
-        lines.append(f"{names[c]:12}" + "".join(f"{f'{own[n]:.0f} / {overall[n]:.0f}':>10}" for n in at))
+        of_class, overall = 100 * curve.class_error(c), 100 * curve.overall_error
+        lines.append(f"{names[c]:12}" + "".join(f"{f'{of_class[n]:.0f} / {overall[n]:.0f}':>10}" for n in at))
     return "\n".join([*lines, ""])

@@ -1,4 +1,4 @@
-"""`nnpg rank`: which filters each class hangs on."""
+"""`nnpg rank`: which filters each class depends on."""
 
 from __future__ import annotations
 
@@ -47,7 +47,11 @@ def rank(
     top: Annotated[int, typer.Option("--top", min=1, help="How many filters to print from either end.")] = 8,
     draw: Annotated[
         Path | None,
-        typer.Option("--draw", metavar="FILE.png", help="Draw the network: a circle a filter, bright where it counts."),
+        typer.Option(
+            "--draw",
+            metavar="FILE.png",
+            help="Draw the network: one circle per filter, brighter where its score is higher.",
+        ),
     ] = None,
     csv_file: Annotated[
         Path | None, typer.Option("--csv", metavar="FILE.csv", help="Write every score: class, layer, filter, score.")
@@ -55,12 +59,11 @@ def rank(
     backend: BackendOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
-    """Rank a model's filters, class by class, by how much the prediction hangs on them.
+    """Rank a model's filters, class by class, by how much the prediction depends on them.
 
     The prediction gradient dy/do says how much the answer y for a class would move if a filter's output o moved a
     little. It is averaged over the images of the class, and the whole map is made one number by its norm: a high number
-    is a filter that this class hangs on. Filters count from 1 here and in the picture, from 0 in JSON and CSV as in the
-    library.
+    is a filter that this class depends on. Filters count from 0 everywhere: pool1[2] is the third filter of pool1.
 
     Example: `nnpg rank faces.safetensors --class face07 --top 5 --draw ranking.png`
     """
@@ -111,6 +114,6 @@ def _write_csv(path: Path, scores: FilterScores, rows: list[int]) -> None:
     writer = csv.writer(text)
     writer.writerow(["class", "layer", "filter", "score"])
     for row in rows:
-        for layer, own in scores.scores.items():
-            writer.writerows([scores.rows[row], layer, f, float(score)] for f, score in enumerate(own[row]))
+        for layer, values in scores.scores.items():
+            writer.writerows([scores.rows[row], layer, f, float(score)] for f, score in enumerate(values[row]))
     write_file(path, text.getvalue().encode())

@@ -255,7 +255,7 @@ def strongest_regions(
     with drawing(path, PAGE, 0.2 + N * block + 0.16) as figure:
         ax = canvas(figure)
         for f in range(F):
-            ax.text(left + f * (side + _GAP) + side / 2, 0.12, f"filter {f + 1}", size=SMALL, ha="center")
+            ax.text(left + f * (side + _GAP) + side / 2, 0.12, f"filter {f}", size=SMALL, ha="center")
         for n in range(N):
             top = 0.2 + n * block
             strongest, i, j = (int(at) for at in np.unravel_index(int(delta[n].argmax()), delta[n].shape))

@@ -133,7 +133,7 @@ def damage_trace(
     predicted = np.vstack([np.arange(K), knockout.modes])[:, present]  # (1 + T + 1, classes); row 0 is the truth
     heights = _bundled(predicted)
     width = COLUMN if T <= 13 else PAGE
-    labels = ["true class", "intact", *(f"{layer} {f + 1}" for layer, f, _ in knockout.filters)]
+    labels = ["true class", "intact", *map(str, knockout.filters)]
     height = max(0.24 * K, 1.6) + max(map(text_width, labels)) + 0.55  # rows, labels below, their title
     with drawing(path, width, height, layout="constrained") as figure:
         ax = figure.subplots()

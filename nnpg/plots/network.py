@@ -26,7 +26,7 @@ from nnpg.plots.style import (
     text_width,
     wrapped,
 )
-from nnpg.scores import FilterScores
+from nnpg.scores import Filter, FilterScores
 from nnpg_kernels import Array
 
 if TYPE_CHECKING:
@@ -138,13 +138,13 @@ def network_diagram(
             _network(ax, row_scores, lines, pitch, x + left, y + head, cmap, signed)
         what = "score / highest magnitude in this network" if signed else "score / highest in this network"
         _colour_bar(ax, cmap, _MARGIN, height - _FOOT + 0.04, ("−1" if signed else "0", "1"), what)
-        ax.text(_MARGIN, height - 0.1, f"score: {scores.how}", size=SMALL, color=GREY, va="center_baseline")
+        ax.text(_MARGIN, height - 0.1, f"score: {scores.description}", size=SMALL, color=GREY, va="center_baseline")
     return figure
 
 
 def _lines(filters: dict[str, int], width: float) -> tuple[list[_Line], float, float]:
     """Break each layer into lines that fit; return them, the distance of the circles and the height of all lines."""
-    narrowest = text_width(str(max(filters.values()))) + 0.035
+    narrowest = text_width(str(max(filters.values()) - 1)) + 0.035
     most = max(1, int(width / narrowest))  # circles on a line
     spans: list[tuple[str, int, int]] = []
     for layer, F in filters.items():
@@ -163,7 +163,7 @@ def _lines(filters: dict[str, int], width: float) -> tuple[list[_Line], float, f
 def _heading(scores: FilterScores, row: int, width: float) -> _Heading:
     every = [(s[row, f], layer, f) for layer, s in scores.scores.items() for f in range(s.shape[1])]
     score, layer, f = max(every, key=lambda entry: np.nan_to_num(abs(entry[0]), nan=-1.0))
-    highest = "no score" if np.isnan(score) else f"highest {score:.5f}: {layer} {f + 1}"
+    highest = "no score" if np.isnan(score) else f"highest {score:.5f}: {Filter(layer, f)}"
     name = wrapped(scores.rows[row], width, NORMAL, "bold")
     beside = len(name) == 1 and text_width(name[0], NORMAL, "bold") + text_width(highest) + 2 * _GAP <= width
     return _Heading(name, highest, beside)
@@ -203,7 +203,7 @@ def _network(
             ax.add_patch(Circle((centre, middle), 0.42 * pitch, facecolor=colour, edgecolor=INK, linewidth=0.4))
             if line.numbered:
                 below = middle + _LINE / 2 + _NUMBERS / 2
-                ax.text(centre, below, str(f + 1), size=SMALL, color=GREY, ha="center", va="center_baseline")
+                ax.text(centre, below, str(f), size=SMALL, color=GREY, ha="center", va="center_baseline")
 
 
 def _colours(signed: bool) -> Colormap:

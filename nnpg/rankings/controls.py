@@ -80,4 +80,4 @@ def shuffled_in_layers(scores: FilterScores, rng: int | np.random.Generator) -> 
     """
     draw = np.random.default_rng(rng)
     dealt = {name: draw.permuted(own, axis=1) for name, own in scores.scores.items()}
-    return replace(scores, scores=dealt, what=f"{scores.how}, shuffled in each layer", average="")
+    return replace(scores, scores=dealt, what=f"{scores.description}, shuffled in each layer", average="")

@@ -1,1 +1,7 @@
 """Pages in one HTML file: the writer (`page`, its templates beside it), and the demo's story (`demo`)."""
+
+from nnpg.report.page import Section, write_page, write_template
+from nnpg.report.pictures import Image
+from nnpg.report.tables import Table
+
+__all__ = ["Image", "Section", "Table", "write_page", "write_template"]

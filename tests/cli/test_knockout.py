@@ -25,13 +25,15 @@ def test_json_holds_the_librarys_curves(run, model, bars) -> None:
     assert found["most_common_prediction"] == expected.modes.tolist()
 
 
-def test_one_class_prints_every_step(run, model) -> None:
+def test_one_class_prints_every_step(run, model, bars) -> None:
     answer = run("knockout", model, "--class", "left", "--order", "strongest", "--steps", 3)
     assert answer.code == 0
     lines = answer.out.strip().splitlines()
     assert lines[0] == "left, strongest first"
     assert [line.split()[0] for line in lines[2:]] == ["0", "1", "2", "3"]
     assert "(intact)" in lines[2]
+    filters = nnpg.filter_scores(nnpg.load_network(model), load(bars).x, load(bars).labels).strongest(0, 3)
+    assert [line.split()[1] for line in lines[3:]] == [f"{unit.layer}[{unit.f}]" for unit in filters]  # as one indexes
     assert "weakest" not in answer.out
 
 

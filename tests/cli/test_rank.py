@@ -11,13 +11,16 @@ import nnpg
 from nnpg.data import load, stratified_split
 
 
-def test_it_prints_the_table_of_the_data_it_was_trained_on(run, model) -> None:
+def test_it_prints_the_table_of_the_data_it_was_trained_on(run, model, bars) -> None:
     answer = run("rank", model, "--top", 2)
     assert answer.code == 0
     lines = answer.out.splitlines()
     assert lines[0].startswith("frobenius of d prob / d output, norm of mean")
     assert [line.split()[0] for line in lines[2::2]] == ["left", "middle", "right"]
     assert len(lines) == 2 + 3 * 2
+    data = load(bars)
+    best = nnpg.filter_scores(nnpg.load_network(model), data.x, data.labels).strongest(0)[0]
+    assert lines[2].split()[1] == f"{best.layer}[{best.f}]"  # as one indexes
 
 
 def test_json_holds_the_librarys_scores(run, model, bars) -> None:

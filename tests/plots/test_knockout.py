@@ -52,7 +52,7 @@ def test_words() -> None:
     (ax,) = damage_trace(damage, class_names=list("abcdef"), highlight=2).axes
     assert [label.get_text() for label in ax.get_yticklabels()] == list("abcdef")
     said = [label.get_text() for label in ax.get_xticklabels()]
-    assert said == ["true class", "intact", *(f"{layer} {f + 1}" for layer, f, _ in damage.filters)]
+    assert said == ["true class", "intact", *(f"{layer}[{f}]" for layer, f, _ in damage.filters)]
     thick = [line.get_linewidth() for line in ax.lines]
     assert thick[2] == max(thick) > 2 * sorted(thick)[-2]
     assert [label.get_fontweight() == "bold" for label in ax.get_yticklabels()] == [c == 2 for c in range(6)]

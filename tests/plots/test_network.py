@@ -78,16 +78,16 @@ def test_words_name_rows_layers_filters_and_the_highest_score() -> None:
     figure = network_diagram(scores)
     said = words(figure)
     assert "identity 1" in said
-    assert "highest 1.25000: pool2 7" in said
+    assert "highest 1.25000: pool2[6]" in said
     assert {"pool1", "pool2", "pool3"} <= set(said)
-    assert numbers(figure) == [str(f) for f in range(1, 11)]  # counted from 1, said once
+    assert numbers(figure) == [str(f) for f in range(10)]  # counted from 0, written once
     assert any("score / highest in this network" in word for word in said)
     assert "score: frobenius of d prob / d output" in said
 
 
 def test_filters_are_numbered_wherever_the_line_below_does_not_say_it() -> None:
     scores = FilterScores({"a": np.ones((1, 3)), "b": np.ones((1, 2)), "c": np.ones((1, 2))}, ("x",), "l1", "prob")
-    assert numbers(network_diagram(scores)) == ["1", "2", "3", "1", "2"]
+    assert numbers(network_diagram(scores)) == ["0", "1", "2", "0", "1"]
 
 
 def test_wide_layers_take_more_lines_and_stay_on_the_page() -> None:

@@ -56,9 +56,9 @@ def test_strongest_and_weakest_are_the_two_ends_of_one_order():
         SCORES.strongest("eve")
 
 
-def test_it_prints_as_the_papers_table_with_filters_from_1():
+def test_it_prints_as_the_papers_table_with_filters_counted_from_0():
     lines = SCORES.table(2).splitlines()
-    assert lines[2].split() == ["ann", "pool2", "2", "0.90000", "pool1", "2", "0.10000"]
+    assert lines[2].split() == ["ann", "pool2[1]", "0.90000", "pool1[1]", "0.10000"]
     assert str(SCORES).startswith("rms of d prob / d output")
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from nnpg import Epoch
 from nnpg.plots import training_history
-from nnpg.report.page import Image, Section, Table, write_page
+from nnpg.report import Image, Section, Table, write_page
 
 NASTY = """<script>alert("1 < 2 & 'x'")</script>"""
 VOID = {"meta", "link", "img"}
@@ -61,7 +61,7 @@ def picture(tmp_path: Path) -> Path:
 
 
 def test_everything_is_there_in_order(tmp_path: Path, picture: Path) -> None:
-    table = Table(("filter", "score"), [("pool1 5", 0.25), ("pool3 2", 0.01)], "The filters")
+    table = Table(("filter", "score"), [("pool1[4]", 0.25), ("pool3[1]", 0.01)], "The filters")
     sections = [
         Section(
             "First", "One.\nStill one.\n\nTwo.", [Image(picture, "a falling line", "The loss")], [table], "$ nnpg demo"
@@ -183,7 +183,7 @@ def test_the_same_page_is_the_same_file(tmp_path: Path, picture: Path) -> None:
     [
         (Section("s", tables=[Table(("a", "b"), [(1, 2), (1,)])]), ValueError, "row 1 has 1 cells, the header 2"),
         (Section("s", figures=[Image("missing.png", "a")]), FileNotFoundError, r"missing\.png.*draw it first"),
-        (Section("s", figures=[Image("figure.pdf", "a")]), ValueError, r"figure\.pdf.*cannot stand in a page"),
+        (Section("s", figures=[Image("figure.pdf", "a")]), ValueError, r"figure\.pdf.*cannot be shown in a page"),
         (Section("s", figures=[Image("figure.png", " ")]), ValueError, r"figure\.png.*no alt text"),
     ],
 )

@@ -73,7 +73,7 @@ def _identity(face: FaceNet, scores: FilterScores, identity: int, config: Config
     found = scores.strongest(t, 1)[0], scores.weakest(t, 1)[0]
     return [
         row(
-            f"ID {identity} {which}: ours {unit.layer} {unit.f + 1}",
+            f"ID {identity} {which}: ours {unit}",
             PAPER[identity][i],
             Interval(unit.score, low[i], high[i]),
             len(x),

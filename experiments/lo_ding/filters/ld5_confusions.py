@@ -103,7 +103,7 @@ def _minus_others(knockout: Knockout, identity: int) -> float:
 
 def _confusions(knockout: Knockout, context: Context) -> None:
     counts = np.array([knockout.confusion(step) for step in range(len(knockout.predictions))], float)
-    titles = ["intact", *(f"{i}: {layer} {f + 1} out" for i, (layer, f, _) in enumerate(knockout.filters, start=1))]
+    titles = ["intact", *(f"{i}: {unit} out" for i, unit in enumerate(knockout.filters, start=1))]
     matrix_panels(
         counts / counts.sum(axis=2, keepdims=True), context.folder / "confusion.png", titles=titles, limits=(0, 1),
         rows="true identity", columns_are="predicted identity",

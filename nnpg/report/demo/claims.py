@@ -1,4 +1,4 @@
-"""What people say about prediction gradients, put to the test on one run: each claim is a number of that run."""
+"""Claims about prediction gradients, put to the test on one run: what each says is computed from that run."""
 
 from __future__ import annotations
 
@@ -29,7 +29,9 @@ class Claim:
 def claims_about_gradients(net: Network, data: Dataset, scores: FilterScores) -> list[Claim]:
     """Return what holds of the gradients themselves: two identities, what training has already, and V.A."""
     x, t = data.x, data.labels
-    every = prediction_gradient(net, x[:: len(x) // data.K], layers=tuple(scores.scores))  # all classes, some images
+    every = prediction_gradient(
+        net, x[:: len(x) // data.K], layers=tuple(scores.scores)
+    )  # all classes, one image of each
     left_over = max(abs(d.sum(axis=0)).max() / abs(d).max() for d in every.deltas.values())
     exact = net.astype(np.float64).to("numpy")  # for two passes, kernels of another type are not worth compiling
     sides = [
@@ -38,17 +40,16 @@ def claims_about_gradients(net: Network, data: Dataset, scores: FilterScores) ->
     ]
     apart = max(abs(a - b).max() / abs(a).max() for a, b in zip(*(d.values() for d in sides), strict=True))
     true = prediction_gradient(net, x, classes="true", labels=t, batch=len(x))
-    deltas = loss_gradient(net, x, t, batch=len(x))  # training's own
+    deltas = loss_gradient(net, x, t, batch=len(x))  # those of training
     y = net.predict(x)[np.arange(len(t)), t]
     off = max(
         abs(d + y.reshape(-1, *[1] * (d.ndim - 1)) * deltas[layer]).max() / abs(d).max()
         for layer, d in true.deltas.items()
     )
-    own = convolutional_gradient(true).scores
-    within, between = _likeness(np.concatenate(list(own.values()), axis=1), t)
+    within, between = _likeness(convolutional_gradient(true).matrix, t)
     return [
         Claim(
-            "The gradients of all classes add up to nothing: what one answer gains the others lose",
+            "The gradients of all classes add up to zero: what one answer gains, the others lose",
             f"sum at most {left_over:.0e} of the largest",
             bool(left_over < 1e-5),
         ),
@@ -63,7 +64,7 @@ def claims_about_gradients(net: Network, data: Dataset, scores: FilterScores) ->
             bool(off < 1e-4),
         ),
         Claim(
-            "V.A: photographs of one person hang on the same filters, more than photographs of two",
+            "V.A: photographs of one person depend on the same filters, more than photographs of two people",
             f"rank correlation {within:.2f} within a person, {between:.2f} between people",
             within > between,
         ),
@@ -86,10 +87,10 @@ def claims_about_knockouts(
     people = [c for c, order in curves if order == "strongest"]
     strong = np.array([curves[c, "strongest"].overall_error for c in people])  # (P, T + 1)
     weak = np.array([curves[c, "weakest"].overall_error for c in people])
-    own = np.array([curves[c, "strongest"].class_error(c) for c in people])
+    of_class = np.array([curves[c, "strongest"].class_error(c) for c in people])
     by_chance = np.mean([curve.overall_error for curve in random])
     sooner = int((strong.mean(axis=1) > weak.mean(axis=1)).sum())
-    agree = rank_correlation(own, strong)
+    agree = rank_correlation(of_class, strong)
     first = people[0]
     modes = curves[first, "strongest"].modes  # (T + 1, K)
     lost = [int((modes[:, c] != c).argmax()) if (modes[:, c] != c).any() else len(modes) for c in range(modes.shape[1])]
@@ -103,8 +104,8 @@ def claims_about_knockouts(
         ),
         Claim(
             "V.D: with the 10 strongest gone, nearly all images of that person are wrong",
-            f"class error {_range(own[:, 10])}",
-            bool((own[:, 10] >= 0.9).all()),
+            f"class error {_range(of_class[:, 10])}",
+            bool((of_class[:, 10] >= 0.9).all()),
         ),
         Claim(
             "V.D: with the 10 weakest gone, less than 25% of all images are wrong",
@@ -117,7 +118,7 @@ def claims_about_knockouts(
             agree > 0.5,
         ),
         Claim(
-            f"V.D: {class_names[first]} is not the first to be mistaken for another when its own strongest filters go",
+            f"V.D: {class_names[first]} is not the first to be mistaken for another when its strongest filters go",
             f"{earlier} of the other {modes.shape[1] - 1} go earlier",
             earlier > 0,
         ),

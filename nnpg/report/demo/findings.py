@@ -32,12 +32,12 @@ RANDOM_ORDERS = 5
 
 @dataclass(frozen=True)
 class Nudge:
-    """One filter's output made 1% larger on one image: what the gradient foretells, and what happens."""
+    """One filter's output made 1% larger on one image: what the gradient predicts, and what happens."""
 
     image: int
     filter: Filter
     y: float
-    foretold: float
+    predicted: float
     happened: float
 
 
