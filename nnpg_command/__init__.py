@@ -8,6 +8,7 @@ This package imports only small modules of Python's own, so that Ctrl-C is answe
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import io
 import os
@@ -60,13 +61,23 @@ def run(command: Command, arguments: Sequence[str]) -> int:
 
 
 def main(command: Command, arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run a command as this process, and leave with its exit code."""
+    """Run a command as this process, and leave with its exit code.
+
+    After Ctrl-C the process ends at once: Python would first wait for threads in the middle of a kernel, and would
+    change the exit code where the signal met one of its own `exec` calls.
+    """
     watch_for_interrupts()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # what a terminal's encoding lacks is no error
     code = run(command, sys.argv[1:] if arguments is None else arguments)
     ignore_interrupts()
+    if code == INTERRUPTED:
+        atexit._run_exitfuncs()
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError, AttributeError):
+                stream.flush()
+        os._exit(code)
     sys.exit(code)
 
 

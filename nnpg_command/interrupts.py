@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-NOTICE = 0.6  # seconds in which Python must have seen the signal
+NOTICE = 0.4  # seconds in which Python must have seen the signal
 ORDERLY = 5.0  # seconds that the command then has to say what it kept
 STEP = 0.02
 

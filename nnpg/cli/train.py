@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from dataclasses import dataclass
@@ -97,6 +98,8 @@ def train(
         raise FileExistsError(f"{checkpoint} exists: go on from it with --resume, or delete it to start afresh")
     if not 0 < test_share < 1:
         raise ValueError(f"--test-share must lie between 0 and 1, not {test_share:g}")
+    if lr is not None and not math.isfinite(lr):
+        raise ValueError(f"--lr must be a number above 0, not {lr:g}")
     nnpg.SGD(0.1 if lr is None else lr, momentum or 0.0)  # judged before the images are read, as is the backend
     nnpg.load_backend(backend)
     if test_share != 0.25 and data in OWN_SPLIT:

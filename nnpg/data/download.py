@@ -10,6 +10,7 @@ import argparse
 import glob
 import hashlib
 import os
+import sys
 import tarfile
 import zlib
 from collections.abc import Sequence
@@ -271,7 +272,7 @@ def command(arguments: list[str]) -> int:
     parser.add_argument("--debug", action="store_true", help="on an error, also print where it came from")
     options = parser.parse_args(arguments)
     try:
-        folder = download(options.name, options.data_dir)
+        folder = download(options.name, options.data_dir, progress=sys.stderr.isatty())
     except KeyboardInterrupt as stop:
         raise Interrupted("stopped; the same command goes on from here") from stop
     print(f"{options.name} is in {folder}")

@@ -72,7 +72,7 @@ def load(
             return load_cifar10(data_folder(data_dir), split or "train")
         return load_mnist(data_folder(data_dir), split or "train", limits)
     path = Path(name).expanduser()
-    if name not in NAMES and kind_of(path) == "nothing" and path.suffix != ".npz":
+    if not str(name) or (name not in NAMES and kind_of(path) == "nothing" and path.suffix != ".npz"):
         close = difflib.get_close_matches(str(name), NAMES, 1)
         guess = f" did you mean {close[0]!r}?" if close else ""
         raise DataError(

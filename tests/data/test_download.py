@@ -240,7 +240,7 @@ def test_command_exit_codes(
         assert err.startswith("error: ")
         assert err.count("\n") == 1
 
-    def stop(*_: object) -> None:
+    def stop(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(module, "download", stop)
