@@ -6,6 +6,7 @@ At length: python -m fuzz.interrupts. Moments at which Python itself is still st
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import json
 import os
@@ -28,7 +29,6 @@ from nnpg.files.header import read_header
 
 ROOT = Path(__file__).parent.parent.parent
 WITHIN = 1.0  # seconds
-ROUNDS = int(os.environ.get("FUZZ_ROUNDS", "20"))
 
 DOWNLOAD = """
 from nnpg_command import main
@@ -213,8 +213,12 @@ def search(rounds: int, seed: int, within: float, names: list[str] | None = None
 
 
 def main() -> int:
-    """Interrupt every command 20 times; print the counts and what is wrong; return the number of failures."""
-    counts, wrong = search(ROUNDS, seed=time.time_ns() % 2**32, within=WITHIN)
+    """Interrupt every command at random moments; print the counts and what is wrong; return the number of faults."""
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--rounds", type=int, default=10, help="signals to each command")
+    options.add_argument("--seed", type=int, default=0)
+    given = options.parse_args()
+    counts, wrong = search(given.rounds, given.seed, WITHIN)
     for fault in wrong:
         print(fault)
     said = ", ".join(f"{kind} {number}" for kind, number in counts.items())
