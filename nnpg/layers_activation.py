@@ -57,7 +57,7 @@ class ReLU:
     def backward(self, k: Backend, delta: Array, saved: Array) -> Array:
         """dL/dx = delta where y > 0, 0 elsewhere."""
         y = saved
-        return delta * (y > 0)
+        return k.xp.where(y <= 0, 0, delta)
 
     def gradients(self, k: Backend, delta: Array, saved: Array) -> dict[str, Array]:
         """No parameters."""

@@ -233,7 +233,10 @@ def _batches(
     every: list[slice],
     weights: Array | None = None,
 ) -> Iterator[tuple[slice, dict[str, Array]]]:
-    """The deltas of each batch of images, each image's seed multiplied by its weight."""
+    """The deltas of each batch of images, each image's seed multiplied by its weight.
+
+    An image that is not finite goes layer by layer, whatever the program.
+    """
     t = None if labels is None else check_labels(labels, len(x), net.K)
     for some in every:
         labels_of, weights_of = (None if a is None else a[some] for a in (t, weights))
@@ -242,6 +245,12 @@ def _batches(
         else:
             chosen, own = check_classes(classes, labels_of, len(x[some]), net.K)
             deltas = program.run(x[some], np.atleast_1d(chosen), own, weights_of)
+            spoiled = ~np.isfinite(x[some]).all(axis=tuple(range(1, x.ndim)))
+            if spoiled.any():  # 0 times NaN is NaN, and a program leaves out what is multiplied by 0
+                labels_of, weights_of = (None if a is None else a[spoiled] for a in (labels_of, weights_of))
+                again = _by_layers(net, x[some][spoiled], names, classes, of, labels_of, weights_of)
+                for name, delta in deltas.items():
+                    delta[:, spoiled] = again[name]
             yield some, {name: d[0] if _one_class(classes) else d for name, d in deltas.items()}
 
 

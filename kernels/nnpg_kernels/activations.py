@@ -59,7 +59,7 @@ def activate_back(dtype: npt.DTypeLike) -> Any:
                 delta[i] *= 1 - y[i] * y[i]
         elif s.activation == RELU:
             for i in range(s.size):
-                delta[i] = delta[i] if y[i] > 0 else kind(0)
+                delta[i] = kind(0) if y[i] <= 0 else delta[i]  # NaN passes
         elif s.activation == SIGMOID:
             for i in range(s.size):
                 delta[i] *= y[i] * (1 - y[i])
@@ -77,13 +77,13 @@ def activate_back_of_one(dtype: npt.DTypeLike) -> Any:
         delta, y = array(s.delta, kind), array(s.y, kind)
         for unit in range(s.units):
             out = y[unit * step + n % s.lanes]
-            if s.activation == TANH:
-                slope = 1 - out * out
-            elif s.activation == RELU:
-                slope = kind(out > 0)
-            else:
-                slope = out * (1 - out)
-            for i in range(unit * step, unit * step + step):
+            first = unit * step
+            if s.activation == RELU:
+                for i in range(first, first + step):
+                    delta[i] = kind(0) if out <= 0 else delta[i]
+                continue
+            slope = 1 - out * out if s.activation == TANH else out * (1 - out)
+            for i in range(first, first + step):
                 delta[i] *= slope
 
     return kernel(run)

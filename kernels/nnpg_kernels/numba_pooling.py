@@ -13,7 +13,7 @@ from nnpg_kernels.jit import entry
 
 @cache
 def pool_forward() -> Any:
-    """Return the kernel of y = max of the window, and its winner i * J + j, the first one where several are largest."""
+    """Return the kernel of y = max of the window, and its winner i * J + j, the first of the largest or of the NaN."""
 
     @entry
     def kernel(counter: Any, thread: int, x: Any, size: Any, stride: Any, at: Any, y: Any, winner: Any) -> None:
@@ -28,8 +28,9 @@ def pool_forward() -> Any:
                     for i in range(max(0, -r0), min(I, H - r0)):  # no test inside, and no branch: which pixel wins
                         for j in range(max(0, -c0), min(J, W - c0)):  # is as good as random
                             value = x[plane, r0 + i, c0 + j]
-                            place = i * J + j if value > best else place
-                            best = best if value <= best or best != best else value  # NaN stays, as in the reference
+                            keep = (value <= best) | (best != best)  # a NaN, once there, is never left
+                            place = place if keep else i * J + j
+                            best = best if keep else value
                     y[plane, h, w], winner[plane, h, w] = best, place
             plane = next_task(counter, 0)
 

@@ -83,12 +83,12 @@ def conv_gradient(delta: Array, x: Array, window: Window, groups: int = 1) -> Ar
 
 
 def max_pool_forward(x: Array, window: Window) -> tuple[Array, Array]:
-    """y[n,f,h,w] = max_{i,j} x[n,f,h*s+i,w*s+j], and the winner i * J + j of each window."""
+    """y[n,f,h,w] = max_{i,j} x[n,f,h*s+i,w*s+j], and each winner i * J + j, the first largest or NaN."""
     shape = window.output_shape(*x.shape[-2:])
     (_, _, y), *others = _taps(_pad(x, window, -np.inf), window, shape)
     winner = np.zeros(y.shape, np.min_scalar_type(-window.size[0] * window.size[1]))
     for i, j, tap in others:
-        winner[tap > y] = i * window.size[1] + j
+        winner[~(tap <= y) & (y == y)] = i * window.size[1] + j
         y = np.maximum(y, tap)
     return y.copy() if not others else y, winner
 
@@ -97,7 +97,7 @@ def max_pool_delta(delta: Array, winner: Array, window: Window, shape: tuple[int
     """dL/dx = delta where x was the winner of its window, 0 elsewhere; windows that overlap add up."""
     dx = np.zeros((*delta.shape[:-2], *_padded(shape, window)), delta.dtype)
     for i, j, tap in _taps(dx, window, delta.shape[-2:]):
-        tap += delta * (winner == i * window.size[1] + j)
+        tap += np.where(winner == i * window.size[1] + j, delta, 0)
     return _unpadded(dx, window, shape)
 
 

@@ -24,7 +24,7 @@ from nnpg_kernels.correlation import CORRELATE, correlate_rows
 from nnpg_kernels.jit import jit, kernel
 from nnpg_kernels.memory import array, record, record_type
 from nnpg_kernels.simd import add_sums, every_second, lanes, load, store, store_in_turn, zeros
-from nnpg_kernels.simd_math import where_below, where_better, where_equal
+from nnpg_kernels.simd_math import where_at_most, where_better, where_equal
 
 CONVOLVE = np.dtype(
     [
@@ -83,8 +83,8 @@ def _pool_row_of_lanes(step: int) -> Any:
         size_j, band_row, stride = s.size_j, s.band_row, s.stride_j * step
         column = b + s.band_left - s.left * step
         for w in range(s.columns):
-            best, row = load(band, column + first, step, 1, 1), first
-            place = best * 0.0 + low * size_j
+            place, row = zeros(band, 1, 1), first
+            best = place - np.inf
             for i in range(low, high):
                 for j in range(size_j):
                     value = load(band, column + row + j * step, step, 1, 1)
@@ -110,8 +110,8 @@ def _pool_row(step: int) -> Any:
         if s.stride_j == 2:  # lanes along the row
             for w in range(0, s.columns, step):
                 start, row = column + 2 * w, top_row
-                best = every_second(band, start + row)
-                place = best * 0.0 + low * s.size_j
+                place = zeros(band, 1, 1)
+                best = place - np.inf
                 for i in range(low, high):
                     for j in range(s.size_j):
                         value = every_second(band, start + row + j)
@@ -123,7 +123,7 @@ def _pool_row(step: int) -> Any:
             return
         for w in range(s.columns):
             start, row = column + w * s.stride_j, top_row
-            first, at = band[start + row], low * s.size_j
+            first, at = band.dtype.type(-np.inf), 0
             for i in range(low, high):
                 for j in range(s.size_j):
                     number = band[start + row + j]
@@ -160,7 +160,7 @@ def unpool(dtype: npt.DTypeLike, per_pixel: int) -> Any:
                     if s.activation == TANH:
                         own = own * (1.0 - out * out)
                     elif s.activation == RELU:
-                        own = where_below(0.0, out, own, 0.0)
+                        own = where_at_most(out, 0.0, 0.0, own)
                     elif s.activation == SIGMOID:
                         own = own * out * (1.0 - out)
                     store(own, g, v, 0, 1, wide - v)  # the row ends in zeros
@@ -212,7 +212,7 @@ def _unpool_row(step: int) -> Any:
             for i in range(low, high):
                 to = plane + (top + i) * s.dz_row + w * s.stride_j * s.dz_column
                 for j in range(s.size_j):
-                    part = number if place == i * s.size_j + j else number * 0
+                    part = number if place == i * s.size_j + j else g.dtype.type(0)
                     dz[to] = dz[to] + part if s.overlap else part
                     to += s.dz_column
 

@@ -83,6 +83,7 @@ def _better(builder: Any, a: Any, b: Any) -> Any:
 
 
 where_below = _where(lambda builder, a, b: builder.fcmp_ordered("<", a, b))  # a < b; NaN is below nothing
+where_at_most = _where(lambda builder, a, b: builder.fcmp_ordered("<=", a, b))  # a <= b; NaN is at most nothing
 where_equal = _where(lambda builder, a, b: builder.fcmp_ordered("==", a, b))
 where_better = _where(_better)  # a > b, but a NaN, once there, is never left
 
