@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, fields, replace
 from importlib.metadata import version
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,7 @@ import numpy as np
 import nnpg
 from experiments.catalogue import EXPERIMENTS
 from experiments.experiment import Context, Experiment, Result, Row
-from nnpg.files import writable, write_files
+from nnpg.files import temporary_folder, writable, write_files
 from nnpg_command import UsageError, printable
 
 MOST = 2**31 - 1  # of a number in a config
@@ -78,9 +77,9 @@ def run_experiment(
     experiment, config = resolve(id, scale, seed, backend, settings)
     folder, models = _places(out, experiment)
     began = time.perf_counter()
-    with TemporaryDirectory(prefix="nnpg-") as drawn:  # so that a folder that is gone in the end takes no numbers along
-        result = experiment.run(config, Context(Path(drawn), models, data_dir, seed, backend, progress))
-        figures = {path.name: path.read_bytes() for path in sorted(Path(drawn).iterdir()) if path.is_file()}
+    with temporary_folder() as drawn:  # so that a folder that is gone in the end takes no numbers along
+        result = experiment.run(config, Context(drawn, models, data_dir, seed, backend, progress))
+        figures = {path.name: path.read_bytes() for path in sorted(drawn.iterdir()) if path.is_file()}
     seconds = time.perf_counter() - began
     record = {
         "id": experiment.id,

@@ -101,6 +101,8 @@ def _watch(reading: int) -> None:
 def _end() -> None:
     """End the process without Python's help."""
     try:
+        if (files := sys.modules.get("nnpg.files.atomic")) is not None:  # not imported from here: it takes its time
+            files.remove_temporaries()
         shown = "\x1b[?25h\n" if os.isatty(2) else ""  # a progress bar may have hidden the cursor
         os.write(2, f"{shown}stopped\n".encode())
     finally:

@@ -8,7 +8,7 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -38,16 +38,12 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     b'whole'
     """
     path = Path(path)
-    temporary = _temporary(path)
-    try:
+    with _temporary(path) as temporary:
         with temporary.open("xb") as out:
             yield out
             out.flush()
             os.fsync(out.fileno())  # a full disk may show only here, and a crash must not leave an empty file
         temporary.replace(path)
-    except BaseException:
-        _remove(temporary)
-        raise
 
 
 def write_file(path: str | os.PathLike[str], content: bytes) -> Path:
@@ -129,22 +125,55 @@ def writable(path: str | os.PathLike[str], size: int = TRIAL) -> Path:
         there = path.parent.exists()
         why = f"{path.parent} is not a folder" if there else f"there is no folder {path.parent}; make it first"
         raise (NotADirectoryError if there else FileNotFoundError)(f"cannot write {path}: {why}")
-    temporary = _temporary(path)
     try:
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, "it is a folder")
-        with temporary.open("xb") as out:
+        with _temporary(path) as temporary, temporary.open("xb") as out:
             _reserve(out, size)
     except OSError as error:
         raise OSError(error.errno, f"cannot write {path}: {error.strerror or error}") from error
-    finally:
-        _remove(temporary)
     return path
 
 
-def _temporary(path: Path) -> Path:
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """Make a folder for the time of the block.
+
+    Examples
+    --------
+    >>> with temporary_folder() as folder:
+    ...     folder.is_dir()
+    True
+    >>> folder.exists()
+    False
+    """
+    with _removed(Path(tempfile.mkdtemp(prefix="nnpg-"))) as folder:
+        yield folder
+
+
+def remove_temporaries() -> None:
+    """Remove what the blocks that are open would remove; for the end of a process that does not come back to them."""
+    for path in tuple(_temporaries):
+        _remove(path)
+
+
+_temporaries: set[Path] = set()  # files and folders of the blocks that are open
+
+
+def _temporary(path: Path) -> AbstractContextManager[Path]:
     """A name of its own for every writer: what a killed process leaves is in nobody's way."""
-    return path.with_name(f".nnpg-{secrets.token_hex(8)}.part")
+    return _removed(path.with_name(f".nnpg-{secrets.token_hex(8)}.part"))
+
+
+@contextmanager
+def _removed(path: Path) -> Iterator[Path]:
+    """Remove a file or folder, if it is there, when the block ends."""
+    _temporaries.add(path)
+    try:
+        yield path
+    finally:
+        _remove(path)
+        _temporaries.discard(path)
 
 
 def _reserve(out: IO[bytes], size: int) -> None:
@@ -186,7 +215,10 @@ def _put_elsewhere(contents: Mapping[str, bytes]) -> str:
     return f"Nor could it be written to {', '.join(map(str, places))}: it is lost"
 
 
-def _remove(temporary: Path) -> None:
-    """Remove it if it is there; its folder may be gone, or have become a file."""
+def _remove(path: Path) -> None:
+    """Remove a file or folder if it is there; what it lies in may be gone, or have become a file."""
     with suppress(OSError):
-        temporary.unlink(missing_ok=True)
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)

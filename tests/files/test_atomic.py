@@ -2,6 +2,7 @@
 
 import errno
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -57,6 +58,36 @@ def test_what_a_killed_process_left_is_in_nobody_s_way(tmp_path):
     write_file(tmp_path / "a.bin", b"whole")
     assert (tmp_path / "a.bin").read_bytes() == b"whole"
     assert left.read_bytes() == b"part"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+def test_ctrl_c_in_one_long_call_leaves_no_temporary_file(tmp_path):
+    """Python does not see the signal there; the process is ended without coming back to the block."""
+    script = """
+import numpy as np
+from nnpg.files import atomic_write, temporary_folder
+from nnpg_command.interrupts import watch_for_interrupts
+watch_for_interrupts()
+a = np.ones((6000, 6000))
+with temporary_folder() as folder, atomic_write("a.bin") as out:
+    (folder / "figure.png").write_bytes(b"part")
+    print("ready", flush=True)
+    a @ a
+"""
+    (tmp_path / "tmp").mkdir()
+    path = os.pathsep.join(map(os.path.abspath, sys.path))
+    places = {"PYTHONPATH": path, "TMPDIR": str(tmp_path / "tmp"), "OPENBLAS_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", script]
+    with subprocess.Popen(command, cwd=tmp_path, env=os.environ | places, stdout=subprocess.PIPE,
+                          stderr=subprocess.DEVNULL) as process:  # fmt: skip
+        try:
+            assert process.stdout.readline() == b"ready\n"
+            assert len(list(tmp_path.rglob("*"))) == 4, "a folder in the temporary one, a figure in it, and a part"
+            process.send_signal(signal.SIGINT)
+            assert process.wait(30) == 130
+        finally:
+            process.kill()
+    assert list(tmp_path.rglob("*")) == [tmp_path / "tmp"]
 
 
 def test_where_nothing_can_be_written_is_said_before_the_work(tmp_path):

@@ -6,8 +6,8 @@
 
 Files are judged in child processes, so that a crash is a finding with a number. A good answer is: a ModelFileError of
 one line that names the file; or a network whose arrays are those that the safetensors library reads from the file,
-whose settings are those of its header, and whose compiled prediction is that of the reference. Either takes less than
-a second of processor time and 100 MB.
+whose settings are those of its header, whose compiled prediction is that of the reference, and which `nnpg info` can
+print. Either takes less than a second of processor time and 100 MB.
 """
 
 from __future__ import annotations
@@ -27,9 +27,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from typer.testing import CliRunner
 
 import nnpg
 from fuzz.damage import damaged, opened
+from nnpg.cli import app
 from nnpg.files import describe, tensors_of
 from nnpg.layers import hyper_parameters
 
@@ -91,7 +93,7 @@ def judge(n: int, seed: int, whole: list[bytes], file: Path) -> Found:
     if seconds > SECONDS:
         kind, words = "finding", f"{seconds:.1f} s; {words}"
     if net is not None and kind == "loaded":
-        words = other_meaning(net, content)
+        words = other_meaning(net, content, file)
         kind = "finding" if words else kind
     return Found(n, kind, way, words[:400], seconds)
 
@@ -108,7 +110,7 @@ class limited:
         resource.setrlimit(resource.RLIMIT_AS, self.before)
 
 
-def other_meaning(net: nnpg.Network, content: bytes) -> str:
+def other_meaning(net: nnpg.Network, content: bytes, file: Path) -> str:
     """Say in what a network is another than the file describes, as others read it; "" where it is the same."""
     from safetensors.numpy import load
 
@@ -121,6 +123,9 @@ def other_meaning(net: nnpg.Network, content: bytes) -> str:
         settings = {"name": name, "layer": type(layer).__name__, **json.loads(json.dumps(hyper_parameters(layer)))}
         if any(entry[field] != value for field, value in settings.items()):
             return f"the settings of {name} are not the file's"
+    said = CliRunner().invoke(app, ["info", str(file)])
+    if said.exit_code or not all(line.isprintable() for line in said.stdout.split("\n")):
+        return f"nnpg info ends with {said.exit_code}: {said.stdout[-200:]!r} {said.stderr[-200:]!r}"
     if max(map(np.prod, net.shapes.values())) > LARGEST:
         return ""
     x = np.random.default_rng(0).random((5, *net.input_shape)).astype(net.dtype)

@@ -1,13 +1,14 @@
 """A training goes on only from its own checkpoint: everything that its bits depend on is compared or refused."""
 
 import dataclasses
+import shutil
 
 import numpy as np
 import pytest
 
 import nnpg
 from nnpg import SGD, DecayPerUnit, ModelFileError, PlainDecay, Softmax, Tanh, build, dense, train
-from nnpg.files import read_tensors, write_tensors
+from nnpg.files import NotWrittenError, read_tensors, write_tensors
 from nnpg.files.checkpoints import OtherRunError
 from nnpg.losses import softmax_cross_entropy, squared_error
 
@@ -125,6 +126,29 @@ def test_fewer_epochs_than_the_checkpoint_holds_are_refused(file):
     with pytest.raises(ValueError, match="holds 3 epochs, and 2 are asked for"):
         run(file, epochs=2)
     assert len(run(file, epochs=3).history) == 3
+
+
+def test_a_state_that_cannot_be_written_is_put_elsewhere_and_work_goes_on_from_there(tmp_path, monkeypatch):
+    whole = run(tmp_path / "whole.safetensors", epochs=4)
+    folder, elsewhere, write = tmp_path / "out", tmp_path / "elsewhere", nnpg.training.write_training
+    folder.mkdir()
+    elsewhere.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(elsewhere))
+
+    def gone(kept, net, state, history, rng):
+        if len(history) == 2:
+            shutil.rmtree(folder)
+        write(kept, net, state, history, rng)
+
+    monkeypatch.setattr(nnpg.training, "write_training", gone)
+    with pytest.raises(NotWrittenError, match=r"cannot write .*run\.safetensors: .* It is in .*elsewhere") as error:
+        run(folder / "run.safetensors", epochs=4)
+    (state,) = elsewhere.glob("*/run.safetensors")
+    assert str(state) in str(error.value)
+    monkeypatch.undo()
+    resumed = run(state, epochs=4)
+    assert same(resumed.net, whole.net)
+    assert [e[:4] for e in resumed.history] == [e[:4] for e in whole.history]
 
 
 class MyDecay:
