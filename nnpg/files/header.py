@@ -63,7 +63,7 @@ def read_header(file: IO[bytes], path: Path) -> Header:
 
 
 class _ForeignError(Exception):
-    """A safetensors file, but not nnpg's."""
+    """A safetensors file, but not one that nnpg wrote."""
 
 
 def _parsed(file: IO[bytes], file_size: int) -> Header:
@@ -86,7 +86,10 @@ def _parsed(file: IO[bytes], file_size: int) -> Header:
         raise ValueError(f"its header describes {end} bytes, but it has {file_size}")
     if not isinstance(metadata, dict) or not isinstance(metadata.get("nnpg"), str):
         raise _ForeignError("a safetensors file, but without nnpg's header: nnpg did not write it")
-    return Header(entries, parse_object(metadata["nnpg"].encode()))
+    try:
+        return Header(entries, parse_object(metadata["nnpg"].encode()))
+    except ValueError as error:
+        raise _ForeignError(f"nnpg's header in it is damaged ({error})") from error
 
 
 def _entries(fields: dict[str, Any], begin: int) -> tuple[Entry, ...]:

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 LARGEST = 4 * 2**20  # bytes
+DEEPEST = 50  # lists and objects in each other
 VALUES = 200_000  # in all, so that a text of nothing but brackets does not fill the memory
 
 
@@ -37,7 +38,7 @@ def parse_object(raw: bytes) -> dict[str, Any]:
         raise ValueError("JSON that is nested too deeply") from error
     if not isinstance(value, dict):
         raise ValueError(f"expected a JSON object, found {shown(value)}")
-    _check_strings(value)
+    _check_parts(value)
     return value
 
 
@@ -62,17 +63,19 @@ def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _check_strings(value: Any) -> None:
-    """Refuse half a surrogate pair, which can be neither printed nor written."""
-    waiting = [value]
+def _check_parts(value: Any) -> None:
+    """Refuse what is nested too deeply to be printed, and half a surrogate pair, which is no text."""
+    waiting = [(value, 1)]
     while waiting:
-        one = waiting.pop()
+        one, depth = waiting.pop()
+        if depth > DEEPEST:
+            raise ValueError("JSON that is nested too deeply")
         if isinstance(one, str) and not one.isascii():
             try:
                 one.encode()
             except UnicodeEncodeError as error:
                 raise ValueError(f"{shown(one)} is not text") from error
         elif isinstance(one, dict):
-            waiting += [*one.keys(), *one.values()]
+            waiting += [(part, depth + 1) for pair in one.items() for part in pair]
         elif isinstance(one, list):
-            waiting += one
+            waiting += [(part, depth + 1) for part in one]

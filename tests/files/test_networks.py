@@ -273,6 +273,7 @@ def one(**fields):
         (b"{", "not a safetensors file"),
         (b'{"a": 1, "a": 1}', "the key 'a' occurs twice"),
         (b"[" * 100_000, "nested too deeply"),
+        (ONE | {"__metadata__": {"nnpg": '{"a": %s}' % ("[" * 60 + "]" * 60)}}, "nested too deeply"),
         (b"[" * 300_000, "values in the JSON, more than"),
         (b'{"\xff": 1}', "not a safetensors file"),
         (b'{"a": %s}' % (b"1" * 5000), "not a safetensors file"),
