@@ -2,7 +2,7 @@
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 
-.PHONY: demo test fences lint types oracle fuzz ci clean
+.PHONY: demo test slow fences lint types oracle fuzz ci clean
 
 demo: .venv/demo  ## train on built-in faces, rank, knock out, and write a page of pictures
 	$(BIN)/nnpg demo
@@ -12,6 +12,9 @@ test: .venv/test  ## all tests that need neither a GPU nor real data nor minutes
 
 fences: .venv/test  ## the tests of the compiled programs with every array between fences: see kernels/README.md
 	NNPG_CHECK=1 $(BIN)/python -m pytest tests/programs tests/kernels/test_numba.py tests/kernels/test_kernels_naive.py
+
+slow: .venv/test  ## the tests that take minutes
+	$(BIN)/python -m pytest --slow -m slow
 
 lint: .venv/lint
 	$(BIN)/ruff check .
@@ -29,7 +32,7 @@ fuzz: .venv/test  ## minutes of searching for inputs that are answered wrongly; 
 	PYTHONPATH=tests $(BIN)/python -m fuzz.command_lines
 	PYTHONPATH=tests $(BIN)/python -m fuzz.interrupts
 
-ci: lint types test oracle
+ci: lint types test slow oracle
 
 clean:
 	rm -rf .venv out

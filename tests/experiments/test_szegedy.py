@@ -7,6 +7,7 @@ import pytest
 
 import nnpg
 from experiments.experiment import Context
+from experiments.models.alexnet import alexnet
 from experiments.models.mnist import (
     MODELS,
     Trained,
@@ -19,9 +20,9 @@ from experiments.models.mnist import (
     part_of,
     random_images,
 )
+from experiments.models.pool_training import METHODS, POOL
 from experiments.szegedy import transfer
-from experiments.szegedy.sz5_adversarial_pool import METHODS, POOL, _rows
-from experiments.szegedy.szt5_lipschitz_bounds import alexnet
+from experiments.szegedy.sz5_adversarial_pool import _rows
 from experiments.szegedy.unit_purity import Looking, compare
 from nnpg.data import Dataset
 from nnpg.optimisers import penalty
