@@ -28,6 +28,7 @@ oracle: .venv/oracle  ## the tests that hold every layer against PyTorch (a larg
 
 fuzz: .venv/test  ## minutes of searching for inputs that are answered wrongly; each search prints its counts
 	PYTHONPATH=tests $(BIN)/python -m fuzz.model_files
+	PYTHONPATH=tests $(BIN)/python -m fuzz.checkpoints
 	PYTHONPATH=tests $(BIN)/python -m fuzz.kills
 	PYTHONPATH=tests $(BIN)/python -m fuzz.command_lines
 	PYTHONPATH=tests $(BIN)/python -m fuzz.interrupts

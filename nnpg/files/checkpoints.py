@@ -6,6 +6,7 @@ network, data and settings, the same backend (two backends round differently), a
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ import numpy.typing as npt
 
 from nnpg.files.atomic import writable
 from nnpg.files.errors import ModelFileError
+from nnpg.files.identity import array_identity
 from nnpg.files.tensors import read_tensors, write_tensors
 from nnpg.files.text import shown
 from nnpg_kernels import Array
@@ -52,7 +54,8 @@ class Checkpoint:
 
     def write(self, tensors: Mapping[str, Array], state: Mapping[str, Any]) -> None:
         """Replace what the file holds, whole or not at all."""
-        write_tensors(self.path, tensors, {"format": self.format, "run": self.run, "state": dict(state)})
+        about = {"format": self.format, "run": self.run, "state": dict(state), "sum": sum_of(tensors, state)}
+        write_tensors(self.path, tensors, about)
 
     def read(self) -> State:
         """Return what the file holds.
@@ -79,7 +82,10 @@ class Checkpoint:
                 f"{self.path} is the checkpoint of another run: {difference}. Use the same network, data and settings, "
                 "or another file"
             )
-        return State(self.path, tensors, state)
+        found = State(self.path, tensors, state)
+        if about.get("sum") != sum_of(tensors, state):
+            raise found.damaged("its content does not have the sum that was written with it")
+        return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,6 +139,13 @@ def open_checkpoint(
     if not resume:
         raise FileExistsError(f"{path} exists: resume from it (resume=True), or delete it to start afresh")
     return checkpoint, checkpoint.read()
+
+
+def sum_of(tensors: Mapping[str, Array], state: Mapping[str, Any]) -> str:
+    """Return a check sum of all that a checkpoint holds: a bit that has changed must not go on unseen."""
+    content = {name: array_identity(a) for name, a in tensors.items()}
+    text = json.dumps([content, dict(state)], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _difference(found: Any, mine: Any, where: str) -> str:

@@ -23,6 +23,7 @@ from nnpg.attacks import (
     to_unit,
 )
 from nnpg.files import read_tensors, write_tensors
+from nnpg.files.checkpoints import sum_of
 from nnpg.statistics import wilson
 
 
@@ -249,7 +250,7 @@ def test_a_damaged_checkpoint_of_a_sweep_is_refused_by_name(net, tmp_path, chang
     mask_sweep(net, x, t, "all", [0.0, 9.0], checkpoint=file)
     tensors, about = read_tensors(file)
     change(tensors)
-    write_tensors(file, tensors, about)
+    write_tensors(file, tensors, about | {"sum": sum_of(tensors, about["state"])})
     with pytest.raises(ModelFileError, match=r"sweep\.safetensors: a damaged checkpoint"):
         mask_sweep(net, x, t, "all", [0.0, 9.0], checkpoint=file, resume=True)
 

@@ -12,6 +12,7 @@ from nnpg.attacks import Outcome, minimal_distortion
 from nnpg.attacks.victim import BLOCK, RIVALS, victim_of
 from nnpg.data import load_mnist
 from nnpg.files import read_tensors, write_tensors
+from nnpg.files.checkpoints import sum_of
 from nnpg.losses import softmax_cross_entropy
 
 
@@ -339,7 +340,7 @@ def test_a_damaged_checkpoint_of_an_attack_is_refused_by_name(sigmoid, images, t
     minimal_distortion(sigmoid, x[:3], t[:3], checkpoint=file)
     tensors, about = read_tensors(file)
     change(tensors)
-    write_tensors(file, tensors, about)
+    write_tensors(file, tensors, about | {"sum": sum_of(tensors, about["state"])})
     with pytest.raises(ModelFileError, match=r"attack\.safetensors: a damaged checkpoint"):
         minimal_distortion(sigmoid, x[:3], t[:3], checkpoint=file, resume=True)
 

@@ -1,4 +1,4 @@
-"""A few of the searches that `make fuzz` runs at length: damaged model files, and work that is killed."""
+"""A few of the searches that `make fuzz` runs at length: damaged model files and checkpoints, and killed work."""
 
 import os
 
@@ -7,7 +7,7 @@ import pytest
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="limits and signals of POSIX")
 
-from fuzz import kills, model_files  # noqa: E402 (they need POSIX)
+from fuzz import checkpoints, kills, model_files  # noqa: E402 (they need POSIX)
 
 
 def test_damaged_model_files_load_as_what_they_describe_or_are_refused_by_name():
@@ -17,6 +17,13 @@ def test_damaged_model_files_load_as_what_they_describe_or_are_refused_by_name()
     assert len(found) == 200
     assert kinds.count("loaded") > 20, "the search does not reach files that load"
     assert kinds.count("refused") > 100, model_files.summary(found)
+
+
+def test_damaged_checkpoints_go_on_to_the_same_bits_or_are_refused_by_name():
+    counts, wrong = checkpoints.fuzz(100, seed=1)
+    assert wrong == []
+    assert counts["refused"] > 80
+    assert counts["refused"] + counts["same"] == 100
 
 
 @pytest.mark.parametrize("kind", kills.WORKS)

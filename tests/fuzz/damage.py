@@ -101,9 +101,11 @@ def architecture_edited(whole: bytes, rng: Rng) -> bytes:
 
 
 def settings_edited(whole: bytes, rng: Rng) -> bytes:
-    """One setting of one layer, most likely another small number."""
+    """One setting of one layer, most likely another small number; of a checkpoint, anything."""
     table, data = opened(whole)
     about = json.loads(table["__metadata__"]["nnpg"])
+    if "architecture" not in about:
+        return architecture_edited(whole, rng)
     layer = about["architecture"][rng.integers(len(about["architecture"]))]
     field = list(layer)[rng.integers(len(layer))]
     value = layer[field]
@@ -175,7 +177,7 @@ def array_replaced(whole: bytes, rng: Rng) -> bytes:
     table, data = opened(whole)
     name = _some_array(table, rng)
     entry = table[name]
-    kinds = {"F32": np.float32, "F64": np.float64, "U8": np.uint8, "I64": np.int64}
+    kinds = {"F32": np.float32, "F64": np.float64, "U8": np.uint8, "I8": np.int8, "I64": np.int64}
     a = np.frombuffer(data[slice(*entry["data_offsets"])], kinds[entry["dtype"]]).reshape(entry["shape"])
     what = rng.integers(5)
     if what == 0:

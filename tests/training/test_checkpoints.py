@@ -9,7 +9,7 @@ import pytest
 import nnpg
 from nnpg import SGD, DecayPerUnit, ModelFileError, PlainDecay, Softmax, Tanh, build, dense, train
 from nnpg.files import NotWrittenError, read_tensors, write_tensors
-from nnpg.files.checkpoints import OtherRunError
+from nnpg.files.checkpoints import OtherRunError, sum_of
 from nnpg.losses import softmax_cross_entropy, squared_error
 
 
@@ -192,7 +192,17 @@ def test_what_a_checkpoint_cannot_name_is_refused_before_training(tmp_path, sett
 def changed(file, change):
     tensors, about = read_tensors(file)
     change(tensors, about)
+    if isinstance(about["state"], dict):
+        about["sum"] = sum_of(tensors, about["state"])  # so that what is wrong is found by what it means
     write_tensors(file, tensors, about)
+
+
+def test_a_bit_that_has_changed_is_found(file):
+    tensors, about = read_tensors(file)
+    tensors["weights/dense1.W"][0, 0] += 1e-6
+    write_tensors(file, tensors, about)
+    with pytest.raises(ModelFileError, match=r"run\.safetensors: a damaged checkpoint: .*the sum that was written"):
+        run(file)
 
 
 @pytest.mark.parametrize(
