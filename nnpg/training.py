@@ -142,7 +142,7 @@ def train(
     rng, how = np.random.default_rng(rng), loss_for(net, loss)
     state = optimiser.start(net)
     history: tuple[Epoch, ...] = ()
-    kept, task = None, Train(how, optimiser, labels=t.ndim == 1, own_steps=take_step is not None)
+    kept, task = None, Train(how, optimiser, own_steps=take_step is not None)
     if checkpoint is not None:
         run = run_identity(net, (x, t), held_out, loss, optimiser, batch, rng)
         run["compiled"] = bool(programs.look(net, task))  # which rounds differently

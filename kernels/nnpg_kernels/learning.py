@@ -11,9 +11,12 @@ import numpy.typing as npt
 
 from nnpg_kernels.jit import kernel
 from nnpg_kernels.memory import array, record, record_type
+from nnpg_kernels.seeding import sigmoid
 from nnpg_kernels.simd import lanes
 
 LOSS = record_type("z delta K order per_time labels losses wrong batch")
+LOSS_OF_EACH = record_type("z delta K order per_time labels targets losses wrong batch of")
+OF = {"softmax": 0, "binary": 1, "squares": 2, "squares of a sigmoid": 3}
 STEP = record_type("w g v slots slot_size size rates momentum decay")
 SUMS = record_type("delta N F sums")
 
@@ -51,6 +54,61 @@ def softmax_cross_entropy(dtype: npt.DTypeLike) -> Any:
                 delta[k * step + lane] = (y - 1 if k == label else y) * share
             losses[first + lane] = math.log(total) - (z[label * step + lane] - best)
             wrong[first + lane] = surest != label
+
+    return kernel(run)
+
+
+@cache
+def loss_of_each(dtype: npt.DTypeLike) -> Any:
+    """Return the kernel of other losses and of targets t (N, K); where there are labels, t is 1 at the label, else 0.
+
+    softmax                 L = sum_k t_k (log sum_j e^z_j - z_k)       dL/dz = softmax z - t
+    binary                  L = sum_k log(1 + e^z_k) - t_k z_k          dL/dz = sigmoid z - t
+    squares                 L = 1/2 sum_k (z_k - t_k)^2                 dL/dz = z - t
+    squares of a sigmoid    L = 1/2 sum_k (y_k - t_k)^2, y = sigmoid z  dL/dz = (y - t) y (1 - y)
+    """
+    kind: Any = np.dtype(dtype).type
+    step = lanes(dtype)
+
+    def run(address: int, n: int, count: int, slot: int, t: int) -> None:
+        s = record(address, LOSS_OF_EACH)
+        z, delta, losses = array(s.z, kind), array(s.delta, kind), array(s.losses, np.float64)
+        order, labels, wrong = array(s.order, np.int64), array(s.labels, np.int64), array(s.wrong, np.int64)
+        targets, share = array(s.targets, kind), kind(1.0 / array(s.batch, np.int64)[0])
+        first = n + t * s.per_time
+        for lane in range(step):
+            if lane >= count:
+                for k in range(s.K):
+                    delta[k * step + lane] = 0
+                continue
+            image = order[first + lane]
+            best, total, value = z[lane], kind(0), 0.0
+            for k in range(s.K):
+                best = max(best, z[k * step + lane])
+            for k in range(s.K if s.of == 0 else 0):
+                total += math.exp(z[k * step + lane] - best)
+            most, surest, largest, wanted = kind(-np.inf), 0, kind(-np.inf), 0
+            for k in range(s.K):
+                out = z[k * step + lane]
+                goal = kind(labels[image] == k) if s.labels else targets[image * s.K + k]
+                if s.of == 0:
+                    value += goal * (math.log(total) - (out - best))
+                    seed = math.exp(out - best) / total - goal
+                elif s.of == 1:
+                    value += max(out, kind(0)) + math.log1p(math.exp(-abs(out))) - goal * out
+                    seed = sigmoid(out, kind(1)) - goal
+                elif s.of == 2:
+                    value += (out - goal) * (out - goal) / 2
+                    seed = out - goal
+                else:
+                    out = sigmoid(out, kind(1))
+                    value += (out - goal) * (out - goal) / 2
+                    seed = (out - goal) * out * (kind(1) - out)
+                delta[k * step + lane] = seed * share
+                surest, most = (k, out) if out > most else (surest, most)
+                wanted, largest = (k, goal) if goal > largest else (wanted, largest)
+            losses[first + lane] = value
+            wrong[first + lane] = surest != wanted
 
     return kernel(run)
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nnpg_kernels import activations, learning, moves, routed, seeding
+from nnpg_kernels import activations, learning, moves, routed, seeding, winners
 from nnpg_kernels.correlation import CORRELATE, correlate, tile_for
 from nnpg_kernels.geometry import Window
 from nnpg_kernels.memory import address, aligned
@@ -325,6 +325,21 @@ def routed_delta(
     return [route, gather]
 
 
+def first_winners(maps: Planes, pool: Window, winner: Planes) -> Op:
+    """Winners of maps that are in memory; see `winners`."""
+    where = {"F": winner.C, "rows": winner.H, "columns": winner.W, "z_rows": maps.H, "z_columns": maps.W}
+    return op(
+        "first winners",
+        winners.first_winners(maps.memory.dtype),
+        winners.FIRST,
+        (maps, winner),
+        **{"maps": maps.at(), "maps_plane": maps.plane, "maps_row": maps.pitch, "lanes": maps.per_pixel},
+        **{"winner": winner.at(), "winner_plane": winner.plane, "winner_row": winner.pitch},
+        **where,
+        **_pool(pool),
+    )
+
+
 def put(target: Op, field: str, values: Array) -> Op:
     """Set a number in another op's record: to values[s] at step s."""
     fields = target.record.dtype.fields
@@ -343,6 +358,30 @@ def cross_entropy(
         learning.LOSS,
         (z, delta, labels, order, losses, wrong, batch),
         **{"z": z.at(), "delta": delta.at(), "K": z.C, "order": address(order), "labels": address(labels)},
+        **{"losses": address(losses), "wrong": address(wrong), "batch": address(batch), "per_time": per_time},
+    )
+
+
+def loss_of_each(
+    z: Planes,
+    delta: Planes,
+    of: str,
+    labels: Array | None,
+    targets: Array | None,
+    order: Array,
+    losses: Array,
+    wrong: Array,
+    batch: Array,
+    per_time: int,
+) -> Op:
+    """The same for other losses, or for targets (N, K); see `learning.loss_of_each`."""
+    return op(
+        "loss of each",
+        learning.loss_of_each(z.memory.dtype),
+        learning.LOSS_OF_EACH,
+        (z, delta, labels, targets, order, losses, wrong, batch),
+        **{"z": z.at(), "delta": delta.at(), "K": z.C, "order": address(order), "of": learning.OF[of]},
+        **{"labels": 0 if labels is None else address(labels), "targets": 0 if targets is None else address(targets)},
         **{"losses": address(losses), "wrong": address(wrong), "batch": address(batch), "per_time": per_time},
     )
 

@@ -3,6 +3,11 @@
 prob       dy_c/dz_k     = y_c ([k = c] - y_k)
 logit      dz_c/dz_k     = [k = c]
 logprob    dlog y_c/dz_k = [k = c] - y_k
+
+And where y_k is the sigmoid of z_k, and each class by itself:
+
+prob       dy_c/dz_c     = y_c (1 - y_c)
+logprob    dlog y_c/dz_c = sigmoid(-z_c)
 """
 
 from __future__ import annotations
@@ -19,7 +24,7 @@ from nnpg_kernels.memory import array, record, record_type
 from nnpg_kernels.simd import lanes
 
 SEED = record_type("z delta K lanes classes S labels weights of e")
-OF = {"prob": 0, "logit": 1, "logprob": 2}
+OF = {"prob": 0, "logit": 1, "logprob": 2, "prob of a sigmoid": 3, "logprob of a sigmoid": 4}
 
 
 @jit
@@ -34,6 +39,22 @@ def _softmax(z: Any, lane: int, step: int, K: int, e: Any) -> None:
         total += e[k]
     for k in range(K):
         e[k] /= total
+
+
+@jit
+def sigmoid(z: Any, one: Any) -> Any:
+    """1 / (1 + e^-z) in the type of `one`, where no exponential overflows."""
+    e = math.exp(-abs(z))
+    return (e if z < 0 else one) / (one + e)
+
+
+@jit
+def _of_sigmoid(z: Any, c: int, of: int, share: Any, one: Any, K: int, delta: Any, step: int, lane: int) -> None:
+    """One lane of delta, for outputs that are each a sigmoid."""
+    for k in range(K):
+        delta[k * step + lane] = share * 0
+    y = sigmoid(z[c * step], one)
+    delta[c * step + lane] = share * sigmoid(-z[c * step], one) if of == 4 else share * y * (one - y)
 
 
 @jit
@@ -61,9 +82,12 @@ def seed_images(dtype: npt.DTypeLike) -> Any:
         classes, labels = array(s.classes, np.int64), array(s.labels, np.int64)
         for lane in range(step):
             if lane < count:
-                _softmax(z, lane, step, s.K, y)
                 c = labels[n + lane] if s.labels else classes[seed]
-                _derivatives(y, s.K, c, s.of, weights[n + lane], delta, step, lane)
+                if s.of > 2:
+                    _of_sigmoid(z[lane:], c, s.of, weights[n + lane], kind(1), s.K, delta, step, lane)
+                else:
+                    _softmax(z, lane, step, s.K, y)
+                    _derivatives(y, s.K, c, s.of, weights[n + lane], delta, step, lane)
             else:
                 for k in range(s.K):
                     delta[k * step + lane] = 0
@@ -80,10 +104,15 @@ def seed_classes(dtype: npt.DTypeLike) -> Any:
         s = record(address, SEED)
         z, delta, y, weights = array(s.z, kind), array(s.delta, kind), array(s.e, kind), array(s.weights, kind)
         classes = array(s.classes, np.int64)
-        _softmax(z, n % s.lanes, step, s.K, y)
+        if s.of <= 2:
+            _softmax(z, n % s.lanes, step, s.K, y)
         for lane in range(step):
             if seed * step + lane < s.S:
-                _derivatives(y, s.K, classes[seed * step + lane], s.of, weights[n], delta, step, lane)
+                c = classes[seed * step + lane]
+                if s.of > 2:
+                    _of_sigmoid(z[n % s.lanes :], c, s.of, weights[n], kind(1), s.K, delta, step, lane)
+                else:
+                    _derivatives(y, s.K, c, s.of, weights[n], delta, step, lane)
             else:
                 for k in range(s.K):
                     delta[k * step + lane] = 0

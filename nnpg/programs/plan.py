@@ -1,9 +1,10 @@
 """A plan: which layers of a network run as one, and the weights they read. The layers do not change.
 
 A *block* is a convolution or a dense layer with the activation and the pooling behind it. It has one output that is
-ever in memory, its last: `trace[name]` of any other name is computed when it is asked for. What the plan does not
-cover (see `Plan.why_not`) runs layer by layer. A plan knows nothing of backends: what a backend's kernels cannot do is
-said where its programs are.
+ever in memory, its last: `trace[name]` of any other name is computed when it is asked for. A last Softmax or Sigmoid is
+the *head*, no part of a block: losses and seeds are simplest before it. A Dropout without a mask does nothing. What the
+plan does not cover (see `Plan.why_not`) runs layer by layer. A plan knows nothing of backends: what a backend's kernels
+cannot do is said where its programs are.
 
 Layers are recognised by their exact type: a subclass has passes of its own, which no block stands for.
 """
@@ -13,16 +14,41 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from nnpg.layers import Center, Conv, Dense, Flatten, Layer, MaxPool, ReLU, Sigmoid, Softmax, Tanh, arrays
+from nnpg.layers import Center, Conv, Dense, Dropout, Flatten, Layer, MaxPool, ReLU, Sigmoid, Softmax, Tanh, arrays
 from nnpg.programs import guards
 from nnpg_kernels import Array, Window
 
 ACTIVATIONS: dict[type[Any], str] = {Tanh: "tanh", ReLU: "relu", Sigmoid: "sigmoid"}
+HEADS: dict[type[Any], str] = {Softmax: "softmax", Sigmoid: "sigmoid"}
 WHOLE = Window((1, 1))  # the pooling of a block that has none
+
+
+class Place(NamedTuple):
+    """Where an output lies: that of a block, or before its activation, its pooling or both.
+
+    Parameters
+    ----------
+    block : int
+        -1 for the image itself.
+    shape : tuple of int
+        Of the output for one image.
+    activation, pool : bool
+        Whether the block's activation, and its pooling, come after this output.
+    """
+
+    block: int
+    shape: tuple[int, ...]
+    activation: bool = False
+    pool: bool = False
+
+    @property
+    def inner(self) -> bool:
+        """Whether it is inside a block."""
+        return self.activation or self.pool
 
 
 @dataclass(frozen=True)
@@ -82,9 +108,13 @@ class Plan:
         What is taken off each image first, (C, H, W).
     rest : names of the layers behind the last block
     why_not : str
-        Why the network, or the rest of it, runs layer by layer; "" where all of it is planned but a last Softmax.
+        Why the network, or the rest of it, runs layer by layer; "" where all of it is planned but the head.
     weights : dict
         weights["conv1"]["W"], for each block: the layer's own array, or a copy of the plan's type (see `guards`).
+    places : dict
+        places["tanh1"], for "input" and each planned output.
+    head : "", "softmax" or "sigmoid"
+        What the last layer does, behind the blocks.
 
     Examples
     --------
@@ -104,6 +134,8 @@ class Plan:
     rest: tuple[str, ...]
     why_not: str = ""
     weights: Mapping[str, Mapping[str, Array]] = field(default_factory=dict)
+    places: Mapping[str, Place] = field(default_factory=dict)
+    head: str = ""
 
     def __str__(self) -> str:
         rows = [(" + ".join(b.names), f"{_numbers(b.x_shape)} -> {_numbers(b.y_shape)}", b.does) for b in self.blocks]
@@ -119,8 +151,11 @@ class Plan:
         return self.blocks[-1].name
 
     def index(self, name: str) -> int:
-        """Return which block has that output, -1 for none."""
-        return next((i for i, block in enumerate(self.blocks) if block.name == name), -1)
+        """Return which block has that output, in its own shape; -1 for none."""
+        place = self.places.get(name)
+        if place is None or place.inner or place.block < 0 or place.shape != self.blocks[place.block].y_shape:
+            return -1
+        return place.block
 
     def at_once(self, N: int, lanes: int) -> int:
         """Return how many of N images make a block: a vector's lanes, or 1 where they would mostly be empty.
@@ -134,26 +169,47 @@ class Plan:
 
 def make_plan(layers: Mapping[str, Layer], input_shape: tuple[int, ...], dtype: np.dtype[Any]) -> Plan:
     """Group layers into blocks, as far as they have the form of one."""
-    names, blocks, weights = list(layers), [], {}
+    names, weights = list(layers), {}
+    blocks: list[Block] = []
     shape, mean, taken, why = input_shape, None, 0, ""
+    places = {"input": Place(-1, shape)}
     try:
         if names and type(layers[names[0]]) is Center:
             mean, taken = _mean(names[0], layers[names[0]], input_shape, dtype), 1
+            places[names[0]] = Place(-1, shape)
         while taken < len(names):
             name, layer = names[taken], layers[names[taken]]
-            if type(layer) is Flatten and len(shape) > 1:
-                shape, taken = (math.prod(shape),), taken + 1
+            if type(layer) is Flatten or _does_nothing(layer):
+                shape = (math.prod(shape),) if type(layer) is Flatten else shape
+                places[name], taken = Place(len(blocks) - 1, shape), taken + 1
                 continue
             weights[name] = _weights(name, layer, shape, dtype)
-            blocks.append(_block(names[taken:], layers, shape))
-            shape, taken = blocks[-1].y_shape, taken + len(blocks[-1].names)
+            block = _block(names[taken:], layers, shape)
+            places |= _places(block, layers, len(blocks))
+            blocks.append(block)
+            shape, taken = block.y_shape, taken + len(block.names)
     except ValueError as error:
         why = str(error)
     rest = tuple(names[taken:])
-    if len(rest) == 1 and type(layers[rest[0]]) is Softmax and len(shape) == 1:
-        why = ""
+    head = HEADS.get(type(layers[rest[0]]), "") if len(rest) == 1 else ""
+    why = "" if head else why
     why = why or ("" if blocks else "it has no weights")
-    return Plan(tuple(blocks), mean, input_shape, dtype, rest, why, {b.weights: weights[b.weights] for b in blocks})
+    own = {block.weights: weights[block.weights] for block in blocks}
+    return Plan(tuple(blocks), mean, input_shape, dtype, rest, why, own, places, head)
+
+
+def _does_nothing(layer: Any) -> bool:
+    return type(layer) is Dropout and layer.key is None
+
+
+def _places(block: Block, layers: Mapping[str, Layer], i: int) -> dict[str, Place]:
+    """Where the outputs of a block's layers lie, from its last one back."""
+    places, activation, pool = {}, False, False
+    for name in reversed(block.names):
+        places[name] = Place(i, block.z_shape if pool else block.y_shape, activation, pool)
+        activation |= type(layers[name]) in ACTIVATIONS
+        pool |= type(layers[name]) is MaxPool
+    return dict(reversed(places.items()))
 
 
 def reads(layers: Mapping[str, Layer], input_shape: tuple[int, ...]) -> tuple[Any, ...]:
@@ -198,11 +254,13 @@ def _block(names: Sequence[str], layers: Mapping[str, Layer], shape: tuple[int, 
     members, activation, pool = [names[0]], "", None
     for name in names[1:]:
         layer: Any = layers[name]
+        if type(layer) in HEADS and name == names[-1]:
+            break
         if type(layer) in ACTIVATIONS and not activation:
             activation = ACTIVATIONS[type(layer)]
         elif type(layer) is MaxPool and convolves and pool is None and _fits(layer.window, z):
             pool = layer.window
-        else:
+        elif not _does_nothing(layer):
             break
         members.append(name)
     if not convolves:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from nnpg.layers import Sigmoid, Softmax
 from nnpg.losses import softmax_cross_entropy
 from nnpg.network import INPUT, Network
 from nnpg.optimisers import SGD
@@ -15,7 +16,7 @@ from nnpg.programs.tasks import ClassSums, Gradients, KnockOut, Predict, Task, T
 
 @dataclass(frozen=True, eq=False)
 class Report:
-    """How each public function computes, if called with its defaults; prints as a table.
+    """How each public function computes, if called with its defaults (`of="logit"` where there are no probabilities).
 
     Parameters
     ----------
@@ -40,7 +41,8 @@ def report(net: Network) -> Report:
     """Look for the program of every public task."""
     names = filter_layers(net)
     units = tuple((name, 0) for name in names or [block.name for block in net.plan().blocks[:-1]])
-    gradients = Gradients(names or (INPUT,))
+    of = "prob" if isinstance(net.layers.get(net.names[-1]), Softmax | Sigmoid) else "logit"
+    gradients = Gradients(names or (INPUT,), of)
     tasks: dict[str, list[Task]] = {
         "predict": [Predict()],
         "prediction_gradient": [gradients],

@@ -79,20 +79,17 @@ class KnockOut:
 
 @dataclass(frozen=True)
 class Train:
-    """Gradient descent: `run(x, labels, batch, optimiser's state)` gives a session, which takes the steps of an epoch.
+    """Gradient descent: `run(x, t, batch, optimiser's state)` gives a session, which takes the steps of an epoch.
 
     Parameters
     ----------
     loss : Loss
     optimiser : SGD
-    labels : bool
-        Whether the targets are labels (N,), not (N, K).
     own_steps : bool
         Whether a function of the user's takes the steps.
     """
 
     loss: Loss
     optimiser: SGD
-    labels: bool = True
     own_steps: bool = False
     name: ClassVar[str] = "train"

@@ -74,6 +74,7 @@ def test_the_report_of_every_geometry(name: str) -> None:
     ("layer", "task", "reason"),
     [
         (conv(4, 3, groups=2), "predict", "conv2 has groups"),
+        (nnpg.Dropout(0.5), "train", "dropout1 is drawn anew for each step"),
         (nnpg.AvgPool(2), "predict", r"avgpool1 \(AvgPool\) begins no block"),
     ],
 )

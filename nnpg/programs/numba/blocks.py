@@ -66,7 +66,7 @@ def workspace(plan: Plan, per_pixel: int) -> Workspace:
 def backspace(plan: Plan, per_pixel: int) -> Backspace:
     """Make room for the way back."""
     delta = [maps_of(block.y_shape, per_pixel, plan.dtype) for block in plan.blocks]
-    dz = [_room_for_dz(block, per_pixel, plan.dtype) if block.kind == "conv" else None for block in plan.blocks]
+    dz = [room_for_dz(block, per_pixel, plan.dtype) if block.kind == "conv" else None for block in plan.blocks]
     return Backspace(delta, dz, maps_of(plan.input_shape, per_pixel, plan.dtype))
 
 
@@ -79,7 +79,7 @@ def maps_of(
     return Planes.make(math.prod(shape), 1, 1, lanes(dtype), dtype)
 
 
-def _room_for_dz(block: Block, per_pixel: int, dtype: Any) -> Planes:
+def room_for_dz(block: Block, per_pixel: int, dtype: Any) -> Planes:
     """dz with as many zeros around it as the filters, turned round, and the pooling windows reach."""
     (_, rows, columns), (_, H, W), window, pool = block.z_shape, block.x_shape, block.window, block.pool
     (I, J), (sh, sw), (di, dj) = window.size, window.stride, window.dilation

@@ -1,6 +1,7 @@
 """Prediction gradients by a plan: forward once for each block of images, and back once for each class.
 
 few classes     lanes are images, in the forward pass and back: one class at a time
+inside a block  a delta before the activation or the pooling, unpooled into maps of its own; one class at a time
 many classes    forward as before, then each image by itself with its classes in the lanes; of each pooling window only
                 the winner is sent back, which is the same pixel for all classes (`nnpg_kernels.routed`); for
                 filters that neither step over pixels nor have gaps
@@ -9,11 +10,11 @@ many classes    forward as before, then each image by itself with its classes in
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
-from nnpg.layers import Softmax
-from nnpg.network import INPUT, Network
+from nnpg.network import Network
 from nnpg.programs import guards
 from nnpg.programs.numba import limits
 from nnpg.programs.numba.blocks import (
@@ -25,9 +26,10 @@ from nnpg.programs.numba.blocks import (
     backward_ops,
     forward_ops,
     maps_of,
+    room_for_dz,
     workspace,
 )
-from nnpg.programs.plan import Block, Plan
+from nnpg.programs.plan import WHOLE, Block, Place, Plan
 from nnpg.programs.tasks import Gradients
 from nnpg_kernels import Array, ops
 from nnpg_kernels.planes import Planes
@@ -44,10 +46,12 @@ def why_not(net: Network, plan: Plan, task: Gradients) -> str:
         return "the images are complex numbers"
     if why := limits.why_not(net, plan):
         return why
-    if not plan.rest or type(net.layers[plan.rest[0]]) is not Softmax or plan.blocks[-1].activation:
-        return "the network does not end in logits and Softmax"
-    inner = [name for name in task.names if name != INPUT and plan.index(name) < 0]
-    return f"{inner[0]} is inside a block" if inner else ""
+    if len(plan.blocks[-1].y_shape) != 1:
+        return f"{plan.last} is not one row per image"
+    if not plan.head and task.of != "logit":
+        return f"the network ends neither in Softmax nor in Sigmoid, and of is {task.of!r}"
+    behind = [name for name in task.names if name not in plan.places]
+    return f"{behind[0]} comes behind the last block" if behind else ""
 
 
 def run(
@@ -60,17 +64,19 @@ def run(
     weights: Array | None = None,
 ) -> dict[str, Array]:
     """Return dy_c/do of the outputs: (S, N, ...) for S classes, or (1, N, ...) where each image has its label."""
-    names, of, dtype, N, (K,) = task.names, task.of, plan.dtype, len(x), plan.blocks[-1].y_shape
+    names, dtype, N, (K,) = task.names, plan.dtype, len(x), plan.blocks[-1].y_shape
+    of = f"{task.of} of a sigmoid" if plan.head == "sigmoid" and task.of != "logit" else task.of
     S, vector = 1 if labels is not None else len(classes), lanes(dtype)
     x = guards.images(net.as_input(x), plan.input_shape, dtype)
     classes = guards.indices("classes", classes, len(classes), K)
     labels = None if labels is None else guards.indices("labels", labels, N, K)
     share = np.ones(N, dtype) if weights is None else guards.parameter("weights", weights, (N,), dtype)
-    result = {name: np.empty((S, N, *_shape(plan, name)), dtype) for name in names}
+    result = {name: np.empty((S, N, *plan.places[name].shape), dtype) for name in names}
     if not N or not S:
         return result
     images = plan.at_once(N, vector)
-    across = S >= FEW and all(block.kind != "conv" or _step_by_step(block) for block in plan.blocks)
+    inside = any(plan.places[name].inner for name in names)
+    across = S >= FEW and not inside and all(block.kind != "conv" or _step_by_step(block) for block in plan.blocks)
 
     def block_ops() -> tuple[list[Op], list[Op]]:
         room = workspace(plan, images)
@@ -104,8 +110,12 @@ def _step_by_step(block: Block) -> bool:
     return block.window.stride == (1, 1) and block.window.dilation == (1, 1)
 
 
-def _shape(plan: Plan, name: str) -> tuple[int, ...]:
-    return plan.input_shape if name == INPUT else plan.blocks[plan.index(name)].y_shape
+def _by_block(plan: Plan, result: Mapping[str, Array]) -> dict[int, list[tuple[Place, Array]]]:
+    """What is wanted of each block, -1 for the image."""
+    wanted: dict[int, list[tuple[Place, Array]]] = {}
+    for name, out in result.items():
+        wanted.setdefault(plan.places[name].block, []).append((plan.places[name], out))
+    return wanted
 
 
 def _one_class_at_a_time(
@@ -119,13 +129,49 @@ def _one_class_at_a_time(
     """Seed, deltas, and each delta to its place as soon as it is there."""
     last = len(plan.blocks) - 1
     some = [ops.seed(room.y[last], derivatives.delta[last], *seed)]
-    wanted = {plan.index(name): out for name, out in result.items()}
+    wanted = _by_block(plan, result)
     back = backward_ops(plan, room, derivatives, weights, last, min(wanted))
     for i in range(last, min(wanted) - 1, -1):
-        if i in wanted:
-            some.append(ops.leave(derivatives.delta[i] if i >= 0 else derivatives.dx, wanted[i], seeds=True))
+        for place, out in wanted.get(i, []):
+            if place.inner:
+                some += _inside(plan, room, derivatives.delta[i], place, out)
+            else:
+                some.append(ops.leave(derivatives.delta[i] if i >= 0 else derivatives.dx, out, seeds=True))
         some += back.get(i, [])
     return some
+
+
+def _inside(plan: Plan, room: Workspace, delta: Planes, place: Place, out: Array) -> list[Op]:
+    """The delta of an output inside a block, from that of the block."""
+    block, i = plan.blocks[place.block], place.block
+    act = CODES[block.activation] if place.activation else CODES[""]
+    y = room.y[i]
+    before: list[Op] = []
+    if place.pool:
+        winner, pool = room.winner[i], block.pool
+        maps = replace(block, x_shape=block.z_shape, window=WHOLE)
+        if block.activation and not place.activation:  # it may have rounded two pixels to one
+            winner, before = _winners_behind_activation(plan, room, i)
+    else:  # the one pixel of each window wins, which is number 0
+        winner, pool = maps_of(block.y_shape, y.per_pixel, plan.dtype), WHOLE
+        shape = block.y_shape if block.kind == "conv" else (*block.y_shape, 1, 1)
+        maps = replace(block, x_shape=shape, z_shape=shape, y_shape=shape, window=WHOLE, pool=WHOLE)
+    assert winner is not None
+    inner = room_for_dz(maps, y.per_pixel, plan.dtype)
+    unpool = ops.unpooling(delta, y, winner, inner, pool, WHOLE, act, maps.z_shape[1], None)
+    return [*before, unpool, ops.leave(inner, out, seeds=True)]
+
+
+def _winners_behind_activation(plan: Plan, room: Workspace, i: int) -> tuple[Planes, list[Op]]:
+    """Winners among the activations of a block, which are computed again for it, as whole maps."""
+    block, per_pixel = plan.blocks[i], room.y[i].per_pixel
+    maps, winner = maps_of(block.z_shape, per_pixel, plan.dtype), maps_of(block.y_shape, per_pixel, plan.dtype)
+    weights, unused = plan.weights[block.weights], maps_of(block.z_shape, per_pixel, plan.dtype)
+    return winner, [
+        ops.convolution(room.x[i], weights["W"], weights.get("b"), block.window, WHOLE, maps, unused),
+        ops.activation(maps, CODES[block.activation]),
+        ops.first_winners(maps, block.pool, winner),
+    ]
 
 
 def _across_classes(
@@ -141,10 +187,9 @@ def _across_classes(
     classes, share, of = seed
     delta = maps_of(plan.blocks[last].y_shape, vector, plan.dtype)
     some = [ops.seed(room.y[last], delta, classes, None, share, of, images)]
-    wanted = {plan.index(name): out for name, out in result.items()}
+    wanted = _by_block(plan, result)
     for i in range(last, min(wanted) - 1, -1):
-        if i in wanted:
-            some.append(ops.leave(delta, wanted[i], seeds=True, in_lanes=True))
+        some += [ops.leave(delta, out, seeds=True, in_lanes=True) for _, out in wanted.get(i, [])]
         if i > min(wanted):
             before = maps_of(plan.blocks[i - 1].y_shape if i else plan.input_shape, vector, plan.dtype)
             some += _block_delta(plan.blocks[i], room, i, weights[plan.blocks[i].weights]["W"], delta, before, images)

@@ -15,7 +15,7 @@ from nnpg.network import Network
 from nnpg.programs import guards
 from nnpg.programs.numba import limits
 from nnpg.programs.numba.blocks import Parameters, forward_ops, workspace
-from nnpg.programs.numba.predict import behind_blocks
+from nnpg.programs.numba.predict import behind_blocks, head_ops
 from nnpg.programs.plan import Plan
 from nnpg.programs.tasks import KnockOut
 from nnpg_kernels import Array, ops
@@ -53,13 +53,13 @@ def surest(net: Network, plan: Plan, y: Array) -> npt.NDArray[np.int64]:
     """
     rows = y.reshape(-1, y.shape[-1])
     largest, close = largest_of(rows, 16 * float(np.finfo(y.dtype).eps))
-    if plan.rest and close.any():
+    if plan.head == "softmax" and close.any():
         largest[close] = behind_blocks(net, plan, rows[close]).argmax(axis=-1)
     return largest.reshape(y.shape[:-1])
 
 
 def outputs_without(net: Network, plan: Plan, task: KnockOut, x: Array) -> Array:
-    """Return the output (T + 1, N, K) of the last block, for the whole network and without the first filters."""
+    """Return the last output (T + 1, N, K), but for a softmax, of the whole network and without the first filters."""
     filters, dtype, N, T = task.filters, plan.dtype, len(x), len(task.filters)
     x = guards.images(net.as_input(x), plan.input_shape, dtype)
     result = np.empty((T + 1, N, *plan.blocks[-1].y_shape), dtype)
@@ -88,7 +88,7 @@ def outputs_without(net: Network, plan: Plan, task: KnockOut, x: Array) -> Array
             *counts,
             [ops.enter(room.enter, x, mean=plan.mean)],
             *(block.all for block in forward),
-            [ops.leave(room.y[-1], result, seeds=True)],
+            [*head_ops(plan, room), ops.leave(room.y[-1], result, seeds=True)],
         ]:
             first.append(len(some))
             some += own

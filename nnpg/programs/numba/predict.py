@@ -7,7 +7,7 @@ import numpy as np
 from nnpg.network import Network
 from nnpg.programs import guards
 from nnpg.programs.numba import limits
-from nnpg.programs.numba.blocks import forward_ops, workspace
+from nnpg.programs.numba.blocks import CODES, Workspace, forward_ops, workspace
 from nnpg.programs.plan import Plan
 from nnpg.programs.tasks import Predict
 from nnpg_kernels import Array, ops
@@ -34,6 +34,7 @@ def run(net: Network, plan: Plan, task: Predict, x: Array) -> Array:
             return [
                 ops.enter(room.enter, x, mean=plan.mean),
                 *(o for block in blocks for o in block.all),
+                *head_ops(plan, room),
                 ops.leave(room.y[-1], y),
             ]
 
@@ -42,8 +43,11 @@ def run(net: Network, plan: Plan, task: Predict, x: Array) -> Array:
     return behind_blocks(net, plan, y)
 
 
+def head_ops(plan: Plan, room: Workspace) -> list[Op]:
+    """What of the head has a kernel."""
+    return [ops.activation(room.y[-1], CODES["sigmoid"])] if plan.head == "sigmoid" else []
+
+
 def behind_blocks(net: Network, plan: Plan, y: Array) -> Array:
-    """Return the network's last output from that of the last block, (..., K): what is left is a Softmax, or nothing."""
-    for name in plan.rest:
-        y, _ = net.layers[name].forward(net.backend, y)
-    return y
+    """Return the network's last output (..., K) from what the program gives: a softmax is left, or nothing."""
+    return net.layers[plan.rest[0]].forward(net.backend, y)[0] if plan.head == "softmax" else y

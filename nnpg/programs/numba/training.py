@@ -9,11 +9,12 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from nnpg.held import frozen
-from nnpg.losses import Loss, cross_entropy, cross_entropy_seed
+from nnpg.losses import Loss, binary, binary_seed, cross_entropy, cross_entropy_seed, squares, squares_seed
 from nnpg.network import Network
 from nnpg.optimisers import SGD, Decay, DecayPerUnit, PlainDecay, SGDState
 from nnpg.programs import guards
@@ -22,6 +23,7 @@ from nnpg.programs.numba.blocks import Slots, backspace, backward_ops, forward_o
 from nnpg.programs.plan import Plan
 from nnpg.programs.tasks import Train
 from nnpg_kernels import Array, ops
+from nnpg_kernels.learning import OF
 from nnpg_kernels.memory import aligned
 from nnpg_kernels.planes import SLACK
 from nnpg_kernels.program import Op, Program, Task
@@ -31,6 +33,14 @@ from nnpg_kernels.threads import threads_for
 SLOTS = 16  # gradients held at a time: more blocks of images than that take turns
 PIECES = 4  # that the gradient of a dense layer is divided into, for as many threads
 A_WHILE = 0.1  # seconds in kernels before Python sees to interrupts and the progress bar
+
+
+# a loss is what it computes, not its name: these functions have kernels
+KERNELS: dict[tuple[Any, Any], str] = {
+    (cross_entropy, cross_entropy_seed): "softmax",
+    (binary, binary_seed): "binary",
+    (squares, squares_seed): "squares",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,13 +102,10 @@ def why_not(net: Network, plan: Plan, task: Train) -> str:
     drawn = [name for name, layer in net.layers.items() if hasattr(layer, "drawn")]
     if drawn:
         return f"{drawn[0]} is drawn anew for each step"
-    # a loss is what it computes, not its name: these two functions have a kernel, and no others
-    if type(loss) is not Loss or loss.value is not cross_entropy or loss.seed is not cross_entropy_seed:
+    if type(loss) is not Loss or (loss.value, loss.seed) not in KERNELS:
         return f"the loss {loss.name!r} has no kernel"
-    if not task.labels:
-        return "the targets are not labels"
-    if loss.at != plan.last or plan.blocks[-1].activation or len(plan.blocks[-1].y_shape) != 1:
-        return f"the loss reads {loss.at}, which holds no logits of the last block"
+    if _loss(plan, loss) not in OF or len(plan.blocks[-1].y_shape) != 1:
+        return f"the loss {loss.name!r} reads {loss.at}, and has no kernel for that"
     if type(optimiser) is not SGD:
         return f"the optimiser {type(optimiser).__name__} has no kernel"
     if type(optimiser.decay) not in (PlainDecay, DecayPerUnit, type(None)):
@@ -106,12 +113,22 @@ def why_not(net: Network, plan: Plan, task: Train) -> str:
     return ""
 
 
-def run(net: Network, plan: Plan, task: Train, x: Array, labels: Array, batch: int, state: SGDState) -> Session:
-    """Make the programs that train `net` on these images."""
+def _loss(plan: Plan, loss: Loss) -> str:
+    """What the kernel computes from the output of the last block, in the words of `learning.OF`."""
+    kind = KERNELS[loss.value, loss.seed]
+    if plan.index(loss.at) == len(plan.blocks) - 1:
+        return kind
+    return f"{kind} of a {plan.head}" if plan.rest and loss.at == plan.rest[0] else ""
+
+
+def run(net: Network, plan: Plan, task: Train, x: Array, t: Array, batch: int, state: SGDState) -> Session:
+    """Make the programs that train `net` on these images, with labels (N,) or targets (N, K)."""
     optimiser, dtype, N, K = task.optimiser, plan.dtype, len(x), plan.blocks[-1].y_shape[0]
     batch = min(batch, N)
     x = guards.images(net.as_input(x), plan.input_shape, dtype)
-    labels = guards.indices("labels", labels, N, K)
+    labels = guards.indices("labels", t, N, K) if t.ndim == 1 else None
+    targets = None if t.ndim == 1 else guards.parameter("targets", t, (N, K), dtype)
+    of = _loss(plan, task.loss)
     weights = {n: {p: _own(w) for p, w in own.items()} for n, own in plan.weights.items()}
     velocity = {n: {p: _velocity(state, n, p, w) for p, w in own.items()} for n, own in weights.items()}
     steps = -(-N // batch)
@@ -129,7 +146,9 @@ def run(net: Network, plan: Plan, task: Train, x: Array, labels: Array, batch: i
         return [
             ops.enter(room.enter, x, order=order, mean=plan.mean, per_time=batch),
             *(o for block in forward_ops(plan, room, weights) for o in block.all),
-            ops.cross_entropy(z, delta, labels, order, losses, wrong, images, batch),
+            ops.cross_entropy(z, delta, labels, order, losses, wrong, images, batch)
+            if labels is not None and of == "softmax"
+            else ops.loss_of_each(z, delta, of, labels, targets, order, losses, wrong, images, batch),
             *(o for i in sorted(back, reverse=True) for o in back[i]),
         ]
 
