@@ -24,7 +24,7 @@ FIRST = record_type(
 @cache
 def first_winners(dtype: npt.DTypeLike) -> Any:
     """Return the kernel of winner[f, h, w] = the first i J + j with the largest maps[f, h s + i, w s + j]."""
-    kind = np.dtype(dtype).type
+    kind: Any = np.dtype(dtype).type
 
     def run(address: int, n: int, count: int, seed: int, t: int) -> None:
         s = record(address, FIRST)
@@ -40,8 +40,9 @@ def first_winners(dtype: npt.DTypeLike) -> Any:
                             row = f * s.maps_plane + (top + i) * s.maps_row
                             for j in range(max(0, -left), min(s.size_j, s.z_columns - left)):
                                 value = maps[row + (left + j) * s.lanes + lane]
-                                place = i * s.size_j + j if value > best else place
-                                best = best if value <= best or best != best else value  # a NaN stays
+                                keep = (value <= best) | (best != best)  # a NaN, once there, is never left
+                                place = place if keep else i * s.size_j + j
+                                best = best if keep else value
                         winner[f * s.winner_plane + h * s.winner_row + w * s.lanes + lane] = place
 
     return kernel(run)
