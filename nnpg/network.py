@@ -29,6 +29,7 @@ from nnpg.layers import Layer, arrays, parameters
 from nnpg.programs.plan import Plan, make_plan, reads
 from nnpg.programs.tasks import Predict
 from nnpg.shapes import is_own, output_shapes
+from nnpg.waiting import waited_for
 from nnpg_kernels import Array, Backend, load
 
 if TYPE_CHECKING:
@@ -183,7 +184,7 @@ class Network:
         outputs[start or INPUT] = _read_only(x)
         for name in names:
             try:
-                x, saved[name] = self.layers[name].forward(self.backend, x)
+                x, saved[name] = waited_for(self.layers[name].forward, self.backend, x, size=x)
             except (ValueError, IndexError) as error:
                 kind = type(self.layers[name]).__name__
                 raise ValueError(f"layer {name!r} ({kind}) cannot take an input of shape {x.shape}: {error}") from error
@@ -246,7 +247,7 @@ class Network:
             if name != until:
                 for change, saved in reversed(self._changes(trace, name)):
                     delta = change.backward(self.backend, delta, saved)
-                delta = self.layers[name].backward(self.backend, delta, trace.saved[name])
+                delta = waited_for(self.layers[name].backward, self.backend, delta, trace.saved[name], size=delta)
         return deltas
 
     def gradients(self, trace: Trace, deltas: Mapping[str, Array]) -> dict[str, dict[str, Array]]:
@@ -262,7 +263,9 @@ class Network:
             if name in trace.saved and self.layers[name].parameters:
                 for change, saved in reversed(self._changes(trace, name)):
                     delta = change.backward(self.backend, delta, saved)
-                result[name] = self.layers[name].gradients(self.backend, delta, trace.saved[name])
+                result[name] = waited_for(
+                    self.layers[name].gradients, self.backend, delta, trace.saved[name], size=delta
+                )
         return result
 
     def predict(self, x: npt.ArrayLike, *, batch: int | None = None) -> npt.NDArray[Any]:

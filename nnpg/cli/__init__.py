@@ -53,6 +53,9 @@ def root(
     The papers' experiments (`python -m experiments list`) are not part of the installed package: run them in a checkout
     or an unpacked source distribution of this project.
 
+    A data set that is larger than a limit is refused: NNPG_MAX_MEGABYTES, NNPG_MAX_MEGAPIXELS (of one picture) and
+    NNPG_MAX_CLASSES raise the limits.
+
     Exit codes: 0 done, 1 failed, 2 bad input, 130 interrupted.
     """
     if context.invoked_subcommand is None:
