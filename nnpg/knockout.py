@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +18,12 @@ from nnpg.programs.tasks import KnockOut
 from nnpg.progress import progress as progress_bar
 from nnpg.scores import Filter
 from nnpg.seeds import check_labels
+from nnpg.tables import data_frame, text_table
 from nnpg_kernels import Array
+
+if TYPE_CHECKING:
+    import pandas
+    from matplotlib.figure import Figure
 
 AT_ONCE = 1 << 17  # images times steps that compiled kernels do before Python sees to interrupts and the progress bar
 
@@ -26,7 +32,7 @@ To: TypeAlias = Literal["zero", "mean", "resample"]
 
 @dataclass(frozen=True, eq=False)
 class Knockout:
-    """What a network predicts while filter after filter is knocked out.
+    """What a network predicts while filter after filter is knocked out; prints as a table of errors.
 
     Parameters
     ----------
@@ -66,6 +72,32 @@ class Knockout:
         counts = np.zeros((self.K, self.K), np.int64)
         np.add.at(counts, (self.labels, self.predictions[step]), 1)
         return counts
+
+    def __str__(self) -> str:
+        return self.table()
+
+    def table(self) -> str:
+        """Return one line per step as text: the filter, the overall error, how many classes are mostly mistaken."""
+        present = np.unique(self.labels)
+        lost = (self.modes[:, present] != present).sum(axis=1)
+        names = ("(intact)", *map(str, self.filters))
+        rows = [(n, names[n], f"{error:.1%}", int(lost[n])) for n, error in enumerate(self.overall_error)]
+        return text_table(("off", "filter", "overall error", "classes lost"), rows)
+
+    def to_frame(self) -> pandas.DataFrame:
+        """Return one line per step: step, layer and filter (from 0) knocked out, overall error, error of each class."""
+        present = [int(c) for c in np.unique(self.labels)]
+        names = [("", None), *((unit.layer, unit.f) for unit in self.filters)]
+        columns = [self.overall_error, *(self.class_error(c) for c in present)]
+        rows = [(n, *names[n], *(float(column[n]) for column in columns)) for n in range(len(names))]
+        return data_frame(("step", "layer", "filter", "overall error", *(f"class {c}" for c in present)), rows)
+
+    def plot(self, path: str | Path | None = None, classes: Sequence[int] = ()) -> Figure:
+        """Draw the overall error over the steps, and the errors of the given classes."""
+        from nnpg.plots import Panel, error_curves
+
+        series = {"overall error": self.overall_error} | {f"class {c}": self.class_error(c) for c in classes}
+        return error_curves([Panel("knock-out", series)], path, columns=1)
 
 
 def knock_out(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,13 +15,18 @@ from nnpg.network import Network
 from nnpg.optimisers import Decay, Parameters, penalised, penalty
 from nnpg.progress import progress as progress_bar
 from nnpg.sparsity import Sparsity
+from nnpg.tables import data_frame, text_table
 from nnpg.training import TrainingDiverged, check_examples, first_with_weights
 from nnpg_kernels import Array
+
+if TYPE_CHECKING:
+    import pandas
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
 class LBFGSTraining:
-    """A network at (or on its way to) a minimum, and how it got there.
+    """A network at a minimum, or on its way to one, and the losses on the way; prints as a table of some of them.
 
     Parameters
     ----------
@@ -39,6 +45,21 @@ class LBFGSTraining:
     evaluations: int
     converged: bool
     message: str
+
+    def __str__(self) -> str:
+        shown = np.unique(np.linspace(0, len(self.losses) - 1, 12).round().astype(int))
+        table = text_table(("iteration", "loss"), [(int(n), self.losses[n]) for n in shown])
+        return f"{table}\n{self.evaluations} evaluations; {self.message}"
+
+    def to_frame(self) -> pandas.DataFrame:
+        """Return one line per iteration: iteration, loss."""
+        return data_frame(("iteration", "loss"), list(enumerate(self.losses)))
+
+    def plot(self, path: str | Path | None = None) -> Figure:
+        """Draw the loss over the iterations."""
+        from nnpg.plots import loss_curve
+
+        return loss_curve(self.losses, path, xlabel="iteration", start=0)
 
 
 def train_lbfgs(

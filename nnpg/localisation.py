@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +23,12 @@ from nnpg.network import Network
 from nnpg.progress import progress as progress_bar
 from nnpg.seeds import check_labels
 from nnpg.statistics import Interval, wilson
+from nnpg.tables import data_frame
 from nnpg_kernels import Array
+
+if TYPE_CHECKING:
+    import pandas
+    from matplotlib.figure import Figure
 
 MapMethod = Callable[[Network, Array, Array], Array]  # (net, x, classes) -> maps (N, H, W)
 
@@ -92,6 +99,33 @@ class Localisation:
 
     def __str__(self) -> str:
         return self.table()
+
+    def to_frame(self) -> pandas.DataFrame:
+        """Return one line per image and method: image, group, method, row, column, hit, mass, area of the region."""
+        rows = [
+            (
+                n,
+                group,
+                method,
+                *map(int, self.points[method][n]),
+                bool(hits[n]),
+                float(self.mass[method][n]),
+                float(area),
+            )
+            for method, hits in self.hits.items()
+            for n, (group, area) in enumerate(zip(self.groups, self.area, strict=True))
+        ]
+        return data_frame(("image", "group", "method", "row", "column", "hit", "mass", "area"), rows)
+
+    def plot(self, path: str | Path | None = None) -> Figure:
+        """Draw each method's rate with its interval, and the rate expected by chance."""
+        from nnpg.plots import Measured, interval_plot
+
+        chance = {"chance": Interval(self.expected(), float("nan"), float("nan"))}
+        rates = {method: self.rate(method) for method in self.hits}
+        return interval_plot(
+            [Measured("highest place in the region", chance | rates, "share of images")], path, columns=1
+        )
 
     def _of(self, group: str | None) -> Array:
         if group is not None and group not in self.groups:

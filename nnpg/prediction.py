@@ -25,6 +25,7 @@ from nnpg.programs import Found
 from nnpg.programs.tasks import ClassSums, Gradients
 from nnpg.progress import progress as progress_bar
 from nnpg.seeds import Classes, Of, check_classes, check_labels, check_of, class_seed
+from nnpg.tables import text_table
 from nnpg_kernels import Array
 
 BATCH = 64  # images that are differentiated layer by layer at a time
@@ -33,7 +34,9 @@ HELD = 64 << 20  # bytes of deltas that compiled kernels fill before they are ad
 
 @dataclass(frozen=True, eq=False)
 class PredictionGradient:
-    """dy/do for each image (or class of images), layer by layer, and what was differentiated.
+    """dy/do for each image (or class of images), layer by layer; prints as a table of the layers.
+
+    `convolutional_gradient` makes it one score per filter, with a data frame and a plot.
 
     Parameters
     ----------
@@ -57,6 +60,13 @@ class PredictionGradient:
 
     def __getitem__(self, name: str) -> Array:
         return self.deltas[name]
+
+    def __str__(self) -> str:
+        rows = [
+            (name, "x".join(map(str, d.shape)), float(abs(d).max()), float((d * d).mean() ** 0.5))
+            for name, d in self.deltas.items()
+        ]
+        return text_table(("output", "shape", "largest magnitude", "root mean square"), rows)
 
     def averaged(self, deltas: dict[str, Array], row: str = "mean") -> PredictionGradient:
         """Return other deltas of the same kind, such as a mean over some images, as one row."""

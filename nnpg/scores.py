@@ -14,6 +14,7 @@ from nnpg.batches import batches
 from nnpg.network import Network
 from nnpg.prediction import BATCH, PredictionGradient, class_gradient, prediction_gradient
 from nnpg.seeds import Of, check_labels
+from nnpg.tables import data_frame
 from nnpg_kernels import Array
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class Filter(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class FilterScores:
-    """A score for every filter, one row an image or class; prints as the papers' Table III.
+    """A score for every filter, one row per image or class; prints as the papers' Table III.
 
     Parameters
     ----------
@@ -100,19 +101,15 @@ class FilterScores:
                 lines.append(f"{label:16}{_cell(strong):28}{_cell(weak):28}".rstrip())
         return "\n".join(lines)
 
-    def to_dataframe(self) -> pandas.DataFrame:
-        """Return one line a row and filter: row, layer, filter (from 0), score."""
-        try:
-            import pandas
-        except ImportError as error:
-            raise ImportError("to_dataframe needs pandas: pip install 'nnpg[table]'") from error
+    def to_frame(self) -> pandas.DataFrame:
+        """Return one line per row and filter: row, layer, filter (from 0), score."""
         lines = [
             (row, layer, f, scores[r, f])
             for r, row in enumerate(self.rows)
             for layer, scores in self.scores.items()
             for f in range(scores.shape[1])
         ]
-        return pandas.DataFrame(lines, columns=["row", "layer", "filter", "score"])
+        return data_frame(("row", "layer", "filter", "score"), lines)
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain lists, for JSON."""
@@ -125,8 +122,8 @@ class FilterScores:
             "scores": {layer: s.tolist() for layer, s in self.scores.items()},
         }
 
-    def draw(self, path: str | Path | None = None, rows: Sequence[int | str] | None = None) -> Figure:
-        """Draw the papers' network diagram: a circle a feature map, brighter where the gradient is higher."""
+    def plot(self, path: str | Path | None = None, rows: Sequence[int | str] | None = None) -> Figure:
+        """Draw the papers' network diagram: one circle per feature map, brighter where the gradient is higher."""
         from nnpg.plots import network_diagram
 
         return network_diagram(self, path, rows=rows)

@@ -24,9 +24,13 @@ from nnpg.network import Network
 from nnpg.optimisers import SGD, SGDState
 from nnpg.programs.tasks import Train
 from nnpg.progress import progress as progress_bar
+from nnpg.tables import data_frame, text_table
 from nnpg_kernels import Array, one_blas_thread
 
 if TYPE_CHECKING:
+    import pandas
+    from matplotlib.figure import Figure
+
     from nnpg.programs.numba.training import Session
 
 
@@ -40,13 +44,40 @@ class Epoch(NamedTuple):
     seconds: float
 
 
+_COLUMNS = ("epoch", "loss", "training error", "held-out error", "seconds")
+
+
 @dataclass(frozen=True)
 class Training:
-    """A trained network and how it got there; `computed` says "compiled" or "layer by layer, because ..."."""
+    """A trained network and its history, which it prints as a table.
+
+    Parameters
+    ----------
+    net : Network
+    history : tuple of Epoch
+    computed : str
+        "compiled" or "layer by layer, because ...".
+    """
 
     net: Network
     history: tuple[Epoch, ...]
     computed: str = ""
+
+    def __str__(self) -> str:
+        return text_table(_COLUMNS, self._rows())
+
+    def to_frame(self) -> pandas.DataFrame:
+        """Return one line per epoch: epoch, loss, training error, held-out error, seconds."""
+        return data_frame(_COLUMNS, self._rows())
+
+    def plot(self, path: str | Path | None = None) -> Figure:
+        """Draw loss and errors over the epochs."""
+        from nnpg.plots import training_history
+
+        return training_history(self.history, path)
+
+    def _rows(self) -> list[tuple[object, ...]]:
+        return [(e.epoch, e.loss, e.error, e.validation_error, e.seconds) for e in self.history]
 
 
 TakeStep = Callable[[Network, Array, Array, Loss, SGD, SGDState, Array], tuple[Network, SGDState, Array, int]]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +15,12 @@ from nnpg.losses import loss_for
 from nnpg.network import INPUT, Network
 from nnpg.progress import progress as progress_bar
 from nnpg.seeds import check_labels
+from nnpg.tables import data_frame, text_table
 from nnpg_kernels import Array, one_blas_thread
+
+if TYPE_CHECKING:
+    import pandas
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +39,19 @@ class ClassMask:
     W: Array
     target: int
     losses: NDArray[np.float64]
+
+    def __str__(self) -> str:
+        return text_table(("epoch", "loss"), list(enumerate(self.losses, start=1)))
+
+    def to_frame(self) -> pandas.DataFrame:
+        """Return one line per epoch: epoch, loss."""
+        return data_frame(("epoch", "loss"), list(enumerate(map(float, self.losses), start=1)))
+
+    def plot(self, path: str | Path | None = None) -> Figure:
+        """Draw the loss over the epochs."""
+        from nnpg.plots import loss_curve
+
+        return loss_curve(self.losses.tolist(), path)
 
 
 def learn_class_mask(

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from nnpg.tables import data_frame, text_table
 from nnpg_kernels import Array
+
+if TYPE_CHECKING:
+    import pandas
+    from matplotlib.figure import Figure
 
 
 class Outcome(IntEnum):
@@ -57,6 +64,34 @@ class Distorted:
     def success(self) -> npt.NDArray[np.bool_]:
         """Which images are classified as their target (N,)."""
         return self.outcome != Outcome.NOT_FOUND
+
+    def __str__(self) -> str:
+        return self.table()
+
+    def table(self) -> str:
+        """Return one line per outcome as text: images, mean and largest distortion."""
+        rows: list[tuple[object, ...]] = []
+        for outcome in Outcome:
+            found = self.distortion[self.outcome == outcome]
+            known = found[~np.isnan(found)]
+            ends = (float(known.mean()), float(known.max())) if known.size else (None, None)
+            rows.append((outcome.name, len(found), *ends))
+        return text_table(("outcome", "images", "mean distortion", "largest"), rows)
+
+    def to_frame(self) -> pandas.DataFrame:
+        """Return one line per image: image, target, outcome, distortion, size, c, evaluations."""
+        names = [Outcome(value).name for value in self.outcome]
+        columns = (self.target, names, self.distortion, self.size, self.c, self.evaluations)
+        header = ("image", "target", "outcome", "distortion", "size", "c", "evaluations")
+        return data_frame(header, [(n, *values) for n, values in enumerate(zip(*columns, strict=True))])
+
+    def plot(self, path: str | Path | None = None, images: int = 12) -> Figure:
+        """Draw the first images as they are after the attack, with target and distortion; pixels must lie in 0 .. 1."""
+        from nnpg.plots import image_grid
+
+        shown = list(zip(self.target, self.distortion, strict=True))[:images]
+        titles = [f"target {t}: " + ("not found" if np.isnan(d) else f"RMS {d:.3g}") for t, d in shown]
+        return image_grid(self.x[:images], path, titles=titles)
 
     def __repr__(self) -> str:
         found = self.success

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +17,12 @@ from nnpg.attacks.targets import Targets
 from nnpg.losses import loss_for
 from nnpg.network import INPUT, Network
 from nnpg.progress import progress as progress_bar
+from nnpg.tables import data_frame, text_table
 from nnpg_kernels import Array, one_blas_thread
+
+if TYPE_CHECKING:
+    import pandas
+    from matplotlib.figure import Figure
 
 BLOCK = 64  # images and targets at a time
 
@@ -45,6 +51,34 @@ class Stepped:
     outcome: NDArray[np.int8]
     distortion: NDArray[np.float64]
     confidence: NDArray[np.float64]
+
+    def __str__(self) -> str:
+        rows: list[tuple[object, ...]] = []
+        for outcome in MaskOutcome:
+            here = self.outcome == outcome
+            means = [
+                float(values[here].mean()) if here.any() else None for values in (self.distortion, self.confidence)
+            ]
+            rows.append((outcome.name, int(here.sum()), *means))
+        return text_table(("outcome", "changed images", "mean distortion", "mean confidence"), rows)
+
+    def to_frame(self) -> pandas.DataFrame:
+        """Return one line per image and target: image, target, predicted, outcome, distortion, confidence."""
+        columns = (self.targets, self.predicted, self.outcome, self.distortion, self.confidence)
+        rows = [
+            (n, values[0], values[1], MaskOutcome(values[2]).name, *values[3:])
+            for n in range(len(self.x))
+            for values in zip(*(column[n] for column in columns), strict=True)
+        ]
+        return data_frame(("image", "target", "predicted", "outcome", "distortion", "confidence"), rows)
+
+    def plot(self, path: str | Path | None = None, images: int = 4) -> Figure:
+        """Draw the first images, one row each, changed for each target; pixels must lie in 0 .. 1."""
+        from nnpg.plots import image_grid
+
+        T, shown = self.targets.shape[1], self.x[:images]
+        titles = [f"target {t}: RMS {d:.3g}" for t, d in zip(self.targets.flat, self.distortion.flat, strict=True)]
+        return image_grid(shown.reshape(-1, *shown.shape[2:]), path, titles=titles[: len(shown) * T], columns=T)
 
 
 def projected_gradient(

@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +24,12 @@ from nnpg.files.identity import array_identity, identity
 from nnpg.network import Network
 from nnpg.progress import progress as progress_bar
 from nnpg.statistics import Interval
+from nnpg.tables import data_frame, text_table
 from nnpg_kernels import Array, one_blas_thread
+
+if TYPE_CHECKING:
+    import pandas
+    from matplotlib.figure import Figure
 
 BLOCK = 32  # images whose masks are held at a time
 SAVE_EVERY = 60.0  # seconds
@@ -42,6 +47,9 @@ class MaskOutcome(IntEnum):
     ALREADY = 1
     NOT_MASKED = 2
     NO_GRADIENT = 3
+
+
+_COLUMNS = ("eta", "success", "low", "high", "error", "error low", "error high", "mean distortion")
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,6 +130,26 @@ class Sweep:
     def best(self, target: int | None = None) -> int:
         """The number of the step size with most success; the smallest where several tie."""
         return int(self.success_curve(target).argmax())
+
+    def __str__(self) -> str:
+        return text_table(_COLUMNS, self._rows())
+
+    def to_frame(self) -> pandas.DataFrame:
+        """Return one line per step size: eta, success and error with their 95% intervals, mean distortion."""
+        return data_frame(_COLUMNS, self._rows())
+
+    def plot(self, path: str | Path | None = None) -> Figure:
+        """Draw success and error over the step sizes."""
+        from nnpg.plots import Lines, line_panels
+
+        curves = {"taken for the target": self.success_curve(), "not taken for the label": self.error_curve()}
+        return line_panels([Lines("all targets", self.etas, curves, "eta", "share of images")], path, columns=1)
+
+    def _rows(self) -> list[tuple[float, ...]]:
+        return [
+            (float(eta), *self.target_success(e), *self.error(e), float(self.distortion[e].mean()))
+            for e, eta in enumerate(self.etas)
+        ]
 
     def __repr__(self) -> str:
         N, T = self.targets.shape

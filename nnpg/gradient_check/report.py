@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+from nnpg.tables import data_frame
+
+if TYPE_CHECKING:
+    import pandas
 
 
 @dataclass(frozen=True)
@@ -77,6 +82,12 @@ class GradientReport:
     def to_dicts(self) -> list[dict[str, Any]]:
         """Return the rows for JSON; None where a number is not finite."""
         return [{key: _plain(value) for key, value in asdict(row).items()} for row in self.rows]
+
+    def to_frame(self) -> pandas.DataFrame:
+        """Return one line per check, with the fields of `GradientRow`."""
+        return data_frame(
+            [field.name for field in fields(GradientRow)], [tuple(row.values()) for row in self.to_dicts()]
+        )
 
     def __str__(self) -> str:
         table = [("layer", "array", "method", "error", "")]

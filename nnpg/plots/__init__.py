@@ -1,6 +1,6 @@
 """Every figure. Each function returns a matplotlib Figure, and writes it to a file if given a path.
 
-curves         errors over steps (knock-outs), the history of a training
+curves         errors over steps (knock-outs), losses, the history of a training
 lines          fractions over any x, numbers over the layers of a network
 functions      functions of one number as curves, of two numbers as regions of a plane
 images         images side by side with outlines; colours for maps
@@ -12,7 +12,7 @@ knockout       panels for knock-out curves; what each class is taken for as filt
 style          the look of all figures: sizes, colours, panels, text
 """
 
-from nnpg.plots.curves import Panel, error_curves, training_history
+from nnpg.plots.curves import Panel, error_curves, loss_curve, training_history
 from nnpg.plots.distributions import Cell, Measured, Pairs, histogram_grid, interval_plot, scatter_panels
 from nnpg.plots.filters import feature_maps, filter_gallery, strongest_regions
 from nnpg.plots.functions import Plane, function_panels, plane_panels
@@ -43,6 +43,7 @@ __all__ = [
     "interval_plot",
     "knockout_panels",
     "line_panels",
+    "loss_curve",
     "matrix_panels",
     "network_diagram",
     "plane_panels",

@@ -210,3 +210,45 @@ def training_history(history: Sequence[Epoch], path: str | Path | None = None) -
         bottom.xaxis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
         figure.align_ylabels()
     return figure
+
+
+def loss_curve(
+    losses: Sequence[float], path: str | Path | None = None, *, xlabel: str = "epoch", start: int = 1
+) -> Figure:
+    """Draw one loss over epochs or iterations.
+
+    Parameters
+    ----------
+    losses : sequence of float
+    path : path, optional
+        Write the figure there: .png, .svg or .pdf.
+    xlabel : str
+    start : int
+        Number of the first one.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError, FileNotFoundError
+        If there is no loss, one is not finite, or the file cannot be written.
+
+    Examples
+    --------
+    >>> loss_curve([2.5, 0.5]).axes[0].lines[0].get_xdata()
+    array([1, 2])
+    """
+    values = np.asarray(losses, np.float64)
+    if values.ndim != 1 or values.size == 0 or not np.isfinite(values).all():
+        raise ValueError(f"losses must be at least one finite number, not {values.size} of shape {values.shape}")
+    from matplotlib.ticker import MaxNLocator
+
+    with drawing(path, COLUMN, 2.0, layout="constrained") as figure:
+        ax = figure.subplots()
+        mark = "o" if values.size == 1 else ""  # a line of one point is invisible
+        ax.plot(start + np.arange(values.size), values, color=COLOURS[0], marker=mark)
+        ax.set(xlabel=xlabel, ylabel="loss", yscale="log" if values.min() > 0 else "linear")
+        ax.xaxis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
+    return figure

@@ -179,7 +179,7 @@ def test_an_unknown_row_is_named() -> None:
 
 
 def test_scores_draw_themselves() -> None:
-    assert len(circles(scores_of().draw(rows=[1]))) == 23
+    assert len(circles(scores_of().plot(rows=[1]))) == 23
 
 
 def test_a_wiring_diagram_writes_every_weight_that_is_not_zero_and_every_bias():

@@ -63,7 +63,7 @@ def test_it_prints_as_the_papers_table_with_filters_counted_from_0():
 
 
 def test_it_goes_to_pandas_and_to_json():
-    frame = SCORES.to_dataframe()
+    frame = SCORES.to_frame()
     assert list(frame.columns) == ["row", "layer", "filter", "score"]
     assert len(frame) == 8
     assert frame.query("row == 'bob' and layer == 'pool2' and filter == 1").score.item() == 3.0

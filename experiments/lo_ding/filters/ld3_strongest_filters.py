@@ -49,7 +49,7 @@ def run(config: Config, context: Context) -> Result:
         row("norm of mean against mean of norms", None, _agreement(scores, each), data.K, unit="Spearman"),
         row("all images against training images", None, _agreement(scores, clean), data.K, unit="Spearman"),
     ]
-    scores.draw(context.folder / "network.png", rows=wanted)
+    scores.plot(context.folder / "network.png", rows=wanted)
     verdict = (
         f"The strongest scores of the five identities span a factor of {span:.0f} (paper: {SPAN:.0f}); {same:.0%} of "
         "them share the same two weakest filters (paper: all of them, (3,2) and (3,6)). "

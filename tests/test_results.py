@@ -1,0 +1,205 @@
+"""Results have the same manners: a table when printed, `to_frame`, and `plot` where there is something to draw."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+import nnpg
+from nnpg.attacks import ClassMask, Distorted, MaskOutcome, Outcome, Stepped, Sweep
+from nnpg.gradient_check.report import GradientRow
+from nnpg.localisation import Localisation
+from nnpg.network import Network
+from nnpg.tables import text_table
+
+
+def network() -> Network:
+    return nnpg.build([nnpg.dense(2), nnpg.Softmax()], input_shape=(3,), rng=0)
+
+
+KNOCKOUT = nnpg.Knockout(
+    (nnpg.Filter("pool1", 2), nnpg.Filter("pool2", 0)),
+    np.array([[0, 0, 1, 1], [0, 1, 1, 1], [1, 1, 1, 1]]),
+    np.array([0, 0, 1, 1]),
+    3,
+)
+HISTORY = (nnpg.Epoch(1, 2.5, 0.75, None, 0.1), nnpg.Epoch(2, 0.5, 0.25, 0.5, 0.1))
+SWEEP = Sweep(
+    etas=np.array([0.0, 1.0]),
+    labels=np.array([0, 1]),
+    targets=np.array([[1], [0]]),
+    predicted=np.array([[[0], [1]], [[1], [1]]], np.int16),
+    target_confidence=np.zeros((2, 2, 1), np.float32),
+    own_confidence=np.zeros((2, 2, 1), np.float32),
+    distortion=np.array([[[0.0], [0.0]], [[0.25], [0.75]]], np.float32),
+    clipped=True,
+)
+DISTORTED = Distorted(
+    x=np.full((3, 1, 4, 4), 0.5),
+    target=np.array([1, 2, 0]),
+    outcome=np.array([Outcome.FOUND, Outcome.NOT_FOUND, Outcome.FOUND], np.int8),
+    distortion=np.array([0.25, np.nan, 0.75]),
+    size=np.array([1.0, np.nan, 3.0]),
+    c=np.array([2.0, np.nan, 4.0]),
+    evaluations=np.array([10, 20, 30]),
+)
+STEPPED = Stepped(
+    x=np.full((2, 2, 1, 4, 4), 0.5),
+    targets=np.array([[1, 2], [0, 2]]),
+    predicted=np.array([[1, 0], [0, 1]]),
+    outcome=np.array([[0, 2], [0, 2]], np.int8),
+    distortion=np.full((2, 2), 0.125),
+    confidence=np.array([[0.75, 0.25], [0.25, 0.5]]),
+)
+LOCALISATION = Localisation(
+    points={"saliency": np.array([[1, 2], [3, 4]])},
+    hits={"saliency": np.array([True, False])},
+    mass={"saliency": np.array([0.5, 0.25])},
+    area=np.array([0.125, 0.125]),
+    groups=("beard", "ears"),
+)
+RESULTS = {
+    "FilterScores": nnpg.FilterScores({"pool1": np.array([[0.25, 0.5]])}, ("class 0",), "l1", "prob"),
+    "Knockout": KNOCKOUT,
+    "Training": nnpg.Training(network(), HISTORY),
+    "LBFGSTraining": nnpg.LBFGSTraining(network(), (2.5, 0.5, 0.25), 7, True, "converged"),
+    "Localisation": LOCALISATION,
+    "Distorted": DISTORTED,
+    "Stepped": STEPPED,
+    "Sweep": SWEEP,
+    "ClassMask": ClassMask(np.zeros((1, 2, 2)), 1, np.array([0.5, 0.25])),
+    "GradientReport": nnpg.GradientReport((GradientRow("tanh1", "x", "complex step", 2e-16, True),)),
+}
+PRINTED = {
+    "Knockout": """
+off  filter    overall error  classes lost
+  0  (intact)  0.0%                      0
+  1  pool1[2]  25.0%                     0
+  2  pool2[0]  50.0%                     1""",
+    "Training": """
+epoch  loss  training error  held-out error  seconds
+    1   2.5            0.75               -      0.1
+    2   0.5            0.25             0.5      0.1""",
+    "LBFGSTraining": """
+iteration  loss
+        0   2.5
+        1   0.5
+        2  0.25
+7 evaluations; converged""",
+    "Distorted": """
+outcome    images  mean distortion  largest
+FOUND           2              0.5     0.75
+ALREADY         0                -        -
+UNSETTLED       0                -        -
+NOT_FOUND       1                -        -""",
+    "Stepped": """
+outcome      changed images  mean distortion  mean confidence
+MASKED                    2            0.125              0.5
+ALREADY                   0                -                -
+NOT_MASKED                2            0.125            0.375
+NO_GRADIENT               0                -                -""",
+    "ClassMask": """
+epoch  loss
+    1   0.5
+    2  0.25""",
+}
+FIRST_LINES = {
+    "FilterScores": {"row": "class 0", "layer": "pool1", "filter": 0, "score": 0.25},
+    "Knockout": {"step": 0, "layer": "", "overall error": 0.0, "class 0": 0.0, "class 1": 0.0},
+    "Training": {"epoch": 1, "loss": 2.5, "training error": 0.75, "seconds": 0.1},
+    "LBFGSTraining": {"iteration": 0, "loss": 2.5},
+    "Localisation": {
+        **{"image": 0, "group": "beard", "method": "saliency", "row": 1, "column": 2},
+        **{"hit": True, "mass": 0.5, "area": 0.125},
+    },
+    "Distorted": {
+        "image": 0,
+        "target": 1,
+        "outcome": "FOUND",
+        "distortion": 0.25,
+        "size": 1,
+        "c": 2,
+        "evaluations": 10,
+    },
+    "Stepped": {
+        **{"image": 0, "target": 1, "predicted": 1, "outcome": "MASKED"},
+        **{"distortion": 0.125, "confidence": 0.75},
+    },
+    "Sweep": {"eta": 0.0, "success": 0.0, "low": 0.0, "error": 0.0, "mean distortion": 0.0},
+    "ClassMask": {"epoch": 1, "loss": 0.5},
+    "GradientReport": {"layer": "tanh1", "array": "x", "method": "complex step", "error": 2e-16, "passed": True},
+}
+LENGTHS = {
+    **{"FilterScores": 2, "Knockout": 3, "Training": 2, "LBFGSTraining": 3, "Localisation": 2},
+    **{"Distorted": 3, "Stepped": 4, "Sweep": 2, "ClassMask": 2, "GradientReport": 1},
+}
+DRAWN = [name for name in RESULTS if name != "GradientReport"]  # its errors are near 0: there is nothing to see
+
+
+@pytest.mark.parametrize("name", PRINTED)
+def test_a_result_prints_as_a_table(name: str) -> None:
+    assert str(RESULTS[name]) == PRINTED[name].strip("\n")
+
+
+@pytest.mark.parametrize("name", RESULTS)
+def test_no_result_prints_its_arrays(name: str) -> None:
+    lines = str(RESULTS[name]).splitlines()
+    assert len(lines) >= 2
+    assert "array(" not in str(RESULTS[name])
+
+
+@pytest.mark.parametrize("name", RESULTS)
+def test_a_result_goes_to_a_data_frame(name: str) -> None:
+    frame = RESULTS[name].to_frame()
+    assert len(frame) == LENGTHS[name]
+    first = frame.iloc[0]
+    assert {column: first[column] for column in FIRST_LINES[name]} == FIRST_LINES[name]
+
+
+def test_a_sweeps_frame_holds_its_intervals_and_a_knock_outs_its_filters() -> None:
+    last = SWEEP.to_frame().iloc[1]
+    assert (last["success"], last["error"], last["mean distortion"]) == (0.5, 0.5, 0.5)
+    assert last["low"] < 0.5 < last["high"]
+    frame = KNOCKOUT.to_frame()
+    assert list(frame["filter"][1:]) == [2, 0]
+    assert list(frame["class 0"]) == [0, 0.5, 1]
+    assert "class 2" not in frame.columns  # a class without images has no error
+
+
+@pytest.mark.parametrize("name", RESULTS)
+def test_without_pandas_the_error_says_what_to_install(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(ImportError, match=r"to_frame needs pandas: pip install 'nnpg\[table\]'"):
+        RESULTS[name].to_frame()
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_a_result_plots_itself_and_writes_the_figure(name: str, tmp_path) -> None:
+    path = tmp_path / "figure.png"
+    figure = RESULTS[name].plot(path)
+    assert isinstance(figure, Figure)
+    assert path.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_knock_out_plots_the_classes_that_are_asked_for() -> None:
+    lines = KNOCKOUT.plot(classes=[0]).axes[0].lines
+    assert [list(line.get_ydata()) for line in lines] == [[0, 0.25, 0.5], [0, 0.5, 1]]
+
+
+def test_a_gradient_prints_one_line_per_layer() -> None:
+    gradient = nnpg.PredictionGradient({"pool1": np.array([[[[3.0, -4.0]]]])}, "true", "prob", ("image 0",))
+    assert str(gradient).splitlines() == [
+        "output  shape    largest magnitude  root mean square",
+        "pool1   1x1x1x2                  4             3.536",
+    ]
+
+
+def test_a_table_without_rows_is_its_header() -> None:
+    assert text_table(("a", "long name"), []) == "a  long name"
+
+
+def test_outcomes_are_named_in_frames() -> None:
+    assert set(STEPPED.to_frame()["outcome"]) == {MaskOutcome.MASKED.name, MaskOutcome.NOT_MASKED.name}
