@@ -17,6 +17,8 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
+import numpy as np
+
 from nnpg.layers_activation import ReLU, Sigmoid, Softmax, Step, Tanh
 from nnpg.layers_linear import Center, Conv, Dense, Flatten
 from nnpg.layers_pooling import AvgPool, MaxPool
@@ -81,7 +83,7 @@ def arrays(layer: Layer) -> dict[str, Array]:
     {'mean': array(0.5)}
     """
     values = {f.name: getattr(layer, f.name) for f in fields(layer)}  # type: ignore[arg-type]
-    return {name: value for name, value in values.items() if hasattr(value, "dtype")}
+    return {name: value for name, value in values.items() if _is_array(value)}
 
 
 def hyper_parameters(layer: Layer) -> dict[str, Any]:
@@ -93,4 +95,9 @@ def hyper_parameters(layer: Layer) -> dict[str, Any]:
     {'size': (3, 3), 'stride': (2, 2), 'padding': (0, 0, 0, 0)}
     """
     values = {f.name: getattr(layer, f.name) for f in fields(layer)}  # type: ignore[arg-type]
-    return {n: v for n, v in values.items() if n not in layer.parameters and not hasattr(v, "dtype")}
+    return {n: v for n, v in values.items() if n not in layer.parameters and not _is_array(v)}
+
+
+def _is_array(value: Any) -> bool:
+    """Whether a field is an array; a number of NumPy's own is a setting like any other."""
+    return hasattr(value, "dtype") and not isinstance(value, np.generic)

@@ -178,10 +178,8 @@ def _layer(entry: Mapping[str, Any], own: Mapping[str, Array]) -> Layer:
 
 def _settings(layer: Layer) -> dict[str, Any]:
     """A layer's settings in Python's own numbers, which JSON knows."""
-    return {
-        name: int(value) if isinstance(value, bool | np.bool_) else value
-        for name, value in hyper_parameters(layer).items()
-    }
+    settings = {name: v.item() if isinstance(v, np.generic) else v for name, v in hyper_parameters(layer).items()}
+    return {name: int(value) if isinstance(value, bool) else value for name, value in settings.items()}
 
 
 def _placeholder(kind: ArrayKind) -> Array:

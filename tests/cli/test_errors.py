@@ -168,3 +168,17 @@ def test_a_closed_pipe_ends_quietly(model) -> None:
     done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=120, check=False)
     assert done.stdout == "left, strongest first\n"
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [None, {"data": 3}, {"data_dir": ["a"]}, {"test_share": "half"}, {"split_seed": -1}, {"train_fingerprint": None}],
+)
+def test_what_a_model_says_of_its_data_is_checked(run, model, tmp_path, changed) -> None:
+    """Other programs may write what they like there."""
+    told = nnpg.files.describe(model)["provenance"]["data"]
+    known = 7 if changed is None else told | changed
+    odd = nnpg.save(nnpg.load_network(model), tmp_path / "odd.safetensors", {"data": known})
+    answer = run("rank", odd)
+    assert answer.code == 2
+    assert answer.err == f"error: {odd} does not say what it was trained on: name the images with --data\n"

@@ -336,6 +336,14 @@ def test_what_a_file_cannot_hold_is_refused_when_saving(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_settings_in_numbers_of_numpy_are_settings(tmp_path):
+    layers = [dense(3), Dropout(np.float64(0.3)), nnpg.Step(at_zero=np.True_), dense(2), Dropout(np.float32(0.5))]
+    net = build(layers, input_shape=(4,), rng=0)
+    same = load_network(save(net, tmp_path / "net.safetensors"))
+    assert [same.layers[name].rate for name in ("dropout1", "dropout2")] == [0.3, 0.5]
+    assert same.layers["step1"].at_zero == 1
+
+
 def test_weights_that_are_not_finite_are_loaded_as_they_are(tmp_path):
     net = every_layer().replace("dense1", b=np.array([np.nan, np.inf, 1], np.float32))
     same = load_network(save(net, tmp_path / "net.safetensors"))
