@@ -1,0 +1,140 @@
+"""Nine published attacks of least L2 distortion, from Foolbox and adv-lib, on a PyTorch copy of one of our networks.
+
+All run at full strength: 1,000 steps where they count steps (C&W as often for each of its 9 constants), otherwise as
+published. Pixels are not rounded to 256 levels. An attack that is not installed, or that breaks down, says so in its
+row, and is not compared.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Callable
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+import nnpg
+from benchmarks.agreement import Disagreement
+from nnpg_kernels import Array
+
+STEPS = 1000
+TOLERANCE = 1e-5
+
+Attack = Callable[[Any, Any, Any], Any]  # model, images, labels -> images
+
+
+def torch_copy(net: nnpg.Network, x: Array) -> Any:
+    """Return the network's logits as a PyTorch module, once it agrees on the images.
+
+    Raises
+    ------
+    ValueError
+        If the network has a layer that is not translated.
+    Disagreement
+        If a logit differs by more than 1e-5 of the largest.
+    """
+    torch = import_module("torch")
+    layers = [_translated(torch.nn, name, layer) for name, layer in net.layers.items() if name != _softmax(net)]
+    model = torch.nn.Sequential(*layers).eval()
+    for parameter in model.parameters():
+        parameter.requires_grad_(False)
+    ours = net.backend.to_numpy(net.forward(x, upto=net.names[-2]).y if _softmax(net) else net.forward(x).y)
+    theirs = model(torch.tensor(x)).numpy()
+    off = float(np.abs(ours - theirs).max() / np.abs(ours).max())
+    if not off <= TOLERANCE:
+        raise Disagreement(f"the logits of the PyTorch copy are off by {off:.1e} of the largest")
+    return model
+
+
+def _softmax(net: nnpg.Network) -> str:
+    last = net.names[-1]
+    return last if isinstance(net.layers[last], nnpg.Softmax) else ""
+
+
+def _translated(nn: Any, name: str, layer: Any) -> Any:
+    torch = import_module("torch")
+    plain = {nnpg.ReLU: nn.ReLU, nnpg.Tanh: nn.Tanh, nnpg.Sigmoid: nn.Sigmoid, nnpg.Flatten: nn.Flatten}
+    if type(layer) in plain:
+        return plain[type(layer)]()
+    if type(layer) is nnpg.MaxPool:
+        return nn.MaxPool2d(layer.size, layer.stride)
+    if type(layer) is nnpg.Dense:
+        copy = nn.Linear(layer.W.shape[1], layer.W.shape[0])
+    elif type(layer) is nnpg.Conv and layer.groups == 1:
+        copy = nn.Conv2d(layer.W.shape[1], layer.W.shape[0], layer.W.shape[2:], layer.stride)
+    else:
+        raise ValueError(f"{name} is a {type(layer).__name__}: only networks of conv, pool, dense and squashing layers")
+    copy.weight.data, copy.bias.data = (torch.tensor(np.asarray(a)) for a in (layer.W, layer.b))
+    return copy
+
+
+def rivals(x_start: Array) -> tuple[dict[str, Attack], dict[str, str]]:
+    """Return the attacks by name, and for those that are not installed why they are left out.
+
+    Parameters
+    ----------
+    x_start : array (N, ...)
+        Images of other classes, from which Brendel & Bethge's attack starts.
+    """
+    found: dict[str, Attack] = {}
+    missing: dict[str, str] = {}
+    for make, names in ((_foolbox, FOOLBOX), (_adv_lib, ADV_LIB)):
+        try:
+            found |= make(x_start)
+        except ImportError as error:
+            missing |= dict.fromkeys(names, f"not run: {error}; pip install 'nnpg[rivals]'")
+    return found, missing
+
+
+FOOLBOX = tuple(f"{name}, Foolbox" for name in ("DeepFool", "DDN", "FMN", "C&W", "Brendel-Bethge"))
+ADV_LIB = tuple(f"{name}, adv-lib" for name in ("ALMA", "FAB", "DDN", "PDGD"))
+
+
+def _foolbox(x_start: Array) -> dict[str, Attack]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        fb: Any = import_module("foolbox")
+    torch, kinds = import_module("torch"), fb.attacks
+    attacks = (
+        kinds.L2DeepFoolAttack(steps=STEPS),
+        kinds.DDNAttack(steps=STEPS),
+        kinds.L2FMNAttack(steps=STEPS),
+        kinds.L2CarliniWagnerAttack(steps=STEPS),
+        kinds.L2BrendelBethgeAttack(steps=STEPS),
+    )
+
+    def runs(attack: Any) -> Attack:
+        more = {"starting_points": torch.tensor(x_start)} if attack is attacks[-1] else {}
+        return lambda model, x, labels: attack.run(
+            fb.PyTorchModel(model, bounds=(0, 1), device="cpu"), x, fb.criteria.Misclassification(labels), **more
+        )
+
+    return {name: runs(attack) for name, attack in zip(FOOLBOX, attacks, strict=True)}
+
+
+def _adv_lib(x_start: Array) -> dict[str, Attack]:
+    for name, used in (("torchvision", "models"), ("visdom", "Visdom")):
+        _stand_in(name, used)
+    attacks: Any = import_module("adv_lib.attacks")
+    calls: tuple[Attack, ...] = (
+        lambda model, x, labels: attacks.alma(model, x, labels, num_steps=STEPS),
+        lambda model, x, labels: attacks.fab(model, x, labels, norm=2, n_iter=STEPS),
+        lambda model, x, labels: attacks.ddn(model, x, labels, steps=STEPS, levels=None),
+        lambda model, x, labels: attacks.pdgd(model, x, labels, num_steps=STEPS),
+    )
+    return dict(zip(ADV_LIB, calls, strict=True))
+
+
+def _stand_in(name: str, used: str) -> None:
+    """adv-lib imports these for distances and plots that no attack here uses; it must not fail for want of them."""
+    try:
+        import_module(name)
+    except (ImportError, RuntimeError):  # the second: torchvision is of another PyTorch
+        for half in [m for m in sys.modules if m == name or m.startswith(f"{name}.")]:
+            del sys.modules[half]
+        module = ModuleType(name)
+        setattr(module, used, None)
+        sys.modules[name] = module
