@@ -60,3 +60,14 @@ def exact_distortion(net, x, target):
         assert (A @ v + beyond).min() > -1e-5
         found.append(np.sqrt(((v - one) ** 2).mean()))
     return np.array(found)
+
+
+def relu_net(backend="numpy"):
+    """A convolution with ReLU and pooling, on 8 x 8 pixels; it makes no mistake on its training images."""
+    x, t = digits(300, seed=1, m=64)
+    net = nnpg.build(
+        [nnpg.conv(6, 3), nnpg.ReLU(), nnpg.MaxPool(2), nnpg.Flatten(), nnpg.dense(6), nnpg.Softmax()],
+        input_shape=(1, 8, 8), rng=0,
+    )  # fmt: skip
+    sgd = nnpg.SGD(lr=0.05, momentum=0.9)
+    return nnpg.train(net, x.reshape(-1, 1, 8, 8), t, epochs=20, batch=20, rng=0, optimiser=sgd).net.to(backend)

@@ -47,9 +47,12 @@ class Distorted:
     size : array (N,), float64
         |r| in the norm of the attack; NaN where NOT_FOUND.
     c : array (N,), float64
-        The largest that succeeded; NaN where NOT_FOUND, infinite where ALREADY.
+        The largest that succeeded; from a search along the boundary, that for which x comes nearest to a minimiser of
+        c |r| + loss. NaN where NOT_FOUND, infinite where ALREADY.
     evaluations : array (N,), int
         Passes forward and back on this image. A pass back with several seeds counts as that many.
+    computed : str
+        How the network was read: "compiled", or "layer by layer, because ...".
     """
 
     x: Array
@@ -59,6 +62,7 @@ class Distorted:
     size: npt.NDArray[np.float64]
     c: npt.NDArray[np.float64]
     evaluations: npt.NDArray[np.int64]
+    computed: str = ""
 
     @property
     def success(self) -> npt.NDArray[np.bool_]:

@@ -1,10 +1,11 @@
 """What an attack asks of a network: the loss, the margin of the target, and their gradients with respect to the image.
 
-A matrix product rounds a row differently when there are other numbers of rows, and even by where in the matrix the row
-stands. A search would turn such a last bit into another path, and what is found for an image would hang on its company.
+What the network says of an image must not depend on the other images, in no bit: a search would turn a last bit into
+another path. A compiled program (`nnpg.programs.tasks.Reading`) promises that. Layer by layer it takes more: a matrix
+product rounds a row differently when there are other numbers of rows, and even by where in the matrix the row stands.
 So the network is always run on blocks of the same number of images, the empty places filled with zeros; which places of
 a block give the same bits is tried out first, on this network and this machine; and an image always gets a place of the
-same kind, its lane, which is drawn from its own pixels. Then what the network says of an image never depends on others.
+same kind, its lane, which is drawn from its own pixels.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import numpy.typing as npt
 from nnpg.layers import Conv, Sigmoid, Softmax
 from nnpg.losses import Loss, LossMaker, loss_for
 from nnpg.network import INPUT, Network
+from nnpg.programs import find, tasks
 from nnpg_kernels import Array, one_blas_thread
 
 BLOCK = 48  # images in each run of the network: a multiple of the rows that matrix products take at a time;
@@ -68,6 +70,27 @@ class Rivals:
     gradients: Array  # (N, R, m)
 
 
+@dataclass(eq=False)
+class Lead:
+    """By how much a class leads, and what else.
+
+    Parameters
+    ----------
+    margin : array (N,), float64
+    leeway : array (N,), float64
+        As in `Reading`.
+    rival : array (N,), int
+        The largest score of the other classes than the one that was named.
+    gradient : array (N, m)
+        d margin / d x.
+    """
+
+    margin: Array
+    leeway: Array
+    rival: Array
+    gradient: Array
+
+
 @dataclass(frozen=True, eq=False)
 class Victim:
     """A network under attack, and the loss that is to become small; made by `victim_of`.
@@ -78,11 +101,17 @@ class Victim:
     loss : Loss
     spots : tuple of arrays
         For each lane, the places of a block that belong to it.
+    compiled : function or None
+        What `nnpg.programs` has for this network: there an image's answer does not depend on its place.
+    computed : str
+        How it is read, in words.
     """
 
     net: Network
     loss: Loss
     spots: tuple[npt.NDArray[np.int64], ...]
+    compiled: Callable[..., tuple[Array, Array]] | None = None
+    computed: str = ""
 
     @property
     def block(self) -> int:
@@ -96,6 +125,8 @@ class Victim:
 
     def lanes(self, x: npt.NDArray[Any], target: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
         """Draw the lanes of images (N, m) with their targets (N,), from nothing but these."""
+        if len(self.spots) == 1:
+            return np.zeros(len(x), np.int64)
         kind = np.empty(self.block, np.int64)
         for lane, spots in enumerate(self.spots):
             kind[spots] = lane
@@ -128,8 +159,23 @@ class Victim:
         reading = Reading(self.loss.value(k, z, target), gradients[0], margins[:, 0], leeway, nothing)
         return reading, Rivals(classes, margins, xp.ascontiguousarray(gradients[1:].swapaxes(0, 1)))
 
+    def lead(self, x: Array, label: Array, lane: Array, *, away: bool = False) -> Lead:
+        """Return the margin of each image's class over the others, or, away, of the largest other over it."""
+        xp, sign = self.xp, -1.0 if away else 1.0
+
+        def seed(z: Array, t: Array) -> Array:
+            classes, (_, other) = xp.arange(z.shape[1]), _margins(xp, z, t, 1)
+            return sign * ((t[:, None] == classes).astype(x.dtype) - (other == classes))
+
+        z, gradient = self._run(x, label, lane, seed)
+        margin, other = _margins(xp, z, label, 1)
+        return Lead(sign * margin[:, 0], LEEWAY * (1 + abs(z).max(axis=1)), other[:, 0], gradient)
+
     def _run(self, x: Array, target: Array, lane: Array, seed: Seed) -> tuple[Array, Array]:
         """Scores (N, K) in float64, and the delta of the images (..., N, m) for a seed."""
+        if self.compiled is not None:
+            z, delta = self.compiled(x.reshape(-1, *self.net.input_shape), lambda z, rows: seed(z, target[rows]))
+            return z, delta.reshape(*delta.shape[: delta.ndim - len(self.net.input_shape)], -1)
         xp, size, to = self.xp, self.block, self._places(lane)
         blocks = int(to.max()) // size + 1
         images, targets = xp.zeros((blocks * size, x.shape[1]), x.dtype), xp.zeros(blocks * size, target.dtype)
@@ -156,10 +202,12 @@ class Victim:
 
 
 def victim_of(net: Network, loss: str | LossMaker) -> Victim:
-    """Return a network with the loss of that name, and the lanes that this machine needs.
+    """Return a network with the loss of that name, its compiled program, or the lanes that this machine needs.
 
     Raises
     ------
+    nnpg.programs.NotCompiled
+        If there is no program inside `nnpg.require_compiled`.
     ValueError
         If the loss reads anything but the network's last output or what goes into its last layer.
     """
@@ -173,8 +221,11 @@ def victim_of(net: Network, loss: str | LossMaker) -> Victim:
         )
     convolves = any(isinstance(layer, Conv) for layer in net.layers.values())
     block = DEVICE_BLOCK if net.backend.xp is not np else CONV_BLOCK if convolves else BLOCK
+    program = find(net, tasks.Reading(how.at))
+    if program.run is not None:
+        return Victim(net, how, (np.arange(block),), program.run(), program.how)
     with one_blas_thread():
-        return Victim(net, how, _spots(Victim(net, how, (np.arange(block),))))
+        return Victim(net, how, _spots(Victim(net, how, (np.arange(block),))), computed=program.how)
 
 
 def _spots(victim: Victim) -> tuple[npt.NDArray[np.int64], ...]:

@@ -93,3 +93,21 @@ class Train:
     optimiser: SGD
     own_steps: bool = False
     name: ClassVar[str] = "train"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What an attack asks again and again: `run()` gives a session, whose `session(x, seed)` gives scores and deltas.
+
+    The scores z (N, K) in float64 are the output `at`; `seed(z, rows)` makes of them what is sent back for the images
+    `rows`, (n, K) or (S, n, K), and the deltas (N, ...) or (S, N, ...) are the derivatives by the images. What is
+    answered for an image does not depend on the others.
+
+    Parameters
+    ----------
+    at : str
+        The output that the loss reads.
+    """
+
+    at: str
+    name: ClassVar[str] = "minimal_distortion"

@@ -7,7 +7,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from nnpg.programs import Found, tasks
-from nnpg.programs.numba import class_sums, gradients, knockout, predict, training
+from nnpg.programs.numba import class_sums, gradients, knockout, predict, reading, training
 
 if TYPE_CHECKING:
     from nnpg.network import Network
@@ -18,6 +18,7 @@ PROGRAMS: dict[type[Any], ModuleType] = {
     tasks.ClassSums: class_sums,
     tasks.KnockOut: knockout,
     tasks.Train: training,
+    tasks.Reading: reading,
 }
 
 

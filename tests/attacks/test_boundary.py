@@ -1,0 +1,177 @@
+"""The search along the boundary: nearer than the quasi-Newton method where there are kinks, and nobody's neighbour."""
+
+import importlib
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from attack_nets import digits, relu_net
+
+import nnpg
+from nnpg.attacks import Outcome, minimal_distortion
+from nnpg.attacks.boundary import has_kinks
+
+BACKENDS = ("numpy", "numba")
+
+
+@pytest.fixture(scope="module", params=BACKENDS)
+def net(request):
+    return relu_net(request.param)
+
+
+@pytest.fixture(scope="module")
+def images():
+    x, labels = digits(6, seed=5, m=64)
+    return x.reshape(-1, 1, 8, 8), labels
+
+
+def attack(net, x, targets="all", **settings):
+    return minimal_distortion(net, x, targets, progress=False, **settings)
+
+
+def same(a, b, rows):
+    for name in ("x", "target", "outcome", "size", "c", "evaluations"):
+        np.testing.assert_array_equal(getattr(a, name), getattr(b, name)[rows], err_msg=name)
+
+
+def test_which_networks_have_kinks():
+    recipe = [nnpg.conv(2, 3), nnpg.Tanh(), nnpg.Flatten(), nnpg.dense(3), nnpg.Softmax()]
+    assert not has_kinks(nnpg.build(recipe, input_shape=(1, 8, 8), rng=0))
+    for layer in (nnpg.ReLU(), nnpg.MaxPool(2), nnpg.Step()):
+        assert has_kinks(nnpg.build([recipe[0], layer, *recipe[2:]], input_shape=(1, 8, 8), rng=0))
+
+
+def test_it_is_nearer_than_the_quasi_newton_method(net, images, monkeypatch):
+    x, labels = images
+    found = attack(net, x, labels=labels)
+    module = importlib.import_module("nnpg.attacks.minimal_distortion")  # the package has a function of that name
+    monkeypatch.setattr(module, "has_kinks", lambda net: False)
+    before = attack(net, x, labels=labels)
+    assert found.success.all()
+    assert before.success.all()
+    assert (found.size <= 1.001 * before.size).all()
+    assert found.size.mean() < 0.995 * before.size.mean()
+
+
+def test_it_finds_the_nearest_point_of_another_class_in_the_plane():
+    """Two pixels, so that all points of a fine grid can be tried: the least distance to one of another class."""
+    rng = np.random.default_rng(0)
+    net = nnpg.build([nnpg.dense(12), nnpg.ReLU(), nnpg.dense(4), nnpg.Softmax()], input_shape=(2,), rng=5)
+    W, b = 4 * rng.standard_normal((12, 2)), 2 * rng.standard_normal(12)
+    net = net.replace("dense1", W=W.astype("f4"), b=b.astype("f4"))
+    steps = np.linspace(0, 1, 801, dtype=np.float32)
+    grid = np.stack(np.meshgrid(steps, steps), axis=-1).reshape(-1, 2)
+    classes = net.predict(grid).argmax(axis=1)
+    assert len(np.unique(classes)) >= 3, "there is something to find"
+    x = rng.random((20, 2), np.float32)
+    own = net.predict(x).argmax(axis=1)
+    least = [np.linalg.norm(grid[classes != t] - one, axis=1).min() for one, t in zip(x, own, strict=True)]
+    found = attack(net, x)
+    assert found.success.all()
+    assert (found.size < np.array(least) + 1e-3).all()
+    assert (found.size > np.array(least) - 2e-3).all()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("norm", "polish"), [("squared_l2", True), ("l2", True), ("l1", True), ("l2", False)])
+def test_every_success_is_one_and_lies_in_the_box(net, images, dtype, norm, polish):
+    x, labels = images
+    x, labels, net = x[:4], labels[:4], net.astype(dtype)
+    found = attack(net, x, labels=labels, norm=norm, polish=polish)
+    assert found.success.all()
+    assert found.x.dtype == dtype
+    assert found.x.min() >= 0
+    assert found.x.max() <= 1
+    for batch in (1, 7, 256):
+        np.testing.assert_array_equal(net.predict(found.x, batch=batch).argmax(axis=1), found.target)
+    r = (found.x.astype(np.float64) - x).reshape(4, -1)
+    if norm != "l1":
+        np.testing.assert_allclose(found.size, np.sqrt((r * r).sum(axis=1)), rtol=1e-6)
+    assert (found.c > 0).all()
+
+
+def test_a_target_is_reached_and_the_untargeted_attack_is_the_least_of_all(net, images):
+    x, labels = (a[:4] for a in images)
+    free = attack(net, x, labels=labels)
+    each = [attack(net, x, (labels + k) % 6) for k in range(1, 6)]
+    for k, found in enumerate(each, 1):
+        np.testing.assert_array_equal(net.predict(found.x).argmax(axis=1), (labels + k) % 6)
+    assert (free.size <= 1.001 * np.min([found.size for found in each], axis=0)).all()
+
+
+def test_the_same_bits_alone_in_any_order_and_with_any_memory(net, images):
+    x, labels = images
+    whole = attack(net, x, labels=labels)
+    rng = np.random.default_rng(0)
+    for n in (1, 5):
+        some = rng.permutation(len(x))[:n]
+        same(attack(net, x[some], labels=labels[some]), whole, some)
+    same(attack(net, x, labels=labels, memory_mb=0.3), whole, slice(None))
+    targets = (labels + 1) % 6
+    same(attack(net, x[[3]], targets[[3]]), attack(net, x[2:5], targets[2:5]), [1])
+
+
+def test_a_seed_gives_its_own_bits_again_and_another_seed_others(net, images):
+    x, labels = (a[:3] for a in images)
+    one, again, other = (attack(net, x, labels=labels, rng=seed) for seed in (1, 1, 2))
+    same(one, again, slice(None))
+    assert (one.x != other.x).any()
+    np.testing.assert_allclose(one.size, other.size, rtol=0.02)
+    same(attack(net, x, labels=labels, rng=np.random.default_rng(1)), one, slice(None))
+
+
+def test_what_cannot_be_reached_is_not_found_and_what_is_there_already_is_left_alone(net, images):
+    x, labels = (a[:3] for a in images)
+    b = net.layers["dense1"].b.copy()
+    b[5] = -1e4
+    hopeless = attack(net.replace("dense1", b=b), x, 5, evaluations=50)
+    assert (hopeless.outcome == Outcome.NOT_FOUND).all()
+    np.testing.assert_array_equal(hopeless.x, x)
+    for targets, own in ((labels, None), ("all", (labels + 1) % 6)):
+        found = attack(net, x, targets, labels=own)
+        assert (found.outcome == Outcome.ALREADY).all()
+        np.testing.assert_array_equal(found.x, x)
+        np.testing.assert_array_equal(found.target, labels)
+        np.testing.assert_array_equal(found.evaluations, 1)
+
+
+def test_an_interrupted_search_goes_on_where_it_was(net, images, tmp_path, monkeypatch):
+    from nnpg.attacks import sides
+
+    x, labels = images
+    file, whole = tmp_path / "search.safetensors", attack(net, x, labels=labels)
+    searched, search = [], sides.search
+
+    def watched(some, seed):
+        if len(searched) == 1:
+            raise KeyboardInterrupt
+        searched.append(len(some.x0))
+        return search(some, seed)
+
+    monkeypatch.setattr(sides, "search", watched)
+    with pytest.raises(KeyboardInterrupt):
+        attack(net, x, labels=labels, checkpoint=file, memory_mb=0.3)
+    done = sum(searched)
+    assert 0 < done < len(x)
+    searched[:] = [0, 0, 0]
+    same(attack(net, x, labels=labels, checkpoint=file, resume=True, memory_mb=0.3), whole, slice(None))
+    assert sum(searched) == len(x) - done, "what was done is not done again"
+    with pytest.raises(ValueError, match="search"):
+        attack(net, x, labels=labels, checkpoint=file, resume=True, rng=3)
+
+
+def test_more_sides_never_make_it_worse(images):
+    """The races and rounds only ever keep the better ones."""
+    from nnpg.attacks import boundary
+    from nnpg.attacks.victim import victim_of
+
+    net, (x, labels) = relu_net("numba"), images
+    victim, flat = victim_of(net, "softmax_cross_entropy"), x.reshape(len(x), -1)
+    sizes = []
+    for rounds in (0, 2, 6):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(boundary, "ROUNDS", rounds)
+            lane = victim.lanes(flat, labels)
+            kept = boundary.sides_of(victim, flat, labels, lane, (0.0, 1.0), away=True)
+            sizes.append(boundary.search(kept, 0).size.mean())
+    assert all(b <= a * 1.002 for a, b in pairwise(sizes))
