@@ -12,6 +12,7 @@ test: .venv/test  ## all tests that need neither a GPU nor real data nor minutes
 
 fences: .venv/test  ## the tests of the compiled programs with every array between fences: see kernels/README.md
 	NNPG_CHECK=1 $(BIN)/python -m pytest tests/programs tests/kernels/test_numba.py tests/kernels/test_kernels_naive.py
+	NNPG_CHECK=1 PYTHONPATH=tests $(BIN)/python -m fuzz.geometries
 
 slow: .venv/test  ## the tests that take minutes
 	$(BIN)/python -m pytest --slow -m slow
@@ -30,6 +31,8 @@ fuzz: .venv/test  ## minutes of searching for inputs that are answered wrongly; 
 	PYTHONPATH=tests $(BIN)/python -m fuzz.model_files
 	PYTHONPATH=tests $(BIN)/python -m fuzz.checkpoints
 	PYTHONPATH=tests $(BIN)/python -m fuzz.kills
+	PYTHONPATH=tests $(BIN)/python -m fuzz.geometries --fresh --count 1000
+	NNPG_CHECK=1 PYTHONPATH=tests $(BIN)/python -m fuzz.geometries --fresh --count 1000
 	PYTHONPATH=tests $(BIN)/python -m fuzz.command_lines
 	PYTHONPATH=tests $(BIN)/python -m fuzz.interrupts
 

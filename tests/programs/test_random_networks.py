@@ -1,0 +1,53 @@
+"""A few of the random networks that `make fuzz` searches at length, and that the search finds what it is for."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+from fuzz.geometries import TASKS, check, search
+from fuzz.random_networks import case
+
+from nnpg_kernels import ops
+
+
+def test_random_networks_agree_with_the_layers() -> None:
+    found = search(list(range(1000, 1020)))
+    assert not found.faults
+    assert all(found.compiled[task] >= 5 for task in TASKS)
+
+
+def test_the_networks_are_of_every_kind() -> None:
+    cases = [case(seed) for seed in range(80)]
+    blocks = [block for own in cases for block in own.net.plan().blocks]
+    windows = [(block.window, block.pool, block.z_shape) for block in blocks if block.kind == "conv"]
+    assert {str(own.net.dtype) for own in cases} == {"float32", "float64"}
+    for some in (
+        [own for own in cases if len(own.x) == 1],
+        [own for own in cases if own.net.K == 1],
+        [own for own in cases if own.net.input_shape[1:] == (1, 1) or own.net.input_shape == (1,)],
+        [z for _, _, z in windows if z[0] == 1],
+        [w for w, _, _ in windows if len(set(w.padding)) > 1],
+        [w for w, _, _ in windows if w.stride != (1, 1)],
+        [w for w, _, _ in windows if w.dilation != (1, 1)],
+        [p for _, p, _ in windows if p.size[0] > p.stride[0]],
+        [p for _, p, _ in windows if p.size[1] < p.stride[1]],
+        [w for w, _, _ in windows if w.size[1] > 7],
+    ):
+        assert some
+
+
+def test_a_planted_fault_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    right = ops._pool
+    monkeypatch.setattr(ops, "_pool", lambda pool: right(pool) | {"left": pool.padding[0], "top": pool.padding[2]})
+    faults = [fault for seed in range(12) for fault in check(seed)[0]]
+    assert any(fault.startswith("predict:") for fault in faults)
+
+
+def test_a_network_that_ends_the_process_is_named_and_the_others_go_on() -> None:
+    script = "import os, sys; seeds = sys.argv[1:]\nprint('end 1', *[1] * 5, flush=True)\n"
+    script += "if '7' in seeds[:2] and len(seeds) > 1: os.abort()\nelse: [print('end 0', *[0] * 5) for _ in seeds[1:]]"
+    found = search([3, 7, 8], (sys.executable, "-c", script))
+    assert (found.networks, found.kinks, len(found.faults)) == (3, 2, 1)
+    assert "network 7 ended the process" in found.faults[0]
+    assert "python -m fuzz.geometries --first 7 --count 1" in found.faults[0]
