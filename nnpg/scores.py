@@ -97,7 +97,7 @@ class FilterScores:
         for row in self.rows if rows is None else rows:
             pairs = zip(self.strongest(row, n), self.weakest(row, n), strict=True)
             for i, (strong, weak) in enumerate(pairs):
-                label = self.rows[self._row(row)] if i == 0 else ""
+                label = self.rows[self.row_index(row)] if i == 0 else ""
                 lines.append(f"{label:16}{_cell(strong):28}{_cell(weak):28}".rstrip())
         return "\n".join(lines)
 
@@ -128,7 +128,8 @@ class FilterScores:
 
         return network_diagram(self, path, rows=rows)
 
-    def _row(self, row: int | str) -> int:
+    def row_index(self, row: int | str) -> int:
+        """Return the index of a row, given its name or index."""
         if isinstance(row, str) and row in self.rows:
             return self.rows.index(row)
         if isinstance(row, str) or not -len(self.rows) <= row < len(self.rows):
@@ -136,7 +137,7 @@ class FilterScores:
         return int(row)
 
     def _ranked(self, row: int | str, sign: int) -> list[Filter]:
-        r = self._row(row)
+        r = self.row_index(row)
         if any(np.isnan(scores[r]).any() for scores in self.scores.values()):
             raise ValueError(f"row {self.rows[r]!r} has no scores: there was no image of this class")
         every = [Filter(layer, f, float(s)) for layer, scores in self.scores.items() for f, s in enumerate(scores[r])]

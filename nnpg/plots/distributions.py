@@ -38,7 +38,7 @@ def histogram_grid(
     centred: Sequence[bool] | None = None,
     bins: int = 41,
 ) -> Figure:
-    """Draw a grid of histograms as outlines, one line for each name; a dotted line stands at 0.
+    """Draw a grid of histograms as outlines, one line for each name; a dotted line marks 0.
 
     Parameters
     ----------

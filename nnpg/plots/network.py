@@ -106,7 +106,7 @@ def network_diagram(
     >>> len(network_diagram(scores).axes[0].patches)
     2
     """
-    chosen = list(range(len(scores.rows))) if rows is None else [scores._row(row) for row in rows]
+    chosen = list(range(len(scores.rows))) if rows is None else [scores.row_index(row) for row in rows]
     if not chosen:
         raise ValueError("no rows to draw: name at least one")
     faces = None if images is None else checked_images(images, len(chosen), "rows drawn")

@@ -74,7 +74,7 @@ _STYLE: dict[str, Any] = {
 def drawing(path: str | Path | None, width: float, height: float, layout: Any = "none") -> Iterator[Figure]:
     """Open an empty figure, in inches; write it whole to `path`, if there is one, when the block ends well.
 
-    Neither pyplot nor any global setting is touched, and the user's own settings do not leak in.
+    Neither pyplot nor any global setting is touched, and settings of the user have no effect.
     """
     check_path(path)
     import matplotlib
@@ -99,7 +99,7 @@ def check_path(path: str | Path | None) -> None:
         return
     path = Path(path)
     if path.suffix.lower() not in _METADATA:
-        raise ValueError(f"a figure is a .png, .svg or .pdf file, told by its name; not {path.name!r}")
+        raise ValueError(f"a figure is a .png, .svg or .pdf file, recognised by its name; not {path.name!r}")
     writable(path)
 
 

@@ -34,7 +34,7 @@ class Image:
     path : path
         A PNG, SVG, JPEG, GIF or WebP file.
     alt : str
-        The words that stand for it where it is not seen; needed.
+        The words that replace it where it is not seen; required.
     caption : str
         Below it.
     """

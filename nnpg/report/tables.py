@@ -1,4 +1,4 @@
-"""Tables of a page: numbers in one column get the same decimals, and stand flush right."""
+"""Tables of a page: numbers in one column have the same decimals and are set flush right."""
 
 from __future__ import annotations
 

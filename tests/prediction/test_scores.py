@@ -1,6 +1,8 @@
 """From gradients to rankings: every norm by hand, both averages, tables, data frames, saliency."""
 
 import json
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -100,3 +102,11 @@ def test_a_class_without_images_has_no_ranking():
     for average in ("norm_of_mean", "mean_of_norms"):
         with pytest.raises(ValueError, match="'class 2' has no scores"):
             filter_scores(net, x, [0, 1], average=average).strongest(2)
+
+
+def test_a_filter_is_named_in_one_place_as_one_indexes_it():
+    """Filters count from 0 in print as in code, so no other source writes a number of a filter plus 1."""
+    assert str(nnpg.Filter("pool1", 2)) == "pool1[2]"
+    root = Path(__file__).parents[2]
+    for path in [*(root / "nnpg").rglob("*.py"), *(root / "experiments").rglob("*.py")]:
+        assert not re.search(r"\bf \+ 1[}:]|no\. \{", path.read_text(encoding="utf-8")), path
