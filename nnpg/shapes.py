@@ -131,9 +131,9 @@ def _flatten(layer: Flatten, shape: Shape) -> Shape:
 
 def _center(layer: Center, shape: Shape) -> Shape:
     mean = layer.mean.shape
-    own = mean[1:] if len(mean) == len(shape) + 1 and mean[0] == 1 else mean
-    ends = shape[len(shape) - len(own) :] if len(own) <= len(shape) else ()
-    if len(own) > len(shape) or any(m not in (1, s) for m, s in zip(own, ends, strict=True)):
+    one_image = mean[1:] if len(mean) == len(shape) + 1 and mean[0] == 1 else mean
+    ends = shape[len(shape) - len(one_image) :] if len(one_image) <= len(shape) else ()
+    if len(one_image) > len(shape) or any(m not in (1, s) for m, s in zip(one_image, ends, strict=True)):
         raise ValueError(f"its mean {mean} is neither one number, nor one a channel, nor one a pixel")
     return shape
 

@@ -163,12 +163,12 @@ def _checked_entry(n: int, entry: Any, kinds: Mapping[str, ArrayKind]) -> str:
     return str(name)
 
 
-def _layer(entry: Mapping[str, Any], own: Mapping[str, Array]) -> Layer:
+def _layer(entry: Mapping[str, Any], tensors: Mapping[str, Array]) -> Layer:
     """The layer itself; its class checks what its fields mean together."""
     kind = LAYERS[entry["layer"]]
     values = {f: tuple(v) if isinstance(v, list) else v for f, v in entry.items() if f in SETTINGS.get(kind, {})}
     try:
-        layer: Layer = kind(**own, **values)
+        layer: Layer = kind(**tensors, **values)
     except (TypeError, ValueError) as error:
         raise ValueError(
             f"layer {entry['name']!r} cannot be rebuilt as a {entry['layer']}: {shown(str(error), 300)}"
@@ -201,9 +201,11 @@ def _check_types(kinds: Mapping[str, ArrayKind]) -> None:
 def _check_one_dtype(layers: Mapping[str, Layer], kinds: Mapping[str, ArrayKind]) -> None:
     learned = [f"{name}.{p}" for name, layer in layers.items() for p in layer.parameters if f"{name}.{p}" in kinds]
     for full in learned:
-        first, own = kinds[learned[0]].dtype, kinds[full].dtype
-        if own != first:
-            raise ValueError(f"all weights should have one dtype, but {learned[0]!r} is {first} and {full!r} is {own}")
+        first, dtype = kinds[learned[0]].dtype, kinds[full].dtype
+        if dtype != first:
+            raise ValueError(
+                f"all weights should have one dtype, but {learned[0]!r} is {first} and {full!r} is {dtype}"
+            )
 
 
 def _check_shapes(layers: Mapping[str, Layer], input_shape: Shape, largest_output: int) -> None:

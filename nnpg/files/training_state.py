@@ -67,7 +67,7 @@ def generator_state(rng: np.random.Generator) -> dict[str, Any]:
 
 def size_of(net: Network) -> int:
     """Return about how many bytes a checkpoint of this network's training takes."""
-    return 2 * sum(a.nbytes for own in net.parameters.values() for a in own.values()) + 100_000
+    return 2 * sum(a.nbytes for weights in net.parameters.values() for a in weights.values()) + 100_000
 
 
 def write_training(
@@ -136,16 +136,16 @@ def _examples(data: Examples) -> dict[str, str]:
 
 
 def _named(kind: str, net: Network, arrays: Mapping[str, Mapping[str, Array]]) -> dict[str, Array]:
-    return {f"{kind}/{name}.{p}": net.backend.to_numpy(a) for name, own in arrays.items() for p, a in own.items()}
+    return {f"{kind}/{name}.{p}": net.backend.to_numpy(a) for name, layer in arrays.items() for p, a in layer.items()}
 
 
 def _taken(found: State, kind: str, net: Network) -> dict[str, dict[str, Array]]:
     """The arrays of that kind, each in the shape and dtype of the network's own; none, or all of a layer's."""
     taken: dict[str, dict[str, Array]] = {}
-    for name, own in net.parameters.items():
-        if any(f"{kind}/{name}.{p}" in found.tensors for p in own):
+    for name, weights in net.parameters.items():
+        if any(f"{kind}/{name}.{p}" in found.tensors for p in weights):
             taken[name] = {
                 p: net.backend.asarray(found.array(f"{kind}/{name}.{p}", a.shape, np.dtype(a.dtype)))
-                for p, a in own.items()
+                for p, a in weights.items()
             }
     return taken
