@@ -183,12 +183,13 @@ def knock_out_curve(
     t, T = check_labels(labels, len(x), net.K), len(wanted)
     predictions = np.empty((T + 1, len(x)), np.int64)
     program = programs.find(net, KnockOut(tuple((f.layer, f.f) for f in wanted), to, x.dtype.kind == "c"))
-    changes = [] if program else _changes(net, wanted, to, reference, rng)
-    nets = _cumulative(net, wanted, changes)
+    changes = [] if program and to == "zero" else _changes(net, wanted, to, reference, rng)
+    means = {f.layer: change.value for f, change in zip(wanted, changes, strict=False) if type(change) is Override}
+    nets = [] if program else _cumulative(net, wanted, changes)
     with progress_bar("knocking out", len(x) * T, show=progress) as advance:
         for some in batches(len(x), batch, max(LAYERED, AT_ONCE // (T + 1)) if program else LAYERED):
             if program.run is not None:
-                predictions[:, some] = program.run(x[some])
+                predictions[:, some] = program.run(x[some], means)
                 advance(predictions[1:, some].size)
                 continue
             for step, y in enumerate(_by_layers(nets, x[some], wanted, changes)):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nnpg_kernels import activations, learning, moves, routed, seeding, winners
+from nnpg_kernels import activations, fixing, learning, moves, routed, seeding, winners
 from nnpg_kernels.correlation import CORRELATE, correlate, tile_for
 from nnpg_kernels.geometry import Window
 from nnpg_kernels.memory import address, aligned
@@ -337,6 +337,36 @@ def first_winners(maps: Planes, pool: Window, winner: Planes) -> Op:
         **{"winner": winner.at(), "winner_plane": winner.plane, "winner_row": winner.pitch},
         **where,
         **_pool(pool),
+    )
+
+
+def fix(planes: Planes, units: Array, values: Array | None) -> Op:
+    """Set the units of planes that `units` (C, H, W) or (C,) marks, to values of that shape or to 0."""
+    c, h, w = np.nonzero(units.reshape(planes.C, planes.H, planes.W))
+    places = c * planes.plane + h * planes.pitch + w * planes.per_pixel
+    own = aligned(max(1, len(places)), planes.memory.dtype)
+    if values is not None:
+        own[: len(places)] = values[units]
+    return op(
+        "fix",
+        fixing.fix(planes.memory.dtype),
+        fixing.FIX,
+        (planes, places, own),
+        **{"planes": planes.at(), "places": address(places), "values": address(own)},
+        **{"size": len(places), "lanes": planes.per_pixel},
+    )
+
+
+def fill(planes: Planes, filters: Array, values: Array, counts: Array) -> Op:
+    """At step s, set the maps filters[k] of planes to values[k], for the first counts[s] of them."""
+    return op(
+        "fill",
+        fixing.fill(planes.memory.dtype),
+        fixing.FILL,
+        (planes, filters, values, counts),
+        **{"planes": planes.at(), "plane": planes.plane, "row": planes.pitch, "H": planes.H, "W": planes.W},
+        **{"lanes": planes.per_pixel, "filters": address(filters), "values": address(values)},
+        **{"counts": address(counts)},
     )
 
 

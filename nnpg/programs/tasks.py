@@ -62,7 +62,9 @@ class ClassSums:
 
 @dataclass(frozen=True)
 class KnockOut:
-    """A sweep: `run(x)` gives the predicted classes (T + 1, N), with all filters and without the first 1 .. T of them.
+    """A sweep: `run(x, means)` gives the predicted classes (T + 1, N), with all filters, and without the first 1 .. T.
+
+    `means` holds the mean outputs (F, ...) by layer, where filters are set to these.
 
     Parameters
     ----------

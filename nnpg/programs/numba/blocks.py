@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
+from nnpg.programs.overrides import Fixed
 from nnpg.programs.plan import Block, Plan
 from nnpg_kernels import Array, ops
 from nnpg_kernels.memory import aligned
@@ -17,6 +19,7 @@ from nnpg_kernels.simd import lanes
 
 Parameters = Mapping[str, Mapping[str, Array]]
 
+NOTHING: Mapping[int, Fixed] = MappingProxyType({})
 CODES = {"": LINEAR, "tanh": TANH, "relu": RELU, "sigmoid": SIGMOID}
 
 
@@ -102,15 +105,18 @@ class BlockOps:
     before: list[Op]
     weigh: Op
     activate: list[Op]  # none or one
+    fix: list[Op]  # likewise
 
     @property
     def all(self) -> list[Op]:
         """Return them in order."""
-        return [*self.before, self.weigh, *self.activate]
+        return [*self.before, self.weigh, *self.activate, *self.fix]
 
 
-def forward_ops(plan: Plan, room: Workspace, weights: Parameters) -> list[BlockOps]:
-    """From each block's input to its output."""
+def forward_ops(
+    plan: Plan, room: Workspace, weights: Parameters, fixed: Mapping[int, Fixed] = NOTHING
+) -> list[BlockOps]:
+    """From each block's input to its output, in which units may be fixed."""
     result: list[BlockOps] = []
     for i, block in enumerate(plan.blocks):
         own, x, y, before = weights[block.weights], room.x[i], room.y[i], []
@@ -123,7 +129,8 @@ def forward_ops(plan: Plan, room: Workspace, weights: Parameters) -> list[BlockO
                 before = ops.bridge(room.y[i - 1], x, room.bridge)
             weigh = ops.dense(x, own["W"], own.get("b"), y, plan.blocks[i - 1].y_shape[0] if i else 1)
         activate = [ops.activation(y, CODES[block.activation])] if block.activation else []
-        result.append(BlockOps(before, weigh, activate))
+        fix = [ops.fix(y, fixed[i].units, fixed[i].values)] if i in fixed else []
+        result.append(BlockOps(before, weigh, activate, fix))
     return result
 
 
@@ -138,15 +145,24 @@ class Slots:
 
 
 def backward_ops(
-    plan: Plan, room: Workspace, back: Backspace, weights: Parameters, at: int, until: int, slots: Slots | None = None
+    plan: Plan,
+    room: Workspace,
+    back: Backspace,
+    weights: Parameters,
+    at: int,
+    until: int,
+    slots: Slots | None = None,
+    fixed: Mapping[int, Fixed] = NOTHING,
 ) -> dict[int, list[Op]]:
     """From the delta of block `at`'s output to that of block `until`'s (-1: the input); by the block they go through.
 
-    With slots, gradients on the way; those of block `until` + 1 too, but not the delta before it.
+    Nothing goes back through a unit that is fixed. With slots, gradients on the way; those of block `until` + 1 too,
+    but not the delta before it.
     """
     result: dict[int, list[Op]] = {}
     for i in range(at, until, -1):
         block, own, some = plan.blocks[i], weights[plan.blocks[i].weights], []
+        some += stopped(back.delta[i], fixed.get(i))
         further = i > until + 1 or slots is None
         before = back.delta[i - 1] if i else back.dx
         if block.kind == "conv":
@@ -183,6 +199,11 @@ def backward_ops(
                 some += _dense_delta(plan, room, back, own["W"], i, before)
         result[i] = some
     return result
+
+
+def stopped(delta: Planes, fixed: Fixed | None) -> list[Op]:
+    """What is sent back through a block's output: nothing where it is fixed."""
+    return [] if fixed is None else [ops.fix(delta, fixed.units, None)]
 
 
 def _dense_delta(plan: Plan, room: Workspace, back: Backspace, W: Array, i: int, before: Planes) -> list[Op]:

@@ -20,15 +20,16 @@ from nnpg.programs.numba import limits
 from nnpg.programs.numba.blocks import (
     CODES,
     Backspace,
-    Parameters,
     Workspace,
     backspace,
     backward_ops,
     forward_ops,
     maps_of,
     room_for_dz,
+    stopped,
     workspace,
 )
+from nnpg.programs.overrides import Fixed, fixed_units
 from nnpg.programs.plan import WHOLE, Block, Place, Plan
 from nnpg.programs.tasks import Gradients
 from nnpg_kernels import Array, ops
@@ -75,6 +76,7 @@ def run(
     if not N or not S:
         return result
     images = plan.at_once(N, vector)
+    fixed = fixed_units(net, plan)
     inside = any(plan.places[name].inner for name in names)
     across = S >= FEW and not inside and all(block.kind != "conv" or _step_by_step(block) for block in plan.blocks)
 
@@ -82,12 +84,12 @@ def run(
         room = workspace(plan, images)
         forward = [
             ops.enter(room.enter, x, mean=plan.mean),
-            *(o for block in forward_ops(plan, room, plan.weights) for o in block.all),
+            *(o for block in forward_ops(plan, room, plan.weights, fixed) for o in block.all),
         ]
         if across:
-            return forward, _across_classes(plan, room, plan.weights, result, (classes, share, of), images)
+            return forward, _across_classes(plan, room, fixed, result, (classes, share, of), images)
         return forward, _one_class_at_a_time(
-            plan, room, backspace(plan, images), plan.weights, result, (classes, labels, share, of)
+            plan, room, backspace(plan, images), fixed, result, (classes, labels, share, of)
         )
 
     threads = threads_for(-(-N // images))
@@ -122,7 +124,7 @@ def _one_class_at_a_time(
     plan: Plan,
     room: Workspace,
     derivatives: Backspace,
-    weights: Parameters,
+    fixed: Mapping[int, Fixed],
     result: Mapping[str, Array],
     seed: tuple[Array, Array | None, Array, str],
 ) -> list[Op]:
@@ -130,13 +132,12 @@ def _one_class_at_a_time(
     last = len(plan.blocks) - 1
     some = [ops.seed(room.y[last], derivatives.delta[last], *seed)]
     wanted = _by_block(plan, result)
-    back = backward_ops(plan, room, derivatives, weights, last, min(wanted))
+    back = backward_ops(plan, room, derivatives, plan.weights, last, min(wanted), fixed=fixed)
     for i in range(last, min(wanted) - 1, -1):
-        for place, out in wanted.get(i, []):
-            if place.inner:
-                some += _inside(plan, room, derivatives.delta[i], place, out)
-            else:
-                some.append(ops.leave(derivatives.delta[i] if i >= 0 else derivatives.dx, out, seeds=True))
+        delta, here = derivatives.delta[i] if i >= 0 else derivatives.dx, wanted.get(i, [])
+        some += [ops.leave(delta, out, seeds=True) for place, out in here if not place.inner]
+        inner = [o for place, out in here if place.inner for o in _inside(plan, room, delta, place, out)]
+        some += [*stopped(delta, fixed.get(i)), *inner] if inner else []
         some += back.get(i, [])
     return some
 
@@ -177,7 +178,7 @@ def _winners_behind_activation(plan: Plan, room: Workspace, i: int) -> tuple[Pla
 def _across_classes(
     plan: Plan,
     room: Workspace,
-    weights: Parameters,
+    fixed: Mapping[int, Fixed],
     result: Mapping[str, Array],
     seed: tuple[Array, Array, str],
     images: int,
@@ -191,8 +192,11 @@ def _across_classes(
     for i in range(last, min(wanted) - 1, -1):
         some += [ops.leave(delta, out, seeds=True, in_lanes=True) for _, out in wanted.get(i, [])]
         if i > min(wanted):
+            some += stopped(delta, fixed.get(i))
             before = maps_of(plan.blocks[i - 1].y_shape if i else plan.input_shape, vector, plan.dtype)
-            some += _block_delta(plan.blocks[i], room, i, weights[plan.blocks[i].weights]["W"], delta, before, images)
+            some += _block_delta(
+                plan.blocks[i], room, i, plan.weights[plan.blocks[i].weights]["W"], delta, before, images
+            )
             delta = before
     return some
 

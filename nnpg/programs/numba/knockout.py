@@ -6,7 +6,7 @@ kernel does and reads so many. Nothing is computed for the dead, and no multipli
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -16,9 +16,11 @@ from nnpg.programs import guards
 from nnpg.programs.numba import limits
 from nnpg.programs.numba.blocks import Parameters, forward_ops, workspace
 from nnpg.programs.numba.predict import behind_blocks, head_ops
+from nnpg.programs.overrides import Fixed, fixed_units
 from nnpg.programs.plan import Plan
 from nnpg.programs.tasks import KnockOut
 from nnpg_kernels import Array, ops
+from nnpg_kernels.memory import aligned
 from nnpg_kernels.program import Op, Program, Task
 from nnpg_kernels.simd import lanes
 from nnpg_kernels.surest import largest_of
@@ -29,8 +31,8 @@ def why_not(net: Network, plan: Plan, task: KnockOut) -> str:
     """Return why this sweep cannot be had by the plan, or ""."""
     if task.complex_images:
         return "the images are complex numbers"
-    if task.to != "zero":
-        return f"filters are set to {task.to}, not to zero"
+    if task.to not in ("zero", "mean"):
+        return f"filters are set to {task.to!r}, which differs from image to image"
     if why := limits.why_not(net, plan):
         return why
     at = {layer: plan.index(layer) for layer in dict.fromkeys(layer for layer, _ in task.filters)}
@@ -41,9 +43,12 @@ def why_not(net: Network, plan: Plan, task: KnockOut) -> str:
     return f"{unknown[0][0]} has no filter {unknown[0][1]}" if unknown else ""
 
 
-def run(net: Network, plan: Plan, task: KnockOut, x: Array) -> Array:
-    """Return the predicted classes (T + 1, N) of the whole network, and with the first 1 .. T filters at 0."""
-    return surest(net, plan, outputs_without(net, plan, task, x))
+def run(net: Network, plan: Plan, task: KnockOut, x: Array, means: Mapping[str, Array] | None = None) -> Array:
+    """Return the predicted classes (T + 1, N) of the whole network, and with the first 1 .. T filters set.
+
+    `means["pool1"]` is the mean output (F, H, W), where filters are set to that.
+    """
+    return surest(net, plan, outputs_without(net, plan, task, x, means))
 
 
 def surest(net: Network, plan: Plan, y: Array) -> npt.NDArray[np.int64]:
@@ -58,8 +63,13 @@ def surest(net: Network, plan: Plan, y: Array) -> npt.NDArray[np.int64]:
     return largest.reshape(y.shape[:-1])
 
 
-def outputs_without(net: Network, plan: Plan, task: KnockOut, x: Array) -> Array:
+def outputs_without(
+    net: Network, plan: Plan, task: KnockOut, x: Array, means: Mapping[str, Array] | None = None
+) -> Array:
     """Return the last output (T + 1, N, K), but for a softmax, of the whole network and without the first filters."""
+    fixed = fixed_units(net, plan)
+    if task.to == "mean" or fixed:
+        return _outputs_with_maps_set(net, plan, task, x, means or {}, fixed)
     filters, dtype, N, T = task.filters, plan.dtype, len(x), len(task.filters)
     x = guards.images(net.as_input(x), plan.input_shape, dtype)
     result = np.empty((T + 1, N, *plan.blocks[-1].y_shape), dtype)
@@ -67,7 +77,7 @@ def outputs_without(net: Network, plan: Plan, task: KnockOut, x: Array) -> Array
         return result
     images = plan.at_once(N, lanes(dtype))
     where = [plan.index(layer) for layer, _ in filters]
-    order, alive = _first_out_last(plan, filters), _alive(plan, where, filters)
+    order, alive = _first_out_last(plan, where, filters), _alive(plan, where, filters)
     weights = _in_order(plan, plan.weights, order)
     first: list[int] = []  # op of each block, of the end, and of each block's counts
 
@@ -105,11 +115,60 @@ def outputs_without(net: Network, plan: Plan, task: KnockOut, x: Array) -> Array
     return result
 
 
-def _first_out_last(plan: Plan, filters: Sequence[tuple[str, int]]) -> list[Array]:
+def _outputs_with_maps_set(
+    net: Network, plan: Plan, task: KnockOut, x: Array, means: Mapping[str, Array], fixed: Mapping[int, Fixed]
+) -> Array:
+    """The same where a dead filter still gives something: its map is set, and what comes after runs again in full."""
+    filters, dtype, N, T = task.filters, plan.dtype, len(x), len(task.filters)
+    x = guards.images(net.as_input(x), plan.input_shape, dtype)
+    result = np.empty((T + 1, N, *plan.blocks[-1].y_shape), dtype)
+    if not N:
+        return result
+    images = plan.at_once(N, lanes(dtype))
+    where = [plan.index(layer) for layer, _ in filters]
+    sets = [_maps_set(plan, i, where, filters, means) for i in range(len(plan.blocks))]
+    first: list[int] = []  # op of each block, and of the end
+
+    def thread_ops() -> list[Op]:
+        room = workspace(plan, images)
+        some: list[Op] = [ops.enter(room.enter, x, mean=plan.mean)]
+        first.clear()
+        for i, block in enumerate(forward_ops(plan, room, plan.weights, fixed)):
+            first.append(len(some))
+            some += [*block.all, ops.fill(room.y[i], *sets[i])]
+        first.append(len(some))
+        return [*some, *head_ops(plan, room), ops.leave(room.y[-1], result, seeds=True)]
+
+    each = [thread_ops() for _ in range(threads_for(-(-N // images)))]
+    end = len(each[0])
+    chain = [Task(0, end, 0, 0, 0)]
+    for s, i in enumerate(where, start=1):
+        chain.append(Task(first[i + 1] - 1, end, 0, 0, s))  # from the maps of block i on
+    once = np.array(chain, np.int64)
+    chains = [once + np.array([0, 0, n, min(images, N - n), 0]) for n in range(0, N, images)]
+    Program(each, [chains])()
+    return result
+
+
+def _maps_set(
+    plan: Plan, i: int, where: Sequence[int], filters: Sequence[tuple[str, int]], means: Mapping[str, Array]
+) -> tuple[Array, Array, Array]:
+    """Of block i: the filters in the order in which they are set, their maps, and how many are set at each step."""
+    block = plan.blocks[i]
+    here = [(layer, f) for at, (layer, f) in zip(where, filters, strict=True) if at == i]
+    counts = np.cumsum([0, *(at == i for at in where)])
+    values = aligned((max(1, len(here)), *block.y_shape[1:]), plan.dtype)
+    for k, (layer, f) in enumerate(here):
+        if means:
+            values[k] = guards.parameter(f"the mean of {layer}", means[layer], block.y_shape, plan.dtype)[f]
+    return np.array([f for _, f in here] or [0], np.int64), values, counts.astype(np.int64)
+
+
+def _first_out_last(plan: Plan, where: Sequence[int], filters: Sequence[tuple[str, int]]) -> list[Array]:
     """An order of each block's filters in which those still alive always come first."""
     order = []
-    for block in plan.blocks:
-        out = list(dict.fromkeys(f for layer, f in filters if layer == block.name))  # each once
+    for i, block in enumerate(plan.blocks):
+        out = list(dict.fromkeys(f for at, (_, f) in zip(where, filters, strict=True) if at == i))  # each once
         others = [f for f in range(block.y_shape[0]) if f not in set(out)]
         order.append(np.array([*others, *reversed(out)]))
     return order

@@ -8,6 +8,7 @@ import numpy as np
 
 from nnpg.network import Network
 from nnpg.programs.guards import MOST
+from nnpg.programs.overrides import fixed_units
 from nnpg.programs.plan import Block, Plan
 from nnpg_kernels.simd import lanes
 
@@ -20,8 +21,10 @@ def why_not(net: Network, plan: Plan) -> str:
         return plan.why_not
     if plan.dtype not in (np.float32, np.float64):
         return f"the weights are {plan.dtype}, not float32 or float64"
-    if net.interventions:
-        return f"the network has interventions on {', '.join(net.interventions)}"
+    try:
+        fixed_units(net, plan)
+    except ValueError as error:
+        return str(error)
     if not all(plan.input_shape):
         return "an image holds no numbers"
     return next(filter(None, map(_of_block, plan.blocks)), "")

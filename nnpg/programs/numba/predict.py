@@ -8,6 +8,7 @@ from nnpg.network import Network
 from nnpg.programs import guards
 from nnpg.programs.numba import limits
 from nnpg.programs.numba.blocks import CODES, Workspace, forward_ops, workspace
+from nnpg.programs.overrides import fixed_units
 from nnpg.programs.plan import Plan
 from nnpg.programs.tasks import Predict
 from nnpg_kernels import Array, ops
@@ -30,7 +31,7 @@ def run(net: Network, plan: Plan, task: Predict, x: Array) -> Array:
 
         def thread_ops() -> list[Op]:
             room = workspace(plan, images)
-            blocks = forward_ops(plan, room, plan.weights)
+            blocks = forward_ops(plan, room, plan.weights, fixed_units(net, plan))
             return [
                 ops.enter(room.enter, x, mean=plan.mean),
                 *(o for block in blocks for o in block.all),

@@ -20,6 +20,7 @@ from nnpg.optimisers import SGD, Decay, DecayPerUnit, PlainDecay, SGDState
 from nnpg.programs import guards
 from nnpg.programs.numba import limits
 from nnpg.programs.numba.blocks import Slots, backspace, backward_ops, forward_ops, workspace
+from nnpg.programs.overrides import fixed_units
 from nnpg.programs.plan import Plan
 from nnpg.programs.tasks import Train
 from nnpg_kernels import Array, ops
@@ -128,7 +129,7 @@ def run(net: Network, plan: Plan, task: Train, x: Array, t: Array, batch: int, s
     x = guards.images(net.as_input(x), plan.input_shape, dtype)
     labels = guards.indices("labels", t, N, K) if t.ndim == 1 else None
     targets = None if t.ndim == 1 else guards.parameter("targets", t, (N, K), dtype)
-    of = _loss(plan, task.loss)
+    of, fixed = _loss(plan, task.loss), fixed_units(net, plan)
     weights = {n: {p: _own(w) for p, w in own.items()} for n, own in plan.weights.items()}
     velocity = {n: {p: _velocity(state, n, p, w) for p, w in own.items()} for n, own in weights.items()}
     steps = -(-N // batch)
@@ -142,10 +143,10 @@ def run(net: Network, plan: Plan, task: Train, x: Array, t: Array, batch: int, s
     def block_ops() -> list[Op]:
         room, derivatives = workspace(plan, at_once), backspace(plan, at_once)
         z, delta = room.y[-1], derivatives.delta[-1]
-        back = backward_ops(plan, room, derivatives, weights, len(plan.blocks) - 1, -1, slots)
+        back = backward_ops(plan, room, derivatives, weights, len(plan.blocks) - 1, -1, slots, fixed)
         return [
             ops.enter(room.enter, x, order=order, mean=plan.mean, per_time=batch),
-            *(o for block in forward_ops(plan, room, weights) for o in block.all),
+            *(o for block in forward_ops(plan, room, weights, fixed) for o in block.all),
             ops.cross_entropy(z, delta, labels, order, losses, wrong, images, batch)
             if labels is not None and of == "softmax"
             else ops.loss_of_each(z, delta, of, labels, targets, order, losses, wrong, images, batch),
