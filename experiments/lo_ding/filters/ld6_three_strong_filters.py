@@ -14,7 +14,7 @@ from itertools import combinations
 
 import numpy as np
 
-from experiments.experiment import Context, Experiment, Result, Row, row, row_named
+from experiments.experiment import Context, Experiment, Result, Row, held_in_words, row, row_named
 from experiments.lo_ding.filters.knockouts import ORDERS, STRONG, WEAK, knock_out_errors, over_nets, stacked
 from experiments.lo_ding.filters.table3 import TABLE_III
 from experiments.models.faces import FACE_SEED, FEW, IDENTITIES, face_nets
@@ -91,7 +91,7 @@ def run(config: Config, context: Context) -> Result:
         f"({ours('class_error, 3 strong out'):.0%} against {ours('class_error, weaker half out'):.0%}); two strong "
         f"filters cost {lost[1].value:.0%}; profiles are {'' if sparse else 'not '}sparse: Gini "
         f"{spread.value:.2f}, the paper's own Table III {_paper_gini():.2f}; 'strong units are useful across classes' "
-        f"{'held' if useful else 'did not hold'}: two identities share {shared.value:.0%} of their top three."
+        f"{held_in_words(useful)}: two identities share {shared.value:.0%} of their top three."
     )
     return Result(tuple(rows), verdict, ("halves.png",))
 
