@@ -62,13 +62,24 @@ def cpu(
 def attack(
     data_dir: Annotated[Path | None, typer.Option(help="Folder of MNIST; NNPG_DATA unless given.")] = None,
     net: Annotated[
-        Path | None, typer.Option(help="784-100-100-10 sigmoid network; trained afresh unless given.")
+        Path | None, typer.Option(help="784-100-100-10 sigmoid network, or any with --rivals; trained unless given.")
     ] = None,
     images: Annotated[int, typer.Option(min=1, help="Test images that ours attacks at once.")] = 1000,
     compare: Annotated[int, typer.Option(min=1, help="Of these, how many SciPy attacks one by one.")] = 60,
     rounds: Annotated[int, typer.Option(min=1, help="Rounds, each way in turn.")] = 3,
+    rivals: Annotated[
+        bool, typer.Option("--rivals", help="Instead, on ReLU networks: nine attacks of Foolbox and adv-lib.")
+    ] = False,
 ) -> None:
-    """Minimal distortion: ours on all images at once against SciPy's L-BFGS-B on one at a time, one core each."""
+    """Minimal distortion: ours on all images at once against SciPy's L-BFGS-B on one at a time, one core each.
+
+    With --rivals: the nearest image of another class by ours and by nine published attacks, on `compare` test images.
+    """
+    if rivals:
+        from benchmarks import nearest
+
+        nearest.benchmark(data_dir, net, compare, rounds)
+        return
     from benchmarks.attack import benchmark
 
     benchmark(data_dir, net, images, compare, rounds)

@@ -10,6 +10,8 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from importlib import import_module
 from types import ModuleType
 from typing import Any
@@ -23,7 +25,31 @@ from nnpg_kernels import Array
 STEPS = 1000
 TOLERANCE = 1e-5
 
-Attack = Callable[[Any, Any, Any], Any]  # model, images, labels -> images
+Attack = Callable[[Any, Any], Any]  # tensors of images and labels -> tensor of images
+
+FOOLBOX = tuple(f"{name}, Foolbox" for name in ("DeepFool", "DDN", "FMN", "C&W", "Brendel-Bethge"))
+ADV_LIB = tuple(f"{name}, adv-lib" for name in ("ALMA", "FAB", "DDN", "PDGD"))
+PACE = FOOLBOX[1]  # the one whose time ours is held against
+
+
+@dataclass(frozen=True, eq=False)
+class Rivals:
+    """What is installed.
+
+    Parameters
+    ----------
+    attacks, missing : dict
+        The attacks by name, and why others are not run.
+    predict : function of images
+        The classes that the PyTorch copy takes them for.
+    threads : function of a number
+        A context in which PyTorch has so many threads.
+    """
+
+    attacks: dict[str, Callable[[Array, Array], Array]]
+    missing: dict[str, str]
+    predict: Callable[[Array], Array]
+    threads: Callable[[int], AbstractContextManager[Any]]
 
 
 def torch_copy(net: nnpg.Network, x: Array) -> Any:
@@ -71,61 +97,73 @@ def _translated(nn: Any, name: str, layer: Any) -> Any:
     return copy
 
 
-def rivals(x_start: Array) -> tuple[dict[str, Attack], dict[str, str]]:
-    """Return the attacks by name, and for those that are not installed why they are left out.
+def rivals(net: nnpg.Network, x: Array, starts: Array) -> Rivals:
+    """Return the attacks on a network, as functions of images (N, ...) and labels (N,) that return images.
 
     Parameters
     ----------
-    x_start : array (N, ...)
-        Images of other classes, from which Brendel & Bethge's attack starts.
+    net : Network
+    x : array (N, ...)
+        Images on which the PyTorch copy must agree.
+    starts : array (N, ...)
+        Images of other classes, from which Brendel and Bethge's attack starts.
     """
-    found: dict[str, Attack] = {}
-    missing: dict[str, str] = {}
+    try:
+        torch = import_module("torch")
+    except ImportError as error:
+        return Rivals({}, dict.fromkeys((*FOOLBOX, *ADV_LIB), _missing(error)), lambda x: x, nullcontext)
+    model, found, missing = torch_copy(net, x), dict[str, Attack](), dict[str, str]()
     for make, names in ((_foolbox, FOOLBOX), (_adv_lib, ADV_LIB)):
         try:
-            found |= make(x_start)
+            found |= dict(zip(names, make(model, torch.tensor(starts)), strict=True))
         except ImportError as error:
-            missing |= dict.fromkeys(names, f"not run: {error}; pip install 'nnpg[rivals]'")
-    return found, missing
+            missing |= dict.fromkeys(names, _missing(error))
+
+    def arrays(attack: Attack) -> Callable[[Array, Array], Array]:
+        def run(x: Array, labels: Array) -> Array:
+            with warnings.catch_warnings():  # of slow compilation, say
+                warnings.simplefilter("ignore")
+                return np.asarray(attack(torch.tensor(x), torch.tensor(labels)).detach())
+
+        return run
+
+    attacks = {name: arrays(attack) for name, attack in found.items()}
+    threads = import_module("benchmarks.torch_cpu").torch_threads
+    return Rivals(attacks, missing, lambda x: np.asarray(model(torch.tensor(x)).argmax(dim=1)), threads)
 
 
-FOOLBOX = tuple(f"{name}, Foolbox" for name in ("DeepFool", "DDN", "FMN", "C&W", "Brendel-Bethge"))
-ADV_LIB = tuple(f"{name}, adv-lib" for name in ("ALMA", "FAB", "DDN", "PDGD"))
+def _missing(error: ImportError) -> str:
+    return f"not run: {error}; pip install 'nnpg[rivals]'"
 
 
-def _foolbox(x_start: Array) -> dict[str, Attack]:
+def _foolbox(model: Any, starts: Any) -> list[Attack]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         fb: Any = import_module("foolbox")
-    torch, kinds = import_module("torch"), fb.attacks
-    attacks = (
-        kinds.L2DeepFoolAttack(steps=STEPS),
-        kinds.DDNAttack(steps=STEPS),
-        kinds.L2FMNAttack(steps=STEPS),
-        kinds.L2CarliniWagnerAttack(steps=STEPS),
-        kinds.L2BrendelBethgeAttack(steps=STEPS),
-    )
+    attacked, kinds = fb.PyTorchModel(model, bounds=(0, 1), device="cpu"), fb.attacks
 
-    def runs(attack: Any) -> Attack:
-        more = {"starting_points": torch.tensor(x_start)} if attack is attacks[-1] else {}
-        return lambda model, x, labels: attack.run(
-            fb.PyTorchModel(model, bounds=(0, 1), device="cpu"), x, fb.criteria.Misclassification(labels), **more
-        )
+    def runs(attack: Any, **more: Any) -> Attack:
+        return lambda x, labels: attack.run(attacked, x, fb.criteria.Misclassification(labels), **more)
 
-    return {name: runs(attack) for name, attack in zip(FOOLBOX, attacks, strict=True)}
+    return [
+        runs(kinds.L2DeepFoolAttack(steps=STEPS)),
+        runs(kinds.DDNAttack(steps=STEPS)),
+        runs(kinds.L2FMNAttack(steps=STEPS)),
+        runs(kinds.L2CarliniWagnerAttack(steps=STEPS)),
+        runs(kinds.L2BrendelBethgeAttack(steps=STEPS), starting_points=starts),
+    ]
 
 
-def _adv_lib(x_start: Array) -> dict[str, Attack]:
+def _adv_lib(model: Any, starts: Any) -> list[Attack]:
     for name, used in (("torchvision", "models"), ("visdom", "Visdom")):
         _stand_in(name, used)
     attacks: Any = import_module("adv_lib.attacks")
-    calls: tuple[Attack, ...] = (
-        lambda model, x, labels: attacks.alma(model, x, labels, num_steps=STEPS),
-        lambda model, x, labels: attacks.fab(model, x, labels, norm=2, n_iter=STEPS),
-        lambda model, x, labels: attacks.ddn(model, x, labels, steps=STEPS, levels=None),
-        lambda model, x, labels: attacks.pdgd(model, x, labels, num_steps=STEPS),
-    )
-    return dict(zip(ADV_LIB, calls, strict=True))
+    return [
+        lambda x, labels: attacks.alma(model, x, labels, num_steps=STEPS),
+        lambda x, labels: attacks.fab(model, x, labels, norm=2, n_iter=STEPS),
+        lambda x, labels: attacks.ddn(model, x, labels, steps=STEPS, levels=None),
+        lambda x, labels: attacks.pdgd(model, x, labels, num_steps=STEPS),
+    ]
 
 
 def _stand_in(name: str, used: str) -> None:

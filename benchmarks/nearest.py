@@ -1,0 +1,182 @@
+"""The nearest image of another class: our untargeted attack against nine of Foolbox and adv-lib (`benchmarks.rivals`).
+
+On a ReLU convolutional network and a 784-100-100-10 ReLU network, trained here on MNIST, and on test images that they
+classify rightly. A success is an image in the box that the attack's own side takes for another class. Ours and the
+attack that its time is held against take turns, `rounds` times; the others run once. PyTorch gets one core and all of
+them in turn in the first round, and keeps what was quicker.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+import nnpg
+from benchmarks.contender import cores
+from benchmarks.probe import measure
+from benchmarks.rivals import PACE, Rivals, rivals
+from nnpg import ReLU, conv, dense
+from nnpg.attacks import minimal_distortion
+from nnpg.data import Dataset, load
+from nnpg_kernels import Array
+
+OURS = "ours"
+SMALLER = 1e-3  # by more than this share
+BOX = 1e-6  # how far rounding may carry a pixel out of the box
+POOL = 2000  # images of other classes to start from, the last of the test set
+
+Attack = Callable[[Array, Array], Array]
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """What one attack came to: |r|_2 of each image, infinite where it failed, and the seconds of each run."""
+
+    size: Array
+    seconds: list[float]
+
+
+def networks(data_dir: Path | None, file: Path | None) -> dict[str, nnpg.Network]:
+    """Return the network of a file, or two that are trained here."""
+    if file is not None:
+        return {file.name: nnpg.load_network(file)}
+    train = load("mnist", data_dir)
+    pool, head = nnpg.MaxPool(2), [nnpg.Flatten(), dense(64), ReLU(), dense(10), nnpg.Softmax()]
+    recipes: dict[str, tuple[list[Any], int]] = {
+        "convolutional": ([conv(8, 5), ReLU(), pool, conv(16, 5), ReLU(), pool, *head], 3),
+        "784-100-100-10": ([nnpg.Flatten(), dense(100), ReLU(), dense(100), ReLU(), *head[3:]], 9),
+    }
+    found = {}
+    for name, (recipe, epochs) in recipes.items():
+        net = nnpg.build(recipe, input_shape=(1, 28, 28), rng=0)
+        for rate, some in ((0.05, epochs), (0.01, 1)):
+            sgd = nnpg.SGD(lr=rate, momentum=0.9)
+            net = nnpg.train(net, train.x, train.labels, epochs=some, batch=100, rng=0, optimiser=sgd).net
+        found[name] = net
+    return found
+
+
+def others(net: nnpg.Network, x: Array, labels: Array, pool: Array) -> Array:
+    """Return for each image the nearest one of the pool that the network takes for another class."""
+    own, flat = net.predict(pool).argmax(axis=1), pool.reshape(len(pool), -1)
+    squares = ((x.reshape(len(x), 1, -1) - flat) ** 2).sum(axis=2)
+    squares[labels[:, None] == own] = np.inf
+    return pool[squares.argmin(axis=1)]
+
+
+def run(net: nnpg.Network, x: Array, labels: Array, theirs: Rivals, rounds: int, console: Console) -> dict[str, Row]:
+    """Run all attacks; a line for each as it ends."""
+
+    def ours(x: Array, labels: Array) -> Array:
+        with nnpg.require_compiled() if net.backend.name == "numba" else nullcontext():
+            return minimal_distortion(net, x, "all", labels=labels, progress=False).x
+
+    def predict(x: Array) -> Array:
+        return net.predict(x).argmax(axis=1)
+
+    def on(threads: int, attack: Attack) -> tuple[Array, float]:
+        with theirs.threads(threads):
+            return _timed(attack, x, labels)
+
+    ours(x[:2], labels[:2])  # the first call compiles
+    found = dict[str, Row]()
+    quick = cores()
+    for turn in range(rounds):
+        _enter(found, OURS, _timed(ours, x, labels), x, labels, predict)
+        if PACE in theirs.attacks:
+            tried = {n: on(n, theirs.attacks[PACE]) for n in ({1, cores()} if turn == 0 else {quick})}
+            quick = min(tried, key=lambda n: tried[n][1])
+            _enter(found, PACE, tried[quick], x, labels, theirs.predict)
+    for name, attack in theirs.attacks.items():
+        if name != PACE:
+            try:
+                _enter(found, name, on(quick, attack), x, labels, theirs.predict)
+            except (AssertionError, RuntimeError, ValueError) as error:
+                console.print(f"{name}: failed: {error}", highlight=False)
+    return found
+
+
+def _timed(attack: Attack, x: Array, labels: Array) -> tuple[Array, float]:
+    began = time.perf_counter()
+    changed = attack(x, labels)
+    return changed, time.perf_counter() - began
+
+
+def _enter(
+    found: dict[str, Row],
+    name: str,
+    done: tuple[Array, float],
+    x: Array,
+    labels: Array,
+    predict: Callable[[Array], Array],
+) -> None:
+    changed, seconds = done
+    flat = changed.reshape(len(x), -1)
+    good = (predict(changed) != labels) & (flat.min(axis=1) >= -BOX) & (flat.max(axis=1) <= 1 + BOX)
+    size = np.sqrt(((flat - x.reshape(len(x), -1).astype(np.float64)) ** 2).sum(axis=1))
+    found.setdefault(name, Row(np.where(good, size, np.inf), [])).seconds.append(seconds)
+
+
+def report(title: str, found: Mapping[str, Row], missing: Mapping[str, str], console: Console) -> None:
+    """Print a line for each attack, and how often the best of the others is nearer than ours."""
+    table = Table(title=title)
+    for heading in ("", "mean |r|", "median", "successes", "seconds"):
+        table.add_column(heading, justify="right" if heading else "left")
+    for name, row in found.items():
+        good = row.size[np.isfinite(row.size)]
+        numbers = (f"{good.mean():.4f}", f"{np.median(good):.4f}") if len(good) else ("-", "-")
+        table.add_row(name, *numbers, f"{len(good)} of {len(row.size)}", f"{median(row.seconds):.1f}")
+    for name, why in missing.items():
+        table.add_row(name, why)
+    console.print(table)
+    console.print(*verdicts(found), sep="\n", highlight=False)
+
+
+def verdicts(found: Mapping[str, Row]) -> list[str]:
+    """Say in words how ours compares.
+
+    Examples
+    --------
+    >>> verdicts({"ours": Row(np.array([1.0, 2.0]), [1.0]), "A": Row(np.array([0.9, 2.0]), [2.0])})
+    ['best of the other 1 smaller than ours by over 0.1%: 1 of 2; ours smaller than it: 0 of 2']
+    """
+    ours, rest = found[OURS], {name: row for name, row in found.items() if name != OURS}
+    if not rest:
+        return ["no other attack was run"]
+    best, N = np.min([row.size for row in rest.values()], axis=0), len(ours.size)
+    nearer, farther = (best < (1 - SMALLER) * ours.size).sum(), (ours.size < (1 - SMALLER) * best).sum()
+    said = [
+        f"best of the other {len(rest)} smaller than ours by over {SMALLER:.1%}: {nearer} of {N}; "
+        f"ours smaller than it: {farther} of {N}"
+    ]
+    if PACE in rest:
+        times = [theirs / own for theirs, own in zip(rest[PACE].seconds, ours.seconds, strict=True)]
+        said.append(f"{PACE}, takes {median(times):.1f} times as long as ours, median of {len(times)} rounds in turn")
+    return said
+
+
+def benchmark(data_dir: Path | None, file: Path | None, images: int, rounds: int) -> dict[str, dict[str, Row]]:
+    """Train, attack, and print a table for each network; return the rows."""
+    console = Console()
+    if not console.is_terminal:
+        console.width = 120
+    test: Dataset = load("mnist", data_dir, split="test")
+    found = {}
+    for name, net in networks(data_dir, file).items():
+        right = np.flatnonzero(net.predict(test.x).argmax(axis=1) == test.labels)[:images]
+        x, labels = test.x[right], test.labels[right].astype(np.int64)
+        theirs = rivals(net, x, others(net, x, labels, test.x[-POOL:]))
+        found[name] = run(net, x, labels, theirs, rounds, console)
+        error = nnpg.error_rate(net, test.x, test.labels)
+        report(f"{name}, test error {error:.2%}, {len(x)} images", found[name], theirs.missing, console)
+    console.print(f"{cores()} cores; sgemm probe now: {measure()}", highlight=False)
+    return found
