@@ -33,6 +33,7 @@ fuzz: .venv/test  ## minutes of searching for inputs that are answered wrongly; 
 	PYTHONPATH=tests $(BIN)/python -m fuzz.kills
 	PYTHONPATH=tests $(BIN)/python -m fuzz.geometries --fresh --count 1000
 	NNPG_CHECK=1 PYTHONPATH=tests $(BIN)/python -m fuzz.geometries --fresh --count 1000
+	PYTHONPATH=tests $(BIN)/python -m fuzz.data_files
 	PYTHONPATH=tests $(BIN)/python -m fuzz.command_lines
 	PYTHONPATH=tests $(BIN)/python -m fuzz.interrupts
 

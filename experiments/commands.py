@@ -41,7 +41,7 @@ def run(
     data_dir: Annotated[str | None, typer.Option(help="Folder of the real data sets; NNPG_DATA unless given.")] = None,
     scale: Annotated[str, typer.Option(help="smoke (seconds, built-in data), quick (minutes) or paper.")] = "quick",
     seed: Annotated[
-        int | None, typer.Option(min=0, help="First seed; that of the experiment's config unless given.")
+        int | None, typer.Option(min=0, max=2**31 - 1, help="First seed; that of the experiment's config unless given.")
     ] = None,
     backend: Annotated[str, typer.Option(help=f"Kernels: auto, {', '.join(BACKENDS)}.")] = "auto",
     out: Annotated[Path, typer.Option(help="Folder for results; one folder per experiment.")] = Path("out"),

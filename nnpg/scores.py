@@ -15,6 +15,7 @@ from nnpg.network import Network
 from nnpg.prediction import BATCH, PredictionGradient, class_gradient, prediction_gradient
 from nnpg.seeds import Of, check_labels
 from nnpg.tables import data_frame
+from nnpg_command import printable
 from nnpg_kernels import Array
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ class FilterScores:
         for row in self.rows if rows is None else rows:
             pairs = zip(self.strongest(row, n), self.weakest(row, n), strict=True)
             for i, (strong, weak) in enumerate(pairs):
-                label = self.rows[self.row_index(row)] if i == 0 else ""
+                label = printable(self.rows[self.row_index(row)]) if i == 0 else ""
                 lines.append(f"{label:16}{_cell(strong):28}{_cell(weak):28}".rstrip())
         return "\n".join(lines)
 

@@ -13,6 +13,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from nnpg_kernels.threads import stop_kernel
+
 T = TypeVar("T")
 
 BIG = 16 << 20  # bytes: a call on fewer of them takes less than a person waits, and a thread would cost more
@@ -21,7 +23,7 @@ BIG = 16 << 20  # bytes: a call on fewer of them takes less than a person waits,
 def waited_for(work: Callable[..., T], *args: Any, size: Any) -> T:
     """Return work(*args); if `size` is a large NumPy array, Ctrl-C ends the wait for it.
 
-    What was begun is then finished by the other thread, and thrown away.
+    A kernel that was begun is then stopped; a call into NumPy is finished by the other thread, and thrown away.
 
     Examples
     --------
@@ -44,8 +46,12 @@ def waited_for(work: Callable[..., T], *args: Any, size: Any) -> T:
             errors.append(error)
 
     thread = threading.Thread(target=copy_context().run, args=(run,), name="nnpg call", daemon=True)
-    thread.start()
-    thread.join()
+    try:
+        thread.start()
+        thread.join()
+    except BaseException:
+        stop_kernel(thread.ident)
+        raise
     if errors:
         raise errors[0]
     return results[0]

@@ -14,10 +14,10 @@ import io
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 from nnpg_command.errors import BAD_INPUT, DONE, FAILED, INTERRUPTED, Interrupted, UsageError, verdict
-from nnpg_command.interrupts import ignore_interrupts, interrupted, watch_for_interrupts
+from nnpg_command.interrupts import ignore_interrupts, interrupted, show_cursor, watch_for_interrupts
 from nnpg_command.text import printable
 
 Command = Callable[[list[str]], Any]
@@ -38,16 +38,16 @@ def run(command: Command, arguments: Sequence[str]) -> int:
     >>> run(lambda arguments: None, [])
     0
     """
-    given = list(arguments)
+    given, stderr = list(arguments), sys.stderr  # a progress bar puts another in its place while it runs
     try:
         code = command(given)
         if sys.stdout is not None:
             sys.stdout.flush()  # a full disk or a closed pipe shows here
         if code == INTERRUPTED:
-            _say("stopped")
+            _say("stopped", stderr)
         return code if isinstance(code, int) else DONE
     except SystemExit as leaving:
-        return _code_of(leaving)
+        return _code_of(leaving, stderr)
     except BrokenPipeError:  # `nnpg rank ... | head`
         _discard_output()
         return FAILED
@@ -56,7 +56,7 @@ def run(command: Command, arguments: Sequence[str]) -> int:
             _print_traceback()
         line, code = ("stopped", INTERRUPTED) if _stopped(error) else verdict(error)
         _discard_output_if_broken()
-        _say(line)
+        _say(line, stderr)
         return code
 
 
@@ -73,6 +73,7 @@ def main(command: Command, arguments: Sequence[str] | None = None) -> NoReturn:
     code = run(command, sys.argv[1:] if arguments is None else arguments)
     ignore_interrupts()
     if code == INTERRUPTED:
+        show_cursor()  # the signal may have come while a progress bar was being started
         atexit._run_exitfuncs()
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(OSError, ValueError, AttributeError):
@@ -97,18 +98,20 @@ def _stopped(error: BaseException) -> bool:
     return isinstance(error, KeyboardInterrupt) or (interrupted() and not isinstance(error, Interrupted))
 
 
-def _code_of(leaving: SystemExit) -> int:
+def _code_of(leaving: SystemExit, stderr: TextIO | None) -> int:
     if isinstance(leaving.code, int):
         return leaving.code
     if leaving.code is not None:
-        _say(f"error: {leaving.code}")
+        _say(f"error: {leaving.code}", stderr)
         return FAILED
     return DONE
 
 
-def _say(line: str) -> None:
-    with contextlib.suppress(OSError, ValueError):  # stderr may be closed or full: the exit code still tells
-        print(line, file=sys.stderr, flush=True)
+def _say(line: str, stderr: TextIO | None) -> None:
+    if stderr is None:  # closed: the exit code still tells
+        return
+    with contextlib.suppress(OSError, ValueError):  # a full disk
+        print(line, file=stderr, flush=True)
 
 
 def _print_traceback() -> None:

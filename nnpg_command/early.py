@@ -10,11 +10,11 @@ import sys
 from types import TracebackType
 
 from nnpg_command.errors import INTERRUPTED
-from nnpg_command.interrupts import watch_for_interrupts
+from nnpg_command.interrupts import interrupted, watch_for_interrupts
 
 
 def _stopped(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    if not issubclass(kind, KeyboardInterrupt):
+    if not issubclass(kind, KeyboardInterrupt) and not interrupted():  # NumPy makes an ImportError of it
         sys.__excepthook__(kind, error, trace)
         return
     print("stopped", file=sys.stderr, flush=True)

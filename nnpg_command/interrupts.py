@@ -98,12 +98,24 @@ def _watch(reading: int) -> None:
     _end()
 
 
+def show_cursor() -> bool:
+    """Show the cursor of the terminal, which a progress bar may have hidden; return whether there is a terminal."""
+    try:
+        terminal = os.isatty(2) and os.environ.get("TERM", "dumb") not in ("dumb", "unknown")
+        if terminal:
+            os.write(2, b"\x1b[?25h")
+    except OSError:
+        return False
+    return terminal
+
+
 def _end() -> None:
     """End the process without Python's help."""
     try:
         if (files := sys.modules.get("nnpg.files.atomic")) is not None:  # not imported from here: it takes its time
             files.remove_temporaries()
-        shown = "\x1b[?25h\n" if os.isatty(2) else ""  # a progress bar may have hidden the cursor
-        os.write(2, f"{shown}stopped\n".encode())
+        if show_cursor():
+            os.write(2, b"\n")
+        os.write(2, b"stopped\n")
     finally:
         os._exit(130)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import signal
@@ -147,3 +148,45 @@ def test_names_in_markdown_are_text() -> None:
     assert _cell("a|b`c`<img src=x>![y](z)\n") == r"a\|b\`c\`&lt;img src=x>\!\[y\](z)" + r"\\n"
     assert _fence("a\n````\nb") == "`````"
     assert _fence("plain") == "```"
+
+
+@POSIX
+@pytest.mark.parametrize("moment", ["while the bar starts", "while it runs", "in one long call"])
+def test_a_terminal_is_left_as_it_was(moment: str) -> None:
+    import pty  # not on every system
+
+    work = {
+        "while the bar starts": "bar.stop = lambda: None; print('now', flush=True); time.sleep(30)",
+        "while it runs": "print('now', flush=True); time.sleep(30)",
+        "in one long call": "a = np.ones((9000, 9000)); print('now', flush=True); a @ a @ a @ a",
+    }[moment]
+    code = f"""
+import time
+from nnpg_command import main
+def command(words):
+    import numpy as np
+    from rich.console import Console
+    from rich.progress import Progress
+    with Progress(console=Console(stderr=True)) as bar:
+        bar.add_task("work")
+        {work}
+main(command, [])
+"""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        path = f"{ROOT}{os.pathsep}{ROOT / 'kernels'}"
+        os.execve(sys.executable, [sys.executable, "-c", code], os.environ | {"PYTHONPATH": path, "TERM": "xterm"})
+    shown = b""
+    with os.fdopen(terminal, "r+b", buffering=0) as screen:
+        while b"now" not in shown:
+            shown += screen.read(1000)
+        time.sleep(0.3)
+        screen.write(b"\x03")
+        with contextlib.suppress(OSError):  # the terminal is gone
+            while more := screen.read(1000):
+                shown += more
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 130
+    assert b"\x1b[?25l" in shown
+    assert shown.rindex(b"\x1b[?25h") > shown.rindex(b"\x1b[?25l")
+    assert shown.replace(b"\x1b[?25h", b"").endswith(b"stopped\r\n")
+    assert b"Traceback" not in shown

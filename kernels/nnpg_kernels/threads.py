@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from functools import cache
-from threading import Lock, local
+from threading import Lock, get_ident, local
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,7 @@ _lock = Lock()
 _inside = 0  # how many are inside `one_blas_thread` now, in all Python threads: the setting belongs to the process
 _limiter: Any = None
 _wanted: ContextVar[int | None] = ContextVar("threads", default=None)
+_running: dict[int, Any] = {}  # by the thread that called `share`: the counter of its kernel
 _own = local()  # each calling thread's helpers
 
 
@@ -133,12 +134,22 @@ def share(kernel: Callable[..., Any], threads: int, *args: Any) -> None:
         kernel(counter, thread, *own)
 
     big = sum(a.nbytes for a in args if isinstance(a, np.ndarray)) > BIG
+    _running[get_ident()] = counter
     try:
         with fences.copies(kernel.__name__, args) if fences.ON else nullcontext(args) as own:
             on_threads(work, threads, *own, stay_here=not big)
     except BaseException:  # Ctrl-C: no further task is left for the other threads
         counter[0] = NONE_LEFT
         raise
+    finally:
+        _running.pop(get_ident(), None)
+
+
+def stop_kernel(thread: int | None) -> None:
+    """Leave no further task to the kernel that the thread of this identity shares out; its result is then of no use."""
+    counter = None if thread is None else _running.get(thread)
+    if counter is not None:
+        counter[0] = NONE_LEFT
 
 
 def on_threads(work: Callable[..., Any], threads: int, *args: Any, stay_here: bool = True) -> None:

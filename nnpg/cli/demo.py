@@ -25,7 +25,10 @@ def demo(
         Path, typer.Option("--out", metavar="DIR", help="The folder for the page, the pictures and the model.")
     ] = Path("out/demo"),
     seed: Annotated[
-        int, typer.Option("--seed", min=0, help="Of the split, the first weights and the order of the images.")
+        int,
+        typer.Option(
+            "--seed", min=0, max=2**63 - 1, help="Of the split, the first weights and the order of the images."
+        ),
     ] = story.SEED,
     epochs: Annotated[
         int | None, typer.Option("--epochs", min=1, help=f"Passes over the training images. [default: {story.EPOCHS}]")

@@ -59,7 +59,9 @@ LayersOption = Annotated[
 ToOption = Annotated[
     To, typer.Option("--to", help="Knock out to 0, to the filter's mean, or to another image's value.")
 ]
-SeedOption = Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same result, bit for bit.")]
+SeedOption = Annotated[
+    int, typer.Option("--seed", min=0, max=2**63 - 1, help="The same seed gives the same result, bit for bit.")
+]
 BackendOption = Annotated[str, typer.Option("--backend", help="Which kernels compute: auto, numba or numpy.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, on stdout.")]
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fuzz.data_files import KINDS, search
 from PIL import Image
 
 from nnpg.data import DataError, Dataset, Limits, cifar10, load, load_folder, load_mnist, load_npz
@@ -316,3 +317,9 @@ def test_what_a_killed_run_left_is_removed(tmp_path: Path) -> None:
     with refused("cannot unpack it"):
         module._unpack(tmp_path / cifar10.ARCHIVE, tmp_path / "out")
     assert not any((tmp_path / "out").iterdir())
+
+
+def test_damaged_files_load_or_are_refused_by_name() -> None:
+    counts, findings = search(240, seed=0)
+    assert findings == []
+    assert all(counts[kind, what] >= 5 for kind in KINDS for what in ("loaded", "refused"))
