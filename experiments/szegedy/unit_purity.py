@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from experiments.experiment import Row, held_in_words, row, row_named
-from nnpg import Filter, Network
+from nnpg import Network
 from nnpg.data import Dataset
 from nnpg.directions import above_chance, between_groups, features, purity, random_directions, strongest_images
 from nnpg.plots import image_grid
@@ -85,7 +85,7 @@ def draw(found: Kinds, data: Dataset, path: Path) -> None:
     """Draw the first rows of units above those of directions, as in Figs. 1 and 2, with the purity of each."""
     shown = [*found.of_units[:SHOWN], *found.of_directions[:SHOWN]]
     share = purity(data.labels, np.array(shown))
-    names = [str(Filter(found.layer, int(u))) for u in found.units[:SHOWN]]
+    names = [f"unit {u}" for u in found.units[:SHOWN]]
     names += [f"direction {i + 1}" for i in range(len(shown) - len(names))]
     labels = [f"{name}: {pure:.0%}" for name, pure in zip(names, share, strict=True)]
     image_grid(data.x[np.concatenate(shown)], path, columns=len(shown[0]), row_labels=labels)

@@ -41,11 +41,11 @@ def test_claims_about_knockouts_follow_the_curves(strongest, weakest, holds) -> 
 
 
 def test_the_claim_about_who_goes_first_looks_at_the_others() -> None:
-    own, labels = knockout(FAST), np.repeat(np.arange(3), 10)
-    predictions = own.predictions.copy()
+    fast, labels = knockout(FAST), np.repeat(np.arange(3), 10)
+    predictions = fast.predictions.copy()
     predictions[1:, labels == 1] = 0  # class 1 goes at the first step, class 0 at the second
-    curves = {(0, "strongest"): replace(own, predictions=predictions), (0, "weakest"): knockout(SLOW)}
-    claim = claims_about_knockouts(curves, [own], ("a", "b", "c"))[-1]
+    curves = {(0, "strongest"): replace(fast, predictions=predictions), (0, "weakest"): knockout(SLOW)}
+    claim = claims_about_knockouts(curves, [fast], ("a", "b", "c"))[-1]
     assert claim.holds
     assert claim.found == "1 of the other 2 go earlier"
 

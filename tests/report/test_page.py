@@ -43,10 +43,10 @@ class Reader(HTMLParser):
             self.words.append((self.open[-1], data))
 
     def said(self, tag: str) -> list[str]:
-        return [text for own, text in self.words if own == tag]
+        return [text for inside, text in self.words if inside == tag]
 
     def attributes(self, tag: str) -> list[dict[str, str | None]]:
-        return [attributes for own, attributes in self.tags if own == tag]
+        return [attributes for name, attributes in self.tags if name == tag]
 
 
 def read(path: Path) -> Reader:
@@ -99,8 +99,8 @@ def test_pictures_are_inside(tmp_path: Path, picture: Path) -> None:
     training_history([Epoch(1, 2.0, 0.9, None, 0.1)], vector)
     path = write_page(tmp_path / "a.html", "t", [Section("s", figures=[Image(picture, "a"), Image(vector, "b")])])
     first, second = read(path).attributes("img")
-    for own, kind, source in ((first, "image/png", picture), (second, "image/svg+xml", vector)):
-        head, data = str(own["src"]).split(",")
+    for image, kind, source in ((first, "image/png", picture), (second, "image/svg+xml", vector)):
+        head, data = str(image["src"]).split(",")
         assert head == f"data:{kind};base64"
         assert base64.b64decode(data) == source.read_bytes()
 
@@ -119,10 +119,10 @@ def test_nothing_is_loaded_and_nothing_runs(tmp_path: Path, picture: Path) -> No
     assert not re.search(r"https?:|url\(|@import|\son\w+=", path.read_text(encoding="utf-8").split("base64,")[0])
     assert not {tag for tag, _ in page.tags} & {"script", "iframe", "object", "embed", "base", "form"}
     (policy,) = [
-        own["content"] for own in page.attributes("meta") if own.get("http-equiv") == "Content-Security-Policy"
+        meta["content"] for meta in page.attributes("meta") if meta.get("http-equiv") == "Content-Security-Policy"
     ]
     assert str(policy).startswith("default-src 'none'")
-    assert all(str(own["src"]).startswith("data:") for own in page.attributes("img"))
+    assert all(str(image["src"]).startswith("data:") for image in page.attributes("img"))
     assert "prefers-color-scheme: dark" in page.said("style")[0]
 
 
@@ -169,7 +169,7 @@ def test_tiny_numbers_do_not_become_zeros(tmp_path: Path) -> None:
 def test_the_first_column_names_the_rows_unless_it_is_numbers(tmp_path: Path) -> None:
     tables = [Table(("name", "n"), [("a", 1)]), Table(("n", "m"), [(1, 2)]), Table(("empty",), [])]
     page = read(write_page(tmp_path / "a.html", "t", [Section("s", tables=tables)]))
-    assert [own.get("scope") for own in page.attributes("th")] == ["col", "col", "row", "col", "col", "col"]
+    assert [cell.get("scope") for cell in page.attributes("th")] == ["col", "col", "row", "col", "col", "col"]
 
 
 def test_the_same_page_is_the_same_file(tmp_path: Path, picture: Path) -> None:

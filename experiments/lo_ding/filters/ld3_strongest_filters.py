@@ -52,7 +52,7 @@ def run(config: Config, context: Context) -> Result:
     scores.plot(context.folder / "network.png", rows=wanted)
     verdict = (
         f"The strongest scores of the five identities span a factor of {span:.0f} (paper: {SPAN:.0f}); {same:.0%} of "
-        "them share the same two weakest filters (paper: all of them, (3,2) and (3,6)). "
+        "them share the same two weakest filters (paper: all of them, in its numbering (3,2) and (3,6)). "
         "Single filters and values cannot match: another start gives other filters."
     )
     return Result(tuple(rows), verdict, ("network.png",), (Text("Table III for this net", scores.table(8, wanted)),))
