@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Sequence
 from functools import partial
 from multiprocessing import get_context
 from typing import TypeVar
 
+from nnpg.files.atomic import remove_temporaries
 from nnpg.progress import progress as progress_bar
 from nnpg_command.interrupts import interrupts_stay_here
 from nnpg_kernels import one_blas_thread
@@ -69,8 +71,14 @@ def run_jobs(
 
 
 def _start(threads: int) -> None:
-    """Limit the threads of the kernels in a process."""
+    """Prepare a process: it limits the threads of its kernels, and leaves no half-written file when it is ended."""
     os.environ["NNPG_NUM_THREADS"] = str(threads)
+    signal.signal(signal.SIGTERM, _leave)
+
+
+def _leave(number: int, frame: object) -> None:
+    remove_temporaries()
+    os._exit(1)
 
 
 def _with_one_blas_thread(work: Callable[[Job], Done], job: Job) -> Done:
