@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nnpg.layers import Center, Conv, Dense, Dropout, Flatten, Layer, MaxPool, ReLU, Sigmoid, Softmax, Tanh, arrays
+from nnpg.layers import Center, Conv, Dense, Dropout, Flatten, Layer, MaxPool, ReLU, Sigmoid, Softmax, Tanh
 from nnpg.programs import guards
 from nnpg_kernels import Array, Window
 
@@ -217,8 +217,10 @@ def reads(layers: Mapping[str, Layer], input_shape: tuple[int, ...]) -> tuple[An
     return (input_shape, *(part for name, layer in layers.items() for part in (name, layer, *_arrays(layer))))
 
 
-def _arrays(layer: Layer) -> tuple[Any, ...]:
-    return tuple(arrays(layer).values()) if type(layer) in (Conv, Dense, Center) else ()
+def _arrays(layer: Any) -> tuple[Any, ...]:
+    if type(layer) in (Conv, Dense):
+        return layer.W, layer.b
+    return (layer.mean,) if type(layer) is Center else ()
 
 
 def _mean(name: str, layer: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
