@@ -186,11 +186,14 @@ def train(
     quiet = np.errstate(over="ignore", invalid="ignore", divide="ignore")
     program = programs.find(net, task)
     session = program.run(x, t, batch, state) if program.run is not None and len(history) < epochs else None
+    taken = state.t  # steps
     with quiet, one_blas_thread(), progress_bar("training", epochs, show=progress, done=len(history)) as advance:
         for epoch in range(len(history) + 1, epochs + 1):
             began, order, losses, wrong = time.perf_counter(), rng.permutation(len(x)), 0.0, 0
             if session is not None:
-                net, state, losses, wrong = _epoch(session, net, x, order, optimiser, state, epoch)
+                taken, losses, wrong = _epoch(session, net, x, order, optimiser, taken, epoch)
+                if epoch == epochs or held_out is not None or kept is not None:
+                    net, state = session.network(net), session.state(taken, optimiser)
             for first in range(0, len(x), batch) if session is None else ():
                 some = order[first : first + batch]
                 own = (net.drawn(rng), x[some], t[some], how, optimiser, state)
@@ -209,20 +212,20 @@ def train(
 
 
 def _epoch(
-    session: Session, net: Network, x: Array, order: Array, optimiser: SGD, state: SGDState, epoch: int
-) -> tuple[Network, SGDState, float, int]:
-    """One epoch of compiled steps; returns network, state, the sum of the losses, and how many images were wrong."""
+    session: Session, net: Network, x: Array, order: Array, optimiser: SGD, taken: int, epoch: int
+) -> tuple[int, float, int]:
+    """One epoch of compiled steps; returns steps so far, the sum of the losses, and how many images were wrong."""
     batch = session.batch
-    for done in session.epoch(order, optimiser, state.t):
+    for done in session.epoch(order, optimiser, taken):
         seen = session.losses[: done * batch]
         if not np.isfinite(seen).all():
             first = int(np.flatnonzero(~np.isfinite(seen))[0]) // batch
             some = order[first * batch : (first + 1) * batch]
             raise TrainingDiverged(_diagnosis(session.network(net), x[some], optimiser, epoch, first + 1))
-    net, t = session.network(net), state.t + -(-len(order) // batch)
-    if not _finite(net):
-        raise TrainingDiverged(_diagnosis(net, x[order[-batch:]], optimiser, epoch, -(-len(order) // batch)))
-    return net, session.state(t, optimiser), float(session.losses.sum()), int(session.wrong.sum())
+    steps = -(-len(order) // batch)
+    if not all(np.isfinite(w).all() for own in session.weights.values() for w in own.values()):
+        raise TrainingDiverged(_diagnosis(session.network(net), x[order[-batch:]], optimiser, epoch, steps))
+    return taken + steps, float(session.losses.sum()), int(session.wrong.sum())
 
 
 def step(
