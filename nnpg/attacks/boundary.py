@@ -42,6 +42,8 @@ THROWS = 3
 THROWN = (2.0, 4.0)
 SECOND_RACE = ((8, 1), (25, 1))
 KEPT = RACE[-1][1]
+PATIENCE = 5  # rounds in a row without a gain, after which an image has no more of them
+GAIN = 1e-4  # of |r|
 LAST = 80  # steps in the end
 ROWS = 128  # points that take their steps together: what they need stays in the cache
 SOLVE = 5  # Newton steps for lambda at the start of a descent, where it is not known; later one each time
@@ -133,13 +135,17 @@ def search(sides: Sides, seed: int) -> Searched:
     kept = _race(sides, _thrown(sides, draws, images, sides.x0, distance, multiples), RACE)
     straight = [first, _towards(sides, images)] if sides.away else [first]
     kept = _best(xp, join(xp, [kept, *straight]), KEPT)
+    stale = xp.zeros(N, xp.int64)
     for number in range(ROUNDS):
-        size = xp.where(xp.isfinite(kept.size), kept.size, distance[kept.image])
-        multiples = np.full(THROWS, THROWN[number % len(THROWN)])
-        again = _thrown(sides, draws, kept.image, kept.best, size, multiples)
-        again.image = xp.arange(len(kept.image)).repeat(THROWS)  # race those thrown off the same point
-        again = _race(sides, again, SECOND_RACE, kept.image)
-        kept = _best(xp, join(xp, [kept, again]), KEPT)
+        going = xp.flatnonzero(stale < PATIENCE)
+        if len(going) == 0:
+            break
+        rows = (going[:, None] * KEPT + xp.arange(KEPT)).ravel()
+        before = take(kept, rows)
+        after = _best(xp, join(xp, [before, _round(sides, draws, before, distance, number)]), KEPT)
+        put(kept, rows, after)
+        better = after.size[::KEPT] < (1 - GAIN) * before.size[::KEPT]
+        stale[going] = xp.where(better, 0, stale[going] + 1)
     last = _descend(sides, _at(xp, kept.image, kept.best), LAST, longer=True)
     found = _best(xp, join(xp, [kept, last]), 1)
     return Searched(found.best, found.size, found.rival, sides.passes)
@@ -150,6 +156,16 @@ def _generators(sides: Sides, seed: int) -> list[np.random.Generator]:
     to_numpy = sides.victim.net.backend.to_numpy
     pairs = zip(to_numpy(sides.x0), to_numpy(sides.label), strict=True)
     return [np.random.default_rng([seed, zlib.crc32(x.tobytes()), int(t), int(sides.away)]) for x, t in pairs]
+
+
+def _round(sides: Sides, draws: list[np.random.Generator], kept: Descents, distance: Array, number: int) -> Descents:
+    """Throw the points that were kept off, and return the best descent from each."""
+    xp = sides.victim.xp
+    size = xp.where(xp.isfinite(kept.size), kept.size, distance[kept.image])
+    multiples = np.full(THROWS, THROWN[number % len(THROWN)])
+    again = _thrown(sides, draws, kept.image, kept.best, size, multiples)
+    again.image = xp.arange(len(kept.image)).repeat(THROWS)  # race those thrown off the same point
+    return _race(sides, again, SECOND_RACE, kept.image)
 
 
 def _towards(sides: Sides, images: Array) -> Descents:
@@ -210,7 +226,7 @@ def _race(
 def _best(xp: ModuleType, all_of_them: Descents, keep: int) -> Descents:
     """The `keep` best descents of each image, the first of equals; images in order, each with as many descents."""
     order = xp.lexsort(xp.stack([all_of_them.size, all_of_them.image]))
-    each = len(order) // int(all_of_them.image.max() + 1)
+    each = len(order) // len(xp.unique(all_of_them.image))
     return take(all_of_them, order.reshape(-1, each)[:, :keep].ravel())
 
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 from numpy.typing import NDArray
 
 from nnpg.attacks.checks import images_in_box
-from nnpg.losses import loss_for
-from nnpg.network import INPUT, Network
+from nnpg.attacks.victim import victim_of
+from nnpg.network import Network
 from nnpg.progress import progress as progress_bar
 from nnpg.seeds import check_labels
 from nnpg.tables import data_frame, text_table
@@ -114,7 +114,7 @@ def learn_class_mask(
             "epochs and batch must be at least 1, lr above 0 and momentum in [0, 1), not "
             f"{epochs}, {batch}, {lr:g} and {momentum:g}"
         )
-    rng, k, how = np.random.default_rng(rng), net.backend, loss_for(net, "softmax_cross_entropy")
+    rng, victim = np.random.default_rng(rng), victim_of(net, "softmax_cross_entropy")
     W = np.zeros(net.input_shape, x.dtype)
     v, losses = W.copy(), []
     with one_blas_thread(), progress_bar("class mask", epochs, show=progress) as advance:
@@ -122,11 +122,9 @@ def learn_class_mask(
             order, total = rng.permutation(len(x)), 0.0
             for first in range(0, len(x), batch):
                 some = x[order[first : first + batch]]
-                t = k.asarray(np.full(len(some), target))
-                trace = net.forward(some + W, upto=how.at)
-                total += float(how.value(k, trace.y, t).sum())
-                delta: Any = net.backward(trace, how.seed(k, trace.y, t) / len(some), keep=(INPUT,))[INPUT]
-                v = momentum * v + k.to_numpy(delta.sum(axis=0))
+                loss, g = victim.loss_of(some + W, np.full(len(some), target))
+                total += float(loss.sum())
+                v = momentum * v + g.mean(axis=0)
                 W = (W - lr * v).astype(x.dtype)
             losses.append(total / len(x))
             advance(loss=losses[-1])

@@ -82,7 +82,7 @@ def minimal_distortion(
         Look for the nearest point of the boundary, where the loss no longer plays a part (not for "l1"). Without it the
         result is the paper's, and larger: by 1% for a sigmoid network, by up to 20% for a softmax layer with a strong
         decay. It goes on from the minimiser. But for a network with kinks (ReLU, Step, MaxPool) it is a search of its
-        own, from many sides (see `nnpg.attacks.boundary`), which makes about 2,300 passes for each image and target, or
+        own, from many sides (see `nnpg.attacks.boundary`), which makes up to 2,300 passes for each image and target, or
         for each image where the targets are "all"; only images for which it finds nothing go the paper's way.
     tolerance : float
         Of the size, relative: for the bracket of c, and for the minimiser that ends the search.

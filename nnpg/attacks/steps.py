@@ -14,8 +14,8 @@ from nnpg.attacks.checks import images_in_box, targets_other_than
 from nnpg.attacks.metrics import distortion
 from nnpg.attacks.sweep import MaskOutcome
 from nnpg.attacks.targets import Targets
-from nnpg.losses import loss_for
-from nnpg.network import INPUT, Network
+from nnpg.attacks.victim import Victim, victim_of
+from nnpg.network import Network
 from nnpg.progress import progress as progress_bar
 from nnpg.tables import data_frame, text_table
 from nnpg_kernels import Array, one_blas_thread
@@ -142,11 +142,11 @@ def projected_gradient(
     length = step if step is not None else radius if steps == 1 else 2.5 * radius / steps
     T, shape = wanted.shape[1], net.input_shape
     flat, aims = np.repeat(x, T, axis=0), wanted.ravel()  # (N T, *shape)
-    found = np.empty_like(flat)
+    found, victim = np.empty_like(flat), victim_of(net, "softmax_cross_entropy")
     with one_blas_thread(), progress_bar("steps", len(flat), show=progress) as advance:
         for n in range(0, len(flat), BLOCK):
             some = slice(n, n + BLOCK)
-            found[some] = _descend(net, flat[some], aims[some], radius, norm, steps, length, box)
+            found[some] = _descend(victim, flat[some], aims[some], radius, norm, steps, length, box)
             advance(len(flat[some]))
     both = net.predict(np.concatenate([x, found]))
     before, y = both[: len(x)].argmax(axis=1)[:, None], both[len(x) :].reshape(len(x), T, -1)
@@ -182,13 +182,11 @@ def fast_gradient_sign(
 
 
 def _descend(
-    net: Network, x0: Array, t: Array, radius: float, norm: str, steps: int, step: float, box: tuple[float, float]
+    victim: Victim, x0: Array, t: Array, radius: float, norm: str, steps: int, step: float, box: tuple[float, float]
 ) -> Array:
-    k, how, x = net.backend, loss_for(net, "softmax_cross_entropy"), x0
-    aims = k.asarray(t)
+    x = x0
     for _ in range(steps):
-        trace = net.forward(x, upto=how.at)
-        g = k.to_numpy(net.backward(trace, how.seed(k, trace.y, aims), keep=(INPUT,))[INPUT])
+        _, g = victim.loss_of(x, t)
         r = x - x0 - step * (np.sign(g) if norm == "max" else g / _rms(g))
         r = np.clip(r, -radius, radius) if norm == "max" else r * np.minimum(1, radius / _rms(r))
         x = np.clip(x0 + r, *box).astype(x0.dtype)

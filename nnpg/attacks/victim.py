@@ -143,6 +143,13 @@ class Victim:
         margin, _ = _margins(xp, z, target, 1)
         return Reading(loss, gradient, margin[:, 0], LEEWAY * (1 + abs(z).max(axis=1)), slope)
 
+    def loss_of(self, x: npt.NDArray[Any], target: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+        """Return the loss (N,) of images x (N, *shape) for the targets (N,), and its derivative by them."""
+        k, flat = self.net.backend, x.reshape(len(x), -1)
+        here = map(k.asarray, (flat, target, self.lanes(flat, target)))
+        told = self.read(*here)
+        return k.to_numpy(told.loss), k.to_numpy(told.gradient).reshape(x.shape)
+
     def read_rivals(self, x: Array, target: Array, lane: Array, R: int = RIVALS) -> tuple[Reading, Rivals]:
         """Return a reading, without slope, and the margins over the R largest other scores with their gradients."""
         xp, k = self.xp, self.net.backend

@@ -139,3 +139,20 @@ def test_the_report_names_the_attack() -> None:
     with nnpg.require_compiled():
         x = np.random.default_rng(0).random((3, 1, 5, 5), np.float32)
         assert nnpg.attacks.minimal_distortion(net, x, "all", polish=False).computed == "compiled"
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_steps_and_class_masks_are_read_compiled_and_are_the_same_layer_by_layer(dtype: str) -> None:
+    net = network("faces", dtype)
+    rng = np.random.default_rng(0)
+    x, t = rng.random((6, *net.input_shape)).astype(dtype), np.arange(6)
+    rtol = 1e-3 if dtype == "float32" else 1e-7
+    with nnpg.require_compiled():
+        stepped = nnpg.attacks.projected_gradient(net, x, t, "all", 0.02, steps=3, progress=False)
+        mask = nnpg.attacks.learn_class_mask(net, x, 3, epochs=2, batch=4, rng=0, progress=False)
+    slow = net.to("numpy")
+    other = nnpg.attacks.projected_gradient(slow, x, t, "all", 0.02, steps=3, progress=False)
+    np.testing.assert_allclose(stepped.x, other.x, rtol=0, atol=rtol * 0.02)
+    again = nnpg.attacks.learn_class_mask(slow, x, 3, epochs=2, batch=4, rng=0, progress=False)
+    np.testing.assert_allclose(mask.W, again.W, rtol=0, atol=rtol * abs(again.W).max())
+    np.testing.assert_allclose(mask.losses, again.losses, rtol=rtol)
