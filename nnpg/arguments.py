@@ -79,8 +79,9 @@ def as_number(
     most: float = math.inf,
     above: float = -math.inf,
     below: float = math.inf,
+    finite: bool = True,
 ) -> float:
-    """Return a finite real number in a range, of which `above` and `below` are no part.
+    """Return a real number in a range, of which `above` and `below` are no part; never NaN.
 
     Examples
     --------
@@ -93,14 +94,20 @@ def as_number(
     """
     low = f" above {above:g}" if above > -math.inf else f" of at least {least:g}" if least > -math.inf else ""
     high = f" below {below:g}" if below < math.inf else f" of at most {most:g}" if most < math.inf else ""
-    span = f"a finite number{low}{' and' * bool(low and high)}{high}"
+    span = f"a {'finite ' * finite}number{low}{' and' * bool(low and high)}{high}"
     real = isinstance(value, numbers.Real) and not isinstance(value, bool)
     if not real and getattr(value, "shape", None) == () and getattr(value, "dtype", np.dtype(bool)).kind in "iuf":
         real = True  # an array of one number
     if not real:
         raise TypeError(f"{name} must be {span}, not {described(value)}")
     number = float(value)
-    if not (math.isfinite(number) and least <= number <= most and above < number < below):
+    ends = (math.isfinite(number) or not finite) and not math.isnan(number)
+    if not (
+        ends
+        and least <= number <= most
+        and (above < number or above == -math.inf)
+        and (number < below or below == math.inf)
+    ):
         raise ValueError(f"{name} must be {span}, not {number:g}")
     return number
 
@@ -174,6 +181,17 @@ def as_names(value: Any, name: str, count: int | None = None) -> tuple[str, ...]
     if count is not None and len(words) != count:
         raise ValueError(f"{name} must be {expected}, not {len(words)}")
     return words
+
+
+def as_class_names(value: Any, K: int, name: str = "class_names") -> tuple[str, ...]:
+    """Return the names of K classes; "class 0", "class 1" and so on for None.
+
+    Examples
+    --------
+    >>> as_class_names(None, 2)
+    ('class 0', 'class 1')
+    """
+    return tuple(f"class {c}" for c in range(K)) if value is None else as_names(value, name, K)
 
 
 def as_generator(rng: Any, name: str = "rng") -> np.random.Generator:
@@ -317,6 +335,8 @@ def as_numbers(value: Any, name: str, expected: str, *, ndim: int | None = None,
     ...
     ValueError: scores must be an array (F,) of real numbers, not an array complex128 (1,)
     """
+    if hasattr(value, "__array_namespace__") and not isinstance(value, np.ndarray | np.generic):
+        return value  # on another device
     expected = f"{expected} of {'finite' if finite else 'real'} numbers"
     array = as_array(value, name, expected)
     if array.dtype.kind == "c" or (ndim is not None and array.ndim != ndim):
@@ -324,6 +344,44 @@ def as_numbers(value: Any, name: str, expected: str, *, ndim: int | None = None,
     if finite and not all_finite(array):
         raise ValueError(f"{name} must be {expected}, not {described(array)} with NaN or infinity")
     return array
+
+
+def as_whole(
+    value: Any, name: str, expected: str, *, ndim: int | None = None, least: int | None = None, most: int | None = None
+) -> Array:
+    """Return an array of whole numbers, at least one, in a range.
+
+    Examples
+    --------
+    >>> as_whole([0, 9], "images", "an array (n,)", least=0, most=3)
+    Traceback (most recent call last):
+    ...
+    ValueError: images must be an array (n,) of whole numbers 0 .. 3, not int64 (2,) from 0 to 9
+    """
+    low, high = ("" if end is None else end for end in (least, most))
+    span = "" if least is None and most is None else f" {low} .. {high}"
+    expected = f"{expected} of whole numbers{span}"
+    array = as_array(value, name, expected)
+    if array.dtype.kind not in "iu" or array.size == 0 or (ndim is not None and array.ndim != ndim):
+        raise ValueError(f"{name} must be {expected}, not {described(array)}")
+    if (least is not None and array.min() < least) or (most is not None and array.max() > most):
+        found = f"{array.dtype} {array.shape} from {array.min()} to {array.max()}"
+        raise ValueError(f"{name} must be {expected}, not {found}")
+    return array
+
+
+def as_units(value: Any, name: str) -> Array:
+    """Return which units are meant, an array of True and False.
+
+    Examples
+    --------
+    >>> as_units([True, False], "units")
+    array([ True, False])
+    """
+    units = as_numbers(value, name, "an array of True and False")
+    if units.dtype != bool:
+        raise ValueError(f"{name} must be an array of True and False, not {described(value)}")
+    return units
 
 
 def all_finite(array: Array) -> bool:
@@ -339,6 +397,22 @@ def all_finite(array: Array) -> bool:
     with np.errstate(over="ignore", invalid="ignore"):
         total = array.sum()
     return bool(np.isfinite(total)) or bool(np.isfinite(array).all())  # a sum of large numbers may overflow
+
+
+def as_parameter(value: Any, name: str, expected: str) -> Array:
+    """Return the array of a layer, of any array module; what is no array becomes one of NumPy's.
+
+    Whole numbers become floats, as weights have to be; complex ones are for the derivative by a complex step.
+
+    Examples
+    --------
+    >>> as_parameter([1, 2], "b", "an array (F,)")
+    array([1., 2.])
+    """
+    if hasattr(value, "__array_namespace__") and not isinstance(value, np.ndarray | np.generic):
+        return value  # on another device
+    array = as_array(value, name, f"{expected} of numbers")
+    return array if array.dtype.kind in "fc" else array.astype(np.float64)
 
 
 def as_labels(labels: Any, N: int, K: int, name: str = "labels") -> Array:
@@ -373,8 +447,8 @@ def as_class(value: Any, K: int, name: str) -> int:
     return as_count(value, name, least=0, most=K - 1)
 
 
-def as_shape(value: Any, name: str) -> tuple[int, ...]:
-    """Return the shape of one image, without N.
+def as_shape(value: Any, name: str, ndim: int | None = None) -> tuple[int, ...]:
+    """Return the shape of one image, without N; `ndim` says how many numbers it must have.
 
     Examples
     --------
@@ -385,8 +459,9 @@ def as_shape(value: Any, name: str) -> tuple[int, ...]:
     ...
     TypeError: input_shape must be (C, H, W) or (D,), whole numbers of at least 1, not 784
     """
-    expected = "(C, H, W) or (D,), whole numbers of at least 1"
-    if not isinstance(value, tuple | list | np.ndarray) or not len(np.shape(value)) == 1 or len(value) == 0:
+    axes = "(C, H, W)" if ndim == 3 else "(C, H, W) or (D,)"
+    expected = f"{axes}, whole numbers of at least 1"
+    if not isinstance(value, tuple | list | np.ndarray) or len(value) == 0 or len(value) != (ndim or len(value)):
         raise TypeError(f"{name} must be {expected}, not {described(value)}")
     try:
         return tuple(as_count(side, name) for side in value)

@@ -5,17 +5,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from nnpg.arguments import Padding
-from nnpg.initialisers import INITIALISERS, Initialiser
+from nnpg.arguments import Padding, as_count, as_dtype, as_flag, as_generator, as_pair, as_shape, as_sides, described
+from nnpg.initialisers import Initialiser, as_initialiser
 from nnpg.layers import Conv, Dense, Layer
-from nnpg.network import Network
+from nnpg.network import INPUT, Network
+from nnpg.network_arguments import as_backend, as_layer
 from nnpg_kernels import load
 
 SHORT = {
@@ -64,8 +65,10 @@ def conv(
     >>> net.layers["conv1"].W.shape
     (8, 3, 5, 5)
     """
-    I, J = (size, size) if isinstance(size, int) else size
-    draw = _initialiser(init)
+    filters, groups = as_count(filters, "filters"), as_count(groups, "groups")
+    I, J = as_pair(size, "size")
+    stride, padding, dilation = as_pair(stride, "stride"), as_sides(padding, "padding"), as_pair(dilation, "dilation")
+    bias, draw = as_flag(bias, "bias"), as_initialiser(init)
 
     def make(rng: np.random.Generator, shape: tuple[int, ...], dtype: npt.DTypeLike) -> Conv:
         if len(shape) != 3:
@@ -87,7 +90,7 @@ def dense(units: int, *, bias: bool = True, init: str | Initialiser = "glorot") 
     >>> build([dense(20)], input_shape=(160,), rng=0).layers["dense1"].W.shape
     (20, 160)
     """
-    draw = _initialiser(init)
+    units, bias, draw = as_count(units, "units"), as_flag(bias, "bias"), as_initialiser(init)
 
     def make(rng: np.random.Generator, shape: tuple[int, ...], dtype: npt.DTypeLike) -> Dense:
         if len(shape) != 1:
@@ -130,16 +133,16 @@ def build(
     >>> build([conv(5, 5), Tanh(), MaxPool(2), Flatten(), dense(15), Softmax()], input_shape=(1, 60, 60), rng=0)
     Network (1, 60, 60) -> conv1 -> tanh1 -> pool1 -> flatten1 -> dense1 -> softmax1 (58945 parameters, float32, numba)
     """
-    k, rng = load(backend), np.random.default_rng(rng)
+    steps = _steps(recipe)
+    shape = input_shape = as_shape(input_shape, "input_shape")
+    k, rng, dtype = as_backend(backend), as_generator(rng), as_dtype(dtype)
     layers: dict[str, Layer] = {}
-    shape = tuple(input_shape)
     x = np.zeros((1, *shape), dtype)  # one empty image walks through, so that every shape is the layers' own word
-    for step in recipe:
-        given, what = step if isinstance(step, tuple) else (None, step)
+    for given, what in steps:
         kind = what.kind if isinstance(what, Recipe) else _short_name(what)
         count = sum(n.startswith(kind) and n[len(kind) :].isdigit() for n in layers)
         name = given or f"{kind}{count + 1}"
-        if name in layers or name == "input":
+        if name in layers or name == INPUT:
             raise ValueError(f"two outputs are named {name!r}: give each layer its own name")
         try:
             layer = what.make(rng, shape, dtype) if isinstance(what, Recipe) else what
@@ -147,20 +150,28 @@ def build(
         except (ValueError, IndexError, TypeError) as error:
             raise ValueError(f"layer {name!r} cannot take an input of shape {shape}: {error}") from error
         layers[name], shape = layer, x.shape[1:]
-    if not layers:
-        raise ValueError("a network needs at least one layer")
-    net = Network(layers, tuple(input_shape), load("numpy"))
+    net = Network(layers, input_shape, load("numpy"))
     return net.to(k) if k is not net.backend else net
+
+
+def _steps(recipe: Any) -> list[tuple[str | None, Any]]:
+    """Each layer or recipe with the name that was given to it, or None."""
+    expected = "recipe must be a list of layers, recipes, or (name, either)"
+    if isinstance(recipe, str | bytes | Mapping | set) or not isinstance(recipe, Iterable):
+        raise TypeError(f"{expected}, not {described(recipe)}")
+    steps = []
+    for n, step in enumerate(recipe):
+        name, what = step if isinstance(step, tuple) and len(step) == 2 else (None, step)
+        if not isinstance(name, str | None) or name == "":
+            raise TypeError(f"{expected}: the name of layer {n} must be a string, not {described(name)}")
+        if not isinstance(what, Recipe):
+            as_layer(what, f"layer {n} of the recipe")
+        steps.append((name, what))
+    if not steps:
+        raise ValueError(f"{expected}, at least one, not {described(recipe)}")
+    return steps
 
 
 def _short_name(layer: Any) -> str:
     kind = type(layer).__name__
     return SHORT.get(kind, kind.lower())
-
-
-def _initialiser(init: str | Initialiser) -> Initialiser:
-    if not isinstance(init, str):
-        return init
-    if init not in INITIALISERS:
-        raise ValueError(f"no initialiser named {init!r}: choose one of {', '.join(INITIALISERS)} or pass a function")
-    return INITIALISERS[init]

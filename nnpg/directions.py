@@ -7,12 +7,14 @@ labels of such a row of images, and whether it is larger for units than for rand
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from nnpg.arguments import as_count, as_generator, as_numbers, as_whole, described
 from nnpg.network import Network
+from nnpg.network_arguments import as_images, as_network, as_output
 from nnpg_kernels import Array
 
 Indices = npt.NDArray[np.int64]
@@ -35,7 +37,8 @@ def features(net: Network, x: npt.ArrayLike, at: str, *, batch: int = 256) -> Ar
     >>> features(net, np.zeros((4, 1, 5, 5)), "relu1").shape
     (4, 18)
     """
-    x = np.asarray(x)
+    net = as_network(net)
+    x, at, batch = as_images(net, x, least=1), as_output(net, at, "at"), as_count(batch, "batch")
     rows = [net.backend.to_numpy(net.forward(x[n : n + batch], upto=at).y) for n in range(0, len(x), batch)]
     return np.concatenate([row.reshape(len(row), -1) for row in rows])
 
@@ -51,7 +54,7 @@ def random_directions(D: int, S: int, rng: int | np.random.Generator) -> Array:
            [0., 1., 0.],
            [0., 0., 1.]])
     """
-    rng = np.random.default_rng(rng)
+    D, S, rng = as_count(D, "D"), as_count(S, "S"), as_generator(rng)
     v = rng.standard_normal((S, D))
     if S <= D:
         q, r = np.linalg.qr(v.T)
@@ -81,11 +84,11 @@ def strongest_images(rows: npt.ArrayLike, directions: npt.ArrayLike, n: int) -> 
     array([[2, 1],
            [0, 2]])
     """
-    phi, v = np.asarray(rows), np.asarray(directions)
-    if phi.ndim != 2 or v.ndim != 2 or phi.shape[1] != v.shape[1] or not 0 < n <= len(phi):
-        raise ValueError(
-            f"rows (N, D) and directions (S, D) must fit, and 0 < n <= N: not {phi.shape}, {v.shape} and n={n}"
-        )
+    phi = as_numbers(rows, "rows", "an array (N, D)", ndim=2, finite=True)
+    v = as_numbers(directions, "directions", "an array (S, D)", ndim=2, finite=True)
+    if phi.shape[1] != v.shape[1]:
+        raise ValueError(f"rows (N, D) and directions (S, D) must have one D, not {phi.shape} and {v.shape}")
+    n = as_count(n, "n", most=len(phi))
     return np.argsort(-(v @ phi.T), axis=1, kind="stable")[:, :n].astype(np.int64)
 
 
@@ -103,7 +106,8 @@ def purity(labels: npt.ArrayLike, images: Indices) -> npt.NDArray[np.float64]:
     >>> purity([0, 0, 1, 2], np.array([[0, 1, 2], [1, 2, 3]])).round(2)
     array([0.67, 0.33])
     """
-    own = np.asarray(labels)[images]
+    t, images = _dealt(labels, images)
+    own = t[images]
     return np.asarray((own[:, :, None] == own[:, None, :]).sum(axis=2).max(axis=1) / own.shape[1])
 
 
@@ -119,7 +123,8 @@ def above_chance(
     >>> above_chance(np.repeat([0, 1], 50), np.array([[0, 1, 2, 3], [60, 61, 62, 63]]), permutations=99, rng=0).p
     0.01
     """
-    labels, draw = np.asarray(labels), np.random.default_rng(rng)
+    labels, images = _dealt(labels, images)
+    permutations, draw = as_count(permutations, "permutations"), as_generator(rng)
     found = purity(labels, images).mean()
     dealt = np.array([purity(draw.permutation(labels), images).mean() for _ in range(permutations)])
     return Difference(float(found - dealt.mean()), _share(dealt - dealt.mean(), found - dealt.mean()))
@@ -140,13 +145,28 @@ def between_groups(
     >>> between_groups([0.0, 0.1, 0.2, 0.1], [0.9, 1.0, 0.8, 0.9], permutations=199, rng=0).p < 0.05
     True
     """
-    a, both, draw = np.asarray(a), np.concatenate([np.asarray(a), np.asarray(b)]), np.random.default_rng(rng)
-    found = a.mean() - np.asarray(b).mean()
+    a, b = (_group(own, name) for own, name in ((a, "a"), (b, "b")))
+    permutations, draw = as_count(permutations, "permutations"), as_generator(rng)
+    both, found = np.concatenate([a, b]), a.mean() - b.mean()
     dealt = np.empty(permutations)
     for i in range(permutations):
         p = draw.permutation(both)
         dealt[i] = p[: len(a)].mean() - p[len(a) :].mean()
     return Difference(float(found), _share(dealt, found))
+
+
+def _group(values: npt.ArrayLike, name: str) -> Array:
+    v = as_numbers(values, name, "an array (A,), at least one,", ndim=1, finite=True)
+    if len(v) == 0:
+        raise ValueError(f"{name} must be an array of at least one number, not {described(v)}")
+    return v
+
+
+def _dealt(labels: npt.ArrayLike, images: Any) -> tuple[Array, Array]:
+    """Labels, and rows of images, each a number of a label."""
+    t = as_whole(labels, "labels", "an array (N,)", ndim=1)
+    of = as_whole(images, "images", "an array (S, n)", ndim=2, least=0, most=len(t) - 1)
+    return t, of
 
 
 def _share(dealt: npt.NDArray[np.float64], found: float) -> float:

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nnpg.arguments import as_choice, as_number
+
 Initialiser = Callable[[np.random.Generator, tuple[int, ...], int, int], NDArray[Any]]
 
 
@@ -24,6 +26,7 @@ def uniform(limit: float) -> Initialiser:
     >>> bool(abs(w).max() <= 0.1)
     True
     """
+    limit = as_number(limit, "limit", least=0)
     return lambda rng, shape, fan_in, fan_out: rng.uniform(-limit, limit, shape)
 
 
@@ -44,3 +47,16 @@ def he(rng: np.random.Generator, shape: tuple[int, ...], fan_in: int, fan_out: i
 
 
 INITIALISERS: dict[str, Initialiser] = {"glorot": glorot, "lecun": lecun, "he": he}
+
+
+def as_initialiser(init: str | Initialiser) -> Initialiser:
+    """Return the initialiser of that name, or the function that is given.
+
+    Examples
+    --------
+    >>> as_initialiser("he") is he
+    True
+    """
+    if callable(init) and not isinstance(init, type):
+        return init
+    return INITIALISERS[as_choice(init, "init", INITIALISERS, also="a function (rng, shape, fan_in, fan_out) -> array")]

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from nnpg.arguments import as_count, as_number, as_numbers, as_units, described
 from nnpg_kernels import Array, Backend
 
 
@@ -48,6 +49,10 @@ class Override:
 
     units: Array
     value: Array
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "units", as_units(self.units, "Override: units"))
+        object.__setattr__(self, "value", as_numbers(self.value, "Override: value", "an array that fits the output"))
 
     def forward(self, k: Backend, y: Array) -> tuple[Array, None]:
         """y' = value where units, y elsewhere."""
@@ -87,6 +92,13 @@ class Resample:
     pool: Array
     key: int
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "units", as_units(self.units, "Resample: units"))
+        object.__setattr__(self, "pool", as_numbers(self.pool, "Resample: pool", "an array (M, ...)"))
+        object.__setattr__(self, "key", as_count(self.key, "Resample: key", least=0))
+        if self.pool.ndim == 0 or len(self.pool) == 0:
+            raise ValueError(f"Resample: pool must hold the output of at least one image, not {described(self.pool)}")
+
     def forward(self, k: Backend, y: Array) -> tuple[Array, None]:
         """y'[n] = pool[m_n] where units, y[n] elsewhere."""
         m = k.asarray(np.random.default_rng(self.key).integers(len(self.pool), size=len(y)))
@@ -116,6 +128,8 @@ class Clamp:
     high: float
 
     def __post_init__(self) -> None:
+        for name in ("low", "high"):
+            object.__setattr__(self, name, as_number(getattr(self, name), f"Clamp: {name}", finite=False))
         if not self.low <= self.high:
             raise ValueError(f"Clamp: low {self.low} must not be above high {self.high}")
 
@@ -144,6 +158,9 @@ class Perturb:
     """
 
     r: Array
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "r", as_numbers(self.r, "Perturb: r", "an array that fits the output"))
 
     def forward(self, k: Backend, y: Array) -> tuple[Array, None]:
         """y' = y + r."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from nnpg.arguments import as_count
 from nnpg_kernels import Array, Backend
 
 
@@ -113,8 +114,7 @@ class Step:
     parameters: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
-        if self.at_zero not in (0, 1):
-            raise ValueError(f"Step: at_zero must be 0 or 1, not {self.at_zero!r}")
+        object.__setattr__(self, "at_zero", as_count(self.at_zero, "Step: at_zero", least=0, most=1))
 
     def forward(self, k: Backend, x: Array) -> tuple[Array, None]:
         """y = [x > 0], or [x >= 0]."""

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
-from nnpg.arguments import Padding, pair, sides
+from nnpg.arguments import Padding, as_count, as_numbers, as_parameter, pair, sides
 from nnpg_kernels import Array, Backend, Window
 
 
@@ -88,8 +88,9 @@ class Conv:
         pair(self, "stride")
         pair(self, "dilation")
         sides(self, "padding")
+        object.__setattr__(self, "groups", as_count(self.groups, "Conv: groups"))
         _check_shapes(self, "F, C / groups, I, J")
-        if self.groups < 1 or self.W.shape[0] % self.groups:
+        if self.W.shape[0] % self.groups:
             raise ValueError(f"Conv: {self.W.shape[0]} filters cannot be split into {self.groups} groups")
 
     @property
@@ -99,6 +100,9 @@ class Conv:
 
     def forward(self, k: Backend, x: Array) -> tuple[Array, Array]:
         """y[n,f,h,w] = sum_{c,i,j} W[f,c,i,j] x[n,c,h+i,w+j] + b[f]   (stride 1, no padding)."""
+        C = self.W.shape[1] * self.groups
+        if x.ndim != 4 or x.shape[1] != C:
+            raise ValueError(f"its W {self.W.shape} takes images (N, {C}, H, W), not {x.shape}")
         return k.conv_forward(x, self.W, self.b, self.window, self.groups), x  # (N, F, H', W')
 
     def backward(self, k: Backend, delta: Array, saved: Array) -> Array:
@@ -160,6 +164,10 @@ class Center:
     mean: Array
     parameters: ClassVar[tuple[str, ...]] = ()
 
+    def __post_init__(self) -> None:
+        expected = "an array that broadcasts to an image"
+        object.__setattr__(self, "mean", as_numbers(self.mean, "Center: mean", expected))
+
     def forward(self, k: Backend, x: Array) -> tuple[Array, None]:
         """y = x - mean."""
         return x - self.mean.astype(x.dtype), None
@@ -174,7 +182,11 @@ class Center:
 
 
 def _check_shapes(layer: Dense | Conv, axes: str) -> None:
-    W, b = layer.W, layer.b
-    if W.ndim != axes.count(",") + 1 or (b is not None and b.shape != W.shape[:1]):
+    kind = type(layer).__name__
+    W = as_parameter(layer.W, f"{kind}: W", f"an array ({axes})")
+    b = None if layer.b is None else as_parameter(layer.b, f"{kind}: b", "an array (F,)")
+    object.__setattr__(layer, "W", W)
+    object.__setattr__(layer, "b", b)
+    if 0 in W.shape or W.ndim != axes.count(",") + 1 or (b is not None and b.shape != W.shape[:1]):
         given = f"W {W.shape}" + ("" if b is None else f" and b {b.shape}")
-        raise ValueError(f"{type(layer).__name__}: W must be ({axes}) and b (F,), not {given}")
+        raise ValueError(f"{kind}: W must be ({axes}) and b (F,), not {given}")

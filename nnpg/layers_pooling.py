@@ -99,9 +99,9 @@ class AvgPool:
 
 
 def _canonical(pool: MaxPool | AvgPool) -> None:
+    pair(pool, "size")
     if pool.stride is None:
         object.__setattr__(pool, "stride", pool.size)
-    pair(pool, "size")
     pair(pool, "stride")
     sides(pool, "padding")
     (I, J), (top, bottom, left, right) = pool.window.size, pool.window.padding

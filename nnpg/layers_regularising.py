@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from nnpg.arguments import as_count, as_number
 from nnpg_kernels import Array, Backend
 
 
@@ -39,8 +40,9 @@ class Dropout:
     parameters: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
-        if not 0 <= self.rate < 1:
-            raise ValueError(f"Dropout: rate is the share dropped and must lie in [0, 1), not {self.rate!r}")
+        object.__setattr__(self, "rate", as_number(self.rate, "Dropout: rate", least=0, below=1))
+        if self.key is not None:
+            object.__setattr__(self, "key", as_count(self.key, "Dropout: key", least=0))
 
     def drawn(self, rng: np.random.Generator) -> Dropout:
         """Return this layer with a fresh mask."""
@@ -90,8 +92,9 @@ class LocalResponseNorm:
     parameters: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
-        if self.size < 1:
-            raise ValueError(f"LocalResponseNorm: size must be at least 1 map, not {self.size!r}")
+        object.__setattr__(self, "size", as_count(self.size, "LocalResponseNorm: size"))
+        for name in ("alpha", "beta", "bias"):
+            object.__setattr__(self, name, as_number(getattr(self, name), f"LocalResponseNorm: {name}"))
 
     def forward(self, k: Backend, x: Array) -> tuple[Array, tuple[Array, Array]]:
         """y_c = x_c z_c^-beta,  z_c = bias + alpha / size sum_{d near c} x_d^2."""

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from nnpg.arguments import as_count, as_instance, as_number
 from nnpg.losses import Loss, LossMaker, loss_for
 from nnpg.network import Network
-from nnpg.optimisers import Decay, Parameters, penalised, penalty
+from nnpg.optimisers import Decay, Parameters, as_decay, penalised, penalty
 from nnpg.progress import progress as progress_bar
 from nnpg.sparsity import Sparsity
 from nnpg.tables import data_frame, text_table
-from nnpg.training import TrainingDiverged, check_examples, first_with_weights
+from nnpg.training import TrainingDiverged, as_examples, first_with_weights
 from nnpg_kernels import Array
 
 if TYPE_CHECKING:
@@ -114,8 +115,13 @@ def train_lbfgs(
     """
     from scipy.optimize import minimize
 
-    x, t = check_examples(net, x, t, "x", "t")
-    how, evaluations = loss_for(net, loss), 0
+    net, x, t = as_examples(net, x, t)
+    iterations, memory, batch = (
+        as_count(n, name) for n, name in ((iterations, "iterations"), (memory, "memory"), (batch, "batch"))
+    )
+    tolerance, how, evaluations = as_number(tolerance, "tolerance", least=0), loss_for(net, loss), 0
+    decay = None if decay is None else as_decay(decay)
+    sparsity = None if sparsity is None else as_instance(sparsity, Sparsity, "sparsity")
     if sparsity is not None and sparsity.at not in (inner := net.names[1 : net.names.index(how.at)]):
         raise ValueError(f"sparsity needs an output between the input and the loss, {inner}, not {sparsity.at!r}")
     losses: list[float] = []

@@ -13,8 +13,10 @@ from typing import Any
 
 import numpy.typing as npt
 
+from nnpg.arguments import as_choice, as_instance
 from nnpg.layers import Sigmoid, Softmax
 from nnpg.network import Network
+from nnpg.network_arguments import as_network
 from nnpg_kernels import Array, Backend
 
 
@@ -104,7 +106,7 @@ def squared_error(net: Network) -> Loss:
     >>> squared_error(net).value(net.backend, np.array([[1.0, 2.0]]), np.array([[0.0, 0.0]]))
     array([2.5])
     """
-    return Loss("squared_error", net.names[-1], squares, squares_seed)
+    return Loss("squared_error", as_network(net).names[-1], squares, squares_seed)
 
 
 # Values (N,) and seeds (N, K) of logits z or outputs y: a compiled program is recognised by these functions
@@ -182,14 +184,13 @@ LOSSES: dict[str, LossMaker] = {
 
 def loss_for(net: Network, loss: str | LossMaker) -> Loss:
     """Return the loss of that name, made for `net`."""
-    if not isinstance(loss, str):
-        return loss(net)
-    if loss not in LOSSES:
-        raise ValueError(f"no loss named {loss!r}: choose one of {', '.join(LOSSES)} or pass a function of the network")
-    return LOSSES[loss](net)
+    net = as_network(net)
+    if callable(loss) and not isinstance(loss, type):
+        return as_instance(loss(net), Loss, "what the function loss returns")
+    return LOSSES[as_choice(loss, "loss", LOSSES, also="a function of the network")](net)
 
 
 def _before_squashing(net: Network, kind: type) -> str | None:
     """The output that goes into the last layer, if that is of exactly this kind and its output is not changed."""
-    last = net.names[-1]
+    last = as_network(net).names[-1]
     return net.names[-2] if type(net.layers[last]) is kind and last not in net.interventions else None

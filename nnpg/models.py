@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from nnpg.arguments import as_count, as_dtype, as_numbers, as_shape, described
 from nnpg.build import Step, build, conv, dense
 from nnpg.layers import Center, Flatten, MaxPool, ReLU, Softmax, Tanh
 from nnpg.network import Network
@@ -56,7 +57,7 @@ def face_net(
     >>> net.n_parameters, sum(len(net.layers[name].W) for name in ("conv1", "conv2", "conv3"))
     (6683, 23)
     """
-    x = _images(x_train)
+    x, K, dtype = _images(x_train), as_count(K, "K"), as_dtype(dtype)
     recipe: list[Step] = [Center(np.asarray(x.mean(), dtype))]
     for filters in (5, 8, 10):
         recipe += [conv(filters, 5), Tanh(), MaxPool(2)]
@@ -86,7 +87,7 @@ def digit_net(
     >>> net.layers["dense1"].W.shape
     (200, 256)
     """
-    x = _images(x_train)
+    x, K, dtype = _images(x_train), as_count(K, "K"), as_dtype(dtype)
     recipe: list[Step] = [Center(np.asarray(x.mean(), dtype))]
     recipe += [conv(32, 5, init="he"), ReLU(), MaxPool(3)]
     recipe += [conv(64, 5, init="he"), ReLU(), MaxPool(2)]
@@ -118,7 +119,7 @@ def cifar_net(
     >>> net.layers["dense1"].W.shape
     (10, 1024)
     """
-    x = _images(x_train)
+    x, K, dtype = _images(x_train), as_count(K, "K"), as_dtype(dtype)
     recipe: list[Step] = [Center(x.mean(axis=(0, 2, 3))[:, None, None].astype(dtype))]
     for filters in (32, 32, 64):
         recipe += [conv(filters, 5, padding=2, init="he"), ReLU(), MaxPool(3, 2, padding=1)]
@@ -137,14 +138,14 @@ def model_for(image_shape: Sequence[int]) -> str:
     >>> model_for((1, 60, 60)), model_for((1, 28, 28)), model_for((3, 32, 32))
     ('face_net', 'digit_net', 'cifar_net')
     """
-    _, H, W = image_shape
+    _, H, W = as_shape(image_shape, "image_shape", 3)
     if min(H, W) >= 36:
         return "face_net"
     return "digit_net" if (H, W) == (28, 28) else "cifar_net"
 
 
 def _images(x_train: npt.ArrayLike) -> Array:
-    x = np.asarray(x_train)
-    if x.ndim != 4 or len(x) == 0:
-        raise ValueError(f"x_train must be images (N, C, H, W), at least one, not {x.shape}")
+    x = as_numbers(x_train, "x_train", "images (N, C, H, W), at least one,", ndim=4, finite=True)
+    if x.size == 0:
+        raise ValueError(f"x_train must be images (N, C, H, W), at least one, not {described(x)}")
     return x

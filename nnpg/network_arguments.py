@@ -47,7 +47,7 @@ def as_images(net: Network, x: Any, name: str = "x", *, least: int = 0, finite: 
     if not isinstance(x, np.ndarray) and isinstance(x, net.backend.xp.ndarray):
         x = net.backend.to_numpy(x)
     shape = ", ".join(map(str, net.input_shape))
-    expected = f"images of shape (N, {shape})" + ", at least one" * (least > 0)
+    expected = f"{'at least one image' if least else 'images'} of shape (N, {shape})"
     a = as_array(x, name, expected)
     if a.shape[1:] != net.input_shape or a.ndim == 0 or len(a) < least:
         raise ValueError(f"{name} must be {expected}, not {described(a)}")
@@ -89,12 +89,12 @@ def as_output(net: Network, name: Any, argument: str = "layer") -> str:
     >>> as_output(nnpg.build([nnpg.dense(3)], input_shape=(2,), rng=0), "pool1")
     Traceback (most recent call last):
     ...
-    KeyError: "no output named 'pool1', which layer names; this network has input, dense1"
+    KeyError: "layer: no output named 'pool1'; this network has input, dense1"
     """
     if not isinstance(name, str):
         raise TypeError(f"{argument} must be the name of an output ({', '.join(net.names)}), not {described(name)}")
     if name not in net.names:
-        raise KeyError(f"no output named {name!r}, which {argument} names; this network has {', '.join(net.names)}")
+        raise KeyError(f"{argument}: no output named {name!r}; this network has {', '.join(net.names)}")
     return name
 
 

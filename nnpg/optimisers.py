@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
+from nnpg.arguments import as_number, described
 from nnpg.held import frozen
 from nnpg.network import Network
 from nnpg_kernels import Array
@@ -33,6 +34,9 @@ class PlainDecay:
 
     strength: float
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "strength", as_number(self.strength, "PlainDecay: strength", least=0))
+
     def value(self, name: str, parameter: str, w: Array) -> float:
         """strength / 2 sum w^2."""
         return self.strength / 2 * float((w * w).sum())
@@ -59,6 +63,14 @@ class DecayPerUnit:
     """
 
     strengths: float | Mapping[str, float]
+
+    def __post_init__(self) -> None:
+        name = "DecayPerUnit: strengths"
+        if isinstance(self.strengths, Mapping):
+            for layer, strength in self.strengths.items():
+                as_number(strength, f"{name}[{layer!r}]", least=0)
+        else:
+            object.__setattr__(self, "strengths", as_number(self.strengths, name, least=0))
 
     def _rate(self, name: str, parameter: str, w: Array) -> float:
         if parameter != "W":
@@ -107,12 +119,11 @@ class SGD:
     lr_decay: float = 0.0
 
     def __post_init__(self) -> None:
-        if not self.lr > 0:
-            raise ValueError(f"SGD: lr must be above 0, not {self.lr!r}")
-        if not 0 <= self.momentum < 1:
-            raise ValueError(f"SGD: momentum must lie in [0, 1), not {self.momentum!r}")
-        if self.lr_decay < 0:
-            raise ValueError(f"SGD: lr_decay must not be negative, not {self.lr_decay!r}")
+        object.__setattr__(self, "lr", as_number(self.lr, "SGD: lr", above=0))
+        object.__setattr__(self, "momentum", as_number(self.momentum, "SGD: momentum", least=0, below=1))
+        object.__setattr__(self, "lr_decay", as_number(self.lr_decay, "SGD: lr_decay", least=0))
+        if self.decay is not None:
+            as_decay(self.decay, "SGD: decay")
 
     def start(self, net: Network) -> SGDState:
         """Return the state before the first step."""
@@ -134,6 +145,22 @@ class SGDState:
 
     t: int = 0
     velocity: Parameters = field(default_factory=dict)
+
+
+def as_optimiser(optimiser: Any, name: str = "optimiser") -> SGD:
+    """Return an optimiser: SGD, or any object with the methods start and step."""
+    if isinstance(optimiser, type) or not hasattr(optimiser, "start") or not callable(getattr(optimiser, "step", None)):
+        raise TypeError(f"{name} must be SGD(lr=...), or an object with start and step, not {described(optimiser)}")
+    return optimiser
+
+
+def as_decay(decay: Any, name: str = "decay") -> Decay:
+    """Return a decay: `PlainDecay`, `DecayPerUnit`, or any object with the methods value and gradient."""
+    if isinstance(decay, type) or not callable(getattr(decay, "value", None)) or not hasattr(decay, "gradient"):
+        raise TypeError(
+            f"{name} must be PlainDecay, DecayPerUnit, or an object with value and gradient, not {described(decay)}"
+        )
+    return decay
 
 
 def penalty(net: Network, decay: Decay | None) -> float:

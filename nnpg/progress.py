@@ -6,6 +6,8 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from nnpg.arguments import as_flag
+
 Advance = Callable[..., None]
 
 
@@ -29,6 +31,8 @@ def progress(label: str, total: int, *, show: bool | None = None, done: int = 0)
     ...     advance(loss=0.5)
     ...     advance(loss=0.4)
     """
+    if show is not None:
+        as_flag(show, "progress")
     if not (sys.stderr.isatty() if show is None else show):
         yield lambda n=1, **figures: None
         return

@@ -21,8 +21,10 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from nnpg.arguments import as_choice, as_count, as_instance, as_numbers
 from nnpg.layers import ReLU
 from nnpg.network import INPUT, Network, Trace
+from nnpg.network_arguments import as_images, as_network, as_output
 from nnpg_kernels import Array, Backend
 
 Rule: TypeAlias = Literal["deconvnet", "gradient", "guided"]
@@ -53,8 +55,7 @@ class RuledReLU(ReLU):
     rule: Rule = "deconvnet"
 
     def __post_init__(self) -> None:
-        if self.rule not in RULES:
-            raise ValueError(f"rule must be one of {', '.join(map(repr, RULES))}, not {self.rule!r}")
+        as_choice(self.rule, "rule", RULES)
 
     def backward(self, k: Backend, delta: Array, saved: Array) -> Array:
         """The rule."""
@@ -81,7 +82,7 @@ def with_rule(net: Network, rule: Rule) -> Network:
     >>> with_rule(net, "guided").layers["dense1"] is net.layers["dense1"]
     True
     """
-    ruled = RuledReLU(rule)
+    net, ruled = as_network(net), RuledReLU(rule)
     layers = {name: ruled if isinstance(layer, ReLU) else layer for name, layer in net.layers.items()}
     return replace(net, layers=layers)
 
@@ -148,9 +149,9 @@ def project(
     array([[ 3., -3.],
            [ 0.,  2.]])
     """
-    if signal not in ("activation", "one"):
-        raise ValueError(f"signal must be 'activation' or 'one', not {signal!r}")
-    ruled, k = with_rule(net, rule), net.backend
+    as_choice(signal, "signal", ("activation", "one"))
+    ruled, k = with_rule(net, rule), as_network(net).backend
+    trace, layer, until = as_instance(trace, Trace, "trace"), as_output(net, layer), as_output(net, until, "until")
     a = trace[layer]
     weights = k.asarray(unit_weights(units, a.shape)).astype(a.dtype)
     seed = weights * (a if signal == "activation" else k.xp.ones_like(a))  # (..., N, F, ...)
@@ -190,9 +191,8 @@ def mean_projection(
     >>> mean_projection(net, [[1.0, 2.0], [3.0, 4.0]], "relu1")
     array([2., 3.])
     """
-    x = np.asarray(x)
-    if len(x) == 0:
-        raise ValueError("a group needs at least one image")
+    net, batch = as_network(net), as_count(batch, "batch")
+    x, layer = as_images(net, x, least=1), as_output(net, layer)
     total: Any = 0.0
     for n in range(0, len(x), batch):
         trace = net.forward(x[n : n + batch], upto=layer)
@@ -218,7 +218,7 @@ def unit_weights(units: Units, shape: tuple[int, ...]) -> npt.NDArray[Any]:
         if units != "each":
             raise ValueError(f"units must be 'each', a unit, several units, or an array of weights, not {units!r}")
         return np.eye(F, dtype=bool).reshape(F, 1, F, *maps)
-    given = np.asarray(units)
+    given = as_numbers(units, "units", f"'each', a unit 0 .. {F - 1}, several, or weights that fit an output {shape}")
     if given.dtype.kind in "iu" and given.ndim <= 1:
         if given.size == 0 or (given < 0).any() or (given >= F).any():
             raise ValueError(f"units must be whole numbers 0 .. {F - 1}, at least one, not {units!r}")

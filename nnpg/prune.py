@@ -13,9 +13,11 @@ from typing import Any
 
 import numpy as np
 
+from nnpg.arguments import as_choice, as_generator
 from nnpg.initialisers import INITIALISERS
 from nnpg.layers import AvgPool, Center, Conv, Dense, Dropout, Flatten, MaxPool, ReLU, Sigmoid, Step, Tanh
 from nnpg.network import Network
+from nnpg.network_arguments import as_filters, as_network
 from nnpg.scores import Filter
 from nnpg_kernels import Array
 
@@ -61,14 +63,8 @@ def prune(net: Network, filters: Sequence[Filter | tuple[str, int]]) -> Network:
     True
     """
     groups: dict[str, dict[str, list[int]]] = {}  # layer that makes the filters -> output where they are 0 -> filters
-    for layer, f, *_ in filters:
-        if layer not in net.names:
-            raise KeyError(f"no output named {layer!r}; this network has {', '.join(net.names)}")
-        maker = _maker(net, layer)
-        F = len(net.layers[maker].W)  # type: ignore[attr-defined]
-        if not 0 <= f < F:
-            raise IndexError(f"{layer!r} has filters 0 .. {F - 1}, not {f}")
-        groups.setdefault(maker, {}).setdefault(layer, []).append(int(f))
+    for layer, f in as_filters(as_network(net), filters):
+        groups.setdefault(_maker(net, layer), {}).setdefault(layer, []).append(f)
     for maker, dead in groups.items():
         _check(net, maker, dead)
     for maker in sorted(groups, key=net.names.index):
@@ -86,7 +82,7 @@ def multiplications(net: Network) -> int:
     >>> multiplications(net)      # 5 filters of 3 x 3 weights at 6 x 6 places, and 2 units of 180
     1980
     """
-    total, shapes = 0, _shapes(net)
+    total, shapes = 0, _shapes(as_network(net))
     for name, layer in net.layers.items():
         if isinstance(layer, Conv | Dense):
             total += layer.W.size * math.prod(shapes[name][2:])  # each weight once at every place
@@ -111,9 +107,8 @@ def redrawn(net: Network, rng: int | np.random.Generator, init: str = "glorot") 
     >>> bool((again.layers["dense1"].W == net.layers["dense1"].W).all())
     True
     """
-    if init not in INITIALISERS:
-        raise ValueError(f"no initialiser named {init!r}: choose one of {', '.join(INITIALISERS)}")
-    draw, k = np.random.default_rng(rng), net.backend
+    init = as_choice(init, "init", INITIALISERS)
+    draw, k = as_generator(rng), as_network(net).backend
     for name, layer in net.layers.items():
         if isinstance(layer, Conv | Dense):
             F = len(layer.W) // (layer.groups if isinstance(layer, Conv) else 1)

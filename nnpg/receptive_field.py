@@ -7,8 +7,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from nnpg.arguments import as_numbers, as_pair, described
 from nnpg.layers import Dense, Flatten, Softmax
 from nnpg.network import INPUT, Network
+from nnpg.network_arguments import as_network, as_output
 from nnpg_kernels import Array
 
 
@@ -52,7 +54,9 @@ class ReceptiveField(NamedTuple):
         array([[nan,  1.,  2., nan],
                [nan,  1.,  2., nan]])
         """
-        values = np.asarray(maps, np.float64)
+        values, shape = as_numbers(maps, "maps", "an array (..., H, W)").astype(np.float64), as_pair(shape, "shape")
+        if values.ndim < 2 or values.size == 0:
+            raise ValueError(f"maps must be an array (..., H, W), not {described(values)}")
         index, seen = [], []
         for axis in (0, 1):
             first = self.start[axis] + (self.size[axis] - self.step[axis]) // 2
@@ -90,13 +94,12 @@ def receptive_field(net: Network, layer: str) -> ReceptiveField:
     >>> receptive_field(net, "conv2").size
     (14, 14)
     """
-    if layer not in net.names:
-        raise KeyError(f"no output named {layer!r}; this network has {', '.join(net.names)}")
+    layer = as_output(as_network(net), layer)
     before = net.names[1 : net.names.index(layer) + 1] if layer != INPUT else []
     whole = [name for name in before if isinstance(net.layers[name], Dense | Flatten | Softmax)]
     if whole or len(net.input_shape) != 3:
         why = f"it comes after {whole[0]!r}" if whole else f"the input {net.input_shape} is no image"
-        raise ValueError(f"{layer!r} is no feature map, so its units have no place in the picture: {why}")
+        raise ValueError(f"layer {layer!r} is no feature map, so its units have no place in the picture: {why}")
     start, step, size = [0, 0], [1, 1], [1, 1]
     for name in before:
         window = getattr(net.layers[name], "window", None)

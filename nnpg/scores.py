@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from nnpg.arguments import as_choice, as_class_names, as_count, as_flag, as_instance, as_labels, as_sequence, described
 from nnpg.batches import batches
 from nnpg.network import Network
+from nnpg.network_arguments import as_images, as_network
 from nnpg.prediction import BATCH, PredictionGradient, class_gradient, prediction_gradient
-from nnpg.seeds import Of, check_labels
+from nnpg.seeds import Of
 from nnpg.tables import data_frame
 from nnpg_command import printable
 from nnpg_kernels import Array
@@ -78,11 +80,11 @@ class FilterScores:
 
     def strongest(self, row: int | str, n: int | None = None) -> list[Filter]:
         """Return the n filters with the highest scores, strongest first; all unless n is given."""
-        return self._ranked(row, -1)[:n]
+        return self._ranked(row, -1)[: None if n is None else as_count(n, "n", least=0)]
 
     def weakest(self, row: int | str, n: int | None = None) -> list[Filter]:
         """Return the n filters with the lowest scores, weakest first."""
-        return self._ranked(row, 1)[:n]
+        return self._ranked(row, 1)[: None if n is None else as_count(n, "n", least=0)]
 
     @property
     def matrix(self) -> Array:
@@ -94,6 +96,9 @@ class FilterScores:
 
     def table(self, n: int = 8, rows: Sequence[int | str] | None = None) -> str:
         """Return the n strongest and weakest filters of each row as text."""
+        n = as_count(n, "n", least=0)
+        if rows is not None:
+            as_sequence(rows, "rows", "rows, by name or number")
         lines = [f"{self.description}", f"{'':16}{'strongest':28}weakest"]
         for row in self.rows if rows is None else rows:
             pairs = zip(self.strongest(row, n), self.weakest(row, n), strict=True)
@@ -133,6 +138,10 @@ class FilterScores:
         """Return the index of a row, given its name or index."""
         if isinstance(row, str) and row in self.rows:
             return self.rows.index(row)
+        if not isinstance(row, str | int | np.integer) or isinstance(row, bool):
+            raise TypeError(
+                f"row must be a name or a number, not {described(row)}; the rows are {', '.join(self.rows)}"
+            )
         if isinstance(row, str) or not -len(self.rows) <= row < len(self.rows):
             raise KeyError(f"no row {row!r}; the rows are {', '.join(self.rows)}")
         return int(row)
@@ -229,29 +238,32 @@ def filter_scores(
     class 0         tanh1[0]     0.27364        tanh1[1]     0.12480
     """
     _norm(norm)
+    if progress is not None:
+        as_flag(progress, "progress")
+    average = as_choice(average, "average", ("norm_of_mean", "mean_of_norms"))  # type: ignore[assignment]
     if average == "norm_of_mean":
         mean = class_gradient(
             net, x, labels, layers=layers, of=of, class_names=class_names, batch=batch, progress=progress
         )
         result = convolutional_gradient(mean, norm)
-    elif average == "mean_of_norms":
-        result = _mean_of_norms(net, np.asarray(x), np.asarray(labels), layers, norm, of, class_names, batch)
     else:
-        raise ValueError(f"average must be 'norm_of_mean' or 'mean_of_norms', not {average!r}")
+        result = _mean_of_norms(net, x, labels, layers, norm, of, class_names, batch)
     return FilterScores(result.scores, result.rows, norm, of, average)
 
 
 def _mean_of_norms(
     net: Network,
-    x: Array,
-    labels: Array,
+    x: npt.ArrayLike,
+    labels: npt.ArrayLike,
     layers: str | Sequence[str] | None,
     norm: str,
     of: Of,
     class_names: Sequence[str] | None,
     batch: int | None,
 ) -> FilterScores:
-    labels = check_labels(labels, len(x), net.K)
+    net = as_network(net)
+    x = as_images(net, x, least=1, finite=True)
+    labels, rows = as_labels(labels, len(x), net.K), as_class_names(class_names, net.K)
     parts = [
         convolutional_gradient(
             prediction_gradient(net, x[some], layers=layers, classes="true", labels=labels[some], of=of),
@@ -263,7 +275,6 @@ def _mean_of_norms(
         name: class_means(np.concatenate([part[name] for part in parts]), labels, net.K)  # (N, F) to (K, F)
         for name in parts[0]
     }
-    rows = tuple(class_names) if class_names is not None else tuple(f"class {c}" for c in range(net.K))
     return FilterScores(scores, rows, norm, of)
 
 
@@ -281,12 +292,11 @@ def class_means(each: Array, labels: Array, K: int) -> Array:
 
 
 def _norm(norm: str) -> Callable[[Array, Any], Array]:
-    if norm not in NORMS:
-        raise ValueError(f"no norm named {norm!r}: choose one of {', '.join(NORMS)}")
-    return NORMS[norm]
+    return NORMS[as_choice(norm, "norm", NORMS)]
 
 
 def _one_class_only(gradient: PredictionGradient) -> None:
+    as_instance(gradient, PredictionGradient, "gradient")
     if isinstance(gradient.classes, tuple):
         raise ValueError(f"this gradient is of {len(gradient.classes)} classes: choose one with gradient.for_class(c)")
 

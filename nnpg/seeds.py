@@ -8,12 +8,16 @@ from typing import Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from nnpg.arguments import as_array, as_choice, as_instance, as_labels, described
 from nnpg.layers import Sigmoid, Softmax
 from nnpg.losses import one_hot
 from nnpg.network import Network, Trace
+from nnpg.network_arguments import as_network
 from nnpg_kernels import Array
 
 Of: TypeAlias = Literal["prob", "logit", "logprob"]
+OF = ("prob", "logit", "logprob")
+check_labels = as_labels
 Classes: TypeAlias = Literal["true", "all"] | int | Sequence[int]
 
 
@@ -56,6 +60,7 @@ def class_seed(
     ('softmax1', (3, 5, 3))
     """
     check_of(of)
+    net, trace = as_network(net), as_instance(trace, Trace, "trace")
     k, last = net.backend, net.names[-1]
     squashing = net.layers[last]
     squashed = isinstance(squashing, Softmax | Sigmoid)
@@ -93,8 +98,7 @@ def _one_hot_seed(net: Network, trace: Trace, classes: Classes, labels: npt.Arra
 
 def check_of(of: str) -> None:
     """Say so if `of` is none of the three."""
-    if of not in ("prob", "logit", "logprob"):
-        raise ValueError(f"of must be 'prob', 'logit' or 'logprob', not {of!r}")
+    as_choice(of, "of", OF)
 
 
 def check_classes(classes: Classes, labels: npt.ArrayLike | None, N: int, K: int) -> tuple[Array, Array | None]:
@@ -105,18 +109,10 @@ def check_classes(classes: Classes, labels: npt.ArrayLike | None, N: int, K: int
         return np.arange(K), check_labels(labels, N, K)
     if isinstance(classes, str):
         if classes != "all":
-            raise ValueError(f"classes must be 'true', 'all', a class or several classes, not {classes!r}")
+            raise ValueError(f"classes must be 'true', 'all', a class 0 .. {K - 1} or several, not {classes!r}")
         return np.arange(K), None
-    chosen = np.asarray(classes)
-    if chosen.dtype.kind not in "iu" or chosen.ndim > 1 or (chosen < 0).any() or (chosen >= K).any():
-        raise ValueError(f"classes must be whole numbers 0 .. {K - 1}, not {classes!r}")
+    expected = f"'true', 'all', a class 0 .. {K - 1} or several"
+    chosen = as_array(classes, "classes", expected)
+    if chosen.dtype.kind not in "iu" or chosen.ndim > 1 or chosen.size == 0 or chosen.min() < 0 or chosen.max() >= K:
+        raise ValueError(f"classes must be {expected}, not {described(classes)}")
     return chosen, None
-
-
-def check_labels(labels: npt.ArrayLike, N: int, K: int) -> Array:
-    """Return labels as an array, or say what is wrong with them."""
-    t = np.asarray(labels)
-    if t.shape != (N,) or t.dtype.kind not in "iu" or (N and (t.min() < 0 or t.max() >= K)):
-        found = f"{t.dtype} {t.shape}" + (f" from {t.min()} to {t.max()}" if t.size and t.dtype.kind in "iuf" else "")
-        raise ValueError(f"labels must be {N} whole numbers 0 .. {K - 1}, one for each image, not {found}")
-    return t

@@ -20,11 +20,23 @@ from typing import Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from nnpg.arguments import (
+    as_choice,
+    as_count,
+    as_function,
+    as_generator,
+    as_labels,
+    as_mapping,
+    as_number,
+    as_numbers,
+    as_text,
+)
 from nnpg.interventions import Override
 from nnpg.losses import Loss
 from nnpg.network import Network
+from nnpg.network_arguments import as_images, as_network
 from nnpg.optimisers import SGD, Parameters, SGDState
-from nnpg.training import Training, check_examples, error_rate, step, train
+from nnpg.training import Training, as_pair_of_examples, error_rate, step, train
 from nnpg.volatility import MEASURES, Measure, change_of, how_many, unit_output
 from nnpg_kernels import Array
 
@@ -93,8 +105,8 @@ class Retention:
     alpha: float
 
     def __post_init__(self) -> None:
-        if not 0 < self.p0 <= 1 or not self.alpha >= 0:
-            raise ValueError(f"Retention: 0 < p0 <= 1 and alpha >= 0 are needed, not {self.p0!r} and {self.alpha!r}")
+        object.__setattr__(self, "p0", as_number(self.p0, "Retention: p0", above=0, most=1))
+        object.__setattr__(self, "alpha", as_number(self.alpha, "Retention: alpha", least=0))
 
     def __call__(self, t: int) -> float:
         """p_t."""
@@ -153,14 +165,16 @@ class SelectiveDropout:
     watch: Watch | None = None
 
     def __post_init__(self) -> None:
-        if not callable(self.keep) and not 0 < self.keep <= 1:
-            raise ValueError(f"keep is the share of units that learns and must lie in (0, 1], not {self.keep!r}")
-        if self.mode not in ("gradient", "forward"):
-            raise ValueError(f"mode must be 'gradient' or 'forward', not {self.mode!r}")
-        if self.measure not in MEASURES:
-            raise ValueError(f"measure must be 'volatility' or 'shift', not {self.measure!r}")
-        if self.every < 1:
-            raise ValueError(f"every must be at least 1, not {self.every}")
+        originals = as_numbers(self.originals, "originals", "an array (N, *net.input_shape)", finite=True)
+        object.__setattr__(self, "originals", originals)
+        as_text(self.layer, "layer")
+        if not callable(self.keep) or isinstance(self.keep, type):
+            as_number(self.keep, "keep, the share of units that learns,", above=0, most=1)
+        as_choice(self.mode, "mode", ("gradient", "forward"))
+        as_choice(self.measure, "measure", MEASURES)
+        object.__setattr__(self, "every", as_count(self.every, "every"))
+        if self.watch is not None:
+            as_function(self.watch, "watch", "watch(steps, net, units)")
 
     def __call__(
         self, net: Network, x: Array, t: Array, loss: Loss, optimiser: SGD, state: SGDState, some: Array
@@ -290,10 +304,19 @@ def hard_negative_training(
     >>> done.steps, done.instability.sum()
     (array([ 0, 80]), np.float64(1.0))
     """
-    given, t = check_examples(net, adversarial, labels, "adversarial", "labels")
-    clean, _ = check_examples(net, originals, labels, "originals", "labels")
+    net = as_network(net)
+    given, clean = (
+        as_images(net, x, name, least=1, finite=True).astype(net.dtype, copy=False)
+        for x, name in ((adversarial, "adversarial"), (originals, "originals"))
+    )
+    if len(given) != len(clean):
+        raise ValueError(f"adversarial and originals must be as many images, not {len(given)} and {len(clean)}")
+    t = as_labels(labels, len(given), net.K)
     unit_output(net, layer)
-    sets = {name: check_examples(net, *own, f"{name} x", f"{name} t") for name, own in (judged_on or {}).items()}
+    epochs, batch = as_count(epochs, "epochs", least=0), as_count(batch, "batch")
+    judge_every, rng = as_count(judge_every, "judge_every", least=0), as_generator(rng)
+    judged = {} if judged_on is None else as_mapping(judged_on, "judged_on", "name to (x, labels)")
+    sets = {name: as_pair_of_examples(net, own, f"judged_on[{name!r}]") for name, own in judged.items()}
     F = len(net.parameters[layer]["W"])
     steps, accuracy = [0], {name: [1 - error_rate(net, *own)] for name, own in sets.items()}
     counts, last = np.zeros(F), 2 * epochs * -(-len(given) // batch)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from nnpg.arguments import as_number, as_text
+
 Rates = npt.NDArray[np.float64]
 
 
@@ -42,10 +44,9 @@ class Sparsity:
     strength: float = 3.0
 
     def __post_init__(self) -> None:
-        if not 0 < self.rate < 1 or self.strength < 0:
-            raise ValueError(
-                f"Sparsity: rate must lie in (0, 1) and strength be at least 0, not {self.rate!r} and {self.strength!r}"
-            )
+        object.__setattr__(self, "at", as_text(self.at, "Sparsity: at"))
+        object.__setattr__(self, "rate", as_number(self.rate, "Sparsity: rate", above=0, below=1))
+        object.__setattr__(self, "strength", as_number(self.strength, "Sparsity: strength", least=0))
 
     def value(self, rates: Rates) -> float:
         """Beta sum_j KL(rho || r_j) for rates (F,)."""

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from nnpg.arguments import as_count, as_numbers, as_pair, as_shape, described
 from nnpg.layers import (
     AvgPool,
     Center,
@@ -30,6 +31,7 @@ from nnpg.layers import (
     Tanh,
 )
 from nnpg.network import INPUT, Network
+from nnpg.network_arguments import as_images, as_network
 from nnpg_kernels import Array
 
 
@@ -76,7 +78,10 @@ def dense_bounds(W: npt.ArrayLike) -> FrameBounds:
     >>> [round(v, 6) for v in dense_bounds([[3.0, 0.0], [0.0, 0.5]])]
     [0.5, 3.0]
     """
-    values = np.linalg.svd(np.asarray(W, np.float64), compute_uv=False)
+    matrix = as_numbers(W, "W", "a matrix (F, D)", ndim=2, finite=True)
+    if matrix.size == 0:
+        raise ValueError(f"W must be a matrix (F, D), not {described(matrix)}")
+    values = np.linalg.svd(matrix.astype(np.float64), compute_uv=False)
     return FrameBounds(float(values[-1]), float(values[0]))
 
 
@@ -122,8 +127,17 @@ def conv_bounds(
     >>> [round(v, 6) for v in conv_bounds([[[[0.5, 0.5]]]], (4, 4))]
     [0.0, 1.0]
     """
-    w, M = np.asarray(W, np.float64), (size[0] // stride[0], size[1] // stride[1])
-    if w.ndim != 4 or len(w) % groups or min(M) < 1 or (M[0] * stride[0], M[1] * stride[1]) != tuple(size):
+    size, stride, dilation = as_pair(size, "size"), as_pair(stride, "stride"), as_pair(dilation, "dilation")
+    w = as_numbers(W, "W", "an array (F, C / groups, I, J)", ndim=4, finite=True).astype(np.float64)
+
+    groups, M = as_count(groups, "groups"), (size[0] // stride[0], size[1] // stride[1])
+    if (
+        w.size == 0
+        or w.ndim != 4
+        or len(w) % groups
+        or min(M) < 1
+        or (M[0] * stride[0], M[1] * stride[1]) != tuple(size)
+    ):
         raise ValueError(
             f"conv_bounds needs W (F, C / groups, I, J), F a multiple of groups, and a size that is a multiple of the "
             f"stride, not W {w.shape}, groups={groups}, size={size}, stride={stride}"
@@ -156,8 +170,13 @@ def frame_bounds(layer: Dense | Conv, input_shape: Sequence[int]) -> FrameBounds
     >>> frame_bounds(Conv(np.full((1, 1, 2, 2), 0.5)), (1, 5, 5)).upper
     2.0
     """
+    input_shape = as_shape(input_shape, "input_shape")
     if isinstance(layer, Dense):
         return dense_bounds(_on_host(layer.W))
+    if not isinstance(layer, Conv):
+        raise TypeError(f"layer must be a Dense or Conv layer, not {described(layer)}")
+    if len(input_shape) != 3:
+        raise ValueError(f"input_shape of a Conv layer must be (C, H, W), not {input_shape}")
     window = layer.window
     top, bottom, left, right = window.padding
     padded = (input_shape[1] + top + bottom, input_shape[2] + left + right)
@@ -195,7 +214,7 @@ def lipschitz(net: Network) -> tuple[Gain, ...]:
     >>> [(gain.name, gain.constant, gain.product) for gain in lipschitz(net)]
     [('dense1', 8.0, 8.0), ('sigmoid1', 0.25, 2.0)]
     """
-    if net.interventions:
+    if as_network(net).interventions:
         raise ValueError(f"the network has interventions on {', '.join(net.interventions)}: bound the one without them")
     trace = net.forward(np.zeros((1, *net.input_shape), net.dtype))
     gains, product, before = [], 1.0, INPUT
@@ -237,9 +256,10 @@ def measured_gains(net: Network, x: npt.ArrayLike, changed: npt.ArrayLike, *, ba
     >>> measured_gains(net, [[1.0, 1.0]], [[1.0, -1.0]])["relu1"].total
     array([0.5])
     """
-    a, b = np.asarray(x), np.asarray(changed)
-    if a.shape != b.shape or a.shape[1:] != net.input_shape or len(a) == 0:
-        raise ValueError(f"x {a.shape} and changed {b.shape} must both be images (N, *{net.input_shape}), N > 0")
+    net, batch = as_network(net), as_count(batch, "batch")
+    a, b = (as_images(net, i, name, least=1, finite=True) for i, name in ((x, "x"), (changed, "changed")))
+    if a.shape != b.shape:
+        raise ValueError(f"x and changed must be as many images, not {len(a)} and {len(b)}")
     same = (a == b).reshape(len(a), -1).all(axis=1)
     if same.any():
         raise ValueError(f"image {int(np.flatnonzero(same)[0])} is not changed: a gain needs a change")

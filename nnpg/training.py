@@ -17,11 +17,13 @@ import numpy as np
 import numpy.typing as npt
 
 from nnpg import programs
+from nnpg.arguments import as_count, as_flag, as_function, as_generator, as_path, described
 from nnpg.files.checkpoints import open_checkpoint
 from nnpg.files.training_state import go_on, read_training, run_identity, size_of, write_training
 from nnpg.losses import Loss, LossMaker, loss_for
 from nnpg.network import Network
-from nnpg.optimisers import SGD, SGDState
+from nnpg.network_arguments import as_images, as_network, as_targets
+from nnpg.optimisers import SGD, SGDState, as_optimiser
 from nnpg.programs.tasks import Train
 from nnpg.progress import progress as progress_bar
 from nnpg.tables import data_frame, text_table
@@ -163,14 +165,16 @@ def train(
     >>> done.net.predict(x).argmax(axis=1), done.history[-1].error
     (array([0, 1]), 0.0)
     """
-    optimiser = optimiser or SGD(lr=0.1)
-    x, t = check_examples(net, x, t, "x", "t")
-    held_out = None if validation is None else check_examples(net, *validation, "validation x", "validation t")
-    if epochs < 0 or batch < 1:
-        raise ValueError(f"epochs must be at least 0 and batch at least 1, not {epochs} and {batch}")
+    net, x, t = as_examples(net, x, t)
+    held_out = None if validation is None else as_pair_of_examples(net, validation, "validation")
+    epochs, batch, rng = as_count(epochs, "epochs", least=0), as_count(batch, "batch"), as_generator(rng)
+    optimiser = SGD(lr=0.1) if optimiser is None else as_optimiser(optimiser)
+    resume, checkpoint = as_flag(resume, "resume"), None if checkpoint is None else as_path(checkpoint, "checkpoint")
+    if take_step is not None:
+        as_function(take_step, "take_step", "called as nnpg.training.step")
     if take_step is not None and checkpoint is not None:
         raise ValueError("a checkpoint cannot hold what take_step keeps: train without one")
-    rng, how = np.random.default_rng(rng), loss_for(net, loss)
+    how = loss_for(net, loss)
     state = optimiser.start(net)
     history: tuple[Epoch, ...] = ()
     kept, task = None, Train(how, optimiser, own_steps=take_step is not None)
@@ -250,7 +254,10 @@ def error_rate(net: Network, x: npt.ArrayLike, t: npt.ArrayLike, *, batch: int |
     >>> error_rate(net, [[1.0, 0.0], [1.0, 0.0]], [0, 1])
     0.5
     """
-    return float((net.predict(x, batch=batch).argmax(axis=1) != _labels(np.asarray(t))).mean())
+    net = as_network(net)
+    x = as_images(net, x, least=1, finite=True)
+    t = as_targets(t, len(x), net.K)
+    return float((net.predict(x, batch=batch).argmax(axis=1) != _labels(t)).mean())
 
 
 def _labels(t: Array) -> Array:
@@ -262,23 +269,22 @@ def first_with_weights(net: Network) -> str:
     return next((name for name, layer in net.layers.items() if layer.parameters), net.names[-1])
 
 
-def check_examples(net: Network, x: npt.ArrayLike, t: npt.ArrayLike, x_name: str, t_name: str) -> tuple[Array, Array]:
-    """Return images and targets as arrays, or say what is wrong with them."""
-    x, t = np.asarray(x), np.asarray(t)
-    if x.shape[1:] != net.input_shape or len(x) == 0:
-        shape = ", ".join(map(str, net.input_shape))
-        raise ValueError(f"{x_name} must hold at least one image of shape (N, {shape}), not {x.shape}")
-    if len(t) != len(x):
-        raise ValueError(f"{x_name} holds {len(x)} images but {t_name} {len(t)} targets")
-    if not np.isfinite(x).all():
-        n = int(np.flatnonzero(~np.isfinite(x.reshape(len(x), -1)).all(axis=1))[0])
-        raise ValueError(f"{x_name} holds NaN or infinity, first in image {n}: clean the data before training")
-    K = net.K
-    if t.ndim == 1 and (t.dtype.kind not in "iu" or t.min() < 0 or t.max() >= K):
-        raise ValueError(f"{t_name} must be whole labels 0 .. {K - 1}, not {t.dtype} from {t.min()} to {t.max()}")
-    if (t.ndim == 2 and t.shape[1] != K) or t.ndim > 2:
-        raise ValueError(f"{t_name} must be labels (N,) or targets (N, {K}), not {t.shape}")
-    return x.astype(net.dtype, copy=False), t
+def as_examples(
+    net: Network, x: npt.ArrayLike, t: npt.ArrayLike, x_name: str = "x", t_name: str = "t"
+) -> tuple[Network, Array, Array]:
+    """Return network, images in its own type, and labels or targets; or say what is wrong with them."""
+    net = as_network(net)
+    x = as_images(net, x, x_name, least=1, finite=True)
+    return net, x.astype(net.dtype, copy=False), as_targets(t, len(x), net.K, t_name)
+
+
+def as_pair_of_examples(net: Network, pair: Any, name: str) -> tuple[Array, Array]:
+    """Return images and their labels or targets, given as a pair."""
+    if not isinstance(pair, tuple | list) or len(pair) != 2:
+        raise TypeError(f"{name} must be a pair of images and labels, (x, t), not {described(pair)}")
+    x, t = pair
+    _, x, t = as_examples(net, x, t, f"{name}: x", f"{name}: t")
+    return x, t
 
 
 def _finite(net: Network) -> bool:

@@ -15,8 +15,10 @@ from typing import Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from nnpg.arguments import as_choice, as_count, as_number, as_numbers, described
 from nnpg.layers import Conv, Dense, Flatten, Softmax
 from nnpg.network import Network
+from nnpg.network_arguments import as_images, as_network, as_outputs
 from nnpg_kernels import Array
 
 Measure: TypeAlias = Literal["volatility", "shift"]
@@ -46,8 +48,7 @@ class Change:
 
     def of(self, measure: Measure) -> Array:
         """Return the one or the other measure of change."""
-        if measure not in MEASURES:
-            raise ValueError(f"measure must be 'volatility' or 'shift', not {measure!r}")
+        as_choice(measure, "measure", MEASURES)
         return self.volatility if measure == "volatility" else self.shift
 
 
@@ -106,12 +107,12 @@ def unit_changes(
     >>> unit_changes(net, [[1.0, 0.0]], [[1.0, 3.0]], ["dense1"])["dense1"].volatility
     array([[0., 3.]])
     """
-    x, adversarial = np.asarray(x), np.asarray(adversarial)
-    if x.shape != adversarial.shape or len(x) == 0:
+    net = as_network(net)
+    x = as_images(net, x, least=1, finite=True)
+    adversarial = as_images(net, adversarial, "adversarial", least=1, finite=True)
+    if x.shape != adversarial.shape:
         raise ValueError(f"x and adversarial must be the same number of images, not {x.shape} and {adversarial.shape}")
-    for name in layers:
-        if name not in net.names:
-            raise KeyError(f"no output named {name!r}; this network has {', '.join(net.names)}")
+    layers, batch = as_outputs(net, layers), as_count(batch, "batch")
     last, to_numpy = max(layers, key=net.names.index), net.backend.to_numpy
     parts = []
     for n in range(0, len(x), batch):
@@ -134,9 +135,11 @@ def unit_output(net: Network, layer: str) -> str:
     >>> unit_output(net, "conv1"), unit_output(net, "dense1")
     ('pool1', 'dense1')
     """
-    names = list(net.layers)
+    names = list(as_network(net).layers)
+    if not isinstance(layer, str):
+        raise TypeError(f"layer must be the name of a layer with weights, not {described(layer)}")
     if layer not in net.layers or not net.layers[layer].parameters:
-        raise KeyError(f"no layer with weights named {layer!r}; this network has {', '.join(net.parameters)}")
+        raise KeyError(f"layer: no layer with weights named {layer!r}; this network has {', '.join(net.parameters)}")
     found = layer
     for name in names[names.index(layer) + 1 :]:
         if isinstance(net.layers[name], Conv | Dense | Flatten | Softmax):
@@ -153,9 +156,8 @@ def top_share(scores: npt.ArrayLike, share: float = 0.1) -> npt.NDArray[np.float
     >>> float(top_share([1.0, 7.0, 1.0, 1.0], 0.25))
     0.7
     """
-    if not 0 < share <= 1:
-        raise ValueError(f"share must lie above 0 and up to 1, not {share!r}")
-    curve = concentration_curve(_scores("top_share", scores))
+    share = as_number(share, "share", above=0, most=1)
+    curve = concentration_curve(scores)
     return curve[..., how_many(share, curve.shape[-1] - 1)]
 
 
@@ -167,6 +169,7 @@ def how_many(share: float, F: int) -> int:
     >>> how_many(0.55, 100), how_many(0.01, 32)
     (55, 1)
     """
+    share, F = as_number(share, "share", least=0, most=1), as_count(F, "F")
     return int(np.ceil(round(share * F, 9)))
 
 
@@ -180,14 +183,11 @@ def concentration_curve(scores: npt.ArrayLike) -> npt.NDArray[np.float64]:
     >>> concentration_curve([1.0, 7.0, 1.0, 1.0])
     array([0. , 0.7, 0.8, 0.9, 1. ])
     """
-    s = _scores("concentration_curve", scores)
+    s = as_numbers(scores, "scores", "an array (..., F)").astype(np.float64)
+    if s.ndim == 0 or s.shape[-1] == 0 or not (s >= 0).all():
+        raise ValueError(
+            f"scores must be an array (..., F) of numbers that are not negative, at least one, not {described(s)}"
+        )
     sums = np.cumsum(-np.sort(-s, axis=-1), axis=-1)
     with np.errstate(invalid="ignore"):  # nothing changed at all: NaN
         return np.concatenate([np.zeros((*s.shape[:-1], 1)), sums / sums[..., -1:]], axis=-1)
-
-
-def _scores(who: str, scores: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    s = np.asarray(scores, np.float64)
-    if s.ndim == 0 or s.shape[-1] == 0 or not (s >= 0).all():
-        raise ValueError(f"{who} needs scores (..., F) that are numbers and not negative")
-    return s

@@ -26,7 +26,7 @@ def test_random_directions_are_a_basis_and_prefer_no_side():
 def test_the_strongest_images_of_a_sum_of_units():
     phi = np.array([[5.0, 0], [0, 5], [3, 3], [4, 0]])
     assert strongest_images(phi, [[1, 0], [0, 1], [1, 1], [-1, 0]], 2).tolist() == [[0, 3], [1, 2], [2, 0], [1, 2]]
-    with pytest.raises(ValueError, match="n=5"):
+    with pytest.raises(ValueError, match="n must be a whole number from 1 to 4, not 5"):
         strongest_images(phi, np.eye(2), 5)
 
 

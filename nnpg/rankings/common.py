@@ -7,28 +7,27 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from nnpg.arguments import as_class_names, as_labels
 from nnpg.layers import Softmax
 from nnpg.network import Network, Trace
+from nnpg.network_arguments import as_images, as_network
 from nnpg.prediction import _layer_names
 from nnpg.scores import FilterScores, class_means
-from nnpg.seeds import Of, check_labels, class_seed
+from nnpg.seeds import Of, class_seed
 from nnpg_kernels import Array
 
-__all__ = ["class_outputs", "examples", "filter_counts", "rows_of", "scores_by_class", "sum_over_maps"]
+__all__ = ["class_outputs", "examples", "filter_counts", "scores_by_class", "sum_over_maps"]
 
 
 def examples(net: Network, x: npt.ArrayLike, labels: npt.ArrayLike) -> tuple[Array, Array]:
     """Return images and labels as arrays, or say what is wrong with them."""
-    x = np.asarray(x)
-    if x.shape[1:] != net.input_shape or len(x) == 0:
-        shape = ", ".join(map(str, net.input_shape))
-        raise ValueError(f"a ranking needs at least one image of shape (N, {shape}), not {x.shape}")
-    return x, check_labels(labels, len(x), net.K)
+    x = as_images(as_network(net), x, least=1, finite=True)
+    return x, as_labels(labels, len(x), net.K)
 
 
 def filter_counts(net: Network, layers: str | Sequence[str] | None) -> dict[str, int]:
     """Return the number of filters (maps or units) of each named output, the convolutional blocks' unless named."""
-    names = _layer_names(net, layers)
+    names = _layer_names(as_network(net), layers)
     trace = net.forward(np.zeros((1, *net.input_shape), net.dtype))
     return {name: trace[name].shape[1] for name in names}
 
@@ -52,11 +51,6 @@ def sum_over_maps(a: Array) -> Array:
     return a.reshape(*a.shape[:2], -1).sum(axis=-1, dtype=np.float64)
 
 
-def rows_of(class_names: Sequence[str] | None, K: int) -> tuple[str, ...]:
-    """Name the K rows."""
-    return tuple(class_names) if class_names is not None else tuple(f"class {c}" for c in range(K))
-
-
 def scores_by_class(
     each: Mapping[str, Array],
     labels: Array,
@@ -67,4 +61,4 @@ def scores_by_class(
 ) -> FilterScores:
     """Average the score of each image, (N, F) a layer, over the images of each class."""
     scores = {name: class_means(values, labels, K) for name, values in each.items()}
-    return FilterScores(scores, rows_of(class_names, K), norm="", of=of, what=what)
+    return FilterScores(scores, as_class_names(class_names, K), norm="", of=of, what=what)

@@ -7,8 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from nnpg.arguments import as_class_names, as_generator, as_instance
 from nnpg.network import Network
-from nnpg.rankings.common import filter_counts, rows_of
+from nnpg.network_arguments import as_network
+from nnpg.rankings.common import filter_counts
 from nnpg.scores import FilterScores
 
 
@@ -37,9 +39,10 @@ def random_scores(
     >>> random_scores(net, rng=0).scores["tanh1"].shape
     (2, 4)
     """
-    draw, K = np.random.default_rng(rng), net.K
+    draw, K = as_generator(rng), as_network(net).K
+    rows = as_class_names(class_names, K)
     scores = {name: draw.random((K, F)) for name, F in filter_counts(net, layers).items()}
-    return FilterScores(scores, rows_of(class_names, K), norm="", of="", what="random")
+    return FilterScores(scores, rows, norm="", of="", what="random")
 
 
 def layer_scores(
@@ -78,6 +81,6 @@ def shuffled_in_layers(scores: FilterScores, rng: int | np.random.Generator) -> 
     >>> shuffled_in_layers(scores, rng=0).matrix
     array([[3., 1., 2., 9.]])
     """
-    draw = np.random.default_rng(rng)
+    scores, draw = as_instance(scores, FilterScores, "scores"), as_generator(rng)
     dealt = {name: draw.permuted(own, axis=1) for name, own in scores.scores.items()}
     return replace(scores, scores=dealt, what=f"{scores.description}, shuffled in each layer", average="")

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from nnpg.arguments import as_class_names, as_count, as_flag, as_numbers, described
 from nnpg.network import Network
 from nnpg.prediction import BATCH
 from nnpg.rankings.common import examples, filter_counts, scores_by_class, sum_over_maps
@@ -48,6 +49,11 @@ def taylor_scores(
     array([[ 2., -1.]])
     """
     x, t = examples(net, x, labels)
+    magnitude, batch, rows = (
+        as_flag(magnitude, "magnitude"),
+        as_count(batch, "batch"),
+        as_class_names(class_names, net.K),
+    )
     names = list(filter_counts(net, layers))
     parts: dict[str, list[Array]] = {name: [] for name in names}
     for n in range(0, len(x), batch):
@@ -56,7 +62,7 @@ def taylor_scores(
             cost = sum_over_maps(outputs[name] * deltas[name])  # (n, F)
             parts[name].append(abs(cost) if magnitude else cost)
     each = {name: np.concatenate(own) for name, own in parts.items()}
-    return scores_by_class(each, t, net.K, class_names, f"output x d {of} / d output", of)
+    return scores_by_class(each, t, net.K, rows, f"output x d {of} / d output", of)
 
 
 def conductance_scores(
@@ -102,14 +108,15 @@ def conductance_scores(
     array([[ 2., -1.]])
     """
     x, t = examples(net, x, labels)
-    if steps < 1:
-        raise ValueError(f"conductance needs at least 1 step, not {steps}")
+    steps, batch, rows = as_count(steps, "steps"), as_count(batch, "batch"), as_class_names(class_names, net.K)
     names = list(filter_counts(net, layers))
-    start = x.mean(axis=0) if baseline is None else np.asarray(baseline, x.dtype if x.dtype.kind == "f" else None)
+    expected = f"an array that broadcasts against images {x.shape},"
+    start = x.mean(axis=0) if baseline is None else as_numbers(baseline, "baseline", expected, finite=True)
+    start = start.astype(x.dtype) if x.dtype.kind == "f" else start
     try:
         start = np.broadcast_to(start, x.shape)
     except ValueError:
-        raise ValueError(f"the baseline {start.shape} must broadcast against the images {x.shape}") from None
+        raise ValueError(f"baseline must be {expected} not {described(start)}") from None
     parts: dict[str, list[Array]] = {name: [] for name in names}
     for n in range(0, len(x), batch):
         some = slice(n, n + batch)
@@ -125,7 +132,7 @@ def conductance_scores(
         for name in names:
             parts[name].append(total[name])
     each = {name: np.concatenate(own) for name, own in parts.items()}
-    return scores_by_class(each, t, net.K, class_names, f"conductance of {of}", of)
+    return scores_by_class(each, t, net.K, rows, f"conductance of {of}", of)
 
 
 def _outputs_and_gradients(

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from nnpg.arguments import as_class_names, as_count
 from nnpg.layers import Conv, Dense
 from nnpg.network import Network
+from nnpg.network_arguments import as_network
 from nnpg.prediction import BATCH
-from nnpg.rankings.common import examples, filter_counts, rows_of, scores_by_class
+from nnpg.rankings.common import examples, filter_counts, scores_by_class
 from nnpg.scores import FilterScores, _norm
 from nnpg_kernels import Array
 
@@ -46,7 +48,8 @@ def weight_norm_scores(
     array([[5., 2.],
            [5., 2.]])
     """
-    collapse, K, scores = _norm(norm), net.K, {}
+    collapse, K, scores = _norm(norm), as_network(net).K, {}
+    rows = as_class_names(class_names, K)
     for name, F in filter_counts(net, layers).items():
         before = [own for own in net.names[1 : net.names.index(name) + 1] if net.layers[own].parameters]
         layer = net.layers[before[-1]] if before else None
@@ -56,7 +59,7 @@ def weight_norm_scores(
             )
         own = collapse(net.backend.to_numpy(layer.W).reshape(F, -1).astype(np.float64), -1)
         scores[name] = np.broadcast_to(own, (K, F)).copy()
-    return FilterScores(scores, rows_of(class_names, K), norm="", of="", what=f"{norm} of the weights")
+    return FilterScores(scores, rows, norm="", of="", what=f"{norm} of the weights")
 
 
 def activation_scores(
@@ -84,7 +87,7 @@ def activation_scores(
     array([0., 9.])
     """
     collapse, (x, t) = _norm(norm), examples(net, x, labels)
-    names = list(filter_counts(net, layers))
+    names, batch, rows = list(filter_counts(net, layers)), as_count(batch, "batch"), as_class_names(class_names, net.K)
     parts: dict[str, list[Array]] = {name: [] for name in names}
     for n in range(0, len(x), batch):
         trace = net.forward(x[n : n + batch], upto=max(names, key=net.names.index))
@@ -92,4 +95,4 @@ def activation_scores(
             o = net.backend.to_numpy(trace[name])
             parts[name].append(collapse(o.reshape(*o.shape[:2], -1).astype(np.float64), -1))
     each = {name: np.concatenate(own) for name, own in parts.items()}
-    return scores_by_class(each, t, net.K, class_names, f"{norm} of the output, mean over images")
+    return scores_by_class(each, t, net.K, rows, f"{norm} of the output, mean over images")

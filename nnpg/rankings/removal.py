@@ -8,13 +8,14 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
+from nnpg.arguments import as_choice, as_class_names, as_count, as_generator
 from nnpg.interventions import Intervention
 from nnpg.knockout import To, knock_out
 from nnpg.network import Network, Trace
 from nnpg.progress import progress as progress_bar
-from nnpg.rankings.common import class_outputs, examples, filter_counts, rows_of, scores_by_class
+from nnpg.rankings.common import class_outputs, examples, filter_counts, scores_by_class
 from nnpg.scores import FilterScores, class_means
-from nnpg.seeds import Of
+from nnpg.seeds import OF, Of
 from nnpg_kernels import Array
 
 Players = list[tuple[str, Intervention]]  # each filter's output, and what knocks it out
@@ -56,7 +57,8 @@ def ablation_scores(
     array([[ 2., -1.]])
     """
     x, t = examples(net, x, labels)
-    counts = filter_counts(net, layers)
+    as_choice(of, "of", OF)
+    counts, batch, rows = filter_counts(net, layers), as_count(batch, "batch"), as_class_names(class_names, net.K)
     players = _players(net, counts, to, reference, rng)
     lost = np.empty((len(x), len(players)))
     for n in range(0, len(x), batch):
@@ -66,7 +68,7 @@ def ablation_scores(
         for p, player in enumerate(players):
             _, without = _remove(net, trace, player)
             lost[some, p] = intact - _true(net, without, t[some], of)
-    return scores_by_class(_by_layer(lost, counts), t, net.K, class_names, f"loss of {of} without the filter", of)
+    return scores_by_class(_by_layer(lost, counts), t, net.K, rows, f"loss of {of} without the filter", of)
 
 
 def shapley_scores(
@@ -120,10 +122,10 @@ def shapley_scores(
     >>> scores.scores["tanh1"].round(3), errors.scores["tanh1"].round(3)    # nothing interacts: every order agrees
     (array([[ 2., -1.]]), array([[0., 0.]]))
     """
-    if pairs < 2:
-        raise ValueError(f"a standard error needs at least 2 pairs of orders, not {pairs}")
     x, t = examples(net, x, labels)
-    counts, draw = filter_counts(net, layers), np.random.default_rng(rng)
+    pairs, batch = as_count(pairs, "pairs", least=2), as_count(batch, "batch")  # a standard error needs two
+    as_choice(of, "of", OF)
+    counts, draw, rows = filter_counts(net, layers), as_generator(rng), as_class_names(class_names, net.K)
     players = _players(net, counts, to, reference, draw)
     orders = np.array([draw.permutation(len(players)) for _ in range(pairs)])
     added = np.zeros((pairs, len(x), len(players)))
@@ -137,7 +139,7 @@ def shapley_scores(
                     advance()
     means = np.array([class_means(one, t, net.K) for one in added])  # (pairs, K, M)
     what = f"Shapley value of {of}"
-    scores = FilterScores(_by_layer(means.mean(axis=0), counts), rows_of(class_names, net.K), "", of, what=what)
+    scores = FilterScores(_by_layer(means.mean(axis=0), counts), rows, "", of, what=what)
     errors = means.std(axis=0, ddof=1) / np.sqrt(pairs)
     return scores, replace(scores, scores=_by_layer(errors, counts), what=f"standard error of the {what}")
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
+from nnpg.arguments import as_count, as_instance, as_numbers, as_text
 from nnpg.scores import Filter, FilterScores
 
 
@@ -30,7 +31,7 @@ def knock_out_area(error: npt.ArrayLike) -> npt.NDArray[np.float64]:
     >>> float(knock_out_area([0.0, 1.0, 1.0]))
     0.75
     """
-    e = np.asarray(error, np.float64)
+    e = as_numbers(error, "error", "an array (..., T + 1)").astype(np.float64)
     if e.ndim == 0 or e.shape[-1] < 2:
         raise ValueError(f"a knock-out curve holds at least 2 errors, intact and after one filter, not shape {e.shape}")
     return (e[..., 1:] + e[..., :-1]).mean(axis=-1) / 2
@@ -48,6 +49,7 @@ def overall_scores(scores: FilterScores, row: str = "all classes") -> FilterScor
     >>> overall_scores(scores).scores["pool1"]
     array([[0.75, 0.5 ]])
     """
+    scores, row = as_instance(scores, FilterScores, "scores"), as_text(row, "row")
     highest = abs(scores.matrix).max(axis=1)  # (R,); NaN for a class without images
     seen = np.flatnonzero(~np.isnan(highest))
     if not len(seen):
@@ -79,6 +81,8 @@ def weakest_leaving(scores: FilterScores, row: int | str, n: int, *, leave: int 
     >>> [unit[:2] for unit in weakest_leaving(scores, 0, 2)]
     [('a', 0), ('b', 0)]
     """
+    scores = as_instance(scores, FilterScores, "scores")
+    n, leave = as_count(n, "n", least=0), as_count(leave, "leave", least=0)
     spare = {layer: own.shape[1] - leave for layer, own in scores.scores.items()}
     chosen: list[Filter] = []
     for unit in scores.weakest(row):

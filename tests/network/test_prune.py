@@ -127,7 +127,7 @@ def test_redrawn_draws_as_build_does_and_keeps_the_shape(init):
             np.testing.assert_array_equal(again.parameters[name][parameter], a)
     assert again.layers["dense1"].b is None
     assert (redrawn(used, rng=6, init=init).layers["conv1"].W != net.layers["conv1"].W).all()
-    with pytest.raises(ValueError, match="no initialiser named 'zero': choose one of glorot"):
+    with pytest.raises(ValueError, match="init must be 'glorot', 'lecun' or 'he', not 'zero'"):
         redrawn(net, rng=0, init="zero")
 
 

@@ -127,7 +127,7 @@ def test_wrong_words_are_named():
     net = mixed()
     trace = net.forward(np.zeros((2, 1, 8, 8)), upto="relu2")
     for arguments, words in (
-        ({"rule": "backwards"}, "rule must be one of 'deconvnet'"),
+        ({"rule": "backwards"}, "rule must be 'deconvnet', 'gradient' or 'guided', not 'backwards'"),
         ({"signal": "two"}, "signal must be"),
         ({"units": 4}, "0 .. 3"),
         ({"units": "all"}, "'each'"),

@@ -72,5 +72,7 @@ def test_soft_targets_are_taken_as_they_are():
 def test_losses_go_by_name_and_an_unknown_name_lists_them():
     net = net_ending_in(nnpg.Softmax())
     assert all(loss_for(net, name).name == name for name in LOSSES)
-    with pytest.raises(ValueError, match="softmax_cross_entropy, binary_cross_entropy, squared_error"):
+    with pytest.raises(
+        ValueError, match="'softmax_cross_entropy', 'binary_cross_entropy', 'squared_error' or a function"
+    ):
         loss_for(net, "hinge")

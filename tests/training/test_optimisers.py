@@ -82,8 +82,8 @@ def test_layers_without_gradients_keep_their_weights():
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"lr": 0}, "lr must be above 0"),
-        ({"lr": 1, "momentum": 1.0}, r"momentum must lie in \[0, 1\)"),
+        ({"lr": 0}, "lr must be a finite number above 0, not 0"),
+        ({"lr": 1, "momentum": 1.0}, r"momentum must be a finite number of at least 0 and below 1, not 1"),
         ({"lr": 1, "lr_decay": -1}, "lr_decay"),
     ],
 )

@@ -46,7 +46,7 @@ def test_units_become_sparse():
 
 
 def test_what_is_refused():
-    with pytest.raises(ValueError, match=r"rate must lie in \(0, 1\)"):
+    with pytest.raises(ValueError, match=r"rate must be a finite number above 0 and below 1"):
         Sparsity("sigmoid1", rate=1.0)
     x = images()
     with pytest.raises(ValueError, match=r"\['dense1', 'sigmoid1', 'dense2'\], not 'sigmoid2'"):

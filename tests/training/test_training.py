@@ -106,13 +106,13 @@ def test_a_checkpoint_is_not_overwritten(tmp_path):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda x, t: (x[:, :, :3], t), r"shape \(N, 1, 4, 4\), not \(60, 1, 3, 4\)"),
+        (lambda x, t: (x[:, :, :3], t), r"shape \(N, 1, 4, 4\), not an array float32 \(60, 1, 3, 4\)"),
         (lambda x, t: (x[:0], t[:0]), "at least one image"),
-        (lambda x, t: (x, t[:-1]), "60 images but t 59 targets"),
-        (lambda x, t: (x, t + 1), "labels 0 .. 2, not int64 from 1 to 3"),
-        (lambda x, t: (x, t.astype(float)), "whole labels"),
-        (lambda x, t: (x, np.zeros((60, 4))), r"targets \(N, 3\), not \(60, 4\)"),
-        (lambda x, t: (np.where(x > 2.5, np.nan, x), t), "NaN or infinity, first in image"),
+        (lambda x, t: (x, t[:-1]), r"t must be 60 whole numbers 0 .. 2, one for each image, not int64 \(59,\)"),
+        (lambda x, t: (x, t + 1), r"whole numbers 0 .. 2, one for each image, not int64 \(60,\) from 1 to 3"),
+        (lambda x, t: (x, t.astype(float)), r"whole numbers 0 .. 2, one for each image, not float64"),
+        (lambda x, t: (x, np.zeros((60, 4))), r"an array \(60, 3\) of finite numbers, not an array float64 \(60, 4\)"),
+        (lambda x, t: (np.where(x > 2.5, np.nan, x), t), "x must be finite, but image 3 holds NaN or infinity"),
     ],
 )
 def test_data_that_does_not_fit_is_refused_before_any_work(change, words):
@@ -121,9 +121,9 @@ def test_data_that_does_not_fit_is_refused_before_any_work(change, words):
 
 
 def test_impossible_epochs_or_batch():
-    with pytest.raises(ValueError, match="not -1 and 8"):
+    with pytest.raises(ValueError, match="epochs must be a whole number of at least 0, not -1"):
         train(small_net(), *blobs(), epochs=-1, batch=8, rng=0)
-    with pytest.raises(ValueError, match="batch at least 1"):
+    with pytest.raises(ValueError, match="batch must be a whole number of at least 1, not 0"):
         train(small_net(), *blobs(), epochs=1, batch=0, rng=0)
 
 
