@@ -140,7 +140,7 @@ def test_bad_recipes_name_the_layer(recipe: list[object], shape: tuple[int, ...]
 
 
 def test_unknown_initialiser() -> None:
-    with pytest.raises(ValueError, match="init must be 'glorot', 'lecun', 'he' or a function.*not 'xavier'"):
+    with pytest.raises(ValueError, match=r"init must be 'glorot', 'lecun', 'he' or a function.*not 'xavier'"):
         nnpg.dense(3, init="xavier")
 
 

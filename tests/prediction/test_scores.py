@@ -38,7 +38,7 @@ def test_several_classes_at_once_have_no_one_score():
     pg = PredictionGradient({"pool1": np.stack([D, D])}, (0, 1), "prob", ("image 0",))
     with pytest.raises(ValueError, match="of 2 classes: choose one"):
         convolutional_gradient(pg)
-    with pytest.raises(ValueError, match="norm must be 'frobenius'.*not 'l7'"):
+    with pytest.raises(ValueError, match=r"norm must be 'frobenius'.*not 'l7'"):
         convolutional_gradient(PG, "l7")
 
 

@@ -169,7 +169,7 @@ def test_the_share_grows_as_the_paper_writes():
     assert counts[0] == 1
     assert counts[-1] == 5
     for wrong in ((0.0, 1.0), (1.5, 1.0), (0.5, -1.0)):
-        with pytest.raises(ValueError, match="Retention: (p0|alpha)"):
+        with pytest.raises(ValueError, match=r"Retention: (p0|alpha)"):
             Retention(*wrong)
 
 
