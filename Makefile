@@ -36,6 +36,7 @@ fuzz: .venv/test  ## minutes of searching for inputs that are answered wrongly; 
 	PYTHONPATH=tests $(BIN)/python -m fuzz.data_files
 	PYTHONPATH=tests $(BIN)/python -m fuzz.command_lines
 	PYTHONPATH=tests $(BIN)/python -m fuzz.interrupts
+	PYTHONPATH=tests $(BIN)/python -m fuzz.api_cases
 
 ci: lint types test slow oracle
 

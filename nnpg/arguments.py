@@ -278,7 +278,7 @@ def as_sequence(value: Any, name: str, of: str) -> Sequence[Any]:
 
 
 def as_mapping(value: Any, name: str, of: str) -> Mapping[Any, Any]:
-    """Return a dict, or another mapping.
+    """Return a dict, or another mapping, from strings.
 
     Examples
     --------
@@ -287,8 +287,9 @@ def as_mapping(value: Any, name: str, of: str) -> Mapping[Any, Any]:
     ...
     TypeError: maps must be a dict from name to array (N, H, W), not [1]
     """
-    if not isinstance(value, Mapping):
-        raise TypeError(f"{name} must be a dict from {of}, not {described(value)}")
+    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+        what = described(value) if not isinstance(value, Mapping) else f"one with the keys {described(list(value))}"
+        raise TypeError(f"{name} must be a dict from {of}, not {what}")
     return value
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from nnpg.arguments import as_count, as_instance, as_names, as_numbers, described
 from nnpg.knockout import Knockout
 from nnpg_kernels import Array
 
@@ -23,6 +24,7 @@ def failure_steps(knockout: Knockout) -> Array:
     >>> failure_steps(Knockout((Filter("pool1", 2), Filter("pool1", 0)), predictions, np.array([0, 0, 1, 1]), 2))
     array([2, 1])
     """
+    knockout = as_instance(knockout, Knockout, "knockout")
     T, K = len(knockout.filters), knockout.K
     wrong = knockout.modes != np.arange(K)  # (T + 1, K)
     steps = np.where(wrong.any(axis=0), wrong.argmax(axis=0), T + 1)
@@ -41,7 +43,7 @@ def falls_in_words(knockout: Knockout, names: Sequence[str]) -> str:
     after  1: Bob
     after  2: Ann
     """
-    steps, T = failure_steps(knockout), len(knockout.filters)
+    steps, T, names = failure_steps(knockout), len(knockout.filters), as_names(names, "names", knockout.K)
     lines = []
     for step in np.unique(steps[steps >= 0]):
         when = f"after {step:2}" if step <= T else "never   "
@@ -60,7 +62,8 @@ def steps_in_words(knockout: Knockout, names: Sequence[str], *, most: int = 3) -
      0  intact    overall_error   0%  predicted most: Ann 2, Bob 1
      1  pool1[2]  overall_error  33%  predicted most: Ann 3, Bob 0
     """
-    lines = []
+    knockout, most = as_instance(knockout, Knockout, "knockout"), as_count(most, "most", least=0)
+    names, lines = as_names(names, "names", knockout.K), []
     for step, error in enumerate(knockout.overall_error):
         taken = knockout.confusion(step).sum(axis=0)
         gone = "intact" if step == 0 else str(knockout.filters[step - 1])
@@ -84,9 +87,11 @@ def gini(scores: npt.ArrayLike) -> npt.NDArray[np.float64]:
     >>> float(gini([1.0, 1.0, 1.0, 1.0])), float(gini([0.0, 0.0, 0.0, 1.0]))
     (0.0, 0.75)
     """
-    s = np.asarray(scores, np.float64)
+    s = as_numbers(scores, "scores", "an array (..., M)").astype(np.float64)
     if s.ndim == 0 or s.shape[-1] == 0 or not (s >= 0).all():
-        raise ValueError("gini needs scores (..., M) that are numbers and not negative")
+        raise ValueError(
+            f"scores must be an array (..., M) of numbers that are not negative, at least one, not {described(s)}"
+        )
     s = np.sort(s, axis=-1)
     M = s.shape[-1]
     weights = 2 * np.arange(1, M + 1) - M - 1
@@ -106,6 +111,10 @@ def steps_to_reach(error: npt.ArrayLike, level: npt.ArrayLike) -> npt.NDArray[np
     >>> steps_to_reach([[0.0, 0.2, 0.5], [0.0, 0.1, 0.1]], [0.2, 0.4])
     array([1, 3])
     """
-    e, goal = np.asarray(error, np.float64), np.asarray(level, np.float64)
+    e, goal = as_numbers(error, "error", "an array (..., T + 1)"), as_numbers(level, "level", "an array (...)")
+    if e.ndim == 0 or e.shape[-1] == 0:
+        raise ValueError(f"error must be an array (..., T + 1), not {described(e)}")
+    if goal.shape not in ((), e.shape[:-1]):
+        raise ValueError(f"level and error must be one level for each curve, not {goal.shape} and {e.shape}")
     reached = e >= goal[..., None]
     return np.where(reached.any(axis=-1), reached.argmax(axis=-1), e.shape[-1])

@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from nnpg.arguments import as_labels, as_number, as_numbers, described
+from nnpg.evidence_maps import as_cover
 from nnpg.network import Network
+from nnpg.network_arguments import as_images, as_network
 from nnpg.rankings.common import class_outputs
-from nnpg.seeds import check_labels
 from nnpg.statistics import rank_correlation
 from nnpg_kernels import Array
 
@@ -55,17 +57,20 @@ def deletion_cost(
     >>> deletion_cost(net, x, [0], maps, share=0.5, fill=np.zeros((1, 1, 2))).round(2)      # log 1 - log 0.5
     array([0.69])
     """
-    x, m = np.asarray(x), np.asarray(maps, np.float64)
-    t = check_labels(classes, len(x), net.K)
-    if x.ndim != 4 or m.shape != (len(x), *x.shape[2:]):
-        raise ValueError(f"images {x.shape} need one map each, an array {(len(x), *x.shape[2:])}, not {m.shape}")
-    if not 0 <= share <= 1:
-        raise ValueError(f"share must lie in 0 .. 1, not {share}")
+    x = as_images(as_network(net), x, least=1, finite=True)
+    if x.ndim != 4:
+        raise ValueError(f"net must take images (C, H, W), not {net.input_shape}")
+    x = x.astype(net.dtype, copy=False)
+    t, share = as_labels(classes, len(x), net.K, "classes"), as_number(share, "share", least=0, most=1)
+    expected = f"an array {(len(x), *x.shape[2:])}, one map for each image,"
+    m = as_numbers(maps, "maps", expected).astype(np.float64)
+    if m.shape != (len(x), *x.shape[2:]):
+        raise ValueError(f"maps must be {expected} not {described(m)}")
     flat = np.nan_to_num(m, nan=-np.inf).reshape(len(x), -1)
     first = np.argsort(-flat, axis=1, kind="stable")[:, : round(share * flat.shape[1])]  # (N, places)
     gone = np.zeros(flat.shape, bool)
     np.put_along_axis(gone, first, True, axis=1)
-    usual = x.mean(axis=0) if fill is None else np.asarray(fill)
+    usual = x.mean(axis=0) if fill is None else as_cover(fill, x)
     without = np.where(gone.reshape(m.shape)[:, None], usual, x).astype(x.dtype)
     log_y = [class_outputs(net, net.forward(images), "logprob")[np.arange(len(x)), t] for images in (x, without)]
     return np.asarray(log_y[0] - log_y[1])
@@ -84,6 +89,10 @@ def map_agreement(a: npt.ArrayLike, b: npt.ArrayLike) -> Array:
     >>> map_agreement([[[1.0, 2.0, 3.0, np.nan]]], [[[5.0, 7.0, 6.0, 9.0]]])
     array([0.5])
     """
-    pairs = zip(np.asarray(a, np.float64), np.asarray(b, np.float64), strict=True)
+    u = as_numbers(a, "a", "an array (N, H, W)", ndim=3).astype(np.float64)
+    v = as_numbers(b, "b", "an array (N, H, W)", ndim=3).astype(np.float64)
+    if u.shape != v.shape:
+        raise ValueError(f"a and b must be maps of one shape, not {u.shape} and {v.shape}")
+    pairs = zip(u, v, strict=True)
     said = [(u, v, np.isfinite(u) & np.isfinite(v)) for u, v in pairs]
     return np.array([rank_correlation(u[both], v[both]) for u, v, both in said])

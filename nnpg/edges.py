@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from nnpg.arguments import as_numbers, described
 from nnpg.layers import Conv
 from nnpg_kernels import Array, load
 
@@ -32,9 +33,11 @@ def convolved(images: npt.ArrayLike, kernels: npt.ArrayLike) -> Array:
     >>> convolved(bright, [KERNELS["identity"], KERNELS["Sobel X"]])[:, 0]
     array([[[ 5.,  6.], [ 9., 10.]], [[ 8.,  8.], [ 8.,  8.]]])
     """
-    x, W = np.asarray(images), np.asarray(kernels)
-    if x.ndim != 4 or x.shape[1] != 1 or W.ndim != 3:
-        raise ValueError(f"expected grey images (N, 1, H, W) and filters (F, I, J), not {x.shape} and {W.shape}")
+    x = as_numbers(images, "images", "grey images (N, 1, H, W)", ndim=4, finite=True)
+    W = as_numbers(kernels, "kernels", "filters (F, I, J)", ndim=3, finite=True)
+    if x.shape[1] != 1 or x.size == 0:
+        raise ValueError(f"images must be grey images (N, 1, H, W), at least one, not {described(x)}")
+    x = x if x.dtype.kind == "f" else x.astype(np.float64)
     y, _ = Conv(W[:, None].astype(x.dtype)).forward(load("numpy"), x)
     return np.moveaxis(y, 1, 0)
 

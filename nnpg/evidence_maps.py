@@ -18,13 +18,15 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from nnpg.arguments import as_count, as_labels, as_numbers, described
 from nnpg.network import Network
+from nnpg.network_arguments import as_images, as_network, as_output
 from nnpg.prediction import BATCH, filter_layers, prediction_gradient
 from nnpg.progress import progress as progress_bar
 from nnpg.rankings.common import class_outputs
 from nnpg.receptive_field import receptive_field
 from nnpg.scores import saliency
-from nnpg.seeds import Of, check_labels
+from nnpg.seeds import Of
 from nnpg_kernels import Array
 
 
@@ -181,12 +183,10 @@ def occlusion_map(
     """
     x, t = _explained(net, x, classes)
     H, W = _shape(x)
-    if not 1 <= stride <= window <= min(H, W):
-        raise ValueError(
-            f"occlusion needs 1 <= stride <= window <= {min(H, W)}, not stride {stride} and window {window}"
-        )
+    window = as_count(window, "window", most=min(H, W))
+    stride = as_count(stride, "stride", most=window)
     x = x.astype(net.dtype, copy=False)
-    cover = np.broadcast_to(np.asarray(x.mean() if fill is None else fill, x.dtype), x.shape[1:])
+    cover = as_cover(x.mean() if fill is None else fill, x)
     rows, columns = (sorted({*range(0, side - window + 1, stride), side - window}) for side in (H, W))
     whole, fall, covered = _log_y(net, x, t), np.zeros((len(x), H, W)), np.zeros((H, W))
     with progress_bar("covering", len(rows) * len(columns), show=progress) as advance:
@@ -231,7 +231,7 @@ def departure_map(
     array([[[1., 0.]],
            [[1., 0.]]])
     """
-    x = np.asarray(x)
+    x = _pictures(net, x)
     layer = _first_block(net, layer)
     away = _departure(net, x, layer, reference)
     return receptive_field(net, layer).spread(abs(away).sum(axis=1), _shape(x))
@@ -257,21 +257,39 @@ def edge_map(net: Network, x: npt.ArrayLike, classes: npt.ArrayLike | None = Non
     >>> edge_map(None, np.array([[[[0.0, 0.0, 1.0, 1.0]] * 2]]))[0, 0]
     array([0. , 0.5, 0.5, 0. ])
     """
-    down, right = np.gradient(np.asarray(x, np.float64), axis=(-2, -1))
+    pixels = as_numbers(x, "x", "images (N, C, H, W)", ndim=4, finite=True)
+    if min(pixels.shape[2:]) < 2 or len(pixels) == 0:
+        raise ValueError(f"x must be images of 2 x 2 pixels or more, at least one, not {described(pixels)}")
+    down, right = np.gradient(pixels.astype(np.float64), axis=(-2, -1))
     return np.hypot(down, right).max(axis=1)
 
 
 def _explained(net: Network, x: npt.ArrayLike, classes: npt.ArrayLike) -> tuple[Array, Array]:
-    x = np.asarray(x)
-    if x.ndim != 4 or x.shape[1:] != net.input_shape or len(x) == 0:
-        shape = ", ".join(map(str, net.input_shape))
-        raise ValueError(f"a map of evidence needs at least one image of shape (N, {shape}), not {x.shape}")
-    return x, check_labels(classes, len(x), net.K)
+    x = _pictures(net, x)
+    return x, as_labels(classes, len(x), net.K, "classes")
+
+
+def _pictures(net: Network, x: npt.ArrayLike) -> Array:
+    if len(as_network(net).input_shape) != 3:
+        raise ValueError(
+            f"net must take images (C, H, W), not {net.input_shape}: there is no place in a row of numbers"
+        )
+    return as_images(net, x, least=1, finite=True)
+
+
+def as_cover(fill: npt.ArrayLike, x: Array) -> Array:
+    """Return what covers pixels as a picture (C, H, W) in the type of the images."""
+    expected = f"a number or an array that broadcasts to {x.shape[1:]},"
+    cover = as_numbers(fill, "fill", expected, finite=True)
+    try:
+        return np.broadcast_to(cover.astype(x.dtype), x.shape[1:])
+    except ValueError:
+        raise ValueError(f"fill must be {expected} not {described(cover)}") from None
 
 
 def _first_block(net: Network, layer: str | None) -> str:
     if layer is not None:
-        return layer
+        return as_output(net, layer)
     blocks = filter_layers(net)
     if not blocks:
         raise ValueError(f"this network has no convolutional block: say which layer, of {', '.join(net.names)}")
@@ -281,7 +299,7 @@ def _first_block(net: Network, layer: str | None) -> str:
 def _departure(net: Network, x: Array, layer: str, reference: npt.ArrayLike | None) -> Array:
     """How far each output is from its mean over the reference images, (N, F, H', W')."""
     own = _outputs(net, x, layer)
-    usual = own if reference is None else _outputs(net, np.asarray(reference), layer)
+    usual = own if reference is None else _outputs(net, as_images(net, reference, "reference", least=1), layer)
     return own - usual.mean(axis=0)
 
 

@@ -10,9 +10,11 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from nnpg.arguments import as_choice, as_count, as_instance, as_numbers, as_whole, described
 from nnpg.network import Network
+from nnpg.network_arguments import as_images, as_network, as_output
 from nnpg.prediction import BATCH
-from nnpg.projection import Rule, project
+from nnpg.projection import RULES, Rule, project
 from nnpg.receptive_field import receptive_field
 from nnpg_kernels import Array
 
@@ -59,10 +61,11 @@ def highest_outputs(
     >>> highest_outputs(net, [[[[0.0, 1.0]]], [[[3.0, 0.0]]], [[[2.0, 0.0]]]], "tanh1", 2, one_per=[0, 1, 1])
     Places(image=array([[1, 0]]), i=array([[0, 0]]), j=array([[0, 1]]))
     """
-    x = np.asarray(x)
-    groups = np.arange(len(x)) if one_per is None else np.asarray(one_per)
-    if not 0 < n <= len(np.unique(groups)):
-        raise ValueError(f"n must be 1 to {len(np.unique(groups))}, as many as there are images to choose, not {n}")
+    x, layer = as_images(as_network(net), x, least=1, finite=True), _map(net, layer)
+    groups = np.arange(len(x)) if one_per is None else as_numbers(one_per, "one_per", f"an array ({len(x)},)", ndim=1)
+    if len(groups) != len(x):
+        raise ValueError(f"one_per must be an array ({len(x)},), one number for each image, not {described(groups)}")
+    n = as_count(n, "n", most=len(np.unique(groups)))  # as many as there are images to choose
     batches = (net.forward(x[k : k + BATCH], upto=layer)[layer] for k in range(0, len(x), BATCH))
     o = np.concatenate([net.backend.to_numpy(batch) for batch in batches])  # (N, F, H', W')
     flat = o.reshape(*o.shape[:2], -1)
@@ -114,9 +117,16 @@ def sent_back(
     >>> sent_back(net, np.zeros((2, 1, 1, 2)), "conv1", [0, 1], [0, 0], [1, 0])[:, 0, 0]
     array([[0., 3.], [5., 0.]])
     """
-    x, f, rows, columns = np.asarray(x), np.asarray(filters), np.asarray(i), np.asarray(j)
-    if not f.shape == rows.shape == columns.shape == x.shape[:1]:
-        raise ValueError(f"{len(x)} images need one unit each, not {f.shape}, {rows.shape} and {columns.shape}")
+    x, layer = as_images(as_network(net), x, least=1), _map(net, layer)
+    as_choice(rule, "rule", RULES)
+    each = f"one unit for each image, {len(x)}"
+    f, rows, columns = (
+        as_whole(own, name, each, ndim=1, least=0, most=side - 1)
+        for own, name, side in zip((filters, i, j), ("filters", "i", "j"), net.shapes[layer], strict=True)
+    )
+    for own, name in ((f, "filters"), (rows, "i"), (columns, "j")):
+        if len(own) != len(x):
+            raise ValueError(f"{name} must be {each}, not {len(own)}")
     parts = []
     for n in range(0, len(x), BATCH):
         some = slice(n, n + BATCH)
@@ -150,7 +160,8 @@ def views(net: Network, x: npt.ArrayLike, layer: str, places: Places, *, rule: R
     >>> views(net, x, "conv1", highest_outputs(net, x, "conv1", 5)).patches.shape
     (2, 5, 1, 3, 3)
     """
-    x, field = np.asarray(x), receptive_field(net, layer)
+    x, field = as_images(as_network(net), x, least=1), receptive_field(net, layer)
+    places = as_instance(places, Places, "places")
     seen: list[list[Array]] = []
     back: list[list[Array]] = []
     for f, (images, rows, columns) in enumerate(zip(*places, strict=True)):
@@ -159,6 +170,12 @@ def views(net: Network, x: npt.ArrayLike, layer: str, places: Places, *, rule: R
         seen.append([_cut(own, box) for own, box in zip(x[images], boxes, strict=True)])
         back.append([_cut(own, box) for own, box in zip(delta, boxes, strict=True)])
     return Views(np.array(seen), np.array(back))
+
+
+def _map(net: Network, layer: str) -> str:
+    if len(net.shapes[as_output(net, layer)]) != 3:
+        raise ValueError(f"layer must name an output of feature maps (F, H, W), not {layer!r} of {net.shapes[layer]}")
+    return layer
 
 
 def _cut(picture: Array, box: tuple[int, int, int, int]) -> Array:

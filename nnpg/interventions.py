@@ -25,6 +25,16 @@ class Intervention(Protocol):
     def to(self, move: Callable[[Array], Array]) -> Intervention: ...
 
 
+def as_intervention(change: Any, name: str = "intervention") -> Intervention:
+    """Return an intervention: any object with forward, backward and to."""
+    if isinstance(change, type) or not all(hasattr(change, method) for method in ("forward", "backward", "to")):
+        raise TypeError(
+            f"{name} must be an intervention, an object with forward, backward and to, such as Override(...), not "
+            f"{described(change)}"
+        )
+    return change
+
+
 @dataclass(frozen=True, eq=False)
 class Override:
     """Units that are set, whatever the input: y' = value where `units`, y elsewhere.

@@ -11,13 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from nnpg import programs
+from nnpg.arguments import as_choice, as_count, as_generator, as_labels
 from nnpg.batches import batches
 from nnpg.interventions import Intervention, Override, Resample
 from nnpg.network import LAYERED, Network
+from nnpg.network_arguments import as_filters, as_images, as_network
 from nnpg.programs.tasks import KnockOut
 from nnpg.progress import progress as progress_bar
 from nnpg.scores import Filter
-from nnpg.seeds import check_labels
 from nnpg.tables import data_frame, text_table
 from nnpg_kernels import Array
 
@@ -60,6 +61,7 @@ class Knockout:
 
     def class_error(self, c: int) -> Array:
         """Fraction of the images of class c that are wrong after each step, (T + 1,)."""
+        c = as_count(c, "c", least=0, most=self.K - 1)
         return (self.predictions[:, self.labels == c] != c).mean(axis=1)
 
     @property
@@ -69,6 +71,7 @@ class Knockout:
 
     def confusion(self, step: int) -> Array:
         """Images of class t (row) predicted as class c (column) after that many knock-outs, (K, K)."""
+        step = as_count(step, "step", least=0, most=len(self.filters))
         counts = np.zeros((self.K, self.K), np.int64)
         np.add.at(counts, (self.labels, self.predictions[step]), 1)
         return counts
@@ -136,8 +139,8 @@ def knock_out(
     >>> abs(y).max(axis=(0, 2, 3)) > 0
     array([ True, False])
     """
-    wanted = tuple(Filter(*f) for f in filters)
-    _check_filters(net, wanted)
+    net = as_network(net)
+    wanted = _wanted(net, filters)
     return _cumulative(net, wanted, _changes(net, wanted, to, reference, rng))[-1]
 
 
@@ -178,9 +181,9 @@ def knock_out_curve(
     >>> curve.predictions.shape, len(set(curve.predictions[-1]))   # with nothing left, one prediction for all
     ((3, 6), 1)
     """
-    x, wanted = np.asarray(x), tuple(Filter(*f) for f in filters)
-    _check_filters(net, wanted)
-    t, T = check_labels(labels, len(x), net.K), len(wanted)
+    net = as_network(net)
+    x, wanted = as_images(net, x, least=1, finite=True), _wanted(net, filters)
+    t, T = as_labels(labels, len(x), net.K), len(wanted)
     predictions = np.empty((T + 1, len(x)), np.int64)
     program = programs.find(net, KnockOut(tuple((f.layer, f.f) for f in wanted), to, x.dtype.kind == "c"))
     changes = [] if program and to == "zero" else _changes(net, wanted, to, reference, rng)
@@ -219,12 +222,10 @@ def _cumulative(net: Network, filters: Sequence[Filter], changes: list[Intervent
     return nets
 
 
-def _check_filters(net: Network, filters: Sequence[Filter]) -> None:
-    for layer, f, *_ in filters:
-        if layer not in net.shapes:
-            raise KeyError(f"no output named {layer!r}; this network has {', '.join(net.names)}")
-        if not 0 <= f < net.shapes[layer][0]:
-            raise IndexError(f"{layer!r} has filters 0 .. {net.shapes[layer][0] - 1}, not {f}")
+def _wanted(net: Network, filters: Sequence[Filter | tuple[str, int]]) -> tuple[Filter, ...]:
+    """Filters that the network has, with their scores where they have any."""
+    known = as_filters(net, filters)
+    return tuple(Filter(layer, f, *given[2:]) for (layer, f), given in zip(known, filters, strict=True))
 
 
 def _changes(
@@ -235,20 +236,15 @@ def _changes(
     rng: int | np.random.Generator | None,
 ) -> list[Intervention]:
     """One intervention for each filter."""
-    if to not in ("zero", "mean", "resample"):
-        raise ValueError(f"to must be 'zero', 'mean' or 'resample', not {to!r}")
-    if to != "zero" and reference is None:
-        raise ValueError(f"to={to!r} needs reference images: pass reference=x, such as the training images")
-    if to == "resample" and rng is None:
-        raise ValueError("to='resample' draws images at random: pass rng=a seed")
-    k, draw = net.backend, np.random.default_rng(rng)
+    _check_choice(net, to, reference, rng)
+    k, draw = net.backend, None if rng is None else as_generator(rng)
     trace = None if reference is None else net.forward(reference)
     values: dict[str, Any] = {}
     changes: list[Intervention] = []
     for layer, f, *_ in filters:
         F, *rest = net.shapes[layer]
         units = k.asarray((np.arange(F) == f).reshape(-1, *[1] * len(rest)))
-        if to == "resample" and trace is not None:
+        if to == "resample" and trace is not None and draw is not None:
             changes.append(Resample(units, trace[layer], int(draw.integers(2**63))))
         else:
             if layer not in values:
@@ -256,3 +252,16 @@ def _changes(
                 values[layer] = k.asarray(np.zeros((), net.dtype)) if seen is None else seen.mean(axis=0)
             changes.append(Override(units, values[layer]))
     return changes
+
+
+def _check_choice(net: Network, to: To, reference: npt.ArrayLike | None, rng: int | np.random.Generator | None) -> None:
+    """Refuse before any work what filters cannot be set to, or what is missing for it."""
+    as_choice(to, "to", ("zero", "mean", "resample"))
+    if reference is not None:
+        as_images(net, reference, "reference", least=1, finite=True)
+    if rng is not None:
+        as_generator(rng)
+    if to != "zero" and reference is None:
+        raise ValueError(f"to={to!r} needs reference images, not None: pass reference=x, such as the training images")
+    if to == "resample" and rng is None:
+        raise ValueError("to='resample' draws images at random: pass rng=a seed, not None")

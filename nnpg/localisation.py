@@ -18,10 +18,23 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from nnpg.arguments import (
+    as_count,
+    as_function,
+    as_generator,
+    as_instance,
+    as_labels,
+    as_mapping,
+    as_names,
+    as_numbers,
+    as_sequence,
+    as_units,
+    described,
+)
 from nnpg.evidence_maps import contribution_map, occlusion_map, saliency_map, strongest_map
 from nnpg.network import Network
+from nnpg.network_arguments import as_images, as_network
 from nnpg.progress import progress as progress_bar
-from nnpg.seeds import check_labels
 from nnpg.statistics import Interval, wilson
 from nnpg.tables import data_frame
 from nnpg_kernels import Array
@@ -128,13 +141,13 @@ class Localisation:
         )
 
     def _of(self, group: str | None) -> Array:
-        if group is not None and group not in self.groups:
-            raise KeyError(f"no group {group!r}: there are {', '.join(dict.fromkeys(self.groups))}")
+        if group is not None and (not isinstance(group, str) or group not in self.groups):
+            raise KeyError(f"no group {described(group)}: there are {', '.join(dict.fromkeys(self.groups))}")
         return np.array([group is None or own == group for own in self.groups])
 
     def _known(self, method: str, values: dict[str, Array]) -> Array:
-        if method not in values:
-            raise KeyError(f"no method {method!r}: there are {', '.join(values)}")
+        if not isinstance(method, str) or method not in values:
+            raise KeyError(f"no method {described(method)}: there are {', '.join(values)}")
         return values[method]
 
 
@@ -191,19 +204,24 @@ def benchmark_localisation(
     >>> list(found.hits), round(found.expected(), 3), len(found.hits["saliency"])
     (['saliency', 'random'], 0.031, 33)
     """
-    x = np.asarray(x)
-    t = check_labels(classes, len(x), net.K)
+    x = as_images(as_network(net), x, least=1, finite=True)
+    t = as_labels(classes, len(x), net.K, "classes")
     truth = _checked_regions(regions, (len(x), *x.shape[-2:]))
-    draw = np.random.default_rng(rng)
-    chosen = METHODS if methods is None else methods
+    draw, labels = as_generator(rng), None if groups is None else as_names(groups, "groups", len(x))
+    tolerance = as_count(tolerance, "tolerance", least=0)
+    chosen = (
+        METHODS if methods is None else as_mapping(methods, "methods", "name to function (net, x, classes) -> maps")
+    )
+    for name, method in chosen.items():
+        as_function(method, f"methods[{name!r}]", "(net, x, classes) -> maps (N, H, W)")
     if RANDOM in chosen:
-        raise ValueError(f"no method may be named {RANDOM!r}: random maps are added anyway")
+        raise ValueError(f"methods: no method may be named {RANDOM!r}: random maps are added anyway")
     maps = {}
     with progress_bar("looking for the evidence", len(chosen), show=progress) as advance:
         for name, method in chosen.items():
             maps[name] = method(net, x, t)
             advance()
-    return score_maps(maps | {RANDOM: draw.random(truth.shape)}, truth, rng=draw, groups=groups, tolerance=tolerance)
+    return score_maps(maps | {RANDOM: draw.random(truth.shape)}, truth, rng=draw, groups=labels, tolerance=tolerance)
 
 
 def score_maps(
@@ -245,21 +263,21 @@ def score_maps(
     >>> found.hits, found.mass["right"].round(2)
     ({'right': array([ True]), 'wrong': array([False])}, array([0.67]))
     """
-    given = {name: np.asarray(own, np.float64) for name, own in maps.items()}
-    if not given:
-        raise ValueError("there are no maps to score")
     truth = _checked_regions(regions)
-    labels = ("all",) * len(truth) if groups is None else tuple(groups)
-    if len(labels) != len(truth) or tolerance < 0:
-        raise ValueError(f"{len(truth)} maps need {len(truth)} groups and a tolerance of 0 or more, "
-                         f"not {len(labels)} and {tolerance}")  # fmt: skip
-    draw = np.random.default_rng(rng)
+    expected = f"an array {truth.shape} with a number in each map,"
+    given = {
+        name: as_numbers(own, f"maps[{name!r}]", expected).astype(np.float64)
+        for name, own in as_mapping(maps, "maps", "name to array (N, H, W)").items()
+    }
+    if not given:
+        raise ValueError("maps must hold at least one method's, not {}")
+    labels = ("all",) * len(truth) if groups is None else as_names(groups, "groups", len(truth))
+    tolerance, draw = as_count(tolerance, "tolerance", least=0), as_generator(rng)
     near, every = _widened(truth, tolerance), np.arange(len(truth))
     points, hits, mass = {}, {}, {}
     for name, own in given.items():
         if own.shape != truth.shape or np.isnan(own).all(axis=(1, 2)).any():
-            wanted = f"an array {truth.shape} with a number in each"
-            raise ValueError(f"the maps of {name!r} must be {wanted}, not {own.shape}")
+            raise ValueError(f"maps[{name!r}] must be {expected} not {described(own)}")
         points[name] = np.array([highest(one, draw) for one in own])
         hits[name] = near[every, points[name][:, 0], points[name][:, 1]]
         mass[name] = mass_inside(own, truth)
@@ -276,9 +294,11 @@ def pooled(found: Sequence[Localisation]) -> Localisation:
     >>> pooled(parts).rate("m").value
     0.5
     """
+    for one in as_sequence(found, "found", "Localisation objects"):
+        as_instance(one, Localisation, "each of found")
     methods = [tuple(one.hits) for one in found]
     if not methods or len(set(methods)) != 1:
-        raise ValueError(f"results of the same methods can be pooled, not of {methods}")
+        raise ValueError(f"found must be results of the same methods, at least one, not of {methods}")
 
     def joined(which: str) -> dict[str, Array]:
         return {method: np.concatenate([getattr(one, which)[method] for one in found]) for method in methods[0]}
@@ -320,20 +340,23 @@ def mass_inside(maps: npt.ArrayLike, regions: npt.ArrayLike) -> Array:
     >>> mass_inside([[3.0, 1.0, -5.0]], [[True, False, True]])
     array(0.75)
     """
-    positive = np.clip(np.nan_to_num(np.asarray(maps, np.float64), nan=0.0), 0, None)
+    m, truth = as_numbers(maps, "maps", "an array (..., H, W)"), as_units(regions, "regions")
+    if m.ndim < 2 or truth.ndim < 2 or m.shape[-2:] != truth.shape[-2:]:
+        raise ValueError(f"regions and maps must be of one size (..., H, W), not {truth.shape} and {m.shape}")
+    positive = np.clip(np.nan_to_num(m.astype(np.float64), nan=0.0), 0, None)
     all_ = positive.sum(axis=(-2, -1))
-    inside = np.einsum("...hw,...hw->...", positive, np.asarray(regions, np.float64))
+    inside = np.einsum("...hw,...hw->...", positive, truth.astype(np.float64))
     return np.asarray(inside / np.where(all_ > 0, all_, np.nan))
 
 
 def _checked_regions(regions: npt.ArrayLike, shape: tuple[int, ...] | None = None) -> Array:
-    truth = np.asarray(regions)
+    wanted = f"a bool array {shape or '(N, H, W)'}, one region for each image,"
+    truth = as_numbers(regions, "regions", wanted)
     if truth.ndim != 3 or truth.shape != (shape or truth.shape) or truth.dtype != bool or len(truth) == 0:
-        wanted = shape or "(N, H, W)"
-        raise ValueError(f"regions must be a bool array {wanted}, one for each image, not {truth.dtype} {truth.shape}")
+        raise ValueError(f"regions must be {wanted} not {described(truth)}")
     if not truth.any(axis=(1, 2)).all():
         empty = int((~truth.any(axis=(1, 2))).argmax())
-        raise ValueError(f"region {empty} is empty: no point could hit it")
+        raise ValueError(f"regions: number {empty} is empty, no point could hit it")
     return truth
 
 

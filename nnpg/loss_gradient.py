@@ -7,10 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from nnpg.arguments import as_count, as_labels
 from nnpg.losses import LossMaker, loss_for
 from nnpg.network import Network
+from nnpg.network_arguments import as_images, as_network
 from nnpg.prediction import BATCH, _layer_names
-from nnpg.seeds import check_labels
 from nnpg_kernels import Array
 
 
@@ -55,8 +56,9 @@ def loss_gradient(
     >>> loss_gradient(net, [[0.0, 0.0]], [0], layers="input")["input"]      # y - t, since z = x
     array([[-0.5,  0.5]])
     """
-    x, how, k = np.asarray(x), loss_for(net, loss), net.backend
-    t, names = check_labels(labels, len(x), net.K), _layer_names(net, layers)
+    net, batch = as_network(net), as_count(batch, "batch")
+    x, how, k = as_images(net, x), loss_for(net, loss), net.backend
+    t, names = as_labels(labels, len(x), net.K), _layer_names(net, layers)
     first, parts = min(names, key=net.names.index), []
     for n in range(0, max(1, len(x)), batch):
         trace = net.forward(x[n : n + batch], upto=how.at)

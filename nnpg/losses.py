@@ -71,7 +71,7 @@ def softmax_cross_entropy(net: Network) -> Loss:
     >>> loss.at, loss.value(net.backend, np.zeros((1, 2)), [0]).round(4)
     ('dense1', array([0.6931]))
     """
-    last = net.names[-1]
+    last = as_network(net).names[-1]
     if logits := _before_squashing(net, Softmax):
         return Loss("softmax_cross_entropy", logits, cross_entropy, cross_entropy_seed)
     if isinstance(net.layers[last], Softmax):

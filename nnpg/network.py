@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from functools import cached_property
 from importlib import import_module
 from types import MappingProxyType, ModuleType
@@ -22,10 +22,24 @@ import numpy as np
 import numpy.typing as npt
 
 from nnpg import programs
+from nnpg.arguments import (
+    as_array,
+    as_count,
+    as_dtype,
+    as_generator,
+    as_instance,
+    as_mapping,
+    as_numbers,
+    as_sequence,
+    as_shape,
+    as_text,
+    described,
+)
 from nnpg.batches import batches
 from nnpg.held import held_layer
-from nnpg.interventions import Intervention
+from nnpg.interventions import Intervention, as_intervention
 from nnpg.layers import Layer, arrays, parameters
+from nnpg.network_arguments import as_backend, as_images, as_layer, as_output, as_outputs
 from nnpg.programs.plan import Plan, make_plan, reads
 from nnpg.programs.tasks import Predict
 from nnpg.shapes import is_own, output_shapes
@@ -58,7 +72,7 @@ class Trace:
     intervened: dict[str, tuple[Any, ...]]  # what the interventions on each output saved
 
     def __getitem__(self, name: str) -> Array:
-        if name not in self.outputs:
+        if not isinstance(name, str) or name not in self.outputs:
             raise KeyError(f"no output named {name!r} in this trace; it holds {', '.join(self.outputs)}")
         return self.outputs[name]
 
@@ -72,7 +86,7 @@ class Trace:
 
     def before(self, name: str) -> Trace:
         """Return the part of the pass that came before the output `name`."""
-        names = list(self.outputs)
+        names, _ = list(self.outputs), self[name]
         head = names[: names.index(name)]
         return Trace(
             {n: self.outputs[n] for n in head},
@@ -136,11 +150,21 @@ class Network:
         return build(recipe, input_shape=input_shape, rng=rng, dtype=dtype, backend=backend)
 
     def __post_init__(self) -> None:
+        for name, layer in as_mapping(self.layers, "layers", "name to layer").items():
+            as_layer(layer, f"layer {as_text(name, 'the name of a layer')!r}")
+        if not self.layers:
+            raise ValueError(f"layers must name at least one layer, not {described(self.layers)}")
+        object.__setattr__(self, "input_shape", as_shape(self.input_shape, "input_shape"))
+        as_backend(self.backend)
         if INPUT in self.layers:
             raise ValueError(f"no layer may be named {INPUT!r}: that is the name of x itself")
         once = {id(layer): held_layer(layer) for layer in self.layers.values()}  # one layer under two names stays one
         layers = {name: once[id(layer)] for name, layer in self.layers.items()}
         object.__setattr__(self, "layers", MappingProxyType(layers))
+        for name, changes in as_mapping(self.interventions, "interventions", "name to interventions").items():
+            as_output(self, name, "interventions")
+            for change in as_sequence(changes, f"interventions[{name!r}]", "interventions"):
+                as_intervention(change)
         object.__setattr__(self, "interventions", MappingProxyType(dict(self.interventions)))
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -173,11 +197,15 @@ class Network:
         KeyError
             If `start` or `upto` is no output of this network.
         """
-        first, last = self._index(start), self._index(upto or self.names[-1])
+        return self._forward(self.as_input(x, start), start, upto)
+
+    def _forward(self, x: Array, start: str | None = None, upto: str | None = None) -> Trace:
+        """The same for an array of the backend, which may be complex: a step along i is how gradients are checked."""
+        first = 0 if start is None else self._index(start, "start")
+        last = len(self.layers) if upto is None else self._index(upto, "upto")
         if first > last:
             raise ValueError(f"forward starts at {start!r}, but upto={upto!r} comes before it")
         names = self.names[first + 1 : last + 1]
-        x = self.as_input(x, start)
         outputs, saved, intervened = {}, {}, {}
         if start is None:
             x, intervened[INPUT] = self._intervene(INPUT, x)
@@ -229,15 +257,18 @@ class Network:
         KeyError
             If the trace does not hold `at` or `until`.
         """
-        at, until = at or next(reversed(trace.outputs)), until or next(iter(trace.outputs))
-        last, first = self._index(at), self._index(until)
+        trace = as_instance(trace, Trace, "trace")
+        at = next(reversed(trace.outputs)) if at is None else at
+        until = next(iter(trace.outputs)) if until is None else until
+        keep = None if keep is None else as_outputs(self, tuple(keep) if isinstance(keep, set) else keep, "keep")
+        last, first = self._index(at, "at"), self._index(until, "until")
         if first > last:
             raise ValueError(f"backward runs from {at!r} back, but until={until!r} comes after it")
         trace[until]  # says what the trace holds, if not this
-        delta = self.backend.asarray(seed)
+        delta = self._numbers(seed, "seed", f"an array (..., *{trace[at].shape})")
         if delta.shape[max(0, delta.ndim - trace[at].ndim) :] != trace[at].shape:
             raise ValueError(
-                f"the seed enters at {at!r} and must end in its shape {trace[at].shape}, not {delta.shape}"
+                f"seed: it enters at {at!r} and must end in its shape {trace[at].shape}, not {delta.shape}"
             )
         delta = delta.astype(trace[at].dtype, copy=False)
         deltas = {}
@@ -258,8 +289,12 @@ class Network:
         dict
             `gradients["conv1"]["W"]` has the shape of that W, with the seed's extra leading axes in front.
         """
-        result = {}
-        for name, delta in deltas.items():
+        trace, result = as_instance(trace, Trace, "trace"), {}
+        for name, given in as_mapping(deltas, "deltas", "output to array").items():
+            self._index(name, "deltas")
+            delta = self._numbers(given, f"deltas[{name!r}]", "an array")
+            if name in trace.outputs and delta.shape[max(0, delta.ndim - trace[name].ndim) :] != trace[name].shape:
+                raise ValueError(f"deltas[{name!r}] must end in the shape {trace[name].shape}, not {described(delta)}")
             if name in trace.saved and self.layers[name].parameters:
                 for change, saved in reversed(self._changes(trace, name)):
                     delta = change.backward(self.backend, delta, saved)
@@ -282,7 +317,7 @@ class Network:
         ValueError
             If the images do not fit, or `batch` is not at least 1.
         """
-        x = np.asarray(x)
+        x = as_images(self, x)
         program = programs.find(self, Predict(complex_images=x.dtype.kind == "c"))
         predict, suits = (program.run, PREDICTED) if program.run else (self._predict_by_layers, LAYERED)
         parts = [predict(x[some]) for some in batches(len(x), batch, suits)]
@@ -293,10 +328,14 @@ class Network:
 
     def as_input(self, x: npt.ArrayLike, start: str | None = None) -> Array:
         """Return images as `forward` takes them, in the network's own dtype; or say what is wrong with their shape."""
-        x = self.backend.asarray(x)
-        if start is None and x.shape[1:] != self.input_shape:
-            shape = ", ".join(map(str, self.input_shape))
-            raise ValueError(f"this network takes images of shape (N, {shape}), not {x.shape}")
+        if start is not None:
+            self._index(start, "start")
+        if start is None and not self._on_device(x):
+            x = self.backend.asarray(as_images(self, x))
+        else:
+            x = self._numbers(x, "x", f"the output {start!r}" if start else f"images of shape (N, *{self.input_shape})")
+            if start is None and x.shape[1:] != self.input_shape:
+                raise ValueError(f"x must be images of shape (N, *{self.input_shape}), not {described(x)}")
         if x.dtype.kind not in "fc":
             x = x.astype(self.dtype)
         if x.dtype.kind == "c" or not self.parameters:  # without weights there is no type to keep to
@@ -315,26 +354,25 @@ class Network:
         >>> net.replace("dense1", b=np.ones(3, "float32")).layers["dense1"].b
         array([1., 1., 1.], dtype=float32)
         """
-        if name not in self.layers:
-            raise KeyError(f"no layer named {name!r}; this network has {', '.join(self.layers)}")
-        new = layer if layer is not None else replace(self.layers[name], **changes)  # type: ignore[type-var]
-        return replace(self, layers={**self.layers, name: new})
+        new = as_layer(layer) if layer is not None else self._changed(name, changes)
+        return replace(self, layers={**self.layers, self._layer(name): new})
 
     def with_parameters(self, new: Mapping[str, Mapping[str, Array]]) -> Network:
         """Return this network with other weights: `new["conv1"]["W"]`, as `parameters` gives them."""
         layers = dict(self.layers)
-        for name, own in new.items():
-            layers[name] = replace(layers[name], **own)  # type: ignore[type-var]
+        for name, own in as_mapping(new, "new", "layer to its arrays by name").items():
+            layers[name] = self._changed(name, own)
         return replace(self, layers=layers)
 
     def intervene(self, name: str, *changes: Intervention) -> Network:
         """Return this network with something done to the output `name`, after what is done to it already."""
-        self._index(name)
+        self._index(name, "name")
         done = (*self.interventions.get(name, ()), *changes)
         return replace(self, interventions={**self.interventions, name: done})
 
     def drawn(self, rng: np.random.Generator) -> Network:
         """Return this network with a fresh mask in every dropout layer: the network of one training step."""
+        rng = as_generator(rng)
         fresh = {n: layer.drawn(rng) for n, layer in self.layers.items() if hasattr(layer, "drawn")}
         return replace(self, layers={**self.layers, **fresh}) if fresh else self
 
@@ -353,7 +391,7 @@ class Network:
 
     def to(self, backend: str | Backend) -> Network:
         """Return this network on another backend."""
-        k = load(backend) if isinstance(backend, str) else backend
+        k = as_backend(backend)
         if k.xp is self.backend.xp:  # the same arrays
             return replace(self, backend=k)
 
@@ -365,6 +403,7 @@ class Network:
 
     def astype(self, dtype: npt.DTypeLike) -> Network:
         """Return this network in another floating-point type."""
+        dtype = as_dtype(dtype)
         return self._map_arrays(lambda a: a.astype(dtype) if a.dtype.kind == "f" else a)
 
     def plan(self) -> Plan:
@@ -459,12 +498,36 @@ class Network:
         own = {name: arrays(layer) for name, layer in self.layers.items()}
         return self.with_parameters({name: {n: f(a) for n, a in of.items()} for name, of in own.items() if of})
 
-    def _index(self, name: str | None) -> int:
-        if name is None:
-            return 0
-        if name not in self.names:
-            raise KeyError(f"no output named {name!r}; this network has {', '.join(self.names)}")
-        return self.names.index(name)
+    def _index(self, name: str, argument: str) -> int:
+        return self.names.index(as_output(self, name, argument))
+
+    def _layer(self, name: str) -> str:
+        if not isinstance(name, str) or name not in self.layers:
+            raise KeyError(f"no layer named {described(name)}; this network has {', '.join(self.layers)}")
+        return name
+
+    def _changed(self, name: str, changes: Mapping[str, Any]) -> Layer:
+        """A layer with other values in some of its fields."""
+        layer = self.layers[self._layer(name)]
+        changes = as_mapping(changes, f"what changes in layer {name!r}", "field to value")
+        own: list[str] = [f.name for f in fields(layer)] if is_dataclass(layer) else []
+        unknown = [field for field in changes if field not in own]
+        if unknown:
+            raise TypeError(
+                f"layer {name!r} ({type(layer).__name__}) has the fields {', '.join(own) or 'of no dataclass'}, not "
+                f"{described(unknown[0])}"
+            )
+        return replace(layer, **changes)  # type: ignore[type-var]
+
+    def _on_device(self, a: Any) -> bool:
+        return self.backend.xp is not np and isinstance(a, self.backend.xp.ndarray)
+
+    def _numbers(self, a: Any, name: str, expected: str) -> Array:
+        """An array of the backend: real numbers, for a network of real numbers."""
+        if self._on_device(a):
+            return a
+        read = as_array if self.dtype.kind == "c" else as_numbers
+        return self.backend.asarray(read(a, name, expected))
 
     def _intervene(self, name: str, x: Array) -> tuple[Array, tuple[Any, ...]]:
         saved, shape = [], x.shape

@@ -51,7 +51,7 @@ def as_images(net: Network, x: Any, name: str = "x", *, least: int = 0, finite: 
     a = as_array(x, name, expected)
     if a.shape[1:] != net.input_shape or a.ndim == 0 or len(a) < least:
         raise ValueError(f"{name} must be {expected}, not {described(a)}")
-    if a.dtype.kind == "c":
+    if a.dtype.kind == "c" and net.dtype.kind != "c":
         raise ValueError(f"{name} must be {expected}, of real numbers, not {described(a)}")
     if finite and not all_finite(a):
         n = int(np.flatnonzero(~np.isfinite(a.reshape(len(a), -1)).all(axis=1))[0])

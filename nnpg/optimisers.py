@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from nnpg.arguments import as_number, described
+from nnpg.arguments import as_instance, as_mapping, as_number, described
 from nnpg.held import frozen
 from nnpg.network import Network
+from nnpg.network_arguments import as_network
 from nnpg_kernels import Array
 
 Parameters = dict[str, dict[str, Array]]  # parameters["conv1"]["W"]
@@ -127,10 +128,13 @@ class SGD:
 
     def start(self, net: Network) -> SGDState:
         """Return the state before the first step."""
+        as_network(net)
         return SGDState()
 
     def step(self, net: Network, gradients: Parameters, state: SGDState) -> tuple[Network, SGDState]:
         """Return the network and the state one step on."""
+        net, state = as_network(net), as_instance(state, SGDState, "state")
+        gradients = dict(as_mapping(gradients, "gradients", "layer to its gradients by name"))
         lr = self.lr / (1 + state.t * self.lr_decay)
         v = penalised(net, gradients, self.decay)
         if state.velocity:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from nnpg.arguments import as_count, as_generator, as_instance, as_number, as_numbers, described
 from nnpg.layers import Conv, Dense
 from nnpg_kernels import Array
 
@@ -32,9 +33,10 @@ def random_patches(x: npt.ArrayLike, n: int, size: int, rng: int | np.random.Gen
     >>> random_patches(np.zeros((2, 3, 8, 8)), 5, 4, rng=0).shape
     (5, 48)
     """
-    images, rng = np.asarray(x), np.random.default_rng(rng)
-    if images.ndim != 4 or len(images) == 0 or not 0 < size <= min(images.shape[2:]):
-        raise ValueError(f"patches of {size} x {size} pixels cannot be cut from images {images.shape}")
+    images = as_numbers(x, "x", "images (N, C, H, W)", ndim=4, finite=True)
+    if images.size == 0:
+        raise ValueError(f"x must be images (N, C, H, W), at least one, not {described(images)}")
+    n, size, rng = as_count(n, "n"), as_count(size, "size", most=min(images.shape[2:])), as_generator(rng)
     N, _, H, W = images.shape
     which, top, left = (rng.integers(high, size=n) for high in (N, H - size + 1, W - size + 1))
     windows = np.lib.stride_tricks.sliding_window_view(images, (size, size), axis=(2, 3))  # (N, C, H', W', size, size)
@@ -90,7 +92,10 @@ def zca(patches: npt.ArrayLike, eps: float = 0.1) -> Whitening:
     array([[1., 0.],
            [0., 1.]])
     """
-    p = np.asarray(patches, np.float64)
+    p = as_numbers(patches, "patches", "an array (n, D)", ndim=2, finite=True).astype(np.float64)
+    eps = as_number(eps, "eps", least=0)
+    if len(p) < 2 or p.shape[1] < 2:
+        raise ValueError(f"patches must be an array (n, D) of at least 2 patches of 2 numbers, not {described(p)}")
     mean = p.mean(axis=0)
     variances, axes = np.linalg.eigh(np.cov(p.T, ddof=1))
     scale = 1 / np.sqrt(variances.clip(0) + eps * variances.mean())
@@ -110,8 +115,9 @@ def as_convolution(layer: Dense, C: int, stride: int = 1) -> Conv:
     >>> as_convolution(Dense(np.zeros((7, 48)), np.zeros(7)), C=3).W.shape
     (7, 3, 4, 4)
     """
+    layer, C, stride = as_instance(layer, Dense, "layer"), as_count(C, "C"), as_count(stride, "stride")
     F, D = layer.W.shape
     side = round((D / C) ** 0.5)
     if C * side * side != D:
-        raise ValueError(f"{D} inputs are no square patch of {C} channels")
+        raise ValueError(f"layer must take square patches of C={C} channels, not {D} inputs")
     return Conv(layer.W.reshape(F, C, side, side), layer.b, stride)

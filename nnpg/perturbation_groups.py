@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from nnpg.arguments import as_choice, as_generator, as_numbers, as_whole, described
 from nnpg_kernels import Array
 
 By: TypeAlias = Literal["source", "target", "both"]
@@ -37,13 +38,20 @@ class Groups:
 
     def mean(self, values: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """Return the mean of values (N, ...) in each group, (G, ...)."""
-        v = np.asarray(values, np.float64)
+        v = self._values(values)
         return np.stack([v[self.index == g].mean(axis=0) for g in range(len(self))])
 
     def max(self, values: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """Return the largest of values (N, ...) in each group, (G, ...)."""
-        v = np.asarray(values, np.float64)
+        v = self._values(values)
         return np.stack([v[self.index == g].max(axis=0) for g in range(len(self))])
+
+    def _values(self, values: npt.ArrayLike) -> npt.NDArray[np.float64]:
+        N = len(self.index)
+        v = as_numbers(values, "values", f"an array ({N}, ...)").astype(np.float64)
+        if v.shape[:1] != (N,):
+            raise ValueError(f"values must be an array ({N}, ...), one for each pair, not {described(v)}")
+        return v
 
     def hold_out(self, rng: int | np.random.Generator) -> npt.NDArray[np.bool_]:
         """Draw one pair of each group, groups of one included, for validation (Hinthorn 2017, 5.4): (N,) bool.
@@ -56,7 +64,7 @@ class Groups:
         >>> held.sum(), held[3]
         (np.int64(2), np.True_)
         """
-        rng, held = np.random.default_rng(rng), np.zeros(len(self.index), bool)
+        rng, held = as_generator(rng), np.zeros(len(self.index), bool)
         for g in range(len(self)):
             held[rng.choice(np.flatnonzero(self.index == g))] = True
         return held
@@ -89,13 +97,10 @@ def perturbation_groups(source: npt.ArrayLike, target: npt.ArrayLike, by: By = "
     >>> perturbation_groups([0, 0, 9], [9, 9, 1], by="target").names
     ('to 1', 'to 9')
     """
-    s, t = np.asarray(source), np.asarray(target)
-    if s.shape != t.shape or s.ndim != 1 or s.size == 0:
-        raise ValueError(
-            f"source and target must be classes (N,) of the same pairs, at least one, not {s.shape} {t.shape}"
-        )
-    if by not in ("source", "target", "both"):
-        raise ValueError(f"by must be 'source', 'target' or 'both', not {by!r}")
+    s, t = (as_whole(c, name, "classes (N,)", ndim=1) for c, name in ((source, "source"), (target, "target")))
+    if s.shape != t.shape:
+        raise ValueError(f"source and target must be classes (N,) of the same pairs, not {s.shape} and {t.shape}")
+    as_choice(by, "by", ("source", "target", "both"))
     keys: Array = {"source": s[:, None], "target": t[:, None], "both": np.stack([s, t], axis=1)}[by]
     found, index = np.unique(keys, axis=0, return_inverse=True)
     words = {"source": "from {}", "target": "to {}", "both": "{} to {}"}[by]

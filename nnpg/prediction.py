@@ -18,13 +18,15 @@ import numpy as np
 import numpy.typing as npt
 
 from nnpg import programs
+from nnpg.arguments import as_choice, as_class_names, as_count, as_labels
 from nnpg.batches import batches
 from nnpg.layers import Conv, Dense, Flatten
 from nnpg.network import Network
+from nnpg.network_arguments import as_images, as_network, as_outputs
 from nnpg.programs import Found
 from nnpg.programs.tasks import ClassSums, Gradients
 from nnpg.progress import progress as progress_bar
-from nnpg.seeds import Classes, Of, check_classes, check_labels, check_of, class_seed
+from nnpg.seeds import Classes, Of, as_classes, as_of, chosen_classes, class_seed
 from nnpg.tables import text_table
 from nnpg_kernels import Array
 
@@ -78,6 +80,8 @@ class PredictionGradient:
             raise ValueError(
                 f"this gradient is of one class for each image ({self.classes!r}); there is none to choose"
             )
+        if as_count(c, "c", least=0) not in self.classes:
+            raise ValueError(f"c must be one of the classes {', '.join(map(str, self.classes))}, not {c}")
         s = self.classes.index(c)
         return replace(self, deltas={name: d[s] for name, d in self.deltas.items()}, classes=c)
 
@@ -93,7 +97,7 @@ def filter_layers(net: Network) -> tuple[str, ...]:
     >>> filter_layers(net)
     ('pool1',)
     """
-    blocks, inside, previous = [], False, ""
+    net, blocks, inside, previous = as_network(net), [], False, ""
     for name, layer in net.layers.items():
         if isinstance(layer, Conv | Dense | Flatten):
             if inside:
@@ -150,8 +154,9 @@ def prediction_gradient(
     >>> bool(abs(pg["tanh1"].sum(axis=0)).max() < 1e-6)    # the probabilities always sum to 1
     True
     """
-    check_of(of)
-    x, names = np.asarray(x), _layer_names(net, layers)
+    net, of = as_network(net), as_of(of)
+    x, names = as_images(net, x), _layer_names(net, layers)
+    classes = as_classes(classes, net.K)
     program = programs.find(net, Gradients(names, of, x.dtype.kind == "c"))
     every = batches(len(x), batch, max(1, len(x)) if program else BATCH)  # programs take small blocks anyway
     parts = [deltas for _, deltas in _batches(net, program, x, names, classes, labels, of, every)]
@@ -209,11 +214,11 @@ def class_gradient(
     >>> class_gradient(net, np.eye(2), [0, 2], layers="tanh1")["tanh1"].shape     # (K, D)
     (3, 4)
     """
-    if method not in ("average_of_gradients", "gradient_of_average"):
-        raise ValueError(f"method must be 'average_of_gradients' or 'gradient_of_average', not {method!r}")
-    check_of(of)
-    x, names, K = np.asarray(x), _layer_names(net, layers), net.K
-    t = check_labels(labels, len(x), K)
+    net, of = as_network(net), as_of(of)
+    as_choice(method, "method", ("average_of_gradients", "gradient_of_average"))
+    x, names, K = as_images(net, x, least=1, finite=True), _layer_names(net, layers), net.K
+    t, classes = as_labels(labels, len(x), K), as_classes(classes, K)
+    rows = as_class_names(class_names, K)
     counts = np.bincount(t, minlength=K)
     share = 1 / np.maximum(counts, 1) if method == "gradient_of_average" else np.ones(K)
     program = programs.find(net, Gradients(names, of, x.dtype.kind == "c"))
@@ -228,7 +233,6 @@ def class_gradient(
             advance(len(t[some]))
     images = np.where(counts, counts if method == "average_of_gradients" else 1, np.nan)
     means = {n: s / images.reshape(-1, *[1] * (s.ndim - (1 if _one_class(classes) else 2))) for n, s in sums.items()}
-    rows = tuple(class_names) if class_names is not None else tuple(f"class {c}" for c in range(K))
     return PredictionGradient(means, _classes_of(net, classes), of, rows, program.how)
 
 
@@ -247,13 +251,13 @@ def _batches(
 
     An image that is not finite goes layer by layer, whatever the program.
     """
-    t = None if labels is None else check_labels(labels, len(x), net.K)
+    t = None if labels is None else as_labels(labels, len(x), net.K)
     for some in every:
         labels_of, weights_of = (None if a is None else a[some] for a in (t, weights))
         if program.run is None:
             yield some, _by_layers(net, x[some], names, classes, of, labels_of, weights_of)
         else:
-            chosen, own = check_classes(classes, labels_of, len(x[some]), net.K)
+            chosen, own = chosen_classes(classes, labels_of, len(x[some]), net.K)
             deltas = program.run(x[some], np.atleast_1d(chosen), own, weights_of)
             spoiled = ~np.isfinite(x[some]).all(axis=tuple(range(1, x.ndim)))
             if spoiled.any():  # 0 times NaN is NaN, and a program leaves out what is multiplied by 0
@@ -298,12 +302,10 @@ def _sum_by_class(net: Network, labels: Array, K: int, delta: Array, one_class: 
 
 
 def _layer_names(net: Network, layers: str | Sequence[str] | None) -> tuple[str, ...]:
-    names = (layers,) if isinstance(layers, str) else tuple(layers) if layers is not None else filter_layers(net)
-    if not names:
+    if layers is not None:
+        return as_outputs(net, layers)
+    if not (names := filter_layers(net)):
         raise ValueError(f"this network has no convolutional block: say which layers, of {', '.join(net.names)}")
-    for name in names:
-        if name not in net.names:
-            raise KeyError(f"no output named {name!r}; this network has {', '.join(net.names)}")
     return names
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from nnpg.seeds import check_labels
+from nnpg.arguments import as_count, as_generator, as_numbers, as_sequence, as_units, as_whole, described
 from nnpg_kernels import Array
 
 
@@ -50,10 +50,10 @@ def rank_correlations(scores: npt.ArrayLike, others: npt.ArrayLike | None = None
            [ 1.,  1., -1.],
            [-1., -1.,  1.]])
     """
-    a = _standard_ranks(scores)
-    b = a if others is None else _standard_ranks(others)
+    a = _standard_ranks(scores, "scores")
+    b = a if others is None else _standard_ranks(others, "others")
     if a.shape[1] != b.shape[1]:
-        raise ValueError(f"both must score the same filters: {a.shape[1]} are not {b.shape[1]}")
+        raise ValueError(f"scores and others must score the same filters, not {a.shape[1]} and {b.shape[1]}")
     return a @ b.T
 
 
@@ -125,10 +125,11 @@ def most_alike(
     >>> most_alike([[1, 0.9, 0.2], [0.9, 1, 0.4], [0.2, 0.4, 1]])
     array([1, 0, 1])
     """
-    r = np.asarray(likeness, np.float64)
-    allowed = ~np.eye(len(r), dtype=bool) if counted is None else np.array(counted, bool) & ~np.eye(len(r), dtype=bool)
+    r = _likeness(likeness)
+    allowed = _counted(counted, len(r)) & ~np.eye(len(r), dtype=bool)
     if among is not None:
-        allowed[:, np.setdiff1d(np.arange(len(r)), among)] = False
+        chosen = as_whole(among, "among", "indices of images", ndim=1, least=0, most=len(r) - 1)
+        allowed[:, np.setdiff1d(np.arange(len(r)), chosen)] = False
     return np.where(allowed, r, -np.inf).argmax(axis=1)
 
 
@@ -148,8 +149,11 @@ def different_pictures(n: int, copies: Sequence[tuple[int, int]]) -> npt.NDArray
            [1, 0, 1],
            [0, 1, 0]])
     """
-    original = np.arange(n)
-    for first, copy in copies:
+    n, original = as_count(n, "n"), np.arange(as_count(n, "n"))
+    for pair in as_sequence(copies, "copies", "pairs (image, its copy)"):
+        if not isinstance(pair, tuple | list) or len(pair) != 2:
+            raise TypeError(f"copies must be a list of pairs (image, its copy), not of {described(pair)}")
+        first, copy = (as_count(image, "an image in copies", least=0, most=n - 1) for image in pair)
         original[copy] = first
     return original[:, None] != original
 
@@ -182,10 +186,9 @@ def permutation_test(
     >>> permutation_test(likeness, np.repeat(np.arange(5), 4), permutations=999, rng=0)
     0.001
     """
-    if permutations < 1:
-        raise ValueError(f"a permutation test needs at least 1 permutation, not {permutations}")
+    permutations, rng = as_count(permutations, "permutations"), as_generator(rng)
     r, same, counts = _pairs(likeness, labels, counted)
-    draw, found = np.random.default_rng(rng), _split(r, same, counts).difference
+    draw, found = rng, _split(r, same, counts).difference
     as_large = 0
     for _ in range(permutations):
         p = draw.permutation(len(r))
@@ -193,13 +196,13 @@ def permutation_test(
     return (1 + as_large) / (1 + permutations)
 
 
-def _standard_ranks(scores: npt.ArrayLike) -> Array:
+def _standard_ranks(scores: npt.ArrayLike, name: str) -> Array:
     """Ranks of each row with mean 0 and length 1, so that a product of two rows is their correlation."""
     from scipy.stats import rankdata
 
-    s = np.asarray(scores, np.float64)
-    if s.ndim != 2 or s.shape[1] < 2:
-        raise ValueError(f"scores must be an array (N, M) of at least 2 filters, not {s.shape}")
+    s = as_numbers(scores, name, "an array (N, M)", ndim=2, finite=True).astype(np.float64)
+    if s.shape[1] < 2:
+        raise ValueError(f"{name} must be an array (N, M) of at least 2 filters, not {described(s)}")
     ranks = rankdata(s, axis=1) - (s.shape[1] + 1) / 2
     length = np.sqrt((ranks * ranks).sum(axis=1, keepdims=True))
     return ranks / np.where(length, length, np.nan)
@@ -207,20 +210,32 @@ def _standard_ranks(scores: npt.ArrayLike) -> Array:
 
 def _pairs(likeness: npt.ArrayLike, labels: npt.ArrayLike, counted: npt.ArrayLike | None) -> tuple[Array, Array, Array]:
     """The likeness, which pairs are of one class, and which pairs count: each pair once, above the diagonal."""
-    r, t = np.asarray(likeness, np.float64), np.asarray(labels)
-    t = check_labels(t, len(t), int(t.max(initial=0)) + 1)
-    if r.shape != (len(t), len(t)):
-        raise ValueError(f"likeness must be an array ({len(t)}, {len(t)}), one row for each label, not {r.shape}")
-    counts = np.triu(np.ones_like(r, bool), 1)
-    if counted is not None:
-        which = np.asarray(counted)
-        if which.shape != r.shape or which.dtype != bool:
-            raise ValueError(f"counted must be a bool array {r.shape}, not {which.dtype} {which.shape}")
-        counts &= which & which.T
+    r = _likeness(likeness)
+    t = as_whole(labels, "labels", f"an array ({len(r)},), one for each row of the likeness,", ndim=1, least=0)
+    if len(t) != len(r):
+        raise ValueError(f"labels must be {len(r)}, one for each row of the likeness, not {len(t)}")
+    which = _counted(counted, len(r))
+    counts = np.triu(np.ones_like(r, bool), 1) & which & which.T
     same = t[:, None] == t
     if not (same & counts).any() or not (~same & counts).any():
         raise ValueError("there must be a pair of images of one class and a pair of different classes")
     return r, same, counts
+
+
+def _likeness(likeness: npt.ArrayLike) -> Array:
+    r = as_numbers(likeness, "likeness", "an array (N, N)", ndim=2, finite=True).astype(np.float64)
+    if r.shape[0] != r.shape[1] or r.size == 0:
+        raise ValueError(f"likeness must be an array (N, N), not {described(r)}")
+    return r
+
+
+def _counted(counted: npt.ArrayLike | None, N: int) -> Array:
+    if counted is None:
+        return np.ones((N, N), bool)
+    which = as_units(counted, "counted")
+    if which.shape != (N, N):
+        raise ValueError(f"counted must be a bool array ({N}, {N}), not {described(which)}")
+    return which
 
 
 def _split(r: Array, same: Array, counts: Array) -> WithinBetween:

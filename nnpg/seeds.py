@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,6 @@ from nnpg_kernels import Array
 
 Of: TypeAlias = Literal["prob", "logit", "logprob"]
 OF = ("prob", "logit", "logprob")
-check_labels = as_labels
 Classes: TypeAlias = Literal["true", "all"] | int | Sequence[int]
 
 
@@ -59,7 +58,7 @@ def class_seed(
     >>> at, seed.shape
     ('softmax1', (3, 5, 3))
     """
-    check_of(of)
+    of = as_of(of)
     net, trace = as_network(net), as_instance(trace, Trace, "trace")
     k, last = net.backend, net.names[-1]
     squashing = net.layers[last]
@@ -89,30 +88,44 @@ def class_seed(
 def _one_hot_seed(net: Network, trace: Trace, classes: Classes, labels: npt.ArrayLike | None) -> Array:
     k, y = net.backend, trace.y
     N, K = len(y), net.K
-    chosen, own = check_classes(classes, labels, N, K)
+    chosen, own = chosen_classes(classes, labels, N, K)
     if own is not None:
         return one_hot(k, own, y)
     e = one_hot(k, np.atleast_1d(chosen), y)[:, None, :]  # (S, 1, K)
     return k.xp.broadcast_to(e if chosen.ndim else e[0], (*chosen.shape, N, K))
 
 
-def check_of(of: str) -> None:
-    """Say so if `of` is none of the three."""
-    as_choice(of, "of", OF)
+def as_of(of: Of) -> Of:
+    """Return what is differentiated: "prob", "logit" or "logprob"."""
+    return as_choice(of, "of", OF)  # type: ignore[return-value]
 
 
-def check_classes(classes: Classes, labels: npt.ArrayLike | None, N: int, K: int) -> tuple[Array, Array | None]:
-    """Return the classes () or (S,), and for "true" each image's own (N,); or say what is wrong with them."""
-    if isinstance(classes, str) and classes == "true":
-        if labels is None:
-            raise ValueError("classes='true' needs labels: pass labels=..., one for each image")
-        return np.arange(K), check_labels(labels, N, K)
-    if isinstance(classes, str):
-        if classes != "all":
-            raise ValueError(f"classes must be 'true', 'all', a class 0 .. {K - 1} or several, not {classes!r}")
-        return np.arange(K), None
+def as_classes(classes: Any, K: int) -> Classes:
+    """Return "true", "all", a class, or a tuple of classes.
+
+    Examples
+    --------
+    >>> as_classes([0, 3], 3)
+    Traceback (most recent call last):
+    ...
+    ValueError: classes must be 'true', 'all', a class 0 .. 2 or several, not [0, 3]
+    """
     expected = f"'true', 'all', a class 0 .. {K - 1} or several"
+    if isinstance(classes, str):
+        if classes not in ("true", "all"):
+            raise ValueError(f"classes must be {expected}, not {classes!r}")
+        return classes  # type: ignore[return-value]
     chosen = as_array(classes, "classes", expected)
     if chosen.dtype.kind not in "iu" or chosen.ndim > 1 or chosen.size == 0 or chosen.min() < 0 or chosen.max() >= K:
         raise ValueError(f"classes must be {expected}, not {described(classes)}")
-    return chosen, None
+    return int(chosen) if chosen.ndim == 0 else tuple(chosen.tolist())
+
+
+def chosen_classes(classes: Classes, labels: npt.ArrayLike | None, N: int, K: int) -> tuple[Array, Array | None]:
+    """Return the classes () or (S,), and for "true" each image's own (N,); or say what is wrong with them."""
+    classes = as_classes(classes, K)
+    if classes != "true":
+        return np.arange(K) if classes == "all" else np.asarray(classes), None
+    if labels is None:
+        raise ValueError("classes='true' needs labels, not None: pass labels=..., one for each image")
+    return np.arange(K), as_labels(labels, N, K)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from numpy.typing import NDArray
+
+from nnpg.arguments import as_count, as_function, as_generator, as_numbers, described
 
 
 class Interval(NamedTuple):
@@ -27,8 +29,8 @@ def wilson(successes: int, n: int) -> Interval:
     >>> [round(v, 3) for v in wilson(2, 41)]
     [0.049, 0.013, 0.161]
     """
-    if not 0 <= successes <= n or n == 0:
-        raise ValueError(f"a share needs 0 <= successes <= n and n > 0, not {successes} of {n}")
+    n = as_count(n, "n")
+    successes = as_count(successes, "successes", least=0, most=n)
     z, p = 1.959964, successes / n
     middle = (p + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
@@ -46,7 +48,7 @@ def mean_interval(values: npt.ArrayLike) -> Interval:
     """
     from scipy.stats import t
 
-    v = np.asarray(values, dtype=np.float64).ravel()
+    v = _sample(values, "values")
     if len(v) < 2:
         return Interval(float(v.mean()), float("nan"), float("nan"))
     half = t.ppf(0.975, len(v) - 1) * v.std(ddof=1) / np.sqrt(len(v))
@@ -63,7 +65,7 @@ def median_interval(values: npt.ArrayLike) -> Interval:
     """
     from scipy.stats import binom
 
-    v = np.sort(np.asarray(values, dtype=np.float64).ravel())
+    v = np.sort(_sample(values, "values"))
     below = max(1, int(binom.ppf(0.025, len(v), 0.5)))  # order statistics below .. its mirror cover at least 95%
     return Interval(float(np.median(v)), float(v[below - 1]), float(v[-below]))
 
@@ -95,7 +97,8 @@ def bootstrap(
     >>> bool(low[0] < 49.5 < high[0]), bool(high[0] - low[0] < 15)
     (True, True)
     """
-    rng = np.random.default_rng(rng)
+    as_function(statistic, "statistic", "of indices (n,) -> array")
+    n, resamples, rng = as_count(n, "n"), as_count(resamples, "resamples"), as_generator(rng)
     draws = np.array([statistic(rng.integers(n, size=n)) for _ in range(resamples)])
     low, high = np.quantile(draws, (0.025, 0.975), axis=0)
     return low, high
@@ -139,12 +142,13 @@ def crossed_interval(
     >>> [round(v, 2) for v in crossed_interval(hits)], [round(v, 2) for v in wilson(11, 18)]
     ([0.61, 0.22, 1.0], [0.61, 0.39, 0.8])
     """
-    v = np.asarray(values, dtype=np.float64)
-    if v.ndim != 2 or v.size == 0 or not np.isfinite(v).all():
-        raise ValueError(f"values must be a table (R, C) of finite numbers, not of shape {v.shape}")
-    of = np.arange(v.shape[1]) if groups is None else np.asarray(groups)
+    v = as_numbers(values, "values", "a table (R, C)", ndim=2, finite=True).astype(np.float64)
+    if v.size == 0:
+        raise ValueError(f"values must be a table (R, C) of finite numbers, not {described(v)}")
+    resamples, rng = as_count(resamples, "resamples"), as_generator(rng)
+    of = np.arange(v.shape[1]) if groups is None else _groups(groups)
     if of.shape != v.shape[1:]:
-        raise ValueError(f"{v.shape[1]} columns need as many groups, not {of.shape}")
+        raise ValueError(f"groups must be {v.shape[1]}, one for each column of the values, not {described(of)}")
     _, which = np.unique(of, return_inverse=True)
     sizes = np.bincount(which).astype(np.float64)  # (G,)
     sums = np.stack([np.bincount(which, row) for row in v])  # (R, G)
@@ -168,7 +172,9 @@ def rank_correlation(a: npt.ArrayLike, b: npt.ArrayLike) -> float:
     """
     from scipy.stats import spearmanr
 
-    a, b = np.ravel(a), np.ravel(b)
+    a, b = _sample(a, "a"), _sample(b, "b")
+    if len(a) != len(b):
+        raise ValueError(f"a and b must rank the same things, not {len(a)} and {len(b)}")
     if len(set(a)) < 2 or len(set(b)) < 2:
         return math.nan
     return float(spearmanr(a, b).statistic)
@@ -184,7 +190,7 @@ def paired_p(differences: npt.ArrayLike) -> float:
     """
     from scipy.stats import t
 
-    d = np.asarray(differences, dtype=np.float64).ravel()
+    d = _sample(differences, "differences")
     if len(d) < 2:
         return math.nan
     error = d.std(ddof=1) / np.sqrt(len(d))
@@ -201,11 +207,28 @@ def holm(p_values: npt.ArrayLike) -> NDArray[np.float64]:
     >>> holm([0.01, 0.04, 0.03])
     array([0.03, 0.06, 0.06])
     """
-    p = np.asarray(p_values, dtype=np.float64)
-    if p.ndim != 1 or not ((p >= 0) & (p <= 1)).all():
-        raise ValueError(f"holm needs p values in 0 .. 1, one after the other, not {p_values!r}")
+    p = as_numbers(p_values, "p_values", "an array (n,) in 0 .. 1", ndim=1).astype(np.float64)
+    if not ((p >= 0) & (p <= 1)).all():
+        raise ValueError(f"p_values must be an array (n,) of numbers in 0 .. 1, not {described(p_values)}")
     order = np.argsort(p, kind="stable")
     raised = np.maximum.accumulate(p[order] * (len(p) - np.arange(len(p))))
     corrected = np.empty_like(p)
     corrected[order] = np.minimum(raised, 1.0)
     return corrected
+
+
+def _sample(values: npt.ArrayLike, name: str) -> NDArray[np.float64]:
+    """At least one finite number, one after the other."""
+    v = as_numbers(list(values) if isinstance(values, range) else values, name, "at least one", finite=True)
+    if v.size == 0:
+        raise ValueError(f"{name} must be at least one finite number, not {described(values)}")
+    return np.asarray(v, np.float64).ravel()
+
+
+def _groups(groups: npt.ArrayLike) -> NDArray[Any]:
+    """What columns belong to: numbers or names."""
+    if isinstance(groups, list | tuple) and all(isinstance(group, str) for group in groups):
+        return np.asarray(groups)
+    if isinstance(groups, np.ndarray) and groups.dtype.kind == "U":
+        return groups
+    return as_numbers(groups, "groups", "an array (C,)", ndim=1)

@@ -76,9 +76,9 @@ def use_threads(count: int) -> Iterator[None]:
     ...     thread_count()
     3
     """
-    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+    if isinstance(count, bool) or not isinstance(count, int | np.integer) or count < 1:
         raise ValueError(f"the number of threads must be a whole number above 0, not {count!r}")
-    before = _wanted.set(count)
+    before = _wanted.set(int(count))
     try:
         yield
     finally:

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from nnpg.arguments import as_labels, as_number, described
 from nnpg.attacks.targets import Targets, choose_targets
 from nnpg.network import Network
-from nnpg.seeds import check_labels
+from nnpg.network_arguments import as_images, as_network
 from nnpg_kernels import Array
 
 
@@ -25,11 +26,8 @@ def images_in_box(net: Network, x: Any, box: tuple[float, float]) -> Array:
     ...
     ValueError: x must lie in the box 0 .. 1; image 0 goes from 0 to 255: scale the images, or pass box=(low, high)
     """
-    x = np.asarray(x)
-    if x.shape[1:] != net.input_shape or len(x) == 0:
-        shape = ", ".join(map(str, net.input_shape))
-        raise ValueError(f"x must hold at least one image of shape (N, {shape}), not {x.shape}")
-    low, high = box
+    x = as_images(as_network(net), x, least=1, finite=True)
+    low, high = as_box(box)
     x = x.astype(net.dtype, copy=False)
     outside = ~((x >= low) & (x <= high)).reshape(len(x), -1).all(axis=1)  # NaN too
     if outside.any():
@@ -39,6 +37,25 @@ def images_in_box(net: Network, x: Any, box: tuple[float, float]) -> Array:
             "the images, or pass box=(low, high)"
         )
     return x
+
+
+def as_box(box: Any) -> tuple[float, float]:
+    """Return the range of the pixels.
+
+    Examples
+    --------
+    >>> as_box((1, 0))
+    Traceback (most recent call last):
+    ...
+    ValueError: box must be two numbers, (low, high) with low below high, not (1, 0)
+    """
+    expected = "box must be two numbers, (low, high) with low below high"
+    if not isinstance(box, tuple | list) or len(box) != 2:
+        raise TypeError(f"{expected}, not {described(box)}")
+    low, high = (as_number(side, "box, (low, high),") for side in box)
+    if not low < high:
+        raise ValueError(f"{expected}, not {described(box)}")
+    return low, high
 
 
 def targets_other_than(
@@ -65,14 +82,7 @@ def targets_other_than(
     ValueError: image 1 has label 1, which is its target too: leave it out, or choose another target
     """
     K = net.K
-    t = check_labels(labels, len(x), K).astype(np.int64)
-    if not isinstance(targets, str):
-        given = np.asarray(targets)
-        if given.dtype.kind not in "iu" or given.shape not in ((), (len(x),)) or ((given < 0) | (given >= K)).any():
-            raise ValueError(
-                f"targets must be a class 0 .. {K - 1}, one for each of {len(x)} images, or a rule such as 'all', "
-                f"not {targets!r}"
-            )
+    t = as_labels(labels, len(x), K).astype(np.int64)
     wanted = choose_targets(net, x, targets, labels=t, rng=rng)
     same = (wanted == t[:, None]).any(axis=1)
     if same.any():

@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 from numpy.typing import NDArray
 
+from nnpg.arguments import as_labels
 from nnpg.attacks.checks import images_in_box
 from nnpg.attacks.victim import victim_of
 from nnpg.network import Network
 from nnpg.progress import progress as progress_bar
-from nnpg.seeds import check_labels
 from nnpg.tables import data_frame, text_table
 from nnpg_kernels import Array, one_blas_thread
 
@@ -108,7 +108,7 @@ def learn_class_mask(
     array([1, 1])
     """
     x = images_in_box(net, x, box)
-    check_labels([target], 1, net.K)
+    as_labels([target], 1, net.K)
     if epochs < 1 or batch < 1 or not lr > 0 or not 0 <= momentum < 1:
         raise ValueError(
             "epochs and batch must be at least 1, lr above 0 and momentum in [0, 1), not "

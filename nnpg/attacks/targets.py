@@ -7,9 +7,10 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from nnpg.arguments import as_array, as_generator, as_labels, described
 from nnpg.attacks.victim import BLOCK, victim_of
 from nnpg.network import Network
-from nnpg.seeds import check_labels
+from nnpg.network_arguments import as_images, as_network
 
 Rule: TypeAlias = Literal["random", "least_likely", "nearest", "all"]
 Targets: TypeAlias = Rule | npt.ArrayLike
@@ -59,28 +60,38 @@ def choose_targets(
     >>> choose_targets(net, np.eye(2), 2).T
     array([[2, 2]])
     """
-    x, K = np.asarray(x), net.K
+    x, K = as_images(as_network(net), x), net.K
+    draw = None if rng is None else as_generator(rng)
+    own_classes = None if labels is None else as_labels(labels, len(x), K)
     if not isinstance(targets, str):
-        return check_labels(_one_each(targets, len(x)), len(x), K).astype(np.int64)[:, None]
+        return _given(targets, len(x), K)[:, None]
     if targets not in RULES:
-        raise ValueError(f"targets must be a class, one class an image, or one of {', '.join(RULES)}, not {targets!r}")
-    if targets == "random" and rng is None:
-        raise ValueError("targets='random' are drawn at random: pass rng=a seed")
+        raise ValueError(f"targets must be {_expected(len(x), K)}, not {targets!r}")
+    if targets == "random" and draw is None:
+        raise ValueError("targets='random' are drawn at random: pass rng=a seed, not None")
     if targets == "least_likely":
         return _scores(net, x).argmin(axis=1)[:, None]
-    own = _scores(net, x).argmax(axis=1) if labels is None else check_labels(labels, len(x), K)
+    own = _scores(net, x).argmax(axis=1) if own_classes is None else own_classes
     if targets == "nearest":
         return _nearest(net, x, own)[:, None]
     others = np.arange(K - 1) + (np.arange(K - 1) >= own[:, None])  # (N, K - 1)
-    if targets == "all":
+    if targets == "all" or draw is None:
         return others
-    drawn = np.random.default_rng(rng).integers(K - 1, size=len(x))
+    drawn = draw.integers(K - 1, size=len(x))
     return others[np.arange(len(x)), drawn][:, None]
 
 
-def _one_each(targets: Any, N: int) -> npt.NDArray[Any]:
-    given = np.asarray(targets)
-    return np.full(N, given) if given.ndim == 0 else given
+def _given(targets: Any, N: int, K: int) -> npt.NDArray[np.int64]:
+    """One class for each image (N,)."""
+    expected = _expected(N, K)
+    given = as_array(targets, "targets", expected)
+    if given.dtype.kind not in "iu" or given.shape not in ((), (N,)) or ((given < 0) | (given >= K)).any():
+        raise ValueError(f"targets must be {expected}, not {described(targets)}")
+    return np.broadcast_to(given, (N,)).astype(np.int64)
+
+
+def _expected(N: int, K: int) -> str:
+    return f"a class 0 .. {K - 1}, one for each of {N} images, or one of {', '.join(map(repr, RULES))}"
 
 
 def _scores(net: Network, x: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -11,6 +11,7 @@ from dataclasses import fields, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from nnpg.arguments import as_count
 from nnpg.data.dataset import Dataset
 from nnpg.data.portrait import FEATURES, NEUTRAL, Condition, Face, Shot, draw
 
@@ -74,14 +75,9 @@ def faces(seed: int = 0, *, identities: int = 15, size: int = 60) -> Dataset:
     >>> d.features
     ("widow's peak", 'mole on the left cheek', 'thick brows')
     """
-    for name, given, low, high in (
-        ("seed", seed, 0, None),
-        ("identities", identities, 2, len(FEATURES)),
-        ("size", size, SMALLEST, None),
-    ):
-        if not isinstance(given, int | np.integer) or given < low or (high is not None and given > high):
-            span = f"of {low} or more" if high is None else f"from {low} to {high}"
-            raise ValueError(f"faces: {name} must be a whole number {span}, not {given!r}")
+    seed = as_count(seed, "faces: seed", least=0)
+    identities = as_count(identities, "faces: identities", least=2, most=len(FEATURES))
+    size = as_count(size, "faces: size", least=SMALLEST)
     rng = np.random.default_rng([1, seed])
     people = cast_identities(seed, identities)
     x = np.empty((identities, len(CONDITIONS), size, size), np.float32)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from nnpg.arguments import as_array, as_count, as_instance, as_number, as_numbers, described
 from nnpg.data.dataset import DataError, Dataset
 
 
@@ -36,12 +37,18 @@ class Split:
     test_indices: NDArray[np.int64]
 
     def __post_init__(self) -> None:
+        for name in ("train_indices", "test_indices"):
+            indices = as_numbers(getattr(self, name), f"a split: {name}", "indices (n,)", ndim=1)
+            if indices.size and (indices.dtype.kind not in "iu" or indices.min() < 0):
+                raise ValueError(f"a split: {name} must be whole numbers of at least 0, not {described(indices)}")
+            object.__setattr__(self, name, indices.astype(np.int64, copy=False))
         both = np.concatenate([self.train_indices, self.test_indices])
         if len(np.unique(both)) != len(both):
             raise DataError("a split must hold each image once, found one twice")
 
     def apply(self, dataset: Dataset) -> tuple[Dataset, Dataset]:
         """Return the training and the test set."""
+        dataset = as_instance(dataset, Dataset, "dataset")
         return (
             dataset.subset(self.train_indices, f"{dataset.name} train"),
             dataset.subset(self.test_indices, f"{dataset.name} test"),
@@ -92,7 +99,7 @@ def stratified_split(labels: Dataset | ArrayLike, test: float = 0.25, seed: int 
     (124, 41)
     """
     classes = _labels(labels)
-    n_test = _test_count(len(classes), test)
+    n_test, seed = _test_count(len(classes), test), as_count(seed, "seed", least=0)
     values, counts = np.unique(classes, return_counts=True)
     if counts.min() < 2:
         raise DataError(
@@ -130,7 +137,7 @@ def random_split(labels: Dataset | ArrayLike, test: float = 0.25, seed: int = 0)
     >>> len(random_split([0, 0, 1, 1], test=0.5).test_indices)
     2
     """
-    N = len(_labels(labels))
+    N, seed = len(_labels(labels)), as_count(seed, "seed", least=0)
     return _split(N, np.random.default_rng(seed).permutation(N)[: _test_count(N, test)])
 
 
@@ -158,18 +165,19 @@ def find_twins(dataset: Dataset) -> list[tuple[int, int]]:
 
 
 def _digests(dataset: Dataset) -> list[bytes]:
+    dataset = as_instance(dataset, Dataset, "dataset")
     return [hashlib.sha256(image.tobytes()).digest() for image in dataset.x]
 
 
 def _labels(labels: Dataset | ArrayLike) -> NDArray[np.int64]:
-    found = np.asarray(labels.labels if isinstance(labels, Dataset) else labels)
+    found = as_array(labels.labels if isinstance(labels, Dataset) else labels, "labels", "a Dataset or N whole numbers")
     if found.ndim != 1 or found.dtype.kind not in "iu":
-        raise DataError(f"expected a Dataset or N integer labels, found {found.dtype} {found.shape}")
+        raise DataError(f"labels must be a Dataset or N whole numbers, not {described(found)}")
     return found.astype(np.int64)
 
 
 def _test_count(N: int, test: float) -> int:
-    n_test = round(test * N)
+    n_test = round(as_number(test, "test") * N)
     if not 0 < n_test < N:
         raise DataError(f"a split needs images on both sides: a share of {test} of {N} images is {n_test} test images")
     return n_test

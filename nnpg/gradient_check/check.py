@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from nnpg.arguments import as_flag, as_generator, as_number, as_numbers, as_shape, described
 from nnpg.gradient_check.contract import SEEDS, BrokenContractError, check_class, check_contract
 from nnpg.gradient_check.measure import EXACT, Probe, Values, measure
 from nnpg.gradient_check.report import GradientCheckError, GradientReport, GradientRow
 from nnpg.layers import Layer, parameters
 from nnpg.network import INPUT, Network, Trace
+from nnpg.network_arguments import as_backend, as_images
 from nnpg_kernels import Backend, load
 
 __all__ = ["GradientCheckError", "GradientReport", "GradientRow", "gradcheck"]
@@ -75,9 +77,12 @@ def gradcheck(
     >>> gradcheck(net).ok
     True
     """
-    rng = np.random.default_rng(rng)
-    k = load(backend) if isinstance(backend, str) else backend
+    rng, tolerance = as_generator(rng), as_number(tolerance, "tolerance", above=0)
+    raise_on_failure = as_flag(raise_on_failure, "raise_on_failure")
+    input_shape = None if input_shape is None else as_shape(input_shape, "input_shape")
+    k = None if backend is None else as_backend(backend)
     if isinstance(thing, Network):
+        x = None if x is None else as_images(thing, x, least=1, finite=True)
         rows = list(_network(thing, k or thing.backend, _images(x, thing.input_shape, rng), rng, tolerance))
     elif isinstance(thing, type) or not hasattr(thing, "forward"):
         raise TypeError(f"gradcheck takes a layer or a network, and an instance of it, not {thing!r}")
@@ -92,7 +97,10 @@ def gradcheck(
 
 def _images(x: npt.ArrayLike | None, shape: tuple[int, ...] | None, rng: np.random.Generator) -> Values:
     if x is not None:
-        return np.array(x, np.float64)
+        at = as_numbers(x, "x", "an array (N, ...)", finite=True)
+        if at.ndim == 0 or at.size == 0:
+            raise ValueError(f"x must be an array (N, ...), at least one image, not {described(at)}")
+        return np.array(at, np.float64)
     if shape is None:
         raise ValueError("gradcheck cannot know what the layer takes: give x, or input_shape such as (3, 8, 8)")
     return rng.standard_normal((3, *shape))
@@ -176,7 +184,7 @@ def _delta_probe(net: Network, trace: Trace, name: str) -> Probe:
     at = np.array(k.to_numpy(trace[name]))
 
     def outputs(a: Values) -> dict[str, Values]:
-        run = net.forward(a, start=name)
+        run = net._forward(k.asarray(a), start=name)  # `a` may have an imaginary part
         return {n: k.to_numpy(run[n]) for n in run if n != name}
 
     def delta(a: Values, d: Values) -> Values:

@@ -58,6 +58,7 @@ KINDS: dict[str, w.Kind] = {
     "batch": w.count,
     "iterations": w.count,
     "memory": w.count,
+    "largest_output": w.count,
     "steps": w.count,
     "every": w.count,
     "permutations": w.count,
@@ -114,6 +115,10 @@ KINDS: dict[str, w.Kind] = {
 }
 
 
+# What a message may name in place of an argument: what the argument does not fit
+WORDS = {"x": "labels|t|classes|targets|originals|adversarial", "originals": "labels", "adversarial": "labels"}
+
+
 @dataclass(frozen=True)
 class Call:
     """A function, the arguments of a call that is right, and the kind of each argument that is tried."""
@@ -144,7 +149,7 @@ def call(
     unknown = [a for a in arguments if a not in own]
     if unknown:
         raise KeyError(f"{name or function.__name__}: of what kind are {unknown}?")
-    aliases = {a: tuple(alias.split("|")) for a, alias in (words or {}).items()}
+    aliases = {a: tuple(alias.split("|")) for a, alias in {**WORDS, **(words or {})}.items()}
     title = name or getattr(function, "__qualname__", "") or function.__name__
     return Call(title, function, {**(plain or {}), **more}, {a: own[a] for a in arguments}, aliases)
 
@@ -301,13 +306,23 @@ def network_calls() -> Iterator[Call]:
         "layer": lambda v: w.wrong("tanh", 3, nnpg.Tanh, w.Thing(), [nnpg.Tanh()]),
     }
     yield call(
-        a.replace, name="Network.replace", plain={"name": "tanh1", "layer": nnpg.ReLU()}, kinds=layer, skip=("changes",)
+        a.replace,
+        name="Network.replace",
+        plain={"name": "tanh1", "layer": nnpg.ReLU()},
+        kinds=layer,
+        words={"name": "layer"},
+        skip=("changes",),
     )
 
     def changed(b: Any = None) -> nnpg.Network:
         return a.replace("dense2", b=b)
 
-    yield call(changed, name="Network.replace a field", b=np.zeros(K, np.float32), kinds={"b": w.numbers(needed=False)})
+    yield call(
+        changed,
+        name="Network.replace a field",
+        b=np.zeros(K, np.float32),
+        kinds={"b": lambda v: [t for t in w.numbers(needed=False)(v) if "complex" not in t.words]},
+    )
 
     def missing(field: str) -> nnpg.Network:
         return a.replace("dense2", **{field: np.zeros(K)})
@@ -388,7 +403,13 @@ def network_calls() -> Iterator[Call]:
     yield (
         call(trace.__getitem__, name="Trace[...]", plain={}, kinds={"name": w.output})
         if False
-        else call(trace.before, name="Trace.before", plain={"name": "pool1"}, kinds={"name": w.output})
+        else call(
+            trace.before,
+            words={"name": "output"},
+            name="Trace.before",
+            plain={"name": "pool1"},
+            kinds={"name": w.output},
+        )
     )
     yield call(nnpg.load_backend, plain={"name": "numpy"}, kinds={"name": w.choice}, words={"name": "backend"})
     yield call(nnpg.filter_layers, net=a)
@@ -465,7 +486,7 @@ def training_calls() -> Iterator[Call]:
     yield call(
         selective_dropout.SelectiveDropout,
         plain={"originals": x, "layer": "dense1"},
-        kinds={"keep": keep, "layer": w.text, "watch": w.function, "originals": w.numbers(nan=False)},
+        kinds={"keep": keep, "layer": w.text, "watch": w.function, "originals": w.numbers(nan=False, flat_only=True)},
     )
     yield call(selective_dropout.Retention, p0=0.5, alpha=0.1, kinds={"p0": w.positive, "alpha": w.positive})
     yield call(losses.loss_for, net=net(), loss="squared_error")

@@ -144,7 +144,7 @@ def main() -> int:
         counts[verdict.kind] += 1
         if verdict.kind == "finding":
             findings[case.call.name] += 1
-            print(f"{case}: {verdict.words}")
+            print(" ".join(f"{case}: {verdict.words}".split()))
     for name, n in findings.most_common():
         print(f"{n:5} {name}")
     print(
