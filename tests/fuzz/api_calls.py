@@ -254,7 +254,8 @@ def building_calls() -> Iterator[Call]:
     def recipe(valid: Any) -> list[w.Trial]:
         head = [nnpg.Flatten()]
         bad = [None, "tanh", nnpg.Tanh, 3, [nnpg.Tanh()], ("a",), ("a", nnpg.Tanh(), 1), (3, nnpg.Tanh()), w.Thing(),
-               ("", nnpg.Tanh()), nnpg.conv, nnpg.MaxPool(9), nnpg.conv(2, 9), nnpg.conv(2, 3), nnpg.Conv(np.ones((2, 9, 1, 1))),
+               ("", nnpg.Tanh()), nnpg.conv, nnpg.MaxPool(9), nnpg.conv(2, 9), nnpg.conv(2, 3),
+               nnpg.Conv(np.ones((2, 9, 1, 1))),
                nnpg.conv(2, 1, groups=2), nnpg.Dense(np.ones((2, 99)))]  # fmt: skip
         found = [w.Trial(f"a layer that is {w._words(one)}", [*head, one]) for one in bad[:12]]
         found += [w.Trial(f"at first {w._words(one)}", [one, nnpg.Flatten()]) for one in bad[11:] if one is not bad[16]]
@@ -298,7 +299,10 @@ def network_calls() -> Iterator[Call]:
         }
         yield call(a.backward, name=label("backward"), trace=trace, seed=seed, kinds=back)
         deltas = dict(a.backward(trace, seed))
-        named = {"trace": w.instance, "deltas": lambda v: w.wrong(None, 3, "pool1", [1], {"pool9": seed}, {"conv1": 3})}
+        named = {
+            "trace": w.instance,
+            "deltas": lambda v: w.wrong(None, 3, "a", [1], {"pool9": np.ones(3)}, {"conv1": 3}),
+        }
         yield call(a.gradients, name=label("gradients"), trace=trace, deltas=deltas, kinds=named)
     a = net()
     layer = {
@@ -391,7 +395,12 @@ def network_calls() -> Iterator[Call]:
         rng=np.random.default_rng(0),
         kinds={"rng": lambda v: [t for t in w.seed(v) if not isinstance(t.value, int)]},
     )
-    shape = {"layers": lambda v: w.wrong(None, 3, "a", [], {}, {"a": "tanh"}, {"a": nnpg.Tanh}, {3: nnpg.Tanh()}, {"input": nnpg.Tanh()}), "backend": w.instance,
+
+    def layers(valid: Any) -> list[w.Trial]:
+        tanh = nnpg.Tanh()
+        return w.wrong(None, 3, "a", [], {}, {"a": "tanh"}, {"a": nnpg.Tanh}, {3: tanh}, {"input": tanh})
+
+    shape = {"layers": layers, "backend": w.instance,
              "interventions": lambda v: w.wrong(None, 3, "a", {"pool9": ()}, {"a": 3}, {"a": (3,)})}  # fmt: skip
     yield call(
         nnpg.Network,
@@ -1009,7 +1018,7 @@ def attack_calls() -> Iterator[Call]:
 def array_calls() -> Iterator[Call]:
     table = np.array([[0.0, 1.0, 2.0], [3.0, 1.0, 0.5]])
     flat = np.array([0.1, 0.5, 0.2, 0.9])
-    n, plain = w.numbers(), w.numbers(flat_only=True)
+    plain = w.numbers(flat_only=True)
     sure = w.numbers(nan=False, flat_only=True)
     yield call(
         statistics.wilson,
