@@ -5,6 +5,7 @@ Every public function asks here, once, before any work. What has to fit a networ
 
 from __future__ import annotations
 
+import json
 import math
 import numbers
 import operator
@@ -290,6 +291,23 @@ def as_mapping(value: Any, name: str, of: str) -> Mapping[Any, Any]:
     if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
         what = described(value) if not isinstance(value, Mapping) else f"one with the keys {described(list(value))}"
         raise TypeError(f"{name} must be a dict from {of}, not {what}")
+    return value
+
+
+def as_json(value: T, name: str) -> T:
+    """Return what JSON can hold.
+
+    Examples
+    --------
+    >>> as_json({"seed": 1j}, "provenance")
+    Traceback (most recent call last):
+    ...
+    TypeError: provenance must be what JSON can hold, not {'seed': 1j} (Object of type complex is not JSON serializable)
+    """
+    try:
+        json.dumps(value)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{name} must be what JSON can hold, not {described(value)} ({error})") from None
     return value
 
 

@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from nnpg.arguments import as_choice, as_path
 from nnpg.data.dataset import DataError, Dataset
 from nnpg.data.where import inside
 
@@ -45,8 +46,8 @@ def load_cifar10(folder: str | os.PathLike[str], split: Literal["train", "test"]
     ...
     nnpg.data.dataset.DataError: CIFAR-10: data_batch_1.bin is missing ...
     """
-    if split not in FILES:
-        raise DataError(f"cifar10: expected split 'train' or 'test', found {split!r}")
+    as_path(folder, "folder")
+    as_choice(split, "split", FILES)
     root = inside(folder, FOLDER)
     paths = [root / name for name in FILES[split]]
     for path in paths:  # all of them are looked at before any is read

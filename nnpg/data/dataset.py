@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nnpg.arguments import as_array, as_names, as_sequence, as_text, as_units, as_whole, described
+
 
 class DataError(ValueError):
     """A data file is missing or is not what it should be. The message names file, expected and found."""
@@ -61,6 +63,12 @@ class Dataset:
     features: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
+        as_text(self.name, "name")
+        for field, expected in (("x", "an array (N, C, H, W)"), ("labels", "an array (N,)")):
+            object.__setattr__(self, field, as_array(getattr(self, field), field, expected))
+        for field in ("class_names", "conditions", "features"):
+            if getattr(self, field) is not None:
+                as_sequence(getattr(self, field), field, "strings")
         if self.x.ndim != 4 or self.x.dtype != np.float32:
             raise DataError(
                 f"{self.name}: images must be a float32 array (N, C, H, W), not {self.x.dtype} {self.x.shape}"
@@ -78,6 +86,13 @@ class Dataset:
             )
         if self.conditions is not None and len(self.conditions) != len(self.x):
             raise DataError(f"{self.name}: {len(self.x)} images but {len(self.conditions)} conditions")
+        for field, given, count in (("conditions", self.conditions, len(self.x)), ("features", self.features, self.K)):
+            if given is not None:
+                as_names(given, field, count)
+        if self.masks is not None:
+            masks, shape = as_units(self.masks, "masks"), (self.K, *self.x.shape[2:])
+            if masks.shape != shape:
+                raise DataError(f"{self.name}: masks must be a bool array {shape}, not {described(masks)}")
 
     @property
     def K(self) -> int:
@@ -99,11 +114,21 @@ class Dataset:
 
     def subset(self, which: NDArray[Any] | Sequence[int], name: str | None = None) -> Dataset:
         """Return the chosen images (indices or a boolean mask), in that order."""
-        indices = np.flatnonzero(which) if np.asarray(which).dtype == bool else np.asarray(which, dtype=np.intp)
+        indices = self._indices(which)
+        name = None if name is None else as_text(name, "name")
         conditions = None if self.conditions is None else tuple(self.conditions[i] for i in indices)
         return replace(
             self, x=self.x[indices], labels=self.labels[indices], conditions=conditions, name=name or self.name
         )
+
+    def _indices(self, which: NDArray[Any] | Sequence[int]) -> NDArray[np.intp]:
+        N = len(self)
+        given = as_array(which, "which", f"indices 0 .. {N - 1}, or {N} of True and False")
+        if given.dtype == bool and given.shape == (N,):
+            return np.flatnonzero(given)
+        if given.size == 0 and given.ndim == 1:
+            return np.zeros(0, np.intp)
+        return as_whole(given, "which", "indices", ndim=1, least=0, most=N - 1).astype(np.intp)
 
 
 def _check_names(name: str, class_names: Sequence[str]) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from nnpg.arguments import as_flag, as_pair, as_path
 from nnpg.data.dataset import DataError, Dataset
 from nnpg.data.images import open_image, to_array
 from nnpg.data.limits import Limits, kind_of, limits_for
@@ -65,18 +66,18 @@ def load_folder(
     >>> d.image_shape, d.class_names, d.x[:, 0, 0, 0].tolist()
     ((3, 3, 4), ('night', 'snow'), [0.0, 1.0])
     """
-    root = Path(folder)
+    root, grey = as_path(folder, "folder"), as_flag(grey, "grey")
+    size = None if size is None else as_pair(size, "size")
     limits = limits_for(limits)
     paths, labels, class_names = _list(root)
     limits.check("classes", len(class_names), f"{root}")
-    shape = (size, size) if isinstance(size, int) else size
     images: list[NDArray[np.float32]] = []
     for path in _watched(paths):
         opened = open_image(path, grey=grey, limits=limits)
         if not images:
-            H, W = shape or (opened.height, opened.width)
+            H, W = size or (opened.height, opened.width)
             limits.check_bytes(4 * len(paths) * (1 if grey else 3) * H * W, f"{root}: {len(paths)} images of {W} x {H}")
-        image = to_array(opened, shape)  # (C, H, W)
+        image = to_array(opened, size)  # (C, H, W)
         if images and image.shape != images[0].shape:
             (_, H0, W0), (_, H, W) = images[0].shape, image.shape
             raise DataError(

@@ -11,6 +11,7 @@ import stat
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
+from nnpg.arguments import as_count, as_instance
 from nnpg.data.dataset import DataError
 
 VARIABLES = {"megabytes": "NNPG_MAX_MEGABYTES", "megapixels": "NNPG_MAX_MEGAPIXELS", "classes": "NNPG_MAX_CLASSES"}
@@ -40,6 +41,10 @@ class Limits:
     megapixels: int = 50
     classes: int = 100_000
 
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            as_count(getattr(self, field.name), f"Limits: {field.name}")
+
     def check(self, what: str, number: int, where: str) -> None:
         """Raise DataError if the number is above the limit `what`; the message says how to raise the limit."""
         limit = getattr(self, what)
@@ -63,7 +68,7 @@ def limits_for(given: Limits | None) -> Limits:
         If a variable is not a whole number above 0.
     """
     if given is not None:
-        return given
+        return as_instance(given, Limits, "limits")
     limits = Limits()
     for field in fields(Limits):
         text = os.environ.get(VARIABLES[field.name], "")

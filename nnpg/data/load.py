@@ -7,11 +7,12 @@ import os
 from pathlib import Path
 from typing import Literal
 
+from nnpg.arguments import as_choice, as_count, as_path
 from nnpg.data.cifar10 import load_cifar10
 from nnpg.data.dataset import DataError, Dataset
 from nnpg.data.faces import faces
 from nnpg.data.folder import load_folder
-from nnpg.data.limits import Limits, kind_of
+from nnpg.data.limits import Limits, kind_of, limits_for
 from nnpg.data.mnist import load_mnist
 from nnpg.data.npz import load_npz
 from nnpg.data.where import data_folder
@@ -65,6 +66,11 @@ def load(
     ...
     nnpg.data.dataset.DataError: 'minst' is no data set; did you mean 'mnist'? Expected faces, yale, ...
     """
+    as_path(name, "name, of a data set or a file,")
+    data_dir = None if data_dir is None else as_path(data_dir, "data_dir")
+    split = None if split is None else as_choice(split, "split", ("train", "test"))  # type: ignore[assignment]
+    seed, size = as_count(seed, "seed", least=0), None if size is None else as_count(size, "size")
+    limits = limits_for(limits)
     if name in ("mnist", "cifar10"):
         if size is not None:
             raise DataError(f"{name} has one size of image only: leave size out")

@@ -12,6 +12,7 @@ from typing import IO, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from nnpg.arguments import as_choice, as_path
 from nnpg.data.dataset import DataError, Dataset
 from nnpg.data.limits import Limits, kind_of, limits_for
 from nnpg.data.where import inside
@@ -53,8 +54,8 @@ def load_mnist(
     ...
     nnpg.data.dataset.DataError: MNIST: train-images-idx3-ubyte.gz is missing ...
     """
-    if split not in PREFIX:
-        raise DataError(f"mnist: expected split 'train' or 'test', found {split!r}")
+    as_path(folder, "folder")
+    as_choice(split, "split", PREFIX)
     root = inside(folder, "mnist")
     images_path = _find(root, f"{PREFIX[split]}-images-idx3-ubyte", folder)
     labels_path = _find(root, f"{PREFIX[split]}-labels-idx1-ubyte", folder)

@@ -13,6 +13,7 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from nnpg.arguments import as_instance, as_path
 from nnpg.data.dataset import DataError, Dataset
 from nnpg.data.limits import Limits, kind_of, limits_for
 from nnpg.files.atomic import write_file
@@ -60,7 +61,7 @@ def load_npz(path: str | os.PathLike[str], limits: Limits | None = None) -> Data
     >>> d, float(d.x.max())
     (Dataset 'two': 2 images of 1 x 5 x 5, 2 classes, 0.20000000298023224)
     """
-    path = Path(path)
+    path = as_path(path, "path")
     limits = limits_for(limits)
     arrays = _read(path, limits)
     for key in ("x", "labels"):
@@ -124,7 +125,7 @@ def save_npz(path: str | os.PathLike[str], dataset: Dataset) -> None:
     ...     load_npz(Path(folder) / "pets.npz")
     Dataset 'pets': 1 images of 1 x 2 x 2, 1 classes
     """
-    path = Path(path)
+    path, dataset = as_path(path, "path"), as_instance(dataset, Dataset, "dataset")
     if path.suffix != ".npz" or not path.parent.is_dir():
         raise DataError(f"{path}: expected a file name ending in .npz, in a folder that exists")
     arrays: dict[str, Any] = {

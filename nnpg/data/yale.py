@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from nnpg.arguments import as_count, as_path
 from nnpg.data.dataset import DataError, Dataset
 from nnpg.data.images import open_image, to_array
 from nnpg.data.where import inside
@@ -60,6 +61,7 @@ def load_yale(folder: str | os.PathLike[str], size: int = 60) -> Dataset:
     ...
     nnpg.data.dataset.DataError: Yale faces: 165 of 165 images are missing ...
     """
+    folder, size = as_path(folder, "folder"), as_count(size, "size")
     root = inside(folder, "yalefaces")
     paths = [root / f"{subject}.{condition}" for subject in SUBJECTS for condition in CONDITIONS]
     missing = [path.name for path in paths if not path.is_file()]

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from nnpg.arguments import as_count, as_json, as_mapping, as_path
 from nnpg.files.architecture import LARGEST_OUTPUT, ArrayKind, built, check_architecture, described
 from nnpg.files.errors import ModelFileError
 from nnpg.files.header import Header, read_header
@@ -18,7 +19,8 @@ from nnpg.files.tensors import existing, read_about, read_array, write_tensors
 from nnpg.files.text import shown
 from nnpg.layers import arrays
 from nnpg.network import Network
-from nnpg_kernels import Array, Backend, load
+from nnpg.network_arguments import as_backend, as_network
+from nnpg_kernels import Array, Backend
 
 FORMAT = "nnpg-network-1"
 UNLIMITED = 2**200  # numbers of an output
@@ -51,7 +53,9 @@ def save(net: Network, path: str | Path, provenance: Mapping[str, Any] | None = 
     >>> bool((same.layers["dense1"].W == net.layers["dense1"].W).all())
     True
     """
-    return write_tensors(path, tensors_of(net), header_of(net) | {"provenance": provenance or {}})
+    net, path = as_network(net), as_path(path, "path")
+    known = {} if provenance is None else as_mapping(provenance, "provenance", "string to what JSON can hold")
+    return write_tensors(path, tensors_of(net), header_of(net) | {"provenance": as_json(known, "provenance")})
 
 
 def load_network(path: str | Path, backend: str = "auto", *, largest_output: int = LARGEST_OUTPUT) -> Network:
@@ -75,7 +79,8 @@ def load_network(path: str | Path, backend: str = "auto", *, largest_output: int
         If the file is damaged, of another kind or version, its arrays do not fit its architecture, or it asks for
         outputs larger than the limit.
     """
-    k, path = load(backend), existing(path)
+    k, path = as_backend(backend), existing(as_path(path, "path"))
+    largest_output = as_count(largest_output, "largest_output")
     with path.open("rb") as file:
         header = read_header(file, path)
         check_network(header.about, _kinds(header), path, largest_output)

@@ -248,15 +248,15 @@ def test_the_conditions_do_what_they_are_called():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"size": 23}, "size must be a whole number of 24 or more, not 23"),
+        ({"size": 23}, "size must be a whole number of at least 24, not 23"),
         ({"size": 60.0}, "size must be a whole number"),
         ({"identities": 1}, "identities must be a whole number from 2 to 15, not 1"),
         ({"identities": 16}, "identities must be a whole number from 2 to 15, not 16"),
-        ({"seed": -1}, "seed must be a whole number of 0 or more, not -1"),
+        ({"seed": -1}, "seed must be a whole number of at least 0, not -1"),
     ],
 )
 def test_bad_arguments_are_refused_in_words(arguments, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((ValueError, TypeError), match=message):
         faces(**arguments)
 
 

@@ -59,6 +59,7 @@ KINDS: dict[str, w.Kind] = {
     "iterations": w.count,
     "memory": w.count,
     "largest_output": w.count,
+    "limits": lambda valid: w.wrong("100 MB", 3, data.Limits, w.Thing()),
     "steps": w.count,
     "every": w.count,
     "permutations": w.count,

@@ -177,7 +177,7 @@ def test_predict_is_forward_a_batch_at_a_time(backend: Backend) -> None:
 
 
 BAD = [
-    (lambda net, t: net.forward(np.zeros((2, 2, 9, 9))), ValueError, r"N, 2, 9, 10\), not an array float64 \(2, 2, 9, 9\)"),
+    (lambda net, t: net.forward(np.zeros((2, 2, 9, 9))), ValueError, r"9, 10\), not an array float64 \(2, 2, 9, 9\)"),
     (lambda net, t: net.forward(np.zeros((2, 9, 10))), ValueError, r"not an array float64 \(2, 9, 10\)"),
     (lambda net, t: net.forward(t["input"], upto="conv9"), KeyError, "named 'conv9'; .* has input, center1, conv1"),
     (lambda net, t: net.forward(t["conv1"], start="x"), KeyError, "no output named 'x'"),
