@@ -24,7 +24,6 @@ import numpy.typing as npt
 from nnpg import programs
 from nnpg.arguments import (
     as_array,
-    as_count,
     as_dtype,
     as_generator,
     as_instance,
