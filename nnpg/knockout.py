@@ -182,7 +182,7 @@ def knock_out_curve(
     ((3, 6), 1)
     """
     net = as_network(net)
-    x, wanted = as_images(net, x, least=1, finite=True), _wanted(net, filters)
+    x, wanted = as_images(net, x, finite=True), _wanted(net, filters)
     t, T = as_labels(labels, len(x), net.K), len(wanted)
     predictions = np.empty((T + 1, len(x)), np.int64)
     program = programs.find(net, KnockOut(tuple((f.layer, f.f) for f in wanted), to, x.dtype.kind == "c"))

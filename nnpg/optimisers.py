@@ -171,7 +171,8 @@ def penalty(net: Network, decay: Decay | None) -> float:
     """Return what the decay adds to the loss."""
     if decay is None:
         return 0.0
-    return sum(decay.value(n, p, w) for n, ps in net.parameters.items() for p, w in ps.items())
+    decay = as_decay(decay)
+    return sum(decay.value(n, p, w) for n, ps in as_network(net).parameters.items() for p, w in ps.items())
 
 
 def penalised(net: Network, gradients: Parameters, decay: Decay | None) -> Parameters:

@@ -97,7 +97,10 @@ def perturbation_groups(source: npt.ArrayLike, target: npt.ArrayLike, by: By = "
     >>> perturbation_groups([0, 0, 9], [9, 9, 1], by="target").names
     ('to 1', 'to 9')
     """
-    s, t = (as_whole(c, name, "classes (N,)", ndim=1) for c, name in ((source, "source"), (target, "target")))
+    s, t = (
+        as_whole(c, name, "classes (N,)", ndim=1).astype(np.int64)
+        for c, name in ((source, "source"), (target, "target"))
+    )
     if s.shape != t.shape:
         raise ValueError(f"source and target must be classes (N,) of the same pairs, not {s.shape} and {t.shape}")
     as_choice(by, "by", ("source", "target", "both"))

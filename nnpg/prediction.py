@@ -216,7 +216,7 @@ def class_gradient(
     """
     net, of = as_network(net), as_of(of)
     as_choice(method, "method", ("average_of_gradients", "gradient_of_average"))
-    x, names, K = as_images(net, x, least=1, finite=True), _layer_names(net, layers), net.K
+    x, names, K = as_images(net, x, finite=True), _layer_names(net, layers), net.K
     t, classes = as_labels(labels, len(x), K), as_classes(classes, K)
     rows = as_class_names(class_names, K)
     counts = np.bincount(t, minlength=K)

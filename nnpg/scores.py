@@ -262,7 +262,7 @@ def _mean_of_norms(
     batch: int | None,
 ) -> FilterScores:
     net = as_network(net)
-    x = as_images(net, x, least=1, finite=True)
+    x = as_images(net, x, finite=True)
     labels, rows = as_labels(labels, len(x), net.K), as_class_names(class_names, net.K)
     parts = [
         convolutional_gradient(

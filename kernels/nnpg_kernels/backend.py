@@ -50,6 +50,8 @@ def load(name: str = "auto") -> Backend:
     >>> load("numpy").name
     'numpy'
     """
+    if not isinstance(name, str):
+        raise TypeError(f"backend must be auto, {', '.join(BACKENDS)}, not {name!r}")
     wanted = name if name != "auto" else "numba" if importlib.util.find_spec("numba") else "numpy"
     if wanted not in BACKENDS:
         raise ValueError(f"no backend named {name!r}: choose one of auto, {', '.join(BACKENDS)}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from nnpg.arguments import as_number, as_numbers
 from nnpg_kernels import Array
 
 
@@ -30,9 +31,10 @@ def amplified(x: npt.ArrayLike, changed: npt.ArrayLike, rms: float) -> Array:
     >>> amplified(np.zeros((1, 4)), np.array([[0.0, 0.3, 0.0, 0.4]]), 0.5)
     array([[0. , 0.6, 0. , 0.8]])
     """
-    x, changed = np.asarray(x), np.asarray(changed)
-    if x.shape != changed.shape:
-        raise ValueError(f"x {x.shape} and the changed images {changed.shape} must have one shape")
+    x, changed = (as_numbers(a, name, "an array (N, ...)", finite=True) for a, name in ((x, "x"), (changed, "changed")))
+    rms = as_number(rms, "rms", least=0)
+    if x.shape != changed.shape or x.ndim == 0:
+        raise ValueError(f"x and changed must be images of one shape (N, ...), not {x.shape} and {changed.shape}")
     r = changed.astype(np.float64) - x
     size = np.sqrt((r * r).mean(axis=tuple(range(1, r.ndim)), keepdims=True))
     return np.asarray(x + r * (rms / np.where(size > 0, size, 1)), x.dtype)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy.typing import NDArray
 
-from nnpg.arguments import as_labels
+from nnpg.arguments import as_class, as_count, as_generator, as_number
 from nnpg.attacks.checks import images_in_box
 from nnpg.attacks.victim import victim_of
 from nnpg.network import Network
@@ -108,13 +108,10 @@ def learn_class_mask(
     array([1, 1])
     """
     x = images_in_box(net, x, box)
-    as_labels([target], 1, net.K)
-    if epochs < 1 or batch < 1 or not lr > 0 or not 0 <= momentum < 1:
-        raise ValueError(
-            "epochs and batch must be at least 1, lr above 0 and momentum in [0, 1), not "
-            f"{epochs}, {batch}, {lr:g} and {momentum:g}"
-        )
-    rng, victim = np.random.default_rng(rng), victim_of(net, "softmax_cross_entropy")
+    target = as_class(target, net.K, "target")
+    epochs, batch, rng = as_count(epochs, "epochs"), as_count(batch, "batch"), as_generator(rng)
+    lr, momentum = as_number(lr, "lr", above=0), as_number(momentum, "momentum", least=0, below=1)
+    victim = victim_of(net, "softmax_cross_entropy")
     W = np.zeros(net.input_shape, x.dtype)
     v, losses = W.copy(), []
     with one_blas_thread(), progress_bar("class mask", epochs, show=progress) as advance:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from nnpg.arguments import as_count, as_function, as_number, as_numbers, described
 from nnpg.attacks.quasi_newton import QuasiNewton, take
 from nnpg_kernels import Array
 
@@ -134,7 +135,9 @@ def minimize_lbfgsb_batched(
     >>> [Status(s).name for s in found.status]
     ['AT_BOUND', 'AT_BOUND']
     """
-    x, lower, upper = _checked(x0, bounds, history, iterations)
+    x, lower, upper = _checked(fun, x0, bounds, history, iterations)
+    gtol, ftol = as_number(gtol, "gtol", least=0), as_number(ftol, "ftol", least=0)
+    noise = None if noise is None else as_number(noise, "noise", least=0)
     xp, (N, n) = array_module(x), x.shape
     which = xp.arange(N)
     f, g = _evaluate(fun, x, which)
@@ -205,20 +208,28 @@ def _store(xp: ModuleType, done: Minima, run: _Running, finished: Array, met: Ar
     done.iterations[to], done.evaluations[to] = run.iterations[n], run.evaluations[n]
 
 
-def _checked(x0: Any, bounds: Any, history: int, iterations: int) -> tuple[Array, Array, Array]:
+def _checked(fun: Any, x0: Any, bounds: Any, history: int, iterations: int) -> tuple[Array, Array, Array]:
     """Return start, lower and upper bounds (N, n), or say what is wrong with them."""
-    x = x0 if hasattr(x0, "__array_namespace__") else np.asarray(x0)
+    as_function(fun, "fun", "(x, which) -> values, gradients")
+    device = hasattr(x0, "__array_namespace__") and not isinstance(x0, np.ndarray | np.generic)
+    x = x0 if device else as_numbers(x0, "x0", "a floating-point array (N, n)", finite=True)
     if x.ndim != 2 or x.dtype.kind != "f":
         raise ValueError(f"x0 must be a floating-point array (N, n), one row a problem, not {x.dtype} {x.shape}")
-    if history < 1 or iterations < 0:
-        raise ValueError(f"history must be at least 1 and iterations at least 0, not {history} and {iterations}")
+    as_count(history, "history")
+    as_count(iterations, "iterations", least=0)
+    if not isinstance(bounds, tuple | list) or len(bounds) != 2:
+        raise TypeError(f"bounds must be two, (lower, upper), not {described(bounds)}")
     xp, sides = array_module(x), []
     for name, bound, none in (("lower", bounds[0], -np.inf), ("upper", bounds[1], np.inf)):
-        value = xp.asarray(none if bound is None else bound, x.dtype)
+        on_host = bound is None or device
+        given = (
+            none if bound is None else bound if on_host else as_numbers(bound, f"bounds: the {name} one", "an array")
+        )
+        value = xp.asarray(given, x.dtype)
         try:
             sides.append(xp.broadcast_to(value, x.shape).copy())
         except ValueError:
-            raise ValueError(f"the {name} bound {value.shape} does not broadcast to x0 {x.shape}") from None
+            raise ValueError(f"bounds: the {name} one {value.shape} does not broadcast to x0 {x.shape}") from None
     lower, upper = sides
     if not bool((lower <= upper).all()):  # NaN too
         first = int(xp.flatnonzero(~(lower <= upper).all(axis=1))[0])

@@ -13,9 +13,11 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from nnpg.arguments import as_count, as_flag, as_function, as_numbers, as_whole, described
 from nnpg.network import INPUT, Network
+from nnpg.network_arguments import as_images, as_network
 from nnpg.prediction import prediction_gradient
-from nnpg.seeds import Of
+from nnpg.seeds import Of, as_of
 from nnpg_kernels import Array
 
 # images (n, *shape), their targets (n, T), and which rows of the whole set they are (n,) -> masks (n, T, *shape)
@@ -55,9 +57,12 @@ def gradient_masks(
     >>> gradient_masks(net, [[0.0, 0.0]], [[1]])                  # y_1 (1 - y_1) (w_1 - w_0)
     array([[[-0.25,  0.25]]])
     """
-    x, wanted = np.asarray(x), np.asarray(targets)
-    if wanted.ndim != 2 or len(wanted) != len(x):
-        raise ValueError(f"targets must be an array ({len(x)}, T), a row for each image, not {wanted.shape}")
+    net, of, sign = as_network(net), as_of(of), as_flag(sign, "sign")
+    x = as_images(net, x, least=1)
+    expected = f"an array ({len(x)}, T), a row of classes for each image,"
+    wanted = as_whole(targets, "targets", expected, ndim=2, least=0, most=net.K - 1)
+    if len(wanted) != len(x):
+        raise ValueError(f"targets must be {expected} not {described(wanted)}")
     if wanted.shape[1] == 1:
         one = prediction_gradient(net, x, layers=INPUT, classes="true", labels=wanted[:, 0], of=of)
         masks = one[INPUT][:, None]
@@ -69,17 +74,17 @@ def gradient_masks(
 
 def linear(net: Network, *, of: Of = "prob", sign: bool = False) -> Masker:
     """Return the masker of an image's own gradient in `net`; another network's is a transfer (Lo & Ding 2015, X.B)."""
-    return _Linear(net, of, sign)
+    return _Linear(as_network(net), as_of(of), as_flag(sign, "sign"))
 
 
 def borrowed(masks: Masker, donors: npt.ArrayLike) -> Masker:
     """Return the masker that gives image n the masks of `donors[n]`, such as its nearest neighbour (X.A)."""
-    return _Borrowed(masks, np.asarray(donors))
+    return _Borrowed(as_masker(masks), as_numbers(donors, "donors", "images (N, ...)", finite=True))
 
 
 def shared(masks: npt.ArrayLike) -> Masker:
     """Return the masker that gives every image with target t the same mask, `masks[t]` (K, *shape) (VIII.A)."""
-    return _Shared(np.asarray(masks))
+    return _Shared(as_numbers(masks, "masks", "an array (K, ...)", finite=True))
 
 
 def noise_like(masks: Masker, seed: int) -> Masker:
@@ -92,7 +97,7 @@ def noise_like(masks: Masker, seed: int) -> Masker:
     >>> mask.shape, float((mask**2).sum().round(6))
     ((1, 1, 4), 4.0)
     """
-    return _NoiseLike(masks, seed)
+    return _NoiseLike(as_masker(masks), as_count(seed, "seed", least=0))
 
 
 def scaled(masks: Masker, sizes: npt.ArrayLike) -> Masker:
@@ -103,7 +108,7 @@ def scaled(masks: Masker, sizes: npt.ArrayLike) -> Masker:
     >>> scaled(shared(np.ones((3, 2))), [1, 2, 3])(np.zeros((1, 2)), np.array([[2]]), np.array([0]))
     array([[[3., 3.]]])
     """
-    return _Scaled(masks, np.asarray(sizes))
+    return _Scaled(as_masker(masks), as_numbers(sizes, "sizes", "an array (K,)", ndim=1, finite=True))
 
 
 def to_unit(masks: Masker) -> Masker:
@@ -114,7 +119,7 @@ def to_unit(masks: Masker) -> Masker:
     >>> to_unit(shared([[3.0, 4.0, 0.0, 0.0]]))(np.zeros((1, 4)), np.array([[0]]), np.array([0]))
     array([[[1.2, 1.6, 0. , 0. ]]])
     """
-    return _ToUnit(masks)
+    return _ToUnit(as_masker(masks))
 
 
 # Maskers are values, not closures: a checkpoint tells two sweeps apart by what their maskers hold
@@ -177,6 +182,11 @@ class _ToUnit:
         model = self.masks(x, targets, rows)
         size = np.sqrt(np.float64(model[0, 0].size)) / np.maximum(_length(model), np.finfo(np.float64).tiny)
         return np.asarray((model.astype(np.float64) * size).astype(model.dtype))
+
+
+def as_masker(masks: Masker) -> Masker:
+    """Return a masker, or say that it is none."""
+    return as_function(masks, "masks", "(images, targets, rows) -> masks (n, T, ...)")
 
 
 def _length(masks: Array) -> Array:

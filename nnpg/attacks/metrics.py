@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 from numpy.typing import NDArray
 
+from nnpg.arguments import as_labels, as_numbers, as_whole
 from nnpg.statistics import Interval, wilson
 
 
@@ -17,7 +20,7 @@ def target_success(predicted: npt.ArrayLike, targets: npt.ArrayLike) -> Interval
     >>> [round(v, 2) for v in target_success([3, 3, 1, 0], [3, 3, 3, 3])]
     [0.5, 0.15, 0.85]
     """
-    same = np.equal(*np.broadcast_arrays(predicted, targets))
+    same = np.equal(*_classes(predicted, targets, "targets"))
     return wilson(int(same.sum()), same.size)
 
 
@@ -29,7 +32,7 @@ def error(predicted: npt.ArrayLike, labels: npt.ArrayLike) -> Interval:
     >>> error([3, 3, 1, 0], [3, 3, 1, 1]).value
     0.25
     """
-    wrong = np.not_equal(*np.broadcast_arrays(predicted, labels))
+    wrong = np.not_equal(*_classes(predicted, labels, "labels"))
     return wilson(int(wrong.sum()), wrong.size)
 
 
@@ -43,7 +46,11 @@ def distortion(x: npt.ArrayLike, changed: npt.ArrayLike) -> NDArray[np.float64]:
     >>> distortion(np.zeros((1, 1, 2, 2)), np.full((1, 1, 2, 2), 0.1)).round(3)
     array([0.1])
     """
-    r = np.asarray(changed, np.float64) - np.asarray(x, np.float64)
+    a = as_numbers(x, "x", "images (N, ...)", finite=True).astype(np.float64)
+    b = as_numbers(changed, "changed", "images (N, ...)", finite=True).astype(np.float64)
+    if a.shape != b.shape or a.ndim == 0:
+        raise ValueError(f"x and changed must be images of one shape (N, ...), not {a.shape} and {b.shape}")
+    r = b - a
     return np.asarray(np.sqrt((r * r).reshape(len(r), -1).mean(axis=1)))
 
 
@@ -55,5 +62,14 @@ def confidence(y: npt.ArrayLike, classes: npt.ArrayLike) -> NDArray[np.float64]:
     >>> confidence([[0.9, 0.1], [0.2, 0.8]], [0, 0])
     array([0.9, 0.2])
     """
-    y = np.asarray(y)
-    return np.asarray(np.take_along_axis(y, np.asarray(classes)[:, None], axis=1)[:, 0])
+    y = as_numbers(y, "y", "an array (N, K)", ndim=2)
+    t = as_labels(classes, len(y), y.shape[1], "classes")
+    return np.asarray(np.take_along_axis(y, t[:, None], axis=1)[:, 0])
+
+
+def _classes(predicted: npt.ArrayLike, wanted: npt.ArrayLike, name: str) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Predictions and what they are compared with, of one shape."""
+    p, t = (as_whole(c, n, "an array of classes,", least=0) for c, n in ((predicted, "predicted"), (wanted, name)))
+    if t.ndim and p.shape != t.shape:  # (N,) and (N, 1) would make a table of N x N comparisons
+        raise ValueError(f"predicted and {name} must be of one shape, not {p.shape} and {t.shape}")
+    return p, t

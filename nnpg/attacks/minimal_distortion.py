@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from nnpg.arguments import as_choice, as_count, as_flag, as_generator, as_number, as_path
 from nnpg.attacks.boundary import has_kinks
 from nnpg.attacks.checks import images_in_box
 from nnpg.attacks.flight import Flight, Landed, Settings
@@ -135,7 +136,10 @@ def minimal_distortion(
     (array([ True,  True]), array([[0.7, 0.7], [0.4, 0.4]], dtype=float32))
     """
     x = _checked(net, x, box, tolerance, norm, history, evaluations)
-    drawn = None if rng is None else np.random.default_rng(rng)
+    polish, resume = as_flag(polish, "polish"), as_flag(resume, "resume")
+    memory_mb = as_number(memory_mb, "memory_mb", above=0)
+    checkpoint = None if checkpoint is None else as_path(checkpoint, "checkpoint")
+    drawn = None if rng is None else as_generator(rng)
     wanted = choose_targets(net, x, targets, labels=labels, rng=drawn)  # (N, T)
     victim = victim_of(net, loss)
     untargeted = isinstance(targets, str) and targets == "all"
@@ -254,11 +258,8 @@ def _checked(
 ) -> Array:
     """Return the images in the network's own type, or say what is wrong."""
     x = images_in_box(net, x, box)
-    if norm not in NORMS:
-        raise ValueError(f"norm must be one of {', '.join(NORMS)}, not {norm!r}")
-    if not 0 < tolerance < 1 or history < 1 or evaluations < 1:
-        raise ValueError(
-            "tolerance must lie between 0 and 1, history and evaluations be at least 1, not "
-            f"{tolerance:g}, {history} and {evaluations}"
-        )
+    as_choice(norm, "norm", NORMS)
+    as_number(tolerance, "tolerance", above=0, below=1)
+    as_count(history, "history")
+    as_count(evaluations, "evaluations")
     return x

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy.typing import NDArray
 
+from nnpg.arguments import as_numbers
 from nnpg.progress import progress as progress_bar
 from nnpg_kernels import Array
 
@@ -43,8 +44,11 @@ def nearest_images(
     >>> nearest_images([[0.0, 0.1], [3.0, 3.0]], [[3.0, 4.0], [0.0, 0.0]])
     (array([1, 0]), array([0.1, 1. ]))
     """
-    q, r = np.asarray(queries), np.asarray(references)
-    if q.shape[1:] != r.shape[1:] or len(q) == 0 or len(r) == 0:
+    q, r = (
+        as_numbers(a, name, "images (N, ...)", finite=True)
+        for a, name in ((queries, "queries"), (references, "references"))
+    )
+    if q.ndim == 0 or r.ndim == 0 or q.shape[1:] != r.shape[1:] or len(q) == 0 or len(r) == 0:
         raise ValueError(f"queries and references must be images of one shape, at least one, not {q.shape}, {r.shape}")
     q, r = q.reshape(len(q), -1), r.reshape(len(r), -1)
     middle = r.mean(axis=0, dtype=np.float64).astype(np.float32)  # shorter vectors are rounded less

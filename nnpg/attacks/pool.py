@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from nnpg.arguments import as_choice, as_count, as_names, as_numbers, as_whole
 from nnpg.attacks.minimal_distortion import minimal_distortion
 from nnpg.attacks.targets import Rule
 from nnpg.layers import Sigmoid, Softmax, Tanh
@@ -92,6 +93,20 @@ class AdversarialPool:
     batch: int = 50
     seed: int = 0
     targets: Rule = "random"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "x", as_numbers(self.x, "x", "images (N, ...)", finite=True))
+        N = len(np.atleast_1d(self.x))
+        t = as_whole(self.t, "t", f"labels ({N},)", ndim=1, least=0)
+        if self.x.ndim < 2 or len(t) != N:
+            raise ValueError(f"x and t must be images and as many labels, not {self.x.shape} and {t.shape}")
+        object.__setattr__(self, "t", t)
+        if not as_names(self.at, "at"):
+            raise ValueError(f"at must name at least one output, not {self.at!r}")
+        for name in ("size", "new", "every", "batch"):
+            object.__setattr__(self, name, as_count(getattr(self, name), name))
+        object.__setattr__(self, "seed", as_count(self.seed, "seed", least=0))
+        as_choice(self.targets, "targets", ("random", "nearest", "least_likely"))
 
     def __call__(
         self, net: Network, x: Array, t: Array, loss: Loss, optimiser: SGD, state: SGDState, some: Array

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy.typing import NDArray
 
+from nnpg.arguments import as_choice, as_count, as_number
 from nnpg.attacks.checks import images_in_box, targets_other_than
 from nnpg.attacks.metrics import distortion
 from nnpg.attacks.sweep import MaskOutcome
@@ -134,11 +135,9 @@ def projected_gradient(
     """
     x = images_in_box(net, x, box)
     _, wanted = targets_other_than(net, x, labels, targets, rng)
-    if not radius > 0 or steps < 1 or norm not in ("rms", "max") or (step is not None and not step > 0):
-        raise ValueError(
-            f"radius and step must be above 0, steps at least 1 and norm 'rms' or 'max', not {radius:g}, {step}, "
-            f"{steps} and {norm!r}"
-        )
+    as_choice(norm, "norm", ("rms", "max"))
+    radius, steps = as_number(radius, "radius", above=0), as_count(steps, "steps")
+    step = None if step is None else as_number(step, "step", above=0)
     length = step if step is not None else radius if steps == 1 else 2.5 * radius / steps
     T, shape = wanted.shape[1], net.input_shape
     flat, aims = np.repeat(x, T, axis=0), wanted.ravel()  # (N T, *shape)
@@ -178,6 +177,7 @@ def fast_gradient_sign(
     >>> fast_gradient_sign(net, [[0.75, 0.5]], [0], 1, 0.2).x[0, 0].round(2)
     array([0.55, 0.7 ], dtype=float32)
     """
+    epsilon = as_number(epsilon, "epsilon", above=0)
     return projected_gradient(net, x, labels, targets, epsilon, norm="max", steps=1, box=box, rng=rng)
 
 

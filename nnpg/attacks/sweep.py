@@ -15,8 +15,9 @@ import numpy as np
 import numpy.typing as npt
 from numpy.typing import NDArray
 
+from nnpg.arguments import as_flag, as_numbers
 from nnpg.attacks.checks import images_in_box, targets_other_than
-from nnpg.attacks.masks import Masker, linear
+from nnpg.attacks.masks import Masker, as_masker, linear
 from nnpg.attacks.metrics import error, target_success
 from nnpg.attacks.targets import Targets
 from nnpg.files.checkpoints import Checkpoint, State, open_checkpoint
@@ -235,11 +236,12 @@ def mask_sweep(
     """
     x = images_in_box(net, x, box)
     t, wanted = targets_other_than(net, x, labels, targets, rng)
-    steps, make = _checked_etas(etas), masks or linear(net)
+    steps, clip = _checked_etas(etas), as_flag(clip, "clip")
+    make = linear(net) if masks is None else as_masker(masks)
     first = np.asarray(make(x[:1], wanted[:1], np.arange(1)))  # before any work
     if first.shape != (1, wanted.shape[1], *net.input_shape):
         raise ValueError(
-            f"a mask for this network must have its input's shape {net.input_shape}, not {first.shape[2:]}: the masks "
+            f"masks: one for this network must have its input's shape {net.input_shape}, not {first.shape[2:]}: they "
             "come from a network, or from images, of another shape"
         )
     sweep, done, kept = _empty(steps, t, wanted, clip), 0, None
@@ -307,7 +309,7 @@ def _try(net: Network, x: Array, masks: Array, rows: Array, sweep: Sweep, box: t
 
 
 def _checked_etas(etas: npt.ArrayLike) -> NDArray[np.float64]:
-    steps = np.asarray(etas, np.float64)
+    steps = as_numbers(etas, "etas", "two or more", finite=True).astype(np.float64)
     if steps.ndim != 1 or len(steps) < 2 or steps[0] != 0 or not (np.diff(steps) > 0).all():
         raise ValueError(f"etas must be two or more numbers that ascend from 0 (the image itself), not {etas!r}")
     return steps

@@ -67,7 +67,7 @@ class Dataset:
         for field, expected in (("x", "an array (N, C, H, W)"), ("labels", "an array (N,)")):
             object.__setattr__(self, field, as_array(getattr(self, field), field, expected))
         for field in ("class_names", "conditions", "features"):
-            if getattr(self, field) is not None:
+            if field == "class_names" or getattr(self, field) is not None:
                 as_sequence(getattr(self, field), field, "strings")
         if self.x.ndim != 4 or self.x.dtype != np.float32:
             raise DataError(

@@ -55,6 +55,7 @@ def load_mnist(
     nnpg.data.dataset.DataError: MNIST: train-images-idx3-ubyte.gz is missing ...
     """
     as_path(folder, "folder")
+    limits = limits_for(limits)
     as_choice(split, "split", PREFIX)
     root = inside(folder, "mnist")
     images_path = _find(root, f"{PREFIX[split]}-images-idx3-ubyte", folder)

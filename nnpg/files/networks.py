@@ -79,8 +79,8 @@ def load_network(path: str | Path, backend: str = "auto", *, largest_output: int
         If the file is damaged, of another kind or version, its arrays do not fit its architecture, or it asks for
         outputs larger than the limit.
     """
-    k, path = as_backend(backend), existing(as_path(path, "path"))
-    largest_output = as_count(largest_output, "largest_output")
+    k, largest_output = as_backend(backend), as_count(largest_output, "largest_output")
+    path = existing(as_path(path, "path"))
     with path.open("rb") as file:
         header = read_header(file, path)
         check_network(header.about, _kinds(header), path, largest_output)

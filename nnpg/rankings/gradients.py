@@ -110,6 +110,7 @@ def conductance_scores(
     x, t = examples(net, x, labels)
     steps, batch, rows = as_count(steps, "steps"), as_count(batch, "batch"), as_class_names(class_names, net.K)
     names = list(filter_counts(net, layers))
+    x = x.astype(net.dtype, copy=False)
     expected = f"an array that broadcasts against images {x.shape},"
     start = x.mean(axis=0) if baseline is None else as_numbers(baseline, "baseline", expected, finite=True)
     start = start.astype(x.dtype) if x.dtype.kind == "f" else start

@@ -58,13 +58,16 @@ def cases(only: tuple[str, ...] = ()) -> Iterator[Case]:
         if only and not any(word in call.name for word in only):
             continue
         for argument, kind in call.kinds.items():
-            for trial in kind(call.plain.get(argument, _default(call, argument))):
-                yield Case(call, argument, trial)
+            default = _default(call, argument)
+            for trial in kind(call.plain.get(argument, default)):
+                if trial.value is not None or default is not None:  # None stands for the default of some
+                    yield Case(call, argument, trial)
 
 
 def _default(call: Call, argument: str) -> Any:
+    """The default of an argument; that of one that has none is nothing in particular."""
     given = inspect.signature(call.function).parameters.get(argument)
-    return None if given is None or given.default is inspect.Parameter.empty else given.default
+    return inspect.Parameter.empty if given is None else given.default
 
 
 def judge(case: Case) -> Verdict:
