@@ -302,12 +302,12 @@ def as_json(value: T, name: str) -> T:
     >>> as_json({"seed": 1j}, "provenance")
     Traceback (most recent call last):
     ...
-    TypeError: provenance must be what JSON can hold, not {'seed': 1j} (Object of type complex is not JSON serializable)
+    ValueError: provenance must be what JSON can hold, not {'seed': 1j} (Object of type complex is not JSON serializable)
     """
     try:
         json.dumps(value)
     except (TypeError, ValueError) as error:
-        raise TypeError(f"{name} must be what JSON can hold, not {described(value)} ({error})") from None
+        raise ValueError(f"{name} must be what JSON can hold, not {described(value)} ({error})") from None
     return value
 
 

@@ -95,4 +95,4 @@ def map_agreement(a: npt.ArrayLike, b: npt.ArrayLike) -> Array:
         raise ValueError(f"a and b must be maps of one shape, not {u.shape} and {v.shape}")
     pairs = zip(u, v, strict=True)
     said = [(u, v, np.isfinite(u) & np.isfinite(v)) for u, v in pairs]
-    return np.array([rank_correlation(u[both], v[both]) for u, v, both in said])
+    return np.array([rank_correlation(u[both], v[both]) if both.any() else np.nan for u, v, both in said])

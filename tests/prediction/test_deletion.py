@@ -34,9 +34,9 @@ def test_nothing_deleted_costs_nothing_and_places_without_a_number_go_last():
 
 def test_what_does_not_fit_is_refused():
     x = np.zeros((2, 1, 1, 4))
-    with pytest.raises(ValueError, match="one map each"):
+    with pytest.raises(ValueError, match="one map for each image, not an array float64"):
         deletion_cost(net(), x, [0, 0], np.zeros((2, 4, 1)), share=0.5)
-    with pytest.raises(ValueError, match=r"share must lie in 0 \.\. 1"):
+    with pytest.raises(ValueError, match="share must be a finite number of at least 0 and of at most 1, not 5"):
         deletion_cost(net(), x, [0, 0], np.zeros((2, 1, 4)), share=5)
 
 

@@ -34,5 +34,5 @@ def test_lines_part_what_step_units_need_two_of():
         assert linearly_separable(SQUARE, kind) == (not opposite)
     hidden = np.stack([SQUARE.sum(axis=1) > 0.5, SQUARE.sum(axis=1) > 1.5], axis=1)  # at least one, both
     assert linearly_separable(hidden, [False, True, False, True])
-    with pytest.raises(ValueError, match="as many kinds"):
+    with pytest.raises(ValueError, match="kind must be 4 of True and False, one for each of the points, not"):
         linearly_separable(SQUARE, [True])

@@ -101,7 +101,7 @@ def test_squares_reach_every_pixel_whatever_the_stride():
     net, (x, t, _) = quadrant_net(), quadrant_images(4)
     assert np.isfinite(occlusion_map(net, x, t, window=5, stride=4)).all()
     for window, stride in ((3, 4), (13, 1), (3, 0)):
-        with pytest.raises(ValueError, match="1 <= stride <= window <= 12"):
+        with pytest.raises(ValueError, match="stride must be a whole number from 1 to 3, not 4"):
             occlusion_map(net, x, t, window=window, stride=stride)
 
 
@@ -202,21 +202,21 @@ def test_what_does_not_fit_is_refused_before_any_work():
         given = {"x": x, "classes": t, "regions": regions, "methods": {"m": never}, "rng": 0} | changes
         return benchmark_localisation(net, **given)
 
-    with pytest.raises(ValueError, match=r"bool array \(4, 12, 12\), one for each image, not float64 \(4, 12, 12\)"):
+    with pytest.raises(ValueError, match=r"bool array \(4, 12, 12\), one region for each image, not an array float64"):
         run(regions=regions.astype(float))
-    with pytest.raises(ValueError, match="region 2 is empty"):
+    with pytest.raises(ValueError, match="regions: number 2 is empty"):
         run(regions=regions & (np.arange(4) != 2)[:, None, None])
-    with pytest.raises(ValueError, match=r"labels must be 4 whole numbers 0 .. 3"):
+    with pytest.raises(ValueError, match=r"classes must be 4 whole numbers 0 .. 3"):
         run(classes=[0, 1, 2, 4])
     with pytest.raises(ValueError, match="no method may be named 'random'"):
         run(methods={"random": never})
-    with pytest.raises(ValueError, match=r"maps of 'm' must be an array \(4, 12, 12\).*not \(4, 3\)"):
+    with pytest.raises(ValueError, match=r"maps\['m'\] must be an array \(4, 12, 12\).*not an array float64 \(4, 3\)"):
         run(methods={"m": lambda *_: np.zeros((4, 3))})
     with pytest.raises(ValueError, match="with a number in each"):
         score_maps({"m": np.full((4, 12, 12), np.nan)}, regions, rng=0)
-    with pytest.raises(ValueError, match="4 maps need 4 groups"):
+    with pytest.raises(ValueError, match="groups must be 4 strings, not 1"):
         run(methods={}, groups=["a"])
-    with pytest.raises(ValueError, match="no maps"):
+    with pytest.raises(ValueError, match="maps must hold at least one"):
         score_maps({}, regions, rng=0)
     found = run(methods={"s": saliency_map})
     with pytest.raises(KeyError, match="no method 'S': there are s, random"):

@@ -96,13 +96,13 @@ def test_the_permutation_test_keeps_its_level_and_finds_what_is_there():
 def test_wrong_arguments_are_refused():
     with pytest.raises(ValueError, match="at least 2 filters"):
         rank_correlations([[1], [2]])
-    with pytest.raises(ValueError, match="the same filters: 3 are not 2"):
+    with pytest.raises(ValueError, match="scores and others must score the same filters, not 3 and 2"):
         rank_correlations([[1, 2, 3]], [[1, 2]])
-    with pytest.raises(ValueError, match=r"array \(2, 2\), one row for each label"):
+    with pytest.raises(ValueError, match="labels must be 3, one for each row of the likeness, not 2"):
         within_between(np.eye(3), [0, 1])
     with pytest.raises(ValueError, match="a pair of images of one class"):
         within_between(np.eye(2), [0, 1])
     with pytest.raises(ValueError, match="counted must be a bool array"):
         within_between(np.eye(3), [0, 0, 1], np.ones((3, 3)))
-    with pytest.raises(ValueError, match="at least 1 permutation"):
+    with pytest.raises(ValueError, match="permutations must be a whole number of at least 1, not 0"):
         permutation_test(np.eye(3), [0, 0, 1], permutations=0, rng=0)
