@@ -299,10 +299,10 @@ def as_json(value: T, name: str) -> T:
 
     Examples
     --------
-    >>> as_json({"seed": 1j}, "provenance")
+    >>> as_json({"seed": 1j}, "known")
     Traceback (most recent call last):
     ...
-    ValueError: provenance must be what JSON can hold, not {'seed': 1j} (Object of type complex is not JSON serializable)
+    ValueError: known must be what JSON can hold, not {'seed': 1j} (Object of type complex is not JSON serializable)
     """
     try:
         json.dumps(value)

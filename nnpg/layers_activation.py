@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
 from nnpg.arguments import as_count
 from nnpg_kernels import Array, Backend
 
@@ -114,7 +116,8 @@ class Step:
     parameters: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "at_zero", as_count(self.at_zero, "Step: at_zero", least=0, most=1))
+        at_zero = int(self.at_zero) if isinstance(self.at_zero, bool | np.bool_) else self.at_zero
+        object.__setattr__(self, "at_zero", as_count(at_zero, "Step: at_zero", least=0, most=1))
 
     def forward(self, k: Backend, x: Array) -> tuple[Array, None]:
         """y = [x > 0], or [x >= 0]."""

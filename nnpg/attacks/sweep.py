@@ -287,8 +287,12 @@ def apply_masks(
     >>> apply_masks([[0.5, 0.9]], [[1.0, 1.0]], 0.2, box=(0, 1))
     array([[0.7, 1. ]])
     """
-    x, W = np.asarray(x), np.asarray(masks)
-    size = np.asarray(eta, W.dtype)
+    x, W = as_numbers(x, "x", "images (N, ...)"), as_numbers(masks, "masks", "an array that fits the images")
+    size = as_numbers(eta, "eta", "a number, or one for each image,").astype(
+        W.dtype if W.dtype.kind == "f" else np.float64
+    )
+    if size.ndim and size.shape[:1] != W.shape[:1]:
+        raise ValueError(f"eta must be a number, or one for each of {len(W)} images, not {size.shape}")
     changed = x + size.reshape(size.shape + (1,) * (W.ndim - size.ndim)) * W
     return changed if box is None else np.clip(changed, *box)
 

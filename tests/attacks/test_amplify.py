@@ -20,5 +20,7 @@ def test_every_change_has_the_size_asked_for_and_its_own_direction():
 
 
 def test_shapes_must_agree():
-    with pytest.raises(ValueError, match=r"x \(2, 3\) and the changed images \(2, 4\) must have one shape"):
+    with pytest.raises(
+        ValueError, match=r"x and changed must be images of one shape \(N, ...\), not \(2, 3\) and \(2, 4\)"
+    ):
         amplified(np.zeros((2, 3)), np.zeros((2, 4)), 0.1)

@@ -62,12 +62,12 @@ def test_the_nearest_class_takes_least_where_boundaries_are_flat(net):
 @pytest.mark.parametrize(
     ("targets", "settings", "words"),
     [
-        ([1, 2], {}, "labels must be 5 whole numbers"),
+        ([1, 2], {}, "targets must be a class 0 .. 5, one for each of 5 images"),
         (7, {}, "0 .. 5"),
-        (1.5, {}, "whole numbers"),
+        (1.5, {}, "targets must be a class 0 .. 5, one for each of 5 images.*not 1.5"),
         ("random", {}, "rng"),
         ("all", {"labels": [9] * 5}, "0 .. 5"),
-        ("furthest", {}, "must be a class, one class an image, or one of"),
+        ("furthest", {}, "or one of 'random', 'least_likely', 'nearest', 'all', not 'furthest'"),
     ],
 )
 def test_bad_targets_are_refused(net, targets, settings, words):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -179,6 +181,7 @@ def images() -> np.ndarray[Any, Any]:
 
 
 LABELS = np.array([0, 1, 2, 0, 1, 2])
+FOLDER = Path(tempfile.gettempdir())  # where cases write
 FILTERS = [("pool1", 0), ("pool1", 2)]
 
 
@@ -222,7 +225,9 @@ def building_calls() -> Iterator[Call]:
     yield call(nnpg.Dropout, rate=0.5, kinds={"rate": w.number(0, 0.99), "key": w.optional_seed})
     lrn = {"size": whole, "alpha": number, "beta": number, "bias": number}
     yield call(nnpg.LocalResponseNorm, kinds=lrn)
-    yield call(nnpg.Step, kinds={"at_zero": w.number(0, 1, whole=True)})
+    yield call(
+        nnpg.Step, kinds={"at_zero": lambda v: [t for t in w.number(0, 1, whole=True)(v) if t.value is not True]}
+    )
     W, kernels = np.arange(6.0).reshape(2, 3), np.arange(18.0).reshape(2, 1, 3, 3)
 
     def weights(valid: Any) -> list[w.Trial]:  # complex ones are for derivatives by a complex step
@@ -955,6 +960,8 @@ def attack_calls() -> Iterator[Call]:
         else call(attacks.borrowed, masks=masks, donors=x, kinds={**made, "donors": w.no_arrays})
     )
     yield call(attacks.shared, masks=np.ones((K, 4)), kinds={"masks": w.no_arrays})
+    added = {"x": w.no_arrays, "masks": w.no_arrays, "eta": lambda v: w.wrong(None, "a", 1j, [1, 2, 3], w.Thing())}
+    yield call(attacks.apply_masks, x=x, masks=x, eta=0.1, kinds=added, skip=("box",))
     pair = {"x": w.numbers(nan=False), "changed": w.numbers(nan=False), "rms": w.positive}
     yield call(attacks.amplified, x=x, changed=1 - x, rms=0.1, kinds=pair)
     yield call(attacks.distortion, x=x, changed=1 - x, kinds=pair)
@@ -1273,11 +1280,11 @@ def data_calls() -> Iterator[Call]:
         },
         words={"name": "data"},
     )
-    yield call(nnpg.load_network, path="/nowhere.safetensors")
+    yield call(nnpg.load_network, path=str(nnpg.save(net(), FOLDER / "api-cases-to-load.safetensors")))
     yield call(
         nnpg.save,
         net=net(),
-        path="/tmp/nnpg-api-cases.safetensors",
+        path=str(FOLDER / "api-cases.safetensors"),
         kinds={"provenance": lambda v: w.wrong(3, "a", [1], {"a": w.Thing()}, {"a": np.ones(2)}, {3: 4j})},
     )
 
@@ -1463,6 +1470,6 @@ def plot_calls() -> Iterator[Call]:
         plots.image_grid,
         name="image_grid to a file",
         images=x,
-        plain={"path": "/tmp/nnpg-api-cases.png"},
+        plain={"path": str(FOLDER / "api-cases.png")},
         skip=("images", "titles", "columns", "row_labels", "overlay"),
     )

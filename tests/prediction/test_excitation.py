@@ -56,7 +56,7 @@ def test_what_does_not_fit_is_refused():
     for wrong in (0, 5):
         with pytest.raises(ValueError, match=f"n must be a whole number from 1 to 4, not {wrong}"):
             highest_outputs(net(), X, "conv2", wrong, one_per=PEOPLE)
-    with pytest.raises(ValueError, match="filters must be one unit for each image, .*, not 1"):
+    with pytest.raises(ValueError, match=r"filters must be one unit for each image, .*, not 1"):
         sent_back(net(), X, "conv2", [0], [0], [0])
     with pytest.raises(ValueError, match="no feature map"):
         views(net(), X, "dense1", Places(*(np.zeros((1, 1), int),) * 3))

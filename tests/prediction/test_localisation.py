@@ -101,7 +101,7 @@ def test_squares_reach_every_pixel_whatever_the_stride():
     net, (x, t, _) = quadrant_net(), quadrant_images(4)
     assert np.isfinite(occlusion_map(net, x, t, window=5, stride=4)).all()
     for window, stride in ((3, 4), (13, 1), (3, 0)):
-        with pytest.raises(ValueError, match="stride must be a whole number from 1 to 3, not 4"):
+        with pytest.raises(ValueError, match=r"(stride|window) must be a whole number from 1 to"):
             occlusion_map(net, x, t, window=window, stride=stride)
 
 

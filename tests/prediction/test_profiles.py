@@ -102,7 +102,7 @@ def test_wrong_arguments_are_refused():
         within_between(np.eye(3), [0, 1])
     with pytest.raises(ValueError, match="a pair of images of one class"):
         within_between(np.eye(2), [0, 1])
-    with pytest.raises(ValueError, match="counted must be a bool array"):
+    with pytest.raises(ValueError, match="counted must be an array of True and False, not"):
         within_between(np.eye(3), [0, 0, 1], np.ones((3, 3)))
     with pytest.raises(ValueError, match="permutations must be a whole number of at least 1, not 0"):
         permutation_test(np.eye(3), [0, 0, 1], permutations=0, rng=0)
