@@ -184,6 +184,7 @@ def knock_out_curve(
     net = as_network(net)
     x, wanted = as_images(net, x, finite=True), _wanted(net, filters)
     t, T = as_labels(labels, len(x), net.K), len(wanted)
+    _check_choice(net, to, reference, rng)
     predictions = np.empty((T + 1, len(x)), np.int64)
     program = programs.find(net, KnockOut(tuple((f.layer, f.f) for f in wanted), to, x.dtype.kind == "c"))
     changes = [] if program and to == "zero" else _changes(net, wanted, to, reference, rng)
