@@ -6,6 +6,7 @@ import math
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -211,24 +212,46 @@ FIGURES: list[Draw] = [
 MAGIC = {".png": b"\x89PNG", ".svg": b"<?xml", ".pdf": b"%PDF"}
 
 
+@cache
+def drawn(draw: Draw) -> Figure:
+    """The figure, drawn once for all tests that only look at it."""
+    figure = draw()
+    figure.draw_without_rendering()
+    return figure
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Draw, str], bytes]:
+    """What a figure's file holds; each is written once for all tests."""
+    folder = tmp_path_factory.mktemp("figures")
+
+    @cache
+    def write(draw: Draw, suffix: str) -> bytes:
+        path = folder / f"{draw.__name__}{suffix}"
+        draw(path)
+        return path.read_bytes()
+
+    return write
+
+
 @pytest.mark.parametrize("suffix", MAGIC)
 @pytest.mark.parametrize("draw", FIGURES)
-def test_the_same_figure_is_the_same_file(draw: Draw, suffix: str, tmp_path: Path) -> None:
-    first, second = tmp_path / f"a{suffix}", tmp_path / f"b{suffix}"
-    draw(first)
-    draw(second)
-    data = first.read_bytes()
+def test_the_same_figure_is_the_same_file(
+    draw: Draw, suffix: str, written: Callable[[Draw, str], bytes], tmp_path: Path
+) -> None:
+    data, again = written(draw, suffix), tmp_path / f"again{suffix}"
+    draw(again)
     assert data.startswith(MAGIC[suffix])
-    assert data == second.read_bytes()
+    assert data == again.read_bytes()
     assert matplotlib.__version__.encode() not in data
     assert b"CreationDate" not in data
     assert b"dc:date" not in data
-    assert sorted(tmp_path.iterdir()) == [first, second]
+    assert list(tmp_path.iterdir()) == [again]
 
 
 @pytest.mark.parametrize("draw", FIGURES)
 def test_print_size(draw: Draw) -> None:
-    figure = draw()
+    figure = drawn(draw)
     width = figure.get_size_inches()[0]
     assert width in (3.5, 7.16)
     words = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text().strip()]
@@ -238,8 +261,7 @@ def test_print_size(draw: Draw) -> None:
 
 @pytest.mark.parametrize("draw", FIGURES)
 def test_words_lie_inside_and_apart(draw: Draw) -> None:
-    figure = draw()
-    figure.draw_without_rendering()
+    figure = drawn(draw)
     boxes = [
         (text.get_text(), text.get_window_extent())  # type: ignore[attr-defined]
         for text in figure.findobj(Text)
@@ -304,15 +326,14 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.
 
 
 @pytest.mark.parametrize("draw", FIGURES)
-def test_settings_neither_leak_out_nor_in(draw: Draw, tmp_path: Path) -> None:
-    draw(tmp_path / "plain.png")
+def test_settings_neither_leak_out_nor_in(draw: Draw, written: Callable[[Draw, str], bytes], tmp_path: Path) -> None:
     with matplotlib.rc_context(
         {"font.size": 30, "axes.facecolor": "red", "lines.linewidth": 9, "savefig.bbox": "tight"}
     ):
         before = dict(matplotlib.rcParams)
         draw(tmp_path / "loud.png")
         assert dict(matplotlib.rcParams) == before
-    assert (tmp_path / "plain.png").read_bytes() == (tmp_path / "loud.png").read_bytes()
+    assert (tmp_path / "loud.png").read_bytes() == written(draw, ".png")
 
 
 def test_importing_is_light_and_drawing_needs_no_pyplot(tmp_path: Path) -> None:
