@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_limits
 import nnpg
 from benchmarks.contender import Answer, Contender, cores
 from benchmarks.workloads import Workload
+from nnpg.programs import has_programs
 from nnpg_kernels import Array
 
 
@@ -22,7 +23,7 @@ def contender(workload: Workload, backend: str) -> Contender:
     make = {"train": _train, "jacobian": _jacobian, "sweep": _sweep, "gradients": _gradients}[workload.kind]
     net = _network(workload, backend)
     made = make(workload, net)
-    return replace(made, threads=compiled_on_all_cores) if backend == "numba" else made
+    return replace(made, threads=compiled_on_all_cores) if has_programs(net) else made
 
 
 def own_epoch(workload: Workload, backend: str) -> Contender:

@@ -77,10 +77,15 @@ def find(net: Network, task: Task) -> Found:
 
 def look(net: Network, task: Task) -> Found:
     """Return the same, whatever is demanded."""
-    module = getattr(net.backend, "__name__", "")
-    if module not in PROGRAMS or sys.modules.get(module) is not net.backend:
+    if not has_programs(net):
         return Found(None, f"the backend {net.backend.name!r} has no compiled programs")
-    return importlib.import_module(PROGRAMS[module]).find(net, task)
+    return importlib.import_module(PROGRAMS[net.backend.__name__]).find(net, task)  # type: ignore[attr-defined]
+
+
+def has_programs(net: Network) -> bool:
+    """Whether the network's backend is one of the modules that have programs, and no other that goes by its name."""
+    module = getattr(net.backend, "__name__", "")
+    return module in PROGRAMS and sys.modules.get(module) is net.backend
 
 
 @contextmanager
