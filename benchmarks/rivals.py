@@ -115,13 +115,15 @@ def rivals(net: nnpg.Network, x: Array, starts: Array) -> Rivals:
     model, found, missing = torch_copy(net, x), dict[str, Attack](), dict[str, str]()
     for make, names in ((_foolbox, FOOLBOX), (_adv_lib, ADV_LIB)):
         try:
-            found |= dict(zip(names, make(model, torch.tensor(starts)), strict=True))
+            with warnings.catch_warnings():  # of old syntax, and of slow compilation
+                warnings.simplefilter("ignore")
+                found |= dict(zip(names, make(model, torch.tensor(starts)), strict=True))
         except ImportError as error:
             missing |= dict.fromkeys(names, _missing(error))
 
     def arrays(attack: Attack) -> Callable[[Array, Array], Array]:
         def run(x: Array, labels: Array) -> Array:
-            with warnings.catch_warnings():  # of slow compilation, say
+            with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 return np.asarray(attack(torch.tensor(x), torch.tensor(labels)).detach())
 
@@ -137,9 +139,7 @@ def _missing(error: ImportError) -> str:
 
 
 def _foolbox(model: Any, starts: Any) -> list[Attack]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        fb: Any = import_module("foolbox")
+    fb: Any = import_module("foolbox")
     attacked, kinds = fb.PyTorchModel(model, bounds=(0, 1), device="cpu"), fb.attacks
 
     def runs(attack: Any, **more: Any) -> Attack:

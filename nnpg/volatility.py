@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,8 @@ from nnpg.arguments import as_choice, as_count, as_number, as_numbers, described
 from nnpg.layers import Conv, Dense, Flatten, Softmax
 from nnpg.network import Network
 from nnpg.network_arguments import as_images, as_network, as_outputs
+from nnpg.programs import find
+from nnpg.programs.tasks import Outputs
 from nnpg_kernels import Array
 
 Measure: TypeAlias = Literal["volatility", "shift"]
@@ -113,15 +115,34 @@ def unit_changes(
     if x.shape != adversarial.shape:
         raise ValueError(f"x and adversarial must be the same number of images, not {x.shape} and {adversarial.shape}")
     layers, batch = as_outputs(net, layers), as_count(batch, "batch")
-    last, to_numpy = max(layers, key=net.names.index), net.backend.to_numpy
     parts = []
     for n in range(0, len(x), batch):
-        before, after = (net.forward(images[n : n + batch], upto=last) for images in (x, adversarial))
-        parts.append({name: change_of(to_numpy(before[name]), to_numpy(after[name])) for name in layers})
+        before, after = (outputs(net, images[n : n + batch], layers) for images in (x, adversarial))
+        parts.append({name: change_of(before[name], after[name]) for name in layers})
     return {
         name: Change(*(np.concatenate([getattr(p[name], f) for p in parts]) for f in ("before", "after", "shift")))
         for name in layers
     }
+
+
+def outputs(net: Network, x: npt.NDArray[Any], names: Sequence[str]) -> dict[str, npt.NDArray[Any]]:
+    """Return some outputs (N, ...) of images by name, from a compiled program where there is one.
+
+    Examples
+    --------
+    >>> import nnpg
+    >>> net = nnpg.build([nnpg.dense(2)], input_shape=(2,), rng=0).replace("dense1", W=np.eye(2, dtype="f4"))
+    >>> outputs(net, np.array([[1.0, 3.0]]), ["dense1"])
+    {'dense1': array([[1., 3.]], dtype=float32)}
+    """
+    if not len(names):
+        return {}
+    program = find(net, Outputs(tuple(names), bool(np.iscomplexobj(x))))
+    if program.run is not None:
+        found: dict[str, npt.NDArray[Any]] = program.run(x)
+        return found
+    trace = net.forward(x, upto=max(names, key=net.names.index))
+    return {name: net.backend.to_numpy(trace[name]) for name in names}
 
 
 def unit_output(net: Network, layer: str) -> str:

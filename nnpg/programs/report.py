@@ -11,7 +11,7 @@ from nnpg.network import INPUT, Network
 from nnpg.optimisers import SGD
 from nnpg.prediction import filter_layers
 from nnpg.programs import Found, look
-from nnpg.programs.tasks import ClassSums, Gradients, KnockOut, Predict, Reading, Task, Train
+from nnpg.programs.tasks import ClassSums, Gradients, KnockOut, Outputs, Predict, Reading, Task, Train
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +49,7 @@ def report(net: Network) -> Report:
         "class_gradient": [gradients, ClassSums()],
         "knock_out_curve": [KnockOut(units)],
         "train": [Train(softmax_cross_entropy(net), SGD(lr=0.1))],
+        "unit_changes": [Outputs(names or tuple(block.name for block in net.plan().blocks))],
         "minimal_distortion": [Reading(softmax_cross_entropy(net).at)],
     }
     return Report({name: _all(net, wanted) for name, wanted in tasks.items()})

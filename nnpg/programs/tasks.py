@@ -113,3 +113,18 @@ class Reading:
 
     at: str
     name: ClassVar[str] = "minimal_distortion"
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Outputs of hidden layers: `run(x)` gives (N, ...) by name.
+
+    Parameters
+    ----------
+    names : tuple of str
+    complex_images : bool
+    """
+
+    names: tuple[str, ...]
+    complex_images: bool = False
+    name: ClassVar[str] = "unit_changes"

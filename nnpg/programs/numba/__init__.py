@@ -7,7 +7,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from nnpg.programs import Found, tasks
-from nnpg.programs.numba import class_sums, gradients, knockout, predict, reading, training
+from nnpg.programs.numba import class_sums, gradients, knockout, outputs, predict, reading, training
 
 if TYPE_CHECKING:
     from nnpg.network import Network
@@ -19,6 +19,7 @@ PROGRAMS: dict[type[Any], ModuleType] = {
     tasks.KnockOut: knockout,
     tasks.Train: training,
     tasks.Reading: reading,
+    tasks.Outputs: outputs,
 }
 
 

@@ -1,0 +1,49 @@
+"""Outputs of blocks by a plan: forward, a block of images at a time, and each output to its place."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nnpg.network import Network
+from nnpg.programs import guards
+from nnpg.programs.numba import limits
+from nnpg.programs.numba.blocks import forward_ops, workspace
+from nnpg.programs.plan import Plan
+from nnpg.programs.tasks import Outputs
+from nnpg_kernels import Array, ops
+from nnpg_kernels.program import Op, Program, Task
+from nnpg_kernels.simd import lanes
+from nnpg_kernels.threads import threads_for
+
+
+def why_not(net: Network, plan: Plan, task: Outputs) -> str:
+    """Return why these outputs cannot be had by the plan, or ""."""
+    if task.complex_images:
+        return "the images are complex numbers"
+    if why := limits.why_not(net, plan):
+        return why
+    inside = [name for name in task.names if plan.index(name) < 0]
+    return f"{inside[0]} is not the output of a block" if inside else ""
+
+
+def run(net: Network, plan: Plan, task: Outputs, x: Array) -> dict[str, Array]:
+    """Return the outputs by name, (N, ...)."""
+    x, N = guards.images(net.as_input(x), plan.input_shape, plan.dtype), len(x)
+    wanted = {plan.index(name): name for name in task.names}
+    found = {name: np.empty((N, *plan.blocks[i].y_shape), plan.dtype) for i, name in wanted.items()}
+    if not N or not wanted:
+        return found
+    images = plan.at_once(N, lanes(plan.dtype))
+
+    def thread_ops() -> list[Op]:
+        room = workspace(plan, images)
+        some = [ops.enter(room.enter, x, mean=plan.mean)]
+        for i, block in enumerate(forward_ops(plan, room, plan.weights)[: max(wanted) + 1]):
+            some += block.all
+            if i in wanted:
+                some.append(ops.leave(room.y[i], found[wanted[i]]))
+        return some
+
+    each = [thread_ops() for _ in range(threads_for(-(-N // images)))]
+    Program(each, [[[Task(0, len(each[0]), n, min(images, N - n))] for n in range(0, N, images)]])()
+    return found
