@@ -20,7 +20,7 @@ from nnpg_kernels import Array
 
 def contender(workload: Workload, backend: str) -> Contender:
     """Prepare a workload on a backend."""
-    make = {"train": _train, "jacobian": _jacobian, "sweep": _sweep, "gradients": _gradients}[workload.kind]
+    make = MAKE[workload.kind]
     net = _network(workload, backend)
     made = make(workload, net)
     return replace(made, threads=compiled_on_all_cores) if has_programs(net) else made
@@ -126,3 +126,24 @@ def _gradients(workload: Workload, net: nnpg.Network) -> Contender:
     x, t = workload.inputs()
     call = partial(nnpg.class_gradient, net, x, t, classes=workload.classes, progress=False)
     return Contender("nnpg", call, dict, all_cores)
+
+
+def _predict(workload: Workload, net: nnpg.Network) -> Contender:
+    call = partial(net.predict, workload.inputs()[0])
+    return Contender("nnpg", call, lambda: {"probabilities": call()}, all_cores)
+
+
+def _saliency(workload: Workload, net: nnpg.Network) -> Contender:
+    x, t = workload.inputs()
+    call = partial(nnpg.prediction_gradient, net, x, layers="input", classes="true", labels=t)
+    return Contender("nnpg", call, lambda: {"dy/dx": call()["input"]}, all_cores)
+
+
+MAKE = {
+    "train": _train,
+    "jacobian": _jacobian,
+    "sweep": _sweep,
+    "gradients": _gradients,
+    "predict": _predict,
+    "saliency": _saliency,
+}

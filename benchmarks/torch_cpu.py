@@ -23,7 +23,7 @@ Parameters = list[tuple[Any, Any]]  # (W, b) of each layer
 
 def contenders(workload: Workload, only: str | None = None) -> list[Contender]:
     """Prepare a workload in every layout and number of threads, or the one contender of that name."""
-    make = {"train": _train, "jacobian": _jacobian, "sweep": _sweep}[workload.kind]
+    make = MAKE[workload.kind]
     layouts = ("nchw", "channels_last") if workload.net.blocks else ("",)
     found = []
     for layout in layouts:
@@ -59,7 +59,14 @@ def _prepared(workload: Workload, layout: str) -> tuple[Parameters, Any, Any]:
 
 def _block(net: Architecture, P: Parameters, i: int, x: Any) -> Any:
     block, act = net.blocks[i], getattr(torch, net.activation)
-    return F.max_pool2d(act(F.conv2d(x, *P[i], padding=block.padding)), block.pool)
+    y = act(F.conv2d(x, *P[i], padding=block.padding, stride=block.stride))
+    return F.max_pool2d(y, block.pool, block.pool_stride) if block.pool > 1 else y
+
+
+def _probabilities(net: Architecture, P: Parameters, x: Any) -> Any:
+    for i in range(len(net.blocks)):
+        x = _block(net, P, i, x)
+    return torch.softmax(_head(net, P, x), 1)
 
 
 def _head(net: Architecture, P: Parameters, x: Any) -> Any:
@@ -144,3 +151,27 @@ def _sweep(workload: Workload, layout: str) -> tuple[Callable[[], Any], Callable
             return {"logits": logits().numpy()}
 
     return call, answer
+
+
+def _predict(workload: Workload, layout: str) -> tuple[Callable[[], Any], Callable[[], Answer]]:
+    P, x, _ = _prepared(workload, layout)
+
+    def call() -> Any:
+        with torch.inference_mode():
+            return _probabilities(workload.net, P, x)
+
+    return call, lambda: {"probabilities": call().numpy()}
+
+
+def _saliency(workload: Workload, layout: str) -> tuple[Callable[[], Any], Callable[[], Answer]]:
+    P, x, t = _prepared(workload, layout)
+    x.requires_grad_()
+
+    def call() -> Any:
+        y = _probabilities(workload.net, P, x)
+        return torch.autograd.grad(y.gather(1, t[:, None]).sum(), x)[0]
+
+    return call, lambda: {"dy/dx": call().numpy()}
+
+
+MAKE = {"train": _train, "jacobian": _jacobian, "sweep": _sweep, "predict": _predict, "saliency": _saliency}

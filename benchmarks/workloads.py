@@ -6,6 +6,7 @@ and comes from fixed seeds. Nothing that is timed depends on what the images sho
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -25,12 +26,14 @@ Weights = tuple[tuple[Array, Array], ...]  # (W, b) of each layer, in order
 
 
 class Block(NamedTuple):
-    """Convolution, activation, maximum over windows that do not overlap."""
+    """Convolution, activation, maximum over windows; `pool` 1 is none, and they do not overlap unless `pool_stride`."""
 
     filters: int
     pool: int
     padding: int = 0
     size: int = 5
+    stride: int = 1
+    pool_stride: int | None = None
 
 
 @dataclass(frozen=True)
@@ -47,12 +50,23 @@ class Architecture:
         """Number of classes."""
         return self.dense[-1]
 
+    @property
+    def steps_or_overlaps(self) -> bool:
+        """Whether a filter steps over pixels, or pooling windows overlap or are left out."""
+        return any(block.stride > 1 or block.pool_stride or block.pool == 1 for block in self.blocks)
+
+    @property
+    def units(self) -> int:
+        """Number of rectifiers and pooling windows, roughly."""
+        return sum(math.prod(block.z_shape) for block in self.network().plan().blocks)
+
     def network(self) -> nnpg.Network:
         """Build the network on the reference backend."""
         act = ACTIVATIONS[self.activation]
         recipe: list[Step] = []
         for block in self.blocks:
-            recipe += [nnpg.conv(block.filters, block.size, padding=block.padding), act(), nnpg.MaxPool(block.pool)]
+            recipe += [nnpg.conv(block.filters, block.size, padding=block.padding, stride=block.stride), act()]
+            recipe += [nnpg.MaxPool(block.pool, block.pool_stride)] if block.pool > 1 else []
         recipe += [nnpg.Flatten()] if self.blocks else []
         for units in self.dense[:-1]:
             recipe += [nnpg.dense(units), act()]
@@ -66,9 +80,21 @@ class Architecture:
 FACES = Architecture((1, 60, 60), (Block(5, 2), Block(8, 2), Block(10, 2)), "tanh", (20, 15))
 DIGITS = Architecture((1, 28, 28), (Block(32, 3, padding=2), Block(64, 2, padding=2)), "relu", (200, 10))
 COLOURS = Architecture((3, 32, 32), tuple(Block(f, 2, padding=2) for f in (32, 32, 64)), "relu", (10,))
+ALEXNET = Architecture(  # the layers of Krizhevsky et al. 2012 in one column, with smaller dense layers
+    (3, 227, 227),
+    (
+        Block(64, 3, 2, 11, stride=4, pool_stride=2),
+        Block(192, 3, 2, 5, pool_stride=2),
+        Block(384, 1, 1, 3),
+        Block(256, 1, 1, 3),
+        Block(256, 3, 1, 3, pool_stride=2),
+    ),
+    "relu",
+    (1024, 100),
+)
 MLP = Architecture((784,), (), "sigmoid", (100, 100, 10))
 
-Kind = Literal["train", "jacobian", "sweep", "gradients"]
+Kind = Literal["train", "jacobian", "sweep", "gradients", "predict", "saliency"]
 Bars = Mapping[str, tuple[float, float]]  # framework -> the ratio that must be reached, and the goal
 
 
@@ -78,9 +104,9 @@ class Workload:
 
     Parameters
     ----------
-    kind : "train", "jacobian", "sweep" or "gradients"
-        One training step; dy_c/do of every block's output for all classes c; knock-out sweeps; or the class gradients
-        of a data set, against one epoch of our own training on it.
+    kind : "train", "jacobian", "sweep", "gradients", "predict" or "saliency"
+        One training step; dy_c/do of every block's output for all classes c; knock-out sweeps; the class gradients
+        of a data set, against one epoch of our own training on it; the probabilities; or dy_c/dx of each image's class.
     N : int
         Images.
     bars : mapping
@@ -150,6 +176,9 @@ WORKLOADS: tuple[Workload, ...] = (
     Workload("W5-W1", "jacobian", FACES, 165, {"torch": (4, 10)}),
     Workload("W5-W3", "jacobian", COLOURS, 256, {"torch": (1.3, 2.5)}),
     Workload("W6", "sweep", FACES, 165, {"torch": (5, 12)}),
+    Workload("A-predict", "predict", ALEXNET, 32),
+    Workload("A-saliency", "saliency", ALEXNET, 32),
+    Workload("A-step", "train", ALEXNET, 32, steps=4),
     Workload("gradients-true", "gradients", FACES, 165, {"nnpg": (1.0, 2.0)}, ("nnpg",), classes="true"),
     Workload("gradients-all", "gradients", FACES, 165, {}, ("nnpg",), classes="all"),
 )

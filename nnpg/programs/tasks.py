@@ -27,9 +27,12 @@ class Predict:
     ----------
     complex_images : bool
         Whether x holds complex numbers.
+    images : int, optional
+        N, where it is known.
     """
 
     complex_images: bool = False
+    images: int | None = None
     name: ClassVar[str] = "predict"
 
 
@@ -45,11 +48,14 @@ class Gradients:
         The outputs o.
     of : "prob", "logit" or "logprob"
     complex_images : bool
+    images : int, optional
+        N, where it is known.
     """
 
     names: tuple[str, ...]
     of: str = "prob"
     complex_images: bool = False
+    images: int | None = None
     name: ClassVar[str] = "prediction_gradient"
 
 

@@ -105,3 +105,15 @@ def test_nobody_else_asks_for_a_backends_name() -> None:
         if asks.search(line)
     ]
     assert not found
+
+
+def test_a_few_large_images_of_filters_that_step_over_columns_go_by_layers() -> None:
+    net = nnpg.build([conv(16, 7, stride=2), nnpg.ReLU(), nnpg.Flatten(), dense(3), nnpg.Softmax()],
+                     input_shape=(3, 120, 120), rng=0, backend="numba")  # fmt: skip
+    x = np.random.default_rng(0).standard_normal((17, 3, 120, 120)).astype("f4")
+    with nnpg.require_compiled():
+        compiled = net.predict(x)
+        for ask in (lambda: net.predict(x[:16]), lambda: nnpg.prediction_gradient(net, x[:4], layers="relu1")):
+            with pytest.raises(nnpg.NotCompiled, match=r"(16|4) images would be one vector of 16 lanes"):
+                ask()
+    np.testing.assert_allclose(net.predict(x[:16]), compiled[:16], rtol=0, atol=1e-6)

@@ -45,7 +45,7 @@ def why_not(net: Network, plan: Plan, task: Gradients) -> str:
     """Return why these gradients cannot be had by the plan, or ""."""
     if task.complex_images:
         return "the images are complex numbers"
-    if why := limits.why_not(net, plan):
+    if why := limits.why_not(net, plan) or limits.too_few(plan, task.images):
         return why
     if len(plan.blocks[-1].y_shape) != 1:
         return f"{plan.last} is not one row per image"

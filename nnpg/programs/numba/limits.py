@@ -12,6 +12,7 @@ from nnpg.programs.overrides import fixed_units
 from nnpg.programs.plan import Block, Plan
 from nnpg_kernels.simd import lanes
 
+LARGE = 4e6  # multiply-adds of an image from which on it is worth the choice
 WINNERS = 1 << 24  # pixels of a pooling window: a winner is kept as a number, and float32 has no more whole ones
 
 
@@ -28,6 +29,19 @@ def why_not(net: Network, plan: Plan) -> str:
     if not all(plan.input_shape):
         return "an image holds no numbers"
     return next(filter(None, map(_of_block, plan.blocks)), "")
+
+
+def too_few(plan: Plan, images: int | None) -> str:
+    """Return why so few images of a large network are computed sooner by the layers, or "".
+
+    Where filters step over columns, lanes can only be images, and one vector of them, full or not, is one core's work.
+    """
+    vector = lanes(plan.dtype)
+    steps = any(block.kind == "conv" and block.window.stride[1] > 1 for block in plan.blocks)
+    if not images or images > vector or not steps:
+        return ""
+    work = sum(math.prod(b.z_shape[1:]) * plan.weights[b.weights]["W"].size for b in plan.blocks)
+    return f"{images} images would be one vector of {vector} lanes" if work >= LARGE else ""
 
 
 def _of_block(block: Block) -> str:
