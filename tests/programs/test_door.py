@@ -117,3 +117,8 @@ def test_a_few_large_images_of_filters_that_step_over_columns_go_by_layers() -> 
             with pytest.raises(nnpg.NotCompiled, match=r"(16|4) images would be one vector of 16 lanes"):
                 ask()
     np.testing.assert_allclose(net.predict(x[:16]), compiled[:16], rtol=0, atol=1e-6)
+    with (
+        nnpg.require_compiled(),
+        pytest.raises(nnpg.NotCompiled, match="gaps of zeros that the strides of conv1 leave"),
+    ):
+        nnpg.prediction_gradient(net, x, layers="input")

@@ -14,7 +14,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from nnpg.network import Network
+from nnpg.network import INPUT, Network
 from nnpg.programs import guards
 from nnpg.programs.numba import limits
 from nnpg.programs.numba.blocks import (
@@ -46,6 +46,8 @@ def why_not(net: Network, plan: Plan, task: Gradients) -> str:
     if task.complex_images:
         return "the images are complex numbers"
     if why := limits.why_not(net, plan) or limits.too_few(plan, task.images):
+        return why
+    if INPUT in task.names and (why := limits.spaced(plan)):
         return why
     if len(plan.blocks[-1].y_shape) != 1:
         return f"{plan.last} is not one row per image"

@@ -40,8 +40,20 @@ def too_few(plan: Plan, images: int | None) -> str:
     steps = any(block.kind == "conv" and block.window.stride[1] > 1 for block in plan.blocks)
     if not images or images > vector or not steps:
         return ""
-    work = sum(math.prod(b.z_shape[1:]) * plan.weights[b.weights]["W"].size for b in plan.blocks)
-    return f"{images} images would be one vector of {vector} lanes" if work >= LARGE else ""
+    return f"{images} images would be one vector of {vector} lanes" if _work(plan) >= LARGE else ""
+
+
+def spaced(plan: Plan) -> str:
+    """Return why dy/dx of a large network is computed sooner by the layers, or ""."""
+    first = plan.blocks[0]
+    if first.kind != "conv" or math.prod(first.window.stride) < 4 or _work(plan) < LARGE:
+        return ""
+    return f"a program would read the gaps of zeros that the strides of {first.weights} leave"
+
+
+def _work(plan: Plan) -> float:
+    """Multiply-adds of an image."""
+    return sum(math.prod(b.z_shape[1:]) * plan.weights[b.weights]["W"].size for b in plan.blocks)
 
 
 def _of_block(block: Block) -> str:
