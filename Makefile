@@ -2,7 +2,7 @@
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 
-.PHONY: demo test slow fences lint types oracle fuzz ci clean
+.PHONY: demo test slow fences lint types oracle fuzz mutants ci clean
 
 demo: .venv/demo  ## train on built-in faces, rank, knock out, and write a page of pictures
 	$(BIN)/nnpg demo
@@ -37,6 +37,9 @@ fuzz: .venv/test  ## minutes of searching for inputs that are answered wrongly; 
 	PYTHONPATH=tests $(BIN)/python -m fuzz.command_lines
 	PYTHONPATH=tests $(BIN)/python -m fuzz.interrupts
 	PYTHONPATH=tests $(BIN)/python -m fuzz.api_cases
+
+mutants: .venv/test  ## break the code in every way; prints each change that no check notices
+	NNPG_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 PYTHONPATH=tests $(BIN)/python -m mutation path
 
 ci: lint types test slow oracle
 

@@ -21,21 +21,14 @@ from typing import Any
 import numpy as np
 import pytest
 from layer_rows import ROWS, Row
+from mutation.mutants import mutated
 
 import nnpg
 from nnpg_kernels import numpy_backend
 
 LAYERS = ["layers_linear", "layers_activation", "layers_pooling", "layers_regularising"]
 MODULES = [f"nnpg.{name}" for name in [*LAYERS, "interventions"]] + ["nnpg_kernels.numpy_backend"]
-ARITHMETIC = {
-    ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.FloorDiv: ast.Mult,
-    ast.BitAnd: ast.BitOr, ast.BitOr: ast.BitAnd,
-}  # fmt: skip
-COMPARISONS = {ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Eq: ast.NotEq, ast.Is: ast.IsNot}
-DROPPED = {"swapaxes", "transpose", "sum", "broadcast_to"}  # calls replaced by what they are called on
-SWAPPED = {"zeros": "ones", "zeros_like": "ones_like"}
 UNKNOWN = "NumPy takes any negative size as the unknown one"
-MEMORY_ONLY = {"_a_few"}  # its arguments say how many images at a time: never what comes out
 
 SAME = {
     "Step.backward: return -k.xp.zeros_like(delta)": "-0 is 0",
@@ -83,81 +76,6 @@ def functions(tree: ast.Module) -> Iterator[tuple[str, ast.FunctionDef]]:
             yield node.name, node
 
 
-def changes(node: ast.AST) -> Iterator[ast.AST]:
-    """What may stand in the place of a node."""
-    match node:
-        case ast.BinOp(left, op, right):
-            if type(op) in ARITHMETIC:
-                yield ast.BinOp(left, ARITHMETIC[type(op)](), right)
-            if isinstance(op, ast.MatMult):
-                yield ast.BinOp(right, op, left)
-            yield left
-            yield right
-        case ast.UnaryOp(ast.USub(), operand):
-            yield operand
-        case ast.Slice(lower, upper, step):
-            if lower:
-                yield ast.Slice(one_more(lower), upper, step)
-            if upper:
-                yield ast.Slice(lower, one_more(upper), step)
-        case ast.Constant(value) if type(value) is int:
-            yield ast.Constant(value + 1)
-            yield ast.Constant(value - 1)
-        case ast.Constant(value) if type(value) is bool:
-            yield ast.Constant(not value)
-        case ast.Compare(left, [op], right) if type(op) in COMPARISONS:
-            yield ast.Compare(left, [COMPARISONS[type(op)]()], right)
-        case ast.Call(ast.Attribute(value, name), arguments) if name in DROPPED:
-            yield arguments[0] if name == "broadcast_to" else value
-        case ast.Call(ast.Attribute(value, name), arguments, keywords) if name in SWAPPED:
-            yield ast.Call(ast.Attribute(value, SWAPPED[name], ast.Load()), arguments, keywords)
-        case ast.Call(ast.Attribute(_, "where") as where, [condition, yes, no]):
-            yield ast.Call(where, [condition, no, yes], [])
-        case ast.Attribute(value, "T"):
-            yield value
-        case ast.IfExp(_, body, orelse):
-            yield body
-            yield orelse
-        case ast.AugAssign(target, ast.Add(), value):
-            yield ast.AugAssign(target, ast.Sub(), value)
-            yield ast.Pass()
-        case ast.Assign([ast.Name(name)], ast.BinOp()) if name == "delta":
-            yield ast.Pass()
-        case ast.Return(ast.Dict(keys, values)):
-            for n, value in enumerate(values):
-                yield ast.Return(ast.Dict(keys, [*values[:n], negative(value), *values[n + 1 :]]))
-        case ast.Return(ast.expr() as value) if not isinstance(value, ast.IfExp):
-            yield ast.Return(negative(value))
-        case ast.Dict(keys, values):
-            for n, value in enumerate(values):
-                yield ast.Dict(keys, [*values[:n], negative(value), *values[n + 1 :]])
-
-
-def one_more(bound: ast.expr) -> ast.expr:
-    return ast.BinOp(bound, ast.Add(), ast.Constant(1))
-
-
-def negative(value: ast.expr) -> ast.UnaryOp:
-    return ast.UnaryOp(ast.USub(), value)
-
-
-def places(function: ast.FunctionDef) -> Iterator[tuple[ast.AST, str, int | None, ast.AST, ast.AST]]:
-    """Every node of the body, as (parent, field, position in it, node, statement); not what only costs memory."""
-    stack: list[tuple[ast.AST, ast.AST]] = [(function, function)]
-    while stack:
-        parent, statement = stack.pop()
-        if isinstance(parent, ast.Call) and isinstance(parent.func, ast.Name) and parent.func.id in MEMORY_ONLY:
-            continue
-        for field, value in ast.iter_fields(parent):
-            if parent is function and field != "body":
-                continue
-            for n, child in enumerate(value if isinstance(value, list) else [value]):
-                if isinstance(child, ast.AST):
-                    inside = child if isinstance(child, ast.stmt) else statement
-                    stack.append((child, inside))
-                    yield parent, field, n if isinstance(value, list) else None, child, statement
-
-
 @cache
 def mutants(module: str) -> list[Mutant]:
     return list(mutations(module))
@@ -166,20 +84,22 @@ def mutants(module: str) -> list[Mutant]:
 def mutations(module: str) -> Iterator[Mutant]:
     tree = source(module)
     for name, f in functions(tree):
-        for place, (*_, node, _) in enumerate(places(f)):
-            for choice in range(len(list(changes(node)))):
-                mutated = copy.deepcopy(tree)
-                parent, field, n, old, statement = list(places(dict(functions(mutated))[name]))[place]
-                replacement = list(changes(old))[choice]
-                if n is None:
-                    setattr(parent, field, replacement)
-                else:
-                    getattr(parent, field)[n] = replacement
-                shown = replacement if isinstance(replacement, ast.stmt) else statement
-                text = ast.unparse(ast.fix_missing_locations(shown)).splitlines()[0]
-                if isinstance(replacement, ast.Pass):
-                    text = f"without {ast.unparse(old)}"
-                yield Mutant(module, name, text, ast.fix_missing_locations(mutated))
+        for text, mutant in mutated(f):
+            yield Mutant(module, name, text, replaced(tree, f, mutant))
+
+
+def replaced(tree: ast.Module, old: ast.FunctionDef, new: ast.FunctionDef) -> ast.Module:
+    """The tree with one function exchanged; it shares all others."""
+
+    def part(node: ast.stmt) -> ast.stmt:
+        if node is old:
+            return new
+        if isinstance(node, ast.ClassDef) and old in node.body:
+            node = copy.copy(node)
+            node.body = [part(inner) for inner in node.body]
+        return node
+
+    return ast.Module([part(node) for node in tree.body], tree.type_ignores)
 
 
 # The battery

@@ -1,0 +1,1 @@
+"""Who checks the checks? Break the code in every way a tired hand would; something must turn red."""

@@ -1,0 +1,24 @@
+"""`python -m mutation path [--share N] [--only MODULE]`: break the code in every way; print what nothing noticed."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+
+from mutation.forks import report
+from mutation.same import SAME
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m mutation", description=__doc__)
+    parser.add_argument("what", choices=["path"], help="the straight path, layer by layer")
+    parser.add_argument("--share", type=int, default=1, help="try every N-th mutant only")
+    parser.add_argument("--only", default="", help="modules whose name contains this")
+    given = parser.parse_args()
+    targets = importlib.import_module(f"mutation.{given.what}").TARGETS
+    return int(report([target for target in targets if given.only in target.module], SAME, given.share) > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,29 @@
+"""Who checks the checks of the straight path? Some of its mutants are tried in every run, all in the slow tests."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+from child import ROOT, SOURCES
+
+
+def mutation(*args: str, fences: str = "0") -> str:
+    """Run `python -m mutation` in a process of one thread, which may fork; return what it printed."""
+    one = {"NNPG_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "NNPG_CHECK": fences}
+    environment = {**os.environ, **one, "PYTHONPATH": SOURCES}
+    command = [sys.executable, "-m", "mutation", *args]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+def test_a_share_of_the_mutants_of_the_path_is_caught() -> None:
+    assert mutation("path", "--share", "15").count("0 survive") == 7
+
+
+@pytest.mark.slow
+def test_every_mutant_of_the_path_is_caught() -> None:
+    assert mutation("path").count("0 survive") == 7
