@@ -135,7 +135,7 @@ def rivals(net: nnpg.Network, x: Array, starts: Array) -> Rivals:
 
 
 def _missing(error: ImportError) -> str:
-    return f"not run: {error}; pip install 'nnpg[rivals]'"
+    return f"not run: {error}; pip install 'nnpg[rivals]', and for adv-lib pip install --no-deps adv-lib"
 
 
 def _foolbox(model: Any, starts: Any) -> list[Attack]:
