@@ -376,17 +376,17 @@ def test_a_loss_that_does_not_read_the_scores_is_refused(sigmoid, images):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"x": np.zeros((2, 59))}, r"shape \(N, 60\), not \(2, 59\)"),
+        ({"x": np.zeros((2, 59))}, r"shape \(N, 60\), not an array float64 \(2, 59\)"),
         ({"x": np.zeros((0, 60))}, "at least one image"),
         (
             {"x": np.full((2, 60), 1.5)},
             r"in the box 0 .. 1; image 0 goes from 1.5 to 1.5: scale the images, or pass box",
         ),
-        ({"x": np.full((2, 60), np.nan)}, "must lie in the box"),
-        ({"norm": "l3"}, "norm must be one of squared_l2, l2, l1, not 'l3'"),
-        ({"tolerance": 0}, "tolerance must lie between 0 and 1"),
-        ({"targets": 6}, r"labels must be 2 whole numbers 0 .. 5"),
-        ({"targets": "nearest of all"}, "one of random, least_likely, nearest, all, not 'nearest of all'"),
+        ({"x": np.full((2, 60), np.nan)}, "image 0 holds NaN or infinity"),
+        ({"norm": "l3"}, "norm must be 'squared_l2', 'l2' or 'l1', not 'l3'"),
+        ({"tolerance": 0}, "tolerance must be a finite number above 0 and below 1, not 0"),
+        ({"targets": 6}, "targets must be a class 0 .. 5, one for each of 2 images, or one of .*, not 6"),
+        ({"targets": "nearest of all"}, "one of 'random', 'least_likely', 'nearest', 'all', not 'nearest of all'"),
         ({"targets": "random"}, "pass rng=a seed"),
     ],
 )

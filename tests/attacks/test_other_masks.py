@@ -55,7 +55,12 @@ def test_a_learned_mask_turns_images_and_leaves_the_network_alone(net):
 
 @pytest.mark.parametrize(
     ("change", "words"),
-    [({"target": 6}, "0 .. 5"), ({"epochs": 0}, "at least 1"), ({"lr": 0.0}, "lr above 0"), ({"x": 3.0}, "box 0 .. 1")],
+    [
+        ({"target": 6}, "0 .. 5"),
+        ({"epochs": 0}, "at least 1"),
+        ({"lr": 0.0}, "lr must be a finite number above 0, not 0"),
+        ({"x": 3.0}, "box 0 .. 1"),
+    ],
 )
 def test_a_mask_that_cannot_be_learned(net, change, words):
     settings = {"epochs": 1, "lr": 0.1, "target": 0, "x": 0.5} | change
@@ -113,11 +118,19 @@ def test_steps_find_the_boundary_of_a_softmax_layer():
             assert (done.predicted[0, 0] == targets[n]) == all_or_none
 
 
-@pytest.mark.parametrize("change", [{"radius": 0.0}, {"steps": 0}, {"norm": "l7"}, {"step": -1.0}])
-def test_steps_that_cannot_be_taken(net, change):
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"radius": 0.0}, "radius must be a finite number above 0, not 0"),
+        ({"steps": 0}, "steps must be a whole number of at least 1, not 0"),
+        ({"norm": "l7"}, "norm must be 'rms' or 'max', not 'l7'"),
+        ({"step": -1.0}, "step must be a finite number above 0, not -1"),
+    ],
+)
+def test_steps_that_cannot_be_taken(net, change, words):
     x, t = digits(2)
     settings = {"radius": 0.1} | change
-    with pytest.raises(ValueError, match="radius and step must be above 0"):
+    with pytest.raises(ValueError, match=words):
         projected_gradient(net, x, t, "all", settings.pop("radius"), **settings)
 
 
