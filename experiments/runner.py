@@ -19,6 +19,7 @@ import nnpg
 from experiments.catalogue import EXPERIMENTS
 from experiments.experiment import Context, Experiment, Result, Row
 from nnpg.files import temporary_folder, writable, write_files
+from nnpg.programs import recorded
 from nnpg_command import UsageError, printable
 
 MOST = 2**31 - 1  # of a number in a config
@@ -78,7 +79,8 @@ def run_experiment(
     folder, models = _places(out, experiment)
     began = time.perf_counter()
     with temporary_folder() as drawn:  # so that a folder that is gone in the end takes no numbers along
-        result = experiment.run(config, Context(drawn, models, data_dir, seed, backend, progress))
+        with recorded() as ways:
+            result = experiment.run(config, Context(drawn, models, data_dir, seed, backend, progress))
         figures = {path.name: path.read_bytes() for path in sorted(drawn.iterdir()) if path.is_file()}
     seconds = time.perf_counter() - began
     record = {
@@ -89,6 +91,7 @@ def run_experiment(
         "config": asdict(config),
         "seed": config.seed if seed is None else seed,
         "versions": _versions(backend),
+        "computed": {task: sorted(how) for task, how in sorted(ways.items())},
         "seconds": round(seconds, 2),
         "verdict": result.verdict,
         "rows": [_plain(row) for row in result.rows],

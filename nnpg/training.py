@@ -177,7 +177,7 @@ def train(
     how = loss_for(net, loss)
     state = optimiser.start(net)
     history: tuple[Epoch, ...] = ()
-    kept, task = None, Train(how, optimiser, own_steps=take_step is not None)
+    kept, task = None, Train(how, optimiser, take_step is not None, min(batch, len(x)))
     if checkpoint is not None:
         run = run_identity(net, (x, t), held_out, loss, optimiser, batch, rng)
         run["compiled"] = bool(programs.look(net, task))  # which rounds differently

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 PROGRAMS = {"nnpg_kernels.numba_backend": "nnpg.programs.numba"}  # backend's module: the package of its programs
 
 _demanded: ContextVar[bool] = ContextVar("nnpg_compiled_programs_demanded", default=False)
+_seen: ContextVar[dict[str, set[str]] | None] = ContextVar("nnpg_ways_of_computing", default=None)
 
 
 class NotCompiled(RuntimeError):
@@ -72,6 +73,9 @@ def find(net: Network, task: Task) -> Found:
     found = look(net, task)
     if not found and _demanded.get():
         raise NotCompiled(f"{task.name}, {net!r}: layer by layer, because {found.why_not}")
+    seen = _seen.get()
+    if seen is not None:
+        seen.setdefault(task.name, set()).add(found.how)
     return found
 
 
@@ -110,3 +114,26 @@ def require_compiled() -> Iterator[None]:
         yield
     finally:
         _demanded.reset(token)
+
+
+@contextmanager
+def recorded() -> Iterator[dict[str, set[str]]]:
+    """Record how each task is computed inside, by the name of its public function: what a result should say.
+
+    It sees the calling thread's process: what other processes compute is not recorded.
+
+    Examples
+    --------
+    >>> import numpy as np, nnpg
+    >>> net = nnpg.build([nnpg.dense(3)], input_shape=(2,), rng=0, backend="numpy")
+    >>> with recorded() as ways:
+    ...     y = net.predict(np.zeros((1, 2)))
+    >>> ways
+    {'predict': {"layer by layer, because the backend 'numpy' has no compiled programs"}}
+    """
+    ways: dict[str, set[str]] = {}
+    token = _seen.set(ways)
+    try:
+        yield ways
+    finally:
+        _seen.reset(token)

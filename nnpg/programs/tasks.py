@@ -95,11 +95,14 @@ class Train:
     optimiser : SGD
     own_steps : bool
         Whether a function of the user's takes the steps.
+    images : int, optional
+        How many at most are in a batch.
     """
 
     loss: Loss
     optimiser: SGD
     own_steps: bool = False
+    images: int | None = None
     name: ClassVar[str] = "train"
 
 

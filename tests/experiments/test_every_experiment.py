@@ -56,7 +56,7 @@ def other(tmp_path_factory):
 def test_each_experiment_writes_its_result_and_figures(out, id):
     result = json.loads((once(id, out) / "result.json").read_text())
     assert result["id"] == id
-    assert {"config", "seed", "versions", "seconds", "figures", "rows", "verdict", "scale"} <= result.keys()
+    assert {"config", "seed", "versions", "computed", "seconds", "figures", "rows", "verdict", "scale"} <= result.keys()
     assert result["rows"]
     for r in result["rows"]:
         assert list(r) == ROW_KEYS
@@ -90,6 +90,8 @@ def test_one_experiment_of_each_family_runs_on_the_default_backend(id, tmp_path)
     folder = run_experiment(id, scale="smoke", out=tmp_path, progress=False)
     result = json.loads((folder / "result.json").read_text())
     assert result["versions"]["backend"] == nnpg.load_backend("auto").name
+    assert all(way == "compiled" or ", because " in way for ways in result["computed"].values() for way in ways)
+    assert result["computed"].get("predict", ["compiled"]) == ["compiled"]
     assert all(math.isfinite(r["ours"]) for r in result["rows"] if r["ours"] is not None)
     assert result["rows"]
 

@@ -13,7 +13,7 @@ from geometries import NETS, examples, network
 
 import nnpg
 import nnpg_kernels.numba_backend
-from nnpg import conv, dense
+from nnpg import conv, dense, programs
 
 TASKS = ["predict", "prediction_gradient", "class_gradient", "knock_out_curve", "train"]
 
@@ -113,7 +113,11 @@ def test_a_few_large_images_of_filters_that_step_over_columns_go_by_layers() -> 
     x = np.random.default_rng(0).standard_normal((17, 3, 120, 120)).astype("f4")
     with nnpg.require_compiled():
         compiled = net.predict(x)
-        for ask in (lambda: net.predict(x[:16]), lambda: nnpg.prediction_gradient(net, x[:4], layers="relu1")):
+        for ask in (
+            lambda: net.predict(x[:16]),
+            lambda: nnpg.prediction_gradient(net, x[:4], layers="relu1"),
+            lambda: nnpg.train(net, x, np.zeros(17, int), epochs=1, batch=4, rng=0, progress=False),
+        ):
             with pytest.raises(nnpg.NotCompiled, match=r"(16|4) images would be one vector of 16 lanes"):
                 ask()
     np.testing.assert_allclose(net.predict(x[:16]), compiled[:16], rtol=0, atol=1e-6)
@@ -122,3 +126,17 @@ def test_a_few_large_images_of_filters_that_step_over_columns_go_by_layers() -> 
         pytest.raises(nnpg.NotCompiled, match="gaps of zeros that the strides of conv1 leave"),
     ):
         nnpg.prediction_gradient(net, x, layers="input")
+
+
+def test_what_is_computed_inside_is_recorded_and_nothing_else() -> None:
+    compiled = network("faces")
+    x, labels = examples(compiled, 3)
+    with programs.recorded() as ways:
+        compiled.predict(x)
+        with programs.recorded() as inner:
+            compiled.to("numpy").predict(x)
+        nnpg.class_gradient(compiled, x, labels, progress=False)
+    compiled.to("numpy").predict(x)
+    assert ways == {"predict": {"compiled"}, "prediction_gradient": {"compiled"}, "class_gradient": {"compiled"}}
+    (way,) = inner["predict"]
+    assert way.startswith("layer by layer, because")

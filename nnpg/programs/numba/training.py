@@ -98,7 +98,7 @@ def why_not(net: Network, plan: Plan, task: Train) -> str:
     loss, optimiser = task.loss, task.optimiser
     if task.own_steps:
         return "take_step takes the steps"
-    if why := limits.why_not(net, plan):
+    if why := limits.why_not(net, plan) or limits.too_few(plan, task.images):
         return why
     drawn = [name for name, layer in net.layers.items() if hasattr(layer, "drawn")]
     if drawn:
