@@ -103,7 +103,11 @@ def test_a_real_ctrl_c_leaves_the_checkpoint(bars, tmp_path) -> None:
         while not checkpoint.exists() and time.monotonic() < patience and process.poll() is None:
             time.sleep(0.05)
         os.kill(process.pid, signal.SIGINT)
-        _, err = process.communicate(timeout=60)
+        try:
+            _, err = process.communicate(timeout=60)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
     assert process.returncode == 130, err
     assert len(err.splitlines()) == 1
     assert f"stopped; {checkpoint} holds epoch" in err
