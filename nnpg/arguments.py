@@ -113,6 +113,28 @@ def as_number(
     return number
 
 
+def as_ends(value: Any, name: str) -> tuple[float, float]:
+    """Return the two ends of a range, the lower one first.
+
+    Examples
+    --------
+    >>> as_ends((1, 0), "box")
+    Traceback (most recent call last):
+    ...
+    ValueError: box must be two numbers, (low, high) with low below high, not (1, 0)
+    """
+    expected = f"{name} must be two numbers, (low, high) with low below high"
+    if not isinstance(value, tuple | list) or len(value) != 2:
+        raise TypeError(f"{expected}, not {described(value)}")
+    try:
+        low, high = (as_number(end, name) for end in value)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{expected}, not {described(value)}") from None
+    if not low < high:
+        raise ValueError(f"{expected}, not {described(value)}")
+    return low, high
+
+
 def as_flag(value: Any, name: str) -> bool:
     """Return True or False, and no other value that Python would take for one of them.
 
@@ -261,6 +283,24 @@ def as_instance(value: Any, kind: type[T], name: str) -> T:
     if not isinstance(value, kind):
         raise TypeError(f"{name} must be a {kind.__name__} object, not {described(value)}")
     return value
+
+
+def as_instances(value: Any, kind: type[T], name: str) -> Sequence[T]:
+    """Return a list or tuple of at least one instance of a class of this library.
+
+    Examples
+    --------
+    >>> from nnpg import SGD
+    >>> as_instances([3], SGD, "optimisers")
+    Traceback (most recent call last):
+    ...
+    TypeError: optimisers must be a list of at least one SGD object, not [3]
+    """
+    of = f"at least one {kind.__name__} object"
+    things = as_sequence(value, name, of)
+    if not things or not all(isinstance(thing, kind) for thing in things):
+        raise (TypeError if things else ValueError)(f"{name} must be a list of {of}, not {described(value)}")
+    return things
 
 
 def as_sequence(value: Any, name: str, of: str) -> Sequence[Any]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nnpg.arguments import as_labels, as_number, described
+from nnpg.arguments import as_ends, as_labels
 from nnpg.attacks.targets import Targets, choose_targets
 from nnpg.network import Network
 from nnpg.network_arguments import as_images, as_network
@@ -27,7 +27,7 @@ def images_in_box(net: Network, x: Any, box: tuple[float, float]) -> Array:
     ValueError: x must lie in the box 0 .. 1; image 0 goes from 0 to 255: scale the images, or pass box=(low, high)
     """
     x = as_images(as_network(net), x, least=1, finite=True)
-    low, high = as_box(box)
+    low, high = as_ends(box, "box")
     x = x.astype(net.dtype, copy=False)
     outside = ~((x >= low) & (x <= high)).reshape(len(x), -1).all(axis=1)  # NaN too
     if outside.any():
@@ -37,25 +37,6 @@ def images_in_box(net: Network, x: Any, box: tuple[float, float]) -> Array:
             "the images, or pass box=(low, high)"
         )
     return x
-
-
-def as_box(box: Any) -> tuple[float, float]:
-    """Return the range of the pixels.
-
-    Examples
-    --------
-    >>> as_box((1, 0))
-    Traceback (most recent call last):
-    ...
-    ValueError: box must be two numbers, (low, high) with low below high, not (1, 0)
-    """
-    expected = "box must be two numbers, (low, high) with low below high"
-    if not isinstance(box, tuple | list) or len(box) != 2:
-        raise TypeError(f"{expected}, not {described(box)}")
-    low, high = (as_number(side, "box, (low, high),") for side in box)
-    if not low < high:
-        raise ValueError(f"{expected}, not {described(box)}")
-    return low, high
 
 
 def targets_other_than(

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from nnpg.arguments import as_choice, as_count, as_instances, as_numbers, as_sequence, as_text
+from nnpg.plots.checks import arrays_by_name, checked_panels
 from nnpg.plots.style import (
     COLOURS,
     COLUMN,
@@ -95,14 +97,12 @@ def error_curves(
     >>> figure.axes[0].lines[0].get_ydata()
     array([0. , 0.25, 0.85])
     """
-    if band not in _BANDS:
-        raise ValueError(f"band must be one of {', '.join(map(repr, _BANDS))}, not {band!r}")
-    if not panels or columns < 1:
-        raise ValueError(f"error_curves needs at least one panel and one column, not {len(panels)} and {columns}")
-    data = [{name: _runs(panel, name, errors) for name, errors in panel.series.items()} for panel in panels]
+    as_choice(band, "band", _BANDS)
+    panels, columns = checked_panels(panels, Panel), as_count(columns, "columns")
+    data = [_runs(panel) for panel in panels]
     names = list(dict.fromkeys(name for series in data for name in series))
     if not names:
-        raise ValueError("no panel holds a series: there is nothing to draw")
+        raise ValueError("panels hold no series: there is nothing to draw")
     from matplotlib.ticker import MaxNLocator, PercentFormatter
 
     rows, columns, width = arrangement(len(panels), columns)
@@ -122,14 +122,19 @@ def error_curves(
     return figure
 
 
-def _runs(panel: Panel, name: str, errors: npt.ArrayLike) -> Array:
-    runs = np.atleast_2d(np.asarray(errors, np.float64))  # (R, T)
-    where = f"panel {panel.title!r}, series {name!r}"
-    if runs.ndim != 2 or runs.size == 0:
-        raise ValueError(f"{where}: expected an array (R, T) of R runs, not shape {np.shape(errors)}")
-    if not (runs.min() >= 0 and runs.max() <= 1):  # NaN fails as well
-        raise ValueError(f"{where}: errors must be fractions in 0 .. 1, found {runs.min():.4g} .. {runs.max():.4g}")
-    return runs
+def _runs(panel: Panel) -> dict[str, Array]:
+    """Return the runs (R, T) of each series of a panel."""
+    as_count(panel.start, "panels: start", least=0)
+    where = f"panel {panel.title!r}, series"
+    series = arrays_by_name(panel.series, where, "an array (R, T) of R runs, or (T,),")
+    data = {name: np.atleast_2d(errors) for name, errors in series.items()}
+    for name, runs in data.items():
+        if runs.ndim != 2 or runs.size == 0:
+            raise ValueError(f"{where} {name!r} must be an array (R, T) of R runs, not one of shape {runs.shape}")
+        if not (runs.min() >= 0 and runs.max() <= 1):  # NaN fails as well
+            found = f"{runs.min():.4g} .. {runs.max():.4g}"
+            raise ValueError(f"{where} {name!r} must hold errors as fractions in 0 .. 1, not {found}")
+    return data
 
 
 def _series(ax: Axes, name: str, runs: Array, start: int, i: int, band: Band, markers: int) -> None:
@@ -189,12 +194,15 @@ def training_history(history: Sequence[Epoch], path: str | Path | None = None) -
     >>> [ax.get_ylabel() for ax in figure.axes]
     ['loss', 'error']
     """
-    if not history:
-        raise ValueError("the history is empty: train for at least one epoch")
+    if not as_sequence(history, "history", "Epoch objects"):
+        raise ValueError("history is empty: train for at least one epoch")
+    as_instances(history, Epoch, "history")
+    as_numbers([epoch[:3] for epoch in history], "history", "an epoch, a loss and an error each, an array (E, 3)")
     from matplotlib.ticker import MaxNLocator, PercentFormatter
 
     epochs = [epoch.epoch for epoch in history]
     held_out = [(epoch.epoch, epoch.validation_error) for epoch in history if epoch.validation_error is not None]
+    as_numbers([error for _, error in held_out], "history", "an array (E,) of validation errors")
     with drawing(path, COLUMN, 3.1, layout="constrained") as figure:
         top, bottom = figure.subplots(2, 1, sharex=True)
         mark = "o" if len(history) == 1 else ""  # a line of one point is invisible
@@ -240,9 +248,11 @@ def loss_curve(
     >>> loss_curve([2.5, 0.5]).axes[0].lines[0].get_xdata()
     array([1, 2])
     """
-    values = np.asarray(losses, np.float64)
-    if values.ndim != 1 or values.size == 0 or not np.isfinite(values).all():
-        raise ValueError(f"losses must be at least one finite number, not {values.size} of shape {values.shape}")
+    values = as_numbers(losses, "losses", "an array (E,)", ndim=1, finite=True).astype(np.float64)
+    if values.size == 0:
+        raise ValueError("losses must be at least one number, not none")
+    as_text(xlabel, "xlabel")
+    as_count(start, "start", least=0)
     from matplotlib.ticker import MaxNLocator
 
     with drawing(path, COLUMN, 2.0, layout="constrained") as figure:

@@ -10,6 +10,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from nnpg.arguments import (
+    as_choice,
+    as_count,
+    as_instance,
+    as_mapping,
+    as_names,
+    as_number,
+    as_numbers,
+    as_sequence,
+    as_text,
+    as_units,
+    described,
+)
+from nnpg.plots.checks import arrays_by_name, checked_panels
 from nnpg.plots.style import (
     COLOURS,
     GREY,
@@ -20,6 +34,7 @@ from nnpg.plots.style import (
     panel_axes,
 )
 from nnpg.statistics import Interval
+from nnpg_kernels import Array
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -67,14 +82,17 @@ def histogram_grid(
     >>> figure.axes[0].get_title()
     'skew 0'
     """
-    widths = {len(row) for row in cells}
-    if len(widths) != 1 or 0 in widths or len(row_labels) != len(cells):
-        raise ValueError(f"histogram_grid needs rows of one length with a label each, not {widths} cells per row")
+    data = [[_cell(cell) for cell in as_sequence(row, "cells", "rows of (values by name, title)")]
+            for row in as_sequence(cells, "cells", "rows of (values by name, title)")]  # fmt: skip
+    widths = {len(row) for row in data}
+    if len(widths) != 1 or 0 in widths:
+        raise ValueError(f"cells must be rows of one length, at least 1, not rows of {sorted(widths)} cells")
     columns = widths.pop()
-    centred_columns = [True] * columns if centred is None else list(centred)
-    data = [[({n: np.ravel(v).astype(float) for n, v in cell.items()}, title) for cell, title in row] for row in cells]
-    if not all(v.size and np.isfinite(v).all() for row in data for cell, _ in row for v in cell.values()):
-        raise ValueError("every histogram needs values, all of them finite")
+    row_labels = as_names(row_labels, "row_labels", len(data))
+    centred_columns = np.ones(columns, bool) if centred is None else as_units(centred, "centred")
+    if centred_columns.shape != (columns,):
+        raise ValueError(f"centred must be {columns} times True or False, one per column, not {described(centred)}")
+    bins = as_count(bins, "bins")
     from matplotlib.lines import Line2D
     from matplotlib.ticker import MaxNLocator
 
@@ -103,6 +121,16 @@ def histogram_grid(
             handles = [Line2D([], [], color=colours[n]) for n in names]
             figure.legend(handles, names, loc="outside upper right", ncols=len(names), handlelength=1.5)
     return figure
+
+
+def _cell(cell: Cell) -> tuple[dict[str, Array], str]:
+    """Return the finite values (n,) of a cell by name, and what is written above."""
+    if not isinstance(cell, tuple | list) or len(cell) != 2:
+        raise TypeError(f"cells must be rows of (values by name, title), not {described(cell)}")
+    values = {name: v.ravel() for name, v in arrays_by_name(cell[0], "cells", "an array", finite=True).items()}
+    if not values or not all(v.size for v in values.values()):
+        raise ValueError("cells must hold values, at least one for each name, not an empty cell")
+    return values, as_text(cell[1], "cells: title")
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,17 +182,20 @@ def interval_plot(
     >>> [label.get_text() for label in figure.axes[0].get_yticklabels()]
     ['ours', 'random']
     """
-    if not panels or columns < 1:
-        raise ValueError(f"interval_plot needs at least one panel and one column, not {len(panels)} and {columns}")
+    panels, columns = checked_panels(panels, Measured), as_count(columns, "columns")
+    for panel in panels:
+        where = f"panel {panel.title!r}, values"
+        for name, interval in as_mapping(panel.values, where, "name to Interval").items():
+            value, *ends = as_instance(interval, Interval, f"{where} {name!r}")
+            as_number(value, f"{where} {name!r}")
+            as_numbers(ends, f"{where} {name!r}", "an interval")
     names = list(panels[0].values)
     for panel in panels:
         if list(panel.values) != names or not names:
             first = ", ".join(names) or "nothing"
             raise ValueError(f"panel {panel.title!r} must name what the first panel names: {first}")
-        if not np.isfinite([v.value for v in panel.values.values()]).all():
-            raise ValueError(f"panel {panel.title!r} holds a value that is not a number")
-    if highlight is not None and highlight not in names:
-        raise ValueError(f"highlight must be one of {', '.join(names)}, not {highlight!r}")
+    if highlight is not None:
+        as_choice(highlight, "highlight", names)
     lines, columns, width = arrangement(len(panels), columns)
     with drawing(path, width, lines * (0.62 + 0.17 * len(names)), layout="constrained") as figure:
         axes = panel_axes(figure, len(panels), columns, sharey=True)
@@ -233,12 +264,13 @@ def scatter_panels(
     >>> figure.axes[0].lines[0].get_xdata()
     array([0., 1.])
     """
-    if not panels or columns < 1:
-        raise ValueError(f"scatter_panels needs at least one panel and one column, not {len(panels)} and {columns}")
-    data = [(np.ravel(panel.x).astype(np.float64), np.ravel(panel.y).astype(np.float64)) for panel in panels]
+    panels, columns = checked_panels(panels, Pairs), as_count(columns, "columns")
+    as_text(xlabel, "xlabel")
+    as_text(ylabel, "ylabel")
+    data = [(_flat(panel.x, panel, "x"), _flat(panel.y, panel, "y")) for panel in panels]
     for panel, (x, y) in zip(panels, data, strict=True):
-        if x.shape != y.shape or x.size == 0 or not (np.isfinite(x).all() and np.isfinite(y).all()):
-            raise ValueError(f"panel {panel.title!r}: expected pairs of finite numbers, not {x.size} and {y.size}")
+        if x.shape != y.shape or x.size == 0:
+            raise ValueError(f"panel {panel.title!r}: x and y must be pairs, at least one, not {x.size} and {y.size}")
     low, high = min(a.min() for pair in data for a in pair), max(a.max() for pair in data for a in pair)
     rim = 0.03 * (high - low or 1.0)
     lines, columns, width = arrangement(len(panels), columns)
@@ -251,3 +283,8 @@ def scatter_panels(
             ax.set(xlim=ends, ylim=ends, title=panel.title, xlabel=xlabel, aspect="equal")
             ax.set_ylabel(ylabel if n % columns == 0 else "")
     return figure
+
+
+def _flat(values: npt.ArrayLike, panel: Pairs, axis: str) -> Array:
+    given = as_numbers(values, f"panel {panel.title!r}: {axis}", "an array", finite=True)
+    return given.ravel().astype(np.float64)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from nnpg.arguments import as_count, as_instance, as_names, as_numbers, as_text, described
+from nnpg.plots.checks import arrays_by_name, checked_images
 from nnpg.plots.style import (
     COLOURS,
     COLUMN,
@@ -18,7 +20,6 @@ from nnpg.plots.style import (
     SMALL,
     arrangement,
     canvas,
-    checked_images,
     drawing,
     place_image,
     place_picture,
@@ -72,13 +73,15 @@ def filter_gallery(
     >>> [text.get_text() for text in figure.axes[0].texts][:4]
     ['identity', '0', '1', '0']
     """
-    o = np.asarray(outputs, np.float64)
-    numbers = {name: np.asarray(kernel, np.float64) for name, kernel in kernels.items()}
-    if o.ndim != 3 or len(o) != len(numbers) or len(o) == 0 or columns < 1:
-        raise ValueError(f"{len(numbers)} filters need outputs ({len(numbers)}, H, W), not {o.shape}, and one column")
-    flat = [name for name, kernel in numbers.items() if kernel.ndim != 2]
-    if flat:
-        raise ValueError(f"filter {flat[0]!r} must be an array (I, J), not {numbers[flat[0]].shape}")
+    numbers = arrays_by_name(kernels, "kernels", "an array (I, J)", ndim=2, finite=True)
+    empty = [name for name, kernel in numbers.items() if kernel.size == 0]
+    if empty or not numbers:
+        raise ValueError(f"kernels must be at least one array (I, J), none empty, not {described(kernels)}")
+    F = len(numbers)
+    o = as_numbers(outputs, "outputs", f"an array ({F}, H, W)", ndim=3, finite=True).astype(np.float64)
+    if len(o) != F or o.size == 0:
+        raise ValueError(f"outputs must be an array ({F}, H, W), one for each of {F} kernels, not {o.shape}")
+    columns = as_count(columns, "columns")
     from matplotlib.patches import Rectangle
 
     rows, columns, _ = arrangement(len(o), columns)
@@ -156,12 +159,15 @@ def feature_maps(
     """
     pixels = checked_images(images)  # (N, H, W, 3)
     N, H, W, _ = pixels.shape
-    outputs = {name: np.asarray(output, np.float64) for name, output in maps.items()}
+    outputs = arrays_by_name(maps, "maps", f"an array ({N}, F, H, W)", ndim=4, finite=True)
     for name, output in outputs.items():
-        if output.ndim != 4 or len(output) != N or output.size == 0:
-            raise ValueError(f"maps of {name!r} must be an array ({N}, F, H, W), not {output.shape}")
-    if not outputs or (titles is not None and len(titles) != N):
-        raise ValueError(f"{N} images need the maps of at least one layer, and {N} titles if any")
+        if len(output) != N or output.size == 0:
+            raise ValueError(
+                f"maps {name!r} must be an array ({N}, F, H, W), one for each of {N} images, not {output.shape}"
+            )
+    if not outputs:
+        raise ValueError("maps must be those of at least one layer, not of none")
+    titles = None if titles is None else as_names(titles, "titles", N)
     face = 0.95
     left = _MARGIN + face + 2 * _GAP + max(map(text_width, outputs)) + 2 * _GAP
     most = max(output.shape[1] for output in outputs.values())
@@ -237,15 +243,15 @@ def strongest_regions(
     """
     pixels = checked_images(images)  # (N, H, W, 3)
     N, H, W, _ = pixels.shape
-    o, delta = np.asarray(outputs, np.float64), np.asarray(gradients, np.float64)  # (N, F, H', W')
-    if o.ndim != 4 or o.shape != delta.shape or len(o) != N or o.size == 0:
+    expected = f"an array ({N}, F, H, W)"
+    o = as_numbers(outputs, "outputs", expected, ndim=4, finite=True).astype(np.float64)
+    delta = as_numbers(gradients, "gradients", expected, ndim=4, finite=True).astype(np.float64)
+    if o.shape != delta.shape or len(o) != N or o.size == 0:
         raise ValueError(f"outputs and gradients must be arrays ({N}, F, H, W), not {o.shape} and {delta.shape}")
-    if titles is not None and len(titles) != N:
-        raise ValueError(f"{N} images need {N} titles, not {len(titles)}")
-    rings = None if also is None else np.asarray(also[1])
-    if rings is not None and rings.shape != (N, 2):
-        raise ValueError(f"{N} images need {N} places (row, column) to mark, not {rings.shape}")
-    faces = [pixels] if others is None else [pixels, checked_images(others, N, "images")]
+    as_instance(field, ReceptiveField, "field")
+    titles = None if titles is None else as_names(titles, "titles", N)
+    ring_words, rings = ("", None) if also is None else _places(also, N)
+    faces = [pixels] if others is None else [pixels, checked_images(others, N, "images", name="others")]
     face = 0.95
     left = _MARGIN + len(faces) * (face + _GAP) + max(map(text_width, _ROWS)) + 3 * _GAP
     F = o.shape[1]
@@ -278,10 +284,21 @@ def strongest_regions(
                 corner = left + strongest * (side + _GAP)
                 _box(ax, np.array([i - 1, j - 1, 3, 3]), corner, at, side / o.shape[3])
         key = "red raises the answer, blue lowers it; the box: the strongest unit, and what it sees"
-        if also is not None:
-            key += f"; the ring: {also[0]}"
+        if rings is not None:
+            key += f"; the ring: {ring_words}"
         ax.text(_MARGIN, 0.2 + N * block + 0.04, key, size=SMALL, color=GREY, va="center_baseline")
     return figure
+
+
+def _places(also: tuple[str, npt.ArrayLike], N: int) -> tuple[str, Array]:
+    """Return words, and a place (row, column) for each image."""
+    expected = f"also must be words and {N} places (row, column), (str, array ({N}, 2))"
+    if not isinstance(also, tuple | list) or len(also) != 2:
+        raise TypeError(f"{expected}, not {described(also)}")
+    places = as_numbers(also[1], "also: places", f"an array ({N}, 2)", ndim=2, finite=True)
+    if places.shape != (N, 2):
+        raise ValueError(f"{expected}, not places {places.shape}")
+    return as_text(also[0], "also: words"), places
 
 
 def _box(ax: Axes, box: Array, left: float, top: float, pixel: float) -> None:

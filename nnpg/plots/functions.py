@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from nnpg.arguments import (
+    as_count,
+    as_function,
+    as_mapping,
+    as_names,
+    as_number,
+    as_numbers,
+    as_sequence,
+    as_text,
+    as_units,
+    described,
+)
+from nnpg.plots.checks import arrays_by_name, checked_panels
 from nnpg.plots.style import (
     COLOURS,
     COLUMN,
@@ -66,20 +79,23 @@ def function_panels(
     >>> figure.axes[0].lines[-1].get_ydata()[[0, 2, 3, 4]]
     array([ 0.,  0., nan,  1.])
     """
-    at = np.asarray(x, np.float64)
+    at = as_numbers(x, "x", "an ascending array (T,)", ndim=1, finite=True).astype(np.float64)
+    if at.size == 0 or (np.diff(at) < 0).any():
+        raise ValueError(f"x must be at least one number, ascending, not {described(x)}")
+    expected = f"an array ({at.size},), one for each x,"
     data = {
-        name: {label: np.asarray(y, np.float64) for label, y in curves.items()}
-        for name, curves in panels.items()
-        if curves
+        title: arrays_by_name(curves, f"panels {title!r}", expected, ndim=1, finite=True)
+        for title, curves in as_mapping(panels, "panels", "title to curves").items()
+        if curves or not isinstance(curves, Mapping)
     }
-    if not data or columns < 1:
-        raise ValueError("function_panels needs at least one panel with a curve, and one column")
-    for name, curves in data.items():
+    if not data:
+        raise ValueError("panels must hold at least one panel with a curve, not none")
+    for title, curves in data.items():
         for label, y in curves.items():
-            if at.ndim != 1 or y.shape != at.shape or not np.isfinite(y).all():
-                raise ValueError(
-                    f"{name!r}, {label!r}: expected {at.size} finite numbers, one for each x, not {y.shape}"
-                )
+            if y.shape != at.shape:
+                raise ValueError(f"panels {title!r}, {label!r} must be {expected} not {y.shape}")
+    as_text(xlabel, "xlabel")
+    columns = as_count(columns, "columns")
     labels = list(dict.fromkeys(label for curves in data.values() for label in curves))
     rows, columns, _ = arrangement(len(data), columns)
     with drawing(path, COLUMN if columns <= 2 else PAGE, 0.3 + 1.55 * rows, layout="constrained") as figure:
@@ -89,7 +105,9 @@ def function_panels(
                 line_at(0, color="#b0b0b0", linewidth=0.6, zorder=0)
             for label, y in curves.items():
                 i = labels.index(label)
-                ax.plot(*_with_gaps(at, y), color=COLOURS[i], linestyle=DASHES[i % len(DASHES)], label=label)
+                ax.plot(
+                    *_with_gaps(at, y), color=COLOURS[i % len(COLOURS)], linestyle=DASHES[i % len(DASHES)], label=label
+                )
             ax.set(title=name, xlabel=xlabel if n + columns >= len(data) else "")
             ax.tick_params(labelbottom=n + columns >= len(data))
         if len(labels) > 1:
@@ -159,14 +177,7 @@ def plane_panels(panels: Sequence[Plane], path: str | Path | None = None, *, col
     >>> figure.axes[0].get_xlim() == (-0.6, 1.6), sorted(text.get_text() for text in figure.axes[0].texts)
     (True, ['a', 'b'])
     """
-    if not panels or columns < 1:
-        raise ValueError(f"plane_panels needs at least one panel and one column, not {len(panels)} and {columns}")
-    for panel in panels:
-        shape, P = np.shape(panel.points), len(panel.names)
-        if shape != (P, 2) or np.shape(panel.filled) != (P,) or P == 0:
-            raise ValueError(
-                f"panel {panel.title!r}: {P} names need points ({P}, 2) and as many values of filled, not {shape}"
-            )
+    panels, columns = [_checked(panel) for panel in checked_panels(panels, Plane)], as_count(columns, "columns")
     rows, columns, width = arrangement(len(panels), columns)
     with drawing(path, width, rows * (width / columns + 0.15), layout="constrained") as figure:
         for ax, panel in zip(panel_axes(figure, len(panels), columns), panels, strict=True):
@@ -174,20 +185,49 @@ def plane_panels(panels: Sequence[Plane], path: str | Path | None = None, *, col
     return figure
 
 
+def _checked(panel: Plane) -> Plane:
+    """Return a panel whose points, kinds and lines are arrays."""
+    where = f"panel {panel.title!r}"
+    names = as_names(panel.names, f"{where}: names")
+    P = len(names)
+    points = as_numbers(panel.points, f"{where}: points", f"an array ({P}, 2)", ndim=2, finite=True).astype(np.float64)
+    filled = as_units(panel.filled, f"{where}: filled")
+    if points.shape != (P, 2) or filled.shape != (P,) or P == 0:
+        found = f"{points.shape} and {filled.shape}"
+        raise ValueError(f"{where}: {P} names need points ({P}, 2) and filled ({P},), not {found}: give one for each")
+    if panel.answer is not None:
+        as_function(panel.answer, f"{where}: answer", "answer(points)")
+    lines = [_line(line, f"{where}: lines") for line in as_sequence(panel.lines, f"{where}: lines", "(w, b)")]
+    return replace(panel, names=names, points=points, filled=filled, lines=lines)
+
+
+def _line(line: Any, name: str) -> tuple[Array, float]:
+    """Return w (2,), which is not 0, and b."""
+    if not isinstance(line, tuple | list) or len(line) != 2:
+        raise TypeError(f"{name} must be a list of (w, b), not {described(line)}")
+    w = as_numbers(line[0], f"{name}: w", "an array (2,)", ndim=1, finite=True).astype(np.float64)
+    if w.shape != (2,) or not w.any():
+        raise ValueError(f"{name}: w must be two numbers, not both 0, not {described(line[0])}")
+    return w, as_number(line[1], f"{name}: b")
+
+
 def _plane(ax: Axes, panel: Plane) -> None:
     from matplotlib.ticker import MaxNLocator
 
-    points, filled = np.asarray(panel.points, np.float64), np.asarray(panel.filled, bool)
+    points, filled = np.asarray(panel.points), np.asarray(panel.filled)
     reach = 0.6 * max(float(np.ptp(points, axis=0).max()), 1.0)
     low, high = points.min(axis=0) - reach, points.max(axis=0) + reach
     if panel.answer is not None:
         u, v = (np.linspace(low[axis], high[axis], 241) for axis in (0, 1))
         plane = np.stack(np.meshgrid(u, v), axis=-1).reshape(-1, 2)
-        shade = (panel.answer(plane) > 0.5).reshape(241, 241)
+        answers = as_numbers(panel.answer(plane), f"panel {panel.title!r}: answer(points)", "an array (M,)", ndim=1)
+        if answers.shape != (len(plane),):
+            raise ValueError(f"panel {panel.title!r}: answer(points) must be {len(plane)} numbers, not {answers.shape}")
+        shade = (answers > 0.5).reshape(241, 241)
         extent = (low[0], high[0], low[1], high[1])
         ax.imshow(np.where(shade[..., None], (0.74, 0.84, 0.92), 1.0), extent=extent, origin="lower", zorder=0)
     for n, (w, b) in enumerate(panel.lines):
-        (a, c), colour = np.asarray(w, np.float64), COLOURS[(1, 2)[n % 2]]
+        (a, c), colour = np.asarray(w), COLOURS[(1, 2)[n % 2]]
         foot = -b * np.array([a, c]) / (a * a + c * c)  # the point of the line nearest to 0
         along = np.array([-c, a]) / np.hypot(a, c) * (np.hypot(*foot) + np.hypot(*(high - low)) + np.hypot(*low))
         ax.plot(*np.stack([foot - along, foot + along], axis=1), color=colour, linewidth=1.1)

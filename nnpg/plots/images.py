@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from nnpg.arguments import as_names, as_numbers, as_units, described
+from nnpg.plots.checks import checked_images, optional_count
 from nnpg.plots.style import (
     COLOURS,
     COLUMN,
     PAGE,
     SMALL,
     canvas,
-    checked_images,
     drawing,
     place_picture,
     text_width,
@@ -88,10 +89,12 @@ def image_grid(
     """
     pixels = checked_images(images)  # (N, H, W, 3)
     N, H, W, _ = pixels.shape
-    masks = None if overlay is None else np.asarray(overlay)
-    if masks is not None and (masks.shape != (N, H, W) or masks.dtype != bool):
+    masks = None if overlay is None else as_units(overlay, "overlay")
+    if masks is not None and masks.shape != (N, H, W):
         raise ValueError(f"overlay must be a bool array ({N}, {H}, {W}), not {masks.dtype} {masks.shape}")
-    sheet = _sheet(N, H / W, titles, columns, row_labels)
+    titles = None if titles is None else as_names(titles, "titles", N)
+    row_labels = None if row_labels is None else as_names(row_labels, "row_labels")
+    sheet = _sheet(N, H / W, titles, optional_count(columns, "columns"), row_labels)
     with drawing(path, sheet.width, sheet.height) as figure:
         ax = canvas(figure)
         _text(ax, sheet)
@@ -110,10 +113,6 @@ def _sheet(
     row_labels: Sequence[str] | None,
 ) -> _Sheet:
     """Lay out N images whose height is `ratio` times their width."""
-    if titles is not None and len(titles) != N:
-        raise ValueError(f"{N} images need {N} titles, not {len(titles)}")
-    if columns is not None and columns < 1:
-        raise ValueError(f"columns must be at least 1, not {columns}")
     longest = max((text_width(word) + _GAP for title in titles or () for word in title.split()), default=_GAP)
     labels = [wrapped(label, 1.0) for label in row_labels or ()]
     start = _MARGIN + (max((text_width(line) for lines in labels for line in lines), default=-_GAP) + _GAP)
@@ -160,7 +159,7 @@ def _outline(ax: Axes, mask: Array, left: float, top: float, pixel: float) -> No
         ax.add_collection(LineCollection(list(edges), colors=colour, linewidths=width, capstyle="projecting"))
 
 
-def heat(images: Array, maps: Array) -> Array:
+def heat(images: npt.ArrayLike, maps: npt.ArrayLike) -> Array:
     """Return grey images (N, 1, H, W) as RGB with red where a map (N, H, W) is high, as a share of that map's maximum.
 
     Where a map is NaN or negative the image stays grey.
@@ -172,11 +171,15 @@ def heat(images: Array, maps: Array) -> Array:
            [0.7 , 0.04],
            [0.7 , 0.04]])
     """
-    positive = np.clip(np.nan_to_num(maps, nan=0.0), 0, None)
+    grey = as_numbers(images, "images", "an array (N, 1, H, W)", ndim=4)
+    seen = _maps(maps)
+    if grey.shape != (len(seen), 1, *seen.shape[1:]):
+        raise ValueError(f"maps must be (N, H, W) for images (N, 1, H, W), not {seen.shape} for {grey.shape}")
+    positive = np.clip(np.nan_to_num(seen, nan=0.0), 0, None)
     highest = positive.max(axis=(1, 2), keepdims=True)
     strength = (positive / np.where(highest, highest, 1))[:, None] ** 0.8  # (N, 1, H, W)
     red = np.array([0.82, 0.04, 0.04])[:, None, None]
-    return (1 - strength) * (0.45 + 0.5 * images) + strength * red
+    return (1 - strength) * (0.45 + 0.5 * grey) + strength * red
 
 
 def signed_colours(maps: npt.ArrayLike) -> Array:
@@ -191,11 +194,18 @@ def signed_colours(maps: npt.ArrayLike) -> Array:
            [[0.19, 1.  , 0.5 ]],
            [[0.38, 1.  , 0.4 ]]])
     """
+    values = np.nan_to_num(_maps(maps).astype(np.float64), nan=0.0)
     from matplotlib import colormaps
 
-    values = np.nan_to_num(np.asarray(maps, np.float64), nan=0.0)
     largest = abs(values).max(axis=(1, 2), keepdims=True)
     share = values / np.where(largest, largest, 1)
     rgb = colormaps["RdBu_r"]((share + 1) / 2)[..., :3]  # (N, H, W, 3)
     rgb[share == 0] = 1
     return np.asarray(rgb.transpose(0, 3, 1, 2))
+
+
+def _maps(maps: npt.ArrayLike) -> Array:
+    found = as_numbers(maps, "maps", "an array (N, H, W)", ndim=3)
+    if found.size == 0:
+        raise ValueError(f"maps must be an array (N, H, W), at least one map, not {described(found)}")
+    return found

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nnpg.arguments import as_class_names, as_count, as_instance, as_names, as_sequence, described
 from nnpg.knockout import Knockout
 from nnpg.plots.curves import Panel
 from nnpg.plots.style import (
@@ -55,6 +56,11 @@ def knockout_panels(
     >>> [(p.title, p.ylabel) for p in knockout_panels({(0, "weakest"): curve, (1, "weakest"): curve}, ("a", "b"))]
     [('weakest first', 'class error'), ('weakest first', 'overall error')]
     """
+    class_names = as_names(class_names, "class_names", _classes(curves))
+    for curve in as_sequence(random_orders, "random_orders", "Knockout objects"):
+        as_instance(curve, Knockout, "random_orders")
+        if len(curve.filters) != len(random_orders[0].filters):
+            raise ValueError("random_orders must knock out the same number of filters each, but they differ")
     classes = list(dict.fromkeys(c for c, _ in curves))
     orders = list(dict.fromkeys(order for _, order in curves))
     random = {"random order": np.stack([curve.overall_error for curve in random_orders])} if random_orders else {}
@@ -83,6 +89,23 @@ def knockout_panels(
         for order in orders
     ]
     return by_class + overall
+
+
+def _classes(curves: Mapping[tuple[int, str], Knockout]) -> int:
+    """Return the number of classes of curves, each of which is there for every class and order of the others."""
+    expected = "curves must be a dict from (class, order) to Knockout"
+    if not isinstance(curves, Mapping) or not curves:
+        raise TypeError(f"{expected}, at least one, not {described(curves)}")
+    for key, curve in curves.items():
+        if not isinstance(key, tuple) or len(key) != 2 or not isinstance(key[1], str):
+            raise TypeError(f"{expected}, not one with the key {described(key)}")
+        as_count(key[0], "curves: class", least=0, most=as_instance(curve, Knockout, f"curves {key}").K - 1)
+    K, *others = {curve.K for curve in curves.values()}
+    missing = [(c, order) for c, _ in curves for _, order in curves if (c, order) not in curves]
+    if others or missing:
+        lacks = f"{missing[0]} is missing" if missing else f"their numbers of classes are {sorted([K, *others])}"
+        raise ValueError(f"{expected}, one for each class and order, all of one network, but {lacks}")
+    return K
 
 
 def damage_trace(
@@ -123,12 +146,11 @@ def damage_trace(
     >>> len(damage_trace(knockout).axes[0].lines)
     2
     """
+    as_instance(knockout, Knockout, "knockout")
     K, T = knockout.K, len(knockout.filters)
-    names = [f"class {c}" for c in range(K)] if class_names is None else list(class_names)
-    if len(names) != K:
-        raise ValueError(f"{K} classes need {K} class_names, not {len(names)}")
+    names = as_class_names(class_names, K)
     present = np.unique(knockout.labels)
-    if highlight is not None and highlight not in present:
+    if highlight is not None and as_count(highlight, "highlight", least=0) not in present:
         raise ValueError(f"highlight must be a class with images, not {highlight!r}")
     predicted = np.vstack([np.arange(K), knockout.modes])[:, present]  # (1 + T + 1, classes); row 0 is the truth
     heights = _bundled(predicted)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from nnpg.arguments import as_count, as_ends, as_names, as_number, as_numbers, as_text, described
+from nnpg.plots.checks import arrays_by_name, checked_panels
 from nnpg.plots.style import (
     COLOURS,
     GREY,
@@ -84,15 +86,8 @@ def line_panels(
     >>> figure.axes[0].lines[0].get_ydata()
     array([0.1, 0.9])
     """
-    if not panels or columns < 1 or not all(panel.series for panel in panels):
-        raise ValueError("line_panels needs at least one panel, a line in each, and one column")
-    for panel in panels:
-        for name, given in panel.series.items():
-            y, at = np.asarray(given, np.float64), np.asarray(panel.x, np.float64)
-            if at.ndim != 1 or y.shape != at.shape or not np.isfinite(at).all():
-                raise ValueError(f"{panel.title!r}, {name!r}: expected {at.size} values, one for each x, not {y.shape}")
-            if not ((y >= 0) & (y <= 1) | np.isnan(y)).all():
-                raise ValueError(f"{panel.title!r}, {name!r}: expected fractions in 0 .. 1")
+    panels = [_checked(panel) for panel in checked_panels(panels, Lines)]
+    columns, top = as_count(columns, "columns"), None if top is None else as_number(top, "top", above=0)
     from matplotlib.lines import Line2D
     from matplotlib.ticker import PercentFormatter
 
@@ -127,6 +122,28 @@ def line_panels(
                 handles, names, loc="outside upper left", ncols=label_columns, handlelength=2, columnspacing=1.2
             )
     return figure
+
+
+def _checked(panel: Lines) -> Lines:
+    """Return a panel whose x and series are arrays."""
+    where = f"panel {panel.title!r}"
+    x = as_numbers(panel.x, f"{where}: x", "an array (E,)", ndim=1, finite=True)
+    series = arrays_by_name(panel.series, f"{where}: series", f"an array ({x.size},)", ndim=1)
+    if not series or x.size == 0:
+        raise ValueError(f"{where} must hold at least one line and one x, not {len(series)} and {x.size}")
+    for name, y in series.items():
+        if y.shape != x.shape:
+            raise ValueError(f"{where}, {name!r}: expected {x.size} values, one for each x, not {y.shape}")
+        if not ((y >= 0) & (y <= 1) | np.isnan(y)).all():
+            raise ValueError(f"{where}, {name!r}: expected fractions in 0 .. 1, not {described(panel.series[name])}")
+    if panel.span is not None:
+        as_ends(panel.span, f"{where}: span")
+    if panel.level is not None:
+        if not isinstance(panel.level, tuple | list) or len(panel.level) != 2:
+            raise TypeError(f"{where}: level must be (value, words), not {described(panel.level)}")
+        as_number(panel.level[0], f"{where}: level")
+        as_text(panel.level[1], f"{where}: words of the level")
+    return replace(panel, x=x, series=series)
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,14 +184,18 @@ def depth_curves(
     >>> figure.axes[0].get_yscale()
     'log'
     """
-    if not panels or columns < 1:
-        raise ValueError(f"depth_curves needs at least one panel and one column, not {len(panels)} and {columns}")
+    as_text(ylabel, "ylabel")
+    panels, columns = checked_panels(panels, Depth), as_count(columns, "columns")
     for panel in panels:
-        for name, values in panel.series.items():
-            v = np.asarray(values, np.float64)
-            if v.shape != (len(panel.layers),) or not (v[~np.isnan(v)] > 0).all():
-                raise ValueError(f"panel {panel.title!r}, series {name!r}: expected a positive number for each layer")
+        where = f"panel {panel.title!r}, series"
+        L = len(as_names(panel.layers, f"panel {panel.title!r}, layers"))
+        for name, v in arrays_by_name(panel.series, where, f"an array ({L},)", ndim=1).items():
+            if L == 0 or v.shape != (L,) or not ((v > 0) & (v < np.inf) | np.isnan(v)).all():
+                found = described(panel.series[name])
+                raise ValueError(f"{where} {name!r} must be {L} positive numbers, one for each layer, not {found}")
     names = list(dict.fromkeys(name for panel in panels for name in panel.series))
+    if not names:
+        raise ValueError("panels hold no series: there is nothing to draw")
     rows, columns, width = arrangement(len(panels), columns)
     longest = max(len(name) for panel in panels for name in panel.layers)
     with drawing(path, width, 0.3 + rows * (1.75 + 0.06 * longest), layout="constrained") as figure:
@@ -182,7 +203,8 @@ def depth_curves(
         for ax, panel in zip(axes, panels, strict=True):
             for name, values in panel.series.items():
                 i = names.index(name)
-                ax.plot(np.asarray(values), label=name, color=COLOURS[i], marker=MARKERS[i], markersize=3, mew=0)
+                look: dict[str, Any] = {"color": COLOURS[i % len(COLOURS)], "marker": MARKERS[i % len(MARKERS)]}
+                ax.plot(np.asarray(values), label=name, markersize=3, mew=0, **look)
             ax.set(title=panel.title, yscale="log")
             ax.set_xticks(range(len(panel.layers)), panel.layers, rotation=90)
             ax.tick_params(labelsize=SMALL, labelleft=True)

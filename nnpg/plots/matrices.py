@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from nnpg.arguments import as_count, as_ends, as_names, as_numbers, as_sequence, as_text, as_units
 from nnpg.plots.style import (
     COLUMN,
     INK,
@@ -70,17 +71,17 @@ def matrix_panels(
     >>> figure.axes[0].get_title(loc="left"), len(figure.axes)     # and the colour bar
     ('intact', 2)
     """
-    m = np.asarray(matrices, np.float64)
-    if m.ndim != 3 or m.shape[1] != m.shape[2] or m.size == 0:
+    m = as_numbers(matrices, "matrices", "an array (P, K, K)", ndim=3, finite=True).astype(np.float64)
+    if m.shape[1] != m.shape[2] or m.size == 0:
         raise ValueError(f"matrices must be an array (P, K, K), not {m.shape}")
-    if not np.isfinite(m).all():
-        raise ValueError("matrices hold NaN or infinity")
     P, K, _ = m.shape
-    names = [str(c + 1) for c in range(K)] if labels is None else list(labels)
-    if len(titles) != P or len(names) != K:
-        given = f"{len(titles)} titles and {len(names)} labels"
-        raise ValueError(f"{P} matrices of {K} classes need as many titles and labels, not {given}")
-    low, high = limits if limits is not None else (float(m.min()), float(m.max()))
+    titles = as_names(titles, "titles", P)
+    names = tuple(str(c + 1) for c in range(K)) if labels is None else as_names(labels, "labels", K)
+    low, high = (float(m.min()), float(m.max())) if limits is None else as_ends(limits, "limits")
+    as_text(rows, "rows")
+    as_text(columns_are, "columns_are")
+    as_text(value, "value")
+    columns = as_count(columns, "columns")
     lines, columns, width = arrangement(P, columns)
     side = (width - 0.9) / columns - 0.15 if columns > 1 else width - 1.1
     with drawing(path, width, lines * (side + 0.28) + 0.35, layout="constrained") as figure:
@@ -148,13 +149,19 @@ def cell_map(
     >>> len(figure.axes[0].texts)
     4
     """
-    m = np.asarray(values, np.float64)
-    frames = np.zeros(m.shape, bool) if framed is None else np.asarray(framed, bool)
-    if m.ndim != 2 or m.size == 0 or (len(rows), len(columns)) != m.shape or frames.shape != m.shape:
-        raise ValueError(f"values {m.shape} must be (R, C), with {len(rows)} rows and {len(columns)} columns named")
-    if [len(row_words) for row_words in words] != [m.shape[1]] * m.shape[0]:
-        raise ValueError(f"words must be {m.shape[0]} rows of {m.shape[1]}")
+    m = as_numbers(values, "values", "an array (R, C)", ndim=2).astype(np.float64)
+    if m.size == 0:
+        raise ValueError(f"values must be an array (R, C), not one of shape {m.shape}")
     R, C = m.shape
+    rows, columns = as_names(rows, "rows", R), as_names(columns, "columns", C)
+    words = [as_names(row, "words", C) for row in as_sequence(words, "words", f"{R} rows of {C} strings")]
+    if len(words) != R:
+        raise ValueError(f"words must be {R} rows of {C} strings, not {len(words)} rows")
+    frames = np.zeros(m.shape, bool) if framed is None else as_units(framed, "framed")
+    if frames.shape != m.shape:
+        raise ValueError(f"framed must be an array ({R}, {C}) of True and False, not one of shape {frames.shape}")
+    as_text(label, "label")
+    lowest, highest = as_ends(limits, "limits")
     left = max(text_width(name) for name in rows) + 0.2
     width = COLUMN if left + C * 0.62 + 0.1 <= COLUMN else PAGE
     cell = min(_WIDE, (width - left - 0.1) / C)
@@ -167,7 +174,7 @@ def cell_map(
 
         shape = (left / width, bottom / height, C * cell / width, R * _CELL / height)
         ax = figure.add_axes(shape, xlim=(0, C), ylim=(R, 0))
-        share = np.clip((m - limits[0]) / (limits[1] - limits[0]), 0, 1)
+        share = np.clip((m - lowest) / (highest - lowest), 0, 1)
         colours = colormaps["Blues"](0.85 * np.nan_to_num(share) + 0.03)
         colours[np.isnan(m)] = 1
         ax.imshow(colours, extent=(0, C, R, 0), aspect="auto")

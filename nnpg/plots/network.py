@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from nnpg.arguments import as_instance, as_names, as_numbers, as_sequence, described
+from nnpg.plots.checks import checked_images, optional_count
 from nnpg.plots.style import (
     COLOURS,
     COLUMN,
@@ -19,7 +21,6 @@ from nnpg.plots.style import (
     PAGE,
     SMALL,
     canvas,
-    checked_images,
     drawing,
     place_image,
     place_picture,
@@ -106,13 +107,13 @@ def network_diagram(
     >>> len(network_diagram(scores).axes[0].patches)
     2
     """
-    chosen = list(range(len(scores.rows))) if rows is None else [scores.row_index(row) for row in rows]
+    as_instance(scores, FilterScores, "scores")
+    wanted = range(len(scores.rows)) if rows is None else as_sequence(rows, "rows", "names or numbers of rows")
+    chosen = [scores.row_index(row) for row in wanted]
     if not chosen:
         raise ValueError("no rows to draw: name at least one")
     faces = None if images is None else checked_images(images, len(chosen), "rows drawn")
-    columns = columns if columns is not None else 1 if len(chosen) <= 6 else 2
-    if columns < 1:
-        raise ValueError(f"columns must be at least 1, not {columns}")
+    columns = optional_count(columns, "columns") or (1 if len(chosen) <= 6 else 2)
     width = COLUMN if columns == 1 else PAGE
     block = (width - 2 * _MARGIN - (columns - 1) * 2 * _GAP) / columns
     left = (_FACE + _GAP if faces is not None else 0.0) + max(map(text_width, scores.scores)) + _GAP
@@ -253,7 +254,8 @@ def wiring_diagram(
     >>> sorted(text.get_text() for text in figure.axes[0].texts if text.get_text())
     ['1', 'x1', 'x2', 'y', '−0.5', '−1']
     """
-    weights = [(np.asarray(W, np.float64), np.asarray(b, np.float64)) for W, b in layers]
+    weights = [_layer(layer) for layer in as_sequence(layers, "layers", "(W, b)")]
+    names = [as_names(some, "names") for some in as_sequence(names, "names", "lists of strings")]
     sizes = [len(layer_names) for layer_names in names]
     if not weights or [(n, m) for m, n in pairwise(sizes)] != [W.shape for W, _ in weights]:
         raise ValueError(f"names of {sizes} inputs and units do not fit weights {[W.shape for W, _ in weights]}")
@@ -277,6 +279,15 @@ def wiring_diagram(
                 ax.plot(x, y, "o", markersize=2 * _UNIT * 72, markerfacecolor="white", markeredgecolor=INK, zorder=4)
                 ax.text(x, y, name, size=NORMAL, ha="center", va="center_baseline", zorder=5)
     return figure
+
+
+def _layer(layer: tuple[npt.ArrayLike, npt.ArrayLike]) -> tuple[Array, Array]:
+    """Return W (units, units before) and b (units,)."""
+    if not isinstance(layer, tuple | list) or len(layer) != 2:
+        raise TypeError(f"layers must be a list of (W, b), not {described(layer)}")
+    W = as_numbers(layer[0], "layers: W", "an array (units, units before)", ndim=2, finite=True)
+    b = as_numbers(layer[1], "layers: b", "an array (units,)", ndim=1, finite=True)
+    return W.astype(np.float64), b.astype(np.float64)
 
 
 def _weight(ax: Axes, start: tuple[float, float], end: tuple[float, float], weight: float, along: float) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
+from nnpg.arguments import as_path
 from nnpg.files.atomic import writable, write_file
 from nnpg_kernels import Array
 
@@ -97,9 +97,9 @@ def check_path(path: str | Path | None) -> None:
     """Refuse a file that could not be written, before anything is drawn."""
     if path is None:
         return
-    path = Path(path)
+    path = as_path(path, "path")
     if path.suffix.lower() not in _METADATA:
-        raise ValueError(f"a figure is a .png, .svg or .pdf file, recognised by its name; not {path.name!r}")
+        raise ValueError(f"path must be a .png, .svg or .pdf file, recognised by its name, not {path.name!r}")
     writable(path)
 
 
@@ -198,16 +198,3 @@ def wrapped(text: str, width: float, size: float = SMALL, weight: str = "normal"
             fits = fits.removesuffix("…")[:-1] + "…"
         lines.append(fits)
     return lines
-
-
-def checked_images(images: npt.ArrayLike, count: int | None = None, per: str = "") -> Array:
-    """Return images as (N, H, W, 3), or raise ValueError; there must be `count`, one for each of what `per` names."""
-    given = np.asarray(images)
-    if given.ndim != 4 or given.shape[1] not in (1, 3) or given.size == 0:
-        raise ValueError(f"images must be grey (N, 1, H, W) or RGB (N, 3, H, W), not an array of shape {given.shape}")
-    if count is not None and len(given) != count:
-        raise ValueError(f"{len(given)} images for {count} {per}: give one for each")
-    if not (given.min() >= 0 and given.max() <= 1):  # NaN fails as well
-        raise ValueError(f"pixels must lie in 0 .. 1, found {given.min():.4g} .. {given.max():.4g}: scale or clip them")
-    pixels = given.transpose(0, 2, 3, 1).astype(np.float64)  # (N, H, W, C)
-    return np.broadcast_to(pixels, (*pixels.shape[:3], 3))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -123,6 +123,7 @@ WORDS = {
     "regions": "maps",
     "labels": "images",
     "n": "successes",
+    "panels": "panel",
     "x": "labels|t|classes|targets|originals|adversarial",
     "originals": "labels",
     "adversarial": "labels",
@@ -211,6 +212,7 @@ def calls() -> Iterator[Call]:
     yield from attack_calls()
     yield from array_calls()
     yield from data_calls()
+    yield from plot_calls()
 
 
 def building_calls() -> Iterator[Call]:
@@ -1334,9 +1336,18 @@ def plot_calls() -> Iterator[Call]:
         history=[nnpg.Epoch(1, 2.0, 0.5, None, 0.1)],
         kinds={"history": lambda v: w.wrong(None, 3, "a", [], [3], v[0])},
     )
+    yield call(
+        plots.loss_curve, losses=[2.0, 1.0], kinds={"losses": w.numbers(nan=False), "start": w.number(0, whole=True)}
+    )
 
     def panels(valid: Any) -> list[w.Trial]:
-        return w.wrong(None, 3, "a", [], [3], ["a"], [None], valid[0], {"a": 1}, w.Thing())
+        found = w.wrong(None, 3, "a", [], [3], ["a"], [None], valid[0], {"a": 1}, w.Thing())
+        names = [one.name for one in fields(valid[0])]
+        return found + [
+            w.Trial(f"{name} {bad}", [replace(valid[0], **{name: bad})])
+            for name in names
+            for bad in (w.Thing(), 3j, {1}, b"x")
+        ]
 
     own = {"panels": panels, "band": w.choice}
     series = {"a": np.array([[0.0, 0.5], [0.1, 0.6]])}

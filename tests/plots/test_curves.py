@@ -104,14 +104,14 @@ def test_the_legend_covers_no_data(names: tuple[str, ...], columns: int) -> None
 @pytest.mark.parametrize(
     ("panels", "options", "message"),
     [
-        ([], {}, "at least one panel"),
-        ([Panel("t", {"x": RUNS})], {"columns": 0}, "one column"),
+        ([], {}, "panels must be a list of at least one Panel object"),
+        ([Panel("t", {"x": RUNS})], {"columns": 0}, "columns must be a whole number of at least 1, not 0"),
         ([Panel("t", {})], {}, "nothing to draw"),
-        ([Panel("t", {"x": RUNS})], {"band": "sd"}, "'range', '10-90 %', not 'sd'"),
-        ([Panel("t", {"x": 100 * RUNS})], {}, "panel 't', series 'x': errors must be fractions"),
-        ([Panel("t", {"x": RUNS * np.nan})], {}, "errors must be fractions"),
-        ([Panel("t", {"x": RUNS[None]})], {}, r"expected an array \(R, T\) of R runs, not shape \(1, 7, 11\)"),
-        ([Panel("t", {"x": []})], {}, "expected an array"),
+        ([Panel("t", {"x": RUNS})], {"band": "sd"}, "band must be 'range' or '10-90 %', not 'sd'"),
+        ([Panel("t", {"x": 100 * RUNS})], {}, "panel 't', series 'x' must hold errors as fractions in 0 .. 1"),
+        ([Panel("t", {"x": RUNS * np.nan})], {}, "must hold errors as fractions in 0 .. 1, not nan .. nan"),
+        ([Panel("t", {"x": RUNS[None]})], {}, r"must be an array \(R, T\) of R runs, not one of shape \(1, 7, 11\)"),
+        ([Panel("t", {"x": []})], {}, "must be an array"),
     ],
 )
 def test_errors_in_words(panels: list[Panel], options: dict, message: str) -> None:

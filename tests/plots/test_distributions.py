@@ -31,7 +31,7 @@ def test_all_panels_of_pairs_show_the_same_range():
 @pytest.mark.parametrize(
     ("draw", "message"),
     [
-        (lambda: interval_plot([]), "at least one panel"),
+        (lambda: interval_plot([]), "at least one Measured object"),
         (lambda: interval_plot([Measured("a", {}, "")]), "names: nothing"),
         (
             lambda: interval_plot([Measured("a", VALUES, ""), Measured("b", {"x": VALUES["ours"]}, "")]),
@@ -39,11 +39,14 @@ def test_all_panels_of_pairs_show_the_same_range():
         ),
         (
             lambda: interval_plot([Measured("a", {"x": Interval(math.nan, 0, 1)}, "")]),
-            "'a' holds a value that is not a number",
+            "panel 'a', values 'x' must be a finite number, not nan",
         ),
-        (lambda: interval_plot([Measured("a", VALUES, "")], highlight="us"), "highlight must be one of ours, random"),
-        (lambda: scatter_panels([], xlabel="", ylabel=""), "at least one panel"),
-        (lambda: scatter_panels([Pairs("p", [1], [1, 2])], xlabel="", ylabel=""), "panel 'p': expected pairs"),
+        (
+            lambda: interval_plot([Measured("a", VALUES, "")], highlight="us"),
+            "highlight must be 'ours' or 'random', not 'us'",
+        ),
+        (lambda: scatter_panels([], xlabel="", ylabel=""), "at least one Pairs object"),
+        (lambda: scatter_panels([Pairs("p", [1], [1, 2])], xlabel="", ylabel=""), "panel 'p': x and y must be pairs"),
     ],
 )
 def test_wrong_arguments_are_refused(draw, message):

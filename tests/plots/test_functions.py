@@ -32,8 +32,11 @@ def test_a_plane_is_shaded_where_the_answer_is_above_a_half_and_its_line_is_in_p
     ("draw", "message"),
     [
         (lambda: function_panels([0, 1], {}), "at least one panel"),
-        (lambda: function_panels([0, 1], {"a": {"f": [0, np.nan]}}), "'a', 'f': expected 2 finite numbers"),
-        (lambda: plane_panels([]), "at least one panel"),
+        (
+            lambda: function_panels([0, 1], {"a": {"f": [0, np.nan]}}),
+            r"panels 'a' 'f' must be an array \(2,\), one for each x, of finite numbers",
+        ),
+        (lambda: plane_panels([]), "at least one Plane object"),
         (lambda: plane_panels([Plane("p", [[0, 0]], [True], ["a", "b"])]), "2 names need points"),
     ],
 )

@@ -101,11 +101,11 @@ def test_outline_follows_the_pixels() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"titles": ["a"]}, "7 images need 7 titles, not 1"),
-        ({"columns": 0}, "columns must be at least 1"),
+        ({"titles": ["a"]}, "titles must be 7 strings, not 1"),
+        ({"columns": 0}, "columns must be a whole number of at least 1, not 0"),
         ({"columns": 3, "row_labels": ["a"]}, "7 images in 3 columns are 3 rows"),
         ({"overlay": np.zeros((7, 4, 6), bool)}, r"overlay must be a bool array \(7, 6, 4\), not bool \(7, 4, 6\)"),
-        ({"overlay": np.zeros((7, 6, 4))}, "not float64"),
+        ({"overlay": np.zeros((7, 6, 4))}, "overlay must be an array of True and False, not an array float64"),
     ],
 )
 def test_grid_errors_in_words(options: dict, message: str) -> None:
@@ -116,9 +116,9 @@ def test_grid_errors_in_words(options: dict, message: str) -> None:
 @pytest.mark.parametrize(
     ("images", "message"),
     [
-        (GREY[0], r"not an array of shape \(1, 6, 4\)"),
+        (GREY[0], r"not an array float64 \(1, 6, 4\)"),
         (GREY[:0], r"not an array of shape \(0, 1, 6, 4\)"),
-        (GREY - 1, "pixels must lie in 0 .. 1, found -"),
+        (GREY - 1, "images must have pixels in 0 .. 1, not -"),
     ],
 )
 def test_image_errors_in_words(images: np.ndarray, message: str) -> None:

@@ -20,7 +20,7 @@ def test_matrices_share_one_scale_and_keep_their_rows():
     ("draw", "message"),
     [
         (lambda: matrix_panels(np.zeros((2, 3, 4)), titles=["a", "b"]), r"array \(P, K, K\), not \(2, 3, 4\)"),
-        (lambda: matrix_panels(np.zeros((2, 3, 3)), titles=["a"]), "not 1 titles and 3 labels"),
+        (lambda: matrix_panels(np.zeros((2, 3, 3)), titles=["a"]), "titles must be 2 strings, not 1"),
         (lambda: matrix_panels(np.full((1, 2, 2), np.nan), titles=["a"]), "NaN"),
     ],
 )

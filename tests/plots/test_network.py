@@ -160,12 +160,12 @@ def test_columns() -> None:
     ("options", "message"),
     [
         ({"rows": []}, "no rows to draw"),
-        ({"columns": 0}, "columns must be at least 1"),
-        ({"images": np.zeros((3, 1, 4, 4))}, "3 images for 2 rows drawn"),
-        ({"images": np.zeros((2, 4, 4))}, r"not an array of shape \(2, 4, 4\)"),
+        ({"columns": 0}, "columns must be a whole number of at least 1, not 0"),
+        ({"images": np.zeros((3, 1, 4, 4))}, "images must be 2, one for each of the 2 rows drawn, not 3"),
+        ({"images": np.zeros((2, 4, 4))}, r"not an array float64 \(2, 4, 4\)"),
         ({"images": np.zeros((2, 2, 4, 4))}, r"grey \(N, 1, H, W\) or RGB"),
-        ({"images": np.full((2, 1, 4, 4), 255)}, "found 255 .. 255: scale or clip"),
-        ({"images": np.full((2, 1, 4, 4), np.nan)}, "pixels must lie in 0 .. 1"),
+        ({"images": np.full((2, 1, 4, 4), 255)}, "not 255 .. 255: scale or clip"),
+        ({"images": np.full((2, 1, 4, 4), np.nan)}, "images must have pixels in 0 .. 1, not nan .. nan"),
     ],
 )
 def test_errors_in_words(options: dict, message: str) -> None:
