@@ -27,9 +27,10 @@ def test_every_public_function_has_a_call() -> None:
     assert [n for n, thing in things.items() if callable(thing) and not {n, thing.__qualname__} & tried] == []
 
 
-# What functions return, what is raised, protocols, and layers without arguments: nobody makes them with arguments
+# What functions return, what is raised, names of types, protocols, and layers without arguments: nobody makes them
+# with arguments that are judged there. (What a panel of a figure holds is judged by the figure.)
 RESULTS = {
-    "ClassMask", "DataError", "Depth", "Distorted", "Epoch", "Filter", "FilterScores", "Flatten",
+    "Cell", "ClassMask", "DataError", "Depth", "Distorted", "Epoch", "Filter", "FilterScores", "Flatten",
     "GradientCheckError", "GradientReport", "Intervention", "Knockout", "LBFGSTraining", "Layer", "Limits", "Lines",
     "MaskOutcome", "Masker", "Measured", "Minima", "ModelFileError", "NotCompiled", "NotCompiledError",
     "NotWrittenError", "CompiledError", "Outcome", "Pairs", "Panel", "Plane", "PredictionGradient", "ReLU", "Sigmoid",
