@@ -186,7 +186,7 @@ def knock_out_curve(
     t, T = as_labels(labels, len(x), net.K), len(wanted)
     _check_choice(net, to, reference, rng)
     predictions = np.empty((T + 1, len(x)), np.int64)
-    program = programs.find(net, KnockOut(tuple((f.layer, f.f) for f in wanted), to, x.dtype.kind == "c"))
+    program = programs.find(net, KnockOut(tuple((f.layer, f.f) for f in wanted), to))
     changes = [] if program and to == "zero" else _changes(net, wanted, to, reference, rng)
     means = {f.layer: change.value for f, change in zip(wanted, changes, strict=False) if type(change) is Override}
     nets = [] if program else _cumulative(net, wanted, changes)

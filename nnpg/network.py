@@ -317,7 +317,7 @@ class Network:
             If the images do not fit, or `batch` is not at least 1.
         """
         x = as_images(self, x)
-        program = programs.find(self, Predict(complex_images=x.dtype.kind == "c", images=len(x)))
+        program = programs.find(self, Predict(len(x)))
         predict, suits = (program.run, PREDICTED) if program.run else (self._predict_by_layers, LAYERED)
         parts = [predict(x[some]) for some in batches(len(x), batch, suits)]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)

@@ -157,7 +157,7 @@ def prediction_gradient(
     net, of = as_network(net), as_of(of)
     x, names = as_images(net, x), _layer_names(net, layers)
     classes = as_classes(classes, net.K)
-    program = programs.find(net, Gradients(names, of, x.dtype.kind == "c", len(x)))
+    program = programs.find(net, Gradients(names, of, len(x)))
     every = batches(len(x), batch, max(1, len(x)) if program else BATCH)  # programs take small blocks anyway
     parts = [deltas for _, deltas in _batches(net, program, x, names, classes, labels, of, every)]
     images = 0 if _one_class(classes) else 1  # the axis N
@@ -221,7 +221,7 @@ def class_gradient(
     rows = as_class_names(class_names, K)
     counts = np.bincount(t, minlength=K)
     share = 1 / np.maximum(counts, 1) if method == "gradient_of_average" else np.ones(K)
-    program = programs.find(net, Gradients(names, of, x.dtype.kind == "c", len(x)))
+    program = programs.find(net, Gradients(names, of, len(x)))
     S = 1 if _one_class(classes) else len(_classes_of(net, classes))
     held = max(1, S * sum(math.prod(net.shapes[name]) for name in names) * net.dtype.itemsize)  # bytes per image
     every = batches(len(x), batch, max(BATCH, HELD // held) if program else BATCH)

@@ -137,7 +137,7 @@ def outputs(net: Network, x: npt.NDArray[Any], names: Sequence[str]) -> dict[str
     """
     if not len(names):
         return {}
-    program = find(net, Outputs(tuple(names), bool(np.iscomplexobj(x))))
+    program = find(net, Outputs(tuple(names)))
     if program.run is not None:
         found: dict[str, npt.NDArray[Any]] = program.run(x)
         return found

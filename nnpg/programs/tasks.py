@@ -25,13 +25,10 @@ class Predict:
 
     Parameters
     ----------
-    complex_images : bool
-        Whether x holds complex numbers.
     images : int, optional
         N, where it is known.
     """
 
-    complex_images: bool = False
     images: int | None = None
     name: ClassVar[str] = "predict"
 
@@ -47,14 +44,12 @@ class Gradients:
     names : tuple of str
         The outputs o.
     of : "prob", "logit" or "logprob"
-    complex_images : bool
     images : int, optional
         N, where it is known.
     """
 
     names: tuple[str, ...]
     of: str = "prob"
-    complex_images: bool = False
     images: int | None = None
     name: ClassVar[str] = "prediction_gradient"
 
@@ -76,12 +71,10 @@ class KnockOut:
     ----------
     filters : tuple of (layer, index)
     to : "zero", "mean" or "resample"
-    complex_images : bool
     """
 
     filters: tuple[tuple[str, int], ...]
     to: str = "zero"
-    complex_images: bool = False
     name: ClassVar[str] = "knock_out_curve"
 
 
@@ -131,9 +124,7 @@ class Outputs:
     Parameters
     ----------
     names : tuple of str
-    complex_images : bool
     """
 
     names: tuple[str, ...]
-    complex_images: bool = False
     name: ClassVar[str] = "unit_changes"

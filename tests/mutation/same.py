@@ -13,7 +13,6 @@ ANY = "any number drawn from the generator will do"
 ONE = "it holds one class"
 COPY = "a copy holds the same numbers"
 UNREAD = "a program does not read them"
-LAYERS = "then the layers compute the same"
 
 SAME: dict[str, dict[str, str]] = {
     "nnpg.seeds": {
@@ -63,8 +62,6 @@ SAME: dict[str, dict[str, str]] = {
             ONE
         ),
         "_one_class: return -(isinstance(...": "only its truth counts",
-        "prediction_gradient: program = programs.find(net, Gradients(names, of, x.dtype.kind != 'c'))": LAYERS,
-        "class_gradient: program = programs.find(net, Gradients(names, of, x.dtype.kind != 'c'))": LAYERS,
     },
     "nnpg.scores": {
         "FilterScores.strongest: return self._ranked(row, -2)...": SIGN,
@@ -86,8 +83,5 @@ SAME: dict[str, dict[str, str]] = {
         "_by_layers: k = nets[-1].backend": "all are on one backend",
         "_changes: changes.append(Resample(units, trace[layer], int(draw.integers(...": ANY,
         "_changes: units = k.asarray((np.arange(F) == f).reshape(-2, *[1] * len(rest)))": UNKNOWN,
-        "knock_out_curve: program = programs.find(net, KnockOut(tuple(((f.layer, f.f) for f in wanted)), to, x.dtype.kind != 'c'))": (  # noqa: E501
-            LAYERS
-        ),
     },
 }

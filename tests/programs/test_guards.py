@@ -13,8 +13,9 @@ from agreement import agree
 from child import child
 
 import nnpg
-from nnpg import conv, dense
+from nnpg import conv, dense, programs
 from nnpg.programs import guards
+from nnpg.programs.tasks import Predict
 
 RECIPE = [
     nnpg.Center(np.full((2, 1, 1), 0.25)),
@@ -79,7 +80,7 @@ SHAPES = """
 import numpy as np
 import pytest
 import nnpg
-from nnpg import conv, dense
+from nnpg import conv, dense, programs
 
 net = nnpg.build([conv(3, 3), nnpg.Tanh(), nnpg.Flatten(), dense(6), nnpg.Softmax()], input_shape=(1, 8, 8), rng=0,
                  backend="numba")
@@ -189,8 +190,12 @@ def test_planes_that_no_address_reaches_have_no_program() -> None:
     assert "bytes" in net.programs()["predict"].why_not
 
 
-def test_complex_images_keep_their_imaginary_part() -> None:
+def test_complex_images_are_for_complex_weights_which_have_no_program() -> None:
     net = small()
     x = np.random.default_rng(0).standard_normal((3, 2, 10, 9)) * (1 + 1j)
-    np.testing.assert_allclose(net.predict(x), net.to("numpy").predict(x))
-    assert abs(net.predict(x).imag).max() > 0
+    with pytest.raises(ValueError, match="x must be images of shape .*, of real numbers"):
+        net.predict(x)
+    name = next(name for name, parameters in net.parameters.items() if "b" in parameters)
+    stepped = net.replace(name, b=net.parameters[name]["b"] + 1e-3j)
+    assert "the weights are complex" in programs.find(stepped, Predict()).why_not
+    assert abs(stepped.predict(x).imag).max() > 0

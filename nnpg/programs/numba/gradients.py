@@ -43,8 +43,6 @@ FEW = 4  # classes that are sent back one at a time
 
 def why_not(net: Network, plan: Plan, task: Gradients) -> str:
     """Return why these gradients cannot be had by the plan, or ""."""
-    if task.complex_images:
-        return "the images are complex numbers"
     if why := limits.why_not(net, plan) or limits.too_few(plan, task.images):
         return why
     if INPUT in task.names and (why := limits.spaced(plan)):

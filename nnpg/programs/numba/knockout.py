@@ -29,8 +29,6 @@ from nnpg_kernels.threads import threads_for
 
 def why_not(net: Network, plan: Plan, task: KnockOut) -> str:
     """Return why this sweep cannot be had by the plan, or ""."""
-    if task.complex_images:
-        return "the images are complex numbers"
     if task.to not in ("zero", "mean"):
         return f"filters are set to {task.to!r}, which differs from image to image"
     if why := limits.why_not(net, plan):

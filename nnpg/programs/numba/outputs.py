@@ -18,8 +18,6 @@ from nnpg_kernels.threads import threads_for
 
 def why_not(net: Network, plan: Plan, task: Outputs) -> str:
     """Return why these outputs cannot be had by the plan, or ""."""
-    if task.complex_images:
-        return "the images are complex numbers"
     if why := limits.why_not(net, plan):
         return why
     inside = [name for name in task.names if plan.index(name) < 0]

@@ -19,8 +19,6 @@ from nnpg_kernels.threads import threads_for
 
 def why_not(net: Network, plan: Plan, task: Predict) -> str:
     """Return why predictions cannot be had by the plan, or ""."""
-    if task.complex_images:
-        return "the images are complex numbers"
     return limits.why_not(net, plan) or limits.too_few(plan, task.images)
 
 
