@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
+from nnpg.arguments import as_count
 
 
 def batches(N: int, batch: int | None, suits: int) -> list[slice]:
@@ -20,7 +18,7 @@ def batches(N: int, batch: int | None, suits: int) -> list[slice]:
 
     Raises
     ------
-    ValueError
+    TypeError, ValueError
         If `batch` is not a whole number of at least 1.
 
     Examples
@@ -29,14 +27,8 @@ def batches(N: int, batch: int | None, suits: int) -> list[slice]:
     [slice(0, 3, None), slice(3, 6, None)]
     >>> batches(5, -1, suits=3)
     Traceback (most recent call last):
-    ValueError: batch must be None or a whole number of images, at least 1, not -1
+    ...
+    ValueError: batch must be a whole number of at least 1, not -1
     """
-    step = suits if batch is None else checked(batch)
+    step = suits if batch is None else as_count(batch, "batch")
     return [slice(n, n + step) for n in range(0, max(1, N), max(1, step))]
-
-
-def checked(batch: Any) -> int:
-    """Return a number of images at a time, or say what is wrong with it."""
-    if isinstance(batch, bool) or not isinstance(batch, int | np.integer) or batch < 1:
-        raise ValueError(f"batch must be None or a whole number of images, at least 1, not {batch!r}")
-    return int(batch)
