@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nnpg.plots import Plane, function_panels, plane_panels
+from nnpg.plots import Depth, Plane, depth_curves, function_panels, plane_panels
 
 
 def test_a_jump_leaves_a_gap_and_a_slope_does_not():
@@ -43,3 +43,20 @@ def test_a_plane_is_shaded_where_the_answer_is_above_a_half_and_its_line_is_in_p
 def test_wrong_arguments_are_refused(draw, message):
     with pytest.raises(ValueError, match=message):
         draw()
+
+
+def test_more_lines_than_colours_are_drawn():
+    x = np.linspace(0, 1, 3)
+    names = [f"f{n}" for n in range(9)]
+    (ax,) = function_panels(x, {"nine": {name: x + n for n, name in enumerate(names)}}).axes
+    assert [line.get_label() for line in ax.lines if line.get_label() in names] == names
+    (ax,) = depth_curves([Depth("nine", ["a", "b"], dict.fromkeys(names, (1.0, 2.0)))]).axes
+    assert [line.get_label() for line in ax.lines] == names
+    assert len({(line.get_color(), line.get_marker()) for line in ax.lines[:7]}) == 7
+
+
+def test_an_answer_of_another_shape_is_refused(tmp_path):
+    panel = Plane("p", [[0, 0]], [True], ["a"], lambda points: points)
+    with pytest.raises(ValueError, match=r"answer\(points\) must be an array \(M,\)"):
+        plane_panels([panel], tmp_path / "plane.png")
+    assert not list(tmp_path.iterdir())
