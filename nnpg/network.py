@@ -426,6 +426,7 @@ class Network:
         class_gradient        layer by layer, because the backend 'numpy' has no compiled programs
         knock_out_curve       layer by layer, because the backend 'numpy' has no compiled programs
         train                 layer by layer, because the backend 'numpy' has no compiled programs
+        unit_changes          layer by layer, because the backend 'numpy' has no compiled programs
         minimal_distortion    layer by layer, because the backend 'numpy' has no compiled programs
         """
         from nnpg.programs.report import report  # it asks about losses and gradients, which know networks

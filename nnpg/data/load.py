@@ -66,7 +66,8 @@ def load(
     ...
     nnpg.data.dataset.DataError: 'minst' is no data set; did you mean 'mnist'? Expected faces, yale, ...
     """
-    as_path(name, "name, of a data set or a file,")
+    if name != "":  # which is answered with the data sets there are, below
+        as_path(name, "name, of a data set or a file,")
     data_dir = None if data_dir is None else as_path(data_dir, "data_dir")
     split = None if split is None else as_choice(split, "split", ("train", "test"))  # type: ignore[assignment]
     seed, size = as_count(seed, "seed", least=0), None if size is None else as_count(size, "size")

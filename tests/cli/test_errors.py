@@ -37,8 +37,8 @@ BAD = [
     ("train --data mnist --data-dir {here}", "missing"),
     ("train --data mnist --test-share 0.5", "test images of its own"),
     ("train --data {bars} --test-share 1.5", "--test-share must lie between 0 and 1, not 1.5"),
-    ("train --data {bars} --lr -1", "lr must be above 0"),
-    ("train --data {bars} --momentum 1", "momentum must lie in [0, 1)"),
+    ("train --data {bars} --lr -1", "lr must be a finite number above 0, not -1"),
+    ("train --data {bars} --momentum 1", "momentum must be a finite number of at least 0 and below 1, not 1"),
     ("train --data {bars} --model face_net", "cannot take an input"),
     ("train --data {bars} --model nonet", "'nonet'"),
     ("train --data {bars} --backend abacus", "no backend named 'abacus'"),
@@ -79,8 +79,8 @@ BAD += [
     (f"train --data {NO_IMAGES} {options}", says)
     for options, says in (
         ("--test-share nan", "--test-share must lie between 0 and 1"),
-        ("--lr -1", "lr must be above 0"),
-        ("--momentum 1", "momentum must lie in [0, 1)"),
+        ("--lr -1", "lr must be a finite number above 0, not -1"),
+        ("--momentum 1", "momentum must be a finite number of at least 0 and below 1, not 1"),
         ("--backend abacus", "no backend named 'abacus'"),
         ("--save {here}/none/m.safetensors", "there is no folder"),
         ("--save {here}/notes.txt/m.safetensors", "notes.txt is not a folder"),
