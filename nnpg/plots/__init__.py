@@ -9,6 +9,7 @@ network        the papers' network diagram; a small network with all its weights
 distributions  histograms, values with their intervals, two numbers against each other
 matrices       square matrices side by side; a table of cells with words
 knockout       panels for knock-out curves; what each class is taken for as filters are knocked out
+checks         what figures are given, in one form, or refused before anything is drawn
 style          the look of all figures: sizes, colours, panels, text
 """
 
