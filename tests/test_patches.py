@@ -16,7 +16,7 @@ def test_patches_are_parts_of_images_and_come_from_everywhere():
     for patch, i, a, b in zip(found, n, h, w, strict=True):
         np.testing.assert_array_equal(patch, x[i, :, a : a + 3, b : b + 3])
     assert len(set(zip(n, h, w, strict=True))) == 3 * 4 * 3, "every place"
-    with pytest.raises(ValueError, match="patches of 6 x 6 pixels cannot be cut"):
+    with pytest.raises(ValueError, match="size must be a whole number from 1 to 5, not 6"):
         random_patches(x, 1, 6, rng=0)
 
 
@@ -45,5 +45,5 @@ def test_whitening_changes_patches_least():
     variances = ((whiten(patches) @ axes).std(axis=0)) ** 2
     assert variances[0] == pytest.approx(1, rel=0.02)
     assert variances[3] < 1e-6
-    with pytest.raises(ValueError, match="47 inputs are no square patch of 3 channels"):
+    with pytest.raises(ValueError, match="square patches of C=3 channels, not 47 inputs"):
         as_convolution(nnpg.Dense(np.zeros((2, 47)), np.zeros(2)), C=3)
