@@ -24,8 +24,8 @@ from benchmarks.kinks import NEAR
 from benchmarks.probe import measure
 from benchmarks.timing import Times, interleaved
 from nnpg.attacks import mask_sweep
-from nnpg.models import cifar_net
 from nnpg.prediction import prediction_gradient
+from nnpg.recipes.models import cifar_net
 from nnpg_kernels import Array
 
 JACOBIAN, SWEPT = 256, 16  # images

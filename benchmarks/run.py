@@ -15,7 +15,7 @@ from benchmarks.contender import Contender, cores
 from benchmarks.processes import peak_mb, times_alone
 from benchmarks.timing import ROUND, Times, interleaved
 from benchmarks.workloads import Workload
-from nnpg.progress import progress as progress_bar
+from nnpg.support.progress import progress as progress_bar
 
 
 @dataclass(frozen=True)

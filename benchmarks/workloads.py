@@ -16,8 +16,8 @@ import numpy as np
 
 import nnpg
 from benchmarks.kinks import near_a_kink
-from nnpg.build import Step
 from nnpg.layers import Layer
+from nnpg.recipes.networks import Step
 from nnpg_kernels import Array
 
 ACTIVATIONS: dict[str, type[Layer]] = {"tanh": nnpg.Tanh, "relu": nnpg.ReLU, "sigmoid": nnpg.Sigmoid}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from nnpg.statistics import Interval
+from nnpg.analysis.statistics import Interval
 
 
 class Row(NamedTuple):

@@ -1,7 +1,6 @@
 """nnpg: neural networks with backpropagation by hand and the prediction gradient dy/do first class."""
 
 import nnpg_command.early  # noqa: F401 (before all others: Ctrl-C is answered while they are imported)
-from nnpg.build import build, conv, dense
 from nnpg.files import ModelFileError, load_network, save
 from nnpg.gradient_check import GradientCheckError, GradientReport, gradcheck
 from nnpg.interventions import Clamp, Intervention, Override, Perturb, Resample
@@ -22,15 +21,16 @@ from nnpg.layers import (
     Step,
     Tanh,
 )
-from nnpg.lbfgs import LBFGSTraining, train_lbfgs
-from nnpg.localisation import benchmark_localisation
+from nnpg.maps.localisation import benchmark_localisation
 from nnpg.network import Network, Trace
 from nnpg.optimisers import SGD, DecayPerUnit, PlainDecay
 from nnpg.prediction import PredictionGradient, class_gradient, filter_layers, prediction_gradient
 from nnpg.programs import NotCompiled, require_compiled
-from nnpg.prune import prune
+from nnpg.rankings.pruning import prune
+from nnpg.recipes.networks import build, conv, dense
 from nnpg.scores import Filter, FilterScores, convolutional_gradient, filter_scores, saliency
 from nnpg.training import Epoch, Training, TrainingDiverged, error_rate, train
+from nnpg.training_methods.lbfgs import LBFGSTraining, train_lbfgs
 from nnpg_kernels import load as load_backend
 from nnpg_kernels import use_threads
 

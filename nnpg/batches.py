@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nnpg.arguments import as_count
+from nnpg.support.arguments import as_count
 
 
 def batches(N: int, batch: int | None, suits: int) -> list[slice]:

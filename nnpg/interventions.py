@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from nnpg.arguments import as_count, as_number, as_numbers, as_units, described
+from nnpg.support.arguments import as_count, as_number, as_numbers, as_units, described
 from nnpg_kernels import Array, Backend
 
 

@@ -11,15 +11,15 @@ import numpy as np
 import numpy.typing as npt
 
 from nnpg import programs
-from nnpg.arguments import as_choice, as_count, as_generator, as_labels
 from nnpg.batches import batches
 from nnpg.interventions import Intervention, Override, Resample
 from nnpg.network import LAYERED, Network
-from nnpg.network_arguments import as_filters, as_images, as_network
 from nnpg.programs.tasks import KnockOut
-from nnpg.progress import progress as progress_bar
 from nnpg.scores import Filter
-from nnpg.tables import data_frame, text_table
+from nnpg.support.arguments import as_choice, as_count, as_generator, as_labels
+from nnpg.support.network_arguments import as_filters, as_images, as_network
+from nnpg.support.progress import progress as progress_bar
+from nnpg.support.tables import data_frame, text_table
 from nnpg_kernels import Array
 
 if TYPE_CHECKING:

@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy.typing as npt
 
-from nnpg.arguments import as_choice, as_instance
 from nnpg.layers import Sigmoid, Softmax
 from nnpg.network import Network
-from nnpg.network_arguments import as_network
+from nnpg.support.arguments import as_choice, as_instance
+from nnpg.support.network_arguments import as_network
 from nnpg_kernels import Array, Backend
 
 

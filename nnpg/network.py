@@ -22,7 +22,13 @@ import numpy as np
 import numpy.typing as npt
 
 from nnpg import programs
-from nnpg.arguments import (
+from nnpg.batches import batches
+from nnpg.interventions import Intervention, as_intervention
+from nnpg.layers import Layer, arrays, parameters
+from nnpg.layers.shapes import is_own, output_shapes
+from nnpg.programs.plan import Plan, make_plan, reads
+from nnpg.programs.tasks import Predict
+from nnpg.support.arguments import (
     as_array,
     as_dtype,
     as_generator,
@@ -34,15 +40,9 @@ from nnpg.arguments import (
     as_text,
     described,
 )
-from nnpg.batches import batches
-from nnpg.held import held_layer
-from nnpg.interventions import Intervention, as_intervention
-from nnpg.layers import Layer, arrays, parameters
-from nnpg.network_arguments import as_backend, as_images, as_layer, as_output, as_outputs
-from nnpg.programs.plan import Plan, make_plan, reads
-from nnpg.programs.tasks import Predict
-from nnpg.shapes import is_own, output_shapes
-from nnpg.waiting import waited_for
+from nnpg.support.network_arguments import as_backend, as_images, as_layer, as_output, as_outputs
+from nnpg.support.read_only import held_layer
+from nnpg.support.waiting import waited_for
 from nnpg_kernels import Array, Backend, load
 
 if TYPE_CHECKING:
@@ -143,8 +143,8 @@ class Network:
         dtype: npt.DTypeLike = np.float32,
         backend: str = "auto",
     ) -> Network:
-        """Make a network from a list of layers and recipes; see `nnpg.build.build`."""
-        from nnpg.build import build
+        """Make a network from a list of layers and recipes; see `nnpg.recipes.networks.build`."""
+        from nnpg.recipes.networks import build
 
         return build(recipe, input_shape=input_shape, rng=rng, dtype=dtype, backend=backend)
 

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from nnpg.arguments import as_instance, as_mapping, as_number, described
-from nnpg.held import frozen
 from nnpg.network import Network
-from nnpg.network_arguments import as_network
+from nnpg.support.arguments import as_instance, as_mapping, as_number, described
+from nnpg.support.network_arguments import as_network
+from nnpg.support.read_only import frozen
 from nnpg_kernels import Array
 
 Parameters = dict[str, dict[str, Array]]  # parameters["conv1"]["W"]

@@ -18,16 +18,16 @@ import numpy as np
 import numpy.typing as npt
 
 from nnpg import programs
-from nnpg.arguments import as_choice, as_class_names, as_count, as_labels
 from nnpg.batches import batches
 from nnpg.layers import Conv, Dense, Flatten
 from nnpg.network import Network
-from nnpg.network_arguments import as_images, as_network, as_outputs
 from nnpg.programs import Found
 from nnpg.programs.tasks import ClassSums, Gradients
-from nnpg.progress import progress as progress_bar
 from nnpg.seeds import Classes, Of, as_classes, as_of, chosen_classes, class_seed
-from nnpg.tables import text_table
+from nnpg.support.arguments import as_choice, as_class_names, as_count, as_labels
+from nnpg.support.network_arguments import as_images, as_network, as_outputs
+from nnpg.support.progress import progress as progress_bar
+from nnpg.support.tables import text_table
 from nnpg_kernels import Array
 
 BATCH = 64  # images that are differentiated layer by layer at a time

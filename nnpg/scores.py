@@ -10,13 +10,22 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from nnpg.arguments import as_choice, as_class_names, as_count, as_flag, as_instance, as_labels, as_sequence, described
 from nnpg.batches import batches
 from nnpg.network import Network
-from nnpg.network_arguments import as_images, as_network
 from nnpg.prediction import BATCH, PredictionGradient, class_gradient, prediction_gradient
 from nnpg.seeds import Of
-from nnpg.tables import data_frame
+from nnpg.support.arguments import (
+    as_choice,
+    as_class_names,
+    as_count,
+    as_flag,
+    as_instance,
+    as_labels,
+    as_sequence,
+    described,
+)
+from nnpg.support.network_arguments import as_images, as_network
+from nnpg.support.tables import data_frame
 from nnpg_command import printable
 from nnpg_kernels import Array
 

@@ -8,11 +8,11 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from nnpg.arguments import as_array, as_choice, as_instance, as_labels, described
 from nnpg.layers import Sigmoid, Softmax
 from nnpg.losses import one_hot
 from nnpg.network import Network, Trace
-from nnpg.network_arguments import as_network
+from nnpg.support.arguments import as_array, as_choice, as_instance, as_labels, described
+from nnpg.support.network_arguments import as_network
 from nnpg_kernels import Array
 
 Of: TypeAlias = Literal["prob", "logit", "logprob"]

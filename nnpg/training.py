@@ -17,16 +17,16 @@ import numpy as np
 import numpy.typing as npt
 
 from nnpg import programs
-from nnpg.arguments import as_count, as_flag, as_function, as_generator, as_path, described
 from nnpg.files.checkpoints import open_checkpoint
 from nnpg.files.training_state import go_on, read_training, run_identity, size_of, write_training
 from nnpg.losses import Loss, LossMaker, loss_for
 from nnpg.network import Network
-from nnpg.network_arguments import as_images, as_network, as_targets
 from nnpg.optimisers import SGD, SGDState, as_optimiser
 from nnpg.programs.tasks import Train
-from nnpg.progress import progress as progress_bar
-from nnpg.tables import data_frame, text_table
+from nnpg.support.arguments import as_count, as_flag, as_function, as_generator, as_path, described
+from nnpg.support.network_arguments import as_images, as_network, as_targets
+from nnpg.support.progress import progress as progress_bar
+from nnpg.support.tables import data_frame, text_table
 from nnpg_kernels import Array, one_blas_thread
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def train(
         Error on these images after each epoch.
     take_step : function, optional
         Takes each step in place of `step`: called with the same arguments, then the indices of the batch's images. See
-        `nnpg.selective_dropout`. A checkpoint cannot hold what it keeps, so it goes without one.
+        `nnpg.training_methods.selective_dropout`. A checkpoint cannot hold what it keeps, so it goes without one.
     checkpoint : path, optional
         File that holds the whole state after each epoch; written whole or not at all. Network, loss, optimiser and
         decay must be nnpg's own, since a file could not tell another's from one that has changed.

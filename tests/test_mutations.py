@@ -26,7 +26,7 @@ from mutation.mutants import mutated
 import nnpg
 from nnpg_kernels import numpy_backend
 
-LAYERS = ["layers_linear", "layers_activation", "layers_pooling", "layers_regularising"]
+LAYERS = ["layers.linear", "layers.activation", "layers.pooling", "layers.regularising"]
 MODULES = [f"nnpg.{name}" for name in [*LAYERS, "interventions"]] + ["nnpg_kernels.numpy_backend"]
 UNKNOWN = "NumPy takes any negative size as the unknown one"
 

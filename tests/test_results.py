@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 import nnpg
 from nnpg.attacks import ClassMask, Distorted, MaskOutcome, Outcome, Stepped, Sweep
 from nnpg.gradient_check.report import GradientRow
-from nnpg.localisation import Localisation
+from nnpg.maps.localisation import Localisation
 from nnpg.network import Network
-from nnpg.tables import text_table
+from nnpg.support.tables import text_table
 
 
 def network() -> Network:

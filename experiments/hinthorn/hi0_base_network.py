@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from experiments.experiment import Context, Experiment, Result, row
 from experiments.models.hinthorn import PAPER, SMOKE, Base, base_net
+from nnpg.analysis.statistics import wilson
 from nnpg.plots import training_history
-from nnpg.statistics import wilson
 
 CLAIM = 0.99
 

@@ -15,8 +15,8 @@ from experiments.experiment import Context, Experiment, Result, Row, row, row_na
 from experiments.models.attack_rounds import Rounds, attack_rounds
 from experiments.models.hard_negatives import CONTROL, HARD_PAPER, HARD_SMOKE, Variant
 from experiments.models.hinthorn import CONV, DENSE, base_net
+from nnpg.analysis.statistics import holm, mean_interval, paired_p
 from nnpg.plots import Measured, interval_plot
-from nnpg.statistics import holm, mean_interval, paired_p
 from nnpg_kernels import Array
 
 VARIANTS = (CONTROL, Variant(CONV, 0.2), Variant(DENSE, 0.5))

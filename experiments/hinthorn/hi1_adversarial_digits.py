@@ -16,8 +16,8 @@ from experiments.experiment import Context, Experiment, Result, row
 from experiments.models.hard_negatives import HARD_PAPER, HARD_SMOKE, Hard
 from experiments.models.hinthorn import PAPER_PAIRS, Pairs, adversarial_pairs, base_net
 from nnpg import Network
+from nnpg.analysis.statistics import Interval, mean_interval, wilson
 from nnpg.plots import image_grid, signed_colours
-from nnpg.statistics import Interval, mean_interval, wilson
 
 SHOWN = 5  # pairs in the figures
 

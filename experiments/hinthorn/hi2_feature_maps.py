@@ -17,9 +17,9 @@ import numpy as np
 from experiments.experiment import Context, Experiment, Result, row
 from experiments.models.hinthorn import PAPER, SMOKE, Base, Pairs, adversarial_pairs, base_net
 from nnpg import Network
+from nnpg.analysis.statistics import mean_interval, paired_p
+from nnpg.maps.receptive_fields import receptive_field
 from nnpg.plots import image_grid
-from nnpg.receptive_field import receptive_field
-from nnpg.statistics import mean_interval, paired_p
 from nnpg_kernels import Array
 
 LAYERS = ("relu1", "relu2")

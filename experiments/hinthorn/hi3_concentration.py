@@ -17,10 +17,10 @@ from experiments.experiment import Context, Experiment, Result, Row, row, row_na
 from experiments.models.hard_negatives import HARD_PAPER, HARD_SMOKE, Hard
 from experiments.models.hinthorn import MAPS, NEURONS, Pairs, adversarial_pairs, base_net
 from nnpg import Network
-from nnpg.damage import gini
+from nnpg.analysis.statistics import mean_interval, paired_p
 from nnpg.plots import Lines, image_grid, line_panels
-from nnpg.statistics import mean_interval, paired_p
-from nnpg.volatility import Measure, concentration_curve, top_share, unit_changes
+from nnpg.rankings.damage import gini
+from nnpg.training_methods.volatility import Measure, concentration_curve, top_share, unit_changes
 from nnpg_kernels import Array
 
 SHOWN = 4

@@ -20,9 +20,9 @@ from experiments.models.hard_negatives import (
     hard_negative_runs,
 )
 from experiments.models.hinthorn import CONV, DENSE
-from nnpg.damage import gini
+from nnpg.analysis.statistics import mean_interval
 from nnpg.plots import Lines, line_panels
-from nnpg.statistics import mean_interval
+from nnpg.rankings.damage import gini
 from nnpg_kernels import Array
 
 ALWAYS = 0.95

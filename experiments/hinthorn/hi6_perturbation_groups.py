@@ -13,11 +13,11 @@ import numpy as np
 from experiments.experiment import Context, Experiment, Result, Row, Text, row
 from experiments.models.hard_negatives import HARD_PAPER, HARD_SMOKE, Hard
 from experiments.models.hinthorn import MAPS, NEURONS, adversarial_pairs, base_net
-from nnpg.damage import gini
-from nnpg.perturbation_groups import Groups
+from nnpg.analysis.perturbation_groups import Groups
+from nnpg.analysis.statistics import holm, mean_interval, paired_p
 from nnpg.plots import Measured, interval_plot
-from nnpg.statistics import holm, mean_interval, paired_p
-from nnpg.volatility import top_share, unit_changes
+from nnpg.rankings.damage import gini
+from nnpg.training_methods.volatility import top_share, unit_changes
 from nnpg_kernels import Array
 
 WAYS = ("source", "target", "both")

@@ -24,8 +24,8 @@ from experiments.models.hard_negatives import (
     hard_negative_runs,
     steps_to_optimum,
 )
+from nnpg.analysis.statistics import Interval, mean_interval
 from nnpg.plots import Lines, line_panels
-from nnpg.statistics import Interval, mean_interval
 
 CLAIM = 2.0  # times fewer, at least
 

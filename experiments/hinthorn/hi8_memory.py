@@ -17,8 +17,8 @@ from experiments.models.hard_negatives import (
     chosen_variants,
     hard_negative_runs,
 )
+from nnpg.analysis.statistics import mean_interval
 from nnpg.plots import Measured, interval_plot
-from nnpg.statistics import mean_interval
 
 PAPER = {"control": 0.98, "selective": 1.0}
 WHAT = {"originals": "originals trained on", "test": "test images"}

@@ -21,8 +21,8 @@ from experiments.models.hard_negatives import (
     steps_to_optimum,
 )
 from experiments.models.hinthorn import CONV, DENSE
+from nnpg.analysis.statistics import mean_interval
 from nnpg.plots import Lines, line_panels
-from nnpg.statistics import mean_interval
 
 
 @dataclass(frozen=True)

@@ -21,9 +21,9 @@ from experiments.models.hard_negatives import (
     chosen_variants,
     hard_negative_runs,
 )
-from nnpg.perturbation_groups import By
+from nnpg.analysis.perturbation_groups import By
+from nnpg.analysis.statistics import mean_interval
 from nnpg.plots import Measured, interval_plot
-from nnpg.statistics import mean_interval
 
 T = "95% t over seeds"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import nnpg
 from nnpg import Network
-from nnpg.build import Step
+from nnpg.recipes.networks import Step
 
 
 def alexnet(share: int, seed: int) -> Network:

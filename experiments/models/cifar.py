@@ -17,7 +17,7 @@ from experiments.models.kept import kept_file
 from nnpg import SGD, Center, Flatten, MaxPool, Network, Softmax, Tanh, Training, build, dense, train
 from nnpg.attacks import Sweep, linear, mask_sweep
 from nnpg.data import Dataset, faces, load, stratified_split
-from nnpg.models import cifar_net
+from nnpg.recipes.models import cifar_net
 from nnpg.seeds import Of
 
 BATCH = 128

@@ -15,7 +15,7 @@ from experiments.jobs import run_jobs
 from experiments.models.kept import kept_file
 from nnpg import SGD, Network, Training, train
 from nnpg.data import Dataset, Split, load, stratified_split
-from nnpg.models import face_net
+from nnpg.recipes.models import face_net
 
 SHORT = 10  # epochs: so few take less time than the start of a process
 LR, BATCH = 0.1, 4  # online steps at the paper's 0.1 diverge; batches of 4 do not

@@ -30,10 +30,10 @@ from experiments.models.hinthorn import (
 )
 from experiments.models.kept import kept_file
 from nnpg import SGD, error_rate, load_network
+from nnpg.analysis.perturbation_groups import By
+from nnpg.analysis.statistics import holm, paired_p
 from nnpg.files import read_tensors, write_tensors
-from nnpg.perturbation_groups import By
-from nnpg.selective_dropout import Retention, hard_negative_training
-from nnpg.statistics import holm, paired_p
+from nnpg.training_methods.selective_dropout import Retention, hard_negative_training
 from nnpg_kernels import Array
 
 LEVELS = ("held out", "fresh", "trained on", "originals", "test")  # of the accuracies at the end

@@ -11,10 +11,10 @@ from experiments.experiment import Context
 from experiments.jobs import run_jobs
 from experiments.models.kept import kept_file
 from nnpg import SGD, Network, PlainDecay, Training, load_network, save, train
+from nnpg.analysis.perturbation_groups import By, Groups, perturbation_groups
 from nnpg.attacks import minimal_distortion
 from nnpg.data import Dataset, faces, load, stratified_split
-from nnpg.models import digit_net
-from nnpg.perturbation_groups import By, Groups, perturbation_groups
+from nnpg.recipes.models import digit_net
 from nnpg_kernels import Array
 
 PAPER_PAIRS = 208

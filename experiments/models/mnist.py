@@ -19,13 +19,13 @@ from experiments.experiment import Context
 from experiments.jobs import run_jobs
 from experiments.models.kept import kept_file
 from nnpg import Network
+from nnpg.analysis.directions import features
 from nnpg.attacks import Distorted, minimal_distortion
 from nnpg.attacks.targets import Targets
-from nnpg.build import Step
 from nnpg.data import Dataset, faces, load, stratified_split
-from nnpg.directions import features
 from nnpg.files import describe
-from nnpg.sparsity import Sparsity
+from nnpg.recipes.networks import Step
+from nnpg.training_methods.sparsity import Sparsity
 from nnpg_kernels import Array
 
 CODER = 1e-3  # decay of the autoencoder

@@ -11,8 +11,8 @@ from experiments.experiment import Context
 from experiments.models.kept import kept_file
 from experiments.models.mnist import digits
 from nnpg import SGD, Network
-from nnpg.build import Step
 from nnpg.data import Dataset
+from nnpg.recipes.networks import Step
 
 LR, MOMENTUM, BATCH = 0.02, 0.9, 64
 

@@ -11,8 +11,8 @@ from experiments.jobs import run_jobs
 from experiments.models.kept import kept_file
 from experiments.models.mnist import decay_of, digits, random_images
 from nnpg import SGD, Network
-from nnpg.attacks import AdversarialPool
-from nnpg.build import Step
+from nnpg.recipes.networks import Step
+from nnpg.training_methods.adversarial_pool import AdversarialPool
 from nnpg_kernels import Array
 
 POOL = "adversarial pool"

@@ -14,7 +14,7 @@ from experiments.experiment import Context, Experiment, Result, row
 from experiments.models import cifar
 from experiments.szegedy.unit_purity import Looking, compare, draw, verdict
 from nnpg import error_rate
-from nnpg.statistics import wilson
+from nnpg.analysis.statistics import wilson
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, row, row_named
 from experiments.models import cifar
+from nnpg.analysis.statistics import mean_interval, wilson
 from nnpg.attacks import minimal_distortion
 from nnpg.plots import image_grid
-from nnpg.statistics import mean_interval, wilson
 
 PAPER = 0.006508
 SHOWN = 6

@@ -18,13 +18,13 @@ import nnpg
 from experiments.experiment import Context, Experiment, Result, row
 from experiments.models.cifar import CLASSES_FOR_TRIAL, TRIAL_SIZE
 from nnpg import Dense, Network
+from nnpg.analysis.directions import features
+from nnpg.analysis.statistics import mean_interval, wilson
 from nnpg.attacks import minimal_distortion
 from nnpg.data import Dataset, faces, load, stratified_split
-from nnpg.directions import features
-from nnpg.patches import as_convolution, random_patches, zca
 from nnpg.plots import image_grid
-from nnpg.sparsity import Sparsity
-from nnpg.statistics import mean_interval, wilson
+from nnpg.recipes.patch_features import as_convolution, random_patches, zca
+from nnpg.training_methods.sparsity import Sparsity
 
 CAR = 1  # CIFAR-10's automobile
 SHOWN = 4

@@ -16,8 +16,8 @@ import nnpg
 from experiments.experiment import Context, Experiment, Result, Row, Text, row
 from experiments.models.mnist import as_rows, digits, random_images
 from experiments.models.pool_training import METHODS, POOL, PoolTraining, pool_nets
+from nnpg.analysis.statistics import mean_interval, paired_p
 from nnpg.plots import Measured, interval_plot
-from nnpg.statistics import mean_interval, paired_p
 from nnpg_kernels import Array
 
 PAPER = {"decay": 0.016, "dropout": 0.013, POOL: 0.012}

@@ -14,8 +14,8 @@ import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, Row, row, row_named
 from experiments.models.mnist import Trained, Training, digits, distorted, mnist_nets, random_images
+from nnpg.analysis.statistics import Interval, mean_interval, wilson
 from nnpg.plots import image_grid
-from nnpg.statistics import Interval, mean_interval, wilson
 from nnpg_kernels import Array
 
 PAPER = {"softmax1": 0.06, "N200-200-10": 0.063}  # average distortion

@@ -28,10 +28,10 @@ from experiments.models.mnist import (
     random_images,
 )
 from nnpg import error_rate
+from nnpg.analysis.statistics import mean_interval, wilson
 from nnpg.attacks import Distorted
 from nnpg.data import Dataset
 from nnpg.plots import image_grid
-from nnpg.statistics import mean_interval, wilson
 
 PAPER = {  # training and test error in %, distortion
     "softmax1": (6.7, 7.4, 0.062),

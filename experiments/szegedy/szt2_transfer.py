@@ -16,7 +16,7 @@ from experiments.experiment import Context, Experiment, Result, Row, Text, row
 from experiments.models.mnist import SIX, Training, digits, distorted, mnist_nets, random_images
 from experiments.szegedy import transfer
 from experiments.szegedy.szt1_least_distortion import PAPER as SIZES
-from nnpg.statistics import mean_interval
+from nnpg.analysis.statistics import mean_interval
 
 PAPER = {  # errors in %
     "softmax1": (100, 11.7, 22.7, 2, 3.9, 2.7),

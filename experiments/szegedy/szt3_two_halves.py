@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from experiments.experiment import Context, Experiment, Result, row, row_named
 from experiments.models.mnist import THREE, Training, as_rows, digits, distorted, mnist_nets, part_of, random_images
 from nnpg import error_rate
-from nnpg.statistics import mean_interval, wilson
+from nnpg.analysis.statistics import mean_interval, wilson
 
 PAPER = {"M1": (0, 2.4, 2, 0.062), "M1'": (0, 2.5, 2.1, 0.059), "M2": (2.3, 0, 2.1, 0.058)}  # P1, P2, test; distortion
 UNSEEN = {"M1": "P2", "M1'": "P2", "M2": "P1"}  # the half that a network was not trained on

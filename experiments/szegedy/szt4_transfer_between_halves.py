@@ -18,8 +18,8 @@ import numpy as np
 from experiments.experiment import Context, Experiment, Result, Text, row
 from experiments.models.mnist import THREE, Training, digits, distorted, mnist_nets, random_images
 from experiments.szegedy import transfer
+from nnpg.analysis.statistics import Interval, mean_interval
 from nnpg.attacks import amplified
-from nnpg.statistics import Interval, mean_interval
 
 PAPER = {  # errors in %
     "M1": (100, 26.2, 5.9),

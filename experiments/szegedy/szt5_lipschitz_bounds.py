@@ -19,8 +19,8 @@ from experiments.models.alexnet import alexnet
 from experiments.models.mnist import Training, digits, distorted, mnist_nets, random_images
 from experiments.models.mnist_conv import ConvTraining, conv_net
 from nnpg import Network
+from nnpg.analysis.spectral import Gain, Measured, lipschitz, measured_gains
 from nnpg.plots import Depth, depth_curves
-from nnpg.spectral import Gain, Measured, lipschitz, measured_gains
 from nnpg_kernels import Array
 
 PAPER = {  # of AlexNet: lower and upper

@@ -9,8 +9,8 @@ import numpy as np
 
 from experiments.experiment import Row, row
 from experiments.models.mnist import Trained
+from nnpg.analysis.statistics import rank_correlation, wilson
 from nnpg.plots import cell_map
-from nnpg.statistics import rank_correlation, wilson
 from nnpg_kernels import Array
 
 Paper = Mapping[str, Sequence[float | None]]  # of each row, the errors in %

@@ -9,10 +9,10 @@ import numpy as np
 
 from experiments.experiment import Row, held_in_words, row, row_named
 from nnpg import Network
+from nnpg.analysis.directions import above_chance, between_groups, features, purity, random_directions, strongest_images
+from nnpg.analysis.statistics import mean_interval
 from nnpg.data import Dataset
-from nnpg.directions import above_chance, between_groups, features, purity, random_directions, strongest_images
 from nnpg.plots import image_grid
-from nnpg.statistics import mean_interval
 from nnpg_kernels import Array
 
 SHOWN = 4  # rows of units and of directions

@@ -32,10 +32,10 @@ from experiments.thesis.planted_features import (
     methods,
     truth,
 )
+from nnpg.analysis.statistics import Interval, crossed_interval
 from nnpg.data.examples import one_of_each
-from nnpg.localisation import Localisation, MapMethod, pooled
+from nnpg.maps.localisation import Localisation, MapMethod, pooled
 from nnpg.plots import Measured, heat, image_grid, interval_plot
-from nnpg.statistics import Interval, crossed_interval
 
 SHOWN = (GRADIENT, DEPARTURE, SALIENCY, OCCLUSION)
 COMPARED = ((GRADIENT, SALIENCY), (GRADIENT, GRADIENT + UNTRAINED), (DEPARTURE, GRADIENT), (DEPARTURE, ALONE),

@@ -9,9 +9,9 @@ from experiments.thesis.strongest_units import in_conditions
 from nnpg import Network, benchmark_localisation
 from nnpg.data import Dataset
 from nnpg.data.faces import PER_BASE
-from nnpg.evidence_maps import contribution_map, departure_map, edge_map, occlusion_map, saliency_map, strongest_map
-from nnpg.localisation import Localisation, MapMethod
-from nnpg.models import face_net
+from nnpg.maps.evidence import contribution_map, departure_map, edge_map, occlusion_map, saliency_map, strongest_map
+from nnpg.maps.localisation import Localisation, MapMethod
+from nnpg.recipes.models import face_net
 from nnpg_kernels import Array
 
 GRADIENT, DEPARTURE, SALIENCY, OCCLUSION = "prediction gradient", "gradient x departure", "saliency", "occlusion"

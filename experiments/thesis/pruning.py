@@ -10,7 +10,7 @@ import numpy as np
 from experiments.experiment import Context
 from experiments.models.faces import FaceNet, face_file, trained
 from nnpg import Filter, Network, error_rate, knock_out, prune
-from nnpg.prune import redrawn
+from nnpg.rankings.pruning import redrawn
 
 
 class Pruned(NamedTuple):

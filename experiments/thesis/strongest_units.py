@@ -9,12 +9,12 @@ import numpy as np
 
 from experiments.experiment import Row, row, row_named
 from nnpg import Network, prediction_gradient
+from nnpg.analysis.statistics import mean_interval
 from nnpg.data import Dataset
-from nnpg.evidence_maps import contribution_map, occlusion_map
-from nnpg.localisation import highest
+from nnpg.maps.evidence import contribution_map, occlusion_map
+from nnpg.maps.localisation import highest
+from nnpg.maps.receptive_fields import ReceptiveField, receptive_field
 from nnpg.prediction import filter_layers
-from nnpg.receptive_field import ReceptiveField, receptive_field
-from nnpg.statistics import mean_interval
 from nnpg_kernels import Array
 
 GRADIENT, CONTRIBUTION = "highest gradient", "highest gradient x departure"

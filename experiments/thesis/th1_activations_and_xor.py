@@ -15,11 +15,11 @@ import numpy as np
 from experiments.experiment import Context, Experiment, Result, Text, held_in_words, row
 from experiments.models.faces import FEW, face_data
 from nnpg import Dense, Layer, Network, ReLU, Sigmoid, Step, Tanh, load_backend
+from nnpg.analysis.edge_filters import KERNELS, answers_to_edges, convolved
+from nnpg.analysis.separability import linearly_separable
+from nnpg.analysis.statistics import wilson
 from nnpg.data.examples import one_of_each
-from nnpg.edges import KERNELS, answers_to_edges, convolved
 from nnpg.plots import Plane, filter_gallery, function_panels, plane_panels, wiring_diagram
-from nnpg.separation import linearly_separable
-from nnpg.statistics import wilson
 from nnpg_kernels import Array
 
 POINTS = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 1.0], [1.0, 0.0]])  # p1 .. p4

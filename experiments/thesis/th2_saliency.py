@@ -20,13 +20,13 @@ from experiments.experiment import Context, Experiment, Result, Row, row, row_na
 from experiments.models.faces import FACE_SEED, FEW, IDENTITIES, FaceNet, face_nets
 from experiments.thesis.strongest_units import strongest_units
 from nnpg import filter_layers
+from nnpg.analysis.statistics import mean_interval
 from nnpg.data.examples import one_of_each
-from nnpg.deletion import deletion_cost, map_agreement
-from nnpg.evidence_maps import saliency_map
-from nnpg.excitation import sent_back
-from nnpg.models import face_net
+from nnpg.maps.deletion import deletion_cost, map_agreement
+from nnpg.maps.evidence import saliency_map
+from nnpg.maps.excitation import sent_back
 from nnpg.plots import heat, image_grid, signed_colours
-from nnpg.statistics import mean_interval
+from nnpg.recipes.models import face_net
 from nnpg_kernels import Array
 
 IMAGE, PROJECTED = "input", "pool2"

@@ -17,12 +17,12 @@ import numpy as np
 from experiments.experiment import Context, Experiment, Result, Row, Text, row
 from experiments.models.faces import FACE_SEED, FEW, FaceNet, face_file, face_nets, trained
 from nnpg import Network, Sigmoid, error_rate, prediction_gradient
+from nnpg.analysis.loss_gradients import loss_gradient
+from nnpg.analysis.statistics import median_interval, rank_correlation, wilson
 from nnpg.data.examples import one_of_each
-from nnpg.loss_gradient import loss_gradient
-from nnpg.models import face_net
 from nnpg.plots import Pairs, scatter_panels
+from nnpg.recipes.models import face_net
 from nnpg.scores import NORMS, class_means
-from nnpg.statistics import median_interval, rank_correlation, wilson
 from nnpg_kernels import Array
 
 SAME, EACH = "softmax_cross_entropy", "binary_cross_entropy"

@@ -19,10 +19,10 @@ import numpy as np
 from experiments.experiment import Context, Experiment, Result, Row, row
 from experiments.models.faces import FACE_SEED, FEW, FaceNet, face_nets
 from nnpg import Conv, Filter
-from nnpg.excitation import Views, highest_outputs, views
+from nnpg.analysis.profiles import WithinBetween, within_between
+from nnpg.analysis.statistics import mean_interval
+from nnpg.maps.excitation import Views, highest_outputs, views
 from nnpg.plots import image_grid, signed_colours
-from nnpg.profiles import WithinBetween, within_between
-from nnpg.statistics import mean_interval
 
 SHOWN = 4  # images for each filter in the figure
 

@@ -32,9 +32,9 @@ from experiments.thesis.strongest_units import (
     spread,
     strongest_units,
 )
+from nnpg.analysis.statistics import mean_interval
 from nnpg.data.examples import one_of_each
 from nnpg.plots import strongest_regions
-from nnpg.statistics import mean_interval
 
 SHOWN = IDENTITIES[:3]
 

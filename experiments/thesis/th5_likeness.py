@@ -30,10 +30,10 @@ from experiments.thesis.strongest_units import (
     strongest_units,
 )
 from nnpg import Network
+from nnpg.analysis.statistics import mean_interval
 from nnpg.data.examples import one_of_each
 from nnpg.plots import strongest_regions
 from nnpg.rankings.common import class_outputs
-from nnpg.statistics import mean_interval
 from nnpg_kernels import Array
 
 SHOWN = IDENTITIES[:3]

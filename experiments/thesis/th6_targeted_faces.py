@@ -17,10 +17,10 @@ import numpy as np
 from experiments.experiment import Context, Experiment, Result, Row, held_in_words, row, row_named
 from experiments.models.cifar import in_colour
 from experiments.models.faces import FACE_SEED, FEW, FaceNet, face_nets
+from nnpg.analysis.statistics import mean_interval, paired_p, rank_correlation
 from nnpg.attacks import Sweep, apply_masks, gradient_masks, linear, mask_sweep, to_unit
 from nnpg.plots import Lines, image_grid, line_panels
 from nnpg.seeds import Of
-from nnpg.statistics import mean_interval, paired_p, rank_correlation
 from nnpg_kernels import Array
 
 LEVELS = (0.0, 0.01, 0.02, 0.03, 0.04, 0.06, 0.08, 0.12, 0.16, 0.24, 0.32)  # root mean square, pixels of 0 .. 1

@@ -18,10 +18,10 @@ from experiments.experiment import Context, Experiment, Result, Text, row
 from experiments.lo_ding.filters.rankings import OURS, ranking
 from experiments.models.faces import FACE_SEED, FEW, face_nets
 from experiments.thesis.pruning import Pruned, cut_and_train, error_on_test, retrained, seconds, weights
+from nnpg.analysis.statistics import mean_interval
 from nnpg.plots import Measured, interval_plot
-from nnpg.prune import multiplications
 from nnpg.rankings import overall_scores, weakest_leaving
-from nnpg.statistics import mean_interval
+from nnpg.rankings.pruning import multiplications
 
 NAMES = (OURS, "random", "layer, then random", "weight norm", "Taylor, magnitudes", "conductance")
 FULL, RETRAINED = "full net", "this size retrained"

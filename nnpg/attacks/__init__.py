@@ -7,14 +7,12 @@ from nnpg.attacks.masks import Masker, borrowed, gradient_masks, linear, noise_l
 from nnpg.attacks.metrics import confidence, distortion, error, target_success
 from nnpg.attacks.minimal_distortion import minimal_distortion
 from nnpg.attacks.neighbours import nearest_images
-from nnpg.attacks.pool import AdversarialPool
 from nnpg.attacks.results import Distorted, Outcome
 from nnpg.attacks.steps import Stepped, fast_gradient_sign, projected_gradient
 from nnpg.attacks.sweep import MaskOutcome, Sweep, apply_masks, mask_sweep
 from nnpg.attacks.targets import choose_targets
 
 __all__ = [
-    "AdversarialPool",
     "ClassMask",
     "Distorted",
     "MaskOutcome",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from nnpg.arguments import as_number, as_numbers
+from nnpg.support.arguments import as_number, as_numbers
 from nnpg_kernels import Array
 
 

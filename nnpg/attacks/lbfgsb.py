@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nnpg.arguments import as_count, as_function, as_number, as_numbers, described
 from nnpg.attacks.quasi_newton import QuasiNewton, take
+from nnpg.support.arguments import as_count, as_function, as_number, as_numbers, described
 from nnpg_kernels import Array
 
 GIVE_UP = 30  # rejected steps in a row; by then the damping has grown 10^17-fold

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from numpy.typing import NDArray
 
-from nnpg.arguments import as_labels, as_numbers, as_whole
-from nnpg.statistics import Interval, wilson
+from nnpg.analysis.statistics import Interval, wilson
+from nnpg.support.arguments import as_labels, as_numbers, as_whole
 
 
 def target_success(predicted: npt.ArrayLike, targets: npt.ArrayLike) -> Interval:

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nnpg.arguments import as_choice, as_count, as_flag, as_generator, as_number, as_path
 from nnpg.attacks.boundary import has_kinks
 from nnpg.attacks.checks import images_in_box
 from nnpg.attacks.flight import Flight, Landed, Settings
@@ -28,8 +27,9 @@ from nnpg.files.checkpoints import open_checkpoint
 from nnpg.files.identity import array_identity, identity, loss_identity
 from nnpg.losses import LossMaker
 from nnpg.network import Network
-from nnpg.progress import Advance
-from nnpg.progress import progress as progress_bar
+from nnpg.support.arguments import as_choice, as_count, as_flag, as_generator, as_number, as_path
+from nnpg.support.progress import Advance
+from nnpg.support.progress import progress as progress_bar
 from nnpg_kernels import Array, one_blas_thread
 
 IN_FLIGHT = 96  # images at most, or three blocks of the network where that is more; still more is no faster on a CPU

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from nnpg.tables import data_frame, text_table
+from nnpg.support.tables import data_frame, text_table
 from nnpg_kernels import Array
 
 if TYPE_CHECKING:

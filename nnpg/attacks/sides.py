@@ -13,7 +13,7 @@ from nnpg.attacks.flight import Settings
 from nnpg.attacks.results import Outcome
 from nnpg.attacks.tally import PENDING, Tally
 from nnpg.attacks.victim import Victim
-from nnpg.progress import Advance
+from nnpg.support.progress import Advance
 from nnpg_kernels import Array
 
 COPIES = 6  # of all points of an image that a search holds at its start

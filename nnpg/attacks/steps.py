@@ -10,15 +10,15 @@ import numpy as np
 import numpy.typing as npt
 from numpy.typing import NDArray
 
-from nnpg.arguments import as_choice, as_count, as_number
 from nnpg.attacks.checks import images_in_box, targets_other_than
 from nnpg.attacks.metrics import distortion
 from nnpg.attacks.sweep import MaskOutcome
 from nnpg.attacks.targets import Targets
 from nnpg.attacks.victim import Victim, victim_of
 from nnpg.network import Network
-from nnpg.progress import progress as progress_bar
-from nnpg.tables import data_frame, text_table
+from nnpg.support.arguments import as_choice, as_count, as_number
+from nnpg.support.progress import progress as progress_bar
+from nnpg.support.tables import data_frame, text_table
 from nnpg_kernels import Array, one_blas_thread
 
 if TYPE_CHECKING:

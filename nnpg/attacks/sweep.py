@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy.typing import NDArray
 
-from nnpg.arguments import as_flag, as_numbers
+from nnpg.analysis.statistics import Interval
 from nnpg.attacks.checks import images_in_box, targets_other_than
 from nnpg.attacks.masks import Masker, as_masker, linear
 from nnpg.attacks.metrics import error, target_success
@@ -23,9 +23,9 @@ from nnpg.attacks.targets import Targets
 from nnpg.files.checkpoints import Checkpoint, State, open_checkpoint
 from nnpg.files.identity import array_identity, identity
 from nnpg.network import Network
-from nnpg.progress import progress as progress_bar
-from nnpg.statistics import Interval
-from nnpg.tables import data_frame, text_table
+from nnpg.support.arguments import as_flag, as_numbers
+from nnpg.support.progress import progress as progress_bar
+from nnpg.support.tables import data_frame, text_table
 from nnpg_kernels import Array, one_blas_thread
 
 if TYPE_CHECKING:

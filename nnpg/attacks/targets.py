@@ -7,10 +7,10 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from nnpg.arguments import as_array, as_generator, as_labels, described
 from nnpg.attacks.victim import BLOCK, victim_of
 from nnpg.network import Network
-from nnpg.network_arguments import as_images, as_network
+from nnpg.support.arguments import as_array, as_generator, as_labels, described
+from nnpg.support.network_arguments import as_images, as_network
 
 Rule: TypeAlias = Literal["random", "least_likely", "nearest", "all"]
 Targets: TypeAlias = Rule | npt.ArrayLike

@@ -16,7 +16,7 @@ from nnpg.cli.options import BackendOption, JsonOption, SeedOption, print_json
 from nnpg.data.where import data_folder, inside
 from nnpg.files import describe, load_network
 from nnpg.gradient_check import gradcheck as check
-from nnpg.models import MODELS
+from nnpg.recipes.models import MODELS
 from nnpg_command import printable
 from nnpg_kernels import BACKENDS
 

@@ -27,7 +27,7 @@ from nnpg.cli.options import (
 from nnpg.data import Dataset
 from nnpg.files import writable
 from nnpg.files.training_state import epochs_done, size_of
-from nnpg.models import MODELS, model_for
+from nnpg.recipes.models import MODELS, model_for
 from nnpg_command import Interrupted
 
 

@@ -8,9 +8,9 @@ from typing import Literal
 
 import numpy as np
 
-from nnpg.arguments import as_choice, as_path
 from nnpg.data.dataset import DataError, Dataset
 from nnpg.data.where import inside
+from nnpg.support.arguments import as_choice, as_path
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 FILES = {"train": tuple(f"data_batch_{k}.bin" for k in range(1, 6)), "test": ("test_batch.bin",)}

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnpg.arguments import as_array, as_names, as_sequence, as_text, as_units, as_whole, described
+from nnpg.support.arguments import as_array, as_names, as_sequence, as_text, as_units, as_whole, described
 
 
 class DataError(ValueError):

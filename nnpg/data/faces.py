@@ -11,9 +11,9 @@ from dataclasses import fields, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from nnpg.arguments import as_count
 from nnpg.data.dataset import Dataset
 from nnpg.data.portrait import FEATURES, NEUTRAL, Condition, Face, Shot, draw
+from nnpg.support.arguments import as_count
 
 PER_BASE = 3  # identities that share a base face
 SMALLEST = 24  # pixels; below, a mole is less than a pixel

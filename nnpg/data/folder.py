@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from nnpg.arguments import as_flag, as_pair, as_path
 from nnpg.data.dataset import DataError, Dataset
 from nnpg.data.images import open_image, to_array
 from nnpg.data.limits import Limits, kind_of, limits_for
+from nnpg.support.arguments import as_flag, as_pair, as_path
 from nnpg_command import printable
 
 MANY = 300  # images; from here on a progress bar is worth its lines

@@ -11,8 +11,8 @@ import stat
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
-from nnpg.arguments import as_count, as_instance
 from nnpg.data.dataset import DataError
+from nnpg.support.arguments import as_count, as_instance
 
 VARIABLES = {"megabytes": "NNPG_MAX_MEGABYTES", "megapixels": "NNPG_MAX_MEGAPIXELS", "classes": "NNPG_MAX_CLASSES"}
 

@@ -7,7 +7,6 @@ import os
 from pathlib import Path
 from typing import Literal
 
-from nnpg.arguments import as_choice, as_count, as_path
 from nnpg.data.cifar10 import load_cifar10
 from nnpg.data.dataset import DataError, Dataset
 from nnpg.data.faces import faces
@@ -17,6 +16,7 @@ from nnpg.data.mnist import load_mnist
 from nnpg.data.npz import load_npz
 from nnpg.data.where import data_folder
 from nnpg.data.yale import load_yale
+from nnpg.support.arguments import as_choice, as_count, as_path
 
 NAMES = ("faces", "yale", "mnist", "cifar10")
 

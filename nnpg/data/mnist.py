@@ -12,10 +12,10 @@ from typing import IO, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from nnpg.arguments import as_choice, as_path
 from nnpg.data.dataset import DataError, Dataset
 from nnpg.data.limits import Limits, kind_of, limits_for
 from nnpg.data.where import inside
+from nnpg.support.arguments import as_choice, as_path
 
 PREFIX = {"train": "train", "test": "t10k"}
 IMAGES_MAGIC = 0x00000803  # unsigned bytes, 3 axes

@@ -13,10 +13,10 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nnpg.arguments import as_instance, as_path
 from nnpg.data.dataset import DataError, Dataset
 from nnpg.data.limits import Limits, kind_of, limits_for
 from nnpg.files.atomic import write_file
+from nnpg.support.arguments import as_instance, as_path
 from nnpg_command import printable
 
 KEYS = ("x", "labels", "class_names", "name", "conditions", "masks", "features")

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nnpg.arguments import as_array, as_count, as_instance, as_number, as_numbers, described
 from nnpg.data.dataset import DataError, Dataset
+from nnpg.support.arguments import as_array, as_count, as_instance, as_number, as_numbers, described
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from nnpg.arguments import as_count, as_path
 from nnpg.data.dataset import DataError, Dataset
 from nnpg.data.images import open_image, to_array
 from nnpg.data.where import inside
+from nnpg.support.arguments import as_count, as_path
 
 SUBJECTS = tuple(f"subject{number:02d}" for number in range(1, 16))
 CONDITIONS = (

@@ -26,7 +26,7 @@ from nnpg.layers import (
     arrays,
     hyper_parameters,
 )
-from nnpg.shapes import is_own, output_shapes, working_size
+from nnpg.layers.shapes import is_own, output_shapes, working_size
 from nnpg_kernels import Array
 
 LARGEST_OUTPUT = 100_000_000  # numbers of one output for one image: 64 maps of 1,250 x 1,250 pixels

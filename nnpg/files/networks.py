@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from nnpg.arguments import as_count, as_json, as_mapping, as_path
 from nnpg.files.architecture import LARGEST_OUTPUT, ArrayKind, built, check_architecture, described
 from nnpg.files.errors import ModelFileError
 from nnpg.files.header import Header, read_header
@@ -19,7 +18,8 @@ from nnpg.files.tensors import existing, read_about, read_array, write_tensors
 from nnpg.files.text import shown
 from nnpg.layers import arrays
 from nnpg.network import Network
-from nnpg.network_arguments import as_backend, as_network
+from nnpg.support.arguments import as_count, as_json, as_mapping, as_path
+from nnpg.support.network_arguments import as_backend, as_network
 from nnpg_kernels import Array, Backend
 
 FORMAT = "nnpg-network-1"

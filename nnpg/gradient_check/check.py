@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nnpg.arguments import as_flag, as_generator, as_number, as_numbers, as_shape, described
 from nnpg.gradient_check.contract import SEEDS, BrokenContractError, check_class, check_contract
 from nnpg.gradient_check.measure import EXACT, Probe, Values, measure
 from nnpg.gradient_check.report import GradientCheckError, GradientReport, GradientRow
 from nnpg.layers import Layer, parameters
 from nnpg.network import INPUT, Network, Trace
-from nnpg.network_arguments import as_backend, as_images
+from nnpg.support.arguments import as_flag, as_generator, as_number, as_numbers, as_shape, described
+from nnpg.support.network_arguments import as_backend, as_images
 from nnpg_kernels import Backend, load
 
 __all__ = ["GradientCheckError", "GradientReport", "GradientRow", "gradcheck"]

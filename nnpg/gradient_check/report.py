@@ -6,7 +6,7 @@ import math
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from nnpg.tables import data_frame
+from nnpg.support.tables import data_frame
 
 if TYPE_CHECKING:
     import pandas

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from nnpg.arguments import as_count, as_instances, as_mapping, as_numbers, as_text
+from nnpg.support.arguments import as_count, as_instances, as_mapping, as_numbers, as_text
 from nnpg_kernels import Array
 
 T = TypeVar("T")

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from nnpg.arguments import as_choice, as_count, as_instances, as_numbers, as_sequence, as_text
 from nnpg.plots.checks import arrays_by_name, checked_panels
 from nnpg.plots.style import (
     COLOURS,
@@ -24,6 +23,7 @@ from nnpg.plots.style import (
     panel_axes,
     share_labels,
 )
+from nnpg.support.arguments import as_choice, as_count, as_instances, as_numbers, as_sequence, as_text
 from nnpg.training import Epoch
 from nnpg_kernels import Array
 

@@ -10,7 +10,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from nnpg.arguments import (
+from nnpg.analysis.statistics import Interval
+from nnpg.plots.checks import arrays_by_name, checked_panels
+from nnpg.plots.style import (
+    COLOURS,
+    GREY,
+    PAGE,
+    SMALL,
+    arrangement,
+    drawing,
+    panel_axes,
+)
+from nnpg.support.arguments import (
     as_choice,
     as_count,
     as_instance,
@@ -23,17 +34,6 @@ from nnpg.arguments import (
     as_units,
     described,
 )
-from nnpg.plots.checks import arrays_by_name, checked_panels
-from nnpg.plots.style import (
-    COLOURS,
-    GREY,
-    PAGE,
-    SMALL,
-    arrangement,
-    drawing,
-    panel_axes,
-)
-from nnpg.statistics import Interval
 from nnpg_kernels import Array
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from nnpg.arguments import as_count, as_instance, as_names, as_numbers, as_text, described
+from nnpg.maps.receptive_fields import ReceptiveField
 from nnpg.plots.checks import arrays_by_name, checked_images
 from nnpg.plots.style import (
     COLOURS,
@@ -26,7 +26,7 @@ from nnpg.plots.style import (
     text_width,
     wrapped,
 )
-from nnpg.receptive_field import ReceptiveField
+from nnpg.support.arguments import as_count, as_instance, as_names, as_numbers, as_text, described
 from nnpg_kernels import Array
 
 if TYPE_CHECKING:

@@ -10,18 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from nnpg.arguments import (
-    as_count,
-    as_function,
-    as_mapping,
-    as_names,
-    as_number,
-    as_numbers,
-    as_sequence,
-    as_text,
-    as_units,
-    described,
-)
 from nnpg.plots.checks import arrays_by_name, checked_panels
 from nnpg.plots.style import (
     COLOURS,
@@ -33,6 +21,18 @@ from nnpg.plots.style import (
     arrangement,
     drawing,
     panel_axes,
+)
+from nnpg.support.arguments import (
+    as_count,
+    as_function,
+    as_mapping,
+    as_names,
+    as_number,
+    as_numbers,
+    as_sequence,
+    as_text,
+    as_units,
+    described,
 )
 from nnpg_kernels import Array
 

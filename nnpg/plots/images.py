@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from nnpg.arguments import as_names, as_numbers, as_units, described
 from nnpg.plots.checks import checked_images, optional_count
 from nnpg.plots.style import (
     COLOURS,
@@ -23,6 +22,7 @@ from nnpg.plots.style import (
     text_width,
     wrapped,
 )
+from nnpg.support.arguments import as_names, as_numbers, as_units, described
 from nnpg_kernels import Array
 
 if TYPE_CHECKING:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nnpg.arguments import as_class_names, as_count, as_instance, as_names, as_sequence, described
 from nnpg.knockout import Knockout
 from nnpg.plots.curves import Panel
 from nnpg.plots.style import (
@@ -21,6 +20,7 @@ from nnpg.plots.style import (
     text_width,
     wrapped,
 )
+from nnpg.support.arguments import as_class_names, as_count, as_instance, as_names, as_sequence, described
 from nnpg_kernels import Array
 
 if TYPE_CHECKING:

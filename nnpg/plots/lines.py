@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from nnpg.arguments import as_count, as_ends, as_names, as_number, as_numbers, as_text, described
 from nnpg.plots.checks import arrays_by_name, checked_panels
 from nnpg.plots.style import (
     COLOURS,
@@ -25,6 +24,7 @@ from nnpg.plots.style import (
     panel_axes,
     share_labels,
 )
+from nnpg.support.arguments import as_count, as_ends, as_names, as_number, as_numbers, as_text, described
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

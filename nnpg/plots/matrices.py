@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from nnpg.arguments import as_count, as_ends, as_names, as_numbers, as_sequence, as_text, as_units
 from nnpg.plots.style import (
     COLUMN,
     INK,
@@ -22,6 +21,7 @@ from nnpg.plots.style import (
     text_width,
     wrapped,
 )
+from nnpg.support.arguments import as_count, as_ends, as_names, as_numbers, as_sequence, as_text, as_units
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

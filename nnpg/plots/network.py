@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from nnpg.arguments import as_instance, as_names, as_numbers, as_sequence, described
 from nnpg.plots.checks import checked_images, optional_count
 from nnpg.plots.style import (
     COLOURS,
@@ -28,6 +27,7 @@ from nnpg.plots.style import (
     wrapped,
 )
 from nnpg.scores import Filter, FilterScores
+from nnpg.support.arguments import as_instance, as_names, as_numbers, as_sequence, described
 from nnpg_kernels import Array
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nnpg.arguments import as_path
 from nnpg.files.atomic import writable, write_file
+from nnpg.support.arguments import as_path
 from nnpg_kernels import Array
 
 if TYPE_CHECKING:

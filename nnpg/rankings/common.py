@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from nnpg.arguments import as_class_names, as_labels
 from nnpg.layers import Softmax
 from nnpg.network import Network, Trace
-from nnpg.network_arguments import as_images, as_network
 from nnpg.prediction import _layer_names
 from nnpg.scores import FilterScores, class_means
 from nnpg.seeds import Of, class_seed
+from nnpg.support.arguments import as_class_names, as_labels
+from nnpg.support.network_arguments import as_images, as_network
 from nnpg_kernels import Array
 
 __all__ = ["class_outputs", "examples", "filter_counts", "scores_by_class", "sum_over_maps"]

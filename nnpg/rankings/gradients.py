@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from nnpg.arguments import as_class_names, as_count, as_flag, as_numbers, described
 from nnpg.network import Network
 from nnpg.prediction import BATCH
 from nnpg.rankings.common import examples, filter_counts, scores_by_class, sum_over_maps
 from nnpg.scores import FilterScores
 from nnpg.seeds import Of, class_seed
+from nnpg.support.arguments import as_class_names, as_count, as_flag, as_numbers, described
 from nnpg_kernels import Array
 
 

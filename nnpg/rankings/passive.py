@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from nnpg.arguments import as_class_names, as_count
 from nnpg.layers import Conv, Dense
 from nnpg.network import Network
-from nnpg.network_arguments import as_network
 from nnpg.prediction import BATCH
 from nnpg.rankings.common import examples, filter_counts, scores_by_class
 from nnpg.scores import FilterScores, _norm
+from nnpg.support.arguments import as_class_names, as_count
+from nnpg.support.network_arguments import as_network
 from nnpg_kernels import Array
 
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from nnpg.arguments import as_count, as_instance, as_numbers, as_text
 from nnpg.scores import Filter, FilterScores
+from nnpg.support.arguments import as_count, as_instance, as_numbers, as_text
 
 
 def knock_out_area(error: npt.ArrayLike) -> npt.NDArray[np.float64]:

@@ -6,6 +6,7 @@ from attack_nets import digits, sigmoid_net
 
 import nnpg
 from nnpg import ModelFileError
+from nnpg.analysis.statistics import wilson
 from nnpg.attacks import (
     MaskOutcome,
     apply_masks,
@@ -24,7 +25,6 @@ from nnpg.attacks import (
 )
 from nnpg.files import read_tensors, write_tensors
 from nnpg.files.checkpoints import sum_of
-from nnpg.statistics import wilson
 
 
 def softmax_of(W, b=None):

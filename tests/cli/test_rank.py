@@ -81,7 +81,7 @@ def test_changed_data_are_noticed(run, bars, tmp_path) -> None:
 
 def test_a_model_of_the_library_needs_the_data_named(run, bars, tmp_path) -> None:
     data = load(bars)
-    from nnpg.models import cifar_net
+    from nnpg.recipes.models import cifar_net
 
     nnpg.save(cifar_net(data.x, 3), tmp_path / "m.safetensors", {"data": "bars"})
     answer = run("rank", tmp_path / "m.safetensors")

@@ -17,7 +17,7 @@ from experiments.experiment import Context, row
 from experiments.models.faces import face_nets
 from experiments.report import write_report
 from experiments.runner import run_experiment
-from nnpg.statistics import Interval
+from nnpg.analysis.statistics import Interval
 from nnpg_command import UsageError
 
 ROOT = Path(__file__).parent.parent.parent

@@ -14,36 +14,22 @@ import numpy as np
 
 import nnpg
 from fuzz import wrong_values as w
-from nnpg import (
-    attacks,
-    damage,
-    data,
-    deletion,
+from nnpg import attacks, data, losses, optimisers, plots, rankings, seeds
+from nnpg.analysis import (
     directions,
-    edges,
-    evidence_maps,
-    excitation,
-    localisation,
-    loss_gradient,
-    losses,
-    models,
-    optimisers,
-    patches,
+    edge_filters,
+    loss_gradients,
     perturbation_groups,
-    plots,
     profiles,
-    projection,
-    rankings,
-    receptive_field,
-    seeds,
-    selective_dropout,
-    separation,
-    sparsity,
+    separability,
     spectral,
     statistics,
-    volatility,
 )
-from nnpg.prune import multiplications, redrawn
+from nnpg.maps import deletion, evidence, excitation, localisation, projection, receptive_fields
+from nnpg.rankings import damage
+from nnpg.rankings.pruning import multiplications, redrawn
+from nnpg.recipes import models, patch_features
+from nnpg.training_methods import adversarial_pool, selective_dropout, sparsity, volatility
 
 K, N = 3, 6  # classes and images of every call
 
@@ -607,7 +593,7 @@ def gradient_calls() -> Iterator[Call]:
         plain={"net": net(), "filters": FILTERS, **resample},
         kinds={"reference": lambda v: [*w.finite_images(v), *w.wrong(v[:0])]},
     )
-    yield call(loss_gradient.loss_gradient, net=net(), x=x, labels=t, kinds={"x": w.images})
+    yield call(loss_gradients.loss_gradient, net=net(), x=x, labels=t, kinds={"x": w.images})
     trace = net().forward(x)
     yield call(
         seeds.class_seed,
@@ -736,12 +722,12 @@ def ranking_calls() -> Iterator[Call]:
         kinds={**units, "trace": w.instance, "until": w.output},
     )
     yield call(
-        receptive_field.receptive_field,
+        receptive_fields.receptive_field,
         net=a,
         layer="pool1",
         kinds={"layer": lambda v: [*w.output(v), *w.wrong("dense1")]},
     )
-    field_ = receptive_field.receptive_field(a, "pool1")
+    field_ = receptive_fields.receptive_field(a, "pool1")
     yield call(
         field_.spread,
         name="ReceptiveField.spread",
@@ -755,17 +741,17 @@ def map_calls() -> Iterator[Call]:
     x, t, a = images(), LABELS, net()
     plain = {"net": a, "x": x, "classes": t}
     maps = {"layer": lambda v: [*w.output("pool1"), *w.wrong("dense1")], "reference": w.optional_images}
-    yield call(evidence_maps.strongest_map, plain=plain, kinds=maps)
-    yield call(evidence_maps.contribution_map, plain=plain, kinds=maps)
-    yield call(evidence_maps.saliency_map, plain=plain, kinds=maps)
-    yield call(evidence_maps.departure_map, net=a, x=x, kinds=maps, skip=("classes",))
-    yield call(evidence_maps.edge_map, net=None, x=x, kinds={"x": w.numbers(nan=False)}, skip=("net", "classes"))
+    yield call(evidence.strongest_map, plain=plain, kinds=maps)
+    yield call(evidence.contribution_map, plain=plain, kinds=maps)
+    yield call(evidence.saliency_map, plain=plain, kinds=maps)
+    yield call(evidence.departure_map, net=a, x=x, kinds=maps, skip=("classes",))
+    yield call(evidence.edge_map, net=None, x=x, kinds={"x": w.numbers(nan=False)}, skip=("net", "classes"))
     side = {
         "window": w.number(1, 6, whole=True),
         "stride": w.number(1, 3, whole=True),
         "fill": lambda v: w.wrong("a", np.ones((2, 2)), [[1], [2, 3]], 1j, np.nan, w.Thing()),
     }
-    yield call(evidence_maps.occlusion_map, plain=plain | {"window": 3, "stride": 2}, kinds=side)
+    yield call(evidence.occlusion_map, plain=plain | {"window": 3, "stride": 2}, kinds=side)
     cost = {"maps": w.numbers(), "share": w.number(0, 1), "fill": side["fill"]}
     yield call(deletion.deletion_cost, plain=plain | {"maps": np.ones((N, 6, 6)), "share": 0.5}, kinds=cost)
     two = np.random.default_rng(0).random((2, 3, 3))
@@ -786,9 +772,9 @@ def map_calls() -> Iterator[Call]:
             ["saliency"],
             {"a": 3},
             {"a": "saliency"},
-            {3: evidence_maps.saliency_map},
+            {3: evidence.saliency_map},
             {"a": lambda net, x, t: 3},
-            {"random": evidence_maps.saliency_map},
+            {"random": evidence.saliency_map},
             {"a": lambda net, x, t: np.ones((1, 2))},
         )
 
@@ -799,7 +785,7 @@ def map_calls() -> Iterator[Call]:
         "tolerance": w.number(0, whole=True),
         "x": w.finite_images,
     }
-    few = {"saliency": evidence_maps.saliency_map}
+    few = {"saliency": evidence.saliency_map}
     yield call(
         localisation.benchmark_localisation,
         plain=plain | {"regions": regions, "rng": 0, "methods": few},
@@ -1014,7 +1000,7 @@ def attack_calls() -> Iterator[Call]:
             words={"value": setting},
         )
     yield call(
-        attacks.AdversarialPool,
+        adversarial_pool.AdversarialPool,
         x=x,
         t=t,
         at=("input",),
@@ -1113,7 +1099,7 @@ def array_calls() -> Iterator[Call]:
     )
     yield call(made.hold_out, name="Groups.hold_out", rng=0)
     yield call(
-        separation.linearly_separable,
+        separability.linearly_separable,
         points=table,
         kind=[True, False],
         kinds={
@@ -1149,19 +1135,19 @@ def array_calls() -> Iterator[Call]:
     kernels = np.ones((2, 3, 3))
     picture = np.random.default_rng(0).random((2, 1, 6, 6))
     yield call(
-        edges.convolved,
+        edge_filters.convolved,
         images=picture,
         kernels=kernels,
         kinds={"images": w.numbers(nan=False), "kernels": w.numbers(nan=False)},
     )
     yield call(
-        edges.answers_to_edges,
+        edge_filters.answers_to_edges,
         images=picture,
-        kernels=[edges.KERNELS["Sobel X"]],
+        kernels=[edge_filters.KERNELS["Sobel X"]],
         kinds={"images": w.numbers(nan=False), "kernels": w.numbers(nan=False)},
     )
     yield call(
-        patches.random_patches,
+        patch_features.random_patches,
         x=picture,
         n=3,
         size=2,
@@ -1169,13 +1155,13 @@ def array_calls() -> Iterator[Call]:
         kinds={"x": w.numbers(nan=False), "size": w.number(1, 6, whole=True)},
     )
     yield call(
-        patches.zca,
+        patch_features.zca,
         patches=np.random.default_rng(0).random((5, 2)),
         kinds={"patches": w.numbers(nan=False), "eps": w.number(0)},
     )
     square = nnpg.Dense(np.zeros((7, 12)), np.zeros(7))
     yield call(
-        patches.as_convolution,
+        patch_features.as_convolution,
         layer=square,
         plain={"C": 3},
         kinds={
@@ -1310,7 +1296,7 @@ def plot_calls() -> Iterator[Call]:
         kinds=pictures
         | {"maps": lambda v: w.wrong(None, 3, [1], {}, {"a": 3}, {"a": "b"}, {"a": maps}, {3: maps[:, None]})},
     )
-    field_ = receptive_field.receptive_field(net(), "pool1")
+    field_ = receptive_fields.receptive_field(net(), "pool1")
     outs = maps[:, None, :2, :2]
     regions = {
         **pictures,

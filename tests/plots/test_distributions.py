@@ -4,8 +4,8 @@ import math
 
 import pytest
 
+from nnpg.analysis.statistics import Interval
 from nnpg.plots import Measured, Pairs, interval_plot, scatter_panels
-from nnpg.statistics import Interval
 
 VALUES = {"ours": Interval(0.4, 0.3, 0.6), "random": Interval(0.1, math.nan, math.nan)}
 

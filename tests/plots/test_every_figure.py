@@ -17,6 +17,8 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from nnpg import Epoch, Filter, FilterScores, Knockout
+from nnpg.analysis.statistics import Interval
+from nnpg.maps.receptive_fields import ReceptiveField
 from nnpg.plots import (
     Depth,
     Lines,
@@ -43,8 +45,6 @@ from nnpg.plots import (
     training_history,
     wiring_diagram,
 )
-from nnpg.receptive_field import ReceptiveField
-from nnpg.statistics import Interval
 
 
 def network(path: Path | None = None) -> Figure:

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from matplotlib.patches import Rectangle
 
+from nnpg.maps.receptive_fields import ReceptiveField
 from nnpg.plots import feature_maps, filter_gallery, strongest_regions
-from nnpg.receptive_field import ReceptiveField
 
 FIELD = ReceptiveField((0, 0), (2, 2), (6, 6))
 

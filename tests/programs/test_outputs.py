@@ -9,7 +9,7 @@ from geometries import NETS, examples, network
 import nnpg
 from nnpg.programs import find
 from nnpg.programs.tasks import Outputs
-from nnpg.volatility import outputs, unit_changes
+from nnpg.training_methods.volatility import outputs, unit_changes
 
 
 @pytest.mark.parametrize("name", NETS)

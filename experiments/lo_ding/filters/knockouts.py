@@ -9,9 +9,9 @@ import numpy as np
 
 from experiments.models.faces import IDENTITIES, FaceNet
 from nnpg import Filter, FilterScores, Knockout, knock_out_curve
+from nnpg.analysis.statistics import Interval, holm, mean_interval, paired_p
 from nnpg.knockout import To
 from nnpg.rankings import knock_out_area
-from nnpg.statistics import Interval, holm, mean_interval, paired_p
 
 STRONG, WEAK = 0, 1  # first
 ORDERS = ("strongest first", "weakest first")

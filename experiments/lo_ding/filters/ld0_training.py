@@ -15,8 +15,8 @@ import numpy as np
 from experiments.experiment import Context, Experiment, Result, Text, row
 from experiments.models.faces import FACE_SEED, FEW, FaceNet, face_nets
 from nnpg import error_rate
+from nnpg.analysis.statistics import median_interval, wilson
 from nnpg.plots import Panel, error_curves
-from nnpg.statistics import median_interval, wilson
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,11 @@ import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, row
 from experiments.models.faces import FACE_SEED, FEW, FaceNet, face_nets
+from nnpg.analysis.profiles import different_pictures, most_alike, within_between
+from nnpg.analysis.statistics import mean_interval
 from nnpg.data import find_twins
 from nnpg.data.examples import one_of_each
 from nnpg.plots import feature_maps
-from nnpg.profiles import different_pictures, most_alike, within_between
-from nnpg.statistics import mean_interval
 
 BLOCKS = (1, 2, 3)
 

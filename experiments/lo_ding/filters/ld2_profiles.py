@@ -17,10 +17,7 @@ import numpy as np
 from experiments.experiment import Context, Experiment, Result, Text, row
 from experiments.models.faces import FACE_SEED, FEW, IDENTITIES, FaceNet, face_nets
 from nnpg import FilterScores, convolutional_gradient, prediction_gradient
-from nnpg.data import find_twins
-from nnpg.data.examples import one_of_each
-from nnpg.plots import matrix_panels, network_diagram
-from nnpg.profiles import (
+from nnpg.analysis.profiles import (
     different_pictures,
     likeness_of_classes,
     most_alike,
@@ -28,7 +25,10 @@ from nnpg.profiles import (
     rank_correlations,
     within_between,
 )
-from nnpg.statistics import Interval, mean_interval
+from nnpg.analysis.statistics import Interval, mean_interval
+from nnpg.data import find_twins
+from nnpg.data.examples import one_of_each
+from nnpg.plots import matrix_panels, network_diagram
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from experiments.experiment import Context, Experiment, Result, Row, Text, row
 from experiments.lo_ding.filters.table3 import TABLE_III
 from experiments.models.faces import FACE_SEED, FEW, FaceNet, face_nets
 from nnpg import FilterScores, convolutional_gradient, filter_scores, prediction_gradient
-from nnpg.statistics import Interval, bootstrap, rank_correlation
+from nnpg.analysis.statistics import Interval, bootstrap, rank_correlation
 
 PAPER = {identity: (strong[0], weak[0]) for identity, (strong, weak) in TABLE_III.items()}  # strongest, weakest
 SPAN = PAPER[15][0] / PAPER[14][0]  # 124.5

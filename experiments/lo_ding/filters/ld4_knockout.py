@@ -18,9 +18,9 @@ from experiments.experiment import Context, Experiment, Result, Text, row
 from experiments.lo_ding.filters.knockouts import STRONG, WEAK, knock_out_errors, over_nets, stacked
 from experiments.models.faces import FACE_SEED, FEW, IDENTITIES, FaceNet, face_nets
 from nnpg import filter_scores
+from nnpg.analysis.statistics import rank_correlation
 from nnpg.knockout import To
 from nnpg.plots import Panel, error_curves
-from nnpg.statistics import rank_correlation
 
 
 @dataclass(frozen=True)

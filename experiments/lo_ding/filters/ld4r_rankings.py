@@ -31,8 +31,8 @@ from experiments.lo_ding.filters.knockouts import (
 from experiments.lo_ding.filters.rankings import CONTROLS, NAMES, OURS, area_panels, area_table, curves, ranking
 from experiments.models.faces import FACE_SEED, FEW, IDENTITIES, FaceNet, face_nets
 from nnpg import FilterScores
+from nnpg.analysis.statistics import mean_interval
 from nnpg.plots import error_curves, interval_plot
-from nnpg.statistics import mean_interval
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,8 @@ from experiments.experiment import Context, Experiment, Result, Text, row
 from experiments.lo_ding.filters.knockouts import Comparison, compared, gap, knock_out_errors, significant, stacked
 from experiments.models.faces import FACE_SEED, FEW, IDENTITIES, FaceNet, face_nets
 from nnpg import FilterScores, filter_layers, filter_scores
+from nnpg.analysis.statistics import Interval, mean_interval, rank_correlation
 from nnpg.plots import Measured, interval_plot
-from nnpg.statistics import Interval, mean_interval, rank_correlation
 
 DEFAULT, SAME = "the papers' score", 0.9
 VARIANTS: dict[str, dict[str, Any]] = {

@@ -17,9 +17,9 @@ import numpy as np
 from experiments.experiment import Context, Experiment, Result, Text, row
 from experiments.models.faces import FACE_SEED, FEW, FaceNet, face_nets
 from nnpg import Knockout, filter_scores, knock_out_curve
-from nnpg.damage import failure_steps, falls_in_words, steps_in_words
+from nnpg.analysis.statistics import mean_interval, wilson
 from nnpg.plots import damage_trace, matrix_panels
-from nnpg.statistics import mean_interval, wilson
+from nnpg.rankings.damage import failure_steps, falls_in_words, steps_in_words
 
 
 @dataclass(frozen=True)

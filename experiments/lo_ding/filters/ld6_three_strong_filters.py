@@ -19,9 +19,9 @@ from experiments.lo_ding.filters.knockouts import ORDERS, STRONG, WEAK, knock_ou
 from experiments.lo_ding.filters.table3 import TABLE_III
 from experiments.models.faces import FACE_SEED, FEW, IDENTITIES, face_nets
 from nnpg import FilterScores, filter_scores
-from nnpg.damage import gini, steps_to_reach
+from nnpg.analysis.statistics import Interval, mean_interval
 from nnpg.plots import Panel, error_curves
-from nnpg.statistics import Interval, mean_interval
+from nnpg.rankings.damage import gini, steps_to_reach
 
 MARGIN = 0.10  # within which two errors count as the same
 

@@ -9,8 +9,8 @@ import numpy as np
 from experiments.lo_ding.filters.knockouts import ORDERS, Errors, areas
 from experiments.models.faces import FaceNet
 from nnpg import FilterScores, filter_scores, rankings
+from nnpg.analysis.statistics import mean_interval, rank_correlation
 from nnpg.plots import Measured, Panel
-from nnpg.statistics import mean_interval, rank_correlation
 
 OURS, REFERENCE = "prediction gradient", "Shapley"
 CONTROLS = ("random", "layer, then random", "shuffled gradient")

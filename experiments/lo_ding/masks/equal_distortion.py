@@ -11,6 +11,7 @@ import numpy as np
 from experiments.experiment import Context, Row, row
 from experiments.models.cifar import Config, Images, spread_indices
 from nnpg import Network
+from nnpg.analysis.statistics import Interval
 from nnpg.attacks import (
     fast_gradient_sign,
     linear,
@@ -21,7 +22,6 @@ from nnpg.attacks import (
     to_unit,
 )
 from nnpg.plots import Lines
-from nnpg.statistics import Interval
 
 LEVELS = (0.005, 0.01, 0.02, 0.04)  # root mean square of the change, in pixels of 0 .. 1
 SHOWN = 2  # of these: the one in the rows

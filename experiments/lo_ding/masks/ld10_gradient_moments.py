@@ -13,9 +13,9 @@ import numpy as np
 from experiments.experiment import Context, Experiment, Result, Row, held_in_words, row, row_named
 from experiments.models.cifar import SCALES, Config, Images, in_colour, load_images, net_a, spread_indices
 from nnpg import Network, prediction_gradient
+from nnpg.analysis.statistics import median_interval
 from nnpg.plots import histogram_grid, image_grid
 from nnpg.plots.distributions import Cell
-from nnpg.statistics import median_interval
 from nnpg_kernels import Array
 
 CHANNELS = {1: ("grey",), 3: ("red", "green", "blue")}

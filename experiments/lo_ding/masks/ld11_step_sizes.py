@@ -28,10 +28,10 @@ from experiments.models.cifar import (
     training_sweep,
 )
 from nnpg import Network
+from nnpg.analysis.statistics import wilson
 from nnpg.attacks import MaskOutcome, Sweep, linear, mask_sweep, to_unit
 from nnpg.plots import Lines, line_panels
 from nnpg.seeds import Of
-from nnpg.statistics import wilson
 
 RANGE, USUAL = (5000.0, 10000.0), 7000.0
 AT_BEST = "classified as the target at each target's best eta"

@@ -27,10 +27,10 @@ from experiments.models.cifar import (
     training_sweep,
 )
 from nnpg import Network
+from nnpg.analysis.statistics import median_interval
 from nnpg.attacks import Masker, Sweep, apply_masks, borrowed, linear, mask_sweep, nearest_images, scaled
 from nnpg.data import Dataset
 from nnpg.plots import image_grid
-from nnpg.statistics import median_interval
 from nnpg_kernels import Array
 
 MNIST = 0.06  # root mean square of a least change on MNIST: Szegedy et al. 2013, Table 1

@@ -23,9 +23,9 @@ from experiments.models.cifar import (
     spread_indices,
     training_sweep,
 )
+from nnpg.analysis.statistics import rank_correlation
 from nnpg.attacks import Sweep, linear, mask_sweep, noise_like
 from nnpg.plots import Lines, line_panels
-from nnpg.statistics import rank_correlation
 
 BEST_A, BEST_M = "net A at its best eta: classified as the target", "net M at its best eta"
 LARGEST, NOISE = "net M at the largest eta", "net M at the largest eta, noise"

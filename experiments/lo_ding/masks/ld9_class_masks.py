@@ -24,10 +24,10 @@ from experiments.models.cifar import (
     spread_indices,
 )
 from nnpg import Network
+from nnpg.analysis.statistics import mean_interval
 from nnpg.attacks import apply_masks, distortion, error, learn_class_mask, mask_sweep, noise_like, shared, to_unit
 from nnpg.plots import Lines, image_grid, line_panels
-from nnpg.progress import progress as progress_bar
-from nnpg.statistics import mean_interval
+from nnpg.support.progress import progress as progress_bar
 from nnpg_kernels import Array
 
 PAPER, RATE = 0.88, 0.01

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from nnpg.held import frozen
 from nnpg.losses import Loss, binary, binary_seed, cross_entropy, cross_entropy_seed, squares, squares_seed
 from nnpg.network import Network
 from nnpg.optimisers import SGD, Decay, DecayPerUnit, PlainDecay, SGDState
@@ -23,6 +22,7 @@ from nnpg.programs.numba.blocks import Slots, backspace, backward_ops, forward_o
 from nnpg.programs.overrides import fixed_units
 from nnpg.programs.plan import Plan
 from nnpg.programs.tasks import Train
+from nnpg.support.read_only import frozen
 from nnpg_kernels import Array, ops
 from nnpg_kernels.learning import OF
 from nnpg_kernels.memory import aligned

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nnpg.analysis.loss_gradients import loss_gradient
+from nnpg.analysis.statistics import rank_correlation
 from nnpg.data import Dataset
 from nnpg.knockout import Knockout
-from nnpg.loss_gradient import loss_gradient
 from nnpg.network import Network
 from nnpg.prediction import class_gradient, prediction_gradient
 from nnpg.scores import FilterScores, convolutional_gradient
-from nnpg.statistics import rank_correlation
 from nnpg_kernels import Array
 
 

@@ -11,14 +11,14 @@ from nnpg.data import Dataset, faces, stratified_split
 from nnpg.data.splits import Split
 from nnpg.interventions import Perturb
 from nnpg.knockout import Knockout, knock_out_curve
-from nnpg.localisation import mass_inside
-from nnpg.models import face_net
+from nnpg.maps.localisation import mass_inside
 from nnpg.network import Network
 from nnpg.optimisers import SGD
 from nnpg.prediction import class_gradient, prediction_gradient
-from nnpg.progress import progress as progress_bar
+from nnpg.recipes.models import face_net
 from nnpg.report.demo.claims import Claim, claim_about_places, claims_about_gradients, claims_about_knockouts
 from nnpg.scores import Filter, FilterScores, filter_scores
+from nnpg.support.progress import progress as progress_bar
 from nnpg.training import Training, error_rate, train
 from nnpg_kernels import Array
 

@@ -1,0 +1,1 @@
+"""What many numbers say: statistics, profiles, directions, spectra."""

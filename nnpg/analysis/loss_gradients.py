@@ -1,0 +1,67 @@
+"""The loss gradient dL/do, which training computes, and which the prediction gradient dy/do is not (Lo 2016, 3.2.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from nnpg.losses import LossMaker, loss_for
+from nnpg.network import Network
+from nnpg.prediction import BATCH, _layer_names
+from nnpg.support.arguments import as_count, as_labels
+from nnpg.support.network_arguments import as_images, as_network
+from nnpg_kernels import Array
+
+
+def loss_gradient(
+    net: Network,
+    x: npt.ArrayLike,
+    labels: npt.ArrayLike,
+    *,
+    loss: str | LossMaker = "softmax_cross_entropy",
+    layers: str | Sequence[str] | None = None,
+    batch: int = BATCH,
+) -> dict[str, Array]:
+    """Compute dL/do of each image's own loss for every unit o of the given layers: training's deltas.
+
+    For softmax with cross-entropy L = -log y_t, so dy_t/do = -y_t dL/do: within an image both rank units alike. A loss
+    that judges each output on its own also holds the other outputs' gradients: L = -log y_t - sum_k log(1 - y_k) gives
+    dL/do = -1/y_t dy_t/do + sum_{k != t} 1/(1 - y_k) dy_k/do, and another ranking.
+
+    Parameters
+    ----------
+    net, x, layers, batch
+        As in `prediction_gradient`.
+    labels : array (N,)
+    loss : str or function of the network
+        See `nnpg.losses`.
+
+    Returns
+    -------
+    dict
+        `result["pool1"]` is an array (N, F, H, W).
+
+    Raises
+    ------
+    ValueError, KeyError
+        If images, labels, loss or layers do not fit the network.
+
+    Examples
+    --------
+    >>> import nnpg
+    >>> net = nnpg.build([nnpg.dense(2), nnpg.Softmax()], input_shape=(2,), rng=0, dtype="float64")
+    >>> net = net.replace("dense1", W=np.array([[1.0, 0.0], [0.0, 1.0]]))
+    >>> loss_gradient(net, [[0.0, 0.0]], [0], layers="input")["input"]      # y - t, since z = x
+    array([[-0.5,  0.5]])
+    """
+    net, batch = as_network(net), as_count(batch, "batch")
+    x, how, k = as_images(net, x), loss_for(net, loss), net.backend
+    t, names = as_labels(labels, len(x), net.K), _layer_names(net, layers)
+    first, parts = min(names, key=net.names.index), []
+    for n in range(0, max(1, len(x)), batch):
+        trace = net.forward(x[n : n + batch], upto=how.at)
+        seed = how.seed(k, trace[how.at], t[n : n + batch])
+        parts.append(net.backward(trace, seed, until=first, keep=names))
+    return {name: np.concatenate([k.to_numpy(part[name]) for part in parts]) for name in names}

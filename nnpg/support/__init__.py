@@ -1,0 +1,1 @@
+"""What every room may use: judged arguments, read-only arrays, progress bars, tables of text."""

@@ -1,0 +1,205 @@
+"""Arrays of numbers, labels, shapes and types."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from nnpg.support.arguments.messages import described
+from nnpg.support.arguments.scalars import as_count
+from nnpg_kernels import Array
+
+
+def as_array(value: Any, name: str, expected: str = "an array of numbers") -> Array:
+    """Return a NumPy array of numbers (bool, whole, real or complex), and no object that only looks like one.
+
+    Examples
+    --------
+    >>> as_array(None, "x")
+    Traceback (most recent call last):
+    ...
+    TypeError: x must be an array of numbers, not None
+    >>> as_array([[1, 2], [3]], "x")
+    Traceback (most recent call last):
+    ...
+    ValueError: x must be an array of numbers, not [[1, 2], [3]]
+    """
+    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):  # NumPy would drop the mask
+        raise ValueError(f"{name} must be {expected}, not an array with masked values: fill or leave them out")
+    try:
+        array = np.asarray(value)
+    except (ValueError, TypeError, RuntimeError) as error:
+        why = "" if isinstance(value, list | tuple) else f" ({error})"
+        raise ValueError(f"{name} must be {expected}, not {described(value)}{why}") from None
+    if array.dtype.kind not in "biufc":
+        kind = TypeError if array.ndim == 0 else ValueError
+        same = isinstance(value, np.ndarray | np.generic) or array.ndim == 0
+        raise kind(f"{name} must be {expected}, not {described(value if same else array)}")
+    return array
+
+
+def as_numbers(value: Any, name: str, expected: str, *, ndim: int | None = None, finite: bool = False) -> Array:
+    """Return an array of real numbers; `expected` says which, such as "an array (N, H, W)".
+
+    Examples
+    --------
+    >>> as_numbers([1, 2], "scores", "an array (F,)", ndim=1)
+    array([1, 2])
+    >>> as_numbers([1j], "scores", "an array (F,)", ndim=1)
+    Traceback (most recent call last):
+    ...
+    ValueError: scores must be an array (F,) of real numbers, not an array complex128 (1,)
+    """
+    if hasattr(value, "__array_namespace__") and not isinstance(value, np.ndarray | np.generic):
+        return value  # on another device
+    expected = f"{expected} of {'finite' if finite else 'real'} numbers"
+    array = as_array(value, name, expected)
+    if array.dtype.kind == "c" or (ndim is not None and array.ndim != ndim):
+        raise ValueError(f"{name} must be {expected}, not {described(array)}")
+    if finite and not all_finite(array):
+        raise ValueError(f"{name} must be {expected}, not {described(array)} with NaN or infinity")
+    return array
+
+
+def as_whole(
+    value: Any, name: str, expected: str, *, ndim: int | None = None, least: int | None = None, most: int | None = None
+) -> Array:
+    """Return an array of whole numbers, at least one, in a range.
+
+    Examples
+    --------
+    >>> as_whole([0, 9], "images", "an array (n,)", least=0, most=3)
+    Traceback (most recent call last):
+    ...
+    ValueError: images must be an array (n,) of whole numbers 0 .. 3, not int64 (2,) from 0 to 9
+    """
+    low, high = ("" if end is None else end for end in (least, most))
+    span = "" if least is None and most is None else f" {low} .. {high}"
+    expected = f"{expected} of whole numbers{span}"
+    array = as_array(value, name, expected)
+    if array.dtype.kind not in "iu" or array.size == 0 or (ndim is not None and array.ndim != ndim):
+        raise ValueError(f"{name} must be {expected}, not {described(array)}")
+    if (least is not None and array.min() < least) or (most is not None and array.max() > most):
+        found = f"{array.dtype} {array.shape} from {array.min()} to {array.max()}"
+        raise ValueError(f"{name} must be {expected}, not {found}")
+    return array
+
+
+def as_units(value: Any, name: str) -> Array:
+    """Return which units are meant, an array of True and False.
+
+    Examples
+    --------
+    >>> as_units([True, False], "units")
+    array([ True, False])
+    """
+    units = as_numbers(value, name, "an array of True and False")
+    if units.dtype != bool:
+        raise ValueError(f"{name} must be an array of True and False, not {described(value)}")
+    return units
+
+
+def all_finite(array: Array) -> bool:
+    """Return whether no number is NaN or infinite; one pass over the array where that is so.
+
+    Examples
+    --------
+    >>> all_finite(np.array([1.0, np.nan]))
+    False
+    """
+    if array.dtype.kind not in "fc":
+        return True
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = array.sum()
+    return bool(np.isfinite(total)) or bool(np.isfinite(array).all())  # a sum of large numbers may overflow
+
+
+def as_parameter(value: Any, name: str, expected: str) -> Array:
+    """Return the array of a layer, of any array module; what is no array becomes one of NumPy's.
+
+    Whole numbers become floats, as weights have to be; complex ones are for the derivative by a complex step.
+
+    Examples
+    --------
+    >>> as_parameter([1, 2], "b", "an array (F,)")
+    array([1., 2.])
+    """
+    if hasattr(value, "__array_namespace__") and not isinstance(value, np.ndarray | np.generic):
+        return value  # on another device
+    array = as_array(value, name, f"{expected} of numbers")
+    return array if array.dtype.kind in "fc" else array.astype(np.float64)
+
+
+def as_labels(labels: Any, N: int, K: int, name: str = "labels") -> Array:
+    """Return labels as an array (N,) of whole numbers.
+
+    Examples
+    --------
+    >>> as_labels([0, 3], 2, 3)
+    Traceback (most recent call last):
+    ...
+    ValueError: labels must be 2 whole numbers 0 .. 2, one for each image, not int64 (2,) from 0 to 3
+    """
+    expected = f"{N} whole numbers 0 .. {K - 1}, one for each image"
+    t = as_array(labels, name, expected)
+    whole = t.dtype.kind in "iu"
+    if t.shape != (N,) or not (whole or t.size == 0) or (N and (t.min() < 0 or t.max() >= K)):
+        span = f" from {t.min()} to {t.max()}" if t.size and t.dtype.kind in "iuf" else ""
+        raise ValueError(f"{name} must be {expected}, not {t.dtype} {t.shape}{span}")
+    return t if whole else t.astype(np.int64)  # an empty list is float64 to NumPy
+
+
+def as_class(value: Any, K: int, name: str) -> int:
+    """Return one class.
+
+    Examples
+    --------
+    >>> as_class(3, 3, "target")
+    Traceback (most recent call last):
+    ...
+    ValueError: target must be a whole number from 0 to 2, not 3
+    """
+    return as_count(value, name, least=0, most=K - 1)
+
+
+def as_shape(value: Any, name: str, ndim: int | None = None) -> tuple[int, ...]:
+    """Return the shape of one image, without N; `ndim` says how many numbers it must have.
+
+    Examples
+    --------
+    >>> as_shape([1, 28, 28], "input_shape")
+    (1, 28, 28)
+    >>> as_shape(784, "input_shape")
+    Traceback (most recent call last):
+    ...
+    TypeError: input_shape must be (C, H, W) or (D,), whole numbers of at least 1, not 784
+    """
+    axes = "(C, H, W)" if ndim == 3 else "(C, H, W) or (D,)"
+    expected = f"{axes}, whole numbers of at least 1"
+    if not isinstance(value, tuple | list | np.ndarray) or len(value) == 0 or len(value) != (ndim or len(value)):
+        raise TypeError(f"{name} must be {expected}, not {described(value)}")
+    try:
+        return tuple(as_count(side, name) for side in value)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{name} must be {expected}, not {described(value)}") from None
+
+
+def as_dtype(value: Any, name: str = "dtype") -> np.dtype[Any]:
+    """Return float32 or float64, the types that networks have.
+
+    Examples
+    --------
+    >>> as_dtype("int8")
+    Traceback (most recent call last):
+    ...
+    ValueError: dtype must be float32 or float64, not 'int8'
+    """
+    try:
+        dtype = np.dtype(value) if value is not None else None
+    except TypeError:
+        dtype = None
+    if dtype is None or dtype not in (np.dtype(np.float32), np.dtype(np.float64)):
+        kind = TypeError if value is None else ValueError
+        raise kind(f"{name} must be float32 or float64, not {described(value)}")
+    return dtype

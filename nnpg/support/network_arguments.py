@@ -1,0 +1,180 @@
+"""What callers give to be used with a network: the network itself, images, outputs by name, filters, layers, a backend.
+
+Like `arguments`, each function returns what was given in one form, or says what was expected and what was given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nnpg.support.arguments import all_finite, as_array, as_instance, as_labels, as_names, described
+from nnpg_kernels import Array, Backend, load
+
+if TYPE_CHECKING:
+    from nnpg.network import Network
+
+
+def as_network(net: Any, name: str = "net") -> Network:
+    """Return a network.
+
+    Examples
+    --------
+    >>> as_network("net.safetensors")
+    Traceback (most recent call last):
+    ...
+    TypeError: net must be a Network object, not 'net.safetensors'
+    """
+    from nnpg.network import Network
+
+    return as_instance(net, Network, name)
+
+
+def as_images(net: Network, x: Any, name: str = "x", *, least: int = 0, finite: bool = False) -> Array:
+    """Return images (N, *net.input_shape) as a NumPy array of real numbers, in the type they have.
+
+    Examples
+    --------
+    >>> import nnpg
+    >>> net = nnpg.build([nnpg.dense(3)], input_shape=(2,), rng=0)
+    >>> as_images(net, [0.0, 1.0])
+    Traceback (most recent call last):
+    ...
+    ValueError: x must be images of shape (N, 2), not an array float64 (2,)
+    """
+    if not isinstance(x, np.ndarray) and isinstance(x, net.backend.xp.ndarray):
+        x = net.backend.to_numpy(x)
+    shape = ", ".join(map(str, net.input_shape))
+    expected = f"{'at least one image' if least else 'images'} of shape (N, {shape})"
+    a = as_array(x, name, expected)
+    if a.shape[1:] != net.input_shape or a.ndim == 0 or len(a) < least:
+        raise ValueError(f"{name} must be {expected}, not {described(a)}")
+    if a.dtype.kind == "c" and net.dtype.kind != "c":
+        raise ValueError(f"{name} must be {expected}, of real numbers, not {described(a)}")
+    if finite and not all_finite(a):
+        n = int(np.flatnonzero(~np.isfinite(a.reshape(len(a), -1)).all(axis=1))[0])
+        raise ValueError(f"{name} must be finite, but image {n} holds NaN or infinity: clean the data")
+    return a
+
+
+def as_targets(t: Any, N: int, K: int, name: str = "t") -> Array:
+    """Return what training aims at: labels (N,), or real numbers (N, K).
+
+    Examples
+    --------
+    >>> as_targets([[0.0, 1.0]], 1, 3)
+    Traceback (most recent call last):
+    ...
+    ValueError: t must be 1 labels 0 .. 2, or an array (1, 3) of finite numbers, not an array float64 (1, 2)
+    """
+    expected = f"{N} labels 0 .. {K - 1}, or an array ({N}, {K}) of finite numbers"
+    targets = as_array(t, name, expected)
+    if targets.ndim < 2:
+        return as_labels(targets, N, K, name)
+    if targets.shape != (N, K) or targets.dtype.kind == "c":
+        raise ValueError(f"{name} must be {expected}, not {described(targets)}")
+    if not all_finite(targets):
+        raise ValueError(f"{name} must be {expected}, not {described(targets)} with NaN or infinity")
+    return targets
+
+
+def as_output(net: Network, name: Any, argument: str = "layer") -> str:
+    """Return the name of one output of a network.
+
+    Examples
+    --------
+    >>> import nnpg
+    >>> as_output(nnpg.build([nnpg.dense(3)], input_shape=(2,), rng=0), "pool1")
+    Traceback (most recent call last):
+    ...
+    KeyError: "layer: no output named 'pool1'; this network has input, dense1"
+    """
+    if not isinstance(name, str):
+        raise TypeError(f"{argument} must be the name of an output ({', '.join(net.names)}), not {described(name)}")
+    if name not in net.names:
+        raise KeyError(f"{argument}: no output named {name!r}; this network has {', '.join(net.names)}")
+    return name
+
+
+def as_outputs(net: Network, names: Any, argument: str = "layers") -> tuple[str, ...]:
+    """Return the names of one or more outputs of a network.
+
+    Examples
+    --------
+    >>> import nnpg
+    >>> as_outputs(nnpg.build([nnpg.dense(3)], input_shape=(2,), rng=0), "dense1")
+    ('dense1',)
+    """
+    wanted = (names,) if isinstance(names, str) else as_names(names, argument)
+    if not wanted:
+        raise ValueError(f"{argument} must name at least one output of {', '.join(net.names)}, not {described(names)}")
+    return tuple(as_output(net, name, argument) for name in wanted)
+
+
+def as_backend(value: Any, name: str = "backend") -> Backend:
+    """Return a backend, or the one of that name.
+
+    Examples
+    --------
+    >>> as_backend(3)
+    Traceback (most recent call last):
+    ...
+    TypeError: backend must be the name of a backend, or a backend, not 3
+    """
+    if isinstance(value, str):
+        return load(value)
+    if not hasattr(value, "conv_forward") or not hasattr(value, "xp"):
+        raise TypeError(f"{name} must be the name of a backend, or a backend, not {described(value)}")
+    return value
+
+
+def as_layer(layer: Any, name: str = "layer") -> Any:
+    """Return a layer: any object with `forward`, `backward`, `gradients` and `parameters`.
+
+    Examples
+    --------
+    >>> as_layer("tanh")
+    Traceback (most recent call last):
+    ...
+    TypeError: layer must be a layer, an object with forward, backward, gradients, parameters, not 'tanh'
+    """
+    wanted = ("forward", "backward", "gradients", "parameters")
+    missing = [method for method in wanted if not hasattr(layer, method)]
+    if isinstance(layer, type):
+        raise TypeError(f"{name} must be a layer, not {described(layer)}: make one, {layer.__name__}(...)")
+    if len(missing) == len(wanted):
+        raise TypeError(f"{name} must be a layer, an object with {', '.join(wanted)}, not {described(layer)}")
+    if missing:
+        raise TypeError(f"{name} must be a layer, but {type(layer).__name__} has no {', '.join(missing)}")
+    return layer
+
+
+def as_filters(net: Network, filters: Any, name: str = "filters") -> tuple[tuple[str, int], ...]:
+    """Return filters as (output, index from 0), each of which the network has; scores behind them are left out.
+
+    Examples
+    --------
+    >>> import nnpg
+    >>> net = nnpg.build([nnpg.dense(3)], input_shape=(2,), rng=0)
+    >>> as_filters(net, [("dense1", 3)])
+    Traceback (most recent call last):
+    ...
+    IndexError: 'dense1' has filters 0 .. 2, not 3
+    """
+    expected = "a list of filters, (output, index from 0) each"
+    if isinstance(filters, str | bytes | Mapping | set | np.ndarray) or not isinstance(filters, Collection):
+        raise TypeError(f"{name} must be {expected}, not {described(filters)}")
+    found = []
+    for one in filters:
+        if not isinstance(one, tuple | list) or not 2 <= len(one) <= 3 or not isinstance(one[0], str):
+            raise TypeError(f"{name} must be {expected}, not one that is {described(one)}")
+        layer, F = as_output(net, one[0], name), 0
+        F = net.shapes[layer][0]
+        if isinstance(one[1], bool) or not isinstance(one[1], int | np.integer):
+            raise TypeError(f"{name} must be {expected}, not one that is {described(one)}")
+        if not 0 <= one[1] < F:
+            raise IndexError(f"{layer!r} has filters 0 .. {F - 1}, not {one[1]}")
+        found.append((layer, int(one[1])))
+    return tuple(found)

@@ -1,0 +1,205 @@
+"""Selective dropout: who is not selected keeps every bit, the control is the ordinary loop, who is selected when."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import nnpg
+from nnpg.losses import loss_for
+from nnpg.training import step
+from nnpg.training_methods.selective_dropout import MaskedSGD, Retention, SelectiveDropout, hard_negative_training
+from nnpg.training_methods.volatility import unit_changes
+
+OPTIMISERS = [
+    nnpg.SGD(0.05),
+    nnpg.SGD(0.05, momentum=0.9),
+    nnpg.SGD(0.05, momentum=0.9, decay=nnpg.PlainDecay(0.01), lr_decay=0.1),
+]
+
+
+def small(backend="numpy") -> nnpg.Network:
+    recipe = [nnpg.conv(5, 3), nnpg.ReLU(), nnpg.MaxPool(2), nnpg.Flatten(), nnpg.dense(8), nnpg.ReLU(),
+              nnpg.dense(3), nnpg.Softmax()]  # fmt: skip
+    return nnpg.build(recipe, input_shape=(1, 8, 8), rng=0, dtype="float64").to(backend)
+
+
+def twins(N=6):
+    rng = np.random.default_rng(1)
+    x = rng.random((N, 1, 8, 8))
+    return x + 0.3 * rng.standard_normal(x.shape), x, rng.integers(0, 3, N)
+
+
+def arrays_of(net, layer):
+    return {p: net.backend.to_numpy(w) for p, w in net.parameters[layer].items()}
+
+
+@pytest.mark.parametrize("mode", ["gradient", "forward"])
+@pytest.mark.parametrize("optimiser", OPTIMISERS, ids=["plain", "momentum", "momentum and decay"])
+@pytest.mark.parametrize("layer", ["conv1", "dense1"])
+def test_units_that_are_not_selected_keep_every_bit(layer, optimiser, mode, backend):
+    """Step by step, velocities from earlier steps included: they must not move a unit that is not selected."""
+    net, (adversarial, x, t) = small(backend), twins()
+    seen = []
+    volatile = SelectiveDropout(x, layer, 0.4, mode=mode, watch=lambda n, now, chosen: seen.append((n, now, chosen)))
+    nnpg.train(net, adversarial, t, epochs=3, batch=2, rng=0, optimiser=optimiser, take_step=volatile, progress=False)
+    assert len(seen) == 9
+    assert len({tuple(chosen) for _, _, chosen in seen}) > 1  # so that units come and go, with velocity
+    before = net
+    for _, now, chosen in seen:
+        for p, w in arrays_of(now, layer).items():
+            old = arrays_of(before, layer)[p]
+            np.testing.assert_array_equal(w[~chosen], old[~chosen])
+            moved = (w != old).reshape(len(w), -1).any(axis=1)
+            assert (moved[chosen].any() and not moved[~chosen].any()) or mode == "forward"
+        other = "dense1" if layer == "conv1" else "conv1"
+        assert (arrays_of(now, other)["W"] != arrays_of(before, other)["W"]).any()  # the other layers learn
+        assert not now.interventions
+        before = now
+
+
+@pytest.mark.parametrize("optimiser", OPTIMISERS, ids=["plain", "momentum", "momentum and decay"])
+def test_masked_sgd_is_sgd_where_it_learns(optimiser):
+    net, (x, _, t) = small(), twins()
+    units = {"conv1": np.array([True, False, True, False, False])}
+    masked = MaskedSGD(optimiser.lr, optimiser.momentum, optimiser.decay, optimiser.lr_decay, units=units)
+    loss, a, b = loss_for(net, "softmax_cross_entropy"), (net, optimiser.start(net)), (net, masked.start(net))
+    a = step(*(a[0], x, t, loss, optimiser, a[1]))[:2]
+    b = step(*(b[0], x, t, loss, masked, b[1]))[:2]
+    for name, own in a[0].parameters.items():
+        for p, w in own.items():
+            chosen = units.get(name, np.ones(len(w), bool))
+            np.testing.assert_array_equal(b[0].parameters[name][p][chosen], w[chosen])
+            np.testing.assert_array_equal(b[0].parameters[name][p][~chosen], net.parameters[name][p][~chosen])
+            if optimiser.momentum:
+                np.testing.assert_array_equal(b[1].velocity[name][p][chosen], a[1].velocity[name][p][chosen])
+                assert not b[1].velocity[name][p][~chosen].any()
+    # a velocity that is there already neither moves the unit nor fades
+    still = replace(b[1], velocity=a[1].velocity)
+    after, state = masked.step(b[0], {n: dict(own) for n, own in b[0].parameters.items()}, still)
+    if optimiser.momentum:
+        off = ~units["conv1"]
+        np.testing.assert_array_equal(state.velocity["conv1"]["W"][off], a[1].velocity["conv1"]["W"][off])
+        np.testing.assert_array_equal(after.parameters["conv1"]["W"][off], b[0].parameters["conv1"]["W"][off])
+
+
+def test_the_control_is_alternating_steps_of_the_ordinary_loop():
+    net, (adversarial, x, t) = small(), twins()
+    sgd = nnpg.SGD(0.05, momentum=0.9)
+    done = hard_negative_training(
+        net, adversarial, x, t, layer="conv1", epochs=2, rng=3, optimiser=sgd, batch=4, progress=False
+    )
+    loss, state, rng = loss_for(net, "softmax_cross_entropy"), sgd.start(net), np.random.default_rng(3)
+    for _ in range(2):
+        order = rng.permutation(6)
+        for some in (order[:4], order[4:]):
+            for images in (adversarial, x):
+                net, state, *_ = step(net, images[some], t[some], loss, sgd, state)
+    for name, own in net.parameters.items():
+        for p, w in own.items():
+            np.testing.assert_array_equal(done.training.net.parameters[name][p], w)
+    assert (done.instability == 1).all()
+
+
+def test_a_step_of_ones_own_that_is_the_ordinary_one_changes_nothing():
+    net, (x, _, t) = small(), twins()
+    how = {"epochs": 2, "batch": 4, "rng": 0, "progress": False}
+    plain = nnpg.train(net, x, t, **how)
+    own = nnpg.train(net, x, t, take_step=lambda *arguments: step(*arguments[:-1]), **how)
+    assert (own.net.parameters["conv1"]["W"] == plain.net.parameters["conv1"]["W"]).all()
+    assert [e.loss for e in own.history] == [e.loss for e in plain.history]
+    with pytest.raises(ValueError, match="checkpoint"):
+        nnpg.train(net, x, t, take_step=lambda *a: step(*a[:-1]), checkpoint="never.safetensors", **how)
+
+
+@pytest.mark.parametrize("measure", ["volatility", "shift"])
+def test_the_most_volatile_units_are_selected(measure):
+    net, (adversarial, x, t) = small(), twins()
+    seen = []
+    volatile = SelectiveDropout(x, "conv1", 0.5, measure=measure, watch=lambda n, now, chosen: seen.append(chosen))
+    nnpg.train(net, adversarial, t, epochs=1, batch=6, rng=0, take_step=volatile, progress=False)
+    change = unit_changes(net, x, adversarial, ["pool1"])["pool1"].of(measure).mean(axis=0)
+    assert seen[0].sum() == 3  # ceil(0.5 * 5)
+    assert set(np.flatnonzero(seen[0])) == set(np.argsort(-change)[:3])
+
+
+def test_selection_is_kept_for_as_long_as_asked():
+    net, (adversarial, x, t) = small(), twins()
+    how = {"layer": "dense1", "epochs": 4, "rng": 0, "keep": 0.25, "progress": False, "optimiser": nnpg.SGD(0.3)}
+    masks = {}
+    for every in (1, 3):
+        seen = []
+        volatile = SelectiveDropout(
+            x, "dense1", 0.25, every=every, watch=lambda n, now, chosen, s=seen: s.append(chosen)
+        )
+        nnpg.train(net, adversarial, t, epochs=4, batch=1, rng=0, take_step=volatile, progress=False)
+        masks[every] = np.array(seen)
+    changes = (np.diff(masks[3].astype(int), axis=0) != 0).any(axis=1)  # between step n and n + 1
+    assert not changes[[n for n in range(23) if (n + 1) % 3]].any()
+    assert changes.any()
+    assert (np.diff(masks[1].astype(int), axis=0) != 0).any(axis=1).sum() > changes.sum()
+    done = hard_negative_training(net, adversarial, x, t, **how)
+    assert done.instability.sum() == pytest.approx(2)  # 0.25 of 8 units each time
+    assert (done.instability <= 1).all()
+
+
+def test_silent_units_are_silent_only_while_training():
+    """Forward mode and gradient mode give other networks, both without interventions."""
+    net, (adversarial, x, t) = small(), twins()
+    nets = [
+        hard_negative_training(net, adversarial, x, t, layer="dense1", epochs=1, rng=0, keep=0.5, mode=mode,
+                               progress=False).training.net
+        for mode in ("gradient", "forward")
+    ]  # fmt: skip
+    assert not nets[1].interventions
+    assert (nets[0].parameters["dense2"]["W"] != nets[1].parameters["dense2"]["W"]).any()
+
+
+def test_the_share_grows_as_the_paper_writes():
+    share = Retention(0.2, 0.05)
+    assert [share(t) for t in (0, 7)] == pytest.approx([0.2, 1 - np.exp(-0.35) + 0.2 * np.exp(-0.35)])
+    assert Retention(0.3, 0.0)(1000) == pytest.approx(0.3)
+    net, (adversarial, x, t) = small(), twins()
+    counts = []
+    volatile = SelectiveDropout(
+        x, "conv1", Retention(0.2, 0.1), watch=lambda n, now, chosen: counts.append(chosen.sum())
+    )
+    nnpg.train(net, adversarial, t, epochs=6, batch=1, rng=0, take_step=volatile, progress=False)
+    assert counts == [int(np.ceil(5 * Retention(0.2, 0.1)(t))) for t in range(36)]
+    assert counts[0] == 1
+    assert counts[-1] == 5
+    for wrong in ((0.0, 1.0), (1.5, 1.0), (0.5, -1.0)):
+        with pytest.raises(ValueError, match=r"Retention: (p0|alpha)"):
+            Retention(*wrong)
+
+
+def test_accuracies_are_watched_and_the_optimum_is_found():
+    net, (adversarial, x, t) = small(), twins()
+    sets = {"originals": (x, t), "adversarial": (adversarial, t)}
+    done = hard_negative_training(net, adversarial, x, t, layer="conv1", epochs=20, rng=0, optimiser=nnpg.SGD(0.2),
+                                  judged_on=sets, judge_every=24, progress=False)  # fmt: skip
+    assert done.steps.tolist() == list(range(0, 241, 24))
+    curve = done.accuracy["originals"]
+    assert curve[-1] == 1 - nnpg.error_rate(done.training.net, x, t)
+    assert curve[0] == 1 - nnpg.error_rate(net, x, t)
+    best = done.steps_to_optimum("originals")
+    assert curve[done.steps == best] == curve.max()
+    assert (curve[done.steps < best] < curve.max()).all()
+    assert done.steps_to_optimum("originals", within=1.0) == 0
+
+
+def test_wrong_words_are_named_before_any_work():
+    net, (adversarial, x, t) = small(), twins()
+    for arguments, words in (
+        ({"keep": 0.0}, "share of units that learns"),
+        ({"keep": 1.2}, "share of units that learns"),
+        ({"mode": "both"}, "'gradient' or 'forward'"),
+        ({"measure": "size"}, "'volatility' or 'shift'"),
+        ({"every": 0}, "at least 1"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            SelectiveDropout(x, "conv1", **arguments)
+    with pytest.raises(KeyError, match="conv9"):
+        hard_negative_training(net, adversarial, x, t, layer="conv9", epochs=1, rng=0)
+    with pytest.raises(ValueError, match="adversarial and originals must be as many images, not 6 and 5"):
+        hard_negative_training(net, adversarial, x[:5], t, layer="conv1", epochs=1, rng=0)
