@@ -40,6 +40,7 @@ fuzz: .venv/test  ## minutes of searching for inputs that are answered wrongly; 
 
 mutants: .venv/test  ## break the code in every way; prints each change that no check notices
 	NNPG_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 PYTHONPATH=tests $(BIN)/python -m mutation path
+	NNPG_CHECK=1 NNPG_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 PYTHONPATH=tests $(BIN)/python -m mutation programs
 
 ci: lint types test slow oracle
 

@@ -1,4 +1,4 @@
-"""`python -m mutation path [--share N] [--only MODULE]`: break the code in every way; print what nothing noticed."""
+"""`python -m mutation path|programs [--share N] [--only MODULE]`: break the code; print what nothing noticed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mutation.same import SAME
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m mutation", description=__doc__)
-    parser.add_argument("what", choices=["path"], help="the straight path, layer by layer")
+    parser.add_argument("what", choices=["path", "programs"], help="the straight path, or the compiled programs")
     parser.add_argument("--share", type=int, default=1, help="try every N-th mutant only")
     parser.add_argument("--only", default="", help="modules whose name contains this")
     given = parser.parse_args()

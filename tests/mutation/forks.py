@@ -144,7 +144,8 @@ def report(targets: Sequence[Target], same: Mapping[str, Mapping[str, str]], sha
                 alive += [mutant.name] * survives(mutant, target.battery)
             elif key in used or share > 1 or survives(mutant, target.battery):
                 used.add(key)
-        stale = [key for key in known if key not in used] if share == 1 else []
+        here = tuple(f"{name}: " for name in target.functions)
+        stale = [key for key in known if key.startswith(here) and key not in used] if share == 1 else []
         wrong += len(alive) + len(stale)
         print(f"{target.module}: {len(tried)} of {len(every)} mutants tried, {len(alive)} survive", flush=True)
         for text in (*alive, *(f"listed as the same, but no survivor: {key}" for key in stale)):

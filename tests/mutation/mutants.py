@@ -13,9 +13,11 @@ ARITHMETIC = {
 COMPARISONS = {ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Eq: ast.NotEq, ast.Is: ast.IsNot}
 DROPPED = {"swapaxes", "transpose", "sum", "broadcast_to"}  # calls replaced by what they are called on
 SWAPPED = {"zeros": "ones", "zeros_like": "ones_like"}
-MEMORY_ONLY = {"_a_few", "batches", "advance", "progress_bar"}  # their arguments change no answer
+MEMORY_ONLY = {"_a_few", "batches", "advance", "progress_bar", "threads_for"}  # their arguments change no answer
 
 CHECKS = ("as_", "_numbers")  # how names of functions begin that return an argument in one form, or refuse it
+
+LONG = 200  # letters of a statement that is not shown in full
 
 
 def changes(node: ast.AST) -> Iterator[ast.AST]:
@@ -76,14 +78,17 @@ def negative(value: ast.expr) -> ast.UnaryOp:
     return ast.UnaryOp(ast.USub(), value)
 
 
-def places(function: ast.FunctionDef) -> Iterator[tuple[ast.AST, str, int | None, ast.AST, ast.AST]]:
-    """Every node of the body, as (parent, field, position in it, node, statement).
+Entry = tuple[ast.Dict, int] | None  # a dictionary, and one of its entries
+
+
+def places(function: ast.FunctionDef) -> Iterator[tuple[ast.AST, str, int | None, ast.AST, ast.AST, Entry]]:
+    """Every node of the body, as (parent, field, position in it, node, statement, entry of a dictionary).
 
     Not what only costs memory, nor what an argument is held against: `as_count(n, "n", least=1)` has tests of its own.
     """
-    stack: list[tuple[ast.AST, ast.AST]] = [(function, function)]
+    stack: list[tuple[ast.AST, ast.AST, Entry]] = [(function, function, None)]
     while stack:
-        parent, statement = stack.pop()
+        parent, statement, entry = stack.pop()
         called = name_of(parent.func) if isinstance(parent, ast.Call) else ""
         if called in MEMORY_ONLY:
             continue
@@ -94,8 +99,9 @@ def places(function: ast.FunctionDef) -> Iterator[tuple[ast.AST, str, int | None
             for n, child in enumerate(value if isinstance(value, list) else [value]):
                 if isinstance(child, ast.AST) and not (checks and n):
                     inside = child if isinstance(child, ast.stmt) else statement
-                    stack.append((child, inside))
-                    yield parent, field, n if isinstance(value, list) else None, child, statement
+                    within = (parent, n) if isinstance(parent, ast.Dict) and field == "values" else entry
+                    stack.append((child, inside, within))
+                    yield parent, field, n if isinstance(value, list) else None, child, inside, within
 
 
 def name_of(function: ast.expr) -> str:
@@ -105,10 +111,10 @@ def name_of(function: ast.expr) -> str:
 
 def mutated(function: ast.FunctionDef) -> Iterator[tuple[str, ast.FunctionDef]]:
     """Every mutant of a function, with its first changed line in words."""
-    for place, (*_, node, _) in enumerate(places(function)):
+    for place, (*_, node, _, _) in enumerate(places(function)):
         for choice in range(len(list(changes(node)))):
             mutant = copy.deepcopy(function)
-            parent, field, n, old, statement = list(places(mutant))[place]
+            parent, field, n, old, statement, entry = list(places(mutant))[place]
             replacement = list(changes(old))[choice]
             if n is None:
                 setattr(parent, field, replacement)
@@ -118,4 +124,18 @@ def mutated(function: ast.FunctionDef) -> Iterator[tuple[str, ast.FunctionDef]]:
             text = ast.unparse(ast.fix_missing_locations(shown)).splitlines()[0]
             if isinstance(replacement, ast.Pass):
                 text = f"without {ast.unparse(old)}"
+            if len(text) > LONG:
+                text = in_short(text, old, replacement, entry)
             yield text, ast.fix_missing_locations(mutant)
+
+
+def in_short(text: str, old: ast.AST, replacement: ast.AST, entry: Entry) -> str:
+    """Of a long statement, the entry of the dictionary that is changed, or the changed part of it."""
+    if isinstance(old, ast.Dict) and isinstance(replacement, ast.Dict):
+        changed = zip(old.values, replacement.values, strict=True)
+        entry = replacement, next(n for n, (a, b) in enumerate(changed) if a is not b)
+    if entry is None:
+        return f"{text[:40]}... {ast.unparse(replacement)} for {ast.unparse(old)}"
+    within, n = entry
+    key = within.keys[n]
+    return f"{'**' if key is None else ast.unparse(key)}: {ast.unparse(within.values[n])}"

@@ -13,6 +13,26 @@ ANY = "any number drawn from the generator will do"
 ONE = "it holds one class"
 COPY = "a copy holds the same numbers"
 UNREAD = "a program does not read them"
+OPS = "all threads have equally many ops"
+WRITTEN = "what it begins with is written over"
+SINGLE = "there is a single one"
+LAST = "op -1 is the last one, whose results are then written again"
+MORE = "more is computed than has to be, with the same results"
+UNREAD_BY_OPS = "the ops of this task do not read it"
+UNUSED = "the additional numbers are not read"
+LANES = "what the lanes without images hold is not read"
+GUARD = "it refuses planes that nobody has"
+FLAT = "the address is the same"
+TIME = "how many steps are taken between two looks at the clock changes no answer"
+THREADS = "how units are divided among threads changes no answer"
+CLOSE = "any margin does that is wide enough"
+ZEROS = "to add to zeros is to write"
+AXIS = "the axis has length 1"
+TILE = "tiles of another size give the same"
+ROOM = "it is room: too little breaks a fence only in geometries that need it, which fuzz.geometries draws"
+SLOTS = "all slots are equally large"
+TRUTH = "only its truth counts"
+COLUMNS = "images side by side are more than 2, and a single one has no steps over columns"
 
 SAME: dict[str, dict[str, str]] = {
     "nnpg.seeds": {
@@ -83,5 +103,235 @@ SAME: dict[str, dict[str, str]] = {
         "_by_layers: k = nets[-1].backend": "all are on one backend",
         "_changes: changes.append(Resample(units, trace[layer], int(draw.integers(...": ANY,
         "_changes: units = k.asarray((np.arange(F) == f).reshape(-2, *[1] * len(rest)))": UNKNOWN,
+    },
+    "nnpg.programs.numba.predict": {
+        "run: Program(each, [[[Task(-1, len(each[0]), ...": LAST,
+        "run: Program(each, [[[Task(0, len(each[-1]), ...": OPS,
+        "behind_blocks: return net.layers[plan.rest[0]].forward(net.backend, y)[1]...": "softmax keeps its own output",
+        "behind_blocks: return net.layers[plan.rest[0]].forward(net.backend, y)[-1]...": "softmax keeps its own output",
+        "behind_blocks: return net.layers[plan.rest[-1]]...": SINGLE,
+    },
+    "nnpg.programs.numba.outputs": {
+        "run: Program(each, [[[Task(-1, len(each[0]), ...": LAST,
+        "run: Program(each, [[[Task(0, len(each[-1]), ...": OPS,
+        "run: for i, block in enumerate(forward_ops(plan, room, plan.weights)[:max(wanted) + 1 + 1]):": MORE,
+        "run: for i, block in enumerate(forward_ops(plan, room, plan.weights)[:max(wanted) + 2]):": MORE,
+    },
+    "nnpg.programs.numba.reading": {
+        "Session.__call__: return (scores, np.concatenate(parts, axis=axis))": "joining a single part gives that part",
+        "Session.__call__: return (scores, parts[0] if len(parts) == 0 else ...": (
+            "joining a single part gives that part"
+        ),
+        "Session.__call__: return (scores, parts[-1] if len(parts) == 1 else ...": SINGLE,
+        "Session.__call__: axis = parts[-1].ndim - x.ndim": "all parts have equally many axes",
+        "Session.__call__: for first in range(0, max(2, len(x)), len(self.x)):": (
+            "it counts only where there is no image"
+        ),
+        "Session._some: self.seeds[:N], self.seeds[N:vectors * self.vector] = (one, ...": LANES,
+        "Session._some: self.seeds[:N], self.seeds[N + 1:...": LANES,
+        "Session._some: self.seeds[:N], self.seeds[N:vectors * self.vector + 1] = (one, 0)": LANES,
+        "Session._some: self.seeds[:N], self.seeds[N:vectors] = (one, 0)": LANES,
+        "Session._some: self.seeds[:N], self.seeds[N:self.vector] = (one, 0)": LANES,
+        "Session._some: each = zip(wanted.reshape(count, N, K), found.reshape(count, *x.shape), strict=False)": EQUAL,
+        "Session._some: self.x[:N], self.x[N:vectors * self.vector] = (x, ...": LANES,
+        "Session._some: self.x[:N], self.x[N + 1:...": LANES,
+        "Session._some: self.x[:N], self.x[N:vectors * self.vector + 1] = (x, 0)": LANES,
+        "Session._some: self.x[:N], self.x[N:vectors] = (x, 0)": LANES,
+        "Session._some: self.x[:N], self.x[N:self.vector] = (x, 0)": LANES,
+        "Session._run: self.programs[forward, vectors] = Program([self.ops], [chains])": "it is run on one thread here",
+        "Session._run: chains = [[Task(v * whole - first, ...": MORE,
+        "Session._run: chains = [[Task(v * whole, ...": MORE,
+        "Session._run: first, last = (-1, turn) if forward else (turn, whole)": LAST,
+        "run: back = backward_ops(plan, room, derivatives, plan.weights, last, -2)": (
+            "ops that belong to no block are not taken"
+        ),
+        "run: each = (...": WRITTEN,
+        "run: (K,), M = (plan.blocks[-1].y_shape, vector)": MEMORY,
+    },
+    "nnpg.programs.numba.gradients": {
+        "run: chain += [Task(first, last, m, 1, s) for m in range(n, n + count) for s in range(-(-S * vector))]": (
+            "tasks of no class do nothing"
+        ),
+        "run: chain += [Task(first, last, m, 1, s) for m in range(n, n + count) for s in range(--S)]": (
+            "tasks of no class do nothing"
+        ),
+        "run: chain += [Task(first, last, m, 2, s)...": UNREAD_BY_OPS,
+        "run: chain += [Task(first, last, m, 0, s)...": UNREAD_BY_OPS,
+        "run: chain = [Task(-1, first, n, count)]": LAST,
+        "run: first, last = (len(each[0][0]), len(each[0][0]) + len(each[-1][1]))": OPS,
+        "run: first, last = (len(each[0][0]), len(each[-1][0]) + len(each[0][1]))": OPS,
+        "run: first, last = (len(each[-1][0]), len(each[0][0]) + len(each[0][1]))": OPS,
+        "run: across = S > FEW and ...": "both ways give the same",
+        "run: S, vector = (2 if labels is not None else len(classes), lanes(dtype))": MORE,
+        "_step_by_step: return -(...": "only its truth counts",
+        "_step_by_step: return block.window.stride == (1, 1) and block.window.dilation == (0, 1)": (
+            "both ways give the same"
+        ),
+        "_step_by_step: return block.window.stride == (1, 1) and block.window.dilation == (1, 0)": (
+            "both ways give the same"
+        ),
+        "_step_by_step: return block.window.stride == (0, 1) and ...": "both ways give the same",
+        "_step_by_step: return block.window.stride == (1, 0) and ...": "both ways give the same",
+        "_one_class_at_a_time: some += [*stopped(delta, fixed.get(i)), *inner]": "what is set to 0 is set to 0 again",
+        "_one_class_at_a_time: for i in range(last, min(wanted) - 2, -1):": MORE,
+        "_across_classes: if i >= min(wanted):": MORE,
+        "_across_classes: for i in range(last, min(wanted) - 2, -1):": MORE,
+        "_block_delta: return [*some, ops.dense_delta(delta, W, before...": FLAT,
+    },
+    "nnpg.programs.numba.knockout": {
+        "surest: largest[close] = behind_blocks(net, plan, rows[close]).argmax(axis=1)": ROWS,
+        "surest: largest, close = largest_of(rows, ...": CLOSE,
+        "surest: rows = y.reshape(-2, y.shape[-1])": UNKNOWN,
+        "outputs_without: chain += [Task(count[i], count[i + 1], 0, 0, s), Task(run[...": MORE,
+        "outputs_without: chain += [Task(count[i], count[i + 1], 1, 0, s), ...": UNREAD_BY_OPS,
+        "outputs_without: chain += [Task(count[i], count[i + 1], -1, 0, s), ...": UNREAD_BY_OPS,
+        "outputs_without: chain += [Task(count[i], count[i + 1], 0, 1, s), ...": UNREAD_BY_OPS,
+        "outputs_without: chain += [Task(count[i], count[i + 1], 0, -1, s), ...": UNREAD_BY_OPS,
+        "outputs_without: chain += [Task(count[i], count[i + 2], 0, 0, s), ...": MORE,
+        "outputs_without: chain = [Task(-1, end, 0, 0, 0)]": LAST,
+        "outputs_without: count, run, end = (first, first[len(plan.blocks):], len(each[-1]))": OPS,
+        "outputs_without: return -result": "one of the two is of no image",
+        "_outputs_with_maps_set: chain.append(Task(1, end, 0, 0, s))": MORE,
+        "_outputs_with_maps_set: chain.append(Task(first[i] - 1, end, 0, 0, s))": MORE,
+        "_outputs_with_maps_set: chain.append(Task(first[1] - 1, end, 0, 0, s))": MORE,
+        "_outputs_with_maps_set: chain.append(Task(first[i + 0] - 1, end, 0, 0, s))": MORE,
+        "_outputs_with_maps_set: chain = [Task(-1, end, 0, 0, 0)]": LAST,
+        "_outputs_with_maps_set: end = len(each[-1])": OPS,
+        "_outputs_with_maps_set: return -result": "one of the two is of no image",
+        "_maps_set: return (np.array([f for _, f in here] or [...": UNUSED,
+        "_maps_set: values = aligned((max(2, len(here)), *block.y_shape[1:]), plan.dtype)": UNUSED,
+        "_maps_set: here = [(layer, f) for at, (layer, f) in zip(where, filters, strict=False) if at == i]": EQUAL,
+        "_first_out_last: out = list(dict.fromkeys((f for at, (_, f) in zip(where, filters, strict=False) if at == i)))": (  # noqa: E501
+            EQUAL
+        ),
+        "_alive: return [block.y_shape[0] - own for block, own in zip(plan.blocks, gone.cumsum(axis=1), strict=False)]": (  # noqa: E501
+            EQUAL
+        ),
+        "_alive: for step, (i, (_, f)) in enumerate(zip(where, filters, strict=False), start=1):": EQUAL,
+        "_alive: gone, seen = (np.zeros((len(plan.blocks), len(filters) + 2), np.int64), set())": UNUSED,
+        "_in_order: apart = W.reshape(len(W), len(order[i - 1]), -2)": UNKNOWN,
+    },
+    "nnpg_kernels.planes": {
+        "Planes.make: empty = Planes(np.empty(1, dtype), C, H, W, per_pixel, margin)": "only its type counts",
+        "Planes.flat: if any(self.margin) or (...": GUARD,
+    },
+    "nnpg.programs.numba.training": {
+        "Session.epoch: self.images[-1] = N % self.batch": SINGLE,
+        "Session.epoch: done += min(some, whole...": "the loop ends after the same steps",
+        "Session.epoch: some = max(...": TIME,
+        "Session.epoch: self.images[0], done, some = (self.batch, 0, ...": TIME,
+        "Session.epoch: self.images[-1], done, some = (self.batch, 0, 1)": SINGLE,
+        "_loss: return f'{kind} of a {plan.head}' if plan.rest and loss.at == plan.rest[-1] else ''": SINGLE,
+        "run: chains[s].append(Task(0, len(each[-1]), n, min(at_once, count - n), s))": OPS,
+        "run: chains = [[] for _ in range(min(SLOTS, -...": "tasks of no image do nothing",
+        "run: second.append([Task(first, first + len(own), 1, count)])": UNREAD_BY_OPS,
+        "run: second.append([Task(first, first + len(own), -1, count)])": UNREAD_BY_OPS,
+        "run: first = len(each[-1])": OPS,
+        "run: return [ops.enter(room.enter, x, order=o... ops.loss_of_each(...": (
+            "it is the same loss from a slower kernel"
+        ),
+        "run: slots = _slots(plan, weights, min(SLOTS, -...": MEMORY,
+        "run: rates, images = (...": WRITTEN,
+        "run: order, losses, wrong = (...": WRITTEN,
+        "run: optimiser, dtype, N, K = (task.optimiser, plan.dtype, len(x), plan.blocks[-1].y_shape[-1])": SINGLE,
+        "_velocity: return -aligned(w.shape, w.dtype)": "-0 is 0",
+        "_layer_ops: yield [ops.sums(slots.delta[name], batch, g_b[-1]), ...": SINGLE,
+        "_layer_ops: g_b = aligned((2, len(own['b'])), own['b'].dtype)": UNUSED,
+        "_layer_ops: yield [ops.dense_gradient(slots.x[name], slots.delta[name], batch, rows, g[-1]), ...": SINGLE,
+        "_layer_ops: g = aligned((2, *own['W'].shape), own['W'].dtype)": UNUSED,
+        "_pieces: each = ...": THREADS,
+        "_decay: return float(decay.gradient(name, parameter, np.ones((len(w), 1))).flat[-1])": "all are equal",
+        "_decay: return float(decay.gradient(name, parameter, np.ones((len(w), 2))).flat[0])": "all are equal",
+        "_decay: return -0.0": "-0 is 0",
+    },
+    "nnpg.programs.numba.blocks": {
+        "workspace: room.winner.append(maps_of(block.y_shape, per_pixel, dtype))": MEMORY,
+        "workspace: room = replace(room, bridge=aligned((2, ...": UNUSED,
+        "workspace: for block, margin in zip(plan.blocks, margins, strict=False):": EQUAL,
+        "workspace: margins = [b.window.padding for b in plan.blocks[1:]] + [(1, 0, 0, 0)]": MEMORY,
+        "workspace: margins = [b.window.padding for b in plan.blocks[1:]] + [(0, 1, 0, 0)]": MEMORY,
+        "workspace: margins = [b.window.padding for b in plan.blocks[1:]] + [(0, 0, 1, 0)]": MEMORY,
+        "workspace: margins = [b.window.padding for b in plan.blocks[1:]] + [(0, 0, 0, 1)]": MEMORY,
+        "room_for_dz: after = ...": ROOM,
+        "room_for_dz: before = ...": ROOM,
+        "room_for_dz: above, below = ...": ROOM,
+        "room_for_dz: reach = ...": ROOM,
+        "room_for_dz: rows, columns = (rows - 1 + 1, (columns - 1) * sw + 1)": "the margin below is as much higher",
+        "forward_ops: activate = [ops.activation(y, CODES[block.activation])]": "a linear activation changes nothing",
+        "forward_ops: weigh = ops.dense(x, own['W'], own.get('b'), y, 1)": "the same sum in another order",
+        "forward_ops: weigh = ops.dense(x, own['W'], own.get('b'), y, plan.blocks[i - 1].y_shape[-1] if i else 1)": (
+            "the same sum in another order"
+        ),
+        "backward_ops: further = ...": MORE,
+        "_dense_delta: return [ops.dense_delta(back.delta[i], W, before...": FLAT,
+    },
+    "nnpg_kernels.ops": {
+        "routed_delta: starts = np.ones(rows * columns + 2, np.int64)": WRITTEN,
+        "routed_delta: starts = np.zeros(rows * columns + 3, np.int64)": UNUSED,
+        "routed_delta: dz, weight = (aligned(entries * vector, dtype), np.ones(entries, np.int64))": WRITTEN,
+        "routed_delta: packed = aligned((-(-C * height), I, F, J, height), dtype)": UNUSED,
+        "routed_delta: packed = aligned((--C, I, F, J, height), dtype)": UNUSED,
+        "convolution_gradient: 'dW_slot': dW[-1].nbytes": SLOTS,
+        "convolution_gradient: 'delta_column': vector * ...": COLUMNS,
+        "step: 'slot_size': g[-1].nbytes": SLOTS,
+        "unpooling: 'db_slot': 0 if db is None else db[-1].nbytes": SLOTS,
+        "loss_of_each: 'targets': 1 if targets is None else address(targets)": "labels are read where there are any",
+        "loss_of_each: 'targets': -1 if targets is None else address(targets)": "labels are read where there are any",
+        "fix: own[:len(places) + 1] = values[units]": "the slice ends where the array ends",
+        "fix: own = aligned(max(2, len(places)), planes.memory.dtype)": UNUSED,
+        "fix: own = aligned(max(0, len(places)), planes.memory.dtype)": UNUSED,
+        "convolution: height, width = tile_for(...": TILE,
+        "enter: size, starts = (planes.C * planes.H * planes.W, np.ones(lanes(images.dtype), np.int64))": WRITTEN,
+        "leave: size, starts = (planes.C * planes.H * planes.W, np.ones(lanes(images.dtype), np.int64))": WRITTEN,
+        "_as_one_row: if any(planes.margin) or planes.pitch != ...": "rows that are not joined give the same",
+        "leave: 'seed_size': images[-1].size if seeds else 0": "all are equally large",
+        "convolution: 'per_pixel': -L": "only whether it is 1 counts",
+        "convolution: 'H': -rows": "the kernel sets it",
+        "convolution: 'y_plane': ...": "the kernel sets it",
+        "convolution: 'y_row': ...": "the kernel sets it",
+        "convolution_delta: height, width = tile_for(...": TILE,
+        "dense_gradient: height, width = tile_for(some, -...": TILE,
+        "dense: height, width = tile_for(F, ...": TILE,
+        "dense_delta: height, width = tile_for(D, ...": TILE,
+        "unpooling: 'db_slot': 0": "on one thread, one slot may take all sums; tests of threads compare bits",
+        "unpooling: overlap = pool.size[0] >= ...": ZEROS,
+        "unpooling: overlap = pool.size[0] > pool.stride[0] or pool.size[1] >= pool.stride[1]": ZEROS,
+        "unpooling: row = ...": ROOM,
+        "convolution: wide = ...": ROOM,
+        "convolution: band_row = ...": ROOM,
+        "convolution: band = ...": ROOM,
+        "unpooling: 'per_pixel': -L": "only whether it is 1 counts",
+        "unpooling: 'overlap': -int(overlap)": TRUTH,
+        "activation: 'joined': -int(joined)": TRUTH,
+        "unpooling: sums = aligned((2, y.C), dtype) if db is None else db": UNUSED,
+        "convolution_delta: 'b_row': -0": "-0 is 0",
+        "dense: return op(f'correlate {height}x{width}',... 1 for 0": AXIS,
+        "dense: return op(f'correlate {height}x{width}',... -1 for 0": AXIS,
+        "_window: return {'x': x.at(-top, -left), 'x_channel': x.plane, 'x_row': sh * x.pitch, 'x_column': sw * vector...": (  # noqa: E501
+            COLUMNS
+        ),
+        "_zero: return -_zeros[np.dtype(dtype)]": "-0 is 0",
+        "dense: 'H': 2": MORE,
+        "dense: 'y_row': ...": AXIS,
+        "dense: 'x_row': ...": AXIS,
+        "dense: 'x_column': ...": AXIS,
+        "dense: 'x_i': ...": AXIS,
+        "dense_delta: 'H': 2": MORE,
+        "dense_delta: 'y_row': ...": AXIS,
+        "dense_delta: 'w_channel': ...": AXIS,
+        "dense_delta: 'w_i': ...": AXIS,
+        "dense_delta: 'x_channel': ...": AXIS,
+        "dense_delta: 'x_row': ...": AXIS,
+        "dense_delta: 'x_column': ...": AXIS,
+        "dense_delta: 'x_i': ...": AXIS,
+        "dense_gradient: 'H': 2": MORE,
+        "dense_gradient: 'y_row': ...": AXIS,
+        "dense_gradient: 'w_channel': ...": AXIS,
+        "dense_gradient: 'w_i': ...": AXIS,
+        "dense_gradient: 'x_channel': ...": AXIS,
+        "dense_gradient: 'x_row': ...": AXIS,
+        "dense_gradient: 'x_i': ...": AXIS,
+        "dense_delta: 'b_row': -0": "-0 is 0",
+        "dense_gradient: 'b_row': -0": "-0 is 0",
     },
 }

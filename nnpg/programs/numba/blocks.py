@@ -89,12 +89,10 @@ def room_for_dz(block: Block, per_pixel: int, dtype: Any) -> Planes:
     top, _, left, _ = window.padding
     rows, columns = (rows - 1) * sh + 1, (columns - 1) * sw + 1  # a stride leaves gaps of zeros
     reach = (block.y_shape[2] - 1) * pool.stride[1] + pool.size[1] - pool.padding[2]  # of the last window
-    margin = (
-        max(0, (I - 1) * di - top),
-        max(0, H + top - rows),
-        max(0, (J - 1) * dj - left, pool.padding[2] * sw),
-        max(0, W + left - columns, reach * sw - columns),
-    )
+    above, below = max(0, (I - 1) * di - top), max(0, H + top - rows)
+    before = max(0, (J - 1) * dj - left, pool.padding[2] * sw)
+    after = max(0, W + left - columns, reach * sw - columns)
+    margin = (above, below, before, after)
     return Planes.make(block.z_shape[0], rows, columns, per_pixel, dtype, margin)
 
 

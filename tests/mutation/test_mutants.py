@@ -1,4 +1,4 @@
-"""Who checks the checks of the straight path? Some of its mutants are tried in every run, all in the slow tests."""
+"""Who checks the checks? Some mutants of the straight path in every run; all, and some of programs, in slow tests."""
 
 from __future__ import annotations
 
@@ -27,3 +27,8 @@ def test_a_share_of_the_mutants_of_the_path_is_caught() -> None:
 @pytest.mark.slow
 def test_every_mutant_of_the_path_is_caught() -> None:
     assert mutation("path").count("0 survive") == 7
+
+
+@pytest.mark.slow
+def test_a_share_of_the_mutants_of_compiled_programs_is_caught() -> None:
+    assert mutation("programs", "--share", "11", fences="1").count("0 survive") == 14

@@ -1,0 +1,310 @@
+"""The compiled programs against the layers: every task, over geometries that use each op. Run with NNPG_CHECK=1."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+from collections.abc import Callable, Iterator
+from functools import cache, partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+import nnpg
+from mutation.forks import Target
+from nnpg import conv, dense, programs
+from nnpg.losses import Loss, binary, binary_seed, cross_entropy, cross_entropy_seed, squares, squares_seed
+from nnpg.programs.tasks import Outputs, Reading, Train
+from nnpg_kernels import use_threads
+from nnpg_kernels.simd import lanes
+
+MEAN = np.random.default_rng(3).standard_normal((1, 12, 11))
+NETS: dict[str, tuple[tuple[int, ...], list[Any]]] = {
+    "faces": (
+        (1, 12, 11),
+        [nnpg.Center(MEAN), conv(17, 3), nnpg.Tanh(), nnpg.MaxPool(2), conv(5, 2, padding=(1, 0, 2, 1)), nnpg.ReLU(),
+         nnpg.Flatten(), dense(6), nnpg.Tanh(), dense(19), nnpg.Softmax()],
+    ),
+    "steps and gaps": (
+        (2, 13, 12),
+        [conv(3, (3, 2), stride=(2, 1), padding=1), nnpg.MaxPool(3, 2, padding=1), nnpg.Sigmoid(),
+         conv(2, 2, dilation=(1, 2), padding=(2, 0, 0, 0)), nnpg.Tanh(), nnpg.Flatten(), dense(3), nnpg.Softmax()],
+    ),
+    "one filter, wide": (
+        (1, 9, 24),
+        [conv(1, (2, 9), padding=(0, 0, 2, 0)), nnpg.Tanh(), conv(4, 3, padding=(0, 2, 0, 0)), nnpg.Flatten(), dense(2),
+         nnpg.Softmax()],
+    ),
+    "columns": (
+        (2, 9, 13),
+        [conv(3, (2, 3), stride=(2, 3), dilation=(2, 1), padding=(1, 0, 0, 2)), nnpg.ReLU(),
+         nnpg.MaxPool((2, 3), (1, 2), padding=(0, 1, 1, 1)), nnpg.Flatten(), dense(4), nnpg.Tanh(), dense(5),
+         nnpg.Sigmoid()],
+    ),
+    "one row": (
+        (2, 3, 27),
+        [conv(3, (1, 9), dilation=(1, 2)), nnpg.Tanh(), nnpg.MaxPool((1, 3), (1, 2), padding=(0, 0, 2, 0)),
+         nnpg.Flatten(), dense(4), nnpg.Softmax()],
+    ),
+    "one column": (
+        (2, 11, 3),
+        [conv(2, (3, 1), stride=(2, 1), bias=False), nnpg.MaxPool((2, 1), (1, 2)), nnpg.Flatten(), dense(4, bias=False),
+         nnpg.Softmax()],
+    ),
+    "steps": (
+        (1, 3, 9),
+        [conv(2, (1, 2), stride=(1, 2)), nnpg.MaxPool((1, 2), (2, 1), padding=(0, 0, 1, 1)), nnpg.ReLU(),
+         nnpg.Flatten(), dense(4), nnpg.Softmax()],
+    ),
+    "many": ((1, 3, 4), [conv(2, 2, dilation=(2, 1), padding=3), nnpg.Flatten(), dense(4), nnpg.Tanh()]),
+    "rows": ((7,), [dense(5), nnpg.ReLU(), dense(4), nnpg.Sigmoid()]),
+}  # fmt: skip
+
+
+def cases() -> list[tuple[str, str, int]]:
+    """Name, type and number of images: whole vectors of them and some more, or so few that each is by itself."""
+    wide, narrow = lanes(np.float64), lanes(np.float32)
+    return [
+        ("faces", "float64", 2 * wide + 3),
+        ("steps and gaps", "float32", 2),
+        ("columns", "float32", narrow + 1),
+        ("rows", "float64", wide + 1),
+        ("one filter, wide", "float64", 1),
+        ("one row", "float64", wide + 1),
+        ("one column", "float32", 1),
+        ("steps", "float64", 2),
+        ("many", "float64", 30 * wide + 1),
+    ]
+
+
+@cache
+def example(name: str, dtype: str, N: int) -> tuple[nnpg.Network, Any, Any]:
+    shape, recipe = NETS[name]
+    rng = np.random.default_rng(1)
+    net = nnpg.build(recipe, input_shape=shape, rng=rng, dtype=dtype, backend="numba")
+    bias = {
+        n: {"b": rng.normal(0, 0.3, own["b"].shape).astype(dtype)} for n, own in net.parameters.items() if "b" in own
+    }
+    x = rng.standard_normal((N, *shape)).astype(dtype)
+    return net.with_parameters(bias), x, rng.integers(0, net.K, N)
+
+
+Answers = Iterator[tuple[str, Any]]
+
+
+def blocks_of(net: nnpg.Network) -> list[str]:
+    return [block.name for block in net.plan().blocks]
+
+
+def units_of(net: nnpg.Network) -> list[tuple[str, int]]:
+    """Some filters of each hidden block, from the last block on, one of them twice."""
+    hidden = blocks_of(net)[:-1]
+    return [(name, f) for name in hidden[::-1] for f in (net.shapes[name][0] - 1, 0)] + [(hidden[0], 0)]
+
+
+def predict(net: nnpg.Network, x: Any, labels: Any) -> Answers:
+    yield "predict", net.predict(x)
+    yield "no image", net.predict(x[:0])
+    if x.ndim == 4:  # what ends in maps
+        maps = nnpg.build(
+            [conv(2, 2), nnpg.Tanh()], input_shape=x.shape[1:], rng=5, dtype=net.dtype, backend=net.backend
+        )
+        yield "maps", maps.predict(x)
+
+
+def outputs(net: nnpg.Network, x: Any, labels: Any) -> Answers:
+    names = tuple(name for name in net.plan().places if net.plan().index(name) >= 0)
+    program = programs.find(net, Outputs(names)) if programs.has_programs(net) else None
+    for images in (x, x[:0]):
+        found = program.run(images) if program is not None and program.run is not None else net.forward(images)
+        yield from ((f"output {name}", found[name]) for name in names)
+
+
+def head_of(net: nnpg.Network) -> str:
+    return net.plan().head
+
+
+def gradients(net: nnpg.Network, x: Any, labels: Any) -> Answers:
+    blocks = tuple(blocks_of(net)[:-1])
+    across = [c % net.K for c in (0, 6, 2, 3, 1)]  # so many are sent back side by side, where that is possible
+    asked: list[tuple[Any, str, Any]] = [
+        (net.names[:-1], "prob", "true"),
+        (net.names[:-1], "logit", [1, 0]),
+        (("input", *blocks), "prob", "all"),
+        (("input", *blocks), "logprob", "true"),
+        (("input", *blocks), "logit", across if len(set(across)) == 5 else 1),
+        (("input",), "logprob", "all"),
+        (blocks[-1:], "logit", "all"),
+    ]
+    for layers, of, classes in asked:
+        of = of if head_of(net) else "logit"
+        found = nnpg.prediction_gradient(net, x, layers=layers, labels=labels, of=of, classes=classes)  # type: ignore[arg-type]
+        yield from ((f"{of} {name}", delta) for name, delta in found.deltas.items())
+    yield "no image", nnpg.prediction_gradient(net, x[:0], layers="input", of="logit")["input"]
+
+
+def means(net: nnpg.Network, x: Any, labels: Any) -> Answers:
+    for method in ("gradient_of_average", "average_of_gradients"):
+        found = nnpg.class_gradient(net, x, labels, layers="input", of="logit", method=method, progress=False)  # type: ignore[arg-type]
+        yield method, found["input"]
+
+
+def sweeps(net: nnpg.Network, x: Any, labels: Any) -> Answers:
+    units, seen = units_of(net), 9 * abs(x)
+    for to in ("zero", "mean"):
+        curve = nnpg.knock_out_curve(net, x, labels, units, to=to, reference=seen, progress=False)  # type: ignore[arg-type]
+        yield to, curve.predictions
+    yield "no image", nnpg.knock_out_curve(net, x[:0], labels[:0], units, progress=False).predictions
+    if head_of(net) == "softmax":  # of two classes that round to the same probability, the first one counts
+        last = blocks_of(net)[-1]
+        W, b = np.zeros_like(net.parameters[last]["W"]), np.full(net.K, -5, net.dtype)
+        b[:2] = 0.1, np.nextafter(net.dtype.type(0.1), net.dtype.type(1))
+        yield "equal", nnpg.knock_out_curve(net.replace(last, W=W, b=b), x, labels, units, progress=False).predictions
+    changed = net.intervene(blocks_of(net)[0], part_of(net))
+    yield "changed", nnpg.knock_out_curve(changed, x, labels, units, progress=False).predictions
+
+
+def part_of(net: nnpg.Network) -> Any:
+    """A change of some units of the first block: of maps, some pixels."""
+    shape = net.shapes[blocks_of(net)[0]]
+    return nnpg.Override(
+        np.arange(np.prod(shape)).reshape(shape) % 3 == 1, np.linspace(-1, 1, int(np.prod(shape))).reshape(shape)
+    )
+
+
+def changed(net: nnpg.Network, x: Any, labels: Any) -> Answers:
+    out = nnpg.knock_out(net.intervene(blocks_of(net)[0], part_of(net)), units_of(net)[:2], to="mean", reference=x)
+    yield from predict(out, x, labels)
+    for classes in ("true", "all"):
+        found = nnpg.prediction_gradient(
+            out, x, layers=("input", *blocks_of(net)[:-1]), labels=labels, of="logit", classes=classes
+        )  # type: ignore[arg-type]
+        yield from ((f"changed {name}", delta) for name, delta in found.deltas.items())
+    yield from trained(out, x, labels, losses_of(net)[-1], nnpg.SGD(lr=0.05))
+
+
+def reading(net: nnpg.Network, x: Any, labels: Any) -> Answers:
+    rng, at = np.random.default_rng(2), net.plan().last
+    many = np.concatenate([x] * (1 + 100 // len(x)))
+    seeds = [rng.standard_normal(shape) for shape in ((2, len(many), net.K), (len(x), net.K), (0, net.K))]
+    program = programs.find(net, Reading(at)) if programs.has_programs(net) else None
+    session = program.run() if program is not None and program.run is not None else None
+    for images, seed in zip((many, x, x[:0]), seeds, strict=True):
+        if session is not None:
+            z, dx = session(images, lambda z, rows, seed=seed: seed[..., rows, :])
+        else:
+            trace = net.forward(images, upto=at)
+            z, dx = trace.y, net.backward(trace, seed.astype(net.dtype))["input"]
+        yield "scores", z
+        yield "back", dx
+
+
+def losses_of(net: nnpg.Network) -> tuple[str, str]:
+    """Those that have kernels behind the network's head."""
+    if head_of(net) == "sigmoid":
+        return "binary_cross_entropy", "squared_error"
+    return ("softmax_cross_entropy" if head_of(net) else "squared_error",) * 2
+
+
+def training(net: nnpg.Network, x: Any, labels: Any) -> Answers:
+    targets = np.random.default_rng(4).dirichlet(np.ones(net.K), len(x)).astype(net.dtype)
+    rates = {n: 0.1 * (i + 1) for i, n in enumerate(net.parameters)}
+    plain = nnpg.SGD(lr=0.05, momentum=0.5, decay=nnpg.PlainDecay(0.02), lr_decay=0.1)
+    first, second = losses_of(net)
+    for value, seed in ((cross_entropy, cross_entropy_seed), (binary, binary_seed), (squares, squares_seed)):
+        yield "elsewhere", bool(programs.look(net, Train(Loss("own", net.names[1], value, seed), plain)))
+    yield from trained(net, x, labels, first, nnpg.SGD(lr=0.05, decay=nnpg.DecayPerUnit(rates)))
+    yield from trained(net, x, targets, first, plain)
+    yield from resumed(net, x, labels, second, plain)
+
+
+def trained(net: nnpg.Network, x: Any, t: Any, loss: str, sgd: nnpg.SGD, epochs: int = 2, **kept: Any) -> Answers:
+    batch = max(1, len(x) // 3) if len(x) < 100 else 3 * len(x) // 5  # several steps; or more blocks than slots
+    done = nnpg.train(net, x, t, epochs=epochs, batch=batch, rng=1, optimiser=sgd, loss=loss, progress=False, **kept)
+    yield "losses", [[epoch.loss, epoch.error] for epoch in done.history]
+    yield from ((f"{n}.{p}", w) for n, own in done.net.parameters.items() for p, w in own.items())
+
+
+def resumed(net: nnpg.Network, x: Any, t: Any, loss: str, sgd: nnpg.SGD) -> Answers:
+    """The first epoch, and the second one from what was kept of the first."""
+    with TemporaryDirectory() as folder:
+        for epochs in (1, 2):
+            kept = {"checkpoint": Path(folder) / "kept", "resume": epochs > 1}
+            yield from trained(net, x, t, loss, sgd, epochs, **kept)
+
+
+Task = Callable[[nnpg.Network, Any, Any], Answers]
+
+
+@cache
+def wanted(task: Task, case: tuple[str, str, int]) -> list[tuple[str, Any]]:
+    net, x, labels = example(*case)
+    return list(task(net.to("numpy"), x, labels))
+
+
+def battery(*tasks: Task) -> None:
+    for task in tasks:
+        for case in cases():
+            net, x, labels = example(*case)
+            tolerance, known = 1e-9 if case[1] == "float64" else 3e-5, wanted(task, case)
+            with nnpg.require_compiled(), use_threads(1):
+                for (name, got), (same, expected) in zip(task(net, x, labels), known, strict=True):
+                    assert name == same
+                    agree(np.asarray(got), np.asarray(expected), tolerance)
+
+
+def agree(got: Any, expected: Any, tolerance: float) -> None:
+    assert got.shape == expected.shape
+    scale = np.nanmax(abs(expected)) if expected.size else 0
+    assert np.allclose(got, expected, rtol=tolerance, atol=tolerance * scale, equal_nan=True)
+
+
+OUTSIDE = ("why_not", "_of_block", "_bytes")  # what says in words why nothing is compiled
+
+
+def functions_of(module: str) -> tuple[str, ...]:
+    """Every function and method of a module."""
+    tree = ast.parse(Path(str(importlib.import_module(module).__file__)).read_text(encoding="utf-8"))
+    found = []
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef):
+            found.append(node.name)
+        elif isinstance(node, ast.ClassDef):
+            found += [f"{node.name}.{f.name}" for f in node.body if isinstance(f, ast.FunctionDef)]
+    return tuple(name for name in found if name not in OUTSIDE)
+
+
+OF_GRADIENTS = ("seed", "routed_delta", "first_winners", "activation_delta_of_one")
+OF_TRAINING = ("convolution_gradient", "dense_gradient", "cross_entropy", "loss_of_each", "sums", "step")
+OF_CHANGES = ("fix",)
+OF_SWEEPS = ("fill", "put")
+SOME = (*OF_GRADIENTS, *OF_TRAINING, *OF_CHANGES, *OF_SWEEPS)
+BATTERIES: dict[str, tuple[Task, ...]] = {
+    "predict": (predict, changed),
+    "outputs": (outputs,),
+    "gradients": (gradients, changed, means),
+    "class_sums": (means,),
+    "knockout": (sweeps,),
+    "reading": (reading,),
+    "training": (training, changed),
+    "blocks": (predict, gradients, training, changed, reading),
+}
+PLANES, OPS = "nnpg_kernels.planes", "nnpg_kernels.ops"
+TARGETS = [
+    *(
+        Target(f"nnpg.programs.numba.{name}", functions_of(f"nnpg.programs.numba.{name}"), partial(battery, *tasks))
+        for name, tasks in BATTERIES.items()
+    ),
+    Target(PLANES, functions_of(PLANES), partial(battery, predict, gradients, training)),
+    Target(OPS, OF_GRADIENTS, partial(battery, gradients)),
+    Target(OPS, OF_TRAINING, partial(battery, training)),
+    Target(OPS, OF_CHANGES, partial(battery, changed)),
+    Target(OPS, OF_SWEEPS, partial(battery, sweeps)),
+    Target(
+        OPS,
+        tuple(name for name in functions_of(OPS) if name not in SOME),
+        partial(battery, predict, gradients, training),
+    ),
+]
