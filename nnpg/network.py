@@ -60,7 +60,7 @@ class Trace:
     Examples
     --------
     >>> import nnpg
-    >>> net = nnpg.Network.build([nnpg.dense(3), nnpg.Tanh()], input_shape=(2,), rng=0)
+    >>> net = nnpg.build([nnpg.dense(3), nnpg.Tanh()], input_shape=(2,), rng=0)
     >>> trace = net.forward(np.zeros((4, 2)))
     >>> list(trace), trace["tanh1"].shape
     (['input', 'dense1', 'tanh1'], (4, 3))
@@ -122,7 +122,7 @@ class Network:
     Examples
     --------
     >>> import nnpg
-    >>> net = nnpg.Network.build([nnpg.dense(3), nnpg.Softmax()], input_shape=(2,), rng=0)
+    >>> net = nnpg.build([nnpg.dense(3), nnpg.Softmax()], input_shape=(2,), rng=0)
     >>> trace = net.forward([[1.0, -1.0]])
     >>> deltas = net.backward(trace, np.eye(3)[:, None, :])  # one seed for each class, (S, N, K)
     >>> deltas["input"].shape
@@ -133,20 +133,6 @@ class Network:
     input_shape: tuple[int, ...]
     backend: Backend = field(default_factory=load)
     interventions: Mapping[str, tuple[Intervention, ...]] = field(default_factory=dict)
-
-    @staticmethod
-    def build(
-        recipe: Any,
-        *,
-        input_shape: tuple[int, ...],
-        rng: int | np.random.Generator,
-        dtype: npt.DTypeLike = np.float32,
-        backend: str = "auto",
-    ) -> Network:
-        """Make a network from a list of layers and recipes; see `nnpg.recipes.networks.build`."""
-        from nnpg.recipes.networks import build
-
-        return build(recipe, input_shape=input_shape, rng=rng, dtype=dtype, backend=backend)
 
     def __post_init__(self) -> None:
         for name, layer in as_mapping(self.layers, "layers", "name to layer").items():
@@ -349,7 +335,7 @@ class Network:
         Examples
         --------
         >>> import nnpg
-        >>> net = nnpg.Network.build([nnpg.dense(3)], input_shape=(2,), rng=0)
+        >>> net = nnpg.build([nnpg.dense(3)], input_shape=(2,), rng=0)
         >>> net.replace("dense1", b=np.ones(3, "float32")).layers["dense1"].b
         array([1., 1., 1.], dtype=float32)
         """
@@ -458,7 +444,7 @@ class Network:
         Examples
         --------
         >>> import nnpg
-        >>> nnpg.Network.build([nnpg.dense(3)], input_shape=(2,), rng=0).shapes
+        >>> nnpg.build([nnpg.dense(3)], input_shape=(2,), rng=0).shapes
         {'input': (2,), 'dense1': (3,)}
         """
         if all(map(is_own, self.layers.values())):

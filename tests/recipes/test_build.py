@@ -54,7 +54,6 @@ def test_a_layer_of_your_own_and_ready_made_layers() -> None:
     net = nnpg.build([dense, ("again", dense)], input_shape=(3,), rng=0)
     assert net.layers["dense1"] is net.layers["again"]
     assert (net.layers["dense1"].W == dense.W).all()
-    assert nnpg.Network.build([nnpg.dense(2)], input_shape=(3,), rng=0).K == 2
 
 
 def test_no_bias_and_dtype() -> None:
