@@ -24,7 +24,7 @@ from nnpg.network import Network
 from nnpg.programs import Found
 from nnpg.programs.tasks import ClassSums, Gradients
 from nnpg.seeds import Classes, Of, as_classes, as_of, chosen_classes, class_seed
-from nnpg.support.arguments import as_choice, as_class_names, as_count, as_labels
+from nnpg.support.arguments import all_finite, as_choice, as_class_names, as_count, as_labels
 from nnpg.support.network_arguments import as_images, as_network, as_outputs
 from nnpg.support.progress import progress as progress_bar
 from nnpg.support.tables import text_table
@@ -259,8 +259,8 @@ def _batches(
         else:
             chosen, own = chosen_classes(classes, labels_of, len(x[some]), net.K)
             deltas = program.run(x[some], np.atleast_1d(chosen), own, weights_of)
-            spoiled = ~np.isfinite(x[some]).all(axis=tuple(range(1, x.ndim)))
-            if spoiled.any():  # 0 times NaN is NaN, and a program leaves out what is multiplied by 0
+            if not all_finite(x[some]):  # 0 times NaN is NaN, and a program leaves out what is multiplied by 0
+                spoiled = ~np.isfinite(x[some]).all(axis=tuple(range(1, x.ndim)))
                 labels_of, weights_of = (None if a is None else a[spoiled] for a in (labels_of, weights_of))
                 again = _by_layers(net, x[some][spoiled], names, classes, of, labels_of, weights_of)
                 for name, delta in deltas.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -66,7 +67,7 @@ def aligned(shape: int | tuple[int, ...], dtype: npt.DTypeLike, slack: int = 0) 
     if fences.ON:
         return fences.fenced(shape, dtype, slack)
     kind = np.dtype(dtype)
-    count = int(np.prod(shape))
+    count = math.prod(shape) if isinstance(shape, tuple) else shape
     whole = np.zeros((count + slack) * kind.itemsize + 64, np.uint8)
     first = -whole.ctypes.data % 64
     return whole[first : first + count * kind.itemsize].view(kind).reshape(shape)
