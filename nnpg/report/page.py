@@ -99,7 +99,8 @@ def write_template(path: str | Path, template: str, **values: Any) -> Path:
     if path.suffix.lower() not in (".html", ".htm"):
         raise ValueError(f"a page is written as .html, not as {path.name!r}")
     writable(path)
-    return write_file(path, _environment().get_template(template).render(values).encode("utf-8"))
+    text = _environment().get_template(template).render(values)
+    return write_file(path, f"{text}\n".encode())
 
 
 @cache

@@ -82,6 +82,12 @@ def test_everything_is_there_in_order(tmp_path: Path, picture: Path) -> None:
     assert order == ["h1", "h2", "img", "table", "pre", "h2"]
 
 
+def test_a_whole_page_ends_in_a_line_that_says_so(tmp_path: Path) -> None:
+    """Half a page is found by its end: see the search for interrupts."""
+    path = write_page(tmp_path / "page.html", "Faces", [])
+    assert path.read_bytes().endswith(b"</html>\n")
+
+
 def test_everything_is_escaped(tmp_path: Path, picture: Path) -> None:
     table = Table((NASTY, "b"), [(NASTY, NASTY)], NASTY)
     section = Section(NASTY, NASTY, [Image(picture, NASTY, NASTY)], [table], NASTY)
