@@ -18,7 +18,7 @@ import numpy as np
 import nnpg
 from experiments.catalogue import EXPERIMENTS
 from experiments.experiment import Context, Experiment, Result, Row
-from nnpg.files import temporary_folder, writable, write_files
+from nnpg.files import results_folder, temporary_folder, writable, write_files
 from nnpg.programs import recorded
 from nnpg_command import UsageError, printable
 
@@ -109,7 +109,7 @@ def run_experiment(
 def _places(out: str | Path, experiment: Experiment) -> tuple[Path, Path]:
     """Return the folders of the result and of what is kept, or say why nothing can be written there."""
     folder, models = Path(out) / experiment.id, Path(out) / "models"
-    folder.mkdir(parents=True, exist_ok=True)
+    results_folder(folder)
     writable(folder / "result.json")
     if models.exists():
         writable(models / "network.safetensors")

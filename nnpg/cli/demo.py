@@ -12,7 +12,7 @@ import typer
 import nnpg
 from nnpg.cli.data import Source, remembered
 from nnpg.cli.options import JsonOption, print_json
-from nnpg.files import writable
+from nnpg.files import results_folder, writable
 from nnpg.report import demo as story
 from nnpg.scores import Filter
 from nnpg_command import Interrupted
@@ -46,7 +46,7 @@ def demo(
     """
     if quick and epochs is not None:
         raise ValueError("give --quick or --epochs, not both")
-    out.mkdir(parents=True, exist_ok=True)
+    results_folder(out)
     writable(out / "index.html")
     writable(out / "faces.safetensors")
     epochs = epochs or (QUICK_EPOCHS if quick else story.EPOCHS)

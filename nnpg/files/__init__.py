@@ -4,7 +4,15 @@ Where to read: `networks` (save, load_network), `architecture` and `header` (wha
 `tensors` (arrays and JSON in one file), `checkpoints` (going on where work was interrupted), `atomic` (writing).
 """
 
-from nnpg.files.atomic import NotWrittenError, atomic_write, temporary_folder, writable, write_file, write_files
+from nnpg.files.atomic import (
+    NotWrittenError,
+    atomic_write,
+    results_folder,
+    temporary_folder,
+    writable,
+    write_file,
+    write_files,
+)
 from nnpg.files.errors import ModelFileError
 from nnpg.files.networks import describe, header_of, load_network, network_from, save, tensors_of
 from nnpg.files.tensors import read_tensors, write_tensors
@@ -18,6 +26,7 @@ __all__ = [
     "load_network",
     "network_from",
     "read_tensors",
+    "results_folder",
     "save",
     "temporary_folder",
     "tensors_of",

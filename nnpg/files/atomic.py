@@ -98,6 +98,31 @@ def write_files(folder: str | os.PathLike[str], contents: Mapping[str, bytes]) -
             raise NotWrittenError(f"{why}. {_put_elsewhere(contents)}") from error
 
 
+def results_folder(path: str | Path) -> Path:
+    """Make a folder for results, if it is not there.
+
+    Raises
+    ------
+    NotADirectoryError
+        If the path, or a part of it, is a file.
+
+    Examples
+    --------
+    >>> results_folder(__file__)
+    Traceback (most recent call last):
+    NotADirectoryError: ...atomic.py cannot be a folder for results, since it, or a part of it, is a file:
+    choose another
+    """
+    folder = Path(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise NotADirectoryError(
+            f"{folder} cannot be a folder for results, since it, or a part of it, is a file: choose another"
+        ) from error
+    return folder
+
+
 def writable(path: str | os.PathLike[str], size: int = TRIAL) -> Path:
     """Return the path if a file of that size can be written there, which is tried: the trial leaves nothing behind.
 

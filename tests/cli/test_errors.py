@@ -68,7 +68,7 @@ BAD = [
     ("info {here}/none.safetensors", "no file"),
     ("demo --quick --epochs 3", "not both"),
     ("demo --epochs 0", "--epochs"),
-    ("demo --out {here}/notes.txt", "notes.txt"),
+    ("demo --out {here}/notes.txt", "is a file: choose another"),
 ]
 
 
@@ -95,7 +95,7 @@ BAD += [
     (f"rank {{model}} --data {NO_IMAGES} --csv {{here}}/notes.txt/r.csv", "notes.txt is not a folder"),
     (f"knockout {{model}} --data {NO_IMAGES} --layers pool9", "no output named 'pool9'"),
     (f"knockout {{model}} --data {NO_IMAGES} --draw {{here}}/none/r.png", "there is no folder"),
-    ("demo --out {here}/notes.txt/demo", "notes.txt"),
+    ("demo --out {here}/notes.txt/demo", "is a file: choose another"),
 ]
 
 
