@@ -17,7 +17,13 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, TextIO
 
 from nnpg_command.errors import BAD_INPUT, DONE, FAILED, INTERRUPTED, Interrupted, UsageError, verdict
-from nnpg_command.interrupts import ignore_interrupts, interrupted, show_cursor, watch_for_interrupts
+from nnpg_command.interrupts import (
+    end_progress_bars,
+    ignore_interrupts,
+    interrupted,
+    show_cursor,
+    watch_for_interrupts,
+)
 from nnpg_command.text import printable
 
 Command = Callable[[list[str]], Any]
@@ -56,6 +62,7 @@ def run(command: Command, arguments: Sequence[str]) -> int:
             _print_traceback()
         line, code = ("stopped", INTERRUPTED) if _stopped(error) else verdict(error)
         _discard_output_if_broken()
+        end_progress_bars()
         _say(line, stderr)
         return code
 

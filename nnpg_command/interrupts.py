@@ -109,6 +109,18 @@ def show_cursor() -> bool:
     return terminal
 
 
+def end_progress_bars() -> None:
+    """End the threads that draw progress bars, so that nothing is drawn behind the last line.
+
+    A bar ends its own thread, but not where Ctrl-C came while the bar was being started.
+    """
+    for thread in threading.enumerate():
+        if type(thread).__module__ == "rich.live":
+            drawing: Any = thread
+            drawing.stop()
+            drawing.join(1)
+
+
 def _end() -> None:
     """End the process without Python's help."""
     try:
