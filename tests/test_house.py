@@ -1,0 +1,236 @@
+"""The plan of the house, held against its imports: arrows only down, no circles, no private names, small files."""
+
+from __future__ import annotations
+
+import ast
+import itertools
+import re
+from collections import Counter
+from collections.abc import Iterator
+
+from house import CHECKOUT, Import, circles, imports, modules, place, room, tree
+
+# A room imports from the lines below its own only. A room is a folder or a module at the root of nnpg; the other
+# packages are one room each. `nnpg` alone is nnpg/__init__.py, which gathers the public names.
+LAYERS = """
+    experiments  benchmarks
+    nnpg.__main__
+    nnpg.cli
+    nnpg
+    nnpg.report  nnpg.training_methods
+    nnpg.attacks  nnpg.maps
+    nnpg.rankings  nnpg.analysis  nnpg.gradient_check
+    nnpg.knockout  nnpg.training  nnpg.recipes
+    nnpg.scores
+    nnpg.prediction  nnpg.data
+    nnpg.programs  nnpg.plots
+    nnpg.files
+    nnpg.optimisers  nnpg.seeds
+    nnpg.losses
+    nnpg.network
+    nnpg.batches  nnpg.interventions  nnpg.layers
+    nnpg.support
+    nnpg_kernels
+    nnpg_command
+"""
+HEIGHT = {name: -height for height, line in enumerate(LAYERS.split("\n")) for name in line.split()}
+
+# What still breaks a law below, to be emptied: an entry that breaks it no more must be deleted.
+KNOWN_ARROWS = {
+    "nnpg.network": {"nnpg.programs"},
+    "nnpg.plots": {"nnpg.analysis", "nnpg.knockout", "nnpg.maps", "nnpg.scores", "nnpg.training"},
+    "nnpg.programs": {"nnpg.prediction"},
+    "nnpg.support": {"nnpg.layers", "nnpg.network"},
+    "nnpg_command": {"nnpg.cli"},
+}
+KNOWN_PRIVATE: set[str] = {
+    "nnpg/analysis/loss_gradients.py: from nnpg.prediction import _layer_names",
+    "nnpg/gradient_check/check.py: net._forward",
+    "nnpg/rankings/common.py: from nnpg.prediction import _layer_names",
+    "nnpg/rankings/passive.py: from nnpg.scores import _norm",
+}
+KNOWN_HIDDEN: set[str] = {
+    "nnpg.analysis.perturbation_groups",
+    "nnpg.attacks.minimal_distortion",
+    "nnpg.batches",
+    "nnpg.cli.demo",
+    "nnpg.cli.knockout",
+    "nnpg.cli.rank",
+    "nnpg.cli.train",
+    "nnpg.data.download",
+    "nnpg.data.faces",
+    "nnpg.data.load",
+    "nnpg.files.identity",
+    "nnpg.gradient_check.measure",
+    "nnpg.programs.report",
+    "nnpg.support.progress",
+}
+KNOWN_LONG: set[str] = {
+    "kernels/nnpg_kernels/ops.py",
+    "kernels/nnpg_kernels/simd.py",
+    "nnpg/analysis/spectral.py",
+    "nnpg/attacks/sweep.py",
+    "nnpg/data/portrait.py",
+    "nnpg/maps/evidence.py",
+    "nnpg/maps/localisation.py",
+    "nnpg/network.py",
+    "nnpg/plots/filters.py",
+    "nnpg/plots/network.py",
+    "nnpg/prediction.py",
+    "nnpg/scores.py",
+    "nnpg/training.py",
+    "nnpg/training_methods/selective_dropout.py",
+}
+KNOWN_FULL: set[str] = {
+    "benchmarks",
+    "kernels/nnpg_kernels",
+    "nnpg/attacks",
+    "nnpg/data",
+}
+
+LINES_AT_MOST = 300
+LONGER: dict[str, str] = {}
+FILES_AT_MOST = 15
+FULLER: dict[str, str] = {}
+
+
+def rooms_of(arrow: Import) -> tuple[str, str]:
+    return room(arrow.importer), room(arrow.module)
+
+
+def imports_between(rooms: tuple[str, str]) -> str:
+    """List the imports of one room in another."""
+    return "\n".join(f"  {arrow}" for arrow in imports() if rooms_of(arrow) == rooms)
+
+
+def arrows() -> set[tuple[str, str]]:
+    """Return every pair of rooms of which the first imports from the second."""
+    return {(tail, head) for tail, head in map(rooms_of, imports()) if tail != head}
+
+
+def known_arrows() -> set[tuple[str, str]]:
+    return {(tail, head) for tail, heads in KNOWN_ARROWS.items() for head in heads}
+
+
+def test_every_room_has_its_place_in_the_layers():
+    rooms = {room(module) for module in modules()}
+    assert rooms - set(HEIGHT) == set(), "new: put it in LAYERS, above all that it imports"
+    assert set(HEIGHT) - rooms == set(), "gone: take it out of LAYERS"
+
+
+def test_arrows_only_point_down():
+    up = {(tail, head) for tail, head in arrows() if HEIGHT[head] >= HEIGHT[tail]}
+    listed = "\n".join(
+        f"{tail} -> {head}:\n{imports_between((tail, head))}" for tail, head in sorted(up - known_arrows())
+    )
+    assert not listed, (
+        f"these imports point up in LAYERS, or to the same line:\n{listed}\n"
+        "Move what is imported to a lower room, pass it as an argument, or describe it by a Protocol."
+    )
+    assert known_arrows() - up == set(), "these point up no more: delete them from KNOWN_ARROWS"
+
+
+def test_there_are_no_circles_between_rooms():
+    listed = "\n".join(
+        " -> ".join(circle) + "".join(f"\n{imports_between(pair)}" for pair in itertools.pairwise(circle))
+        for circle in circles(arrows() - known_arrows())
+    )
+    assert not listed, f"cut each of these circles at one arrow:\n{listed}"
+
+
+def test_there_are_no_circles_between_files():
+    arrows = [arrow for arrow in imports() if rooms_of(arrow) not in known_arrows()]
+    listed = "\n".join(" -> ".join(circle) for circle in circles((arrow.importer, arrow.module) for arrow in arrows))
+    assert not listed, f"cut each of these circles at one import:\n{listed}"
+
+
+def private(name: str) -> bool:
+    return name.startswith("_") and not name.startswith("__")
+
+
+def private_names_of(module: str) -> set[str]:
+    """Return the private names that a file gives to functions, classes, fields and variables of its own."""
+    names = set()
+    for node in ast.walk(tree(module)):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            names.add(node.attr)
+    return set(filter(private, names))
+
+
+def private_uses() -> Iterator[str]:
+    """Yield each private name of one file that another file imports, or reaches as an attribute.
+
+    What a named tuple of the standard library calls private (``row._asdict()``) is public.
+    """
+    for arrow in imports():
+        if private(arrow.module.split(".")[-1]) or private(arrow.name or ""):
+            yield str(arrow)
+    owners = {module: private_names_of(module) for module in modules()}
+    everywhere = set().union(*owners.values()) - {"_asdict", "_fields", "_make", "_replace"}
+    for module, names in owners.items():
+        for node in ast.walk(tree(module)):
+            reached = isinstance(node, ast.Attribute) and ast.unparse(node.value) not in {"self", "cls"}
+            if reached and node.attr in everywhere - names:
+                yield f"{place(module, node.lineno)}: {ast.unparse(node)}"
+
+
+def without_line(use: str) -> str:
+    return re.sub(r":\d+", "", use)
+
+
+def test_no_private_name_is_used_in_another_file():
+    uses = set(private_uses())
+    new = sorted(use for use in uses if without_line(use) not in KNOWN_PRIVATE)
+    assert not new, "give these a public name where they are made, or do without:\n  " + "\n  ".join(new)
+    assert KNOWN_PRIVATE - set(map(without_line, uses)) == set(), "used no more: delete them from KNOWN_PRIVATE"
+
+
+def public_names_of(module: str) -> set[str]:
+    """Return the public functions and classes that a file makes."""
+    made = (node for node in tree(module).body if isinstance(node, ast.FunctionDef | ast.ClassDef))
+    return {node.name for node in made if not private(node.name)}
+
+
+def hidden_modules() -> set[str]:
+    """Return the modules of which the dotted name finds a function or a class, and those that could be taken for one.
+
+    ``from nnpg.data.faces import faces`` in ``nnpg/data/__init__.py`` makes ``nnpg.data.faces`` the function.
+    """
+    bound = {(arrow.importer, arrow.name) for arrow in imports() if modules()[arrow.importer].name == "__init__.py"}
+    hidden = set()
+    for module in modules():
+        package, _, name = module.rpartition(".")
+        if package and ((package, name) in bound or name in public_names_of(package)):
+            hidden.add(module)
+        if module.startswith("nnpg.") and name in public_names_of(module):
+            hidden.add(module)
+    return hidden
+
+
+def test_no_module_has_the_name_of_a_public_function_beside_it():
+    assert hidden_modules() - KNOWN_HIDDEN == set(), "rename the module: modules are nouns, functions are verbs"
+    assert KNOWN_HIDDEN - hidden_modules() == set(), "renamed: delete them from KNOWN_HIDDEN"
+
+
+def test_no_file_is_long_without_a_reason():
+    lengths = {str(file.relative_to(CHECKOUT)): len(file.read_text().splitlines()) for file in modules().values()}
+    long = {file: lines for file, lines in lengths.items() if lines > LINES_AT_MOST}
+    listed = set(LONGER) | KNOWN_LONG
+    assert {file: lines for file, lines in long.items() if file not in listed} == {}, (
+        f"more than {LINES_AT_MOST} lines: split the file by its ideas, or write the reason in LONGER"
+    )
+    assert listed - set(long) == set(), "short, moved or gone: delete them from LONGER or KNOWN_LONG"
+
+
+def test_no_folder_holds_many_files():
+    counts = Counter(str(file.parent.relative_to(CHECKOUT)) for file in modules().values())
+    full = {folder: count for folder, count in counts.items() if count > FILES_AT_MOST}
+    listed = set(FULLER) | KNOWN_FULL
+    assert {folder: count for folder, count in full.items() if folder not in listed} == {}, (
+        f"more than {FILES_AT_MOST} files: make rooms, or write the reason in FULLER"
+    )
+    assert listed - set(full) == set(), "no longer full: delete them from FULLER or KNOWN_FULL"
