@@ -19,7 +19,7 @@ from experiments.models.hinthorn import MAPS, NEURONS, Pairs, adversarial_pairs,
 from nnpg import Network
 from nnpg.analysis.statistics import mean_interval, paired_p
 from nnpg.plots import Lines, image_grid, line_panels
-from nnpg.rankings.damage import gini
+from nnpg.rankings.knock_out_curves import gini
 from nnpg.training_methods.volatility import Measure, concentration_curve, top_share, unit_changes
 from nnpg_kernels import Array
 

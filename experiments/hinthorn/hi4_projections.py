@@ -17,11 +17,11 @@ from experiments.experiment import Context, Experiment, Result, Row, row, row_na
 from experiments.models.hard_negatives import HARD_PAPER, HARD_SMOKE, Hard
 from experiments.models.hinthorn import MAPS, Pairs, adversarial_pairs, base_net
 from nnpg import Network
-from nnpg.analysis.perturbation_groups import Groups
+from nnpg.analysis.groups import Groups
 from nnpg.analysis.statistics import holm, mean_interval, paired_p
 from nnpg.maps.projection import RULES, Rule, mean_projection, project
 from nnpg.plots import image_grid, signed_colours
-from nnpg.rankings.damage import gini
+from nnpg.rankings.knock_out_curves import gini
 from nnpg.training_methods.volatility import top_share
 from nnpg_kernels import Array
 

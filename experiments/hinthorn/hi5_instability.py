@@ -22,7 +22,7 @@ from experiments.models.hard_negatives import (
 from experiments.models.hinthorn import CONV, DENSE
 from nnpg.analysis.statistics import mean_interval
 from nnpg.plots import Lines, line_panels
-from nnpg.rankings.damage import gini
+from nnpg.rankings.knock_out_curves import gini
 from nnpg_kernels import Array
 
 ALWAYS = 0.95

@@ -13,10 +13,10 @@ import numpy as np
 from experiments.experiment import Context, Experiment, Result, Row, Text, row
 from experiments.models.hard_negatives import HARD_PAPER, HARD_SMOKE, Hard
 from experiments.models.hinthorn import MAPS, NEURONS, adversarial_pairs, base_net
-from nnpg.analysis.perturbation_groups import Groups
+from nnpg.analysis.groups import Groups
 from nnpg.analysis.statistics import holm, mean_interval, paired_p
 from nnpg.plots import Measured, interval_plot
-from nnpg.rankings.damage import gini
+from nnpg.rankings.knock_out_curves import gini
 from nnpg.training_methods.volatility import top_share, unit_changes
 from nnpg_kernels import Array
 

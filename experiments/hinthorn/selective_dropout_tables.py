@@ -21,7 +21,7 @@ from experiments.models.hard_negatives import (
     chosen_variants,
     hard_negative_runs,
 )
-from nnpg.analysis.perturbation_groups import By
+from nnpg.analysis.groups import By
 from nnpg.analysis.statistics import mean_interval
 from nnpg.plots import Measured, interval_plot
 

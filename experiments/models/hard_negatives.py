@@ -30,7 +30,7 @@ from experiments.models.hinthorn import (
 )
 from experiments.models.kept import kept_file
 from nnpg import SGD, error_rate, load_network
-from nnpg.analysis.perturbation_groups import By
+from nnpg.analysis.groups import By
 from nnpg.analysis.statistics import holm, paired_p
 from nnpg.files import read_tensors, write_tensors
 from nnpg.training_methods.selective_dropout import Retention, hard_negative_training

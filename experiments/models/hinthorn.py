@@ -11,7 +11,7 @@ from experiments.experiment import Context
 from experiments.jobs import run_jobs
 from experiments.models.kept import kept_file
 from nnpg import SGD, Network, PlainDecay, Training, load_network, save, train
-from nnpg.analysis.perturbation_groups import By, Groups, perturbation_groups
+from nnpg.analysis.groups import By, Groups, perturbation_groups
 from nnpg.attacks import minimal_distortion
 from nnpg.data import Dataset, faces, load, stratified_split
 from nnpg.recipes.models import digit_net

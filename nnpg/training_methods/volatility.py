@@ -197,7 +197,7 @@ def how_many(share: float, F: int) -> int:
 def concentration_curve(scores: npt.ArrayLike) -> npt.NDArray[np.float64]:
     """Return how much of the sum of scores (..., F) its n largest have, n = 0 .. F: (..., F + 1), from 0 to 1.
 
-    Twice the area between this curve and the diagonal is the Gini coefficient (`nnpg.rankings.damage.gini`).
+    Twice the area between this curve and the diagonal is the Gini coefficient (`nnpg.rankings.knock_out_curves.gini`).
 
     Examples
     --------

@@ -19,14 +19,14 @@ from nnpg.analysis import (
     directions,
     edge_filters,
     loss_gradients,
-    perturbation_groups,
     profiles,
     separability,
     spectral,
     statistics,
 )
+from nnpg.analysis.groups import perturbation_groups
 from nnpg.maps import deletion, evidence, excitation, localisation, projection, receptive_fields
-from nnpg.rankings import damage
+from nnpg.rankings import knock_out_curves
 from nnpg.rankings.pruning import multiplications, redrawn
 from nnpg.recipes import models, patch_features
 from nnpg.training_methods import adversarial_pool, selective_dropout, sparsity, volatility
@@ -1041,12 +1041,13 @@ def array_calls() -> Iterator[Call]:
         plain={"statistic": lambda some: np.array([some.mean()]), "n": 5, "resamples": 10, "rng": 0},
         kinds={"statistic": w.function},
     )
-    yield call(damage.gini, scores=flat, kinds={"scores": w.numbers(nan=False, flat_only=True)})
-    yield call(damage.steps_to_reach, error=table, level=[0.5, 2.0], kinds={"error": plain, "level": plain})
-    yield call(damage.failure_steps, knockout=curve())
-    yield call(damage.falls_in_words, knockout=curve(), plain={"names": ["a", "b", "c"]}, kinds={"names": w.names(K)})
+    yield call(knock_out_curves.gini, scores=flat, kinds={"scores": w.numbers(nan=False, flat_only=True)})
+    yield call(knock_out_curves.steps_to_reach, error=table, level=[0.5, 2.0], kinds={"error": plain, "level": plain})
+    yield call(knock_out_curves.failure_steps, knockout=curve())
+    class_names = {"plain": {"names": ["a", "b", "c"]}, "kinds": {"names": w.names(K)}}
+    yield call(knock_out_curves.falls_in_words, knockout=curve(), **class_names)
     yield call(
-        damage.steps_in_words,
+        knock_out_curves.steps_in_words,
         knockout=curve(),
         plain={"names": ["a", "b", "c"]},
         kinds={"names": w.names(K), "most": w.number(0, whole=True)},
@@ -1079,12 +1080,12 @@ def array_calls() -> Iterator[Call]:
         kinds={"copies": lambda v: w.wrong(None, 3, "a", [3], [(0, 9)], [(-1, 0)], [("a", "b")], [(0, 1, 2)])},
     )
     yield call(
-        perturbation_groups.perturbation_groups,
+        perturbation_groups,
         source=[0, 0, 2],
         target=[2, 2, 1],
         kinds={"source": wide_labels, "target": wide_labels},
     )
-    made = perturbation_groups.perturbation_groups([0, 0, 2], [2, 2, 1])
+    made = perturbation_groups([0, 0, 2], [2, 2, 1])
     yield call(
         made.mean,
         name="Groups.mean",

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import nnpg
-from nnpg.analysis.perturbation_groups import perturbation_groups
-from nnpg.rankings.damage import gini
+from nnpg.analysis.groups import perturbation_groups
+from nnpg.rankings.knock_out_curves import gini
 from nnpg.training_methods.volatility import (
     change_of,
     concentration_curve,

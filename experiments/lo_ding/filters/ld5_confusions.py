@@ -19,7 +19,7 @@ from experiments.models.faces import FACE_SEED, FEW, FaceNet, face_nets
 from nnpg import Knockout, filter_scores, knock_out_curve
 from nnpg.analysis.statistics import mean_interval, wilson
 from nnpg.plots import damage_trace, matrix_panels
-from nnpg.rankings.damage import failure_steps, falls_in_words, steps_in_words
+from nnpg.rankings.knock_out_curves import failure_steps, falls_in_words, steps_in_words
 
 
 @dataclass(frozen=True)

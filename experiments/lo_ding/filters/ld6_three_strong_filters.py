@@ -21,7 +21,7 @@ from experiments.models.faces import FACE_SEED, FEW, IDENTITIES, face_nets
 from nnpg import FilterScores, filter_scores
 from nnpg.analysis.statistics import Interval, mean_interval
 from nnpg.plots import Panel, error_curves
-from nnpg.rankings.damage import gini, steps_to_reach
+from nnpg.rankings.knock_out_curves import gini, steps_to_reach
 
 MARGIN = 0.10  # within which two errors count as the same
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from nnpg import Filter, Knockout
-from nnpg.rankings.damage import failure_steps, gini, steps_to_reach
+from nnpg.rankings.knock_out_curves import failure_steps, gini, steps_to_reach
 
 
 def knockout(predictions, labels, K):
