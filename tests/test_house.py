@@ -50,7 +50,6 @@ KNOWN_PRIVATE: set[str] = {
     "nnpg/rankings/passive.py: from nnpg.scores import _norm",
 }
 KNOWN_HIDDEN: set[str] = {
-    "nnpg.analysis.perturbation_groups",
     "nnpg.attacks.minimal_distortion",
     "nnpg.batches",
     "nnpg.cli.demo",

@@ -25,7 +25,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import nnpg
-from fuzz.api_calls import KINDS, Call, calls
+from fuzz.calls import calls
+from fuzz.calls.call import KINDS, Call
 from fuzz.wrong_values import EITHER, SAME, WRONG, Trial
 from nnpg.data import DataError
 

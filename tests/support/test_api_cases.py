@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from fuzz import wrong_values as w
-from fuzz.api_calls import call, calls
 from fuzz.api_cases import Case, cases, judge
+from fuzz.calls import calls
+from fuzz.calls.call import call
 
 import nnpg
 

@@ -1,0 +1,180 @@
+"""Attacks and their masks."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+import nnpg
+from fuzz import wrong_values as w
+from fuzz.calls.call import Call, call
+from fuzz.calls.subjects import LABELS, K, images
+from nnpg import attacks
+from nnpg.training_methods import adversarial_pool
+
+
+def calls() -> Iterator[Call]:
+    x, t = images(), LABELS
+    a = nnpg.build([nnpg.Flatten(), nnpg.dense(K), nnpg.Softmax()], input_shape=(1, 6, 6), rng=0)
+    other = (t + 1) % K
+
+    def aims(valid: Any) -> list[w.Trial]:
+        return [
+            w.Trial("a list", other.tolist(), other),
+            w.Trial("int8", other.astype("int8"), other),
+            *w.wrong(
+                None,
+                "farthest",
+                -1,
+                K,
+                1.5,
+                True,
+                other[:-1],
+                other[:, None],
+                other + 0.5,
+                other - 9,
+                other.astype(str),
+                other + 1j,
+            ),
+            *w.nothing_in_particular(),
+        ]
+
+    whole, size = w.number(1, whole=True), w.positive
+    own = {
+        "targets": aims,
+        "labels": w.labels(K),
+        "rng": w.optional_seed,
+        "history": whole,
+        "evaluations": whole,
+        "memory_mb": w.number(0),
+        "tolerance": w.number(0, 1),
+        "clip": w.flag,
+        "norm": w.choice,
+    }
+    needed = {**own, "labels": w.needed_labels(K)}
+    plain = {"net": a, "x": x, "targets": "nearest", "labels": t}
+    yield call(attacks.choose_targets, plain=plain, kinds={**own, "x": w.images})
+    yield call(
+        attacks.minimal_distortion,
+        plain=plain | {"evaluations": 20, "polish": False},
+        kinds=own,
+        skip=("checkpoint", "resume"),
+    )
+    yield call(
+        attacks.minimal_distortion,
+        name="minimal_distortion with a checkpoint",
+        plain=plain | {"evaluations": 3},
+        kinds=own,
+        skip=tuple(set(inspect.signature(attacks.minimal_distortion).parameters) - {"checkpoint", "resume"}),
+    )
+    steps = {**needed, "radius": size, "step": w.number(0, optional=True), "epsilon": size}
+    yield call(attacks.projected_gradient, plain=plain | {"labels": t, "radius": 0.1, "steps": 2}, kinds=steps)
+    yield call(attacks.fast_gradient_sign, plain=plain | {"labels": t, "epsilon": 0.1}, kinds=steps)
+
+    def masker(valid: Any) -> list[w.Trial]:
+        return w.wrong("linear", 3, np.ones(3), lambda x, t, n: 3, lambda x, t, n: np.ones((1, 2)))
+
+    etas = {
+        "etas": lambda v: [
+            w.Trial("a list", list(v), w.SAME),
+            *w.wrong(None, 3, "a", [], [0], [1, 2], [0, 0], [0, np.nan], [0, np.inf], [0, 1j], [[0, 1]], ["0", "1"]),
+        ]
+    }
+    yield call(
+        attacks.mask_sweep,
+        plain=plain | {"labels": t, "etas": np.array([0.0, 0.1])},
+        kinds={**needed, **etas, "masks": masker},
+        words={"masks": "mask"},
+        skip=("checkpoint", "resume"),
+    )
+    several = {"targets": lambda v: w.wrong(None, "all", 0, v[:, 0], v[:-1], v + 9, v - 9, v + 0.5, v.astype(str))}
+    yield call(attacks.gradient_masks, net=a, x=x, targets=other[:, None], kinds={**several, "x": w.images})
+    yield call(attacks.linear, net=a)
+    yield call(
+        attacks.learn_class_mask,
+        net=a,
+        x=x,
+        target=1,
+        epochs=1,
+        rng=0,
+        kinds={"target": w.number(0, K - 1, whole=True), "lr": size, "momentum": w.number(0, 0.99)},
+    )
+    masks = attacks.shared(np.ones((K, 1, 6, 6)))
+    made = {"masks": lambda v: w.wrong(None, "linear", 3, np.ones(3))}
+    yield call(attacks.noise_like, masks=masks, seed=0, kinds=made)
+    yield call(attacks.to_unit, masks=masks, kinds=made)
+    yield call(attacks.scaled, masks=masks, sizes=[1.0, 2.0, 3.0], kinds={**made, "sizes": w.numbers(nan=False)})
+    yield (
+        call(attacks.borrowed, masks=masks, donors=x, kinds={**made, "donors": w.numbers(nan=False)}, skip=("donors",))
+        if False
+        else call(attacks.borrowed, masks=masks, donors=x, kinds={**made, "donors": w.no_arrays})
+    )
+    yield call(attacks.shared, masks=np.ones((K, 4)), kinds={"masks": w.no_arrays})
+    added = {"x": w.no_arrays, "masks": w.no_arrays, "eta": lambda v: w.wrong(None, "a", 1j, [1, 2, 3], w.Thing())}
+    yield call(attacks.apply_masks, x=x, masks=x, eta=0.1, kinds=added, skip=("box",))
+    pair = {"x": w.numbers(nan=False), "changed": w.numbers(nan=False), "rms": w.positive}
+    yield call(attacks.amplified, x=x, changed=1 - x, rms=0.1, kinds=pair)
+    yield call(attacks.distortion, x=x, changed=1 - x, kinds=pair)
+    two = {"predicted": w.labels(99), "labels": w.labels(99), "targets": w.labels(99)}
+    wide = lambda kind: lambda v: [t for t in kind(v) if t.words not in ("K", "one", "bool", "int 0")]  # noqa: E731
+    two = {name: wide(kind) for name, kind in two.items()}
+    yield call(attacks.target_success, predicted=t, targets=other, kinds=two)
+    yield call(attacks.error, predicted=t, labels=other, kinds=two)
+    yield call(attacks.confidence, y=np.eye(K)[t], classes=t, kinds={"y": w.numbers()})
+    yield call(
+        attacks.nearest_images,
+        queries=x,
+        references=x,
+        kinds={"queries": w.numbers(nan=False), "references": w.numbers(nan=False)},
+    )
+
+    def minimum(fun: Any, x0: Any, bounds: Any = (None, None), **how: Any) -> Any:
+        return attacks.minimize_lbfgsb_batched(fun, x0, bounds, **how)
+
+    def fun(x: Any, which: Any) -> Any:
+        return (x * x).sum(axis=1), 2 * x
+
+    def start(valid: Any) -> list[w.Trial]:
+        return [t for t in w.numbers(nan=False)(valid) if t.words not in ("big-endian",)]
+
+    lbfgsb = {
+        "fun": w.function,
+        "x0": start,
+        "bounds": lambda v: w.wrong(None, 3, "ab", (0,), (1, 0), ("a", "b"), (0, np.nan), (np.ones(5), None), {0, 1}),
+    }
+    yield call(minimum, name="minimize_lbfgsb_batched", fun=fun, x0=np.ones((2, 3)), kinds=lbfgsb, skip=("how",))
+    for setting in "history", "iterations", "gtol", "ftol", "noise":
+
+        def one(value: Any, setting: str = setting) -> Any:
+            return attacks.minimize_lbfgsb_batched(fun, np.ones((2, 3)), **{setting: value})
+
+        kind = (
+            w.number(1 if setting == "history" else 0, whole=True)
+            if setting in ("history", "iterations")
+            else w.number(0, optional=setting == "noise")
+        )
+        yield call(
+            one,
+            name=f"minimize_lbfgsb_batched {setting}",
+            value=5 if setting in ("history", "iterations") else 1e-4,
+            kinds={"value": kind},
+            skip=("setting",),
+            words={"value": setting},
+        )
+    yield call(
+        adversarial_pool.AdversarialPool,
+        x=x,
+        t=t,
+        at=("input",),
+        kinds={
+            "x": w.numbers(nan=False),
+            "t": lambda v: [t for t in w.needed_labels(99)(v) if t.words != "K"],
+            "at": lambda v: w.wrong(None, 3, [3], [], w.Thing()),
+            "size": whole,
+            "new": whole,
+            "targets": lambda v: w.wrong(None, "all", "farthest", 3),
+        },
+    )

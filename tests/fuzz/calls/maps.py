@@ -1,0 +1,127 @@
+"""Maps over images, and how they are judged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from fuzz import wrong_values as w
+from fuzz.calls.call import Call, call
+from fuzz.calls.subjects import LABELS, N, images, net
+from nnpg.maps import deletion, evidence, excitation, localisation
+
+
+def calls() -> Iterator[Call]:
+    x, t, a = images(), LABELS, net()
+    plain = {"net": a, "x": x, "classes": t}
+    maps = {"layer": lambda v: [*w.output("pool1"), *w.wrong("dense1")], "reference": w.optional_images}
+    yield call(evidence.strongest_map, plain=plain, kinds=maps)
+    yield call(evidence.contribution_map, plain=plain, kinds=maps)
+    yield call(evidence.saliency_map, plain=plain, kinds=maps)
+    yield call(evidence.departure_map, net=a, x=x, kinds=maps, skip=("classes",))
+    yield call(evidence.edge_map, net=None, x=x, kinds={"x": w.numbers(nan=False)}, skip=("net", "classes"))
+    side = {
+        "window": w.number(1, 6, whole=True),
+        "stride": w.number(1, 3, whole=True),
+        "fill": lambda v: w.wrong("a", np.ones((2, 2)), [[1], [2, 3]], 1j, np.nan, w.Thing()),
+    }
+    yield call(evidence.occlusion_map, plain=plain | {"window": 3, "stride": 2}, kinds=side)
+    cost = {"maps": w.numbers(), "share": w.number(0, 1), "fill": side["fill"]}
+    yield call(deletion.deletion_cost, plain=plain | {"maps": np.ones((N, 6, 6)), "share": 0.5}, kinds=cost)
+    two = np.random.default_rng(0).random((2, 3, 3))
+    yield call(deletion.map_agreement, a=two, b=two, kinds={"a": w.numbers(), "b": w.numbers()})
+    regions = np.zeros((N, 6, 6), bool)
+    regions[:, 2, 2] = True
+
+    def region(valid: Any) -> list[w.Trial]:
+        return [
+            w.Trial("a list", valid.tolist(), w.SAME),
+            *w.wrong(None, "a", valid.astype(int), valid[:-1], valid[0], ~valid & False, [[1], [2, 3]], w.Thing()),
+        ]
+
+    def methods(valid: Any) -> list[w.Trial]:
+        return w.wrong(
+            3,
+            "saliency",
+            ["saliency"],
+            {"a": 3},
+            {"a": "saliency"},
+            {3: evidence.saliency_map},
+            {"a": lambda net, x, t: 3},
+            {"random": evidence.saliency_map},
+            {"a": lambda net, x, t: np.ones((1, 2))},
+        )
+
+    own = {
+        "regions": region,
+        "methods": methods,
+        "groups": w.names(N),
+        "tolerance": w.number(0, whole=True),
+        "x": w.finite_images,
+    }
+    few = {"saliency": evidence.saliency_map}
+    yield call(
+        localisation.benchmark_localisation,
+        plain=plain | {"regions": regions, "rng": 0, "methods": few},
+        kinds=own,
+        words={"methods": "maps|method", "groups": "groups"},
+    )
+    some = {"m": np.random.default_rng(0).random((N, 6, 6))}
+    given = {
+        **own,
+        "maps": lambda v: w.wrong(
+            None,
+            3,
+            [1],
+            {},
+            {"m": 3},
+            {"m": "a"},
+            {"m": v["m"][0]},
+            {"m": v["m"] * np.nan},
+            {"m": v["m"] + 1j},
+            {3: v["m"]},
+        ),
+    }
+    yield call(localisation.score_maps, maps=some, regions=regions, rng=0, kinds=given)
+    yield call(
+        localisation.mass_inside,
+        maps=some["m"],
+        regions=regions,
+        kinds={
+            "maps": w.numbers(flat_only=True),
+            "regions": lambda v: w.wrong(None, "a", v[:, :2], v.astype(float), [[1], [2, 3]], w.Thing()),
+        },
+    )
+    found = localisation.score_maps(some, regions, rng=0)
+    yield call(
+        localisation.pooled, found=[found, found], kinds={"found": lambda v: w.wrong(None, 3, [], [3], found, "a")}
+    )
+    which = {"method": lambda v: w.wrong(None, "n", 3, ["m"]), "group": lambda v: w.wrong("nobody", 3, ["all"])}
+    yield call(found.rate, name="Localisation.rate", plain={"method": "m"}, kinds=which)
+    yield call(found.mean_mass, name="Localisation.mean_mass", plain={"method": "m"}, kinds=which)
+    one = {
+        "n": w.number(1, N, whole=True),
+        "one_per": w.numbers(needed=False),
+        "layer": lambda v: [*w.output(v), *w.wrong("dense1")],
+        "filters": lambda v: w.wrong(None, "a", v[:-1], v + 9, v - 9, v + 0.5),
+        "i": lambda v: w.wrong(None, "a", v[:-1], v + 9, v + 0.5),
+        "j": lambda v: w.wrong(None, "a", v[:-1], v - 9, v + 0.5),
+        "places": lambda v: w.wrong(None, 3, "a", (1, 2)),
+        "x": w.images,
+    }
+    yield call(
+        excitation.highest_outputs,
+        net=a,
+        x=x,
+        layer="pool1",
+        n=2,
+        one_per=LABELS + 0,
+        kinds=one | {"n": w.number(1, 3, whole=True), "x": w.finite_images},
+    )
+    zero = np.zeros(N, int)
+    yield call(excitation.sent_back, net=a, x=x, layer="pool1", filters=zero, i=zero, j=zero, kinds=one)
+    yield call(
+        excitation.views, net=a, x=x, layer="pool1", places=excitation.highest_outputs(a, x, "pool1", 2), kinds=one
+    )

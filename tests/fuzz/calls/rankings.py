@@ -1,0 +1,95 @@
+"""Orders of filters, and what is measured on a network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from fuzz import wrong_values as w
+from fuzz.calls.call import Call, call
+from fuzz.calls.subjects import LABELS, filter_scores, images, net
+from nnpg import rankings
+from nnpg.analysis import directions, spectral
+from nnpg.maps import projection, receptive_fields
+from nnpg.training_methods import volatility
+
+
+def calls() -> Iterator[Call]:
+    x, t, a = images(), LABELS, net()
+    plain = {"net": a, "x": x, "labels": t}
+    yield call(rankings.activation_scores, plain=plain)
+    yield call(rankings.taylor_scores, plain=plain)
+    yield call(rankings.weight_norm_scores, net=a)
+    yield call(rankings.random_scores, net=a, rng=0)
+    yield call(rankings.layer_scores, net=a, rng=0)
+    base = {
+        "baseline": lambda v: w.wrong("a", np.ones((2, 2)), [[1], [2, 3]], 1j, np.nan, w.Thing()),
+        "reference": w.optional_images,
+        "rng": w.optional_seed,
+    }
+    yield call(rankings.conductance_scores, plain=plain | {"steps": 2}, kinds=base)
+    yield call(rankings.ablation_scores, plain=plain, kinds=base)
+    yield call(rankings.shapley_scores, plain=plain | {"pairs": 2, "rng": 0}, kinds={"pairs": w.number(2, whole=True)})
+    s = filter_scores()
+    yield call(rankings.shuffled_in_layers, scores=s, rng=0)
+    yield call(rankings.overall_scores, scores=s, kinds={"row": w.text})
+
+    def row(valid: Any) -> list[w.Trial]:
+        return w.wrong(None, 9, "nobody", 1.5, True, [0]) + w.nothing_in_particular()
+
+    yield call(
+        rankings.weakest_leaving,
+        scores=s,
+        row=0,
+        n=1,
+        kinds={"row": row, "leave": w.number(0, whole=True), "n": w.number(0, whole=True)},
+    )
+    yield call(
+        rankings.knock_out_area,
+        error=[0.0, 0.5, 1.0],
+        kinds={"error": w.numbers(flat_only=True)},
+        words={"error": "curve|errors"},
+    )
+    yield call(volatility.unit_changes, net=a, x=x, adversarial=x[::-1], layers=("tanh1",))
+    yield call(
+        volatility.unit_output, net=a, layer="conv1", kinds={"layer": lambda v: [*w.output(v), *w.wrong("tanh1")]}
+    )
+    yield call(spectral.lipschitz, net=a)
+    yield call(
+        spectral.measured_gains,
+        net=a,
+        x=x,
+        changed=1 - x,
+        kinds={"changed": lambda v: [*w.finite_images(v), *w.wrong(x)]},
+        words={"changed": "image"},
+    )
+    yield call(directions.features, net=a, x=x, at="tanh1", kinds={"x": w.images})
+    yield call(projection.with_rule, net=a, rule="guided")
+    units = {
+        "units": lambda v: w.wrong("some", -1, 9, [], [9], np.ones(5), [[0], [1, 2]], {0}, w.Thing()),
+        "x": w.images,
+    }
+    yield call(projection.mean_projection, net=a, x=x, layer="pool1", kinds=units)
+    yield call(
+        projection.project,
+        net=a,
+        trace=a.forward(x),
+        layer="pool1",
+        kinds={**units, "trace": w.instance, "until": w.output},
+    )
+    yield call(
+        receptive_fields.receptive_field,
+        net=a,
+        layer="pool1",
+        kinds={"layer": lambda v: [*w.output(v), *w.wrong("dense1")]},
+    )
+    field_ = receptive_fields.receptive_field(a, "pool1")
+    yield call(
+        field_.spread,
+        name="ReceptiveField.spread",
+        maps=np.ones((2, 2)),
+        shape=(6, 6),
+        kinds={"maps": w.numbers(flat_only=True), "shape": lambda v: w.wrong(None, "66", (6,), (6, -1), (6, 1.5))},
+    )
