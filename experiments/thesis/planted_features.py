@@ -8,7 +8,7 @@ from experiments.models.faces import FaceNet
 from experiments.thesis.strongest_units import in_conditions
 from nnpg import Network, benchmark_localisation
 from nnpg.data import Dataset
-from nnpg.data.faces import PER_BASE
+from nnpg.data.drawn_faces.identities import PER_BASE
 from nnpg.maps.evidence import contribution_map, departure_map, edge_map, occlusion_map, saliency_map, strongest_map
 from nnpg.maps.localisation import Localisation, MapMethod
 from nnpg.recipes.models import face_net

@@ -24,7 +24,7 @@ from nnpg.attacks.tally import Tally
 from nnpg.attacks.targets import Targets, choose_targets
 from nnpg.attacks.victim import Victim, victim_of
 from nnpg.files.checkpoints import open_checkpoint
-from nnpg.files.identity import array_identity, identity, loss_identity
+from nnpg.files.identities import array_identity, identity, loss_identity
 from nnpg.losses import LossMaker
 from nnpg.network import Network
 from nnpg.support.arguments import as_choice, as_count, as_flag, as_generator, as_number, as_path

@@ -21,7 +21,7 @@ from nnpg.attacks.masks import Masker, as_masker, linear
 from nnpg.attacks.metrics import error, target_success
 from nnpg.attacks.targets import Targets
 from nnpg.files.checkpoints import Checkpoint, State, open_checkpoint
-from nnpg.files.identity import array_identity, identity
+from nnpg.files.identities import array_identity, identity
 from nnpg.network import Network
 from nnpg.support.arguments import as_flag, as_numbers
 from nnpg.support.progress import progress as progress_bar

@@ -13,7 +13,7 @@ import typer
 
 import nnpg
 from nnpg.cli.options import BackendOption, JsonOption, SeedOption, print_json
-from nnpg.data.where import data_folder, inside
+from nnpg.data.locations import data_folder, folder_of_set
 from nnpg.files import describe, load_network
 from nnpg.gradient_check import gradcheck as check
 from nnpg.recipes.models import MODELS
@@ -129,7 +129,7 @@ DATA_FILES = {
 
 
 def _is_there(folder: Path, subfolder: str, pattern: str) -> bool:
-    return any(inside(folder, subfolder).glob(pattern))
+    return any(folder_of_set(folder, subfolder).glob(pattern))
 
 
 def _installed(package: str) -> str | None:

@@ -1,15 +1,15 @@
 """Data sets: built-in faces, loaders for real ones, and splits."""
 
-from nnpg.data.cifar10 import load_cifar10
+from nnpg.data.catalogue import load
 from nnpg.data.dataset import DataError, Dataset
-from nnpg.data.faces import faces
-from nnpg.data.folder import load_folder
+from nnpg.data.drawn_faces.identities import faces
 from nnpg.data.limits import Limits
-from nnpg.data.load import load
-from nnpg.data.mnist import load_mnist
-from nnpg.data.npz import load_npz, save_npz
+from nnpg.data.readers.cifar10 import load_cifar10
+from nnpg.data.readers.folder import load_folder
+from nnpg.data.readers.mnist import load_mnist
+from nnpg.data.readers.npz import load_npz, save_npz
+from nnpg.data.readers.yale import load_yale
 from nnpg.data.splits import Split, find_twins, random_split, stratified_split
-from nnpg.data.yale import load_yale
 
 __all__ = [
     "DataError",

@@ -19,11 +19,10 @@ from pathlib import Path
 from shutil import copyfileobj
 from typing import TYPE_CHECKING, NoReturn
 
-from nnpg.data import cifar10
 from nnpg.data.dataset import DataError
-from nnpg.data.limits import kind_of
-from nnpg.data.where import data_folder
-from nnpg.data.yale import how_to_get_yale
+from nnpg.data.locations import check_file, data_folder
+from nnpg.data.readers import cifar10
+from nnpg.data.readers.yale import how_to_get_yale
 from nnpg.files.atomic import atomic_write
 from nnpg_command import DONE, Interrupted, UsageError, main
 
@@ -70,7 +69,7 @@ SOURCES = {
 }
 
 
-def download(name: str, folder: str | os.PathLike[str] | None = None, *, progress: bool = True) -> Path:
+def fetch_data_set(name: str, folder: str | os.PathLike[str] | None = None, *, progress: bool = True) -> Path:
     """Download a data set, unless it is there already.
 
     Parameters
@@ -96,7 +95,7 @@ def download(name: str, folder: str | os.PathLike[str] | None = None, *, progres
 
     Examples
     --------
-    >>> download("yale", "data")
+    >>> fetch_data_set("yale", "data")
     Traceback (most recent call last):
     ...
     nnpg.data.dataset.DataError: Yale's terms do not allow passing the images on, ...
@@ -120,7 +119,7 @@ def download(name: str, folder: str | os.PathLike[str] | None = None, *, progres
         except OSError as error:
             raise DataError(f"{place / file}: cannot be written ({error})") from error
     if name == "cifar10":
-        _unpack(place / cifar10.ARCHIVE, root / cifar10.FOLDER)
+        unpack_cifar10(place / cifar10.ARCHIVE, root / cifar10.FOLDER)
     return root
 
 
@@ -140,9 +139,7 @@ def _not_yet_there(place: Path, source: Source) -> list[str]:
 
 
 def _sha256(path: Path) -> str:
-    found = kind_of(path)
-    if found != "a file":
-        raise DataError(f"{path}: expected a file to download to, found {found}; move it away")
+    check_file(path, "a file to download to", "; move it away")
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -229,7 +226,7 @@ def _unpacked(root: Path) -> bool:
     return all(file.is_file() and file.stat().st_size == size for file in files)
 
 
-def _unpack(archive: Path, folder: Path) -> None:
+def unpack_cifar10(archive: Path, folder: Path) -> None:
     """Copy CIFAR-10's own files out of the archive. No name in the archive is ever used as a path."""
     wanted = [name for names in cifar10.FILES.values() for name in names]
     size = cifar10.RECORDS * cifar10.RECORD_BYTES
@@ -272,7 +269,7 @@ def command(arguments: list[str]) -> int:
     parser.add_argument("--debug", action="store_true", help="on an error, also print where it came from")
     options = parser.parse_args(arguments)
     try:
-        folder = download(options.name, options.data_dir, progress=sys.stderr.isatty())
+        folder = fetch_data_set(options.name, options.data_dir, progress=sys.stderr.isatty())
     except KeyboardInterrupt as stop:
         raise Interrupted("stopped; the same command goes on from here") from stop
     print(f"{options.name} is in {folder}")

@@ -7,9 +7,7 @@ anything is allocated or decoded, and what is decoded never grows beyond what th
 from __future__ import annotations
 
 import os
-import stat
 from dataclasses import dataclass, fields, replace
-from pathlib import Path
 
 from nnpg.data.dataset import DataError
 from nnpg.support.arguments import as_count, as_instance
@@ -78,30 +76,3 @@ def limits_for(given: Limits | None) -> Limits:
             raise DataError(f"{VARIABLES[field.name]} must be a whole number above 0, not {text!r}")
         limits = replace(limits, **{field.name: int(text)})
     return limits
-
-
-def kind_of(path: Path) -> str:
-    """Say what lies at a path: "a file", "a folder", "nothing", a device ...; opens nothing.
-
-    Examples
-    --------
-    >>> kind_of(Path("no/such/file")), kind_of(Path("."))
-    ('nothing', 'a folder')
-    """
-    try:
-        mode = path.stat().st_mode
-    except FileNotFoundError:
-        return "a link to nothing" if path.is_symlink() else "nothing"
-    except NotADirectoryError:
-        return "nothing"
-    except (OSError, ValueError) as error:  # a circle of links, a name that is too long, or one that cannot be
-        return f"what cannot be opened ({getattr(error, 'strerror', None) or error})"
-    kinds = {
-        stat.S_IFREG: "a file",
-        stat.S_IFDIR: "a folder",
-        stat.S_IFIFO: "a pipe",
-        stat.S_IFSOCK: "a socket",
-        stat.S_IFCHR: "a device",
-        stat.S_IFBLK: "a device",
-    }
-    return kinds.get(stat.S_IFMT(mode), "something else")

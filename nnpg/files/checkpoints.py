@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from nnpg.files.atomic import writable
 from nnpg.files.errors import ModelFileError
-from nnpg.files.identity import array_identity
+from nnpg.files.identities import array_identity
 from nnpg.files.tensors import read_tensors, write_tensors
 from nnpg.files.text import shown
 from nnpg_kernels import Array

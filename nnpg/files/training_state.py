@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nnpg.files.checkpoints import Checkpoint, State
-from nnpg.files.identity import array_identity, identity, loss_identity
+from nnpg.files.identities import array_identity, identity, loss_identity
 from nnpg.files.networks import header_of
 from nnpg.files.tensors import read_tensors
 from nnpg.losses import LossMaker

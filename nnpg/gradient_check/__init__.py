@@ -1,8 +1,7 @@
 """The public gradient check: `gradcheck(layer or network)`.
 
-What is checked is in `check.py`; how a derivative is measured without a line of backward in `measure.py`; what a layer
-has to return at all in `contract.py`; how a wrong gradient betrays its cause in `diagnosis.py`; how it all reads in
-`report.py`.
+Where to read: `check` (what is checked), `measurement` (how a derivative is measured without backward), `contract`
+(what a layer must return at all), `diagnosis` (how a wrong gradient shows its cause), `report` (the result).
 """
 
 from nnpg.gradient_check.check import gradcheck

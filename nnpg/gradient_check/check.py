@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nnpg.gradient_check.contract import SEEDS, BrokenContractError, check_class, check_contract
-from nnpg.gradient_check.measure import EXACT, Probe, Values, measure
+from nnpg.gradient_check.measurement import EXACT, Probe, Values, measure
 from nnpg.gradient_check.report import GradientCheckError, GradientReport, GradientRow
 from nnpg.layers import Layer, parameters
 from nnpg.network import INPUT, Network, Trace

@@ -13,9 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nnpg.data import DataError, cifar10, load_cifar10
+from nnpg.data import DataError, load_cifar10
 from nnpg.data import download as module
-from nnpg.data.download import CHUNK, SOURCES, Source, command, download
+from nnpg.data.download import CHUNK, SOURCES, Source, command, fetch_data_set
+from nnpg.data.readers import cifar10
 from nnpg_command import run
 
 BODY = np.random.default_rng(0).bytes(300_000)
@@ -85,9 +86,9 @@ def whole(root: Path) -> bool:
 
 
 def test_downloads_once(mirrors: tuple[Mirror, Mirror], tmp_path: Path) -> None:
-    assert download("toy", tmp_path) == tmp_path
+    assert fetch_data_set("toy", tmp_path) == tmp_path
     assert whole(tmp_path)
-    download("toy", tmp_path)
+    fetch_data_set("toy", tmp_path)
     assert (mirrors[0].asked, mirrors[1].asked) == ([None], [])
 
 
@@ -95,13 +96,13 @@ def test_default_folder_is_nnpg_data(
     mirrors: tuple[Mirror, Mirror], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NNPG_DATA", str(tmp_path / "a" / "b"))
-    download("toy")
+    fetch_data_set("toy")
     assert whole(tmp_path / "a" / "b")
 
 
 def test_cut_off_in_the_middle_goes_on_from_there(mirrors: tuple[Mirror, Mirror], tmp_path: Path) -> None:
     mirrors[0].cuts = [4 * CHUNK, 3 * CHUNK + 1000]
-    download("toy", tmp_path)
+    fetch_data_set("toy", tmp_path)
     assert whole(tmp_path)
     assert mirrors[0].asked == [None, f"bytes={4 * CHUNK}-", f"bytes={7 * CHUNK}-"]
     assert mirrors[0].sent == len(BODY) + 1000  # a chunk that broke is asked for again; nothing else is
@@ -110,7 +111,7 @@ def test_cut_off_in_the_middle_goes_on_from_there(mirrors: tuple[Mirror, Mirror]
 
 def test_next_mirror_goes_on_where_the_first_broke_off(mirrors: tuple[Mirror, Mirror], tmp_path: Path) -> None:
     mirrors[0].cuts = [4 * CHUNK, 0]
-    download("toy", tmp_path)
+    fetch_data_set("toy", tmp_path)
     assert whole(tmp_path)
     assert mirrors[1].asked == [f"bytes={4 * CHUNK}-"]
 
@@ -119,10 +120,10 @@ def test_next_run_goes_on_where_the_last_stopped(mirrors: tuple[Mirror, Mirror],
     mirrors[0].cuts = [4 * CHUNK, 0]
     mirrors[1].status = 503
     with pytest.raises(DataError, match=rf"{4 * CHUNK} bytes are kept in .*big\.gz\.part; the next try"):
-        download("toy", tmp_path)
+        fetch_data_set("toy", tmp_path)
     assert [p.name for p in (tmp_path / "toy").iterdir()] == ["big.gz.part"]
     mirrors[0].asked.clear()
-    download("toy", tmp_path)
+    fetch_data_set("toy", tmp_path)
     assert whole(tmp_path)
     assert mirrors[0].asked == [f"bytes={4 * CHUNK}-"]
 
@@ -131,14 +132,14 @@ def test_tries_are_bounded(mirrors: tuple[Mirror, Mirror], tmp_path: Path) -> No
     mirrors[0].cuts = [CHUNK] * 1000
     mirrors[1].status = 404
     with pytest.raises(DataError, match=r"big\.gz could not be downloaded"):
-        download("toy", tmp_path)
+        fetch_data_set("toy", tmp_path)
     assert len(mirrors[0].asked) == module.TRIES
 
 
 def test_server_without_ranges_starts_again(mirrors: tuple[Mirror, Mirror], tmp_path: Path) -> None:
     mirrors[0].ranges = False
     mirrors[0].cuts = [4 * CHUNK]
-    download("toy", tmp_path)
+    fetch_data_set("toy", tmp_path)
     assert whole(tmp_path)
     assert mirrors[0].sent == 4 * CHUNK + len(BODY)
 
@@ -147,7 +148,7 @@ def test_server_without_ranges_starts_again(mirrors: tuple[Mirror, Mirror], tmp_
 def test_wrong_beginning_is_thrown_away(mirrors: tuple[Mirror, Mirror], tmp_path: Path, left_over: bytes) -> None:
     (tmp_path / "toy").mkdir()
     (tmp_path / "toy" / "big.gz.part").write_bytes(left_over)
-    download("toy", tmp_path)
+    fetch_data_set("toy", tmp_path)
     assert whole(tmp_path)
     assert mirrors[0].asked == [f"bytes={len(left_over)}-", None]
 
@@ -155,14 +156,14 @@ def test_wrong_beginning_is_thrown_away(mirrors: tuple[Mirror, Mirror], tmp_path
 def test_complete_part_needs_no_bytes(mirrors: tuple[Mirror, Mirror], tmp_path: Path) -> None:
     (tmp_path / "toy").mkdir()
     (tmp_path / "toy" / "big.gz.part").write_bytes(BODY)
-    download("toy", tmp_path)
+    fetch_data_set("toy", tmp_path)
     assert whole(tmp_path)
     assert mirrors[0].sent == 0
 
 
 def test_lying_mirror_is_passed_over(mirrors: tuple[Mirror, Mirror], tmp_path: Path) -> None:
     mirrors[0].files = {"big.gz": b"<html>please log in</html>"}
-    download("toy", tmp_path)
+    fetch_data_set("toy", tmp_path)
     assert whole(tmp_path)
 
 
@@ -171,7 +172,7 @@ def test_wrong_checksum_everywhere_leaves_nothing(mirrors: tuple[Mirror, Mirror]
     for mirror in mirrors:
         mirror.files = {"big.gz": false}
     with pytest.raises(DataError) as error:
-        download("toy", tmp_path)
+        fetch_data_set("toy", tmp_path)
     message = str(error.value)
     assert message.count(hashlib.sha256(false).hexdigest()) == 2
     assert message.count(f"expected {SHA256}") == 2
@@ -187,7 +188,7 @@ def test_offline_says_which_file_to_put_where(tmp_path: Path, monkeypatch: pytes
         source = Source(SOURCES[name].subfolder, SOURCES[name].files, (nowhere,))
         monkeypatch.setitem(SOURCES, name, source)
         with pytest.raises(DataError) as error:
-            download(name, tmp_path)
+            fetch_data_set(name, tmp_path)
         message = str(error.value)
         for file, sha256 in source.files.items():
             assert f"{tmp_path / source.subfolder / file}  (SHA-256 {sha256})" in message
@@ -199,7 +200,7 @@ def test_file_of_that_name_is_never_overwritten(mirrors: tuple[Mirror, Mirror], 
     (tmp_path / "toy").mkdir()
     (tmp_path / "toy" / "big.gz").write_bytes(b"mine")
     with pytest.raises(DataError, match=f"expected SHA-256 {SHA256}.*nothing is overwritten"):
-        download("toy", tmp_path)
+        fetch_data_set("toy", tmp_path)
     assert (tmp_path / "toy" / "big.gz").read_bytes() == b"mine"
     assert mirrors[0].asked == []
 
@@ -207,25 +208,25 @@ def test_file_of_that_name_is_never_overwritten(mirrors: tuple[Mirror, Mirror], 
 def test_folder_that_cannot_be_made(mirrors: tuple[Mirror, Mirror], tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(DataError, match="cannot be written"):
-        download("toy", tmp_path / "file")
+        fetch_data_set("toy", tmp_path / "file")
 
 
 def test_progress_bar_only_when_asked(
     mirrors: tuple[Mirror, Mirror], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    download("toy", tmp_path / "a", progress=False)
+    fetch_data_set("toy", tmp_path / "a", progress=False)
     assert "big.gz ━" not in capsys.readouterr().err
-    download("toy", tmp_path / "b")
+    fetch_data_set("toy", tmp_path / "b")
     assert "big.gz ━" in capsys.readouterr().err
 
 
 def test_yale_and_unknown_names(tmp_path: Path) -> None:
     with pytest.raises(DataError) as error:
-        download("yale", tmp_path)
+        fetch_data_set("yale", tmp_path)
     for words in ("terms do not allow", "yalefaces.html", str(tmp_path / "yalefaces"), "--data-dir", "NNPG_DATA"):
         assert words in str(error.value)
     with pytest.raises(DataError, match="'imagenet' cannot be downloaded; expected one of: mnist, cifar10"):
-        download("imagenet", tmp_path)
+        fetch_data_set("imagenet", tmp_path)
 
 
 def test_command_exit_codes(
@@ -243,7 +244,7 @@ def test_command_exit_codes(
     def stop(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(module, "download", stop)
+    monkeypatch.setattr(module, "fetch_data_set", stop)
     assert run(command, ["toy"]) == 130
     assert "stopped; the same command goes on from here" in capsys.readouterr().err
 
@@ -280,14 +281,14 @@ def serve(mirror: Mirror, archive: bytes, monkeypatch: pytest.MonkeyPatch) -> No
 def test_cifar10_is_unpacked_and_loads(mirrors, tmp_path: Path, batches, monkeypatch: pytest.MonkeyPatch) -> None:
     evil = {"../evil": b"!", "cifar-10-batches-bin/../../evil": b"!", "cifar-10-batches-bin/extra.bin": b"!"}
     serve(mirrors[0], tar(evil | batches), monkeypatch)
-    download("cifar10", tmp_path / "data")
+    fetch_data_set("cifar10", tmp_path / "data")
     assert len(load_cifar10(tmp_path / "data")) == 10
     assert load_cifar10(tmp_path / "data", "test").labels.tolist() == [0, 0]
     assert sorted(p.name for p in tmp_path.rglob("*") if p.is_file()) == sorted(
         [cifar10.ARCHIVE, *(Path(name).name for name in batches)]
     )
     (tmp_path / "data" / cifar10.ARCHIVE).unlink()  # no longer needed
-    download("cifar10", tmp_path / "data")
+    fetch_data_set("cifar10", tmp_path / "data")
     assert mirrors[0].asked == [None]
 
 
@@ -296,7 +297,7 @@ def test_cifar10_archive_put_there_by_hand_is_unpacked(
 ) -> None:
     serve(mirrors[0], tar(batches), monkeypatch)
     (tmp_path / cifar10.ARCHIVE).write_bytes(mirrors[0].files[cifar10.ARCHIVE])
-    download("cifar10", tmp_path)
+    fetch_data_set("cifar10", tmp_path)
     assert len(load_cifar10(tmp_path)) == 10
     assert mirrors[0].asked == []
 
@@ -314,7 +315,7 @@ def test_cifar10_archive_that_is_not_one(
     serve(mirrors[0], archive[:100] if spoil == "cut" else archive, monkeypatch)
     words = "cannot unpack it" if spoil == "cut" else f"expected {name} in it, found no such file"
     with pytest.raises(DataError, match=words):
-        download("cifar10", tmp_path)
+        fetch_data_set("cifar10", tmp_path)
     assert not (tmp_path / name).exists()
     with pytest.raises(DataError):
         load_cifar10(tmp_path)

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from nnpg.data import faces, stratified_split
-from nnpg.data.faces import CONDITIONS, MASK_THRESHOLD, cast_identities, random_shot
-from nnpg.data.portrait import FEATURES, NEUTRAL, Condition, Face, draw
+from nnpg.data.drawn_faces.identities import CONDITIONS, MASK_THRESHOLD, cast_identities, random_shot
+from nnpg.data.drawn_faces.people import FEATURES, NEUTRAL, Condition, Face
+from nnpg.data.drawn_faces.portrait import draw
 
 BY_NAME = {condition.name: condition for condition in CONDITIONS}
 YALE = ["centerlight", "glasses", "happy", "leftlight", "noglasses", "normal"]

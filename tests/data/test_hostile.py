@@ -20,9 +20,10 @@ import pytest
 from fuzz.data_files import KINDS, search
 from PIL import Image
 
-from nnpg.data import DataError, Dataset, Limits, cifar10, load, load_folder, load_mnist, load_npz
+from nnpg.data import DataError, Dataset, Limits, load, load_folder, load_mnist, load_npz
 from nnpg.data import download as module
-from nnpg.data.images import open_image
+from nnpg.data.readers import cifar10
+from nnpg.data.readers.images import open_image
 
 X = np.zeros((2, 1, 4, 4), np.uint8)
 POSIX = pytest.mark.skipif(os.name != "posix", reason="pipes, sockets and devices of POSIX")
@@ -306,7 +307,7 @@ def test_an_archive_whose_files_are_too_large_is_not_unpacked(tmp_path: Path) ->
         info.size = size
         path.write_bytes(gzip.compress(info.tobuf() + bytes(min(size, 1 << 20))))
         with refused("bytes: it is not CIFAR-10"):
-            module._unpack(path, tmp_path / "out")
+            module.unpack_cifar10(path, tmp_path / "out")
         assert not any((tmp_path / "out").iterdir())
 
 
@@ -315,7 +316,7 @@ def test_what_a_killed_run_left_is_removed(tmp_path: Path) -> None:
     (tmp_path / "out" / ".test_batch.bin.0badcafe.part").write_bytes(b"half")
     (tmp_path / cifar10.ARCHIVE).write_bytes(b"no archive")
     with refused("cannot unpack it"):
-        module._unpack(tmp_path / cifar10.ARCHIVE, tmp_path / "out")
+        module.unpack_cifar10(tmp_path / cifar10.ARCHIVE, tmp_path / "out")
     assert not any((tmp_path / "out").iterdir())
 
 

@@ -17,7 +17,6 @@ from PIL import Image
 from nnpg.data import (
     DataError,
     Dataset,
-    cifar10,
     load,
     load_cifar10,
     load_folder,
@@ -26,8 +25,9 @@ from nnpg.data import (
     load_yale,
     save_npz,
 )
-from nnpg.data.where import data_folder
-from nnpg.data.yale import CONDITIONS, SUBJECTS
+from nnpg.data.locations import data_folder
+from nnpg.data.readers import cifar10
+from nnpg.data.readers.yale import CONDITIONS, SUBJECTS
 
 # --- Yale
 

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnpg.data.dataset import DataError, Dataset
-from nnpg.data.limits import Limits, kind_of, limits_for
+from nnpg.data.limits import Limits, limits_for
+from nnpg.data.locations import check_file
 from nnpg.files.atomic import write_file
 from nnpg.support.arguments import as_instance, as_path
 from nnpg_command import printable
@@ -145,9 +146,7 @@ def save_npz(path: str | os.PathLike[str], dataset: Dataset) -> None:
 
 
 def _read(path: Path, limits: Limits) -> dict[str, NDArray[Any]]:
-    found = kind_of(path)
-    if found != "a file":
-        raise DataError(f"{path}: expected a .npz file, found {'nothing there' if found == 'nothing' else found}")
+    check_file(path, "a .npz file", "; check the path")
     try:
         with path.open("rb") as file:
             _check_directory(file)

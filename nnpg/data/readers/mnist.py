@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnpg.data.dataset import DataError, Dataset
-from nnpg.data.limits import Limits, kind_of, limits_for
-from nnpg.data.where import inside
+from nnpg.data.limits import Limits, limits_for
+from nnpg.data.locations import check_file, folder_of_set
 from nnpg.support.arguments import as_choice, as_path
 
 PREFIX = {"train": "train", "test": "t10k"}
@@ -57,7 +57,7 @@ def load_mnist(
     as_path(folder, "folder")
     limits = limits_for(limits)
     as_choice(split, "split", PREFIX)
-    root = inside(folder, "mnist")
+    root = folder_of_set(folder, "mnist")
     images_path = _find(root, f"{PREFIX[split]}-images-idx3-ubyte", folder)
     labels_path = _find(root, f"{PREFIX[split]}-labels-idx1-ubyte", folder)
     images = read_idx(images_path, IMAGES_MAGIC, limits)  # (N, H, W)
@@ -104,9 +104,7 @@ def read_idx(path: str | os.PathLike[str], magic: int, limits: Limits | None = N
     [7, 2, 1]
     """
     path = Path(path)
-    found = kind_of(path)
-    if found != "a file":
-        raise DataError(f"{path}: expected an IDX file, found {found}")
+    check_file(path, "an IDX file", "; check the path")
     with path.open("rb") as file:
         packed = file.read(2) == b"\x1f\x8b"  # judged by content: browsers unpack .gz files and keep the name
         file.seek(0)

@@ -7,15 +7,15 @@ import os
 from pathlib import Path
 from typing import Literal
 
-from nnpg.data.cifar10 import load_cifar10
 from nnpg.data.dataset import DataError, Dataset
-from nnpg.data.faces import faces
-from nnpg.data.folder import load_folder
-from nnpg.data.limits import Limits, kind_of, limits_for
-from nnpg.data.mnist import load_mnist
-from nnpg.data.npz import load_npz
-from nnpg.data.where import data_folder
-from nnpg.data.yale import load_yale
+from nnpg.data.drawn_faces.identities import faces
+from nnpg.data.limits import Limits, limits_for
+from nnpg.data.locations import data_folder, kind_of
+from nnpg.data.readers.cifar10 import load_cifar10
+from nnpg.data.readers.folder import load_folder
+from nnpg.data.readers.mnist import load_mnist
+from nnpg.data.readers.npz import load_npz
+from nnpg.data.readers.yale import load_yale
 from nnpg.support.arguments import as_choice, as_count, as_path
 
 NAMES = ("faces", "yale", "mnist", "cifar10")
@@ -79,7 +79,7 @@ def load(
             return load_cifar10(data_folder(data_dir), split or "train")
         return load_mnist(data_folder(data_dir), split or "train", limits)
     path = Path(name).expanduser()
-    if not str(name) or (name not in NAMES and kind_of(path) == "nothing" and path.suffix != ".npz"):
+    if not str(name) or (name not in NAMES and kind_of(path) == "nothing there" and path.suffix != ".npz"):
         close = difflib.get_close_matches(str(name), NAMES, 1)
         guess = f" did you mean {close[0]!r}?" if close else ""
         raise DataError(

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnpg.data.dataset import Dataset
-from nnpg.data.portrait import FEATURES, NEUTRAL, Condition, Face, Shot, draw
+from nnpg.data.drawn_faces.people import FEATURES, NEUTRAL, Condition, Face, Shot
+from nnpg.data.drawn_faces.portrait import draw
 from nnpg.support.arguments import as_count
 
 PER_BASE = 3  # identities that share a base face

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnpg.data.dataset import DataError, Dataset
-from nnpg.data.images import open_image, to_array
-from nnpg.data.limits import Limits, kind_of, limits_for
+from nnpg.data.limits import Limits, limits_for
+from nnpg.data.locations import check_file, kind_of
+from nnpg.data.readers.images import open_image, to_array
 from nnpg.support.arguments import as_flag, as_pair, as_path
 from nnpg_command import printable
 
@@ -33,7 +34,7 @@ def load_folder(
     Parameters
     ----------
     folder : path
-        Holds ``class_name/image.png`` and so on, in one of the formats `nnpg.data.images.FORMATS`, at 8 bits
+        Holds ``class_name/image.png`` and so on, in one of the formats `nnpg.data.readers.images.FORMATS`, at 8 bits
         a channel.
     size : int or (H, W), optional
         Squeeze every image to this size, in pixels. Without it all must have one size.
@@ -92,7 +93,7 @@ def _list(root: Path) -> tuple[list[Path], list[int], tuple[str, ...]]:
     """Image paths, their labels and the class names; every complaint that needs no decoding is made here."""
     expected = "expected a folder that holds one folder of images per class"
     if not root.is_dir():
-        raise DataError(f"{root}: {expected}, found {'a file' if root.exists() else 'nothing there'}")
+        raise DataError(f"{root}: {expected}, found {kind_of(root)}; check the path")
     classes = sorted(entry for entry in root.iterdir() if entry.is_dir() and not entry.name.startswith("."))
     if not classes:
         raise DataError(f"{root}: {expected}, found no folders in it; move each class's images into its own")
@@ -103,9 +104,7 @@ def _list(root: Path) -> tuple[list[Path], list[int], tuple[str, ...]]:
         if not files:
             raise DataError(f"{folder}: expected images of class {folder.name!r}, found none; fill or remove it")
         for file in files:
-            found = kind_of(file)
-            if found != "a file":
-                raise DataError(f"{file}: expected an image of class {folder.name!r}, found {found}; move it away")
+            check_file(file, f"an image of class {folder.name!r}", "; move it away")
         paths += files
         labels += [label] * len(files)
     return paths, labels, tuple(folder.name for folder in classes)

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from nnpg.data.dataset import DataError, Dataset
-from nnpg.data.where import inside
+from nnpg.data.locations import folder_of_set
 from nnpg.support.arguments import as_choice, as_path
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
@@ -48,7 +48,7 @@ def load_cifar10(folder: str | os.PathLike[str], split: Literal["train", "test"]
     """
     as_path(folder, "folder")
     as_choice(split, "split", FILES)
-    root = inside(folder, FOLDER)
+    root = folder_of_set(folder, FOLDER)
     paths = [root / name for name in FILES[split]]
     for path in paths:  # all of them are looked at before any is read
         if not path.is_file():

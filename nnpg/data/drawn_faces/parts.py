@@ -1,185 +1,14 @@
-"""Draws one grey portrait from numbers: the painter behind the built-in faces.
-
-A face is a height map (head, nose, brows, lips ...) and a reflectance map (skin, hair, eyes ...) over the
-picture plane, lit by one lamp. Coordinates u (right) and v (down) run over about -1 .. 1; left and right are
-the viewer's. Edges are ramps about a pixel wide, so nothing jumps when a face moves by part of a pixel.
-"""
+"""How each part of a face is painted: its reflectance into the map `tone`, its height into the map `z`."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from nnpg.data.brushes import Picture, ellipse, hill, inside, light, paint, stroke
-
-OVERSAMPLE = 2  # pixels drawn, a side, for each pixel kept
-ZOOM = 1.12  # how much of the picture the head fills
-
-FEATURES = (
-    "widow's peak",
-    "mole on the left cheek",
-    "thick brows",
-    "scar on the right cheek",
-    "big nose",
-    "beard",
-    "smile lines",
-    "white lock of hair",
-    "goatee",
-    "dark rings under the eyes",
-    "birthmark on the forehead",
-    "moustache",
-    "big ears",
-    "forehead lines",
-    "joined brows",
-)
+from nnpg.data.drawn_faces.brushes import Picture, ellipse, hill, inside, paint, stroke
+from nnpg.data.drawn_faces.layout import Layout
 
 
-@dataclass(frozen=True)
-class Face:
-    """Who it is: numbers that make the base face, about -1 .. 1 around the mean, and what is planted on it.
-
-    Raises
-    ------
-    ValueError
-        If the feature is not one that can be drawn.
-    """
-
-    width: float = 0.0
-    chin: float = 0.0
-    jaw: float = 0.0
-    hairline: float = 0.0
-    hair_length: float = 0.0
-    hair_volume: float = 0.0
-    parting: float = 0.0
-    curl: float = 0.0
-    hair_tone: float = 0.0
-    skin_tone: float = 0.0
-    brow_height: float = 0.0
-    brow_slant: float = 0.0
-    eye_distance: float = 0.0
-    eye_size: float = 0.0
-    nose_length: float = 0.0
-    nose_width: float = 0.0
-    mouth_height: float = 0.0
-    mouth_width: float = 0.0
-    lips: float = 0.0
-    shirt: float = 0.0
-    feature: str | None = None
-
-    def __post_init__(self) -> None:
-        if self.feature is not None and self.feature not in FEATURES:
-            raise ValueError(f"no feature {self.feature!r} can be drawn; there are: {', '.join(FEATURES)}")
-
-
-@dataclass(frozen=True)
-class Condition:
-    """How a face is lit, what it does, and whether it wears glasses. The default is a neutral face in soft light."""
-
-    name: str = "normal"
-    lamp: tuple[float, float, float] = (0.2, -0.55, 0.8)  # towards the lamp: right, down, out of the picture
-    ambient: float = 0.36
-    diffuse: float = 0.76
-    cast: bool = False  # one hard lamp that throws shadows, rather than a soft one
-    glasses: bool = False
-    smile: float = 0.0  # -1 sad .. 1 happy
-    gape: float = 0.0  # mouth: 0 shut, 1 wide open
-    left_eye: float = 1.0  # 0 shut, 1 neutral
-    right_eye: float = 1.0
-    brows: float = 0.0  # -1 knit .. 1 raised
-
-
-@dataclass(frozen=True)
-class Shot:
-    """What differs from one photograph to the next and says nothing about who is on it."""
-
-    right: float = 0.0  # pose shift, in pixels of a 60-pixel picture
-    down: float = 0.0
-    tilt: float = 0.0  # of the head about its centre, radians
-    lamp: float = 0.0  # the lamp's displacement to the right
-    expression: float = 1.0  # strength of the expression
-    exposure: float = 1.0
-
-
-NEUTRAL, STILL = Condition(), Shot()
-
-
-def draw(face: Face, condition: Condition = NEUTRAL, shot: Shot = STILL, size: int = 60) -> Picture:
-    """Draw one face, without sensor noise.
-
-    Parameters
-    ----------
-    face, condition, shot : Face, Condition, Shot
-    size : int
-        Height and width in pixels.
-
-    Returns
-    -------
-    array (size, size), float32
-        Grey levels in [0, 1].
-
-    Examples
-    --------
-    >>> bearded = draw(Face(feature="beard")) < draw(Face()) - 0.1
-    >>> bool(bearded[48, 30]), bool(bearded[25, 30])  # the chin is darker, the bridge of the nose is not
-    (True, False)
-    """
-    p = _Layout(face, condition, shot, size * OVERSAMPLE)
-    tone, z = np.full_like(p.u, 0.92), np.full_like(p.u, -0.35)  # the wall: its reflectance and its depth
-    _paint_body(p, tone, z)
-    head = _paint_head(p, tone, z)
-    _paint_skin(p, tone, head)
-    _paint_mouth(p, tone)
-    _paint_eyes(p, tone)
-    _paint_hair(p, tone, z)
-    right, down, out = condition.lamp
-    lamp = (right + shot.lamp, down, out)
-    shade = light(z, 2 / ZOOM / len(z), lamp, condition.ambient, condition.diffuse, condition.cast)
-    bright = shot.exposure * tone * shade
-    small: Picture = bright.reshape(size, OVERSAMPLE, size, OVERSAMPLE).mean((1, 3))
-    return np.clip(small, 0, 1)
-
-
-class _Layout:
-    """Where everything is for one face in one shot: coordinates of each pixel, proportions and tones."""
-
-    def __init__(self, face: Face, condition: Condition, shot: Shot, n: int) -> None:
-        self.face, self.condition = face, condition
-        axis = ((np.arange(n, dtype=np.float32) + 0.5) * (2 / n) - 1) / ZOOM
-        self.u0, self.v0 = np.meshgrid(axis - shot.right / 30 / ZOOM, axis - shot.down / 30 / ZOOM + 0.04)  # the body's
-        self.u = self.u0 + shot.tilt * self.v0  # the head's
-        self.v = self.v0 - shot.tilt * self.u0
-        self.s = np.abs(self.u)
-        self.smile, self.gape = shot.expression * condition.smile, shot.expression * condition.gape
-        self.glad, self.brows = max(self.smile, 0.0), shot.expression * condition.brows
-        self.eyes = [1 + shot.expression * (opening - 1) for opening in (condition.left_eye, condition.right_eye)]
-        big_nose = self.has("big nose")
-        self.half = 0.50 + 0.03 * face.width  # half the head's width
-        self.chin = 0.74 + 0.03 * face.chin + 0.05 * self.gape
-        self.swell = 0.06 + 0.025 * face.hair_volume  # how far the hair stands out
-        self.eye = (0.205 + 0.018 * face.eye_distance, -0.03)
-        self.eye_w, self.eye_h = 0.09 + 0.008 * face.eye_size, 0.042 + 0.006 * face.eye_size
-        self.brow = -0.17 - 0.02 * face.brow_height - 0.06 * self.brows
-        self.nose = 0.225 + 0.025 * face.nose_length + 0.03 * big_nose  # its tip
-        self.nose_w = 0.085 + 0.012 * face.nose_width + 0.085 * big_nose
-        self.mouth = 0.43 + 0.025 * face.mouth_height + 0.03 * self.gape
-        pursed = 0.05 * self.gape if self.smile == 0 else 0.0
-        self.mouth_w = 0.17 + 0.02 * face.mouth_width + 0.05 * self.glad - pursed
-        self.skin, self.hair = 0.68 + 0.15 * face.skin_tone, 0.17 + 0.10 * face.hair_tone
-        self.dark = min(self.hair, 0.5 * self.skin)  # brows and beard
-
-    def has(self, feature: str) -> bool:
-        return self.face.feature == feature
-
-
-def _strands(p: _Layout) -> Picture:
-    """A lively surface for hair, about 1 on average."""
-    across, wave = p.u - 0.25 * p.face.parting, 6 + 2 * p.face.curl
-    comb = np.sin(34 * across * (1 + 0.3 * p.v) + 2 * np.sin(wave * p.v + 3 * across))
-    return 1 + 0.20 * comb + 0.14 * np.sin(19 * p.v - 13 * p.s + wave)
-
-
-def _paint_body(p: _Layout, tone: Picture, z: Picture) -> None:
+def paint_body(p: Layout, tone: Picture, z: Picture) -> None:
     """Long hair that hangs behind, neck, shirt and ears."""
     s0 = np.abs(p.u0)
     ends = 0.10 + 0.45 * p.face.hair_length - 0.8 * np.clip(p.s - 0.45, 0, None)
@@ -199,7 +28,7 @@ def _paint_body(p: _Layout, tone: Picture, z: Picture) -> None:
     paint(z, -0.10 + 0.05 * hill(p.s, p.v, at, w, h), ear)
 
 
-def _paint_head(p: _Layout, tone: Picture, z: Picture) -> Picture:
+def paint_head(p: Layout, tone: Picture, z: Picture) -> Picture:
     """The bare head: an egg with eye hollows, brow ridges, nose, cheeks, lips and chin. Returns its outline."""
     u, v, s = p.u, p.v, p.s
     top = -0.70
@@ -224,7 +53,7 @@ def _paint_head(p: _Layout, tone: Picture, z: Picture) -> Picture:
     return head
 
 
-def _paint_skin(p: _Layout, tone: Picture, head: Picture) -> None:
+def paint_skin(p: Layout, tone: Picture, head: Picture) -> None:
     """What lies on the skin: hollows, folds, marks, beard."""
     u, v, s, skin = p.u, p.v, p.s, p.skin
     paint(tone, 0.6 * skin, 0.5 * hill(s, v, (p.eye[0] - 0.07, p.eye[1] - 0.05), 0.07, 0.07))
@@ -257,7 +86,8 @@ def _paint_skin(p: _Layout, tone: Picture, head: Picture) -> None:
         paint(tone, p.dark, 0.9 * inside(0.055 * wide - np.abs(v - p.nose - 0.11 - 0.6 * s**2)) * (wide > 0))
 
 
-def _paint_mouth(p: _Layout, tone: Picture) -> None:
+def paint_mouth(p: Layout, tone: Picture) -> None:
+    """Lips, teeth and nostrils."""
     across = (p.u / p.mouth_w) ** 2
     wide = np.sqrt(np.clip(1 - across, 0, None))
     bow, gap = (0.09, 0.16 * p.gape) if p.smile > 0 else (0.05, 0.10 * p.gape)
@@ -270,7 +100,7 @@ def _paint_mouth(p: _Layout, tone: Picture) -> None:
     paint(tone, 0.25 * p.skin, 0.8 * ellipse(p.s, p.v, (0.42 * p.nose_w, p.nose + 0.025), 0.3 * p.nose_w, 0.02))
 
 
-def _paint_eyes(p: _Layout, tone: Picture) -> None:
+def paint_eyes(p: Layout, tone: Picture) -> None:
     """Eyes, brows and glasses."""
     v, s = p.v, p.s
     for side, opening in zip((-1, 1), p.eyes, strict=True):
@@ -299,7 +129,8 @@ def _paint_eyes(p: _Layout, tone: Picture) -> None:
         paint(tone, 1.0, 0.10 * inside(1 - oval, 0.1))  # the lenses' glare
 
 
-def _paint_hair(p: _Layout, tone: Picture, z: Picture) -> None:
+def paint_hair(p: Layout, tone: Picture, z: Picture) -> None:
+    """Hair on the head, and the features of the hairline."""
     u, v, s = p.u, p.v, p.s
     rough = 0.012 * (1 + p.face.curl) * np.sin(9 * np.arctan2(u, 0.2 - v) + 4 * p.face.parting)
     radius = (np.abs(u / (p.half + p.swell)) ** 2.3 + np.abs((v + 0.02) / (0.72 + p.swell)) ** 2.3) ** (1 / 2.3)
@@ -313,3 +144,10 @@ def _paint_hair(p: _Layout, tone: Picture, z: Picture) -> None:
     if p.has("white lock of hair"):
         paint(tone, 0.95 * strands, hair * inside(0.075 - np.abs(u - 0.16 - 0.12 * (v + 0.6)), 0.05))
     paint(z, z + 0.04 + 0.012 * strands, hair)
+
+
+def _strands(p: Layout) -> Picture:
+    """A lively surface for hair, about 1 on average."""
+    across, wave = p.u - 0.25 * p.face.parting, 6 + 2 * p.face.curl
+    comb = np.sin(34 * across * (1 + 0.3 * p.v) + 2 * np.sin(wave * p.v + 3 * across))
+    return 1 + 0.20 * comb + 0.14 * np.sin(19 * p.v - 13 * p.s + wave)

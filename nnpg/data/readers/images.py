@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnpg.data.dataset import DataError
-from nnpg.data.limits import Limits, kind_of, limits_for
+from nnpg.data.limits import Limits, limits_for
+from nnpg.data.locations import check_file
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -38,9 +39,8 @@ def open_image(path: Path, *, grey: bool, limits: Limits | None = None) -> Image
     """
     from PIL import Image, ImageOps
 
-    found, limits = kind_of(path), limits_for(limits)
-    if found != "a file":
-        raise DataError(f"{path}: expected an image, found {found}; move it away")
+    limits = limits_for(limits)
+    check_file(path, "an image", "; move it away")
     try:
         with _without_pillows_limit(), Image.open(path, formats=FORMATS) as opened:
             pixels = opened.width * opened.height

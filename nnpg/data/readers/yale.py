@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from nnpg.data.dataset import DataError, Dataset
-from nnpg.data.images import open_image, to_array
-from nnpg.data.where import inside
+from nnpg.data.locations import folder_of_set
+from nnpg.data.readers.images import open_image, to_array
 from nnpg.support.arguments import as_count, as_path
 
 SUBJECTS = tuple(f"subject{number:02d}" for number in range(1, 16))
@@ -62,7 +62,7 @@ def load_yale(folder: str | os.PathLike[str], size: int = 60) -> Dataset:
     nnpg.data.dataset.DataError: Yale faces: 165 of 165 images are missing ...
     """
     folder, size = as_path(folder, "folder"), as_count(size, "size")
-    root = inside(folder, "yalefaces")
+    root = folder_of_set(folder, "yalefaces")
     paths = [root / f"{subject}.{condition}" for subject in SUBJECTS for condition in CONDITIONS]
     missing = [path.name for path in paths if not path.is_file()]
     if missing:
