@@ -56,11 +56,6 @@ KNOWN_HIDDEN: set[str] = {
     "nnpg.cli.knockout",
     "nnpg.cli.rank",
     "nnpg.cli.train",
-    "nnpg.data.download",
-    "nnpg.data.faces",
-    "nnpg.data.load",
-    "nnpg.files.identity",
-    "nnpg.gradient_check.measure",
     "nnpg.programs.report",
     "nnpg.support.progress",
 }
@@ -69,7 +64,6 @@ KNOWN_LONG: set[str] = {
     "kernels/nnpg_kernels/simd.py",
     "nnpg/analysis/spectral.py",
     "nnpg/attacks/sweep.py",
-    "nnpg/data/portrait.py",
     "nnpg/maps/evidence.py",
     "nnpg/maps/localisation.py",
     "nnpg/network.py",
@@ -84,7 +78,6 @@ KNOWN_FULL: set[str] = {
     "benchmarks",
     "kernels/nnpg_kernels",
     "nnpg/attacks",
-    "nnpg/data",
 }
 
 LINES_AT_MOST = 300
