@@ -89,17 +89,6 @@ def main(command: Command, arguments: Sequence[str] | None = None) -> NoReturn:
     sys.exit(code)
 
 
-def nnpg() -> NoReturn:
-    """Run the command `nnpg`."""
-
-    def command(arguments: list[str]) -> Any:
-        from nnpg.cli import app  # imported here: Ctrl-C is answered from now on
-
-        return app(arguments, prog_name="nnpg")
-
-    main(command)
-
-
 def _stopped(error: BaseException) -> bool:
     """Whether this is Ctrl-C, or what became of it on its way through a library."""
     return isinstance(error, KeyboardInterrupt) or (interrupted() and not isinstance(error, Interrupted))
@@ -151,7 +140,6 @@ __all__ = [
     "UsageError",
     "ignore_interrupts",
     "main",
-    "nnpg",
     "printable",
     "run",
     "verdict",

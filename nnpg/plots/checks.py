@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from nnpg.support.arguments import as_count, as_instances, as_mapping, as_numbers, as_text
+from nnpg.support.arguments import as_count, as_instances, as_mapping, as_numbers, as_sequence, as_text, described
 from nnpg_kernels import Array
 
 T = TypeVar("T")
@@ -29,6 +29,40 @@ def checked_panels(panels: Any, kind: type[T]) -> Sequence[T]:
         for field in ("title", "xlabel", "ylabel"):
             as_text(getattr(panel, field, ""), f"panels: {field}")
     return found
+
+
+def as_like(value: T, kind: type[Any], name: str) -> T:
+    """Return an object that has what a Protocol names, such as a result of this library.
+
+    Examples
+    --------
+    >>> from nnpg.plots.protocols import KnockoutLike
+    >>> as_like(3, KnockoutLike, "knockout")
+    Traceback (most recent call last):
+    ...
+    TypeError: knockout must be a Knockout object, not 3
+    """
+    if isinstance(value, type) or not isinstance(value, kind):
+        raise TypeError(f"{name} must be a {kind.__name__.removesuffix('Like')} object, not {described(value)}")
+    return value
+
+
+def all_like(values: Sequence[T], kind: type[Any], name: str) -> Sequence[T]:
+    """Return a list or tuple, perhaps an empty one, of objects that have what a Protocol names.
+
+    Examples
+    --------
+    >>> from nnpg.plots.protocols import EpochLike
+    >>> all_like([3], EpochLike, "history")
+    Traceback (most recent call last):
+    ...
+    TypeError: history must be a list of Epoch objects, not [3]
+    """
+    objects = f"{kind.__name__.removesuffix('Like')} objects"
+    for value in as_sequence(values, name, objects):
+        if isinstance(value, type) or not isinstance(value, kind):
+            raise TypeError(f"{name} must be a list of {objects}, not {described(values)}")
+    return values
 
 
 def arrays_by_name(

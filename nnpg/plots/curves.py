@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from nnpg.plots.checks import arrays_by_name, checked_panels
+from nnpg.plots.checks import all_like, arrays_by_name, checked_panels
+from nnpg.plots.protocols import EpochLike
 from nnpg.plots.style import (
     COLOURS,
     COLUMN,
@@ -23,8 +24,7 @@ from nnpg.plots.style import (
     panel_axes,
     share_labels,
 )
-from nnpg.support.arguments import as_choice, as_count, as_instances, as_numbers, as_sequence, as_text
-from nnpg.training import Epoch
+from nnpg.support.arguments import as_choice, as_count, as_numbers, as_text
 from nnpg_kernels import Array
 
 if TYPE_CHECKING:
@@ -169,7 +169,7 @@ def _legend(figure: Figure, lines: int, labels: list[str], columns: int) -> None
         figure.legend(handles, labels, loc="outside upper left", ncols=columns, handlelength=2, columnspacing=1.2)
 
 
-def training_history(history: Sequence[Epoch], path: str | Path | None = None) -> Figure:
+def training_history(history: Sequence[EpochLike], path: str | Path | None = None) -> Figure:
     """Draw loss and error over the epochs of a training.
 
     Parameters
@@ -190,14 +190,15 @@ def training_history(history: Sequence[Epoch], path: str | Path | None = None) -
 
     Examples
     --------
+    >>> from nnpg import Epoch
     >>> figure = training_history([Epoch(1, 2.7, 0.9, None, 0.1), Epoch(2, 0.3, 0.1, None, 0.1)])
     >>> [ax.get_ylabel() for ax in figure.axes]
     ['loss', 'error']
     """
-    if not as_sequence(history, "history", "Epoch objects"):
+    if not all_like(history, EpochLike, "history"):
         raise ValueError("history is empty: train for at least one epoch")
-    as_instances(history, Epoch, "history")
-    as_numbers([epoch[:3] for epoch in history], "history", "an epoch, a loss and an error each, an array (E, 3)")
+    numbers = [(epoch.epoch, epoch.loss, epoch.error) for epoch in history]
+    as_numbers(numbers, "history", "an epoch, a loss and an error each, an array (E, 3)")
     from matplotlib.ticker import MaxNLocator, PercentFormatter
 
     epochs = [epoch.epoch for epoch in history]

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from nnpg.analysis.statistics import Interval
-from nnpg.plots.checks import arrays_by_name, checked_panels
+from nnpg.plots.checks import arrays_by_name, as_like, checked_panels
+from nnpg.plots.protocols import IntervalLike
 from nnpg.plots.style import (
     COLOURS,
     GREY,
@@ -24,7 +24,6 @@ from nnpg.plots.style import (
 from nnpg.support.arguments import (
     as_choice,
     as_count,
-    as_instance,
     as_mapping,
     as_names,
     as_number,
@@ -146,7 +145,7 @@ class Measured:
     """
 
     title: str
-    values: Mapping[str, Interval]
+    values: Mapping[str, IntervalLike]
     xlabel: str
 
 
@@ -177,6 +176,7 @@ def interval_plot(
 
     Examples
     --------
+    >>> from nnpg.analysis.statistics import Interval
     >>> values = {"ours": Interval(0.4, 0.3, 0.5), "random": Interval(0.1, 0.0, 0.2)}
     >>> figure = interval_plot([Measured("area", values, "share")], columns=1, highlight="ours")
     >>> [label.get_text() for label in figure.axes[0].get_yticklabels()]
@@ -186,9 +186,9 @@ def interval_plot(
     for panel in panels:
         where = f"panel {panel.title!r}, values"
         for name, interval in as_mapping(panel.values, where, "name to Interval").items():
-            value, *ends = as_instance(interval, Interval, f"{where} {name!r}")
-            as_number(value, f"{where} {name!r}")
-            as_numbers(ends, f"{where} {name!r}", "an interval")
+            as_like(interval, IntervalLike, f"{where} {name!r}")
+            as_number(interval.value, f"{where} {name!r}")
+            as_numbers([interval.low, interval.high], f"{where} {name!r}", "an interval")
     names = list(panels[0].values)
     for panel in panels:
         if list(panel.values) != names or not names:

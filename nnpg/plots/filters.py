@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from nnpg.maps.receptive_fields import ReceptiveField
-from nnpg.plots.checks import arrays_by_name, checked_images
+from nnpg.plots.checks import arrays_by_name, as_like, checked_images
+from nnpg.plots.protocols import ReceptiveFieldLike
 from nnpg.plots.style import (
     COLOURS,
     COLUMN,
@@ -26,7 +26,7 @@ from nnpg.plots.style import (
     text_width,
     wrapped,
 )
-from nnpg.support.arguments import as_count, as_instance, as_names, as_numbers, as_text, described
+from nnpg.support.arguments import as_count, as_names, as_numbers, as_text, described
 from nnpg_kernels import Array
 
 if TYPE_CHECKING:
@@ -197,7 +197,7 @@ def strongest_regions(
     images: npt.ArrayLike,
     outputs: npt.ArrayLike,
     gradients: npt.ArrayLike,
-    field: ReceptiveField,
+    field: ReceptiveFieldLike,
     path: str | Path | None = None,
     *,
     titles: Sequence[str] | None = None,
@@ -235,6 +235,7 @@ def strongest_regions(
 
     Examples
     --------
+    >>> from nnpg.maps.receptive_fields import ReceptiveField
     >>> rng, field = np.random.default_rng(0), ReceptiveField((0, 0), (2, 2), (6, 6))
     >>> figure = strongest_regions(rng.random((1, 1, 60, 60)), rng.random((1, 5, 28, 28)),
     ...                            rng.normal(size=(1, 5, 28, 28)), field)
@@ -248,7 +249,7 @@ def strongest_regions(
     delta = as_numbers(gradients, "gradients", expected, ndim=4, finite=True).astype(np.float64)
     if o.shape != delta.shape or len(o) != N or o.size == 0:
         raise ValueError(f"outputs and gradients must be arrays ({N}, F, H, W), not {o.shape} and {delta.shape}")
-    as_instance(field, ReceptiveField, "field")
+    as_like(field, ReceptiveFieldLike, "field")
     titles = None if titles is None else as_names(titles, "titles", N)
     ring_words, rings = ("", None) if also is None else _places(also, N)
     faces = [pixels] if others is None else [pixels, checked_images(others, N, "images", name="others")]

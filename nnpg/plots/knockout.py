@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nnpg.knockout import Knockout
+from nnpg.plots.checks import all_like, as_like
 from nnpg.plots.curves import Panel
+from nnpg.plots.protocols import KnockoutLike
 from nnpg.plots.style import (
     COLOURS,
     COLUMN,
@@ -20,7 +21,7 @@ from nnpg.plots.style import (
     text_width,
     wrapped,
 )
-from nnpg.support.arguments import as_class_names, as_count, as_instance, as_names, as_sequence, described
+from nnpg.support.arguments import as_class_names, as_count, as_names, described
 from nnpg_kernels import Array
 
 if TYPE_CHECKING:
@@ -28,9 +29,9 @@ if TYPE_CHECKING:
 
 
 def knockout_panels(
-    curves: Mapping[tuple[int, str], Knockout],
+    curves: Mapping[tuple[int, str], KnockoutLike],
     class_names: Sequence[str],
-    random_orders: Sequence[Knockout] = (),
+    random_orders: Sequence[KnockoutLike] = (),
 ) -> list[Panel]:
     """Return a panel for each order and kind of error, to be drawn by `error_curves`.
 
@@ -49,7 +50,7 @@ def knockout_panels(
 
     Examples
     --------
-    >>> from nnpg import Filter
+    >>> from nnpg import Filter, Knockout
     >>> curve = Knockout((Filter("pool1", 0),), np.array([[0, 1], [0, 0]]), np.array([0, 1]), 2)
     >>> [(p.title, list(p.series)) for p in knockout_panels({(1, "weakest"): curve}, ("a", "b"))]
     [('b, weakest first', ['class error', 'overall error'])]
@@ -57,8 +58,7 @@ def knockout_panels(
     [('weakest first', 'class error'), ('weakest first', 'overall error')]
     """
     class_names = as_names(class_names, "class_names", _classes(curves))
-    for curve in as_sequence(random_orders, "random_orders", "Knockout objects"):
-        as_instance(curve, Knockout, "random_orders")
+    for curve in all_like(random_orders, KnockoutLike, "random_orders"):
         if len(curve.filters) != len(random_orders[0].filters):
             raise ValueError("random_orders must knock out the same number of filters each, but they differ")
     classes = list(dict.fromkeys(c for c, _ in curves))
@@ -91,7 +91,7 @@ def knockout_panels(
     return by_class + overall
 
 
-def _classes(curves: Mapping[tuple[int, str], Knockout]) -> int:
+def _classes(curves: Mapping[tuple[int, str], KnockoutLike]) -> int:
     """Return the number of classes of curves, each of which is there for every class and order of the others."""
     expected = "curves must be a dict from (class, order) to Knockout"
     if not isinstance(curves, Mapping) or not curves:
@@ -99,7 +99,7 @@ def _classes(curves: Mapping[tuple[int, str], Knockout]) -> int:
     for key, curve in curves.items():
         if not isinstance(key, tuple) or len(key) != 2 or not isinstance(key[1], str):
             raise TypeError(f"{expected}, not one with the key {described(key)}")
-        as_count(key[0], "curves: class", least=0, most=as_instance(curve, Knockout, f"curves {key}").K - 1)
+        as_count(key[0], "curves: class", least=0, most=as_like(curve, KnockoutLike, f"curves {key}").K - 1)
     K, *others = {curve.K for curve in curves.values()}
     missing = [(c, order) for c, _ in curves for _, order in curves if (c, order) not in curves]
     if others or missing:
@@ -109,7 +109,7 @@ def _classes(curves: Mapping[tuple[int, str], Knockout]) -> int:
 
 
 def damage_trace(
-    knockout: Knockout,
+    knockout: KnockoutLike,
     path: str | Path | None = None,
     *,
     class_names: Sequence[str] | None = None,
@@ -140,13 +140,13 @@ def damage_trace(
 
     Examples
     --------
-    >>> from nnpg import Filter
+    >>> from nnpg import Filter, Knockout
     >>> predictions = np.array([[0, 0, 1, 1], [0, 0, 0, 0]])
     >>> knockout = Knockout((Filter("pool1", 2),), predictions, np.array([0, 0, 1, 1]), 2)
     >>> len(damage_trace(knockout).axes[0].lines)
     2
     """
-    as_instance(knockout, Knockout, "knockout")
+    as_like(knockout, KnockoutLike, "knockout")
     K, T = knockout.K, len(knockout.filters)
     names = as_class_names(class_names, K)
     present = np.unique(knockout.labels)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from nnpg.plots.checks import checked_images, optional_count
+from nnpg.plots.checks import as_like, checked_images, optional_count
+from nnpg.plots.protocols import FilterScoresLike
 from nnpg.plots.style import (
     COLOURS,
     COLUMN,
@@ -26,8 +27,7 @@ from nnpg.plots.style import (
     text_width,
     wrapped,
 )
-from nnpg.scores import Filter, FilterScores
-from nnpg.support.arguments import as_instance, as_names, as_numbers, as_sequence, described
+from nnpg.support.arguments import as_names, as_numbers, as_sequence, described
 from nnpg_kernels import Array
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class _Heading(NamedTuple):
 
 
 def network_diagram(
-    scores: FilterScores,
+    scores: FilterScoresLike,
     path: str | Path | None = None,
     *,
     rows: Sequence[int | str] | None = None,
@@ -103,11 +103,12 @@ def network_diagram(
 
     Examples
     --------
+    >>> from nnpg import FilterScores
     >>> scores = FilterScores({"pool1": np.array([[0.1, 0.4]])}, ("class 0",), "frobenius", "prob")
     >>> len(network_diagram(scores).axes[0].patches)
     2
     """
-    as_instance(scores, FilterScores, "scores")
+    as_like(scores, FilterScoresLike, "scores")
     wanted = range(len(scores.rows)) if rows is None else as_sequence(rows, "rows", "names or numbers of rows")
     chosen = [scores.row_index(row) for row in wanted]
     if not chosen:
@@ -161,10 +162,10 @@ def _lines(filters: dict[str, int], width: float) -> tuple[list[_Line], float, f
     return lines, pitch, top
 
 
-def _heading(scores: FilterScores, row: int, width: float) -> _Heading:
+def _heading(scores: FilterScoresLike, row: int, width: float) -> _Heading:
     every = [(s[row, f], layer, f) for layer, s in scores.scores.items() for f in range(s.shape[1])]
     score, layer, f = max(every, key=lambda entry: np.nan_to_num(abs(entry[0]), nan=-1.0))
-    highest = "no score" if np.isnan(score) else f"highest {score:.5f}: {Filter(layer, f)}"
+    highest = "no score" if np.isnan(score) else f"highest {score:.5f}: {layer}[{f}]"
     name = wrapped(scores.rows[row], width, NORMAL, "bold")
     beside = len(name) == 1 and text_width(name[0], NORMAL, "bold") + text_width(highest) + 2 * _GAP <= width
     return _Heading(name, highest, beside)
