@@ -1,12 +1,14 @@
-"""Imported first by the package `nnpg`: `python -m nnpg` and `python -m nnpg.data.download` import it on their way.
+"""The package `nnpg` imports this module first, so that Ctrl-C is answered while the command `nnpg` is imported.
 
-Ctrl-C during that import would otherwise end in a traceback, because no line of the command has run yet.
+`nnpg`, `python -m nnpg` and `python -m nnpg.data.download` import the package before a line of the command has run.
+Ctrl-C during that import would otherwise end in a traceback.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from types import TracebackType
 
 from nnpg_command.errors import INTERRUPTED
@@ -21,6 +23,11 @@ def _stopped(kind: type[BaseException], error: BaseException, trace: TracebackTy
     os._exit(INTERRUPTED)
 
 
-if sys.argv[:1] == ["-m"]:  # so Python calls the program while it looks for the module to run, and at no other time
+def _is_a_command(program: str) -> bool:
+    """Whether Python starts a command: it calls the program "-m" while it looks for the module to run."""
+    return program == "-m" or Path(program).name in ("nnpg", "nnpg.exe")
+
+
+if any(map(_is_a_command, sys.argv[:1])):
     watch_for_interrupts()
     sys.excepthook = _stopped

@@ -111,14 +111,17 @@ def test_ctrl_c_ends_a_command_within_a_second_or_so(work) -> None:
 
 
 @POSIX
-@pytest.mark.parametrize("module", ["nnpg", "nnpg.data.download", "experiments", "benchmarks"])
-def test_ctrl_c_during_imports_is_one_word(module, tmp_path) -> None:
+@pytest.mark.parametrize("program", ["nnpg", "-m nnpg", "-m nnpg.data.download", "-m experiments", "-m benchmarks"])
+def test_ctrl_c_during_imports_is_one_word(program, tmp_path) -> None:
     slow = tmp_path / "numpy"  # stands in for a library that takes long to load
     slow.mkdir()
     (slow / "__init__.py").write_text("print('ready', flush=True)\nimport time\ntime.sleep(30)\n")
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (tmp_path, ROOT, ROOT / "kernels")))}
+    script = tmp_path / "nnpg"  # what an installer writes for `nnpg = "nnpg.__main__:nnpg"` in pyproject.toml
+    script.write_text("from nnpg.__main__ import nnpg\nnnpg()\n")
+    command = [str(script)] if program == "nnpg" else program.split()
     with subprocess.Popen(
-        [sys.executable, "-m", module, "list"], cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        [sys.executable, *command, "list"], cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         text=True,
     ) as process:  # fmt: skip
         assert process.stdout is not None

@@ -38,10 +38,8 @@ HEIGHT = {name: -height for height, line in enumerate(LAYERS.split("\n")) for na
 # What still breaks a law below, to be emptied: an entry that breaks it no more must be deleted.
 KNOWN_ARROWS = {
     "nnpg.network": {"nnpg.programs"},
-    "nnpg.plots": {"nnpg.analysis", "nnpg.knockout", "nnpg.maps", "nnpg.scores", "nnpg.training"},
     "nnpg.programs": {"nnpg.prediction"},
     "nnpg.support": {"nnpg.layers", "nnpg.network"},
-    "nnpg_command": {"nnpg.cli"},
 }
 KNOWN_PRIVATE: set[str] = {
     "nnpg/analysis/loss_gradients.py: from nnpg.prediction import _layer_names",
