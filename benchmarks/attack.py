@@ -24,8 +24,8 @@ from benchmarks.agreement import Disagreement
 from benchmarks.contender import cores
 from benchmarks.probe import measure
 from nnpg.attacks import Distorted, choose_targets, minimal_distortion
-from nnpg.attacks.search import Search
-from nnpg.attacks.victim import victim_of
+from nnpg.attacks.least_distortion.brackets import Search
+from nnpg.attacks.objective import victim_of
 from nnpg.data import load
 from nnpg_kernels import one_blas_thread
 

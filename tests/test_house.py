@@ -48,7 +48,6 @@ KNOWN_PRIVATE: set[str] = {
     "nnpg/rankings/passive.py: from nnpg.scores import _norm",
 }
 KNOWN_HIDDEN: set[str] = {
-    "nnpg.attacks.minimal_distortion",
     "nnpg.batches",
     "nnpg.cli.demo",
     "nnpg.cli.knockout",
@@ -75,7 +74,6 @@ KNOWN_LONG: set[str] = {
 KNOWN_FULL: set[str] = {
     "benchmarks",
     "kernels/nnpg_kernels",
-    "nnpg/attacks",
 }
 
 LINES_AT_MOST = 300

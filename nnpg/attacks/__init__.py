@@ -1,13 +1,12 @@
 """Attacks on a network: images changed as little as can be found so that it takes them for another class."""
 
-from nnpg.attacks.amplify import amplified
+from nnpg.attacks.amplification import amplified
 from nnpg.attacks.class_mask import ClassMask, learn_class_mask
-from nnpg.attacks.lbfgsb import Minima, Status, minimize_lbfgsb_batched
+from nnpg.attacks.least_distortion.attack import minimal_distortion
+from nnpg.attacks.least_distortion.results import Distorted, Outcome
 from nnpg.attacks.masks import Masker, borrowed, gradient_masks, linear, noise_like, scaled, shared, to_unit
 from nnpg.attacks.metrics import confidence, distortion, error, target_success
-from nnpg.attacks.minimal_distortion import minimal_distortion
 from nnpg.attacks.neighbours import nearest_images
-from nnpg.attacks.results import Distorted, Outcome
 from nnpg.attacks.steps import Stepped, fast_gradient_sign, projected_gradient
 from nnpg.attacks.sweep import MaskOutcome, Sweep, apply_masks, mask_sweep
 from nnpg.attacks.targets import choose_targets
@@ -17,9 +16,7 @@ __all__ = [
     "Distorted",
     "MaskOutcome",
     "Masker",
-    "Minima",
     "Outcome",
-    "Status",
     "Stepped",
     "Sweep",
     "amplified",
@@ -35,7 +32,6 @@ __all__ = [
     "linear",
     "mask_sweep",
     "minimal_distortion",
-    "minimize_lbfgsb_batched",
     "nearest_images",
     "noise_like",
     "projected_gradient",

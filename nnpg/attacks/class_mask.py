@@ -11,7 +11,7 @@ import numpy.typing as npt
 from numpy.typing import NDArray
 
 from nnpg.attacks.checks import images_in_box
-from nnpg.attacks.victim import victim_of
+from nnpg.attacks.objective import victim_of
 from nnpg.network import Network
 from nnpg.support.arguments import as_class, as_count, as_generator, as_number
 from nnpg.support.progress import progress as progress_bar

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from nnpg.attacks.checks import images_in_box, targets_other_than
 from nnpg.attacks.metrics import distortion
+from nnpg.attacks.objective import Victim, victim_of
 from nnpg.attacks.sweep import MaskOutcome
 from nnpg.attacks.targets import Targets
-from nnpg.attacks.victim import Victim, victim_of
 from nnpg.network import Network
 from nnpg.support.arguments import as_choice, as_count, as_number
 from nnpg.support.progress import progress as progress_bar

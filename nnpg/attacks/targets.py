@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from nnpg.attacks.victim import BLOCK, victim_of
+from nnpg.attacks.objective import BLOCK, victim_of
 from nnpg.network import Network
 from nnpg.support.arguments import as_array, as_generator, as_labels, described
 from nnpg.support.network_arguments import as_images, as_network

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nnpg.attacks.minimal_distortion import minimal_distortion
+from nnpg.attacks.least_distortion.attack import minimal_distortion
 from nnpg.attacks.targets import Rule
 from nnpg.layers import Sigmoid, Softmax, Tanh
 from nnpg.losses import Loss

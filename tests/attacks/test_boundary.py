@@ -1,6 +1,5 @@
 """The search along the boundary: nearer than the quasi-Newton method where there are kinks, and nobody's neighbour."""
 
-import importlib
 from itertools import pairwise
 
 import numpy as np
@@ -9,7 +8,7 @@ from attack_nets import digits, relu_net
 
 import nnpg
 from nnpg.attacks import Outcome, minimal_distortion
-from nnpg.attacks.boundary import has_kinks
+from nnpg.attacks.least_distortion.boundary import has_kinks
 
 BACKENDS = ("numpy", "numba")
 
@@ -44,8 +43,7 @@ def test_which_networks_have_kinks():
 def test_it_is_nearer_than_the_quasi_newton_method(net, images, monkeypatch):
     x, labels = images
     found = attack(net, x, labels=labels)
-    module = importlib.import_module("nnpg.attacks.minimal_distortion")  # the package has a function of that name
-    monkeypatch.setattr(module, "has_kinks", lambda net: False)
+    monkeypatch.setattr("nnpg.attacks.least_distortion.attack.has_kinks", lambda net: False)
     before = attack(net, x, labels=labels)
     assert found.success.all()
     assert before.success.all()
@@ -136,11 +134,11 @@ def test_what_cannot_be_reached_is_not_found_and_what_is_there_already_is_left_a
 
 
 def test_an_interrupted_search_goes_on_where_it_was(net, images, tmp_path, monkeypatch):
-    from nnpg.attacks import sides
+    from nnpg.attacks.least_distortion import boundary_batches
 
     x, labels = images
     file, whole = tmp_path / "search.safetensors", attack(net, x, labels=labels)
-    searched, search = [], sides.search
+    searched, search = [], boundary_batches.search
 
     def watched(some, seed):
         if len(searched) == 1:
@@ -148,7 +146,7 @@ def test_an_interrupted_search_goes_on_where_it_was(net, images, tmp_path, monke
         searched.append(len(some.x0))
         return search(some, seed)
 
-    monkeypatch.setattr(sides, "search", watched)
+    monkeypatch.setattr(boundary_batches, "search", watched)
     with pytest.raises(KeyboardInterrupt):
         attack(net, x, labels=labels, checkpoint=file, memory_mb=0.3)
     done = sum(searched)
@@ -162,8 +160,8 @@ def test_an_interrupted_search_goes_on_where_it_was(net, images, tmp_path, monke
 
 def test_more_sides_never_make_it_worse(images):
     """The races and rounds only ever keep the better ones."""
-    from nnpg.attacks import boundary
-    from nnpg.attacks.victim import victim_of
+    from nnpg.attacks.least_distortion import boundary
+    from nnpg.attacks.objective import victim_of
 
     net, (x, labels) = relu_net("numba"), images
     victim, flat = victim_of(net, "softmax_cross_entropy"), x.reshape(len(x), -1)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from nnpg.attacks.curvature import Curvature, Linear, box_step, solve
+from nnpg.attacks.least_distortion.curvature import Curvature, Linear, box_step, solve
 
 
 def learned(N=4, n=8, h=3, pairs=5, seed=0, shift=0.0):

@@ -9,7 +9,7 @@ from attack_nets import digits, exact_distortion, other_targets, sigmoid_net, so
 import nnpg
 from nnpg import ModelFileError, Softmax, build, dense
 from nnpg.attacks import Outcome, minimal_distortion
-from nnpg.attacks.victim import BLOCK, RIVALS, victim_of
+from nnpg.attacks.objective import BLOCK, RIVALS, victim_of
 from nnpg.data import load_mnist
 from nnpg.files import read_tensors, write_tensors
 from nnpg.files.checkpoints import sum_of
@@ -246,7 +246,7 @@ def test_memory_stays_within_its_budget():
 
 def test_an_interrupted_attack_goes_on_where_it_was(sigmoid, images, tmp_path, monkeypatch):
     """What was finished is not done again, and everything comes out the same bits."""
-    from nnpg.attacks.flight import Flight
+    from nnpg.attacks.least_distortion.solver import Flight
 
     x, _, t = images
     file, whole = tmp_path / "attack.safetensors", minimal_distortion(sigmoid, x, t)
@@ -258,17 +258,17 @@ def test_an_interrupted_attack_goes_on_where_it_was(sigmoid, images, tmp_path, m
             raise KeyboardInterrupt
         return advance(self)
 
-    monkeypatch.setattr("nnpg.attacks.flight.Flight.advance", interrupted)
+    monkeypatch.setattr("nnpg.attacks.least_distortion.solver.Flight.advance", interrupted)
     with pytest.raises(KeyboardInterrupt):
         minimal_distortion(sigmoid, x, t, checkpoint=file)
-    monkeypatch.setattr("nnpg.attacks.flight.Flight.advance", advance)
+    monkeypatch.setattr("nnpg.attacks.least_distortion.solver.Flight.advance", advance)
     seen, board = [], Flight.board
 
     def watched(self, index, *rest):
         seen.extend(index.tolist())
         return board(self, index, *rest)
 
-    monkeypatch.setattr("nnpg.attacks.flight.Flight.board", watched)
+    monkeypatch.setattr("nnpg.attacks.least_distortion.solver.Flight.board", watched)
     same(minimal_distortion(sigmoid, x, t, checkpoint=file, resume=True), whole)
     assert 0 < len(seen) < len(x), "some were done, some were not"
     seen.clear()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nnpg.attacks.search import Search
+from nnpg.attacks.least_distortion.brackets import Search
 
 
 def search(margin, size, first, tolerance=0.01, most=60):

@@ -10,7 +10,7 @@ from geometries import NETS, K, examples, network
 
 import nnpg
 from nnpg import conv, dense
-from nnpg.attacks.victim import victim_of
+from nnpg.attacks.objective import victim_of
 from nnpg.programs import find
 from nnpg.programs.tasks import Reading
 

@@ -33,10 +33,10 @@ def test_every_public_function_has_a_call() -> None:
 RESULTS = {
     "Cell", "ClassMask", "DataError", "Depth", "Distorted", "Epoch", "Filter", "FilterScores", "Flatten",
     "GradientCheckError", "GradientReport", "Intervention", "Knockout", "LBFGSTraining", "Layer", "Limits", "Lines",
-    "MaskOutcome", "Masker", "Measured", "Minima", "ModelFileError", "NotCompiled", "NotCompiledError",
+    "MaskOutcome", "Masker", "Measured", "ModelFileError", "NotCompiled", "NotCompiledError",
     "NotWrittenError", "CompiledError", "Outcome", "Pairs", "Panel", "Plane", "PredictionGradient", "ReLU", "Sigmoid",
-    "Softmax", "Status", "Stepped", "Sweep", "Tanh", "Trace", "Training", "TrainingDiverged", "load_backend",
-    "minimize_lbfgsb_batched", "require_compiled", "use_threads",
+    "Softmax", "Stepped", "Sweep", "Tanh", "Trace", "Training", "TrainingDiverged", "load_backend",
+    "require_compiled", "use_threads",
 }  # fmt: skip
 
 

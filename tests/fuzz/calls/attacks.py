@@ -131,39 +131,6 @@ def calls() -> Iterator[Call]:
         kinds={"queries": w.numbers(nan=False), "references": w.numbers(nan=False)},
     )
 
-    def minimum(fun: Any, x0: Any, bounds: Any = (None, None), **how: Any) -> Any:
-        return attacks.minimize_lbfgsb_batched(fun, x0, bounds, **how)
-
-    def fun(x: Any, which: Any) -> Any:
-        return (x * x).sum(axis=1), 2 * x
-
-    def start(valid: Any) -> list[w.Trial]:
-        return [t for t in w.numbers(nan=False)(valid) if t.words not in ("big-endian",)]
-
-    lbfgsb = {
-        "fun": w.function,
-        "x0": start,
-        "bounds": lambda v: w.wrong(None, 3, "ab", (0,), (1, 0), ("a", "b"), (0, np.nan), (np.ones(5), None), {0, 1}),
-    }
-    yield call(minimum, name="minimize_lbfgsb_batched", fun=fun, x0=np.ones((2, 3)), kinds=lbfgsb, skip=("how",))
-    for setting in "history", "iterations", "gtol", "ftol", "noise":
-
-        def one(value: Any, setting: str = setting) -> Any:
-            return attacks.minimize_lbfgsb_batched(fun, np.ones((2, 3)), **{setting: value})
-
-        kind = (
-            w.number(1 if setting == "history" else 0, whole=True)
-            if setting in ("history", "iterations")
-            else w.number(0, optional=setting == "noise")
-        )
-        yield call(
-            one,
-            name=f"minimize_lbfgsb_batched {setting}",
-            value=5 if setting in ("history", "iterations") else 1e-4,
-            kinds={"value": kind},
-            skip=("setting",),
-            words={"value": setting},
-        )
     yield call(
         adversarial_pool.AdversarialPool,
         x=x,

@@ -13,10 +13,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nnpg.attacks.curvature import Linear
-from nnpg.attacks.norms import SquaredL2
-from nnpg.attacks.quasi_newton import QuasiNewton, take
-from nnpg.attacks.victim import RIVALS, Victim
+from nnpg.attacks.least_distortion.curvature import Linear
+from nnpg.attacks.least_distortion.norms import SquaredL2
+from nnpg.attacks.least_distortion.quasi_newton import QuasiNewton
+from nnpg.attacks.least_distortion.rows import take
+from nnpg.attacks.objective import RIVALS, Victim
 from nnpg_kernels import Array
 
 ROUNDS = 3

@@ -24,9 +24,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nnpg.attacks.curvature import dot
-from nnpg.attacks.quasi_newton import join, put, take
-from nnpg.attacks.victim import Lead, Victim
+from nnpg.attacks.least_distortion.curvature import dot
+from nnpg.attacks.least_distortion.rows import join, put, take
+from nnpg.attacks.objective import Lead, Victim
 from nnpg.layers import MaxPool, ReLU, Step
 from nnpg.network import Network
 from nnpg_kernels import Array

@@ -7,12 +7,12 @@ from collections.abc import Callable
 
 import numpy as np
 
-from nnpg.attacks.boundary import STARTS, search, sides_of
-from nnpg.attacks.curvature import dot
-from nnpg.attacks.flight import Settings
-from nnpg.attacks.results import Outcome
-from nnpg.attacks.tally import PENDING, Tally
-from nnpg.attacks.victim import Victim
+from nnpg.attacks.least_distortion.boundary import STARTS, search, sides_of
+from nnpg.attacks.least_distortion.curvature import dot
+from nnpg.attacks.least_distortion.partial_results import PENDING, Tally
+from nnpg.attacks.least_distortion.results import Outcome
+from nnpg.attacks.least_distortion.solver import Settings
+from nnpg.attacks.objective import Victim
 from nnpg.support.progress import Advance
 from nnpg_kernels import Array
 

@@ -16,9 +16,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import Any
 
-from nnpg.attacks.curvature import COSINE, LEAST, ROUNDS, Curvature, Linear, box_step, dot
+from nnpg.attacks.least_distortion.curvature import COSINE, LEAST, ROUNDS, Curvature, Linear, box_step, dot
 from nnpg_kernels import Array
 
 ARMIJO = 1e-4  # share of the decrease that the slope promises
@@ -26,8 +26,6 @@ FLAT = 0.8  # where values are too close to compare: slope at the end of the ste
 PATIENCE = 3  # rejections in a row; after these, only a value that is lower counts
 SLANT = 1e-6  # of a step, at least: -g'd / |d|^2 as a share of the largest curvature met of late
 DAMP = 4.0
-
-T = TypeVar("T")
 
 
 @dataclass(eq=False)
@@ -154,32 +152,3 @@ class QuasiNewton:
         """Forget the rejections and the damping of these problems: their function is another one now."""
         self.damping = xp.where(which, 0.0, self.damping)
         self.rejected = xp.where(which, 0, self.rejected)
-
-
-def take(state: T, rows: Array) -> T:
-    """Return the given problems of a dataclass of arrays (N, ...), dataclasses inside it included."""
-    parts = {n: take(a, rows) if _nested(a) else a[rows] for n, a in vars(state).items()}
-    return type(state)(**parts)
-
-
-def put(state: Any, rows: Array, new: Any) -> None:
-    """Overwrite the given problems with those of `new`."""
-    for name, value in vars(new).items():
-        old = getattr(state, name)
-        if _nested(old):
-            put(old, rows, value)
-        else:
-            old[rows] = value
-
-
-def join(xp: ModuleType, states: list[T]) -> T:
-    """Return the problems of several such dataclasses as one."""
-    joined = {}
-    for name, first in vars(states[0]).items():
-        parts = [getattr(state, name) for state in states]
-        joined[name] = join(xp, parts) if _nested(first) else xp.concatenate(parts)
-    return type(states[0])(**joined)
-
-
-def _nested(a: Any) -> bool:
-    return hasattr(a, "__dataclass_fields__")

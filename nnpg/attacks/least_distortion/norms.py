@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Literal, Protocol, TypeAlias
 
-from nnpg.attacks.curvature import dot
+from nnpg.attacks.least_distortion.curvature import dot
 from nnpg_kernels import Array
 
 NormName: TypeAlias = Literal["squared_l2", "l2", "l1"]

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nnpg.attacks.curvature import dot
-from nnpg.attacks.norms import Norm
-from nnpg.attacks.polish import Points
-from nnpg.attacks.quasi_newton import QuasiNewton, join, put, take
-from nnpg.attacks.results import Outcome
-from nnpg.attacks.search import Search
-from nnpg.attacks.victim import Reading, Victim
+from nnpg.attacks.least_distortion.brackets import Search
+from nnpg.attacks.least_distortion.curvature import dot
+from nnpg.attacks.least_distortion.norms import Norm
+from nnpg.attacks.least_distortion.polish import Points
+from nnpg.attacks.least_distortion.quasi_newton import QuasiNewton
+from nnpg.attacks.least_distortion.results import Outcome
+from nnpg.attacks.least_distortion.rows import join, put, take
+from nnpg.attacks.objective import Reading, Victim
 from nnpg_kernels import Array
 
 STEP = 0.1  # the next step is at most this share of |r| where an outcome is called before the minimum is reached,

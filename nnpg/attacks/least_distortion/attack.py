@@ -12,17 +12,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nnpg.attacks.boundary import has_kinks
 from nnpg.attacks.checks import images_in_box
-from nnpg.attacks.flight import Flight, Landed, Settings
-from nnpg.attacks.norms import NORMS, NormName
-from nnpg.attacks.polish import to_the_boundary
-from nnpg.attacks.quasi_newton import join, take
-from nnpg.attacks.results import Distorted, Outcome
-from nnpg.attacks.sides import search_from_sides
-from nnpg.attacks.tally import Tally
+from nnpg.attacks.least_distortion.boundary import has_kinks
+from nnpg.attacks.least_distortion.boundary_batches import search_from_sides
+from nnpg.attacks.least_distortion.norms import NORMS, NormName
+from nnpg.attacks.least_distortion.partial_results import Tally
+from nnpg.attacks.least_distortion.polish import to_the_boundary
+from nnpg.attacks.least_distortion.results import Distorted, Outcome
+from nnpg.attacks.least_distortion.rows import join, take
+from nnpg.attacks.least_distortion.solver import Flight, Landed, Settings
+from nnpg.attacks.objective import Victim, victim_of
 from nnpg.attacks.targets import Targets, choose_targets
-from nnpg.attacks.victim import Victim, victim_of
 from nnpg.files.checkpoints import open_checkpoint
 from nnpg.files.identities import array_identity, identity, loss_identity
 from nnpg.losses import LossMaker
@@ -83,8 +83,9 @@ def minimal_distortion(
         Look for the nearest point of the boundary, where the loss no longer plays a part (not for "l1"). Without it the
         result is the paper's, and larger: by 1% for a sigmoid network, by up to 20% for a softmax layer with a strong
         decay. It goes on from the minimiser. But for a network with kinks (ReLU, Step, MaxPool) it is a search of its
-        own, from many sides (see `nnpg.attacks.boundary`), which makes up to 2,300 passes for each image and target, or
-        for each image where the targets are "all"; only images for which it finds nothing go the paper's way.
+        own, from many sides (see `nnpg.attacks.least_distortion.boundary`), which makes up to 2,300 passes for each
+        image and target, or for each image where the targets are "all"; only images for which it finds nothing go the
+        paper's way.
     tolerance : float
         Of the size, relative: for the bracket of c, and for the minimiser that ends the search.
     box : (low, high)

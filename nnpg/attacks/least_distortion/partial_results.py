@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from nnpg.attacks.results import Distorted, Outcome
+from nnpg.attacks.least_distortion.results import Distorted, Outcome
 from nnpg.files.checkpoints import Checkpoint, State
 from nnpg_kernels import Array
 
