@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.experiment import Context
-from experiments.models.kept import kept_file
-from nnpg import SGD, Center, Flatten, MaxPool, Network, Softmax, Tanh, Training, build, dense, train
+from experiments.models.kept import KeptTraining, kept_file
+from nnpg import SGD, Center, Flatten, MaxPool, Network, Softmax, Tanh, Training, build, dense
 from nnpg.attacks import Sweep, linear, mask_sweep
 from nnpg.data import Dataset, faces, load, stratified_split
 from nnpg.recipes.models import cifar_net
@@ -107,16 +107,10 @@ def net_m(config: Config, context: Context, images: Images) -> Training:
 
 def _trained(name: str, net: Network, optimiser: SGD, config: Config, context: Context, images: Images) -> Training:
     epochs = max(1, round(config.iterations / math.ceil(len(images.fit) / BATCH)))
-    x, t = images.train.x, images.train.labels
-    checkpoint = kept_file(
-        context, name, {"data": images.train, "epochs": epochs, "seed": context.seed_or(config.seed), "fit": images.fit}
-    )
-    return train(
-        net, x[images.fit], t[images.fit],
-        epochs=epochs, batch=BATCH, rng=context.seed_or(config.seed), optimiser=optimiser,
-        validation=(x[images.held_out], t[images.held_out]),
-        checkpoint=checkpoint, resume=True, progress=context.progress,
-    )  # fmt: skip
+    seen, held_out = images.train.subset(images.fit), images.train.subset(images.held_out)
+    seed = context.seed_or(config.seed)
+    training = KeptTraining(name, net, seen, epochs, BATCH, optimiser, seed, validation=held_out)
+    return training.run(context, context.progress)
 
 
 def etas(config: Config, per: float = PER_GREY) -> NDArray[np.float64]:
@@ -131,12 +125,11 @@ def training_sweep(
     a = net_a(config, context, images).net
     net = a if victim == "A" else net_m(config, context, images).net
     rows = spread_indices(images.train, config.images)
-    facts = {"victim": victim, "of": of, "clip": clip, "images": rows, "steps": config.steps}
-    training = {"iterations": config.iterations, "seed": context.seed_or(config.seed)}
-    checkpoint = kept_file(context, "masks of net A", {**facts, **training, "data": images.train})
+    data, steps = images.train.subset(rows), etas(config)
+    facts = {"victim": net, "masks of": a, "of": of, "clip": clip, "data": data, "etas": steps}
     return mask_sweep(
-        net, images.train.x[rows], images.train.labels[rows], "all", etas(config), masks=linear(a, of=of), clip=clip,
-        checkpoint=checkpoint, resume=True, progress=context.progress,
+        net, data.x, data.labels, "all", steps, masks=linear(a, of=of), clip=clip,
+        checkpoint=kept_file(context, f"masks of net A on net {victim}", facts), resume=True, progress=context.progress,
     )  # fmt: skip
 
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from experiments.experiment import Context
 from experiments.jobs import run_jobs
-from experiments.models.kept import kept_file
-from nnpg import SGD, Network, Training, train
+from experiments.models.kept import KeptTraining
+from nnpg import SGD, Network, Training
 from nnpg.data import Dataset, Split, load, stratified_split
 from nnpg.recipes.models import face_net
 
@@ -40,14 +39,14 @@ class FaceNet:
         return self.training.net
 
 
-class Job(NamedTuple):
-    """One network to train."""
+@dataclass(frozen=True)
+class FaceNets:
+    """Data set and epochs of face nets, and how many there are; each net has its own seed, from `seed` on."""
 
-    data: Dataset
-    epochs: int
-    seed: int
-    backend: str
-    checkpoint: Path  # the file in which it is kept
+    dataset: str = "yale"
+    epochs: int = 250
+    seeds: int = 10
+    seed: int = FACE_SEED
 
 
 def face_data(name: str, context: Context) -> Dataset:
@@ -70,46 +69,43 @@ def face_nets(dataset: str, epochs: int, seeds: Sequence[int], context: Context)
     A network that is in `context.models` is loaded; one whose training was interrupted is resumed.
     """
     data = face_data(dataset, context)
-    files = [face_file(context, "net F", data, epochs, seed) for seed in seeds]
-    jobs = [Job(data, epochs, seed, context.backend, file) for seed, file in zip(seeds, files, strict=True)]
-    new = [job for job in jobs if not job.checkpoint.exists()]
-    run_jobs(
-        _train_and_keep,
-        new,
-        f"training {len(new)} face nets",
-        in_processes=epochs > SHORT,
-        progress=context.progress,
-    )
-    return [_train(job) for job in jobs]  # read from the checkpoints
+    nets = [_net_f(data, epochs, seed, context) for seed in seeds]
+    missing = [
+        (data, epochs, seed, context)
+        for seed, net in zip(seeds, nets, strict=True)
+        if not net.training.file(context).exists()
+    ]
+    label = f"training {len(missing)} face nets"
+    run_jobs(_train_and_keep, missing, label, in_processes=epochs > SHORT, progress=context.progress)
+    trained = [net.training.run(context, progress=False) for net in nets]
+    return [FaceNet(seed, one, data, net.split) for seed, one, net in zip(seeds, trained, nets, strict=True)]
 
 
-def face_file(context: Context, kind: str, data: Dataset, epochs: int, seed: int, **more: object) -> Path:
-    """Return where a network trained by `trained` is kept; `more` holds what else determines its bits."""
-    return kept_file(context, kind, {"data": data, "epochs": epochs, "seed": seed, **more})
+def nets_of(config: FaceNets, context: Context, dataset: str | None = None) -> list[FaceNet]:
+    """Return the trained nets of a config, on its data set unless another one is named."""
+    first = context.seed_or(config.seed)
+    return face_nets(dataset or config.dataset, config.epochs, range(first, first + config.seeds), context)
 
 
-def _train_and_keep(job: Job) -> None:
-    _train(job)
+class _Untrained(NamedTuple):
+    split: Split
+    training: KeptTraining
 
 
-def _train(job: Job) -> FaceNet:
-    data, epochs, seed, backend, checkpoint = job
+def _net_f(data: Dataset, epochs: int, seed: int, context: Context) -> _Untrained:
     split = stratified_split(data, seed=seed)
     seen, _ = split.apply(data)
-    net = face_net(seen.x, data.K, seed, backend=backend)
-    return FaceNet(seed, trained(net, seen, seed, epochs, checkpoint), data, split)
+    net = face_net(seen.x, data.K, seed, backend=context.backend)
+    return _Untrained(split, face_training("net F", net, seen, seed, epochs))
 
 
-def trained(
-    net: Network,
-    seen: Dataset,
-    seed: int,
-    epochs: int,
-    keep: Path | None = None,
-    loss: str = "softmax_cross_entropy",
-) -> Training:
-    """Train with the settings of all face nets; where a file is given, keep the network there, or resume from there."""
-    return train(
-        net, seen.x, seen.labels, epochs=epochs, batch=BATCH, optimiser=SGD(lr=LR), loss=loss, rng=seed,
-        checkpoint=keep, resume=keep is not None, progress=False,
-    )  # fmt: skip
+def _train_and_keep(job: tuple[Dataset, int, int, Context]) -> None:
+    data, epochs, seed, context = job
+    _net_f(data, epochs, seed, context).training.run(context, progress=False)
+
+
+def face_training(
+    kind: str, net: Network, seen: Dataset, seed: int, epochs: int, loss: str = "softmax_cross_entropy"
+) -> KeptTraining:
+    """Return a training with the settings of all face nets."""
+    return KeptTraining(kind, net, seen, epochs, BATCH, SGD(lr=LR), seed, loss)

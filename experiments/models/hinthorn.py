@@ -9,8 +9,8 @@ import numpy as np
 
 from experiments.experiment import Context
 from experiments.jobs import run_jobs
-from experiments.models.kept import kept_file
-from nnpg import SGD, Network, PlainDecay, Training, load_network, save, train
+from experiments.models.kept import KeptTraining, kept_file
+from nnpg import SGD, Network, PlainDecay, Training, load_network, save
 from nnpg.analysis.groups import By, Groups, perturbation_groups
 from nnpg.attacks import minimal_distortion
 from nnpg.data import Dataset, faces, load, stratified_split
@@ -99,29 +99,12 @@ class Pairs:
 def base_net(config: Base, context: Context) -> BaseNet:
     """Train the network, resume its training, or load it."""
     seen, unseen = _images(config, context)
-    facts = {
-        "train": seen,
-        "test": unseen,
-        "seed": context.seed_or(config.seed),
-        "epochs": config.epochs,
-        "lr": config.lr,
-        "lr decay": config.lr_decay,
-        "batch": config.batch,
-    }
-    training = train(
-        digit_net(seen.x, seen.K, context.seed_or(config.seed), backend=context.backend),
-        seen.x,
-        seen.labels,
-        epochs=config.epochs,
-        batch=config.batch,
-        optimiser=SGD(config.lr, momentum=0.9, decay=PlainDecay(1e-3), lr_decay=config.lr_decay),
-        rng=context.seed_or(config.seed),
-        validation=(unseen.x, unseen.labels),
-        checkpoint=kept_file(context, "net H, training", facts),
-        resume=True,
-        progress=context.progress,
-    )
-    file = kept_file(context, "net H", facts)
+    seed = context.seed_or(config.seed)
+    net = digit_net(seen.x, seen.K, seed, backend=context.backend)
+    optimiser = SGD(config.lr, momentum=0.9, decay=PlainDecay(1e-3), lr_decay=config.lr_decay)
+    kept = KeptTraining("net H, training", net, seen, config.epochs, config.batch, optimiser, seed, validation=unseen)
+    training = kept.run(context, context.progress)
+    file = kept_file(context, "net H", kept.facts)
     if not file.exists():
         save(training.net, file)
     return BaseNet(training, seen, unseen, file)

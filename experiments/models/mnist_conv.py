@@ -8,7 +8,7 @@ import numpy as np
 
 import nnpg
 from experiments.experiment import Context
-from experiments.models.kept import kept_file
+from experiments.models.kept import KeptTraining
 from experiments.models.mnist import digits
 from nnpg import SGD, Network
 from nnpg.data import Dataset
@@ -36,10 +36,6 @@ def conv_net(config: ConvTraining, context: Context) -> tuple[Network, Dataset, 
         nnpg.dense(128, init="he"), nnpg.ReLU(), nnpg.Dropout(0.5), nnpg.dense(train.K), nnpg.Softmax(),
     ]  # fmt: skip
     net = nnpg.build(recipe, input_shape=train.image_shape, rng=seed, backend=context.backend)
-    done = nnpg.train(
-        net, train.x, train.labels, epochs=config.epochs, batch=BATCH, rng=seed,
-        optimiser=SGD(lr=LR, momentum=MOMENTUM),
-        checkpoint=kept_file(context, "convolutional net", {"data": train, "epochs": config.epochs, "seed": seed}),
-        resume=True, progress=context.progress,
-    )  # fmt: skip
-    return done.net, train, test
+    optimiser = SGD(lr=LR, momentum=MOMENTUM)
+    training = KeptTraining("convolutional net", net, train, config.epochs, BATCH, optimiser, seed)
+    return training.run(context, context.progress).net, train, test

@@ -11,9 +11,9 @@ from experiments.jobs import run_jobs
 from experiments.models.kept import kept_file
 from experiments.models.mnist import decay_of, digits, random_images
 from nnpg import SGD, Network
+from nnpg.data import Dataset
 from nnpg.recipes.networks import Step
 from nnpg.training_methods.adversarial_pool import AdversarialPool
-from nnpg_kernels import Array
 
 POOL = "adversarial pool"
 POOLED = {  # which outputs have a pool
@@ -41,60 +41,56 @@ class PoolTraining:
     share: int = 20
 
 
-Job = tuple[str, int, PoolTraining, str | None, str, Path]  # method, seed, ..., data folder, backend, where it is kept
-
-
-def pool_nets(config: PoolTraining, x: Array, t: Array, context: Context) -> dict[str, list[Network]]:
-    """Train a network with every method for every seed; networks that `context.models` holds are loaded.
-
-    x (N, m), t (N,) are the `config.images` training images, for the names of the files.
-    """
+def pool_nets(config: PoolTraining, train: Dataset, context: Context) -> dict[str, list[Network]]:
+    """Train a network with every method for every seed; networks that `context.models` holds are loaded."""
     first = context.seed_or(config.seed)
-    jobs: list[Job] = [
-        (method, seed, config, context.data_dir, context.backend, _file(method, seed, config, x, t, context))
-        for method in METHODS
-        for seed in range(first, first + config.seeds)
-    ]
-    missing = [job for job in jobs if not job[-1].exists()]
-    run_jobs(
-        _train,
-        missing,
-        f"training {len(missing)} networks",
-        in_processes=config.dataset == "mnist",
-        progress=context.progress,
-    )
-    return {m: [nnpg.load_network(job[-1], context.backend) for job in jobs if job[0] == m] for m in METHODS}
+    seeds = range(first, first + config.seeds)
+    files = {(m, seed): _file(m, seed, config, train, context) for m in METHODS for seed in seeds}
+    missing = [(m, seed, config, context, file) for (m, seed), file in files.items() if not file.exists()]
+    label = f"training {len(missing)} networks"
+    run_jobs(_train, missing, label, in_processes=config.dataset == "mnist", progress=context.progress)
+    return {m: [nnpg.load_network(files[m, seed], context.backend) for seed in seeds] for m in METHODS}
 
 
-def _train(job: Job) -> None:
-    method, seed, config, data_dir, backend, file = job
-    train, _ = digits(config.dataset, data_dir)
-    x, t = random_images(train, config.images, 0)
-    net = _network(train.K, config.dropout if method == "dropout" else 0.0, x.shape[1], seed, backend)
-    steps = -(-len(x) // config.batch)
+def _train(job: tuple[str, int, PoolTraining, Context, Path]) -> None:
+    method, seed, config, context, file = job
+    train, _ = digits(config.dataset, context.data_dir)
+    x, labels = random_images(train, config.images, 0)
+    net, optimiser = _start(method, seed, config, train, context)
     pool = AdversarialPool(
-        x, t, POOLED[method], size=config.pool, new=config.new, every=steps, batch=config.share, seed=seed
+        x, labels, POOLED[method], size=config.pool, new=config.new, every=_steps(config, len(x)), batch=config.share,
+        seed=seed,
     ) if method in POOLED else None  # fmt: skip
-    step = SGD(
-        config.lr, 0.9, decay_of(net, (1e-5, 1e-5, 1e-6), len(x)), lr_decay=9 / (config.epochs * steps)
-    )  # the last step is a tenth of the first
-    done = nnpg.train(net, x, t, epochs=config.epochs, batch=config.batch, rng=seed, optimiser=step, take_step=pool,
-                      progress=False)  # fmt: skip
+    done = nnpg.train(
+        net, x, labels, epochs=config.epochs, batch=config.batch, rng=seed, optimiser=optimiser, take_step=pool,
+        progress=False,
+    )  # fmt: skip
     nnpg.save(done.net, file, {"method": method, "loss": done.history[-1].loss})
 
 
-def _network(K: int, dropout: float, m: int, seed: int, backend: str) -> Network:
-    recipe: list[Step] = [nnpg.Dropout(dropout)] if dropout else []
+def _start(method: str, seed: int, config: PoolTraining, train: Dataset, context: Context) -> tuple[Network, SGD]:
+    """The untrained network of a method, and the optimiser, whose last step is a tenth of the first."""
+    dropout = [nnpg.Dropout(config.dropout)] if method == "dropout" else []
+    recipe: list[Step] = [*dropout]
     for _ in range(2):
-        recipe += [nnpg.dense(100), nnpg.Sigmoid(), *([nnpg.Dropout(dropout)] if dropout else [])]
-    return nnpg.build([*recipe, nnpg.dense(K), nnpg.Softmax()], input_shape=(m,), rng=seed, backend=backend)
+        recipe += [nnpg.dense(100), nnpg.Sigmoid(), *dropout]
+    recipe += [nnpg.dense(train.K), nnpg.Softmax()]
+    pixels = train.x[0].size
+    net = nnpg.build(recipe, input_shape=(pixels,), rng=seed, backend=context.backend)
+    images = min(config.images, len(train)) if config.images else len(train)
+    decay = decay_of(net, (1e-5, 1e-5, 1e-6), images)
+    return net, SGD(config.lr, 0.9, decay, lr_decay=9 / (config.epochs * _steps(config, images)))
 
 
-def _file(method: str, seed: int, config: PoolTraining, x: Array, t: Array, context: Context) -> Path:
-    facts: dict[str, object] = {"method": method, "x": x, "labels": t, "seed": seed}
-    facts |= {"epochs": config.epochs, "lr": config.lr, "batch": config.batch}
-    if method == "dropout":
-        facts["dropout"] = config.dropout
+def _steps(config: PoolTraining, images: int) -> int:
+    """Steps per epoch."""
+    return -(-images // config.batch)
+
+
+def _file(method: str, seed: int, config: PoolTraining, train: Dataset, context: Context) -> Path:
+    net, optimiser = _start(method, seed, config, train, context)
+    facts: dict[str, object] = {"method": method, "network": net, "optimiser": optimiser, "data": train, "seed": seed}
+    facts |= {"images": config.images, "epochs": config.epochs, "batch": config.batch}
     if method in POOLED:
         facts |= {"pool": config.pool, "new": config.new, "share": config.share}
     return kept_file(context, "SZ-5", facts)

@@ -26,7 +26,7 @@ PAPER = {"decay": 0.016, "dropout": 0.013, POOL: 0.012}
 def run(config: PoolTraining, context: Context) -> Result:
     train, test = digits(config.dataset, context.data_dir)
     x, t = random_images(train, config.images, 0)
-    nets = pool_nets(config, x, t, context)
+    nets = pool_nets(config, train, context)
     errors = {
         m: np.array([nnpg.error_rate(net, as_rows(test), test.labels) for net in of_method])
         for m, of_method in nets.items()

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from experiments.experiment import Context
-from experiments.models.faces import FaceNet, face_file, trained
+from experiments.models.faces import FaceNet, face_training
 from nnpg import Filter, Network, error_rate, knock_out, prune
 from nnpg.rankings.pruning import redrawn
 
@@ -25,7 +25,7 @@ class Pruned(NamedTuple):
 def cut_and_train(face: FaceNet, gone: list[Filter], epochs: int) -> Pruned:
     """Cut filters and train the rest for more epochs."""
     small, dead, x = prune(face.net, gone), knock_out(face.net, gone), face.data.x
-    after = trained(small, face.split.apply(face.data)[0], face.seed, epochs).net
+    after = face_training("pruned net", small, face.split.apply(face.data)[0], face.seed, epochs).run(None, False).net
     off = float(abs(small.predict(x) - dead.predict(x)).max())
     return Pruned(error_on_test(face, small), error_on_test(face, after), off, after)
 
@@ -39,9 +39,8 @@ def error_on_test(face: FaceNet, net: Network) -> float:
 def retrained(face: FaceNet, like: Network, epochs: int, context: Context) -> Network:
     """A net of that size from new weights, with all the epochs that the full net had; kept, like the full one."""
     seen, _ = face.split.apply(face.data)
-    filters = [len(like.parameters[f"conv{i}"]["W"]) for i in (1, 2, 3)]
-    file = face_file(context, "retrained net of pruned size", face.data, epochs, face.seed, filters=filters)
-    return trained(redrawn(like, face.seed), seen, face.seed, epochs, file).net
+    small = redrawn(like, face.seed)
+    return face_training("retrained net of pruned size", small, seen, face.seed, epochs).run(context, False).net
 
 
 def weights(net: Network) -> int:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, Row, Text, row
-from experiments.models.faces import FACE_SEED, FEW, FaceNet, face_file, face_nets, trained
+from experiments.models.faces import FACE_SEED, FEW, FaceNet, face_nets, face_training
 from nnpg import Network, Sigmoid, error_rate, prediction_gradient
 from nnpg.analysis.loss_gradients import loss_gradient
 from nnpg.analysis.statistics import median_interval, rank_correlation, wilson
@@ -87,8 +87,8 @@ def _sigmoid_net(face: FaceNet, config: Config, context: Context) -> Network:
     net = face_net(seen.x, face.data.K, face.seed, backend=context.backend)
     *body, _ = net.layers.items()
     net = replace(net, layers={**dict(body), "sigmoid1": Sigmoid()})
-    file = face_file(context, "net F with sigmoids", face.data, config.epochs, face.seed, loss=EACH)
-    return trained(net, seen, face.seed, config.epochs, file, EACH).net
+    training = face_training("net F with sigmoids", net, seen, face.seed, config.epochs, EACH)
+    return training.run(context, progress=False).net
 
 
 def _norms(gradients: Mapping[str, Array]) -> Array:

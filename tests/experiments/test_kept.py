@@ -10,7 +10,7 @@ import nnpg
 from experiments.experiment import Context
 from experiments.models.faces import FEW, face_nets
 from experiments.models.hinthorn import SMOKE, adversarial_pairs, base_net
-from experiments.models.kept import kept_file
+from experiments.models.kept import KeptTraining, kept_file
 from experiments.models.mnist import Training, mnist_nets
 from nnpg.data import Dataset
 
@@ -47,6 +47,44 @@ def test_every_cause_counts(tmp_path):
     files = {kept_file(context(tmp_path), "net", {**facts, key: value}) for key, value in changes.items()}
     assert len(files | {first}) == len(changes) + 1
     assert kept_file(context(tmp_path), "another net", facts) != first
+
+
+def test_a_trained_network_depends_on_all_that_the_training_is_given(tmp_path):
+    """The untrained network stands for the recipe, the first weights and the dtype."""
+    data = replace(images(0.5), conditions=("normal", "happy"))
+
+    def net(units=2, dtype="float32", rng=0):
+        recipe = [nnpg.Flatten(), nnpg.dense(units), nnpg.Tanh(), nnpg.dense(2), nnpg.Softmax()]
+        return nnpg.build(recipe, input_shape=(1, 2, 2), rng=rng, dtype=dtype, backend="numpy")
+
+    training = KeptTraining("net", net(), data, 2, 1, nnpg.SGD(lr=0.1), 7)
+    changes = {
+        "recipe": {"net": net(units=3)},
+        "dtype": {"net": net(dtype="float64")},
+        "first weights": {"net": net(rng=1)},
+        "images": {"data": replace(data, x=data.x + np.float32(0.1))},
+        "conditions": {"data": replace(data, conditions=("happy", "normal"))},
+        "epochs": {"epochs": 3},
+        "batch": {"batch": 2},
+        "optimiser": {"optimiser": nnpg.SGD(lr=0.1, momentum=0.5)},
+        "seed": {"seed": 8},
+        "loss": {"loss": "binary_cross_entropy"},
+        "validation": {"validation": data},
+    }
+    files = {name: replace(training, **change).file(context(tmp_path)) for name, change in changes.items()}
+    assert len({*files.values(), training.file(context(tmp_path))}) == len(changes) + 1
+
+
+def test_a_kept_training_is_read_back_and_one_without_a_context_leaves_no_file(tmp_path):
+    recipe = [nnpg.Flatten(), nnpg.dense(2), nnpg.Softmax()]
+    net = nnpg.build(recipe, input_shape=(1, 2, 2), rng=0, backend="numpy")
+    training = KeptTraining("net", net, images(0.5), 2, 1, nnpg.SGD(lr=0.1), 7)
+    alone = training.run(None)
+    assert not (tmp_path / "models").exists()
+    kept, again = (training.run(context(tmp_path)) for _ in range(2))
+    for one in (kept, again):
+        assert (one.net.layers["dense1"].W == alone.net.layers["dense1"].W).all()
+    assert len(list((tmp_path / "models").iterdir())) == 1
 
 
 def test_a_name_begins_with_words_and_fits_any_file_system(tmp_path):
