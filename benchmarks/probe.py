@@ -10,9 +10,9 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from benchmarks.contender import cores
-from nnpg_kernels.jit import entry
-from nnpg_kernels.simd import add_outer, lanes, store, wide_registers, zeros
-from nnpg_kernels.threads import on_threads
+from nnpg_kernels.numba.runtime.jit import entry
+from nnpg_kernels.numba.runtime.thread_pool import on_threads
+from nnpg_kernels.numba.simd import add_outer, lanes, store, wide_registers, zeros
 
 SIZE, STEPS = 1024, 200_000
 HEIGHT, WIDTH = (5, 4) if wide_registers() else (2, 2)

@@ -13,7 +13,7 @@ from nnpg_kernels.geometry import Window
 
 Array = npt.NDArray[Any]
 
-BACKENDS = {"numpy": "nnpg_kernels.numpy_backend", "numba": "nnpg_kernels.numba_backend"}
+BACKENDS = {"numpy": "nnpg_kernels.numpy_backend", "numba": "nnpg_kernels.numba.backend"}
 
 
 class Backend(Protocol):

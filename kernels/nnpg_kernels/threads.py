@@ -1,4 +1,4 @@
-"""Threads: how many BLAS may take, and how our own kernels share work.
+"""How many threads BLAS may use, and how many the compiled kernels use.
 
 A small network makes thousands of small matrix products. A second BLAS thread gains nothing there, and where the cores
 are busy each product waits for it: training can become a hundred times slower. One thread also gives the same bits
@@ -8,27 +8,19 @@ whatever number of threads BLAS was set to.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
-from threading import Lock, get_ident, local
+from threading import Lock
 from typing import Any
 
 import numpy as np
-
-from nnpg_kernels import fences
-
-BIG = 16 << 20  # bytes: with so many, a kernel may run for longer than a person waits for Ctrl-C
-NONE_LEFT = 2**62  # tasks taken: more than there can be
 
 _lock = Lock()
 _inside = 0  # how many are inside `one_blas_thread` now, in all Python threads: the setting belongs to the process
 _limiter: Any = None
 _wanted: ContextVar[int | None] = ContextVar("threads", default=None)
-_running: dict[int, Any] = {}  # by the thread that called `share`: the counter of its kernel
-_own = local()  # each calling thread's helpers
 
 
 @cache
@@ -120,61 +112,3 @@ def threads_for(tasks: int) -> int:
     1
     """
     return max(1, min(thread_count(), tasks))
-
-
-def share(kernel: Callable[..., Any], threads: int, *args: Any) -> None:
-    """Run a kernel on several threads at once; each takes the next task off a common counter until none is left.
-
-    `kernel(counter, thread, *args)` must release the GIL, and give every output to one task: then the result is the
-    same bits whatever `threads` is.
-    """
-    counter = np.zeros(1, np.int64)
-
-    def work(thread: int, _: int, *own: Any) -> None:
-        kernel(counter, thread, *own)
-
-    big = sum(a.nbytes for a in args if isinstance(a, np.ndarray)) > BIG
-    _running[get_ident()] = counter
-    try:
-        with fences.copies(kernel.__name__, args) if fences.ON else nullcontext(args) as own:
-            on_threads(work, threads, *own, stay_here=not big)
-    except BaseException:  # Ctrl-C: no further task is left for the other threads
-        counter[0] = NONE_LEFT
-        raise
-    finally:
-        _running.pop(get_ident(), None)
-
-
-def stop_kernel(thread: int | None) -> None:
-    """Leave no further task to the kernel that the thread of this identity shares out; its result is then of no use."""
-    counter = None if thread is None else _running.get(thread)
-    if counter is not None:
-        counter[0] = NONE_LEFT
-
-
-def on_threads(work: Callable[..., Any], threads: int, *args: Any, stay_here: bool = True) -> None:
-    """Run `work(thread, threads, *args)` on so many threads at once.
-
-    `work` must release the GIL, and hold the memory that it uses: after Ctrl-C this thread does not wait for the
-    others. Every calling thread has helpers of its own, so that those of one cannot keep another waiting while all of
-    its own team must be there.
-
-    Parameters
-    ----------
-    stay_here : bool
-        This thread is one of them. Otherwise it waits in Python, where it sees Ctrl-C.
-    """
-    others = [_team(threads).submit(work, t, threads, *args) for t in range(int(stay_here), threads)]
-    if stay_here:
-        work(0, threads, *args)
-    for other in others:
-        other.result()
-
-
-def _team(threads: int) -> ThreadPoolExecutor:
-    """The helpers of the calling thread; a fork has none of its parent's."""
-    key = (os.getpid(), threads)
-    if getattr(_own, "key", None) != key:
-        _own.key, _own.team = key, ThreadPoolExecutor(max_workers=threads, thread_name_prefix="nnpg")
-    team: ThreadPoolExecutor = _own.team
-    return team

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from nnpg.network import Network
     from nnpg.programs.tasks import Task
 
-PROGRAMS = {"nnpg_kernels.numba_backend": "nnpg.programs.numba"}  # backend's module: the package of its programs
+PROGRAMS = {"nnpg_kernels.numba.backend": "nnpg.programs.numba"}  # backend's module: the package of its programs
 
 _demanded: ContextVar[bool] = ContextVar("nnpg_compiled_programs_demanded", default=False)
 _seen: ContextVar[dict[str, set[str]] | None] = ContextVar("nnpg_ways_of_computing", default=None)

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from nnpg_kernels.threads import stop_kernel
+from nnpg_kernels.numba.runtime.thread_pool import stop_kernel
 
 T = TypeVar("T")
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nnpg_kernels.class_sums import PIECE, sum_by_class
+from nnpg_kernels.numba.kernels.class_sums import PIECE, sum_by_class
 from nnpg_kernels.threads import use_threads
 
 

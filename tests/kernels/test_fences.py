@@ -14,12 +14,12 @@ ROOT = Path(__file__).parent.parent.parent
 SCRIPT = """
 import sys
 import numpy as np
-from nnpg_kernels import fences
-from nnpg_kernels.jit import entry, kernel
-from nnpg_kernels.memory import address, aligned, array, record, record_type
-from nnpg_kernels.program import Program, Task, op
-from nnpg_kernels.simd import splats, store
-from nnpg_kernels.threads import share
+from nnpg_kernels.numba.runtime import fences
+from nnpg_kernels.numba.runtime.jit import entry, kernel
+from nnpg_kernels.numba.runtime.memory import address, aligned, array, record, record_type
+from nnpg_kernels.numba.program import Program, Task, op
+from nnpg_kernels.numba.simd import splats, store
+from nnpg_kernels.numba.runtime.thread_pool import share
 
 RECORD = record_type("x y first last to")
 

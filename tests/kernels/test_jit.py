@@ -14,20 +14,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nnpg_kernels import jit, kept
-from nnpg_kernels.jit import _compiling, fingerprint, made_of
-from nnpg_kernels.kept import Kernel, load, save
+from nnpg_kernels.numba.runtime import disk_cache, jit
+from nnpg_kernels.numba.runtime.disk_cache import Kernel, load, save
+from nnpg_kernels.numba.runtime.jit import _compiling, fingerprint, made_of
 
 ROOT = Path(__file__).parent.parent.parent
 PROGRAM = """
 import sys
 import numpy as np
-import nnpg_kernels.jit as jit
+import nnpg_kernels.numba.runtime.jit as jit
 missed = []
 jit._compiling = lambda: missed.append(1)
-from nnpg_kernels.class_sums import sum_by_class
-from nnpg_kernels.correlation import correlate
-from nnpg_kernels.pooled_convolution import convolve
+from nnpg_kernels.numba.kernels.class_sums import sum_by_class
+from nnpg_kernels.numba.kernels.correlation import correlate
+from nnpg_kernels.numba.kernels.pooled_convolution import convolve
 tiles = [(int(a), int(b)) for a, b in (word.split("x") for word in sys.argv[1:])]
 for tile in tiles:
     convolve(np.float32, *tile, 16)
@@ -64,7 +64,7 @@ def untold() -> Iterator[None]:
 @pytest.fixture
 def own(tmp_path: Path) -> Path:
     """The file of a kernel that is kept under the key "a"."""
-    path = kept.private_folder(tmp_path) / "f.kernel"
+    path = disk_cache.private_folder(tmp_path) / "f.kernel"
     save(path, "a", Kernel(WORDS, b"machine code" * 100))
     assert load(path, "a") == Kernel(WORDS, b"machine code" * 100)
     return path
@@ -115,7 +115,7 @@ def test_a_flipped_bit_anywhere_is_seen(own: Path) -> None:
 
 def test_a_file_cut_off_or_too_long_or_of_another_version_is_not_there(own: Path) -> None:
     whole = own.read_bytes()
-    versions = [whole.replace(b"nnpg kernel 1", b"nnpg kernel 2"), b"\x80", b"text", kept.FORMAT]
+    versions = [whole.replace(b"nnpg kernel 1", b"nnpg kernel 2"), b"\x80", b"text", disk_cache.FORMAT]
     for damaged in (*(whole[:end] for end in range(len(whole))), whole + b"\0", *versions):
         own.write_bytes(damaged)
         assert load(own, "a") is None
@@ -147,7 +147,7 @@ def test_the_file_or_folder_of_another_user_is_not_there(own: Path, monkeypatch:
     assert load(own, "a") is None
     with pytest.raises(PermissionError, match="belongs to somebody else"):
         save(own, "a", Kernel(WORDS, b""))
-    assert kept.private_folder(own.parent.parent) != own.parent
+    assert disk_cache.private_folder(own.parent.parent) != own.parent
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
@@ -168,7 +168,7 @@ def test_the_folder_is_this_users_alone_under_any_umask(tmp_path: Path) -> None:
     for umask in (0, 0o077, 0o022):
         before = os.umask(umask)
         try:
-            folder = kept.private_folder(tmp_path / str(umask))
+            folder = disk_cache.private_folder(tmp_path / str(umask))
             save(folder / "f", "a", Kernel(WORDS, b""))
         finally:
             os.umask(before)
@@ -189,9 +189,9 @@ def put(n: int) -> Any:
 def test_without_a_folder_of_ones_own_kernels_work_and_one_warning_says_why(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, untold: None
 ) -> None:
-    folder, y = kept.private_folder(tmp_path), np.zeros(1)
+    folder, y = disk_cache.private_folder(tmp_path), np.zeros(1)
     folder.chmod(0o777)
-    monkeypatch.setattr("nnpg_kernels.jit._folder", lambda function: folder)
+    monkeypatch.setattr("nnpg_kernels.numba.runtime.jit._folder", lambda function: folder)
     with pytest.warns(UserWarning, match="others may write to it.*set NUMBA_CACHE_DIR"):
         put(1)(y)
     assert y[0] == 1
@@ -205,8 +205,8 @@ def test_without_any_folder_kernels_work_and_one_warning_says_so(monkeypatch: py
         raise RuntimeError("cannot cache function: no locator available for file")
 
     y = np.zeros(1)
-    monkeypatch.setattr("nnpg_kernels.jit.CompileResultCacheImpl.__init__", nowhere)
-    monkeypatch.setattr("nnpg_kernels.jit._folders", {})
+    monkeypatch.setattr("nnpg_kernels.numba.runtime.jit.CompileResultCacheImpl.__init__", nowhere)
+    monkeypatch.setattr("nnpg_kernels.numba.runtime.jit._folders", {})
     with pytest.warns(UserWarning, match="no locator.*set NUMBA_CACHE_DIR"):
         put(1)(y)
     assert y[0] == 1
@@ -218,7 +218,7 @@ def test_a_full_or_missing_disk_is_one_warning_and_no_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, untold: None
 ) -> None:
     y = np.zeros(1)
-    monkeypatch.setattr("nnpg_kernels.jit._folder", lambda function: tmp_path / "gone")
+    monkeypatch.setattr("nnpg_kernels.numba.runtime.jit._folder", lambda function: tmp_path / "gone")
     with pytest.warns(UserWarning, match="set NUMBA_CACHE_DIR"):
         put(1)(y)
     put(2)(y)  # a second warning would be an error
@@ -228,8 +228,8 @@ def test_a_full_or_missing_disk_is_one_warning_and_no_error(
 def test_people_at_a_terminal_are_told_once_that_it_compiles(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder = kept.private_folder(tmp_path)
-    monkeypatch.setattr("nnpg_kernels.jit._folder", lambda function: folder)
+    folder = disk_cache.private_folder(tmp_path)
+    monkeypatch.setattr("nnpg_kernels.numba.runtime.jit._folder", lambda function: folder)
     _compiling.cache_clear()
     put(1)(np.zeros(1))
     assert capsys.readouterr().err == ""
@@ -243,25 +243,25 @@ def test_people_at_a_terminal_are_told_once_that_it_compiles(
 
 
 def test_what_needs_python_or_returns_something_is_no_entry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nnpg_kernels.jit._folder", lambda function: kept.private_folder(tmp_path))
+    monkeypatch.setattr("nnpg_kernels.numba.runtime.jit._folder", lambda function: disk_cache.private_folder(tmp_path))
     with pytest.raises(TypeError, match="cannot be kept on disk"):
         jit.entry(lambda x: x + 1)(1)
 
 
 def test_kernels_that_two_processes_numbered_alike_are_told_apart(tmp_path: Path) -> None:
-    folder = kept.private_folder(tmp_path)
+    folder = disk_cache.private_folder(tmp_path)
     script = """
 import sys
 from pathlib import Path
 import numpy as np
-import nnpg_kernels.jit as jit
+import nnpg_kernels.numba.runtime.jit as jit
 folder = Path(sys.argv[1])
 jit._folder = lambda function: folder
 def make(n):
     def run(address, a, b, c, d):
         jit_array(address, np.float64)[0] = n
     return jit.kernel(run)
-from nnpg_kernels.memory import array as jit_array
+from nnpg_kernels.numba.runtime.memory import array as jit_array
 y = np.zeros(1)
 kernels = [make(int(n)) for n in sys.argv[2:]]
 for n, kernel in zip(sys.argv[2:], kernels):
@@ -277,7 +277,7 @@ print(sum(kernel.cache_hits for kernel in kernels))
 
 
 def test_many_writers_leave_one_whole_file(tmp_path: Path) -> None:
-    path = kept.private_folder(tmp_path) / "f.kernel"
+    path = disk_cache.private_folder(tmp_path) / "f.kernel"
     kernels = [Kernel(WORDS, bytes([i]) * 100_000) for i in range(8)]
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda kernel: save(path, "same", kernel), kernels))

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from nnpg_kernels import Window, load
-from nnpg_kernels import numba_backend as fast
+from nnpg_kernels.numba import backend as fast
 from nnpg_kernels.threads import thread_count, use_threads
 
 ROOT = Path(__file__).parents[2]
@@ -119,8 +119,8 @@ def test_the_number_of_threads_as_an_argument(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_other_images_need_no_new_compilation() -> None:
-    from nnpg_kernels.numba_convolution import correlate
-    from nnpg_kernels.simd import lanes, wide_registers
+    from nnpg_kernels.numba.convolution import correlate
+    from nnpg_kernels.numba.simd import lanes, wide_registers
 
     rng = np.random.default_rng(0)
     W = rng.normal(size=(3, 2, 3, 3)).astype(np.float32)
@@ -136,7 +136,7 @@ def test_a_machine_with_small_registers_gets_the_right_answer(tmp_path: Path, pr
     program = (
         "import numpy as np, nnpg\n"
         "from nnpg_kernels import load, Window\n"
-        "from nnpg_kernels.simd import wide_registers\n"
+        "from nnpg_kernels.numba.simd import wide_registers\n"
         "assert not wide_registers()\n"
         "rng = np.random.default_rng(0)\n"
         "x, W = rng.normal(size=(2, 3, 20, 37)), rng.normal(size=(10, 3, 5, 5))\n"

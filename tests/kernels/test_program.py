@@ -14,9 +14,9 @@ import pytest
 
 from nnpg_kernels import load
 from nnpg_kernels.geometry import Window
-from nnpg_kernels.jit import kernel
-from nnpg_kernels.memory import address, array, record, record_type
-from nnpg_kernels.program import Op, Program, Task, op
+from nnpg_kernels.numba.program import Op, Program, Task, op
+from nnpg_kernels.numba.runtime.jit import kernel
+from nnpg_kernels.numba.runtime.memory import address, array, record, record_type
 
 NOTE = record_type("log what")
 

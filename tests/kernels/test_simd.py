@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nnpg_kernels.atomics import next_task
-from nnpg_kernels.jit import entry
-from nnpg_kernels.simd import (
+from nnpg_kernels.numba.runtime.atomics import next_task
+from nnpg_kernels.numba.runtime.jit import entry
+from nnpg_kernels.numba.simd import (
     add_outer,
     add_products,
     add_products_below,
@@ -25,7 +25,7 @@ from nnpg_kernels.simd import (
     wide_registers,
     zeros,
 )
-from nnpg_kernels.simd_math import sigmoid, tanh
+from nnpg_kernels.numba.simd.arithmetic import sigmoid, tanh
 
 DTYPES = [np.float32, np.float64]
 

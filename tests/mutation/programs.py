@@ -18,7 +18,7 @@ from nnpg import conv, dense, programs
 from nnpg.losses import Loss, binary, binary_seed, cross_entropy, cross_entropy_seed, squares, squares_seed
 from nnpg.programs.tasks import Outputs, Reading, Train
 from nnpg_kernels import use_threads
-from nnpg_kernels.simd import lanes
+from nnpg_kernels.numba.simd import lanes
 
 MEAN = np.random.default_rng(3).standard_normal((1, 12, 11))
 NETS: dict[str, tuple[tuple[int, ...], list[Any]]] = {
@@ -291,7 +291,7 @@ BATTERIES: dict[str, tuple[Task, ...]] = {
     "training": (training, changed),
     "blocks": (predict, gradients, training, changed, reading),
 }
-PLANES, OPS = "nnpg_kernels.planes", "nnpg_kernels.ops"
+PLANES, OPS = "nnpg_kernels.numba.planes", "nnpg_kernels.numba.ops"
 TARGETS = [
     *(
         Target(f"nnpg.programs.numba.{name}", functions_of(f"nnpg.programs.numba.{name}"), partial(battery, *tasks))

@@ -211,7 +211,7 @@ SAME: dict[str, dict[str, str]] = {
         "_alive: gone, seen = (np.zeros((len(plan.blocks), len(filters) + 2), np.int64), set())": UNUSED,
         "_in_order: apart = W.reshape(len(W), len(order[i - 1]), -2)": UNKNOWN,
     },
-    "nnpg_kernels.planes": {
+    "nnpg_kernels.numba.planes": {
         "Planes.make: empty = Planes(np.empty(1, dtype), C, H, W, per_pixel, margin)": "only its type counts",
         "Planes.flat: if any(self.margin) or (...": GUARD,
     },
@@ -265,7 +265,7 @@ SAME: dict[str, dict[str, str]] = {
         "backward_ops: further = ...": MORE,
         "_dense_delta: return [ops.dense_delta(back.delta[i], W, before...": FLAT,
     },
-    "nnpg_kernels.ops": {
+    "nnpg_kernels.numba.ops": {
         "routed_delta: starts = np.ones(rows * columns + 2, np.int64)": WRITTEN,
         "routed_delta: starts = np.zeros(rows * columns + 3, np.int64)": UNUSED,
         "routed_delta: dz, weight = (aligned(entries * vector, dtype), np.ones(entries, np.int64))": WRITTEN,

@@ -12,7 +12,7 @@ import pytest
 from geometries import NETS, examples, network
 
 import nnpg
-import nnpg_kernels.numba_backend
+import nnpg_kernels.numba.backend
 from nnpg import conv, dense, programs
 
 TASKS = ["predict", "prediction_gradient", "class_gradient", "knock_out_curve", "train"]
@@ -85,9 +85,9 @@ def test_reasons(layer: Any, task: str, reason: str) -> None:
 
 
 def test_a_backend_of_ones_own_runs_its_own_kernels() -> None:
-    mine = types.ModuleType(nnpg_kernels.numba_backend.__name__)  # of the same name, and not the same
-    mine.__dict__.update(vars(nnpg_kernels.numba_backend))
-    mine.conv_forward = lambda *given: 2 * nnpg_kernels.numba_backend.conv_forward(*given)  # type: ignore[attr-defined]
+    mine = types.ModuleType(nnpg_kernels.numba.backend.__name__)  # of the same name, and not the same
+    mine.__dict__.update(vars(nnpg_kernels.numba.backend))
+    mine.conv_forward = lambda *given: 2 * nnpg_kernels.numba.backend.conv_forward(*given)  # type: ignore[attr-defined]
     net = network("faces").to(mine)
     x, _ = examples(net, 5)
     assert not net.programs()["predict"]

@@ -8,7 +8,7 @@ import pytest
 from fuzz.geometries import TASKS, check, search
 from fuzz.random_networks import case
 
-from nnpg_kernels import ops
+from nnpg_kernels.numba import ops
 
 
 def test_random_networks_agree_with_the_layers() -> None:

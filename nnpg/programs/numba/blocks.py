@@ -10,12 +10,13 @@ from typing import Any
 
 from nnpg.programs.overrides import Fixed
 from nnpg.programs.plan import Block, Plan
-from nnpg_kernels import Array, ops
-from nnpg_kernels.memory import aligned
-from nnpg_kernels.planes import Planes
-from nnpg_kernels.pooled_convolution import LINEAR, RELU, SIGMOID, TANH
-from nnpg_kernels.program import Op
-from nnpg_kernels.simd import lanes
+from nnpg_kernels import Array
+from nnpg_kernels.numba import ops
+from nnpg_kernels.numba.kernels.pooled_convolution import LINEAR, RELU, SIGMOID, TANH
+from nnpg_kernels.numba.planes import Planes
+from nnpg_kernels.numba.program import Op
+from nnpg_kernels.numba.runtime.memory import aligned
+from nnpg_kernels.numba.simd import lanes
 
 Parameters = Mapping[str, Mapping[str, Array]]
 

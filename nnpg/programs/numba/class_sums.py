@@ -10,7 +10,7 @@ from nnpg.programs import guards
 from nnpg.programs.plan import Plan
 from nnpg.programs.tasks import ClassSums
 from nnpg_kernels import Array
-from nnpg_kernels.class_sums import sum_by_class
+from nnpg_kernels.numba.kernels.class_sums import sum_by_class
 
 
 def why_not(net: Network, plan: Plan, task: ClassSums) -> str:

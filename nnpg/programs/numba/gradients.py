@@ -3,8 +3,8 @@
 few classes     lanes are images, in the forward pass and back: one class at a time
 inside a block  a delta before the activation or the pooling, unpooled into maps of its own; one class at a time
 many classes    forward as before, then each image by itself with its classes in the lanes; of each pooling window only
-                the winner is sent back, which is the same pixel for all classes (`nnpg_kernels.routed`); for
-                filters that neither step over pixels nor have gaps
+                the winner is sent back, which is the same pixel for all classes (`kernels.sparse_delta` of the
+                backend's room); for filters that neither step over pixels nor have gaps
 """
 
 from __future__ import annotations
@@ -32,10 +32,11 @@ from nnpg.programs.numba.blocks import (
 from nnpg.programs.overrides import Fixed, fixed_units
 from nnpg.programs.plan import WHOLE, Block, Place, Plan
 from nnpg.programs.tasks import Gradients
-from nnpg_kernels import Array, ops
-from nnpg_kernels.planes import Planes
-from nnpg_kernels.program import Op, Program, Task
-from nnpg_kernels.simd import lanes
+from nnpg_kernels import Array
+from nnpg_kernels.numba import ops
+from nnpg_kernels.numba.planes import Planes
+from nnpg_kernels.numba.program import Op, Program, Task
+from nnpg_kernels.numba.simd import lanes
 from nnpg_kernels.threads import threads_for
 
 FEW = 4  # classes that are sent back one at a time

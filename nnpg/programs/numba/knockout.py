@@ -19,11 +19,12 @@ from nnpg.programs.numba.predict import behind_blocks, head_ops
 from nnpg.programs.overrides import Fixed, fixed_units
 from nnpg.programs.plan import Plan
 from nnpg.programs.tasks import KnockOut
-from nnpg_kernels import Array, ops
-from nnpg_kernels.memory import aligned
-from nnpg_kernels.program import Op, Program, Task
-from nnpg_kernels.simd import lanes
-from nnpg_kernels.surest import largest_of
+from nnpg_kernels import Array
+from nnpg_kernels.numba import ops
+from nnpg_kernels.numba.kernels.row_maxima import largest_of
+from nnpg_kernels.numba.program import Op, Program, Task
+from nnpg_kernels.numba.runtime.memory import aligned
+from nnpg_kernels.numba.simd import lanes
 from nnpg_kernels.threads import threads_for
 
 

@@ -10,7 +10,7 @@ from nnpg.network import Network
 from nnpg.programs.guards import MOST
 from nnpg.programs.overrides import fixed_units
 from nnpg.programs.plan import Block, Plan
-from nnpg_kernels.simd import lanes
+from nnpg_kernels.numba.simd import lanes
 
 LARGE = 4e6  # multiply-adds of an image from which on it is worth the choice
 WINNERS = 1 << 24  # pixels of a pooling window: a winner is kept as a number, and float32 has no more whole ones

@@ -10,9 +10,10 @@ from nnpg.programs.numba import limits
 from nnpg.programs.numba.blocks import forward_ops, workspace
 from nnpg.programs.plan import Plan
 from nnpg.programs.tasks import Outputs
-from nnpg_kernels import Array, ops
-from nnpg_kernels.program import Op, Program, Task
-from nnpg_kernels.simd import lanes
+from nnpg_kernels import Array
+from nnpg_kernels.numba import ops
+from nnpg_kernels.numba.program import Op, Program, Task
+from nnpg_kernels.numba.simd import lanes
 from nnpg_kernels.threads import threads_for
 
 

@@ -11,9 +11,10 @@ from nnpg.programs.numba.blocks import CODES, Workspace, forward_ops, workspace
 from nnpg.programs.overrides import fixed_units
 from nnpg.programs.plan import Plan
 from nnpg.programs.tasks import Predict
-from nnpg_kernels import Array, ops
-from nnpg_kernels.program import Op, Program, Task
-from nnpg_kernels.simd import lanes
+from nnpg_kernels import Array
+from nnpg_kernels.numba import ops
+from nnpg_kernels.numba.program import Op, Program, Task
+from nnpg_kernels.numba.simd import lanes
 from nnpg_kernels.threads import threads_for
 
 

@@ -19,10 +19,11 @@ from nnpg.programs.numba import limits
 from nnpg.programs.numba.blocks import backspace, backward_ops, forward_ops, workspace
 from nnpg.programs.plan import Plan
 from nnpg.programs.tasks import Reading
-from nnpg_kernels import Array, ops
-from nnpg_kernels.memory import aligned
-from nnpg_kernels.program import Op, Program, Task
-from nnpg_kernels.simd import lanes
+from nnpg_kernels import Array
+from nnpg_kernels.numba import ops
+from nnpg_kernels.numba.program import Op, Program, Task
+from nnpg_kernels.numba.runtime.memory import aligned
+from nnpg_kernels.numba.simd import lanes
 from nnpg_kernels.threads import threads_for
 
 BLOCKS = 8  # vectors of images whose planes are held at a time: one forward pass, and any number back

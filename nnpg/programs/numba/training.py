@@ -23,12 +23,13 @@ from nnpg.programs.overrides import fixed_units
 from nnpg.programs.plan import Plan
 from nnpg.programs.tasks import Train
 from nnpg.support.read_only import frozen
-from nnpg_kernels import Array, ops
-from nnpg_kernels.learning import OF
-from nnpg_kernels.memory import aligned
-from nnpg_kernels.planes import SLACK
-from nnpg_kernels.program import Op, Program, Task
-from nnpg_kernels.simd import lanes
+from nnpg_kernels import Array
+from nnpg_kernels.numba import ops
+from nnpg_kernels.numba.kernels.losses import OF
+from nnpg_kernels.numba.planes import SLACK
+from nnpg_kernels.numba.program import Op, Program, Task
+from nnpg_kernels.numba.runtime.memory import aligned
+from nnpg_kernels.numba.simd import lanes
 from nnpg_kernels.threads import threads_for
 
 SLOTS = 16  # gradients held at a time: more blocks of images than that take turns

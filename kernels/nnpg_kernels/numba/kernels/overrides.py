@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nnpg_kernels.jit import kernel
-from nnpg_kernels.memory import array, record, record_type
+from nnpg_kernels.numba.runtime.jit import kernel
+from nnpg_kernels.numba.runtime.memory import array, record, record_type
 
 FIX = record_type("planes places values size lanes")
 FILL = record_type("planes plane row H W lanes filters values counts")

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nnpg_kernels.jit import kernel
-from nnpg_kernels.memory import array, record, record_type
-from nnpg_kernels.simd import lanes, splats, store, turned
+from nnpg_kernels.numba.runtime.jit import kernel
+from nnpg_kernels.numba.runtime.memory import array, record, record_type
+from nnpg_kernels.numba.simd import lanes, splats, store, turned
 
 ENTER = record_type("images image_size order per_time mean planes plane row C H W starts")
 LEAVE = record_type("images image_size seed_size planes plane row C H W starts seeds")

@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nnpg_kernels import simd_math
-from nnpg_kernels.jit import kernel
-from nnpg_kernels.memory import array, record, record_type
-from nnpg_kernels.pooled_convolution import RELU, SIGMOID, TANH
-from nnpg_kernels.simd import lanes, load, store
+from nnpg_kernels.numba.kernels.pooled_convolution import RELU, SIGMOID, TANH
+from nnpg_kernels.numba.runtime.jit import kernel
+from nnpg_kernels.numba.runtime.memory import array, record, record_type
+from nnpg_kernels.numba.simd import arithmetic, lanes, load, store
 
 ACTIVATE = record_type("y plane row C H W joined activation")  # joined: all maps as one row
 ACTIVATE_BACK = record_type("delta y size activation")
@@ -37,11 +36,11 @@ def activate(dtype: npt.DTypeLike) -> Any:
                 for v in range(0, W, step):
                     z = load(y, p + v, vector, 1, 4)
                     if s.activation == TANH:
-                        store(simd_math.tanh(z), y, p + v, 0, 1, W - v)
+                        store(arithmetic.tanh(z), y, p + v, 0, 1, W - v)
                     elif s.activation == SIGMOID:
-                        store(simd_math.sigmoid(z), y, p + v, 0, 1, W - v)
+                        store(arithmetic.sigmoid(z), y, p + v, 0, 1, W - v)
                     elif s.activation == RELU:
-                        store(simd_math.where_below(z, 0.0, 0.0, z), y, p + v, 0, 1, W - v)
+                        store(arithmetic.where_below(z, 0.0, 0.0, z), y, p + v, 0, 1, W - v)
 
     return kernel(run)
 

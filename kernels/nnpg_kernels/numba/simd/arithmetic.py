@@ -15,8 +15,8 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, overload
 
-from nnpg_kernels.jit import jit
-from nnpg_kernels.simd import Tile, everywhere
+from nnpg_kernels.numba.runtime.jit import jit
+from nnpg_kernels.numba.simd.tiles import Tile, everywhere
 
 LOG2_E = 1 / math.log(2)
 LN2_HIGH = 0.693359375  # exact in float32, with zeros behind: n * LN2_HIGH is exact

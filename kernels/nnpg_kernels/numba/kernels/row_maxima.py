@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nnpg_kernels.atomics import next_task
-from nnpg_kernels.jit import jit
-from nnpg_kernels.threads import share, threads_for
+from nnpg_kernels.numba.runtime.atomics import next_task
+from nnpg_kernels.numba.runtime.jit import jit
+from nnpg_kernels.numba.runtime.thread_pool import share
+from nnpg_kernels.threads import threads_for
 
 PIECE = 4096  # rows
 

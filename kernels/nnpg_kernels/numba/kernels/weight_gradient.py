@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nnpg_kernels.jit import kernel
-from nnpg_kernels.memory import array, record, record_type
-from nnpg_kernels.simd import add_products, add_products_below, add_sums, wide_registers, zeros
+from nnpg_kernels.numba.runtime.jit import kernel
+from nnpg_kernels.numba.runtime.memory import array, record, record_type
+from nnpg_kernels.numba.simd import add_products, add_products_below, add_sums, wide_registers, zeros
 
 GRADIENT = record_type(
     "x x_channel x_row x_column x_i x_j delta delta_plane delta_row delta_column dW dW_slot "

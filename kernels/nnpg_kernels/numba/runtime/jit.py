@@ -1,4 +1,4 @@
-"""How a kernel is compiled: once for a processor, kept on disk (see `kept`), and run without the GIL.
+"""How a kernel is compiled: once for a processor, kept on disk (see `disk_cache`), and run without the GIL.
 
 Numba keeps what it compiled too, but as a pickle, which runs whatever somebody wrote into it; and it knows a kernel by
 its own file and by its closure: a change in what the kernel is made of would not reach it, and a closure over another
@@ -29,7 +29,7 @@ from numba.core.compiler import CompileResult
 from numba.core.environment import Environment
 from numba.core.funcdesc import PythonFunctionDescriptor
 
-from nnpg_kernels import kept
+from nnpg_kernels.numba.runtime import disk_cache
 
 VOID_OF_FIVE = numba.types.void(*[numba.types.int64] * 5)
 
@@ -75,7 +75,7 @@ class _Kept(NullCache):  # type: ignore[misc]
         codegen = target_context.codegen()
         key = self._key(sig, codegen)
         path = self._path(key)
-        found = None if path is None else kept.load(path, key)
+        found = None if path is None else disk_cache.load(path, key)
         if found is None:
             _compiling()
             return None
@@ -101,7 +101,7 @@ class _Kept(NullCache):  # type: ignore[misc]
         if path is None:
             return
         try:
-            kept.save(path, key, kept.Kernel(words, code))
+            disk_cache.save(path, key, disk_cache.Kernel(words, code))
         except OSError as error:
             _no_cache(str(error))
 
@@ -138,7 +138,7 @@ class _Kept(NullCache):  # type: ignore[misc]
         return CompileResult(**{**nothing, **own, "environment": environment, "objectmode": False})
 
 
-def _library(codegen: Any, found: kept.Kernel) -> Any:
+def _library(codegen: Any, found: disk_cache.Kernel) -> Any:
     """Machine code as Numba's library; of its functions only the one with the name is seen from outside."""
     names = llvmlite.binding.parse_assembly(f'define void @"{found.words["name"]}"() {{ ret void }}')
     return codegen.unserialize_library((found.words["library"], "object", (found.code, names.as_bitcode())))
@@ -170,7 +170,7 @@ def made_of(function: Callable[..., Any]) -> tuple[Any, ...]:
 @cache
 def fingerprint() -> str:
     """Return a hash that changes with the source of the kernels, with Python, and with Numba."""
-    sources = sorted(Path(__file__).parent.glob("*.py"))
+    sources = sorted(Path(__file__).parents[1].rglob("*.py"))
     versions = f"{sys.implementation.cache_tag} {numba.__version__} {llvmlite.__version__}"
     return hashlib.sha256(b"".join(path.read_bytes() for path in sources) + versions.encode()).hexdigest()
 
@@ -183,7 +183,9 @@ def _folder(function: Callable[..., Any]) -> Path | None:
     source = function.__code__.co_filename
     if source not in _folders:
         try:
-            _folders[source] = kept.private_folder(Path(CompileResultCacheImpl(function).locator.get_cache_path()))
+            _folders[source] = disk_cache.private_folder(
+                Path(CompileResultCacheImpl(function).locator.get_cache_path())
+            )
         except (RuntimeError, OSError) as error:  # Numba found no folder to write to, or none can be made in it
             _folders[source] = None
             _no_cache(str(error))

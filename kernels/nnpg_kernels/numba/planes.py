@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nnpg_kernels.memory import address, aligned
-from nnpg_kernels.simd import lanes
+from nnpg_kernels.numba.runtime.memory import address, aligned
+from nnpg_kernels.numba.simd import lanes
 
 SLACK = 16  # vectors behind the last plane, which a tile wider than its row may read and never uses
 

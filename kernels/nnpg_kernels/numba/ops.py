@@ -9,15 +9,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nnpg_kernels import activations, fixing, learning, moves, routed, seeding, winners
-from nnpg_kernels.correlation import CORRELATE, correlate, tile_for
 from nnpg_kernels.geometry import Window
-from nnpg_kernels.memory import address, aligned
-from nnpg_kernels.planes import SLACK, Planes
-from nnpg_kernels.pooled_convolution import CONVOLVE, UNPOOL, convolve, unpool
-from nnpg_kernels.program import Op, op
-from nnpg_kernels.simd import lanes
-from nnpg_kernels.weight_gradient import GRADIENT, pieces, weight_gradient
+from nnpg_kernels.numba.kernels import activations, overrides, packing, pooling_winners, seeds, sparse_delta
+from nnpg_kernels.numba.kernels import losses as loss_kernels
+from nnpg_kernels.numba.kernels.correlation import CORRELATE, correlate, tile_for
+from nnpg_kernels.numba.kernels.pooled_convolution import CONVOLVE, UNPOOL, convolve, unpool
+from nnpg_kernels.numba.kernels.weight_gradient import GRADIENT, pieces, weight_gradient
+from nnpg_kernels.numba.planes import SLACK, Planes
+from nnpg_kernels.numba.program import Op, op
+from nnpg_kernels.numba.runtime.memory import address, aligned
+from nnpg_kernels.numba.simd import lanes
 
 Array = npt.NDArray[Any]
 
@@ -30,8 +31,8 @@ def enter(
     planes = _as_one_row(planes)
     return op(
         "enter",
-        moves.enter(images.dtype, planes.per_pixel),
-        moves.ENTER,
+        packing.enter(images.dtype, planes.per_pixel),
+        packing.ENTER,
         (planes, images, order, mean, starts),
         **{"images": address(images), "image_size": size, "per_time": per_time},
         **{"order": 0 if order is None else address(order), "mean": 0 if mean is None else address(mean)},
@@ -53,8 +54,8 @@ def leave(planes: Planes, images: Array, *, seeds: bool = False, in_lanes: bool 
     planes = _as_one_row(planes)
     return op(
         "leave",
-        moves.leave(images.dtype, planes.per_pixel),
-        moves.LEAVE,
+        packing.leave(images.dtype, planes.per_pixel),
+        packing.LEAVE,
         (planes, images, starts),
         **{"images": address(images), "image_size": size, "seed_size": images[0].size if seeds else 0},
         **{"planes": planes.at(), "plane": planes.plane, "row": planes.pitch, "starts": address(starts)},
@@ -267,10 +268,10 @@ def seed(
     y = aligned(z.C, z.memory.dtype)
     return op(
         "seed",
-        (seeding.seed_classes if images else seeding.seed_images)(z.memory.dtype),
-        seeding.SEED,
+        (seeds.seed_classes if images else seeds.seed_images)(z.memory.dtype),
+        seeds.SEED,
         (z, delta, classes, labels, weights, y),
-        **{"z": z.at(), "delta": delta.at(), "K": z.C, "lanes": images, "of": seeding.OF[of], "e": address(y)},
+        **{"z": z.at(), "delta": delta.at(), "K": z.C, "lanes": images, "of": seeds.OF[of], "e": address(y)},
         **{"classes": address(classes), "S": len(classes), "weights": address(weights)},
         **{"labels": 0 if labels is None else address(labels)},
     )
@@ -289,7 +290,7 @@ def routed_delta(
 ) -> list[Op]:
     """Dx from the delta of a block's output, lanes of classes; for strides and dilations of 1."""
     (F, C, I, J), (_, rows, columns), dtype = W.shape, z_shape, W.dtype
-    vector, height = lanes(dtype), routed.channels_at_once(C)
+    vector, height = lanes(dtype), sparse_delta.channels_at_once(C)
     packed = aligned((-(-C // height), I, F, J, height), dtype)
     for c in range(C):
         packed[c // height, :, :, :, c % height] = W[:, c].transpose(1, 0, 2)
@@ -301,8 +302,8 @@ def routed_delta(
     where = {k: v for k, v in _pool(pool).items() if k != "size_i"}
     route = op(
         "route",
-        routed.route(dtype),
-        routed.ROUTE,
+        sparse_delta.route(dtype),
+        sparse_delta.ROUTE,
         (delta, y, winner, dz, weight, starts),
         **{"delta": delta.at(), "delta_plane": delta.plane, "delta_row": delta.pitch},
         **{"y": y.at(), "y_plane": y.plane, "y_row": y.pitch, "lanes": y.per_pixel},
@@ -315,8 +316,8 @@ def routed_delta(
     top, _, left, _ = window.padding
     gather = op(
         f"gather {height}",
-        routed.gather(dtype, height),
-        routed.GATHER,
+        sparse_delta.gather(dtype, height),
+        sparse_delta.GATHER,
         (dz, weight, starts, packed, dx),
         **{"w": address(packed), "dx": dx.at(), "dx_plane": dx.plane, "dx_row": dx.pitch},
         **{"C": C, "H": dx.H, "W": dx.W, "I": I, "J": J, "F": F, "top": top, "left": left},
@@ -326,12 +327,12 @@ def routed_delta(
 
 
 def first_winners(maps: Planes, pool: Window, winner: Planes) -> Op:
-    """Winners of maps that are in memory; see `winners`."""
+    """Winners of maps that are in memory; see `pooling_winners`."""
     where = {"F": winner.C, "rows": winner.H, "columns": winner.W, "z_rows": maps.H, "z_columns": maps.W}
     return op(
         "first winners",
-        winners.first_winners(maps.memory.dtype),
-        winners.FIRST,
+        pooling_winners.first_winners(maps.memory.dtype),
+        pooling_winners.FIRST,
         (maps, winner),
         **{"maps": maps.at(), "maps_plane": maps.plane, "maps_row": maps.pitch, "lanes": maps.per_pixel},
         **{"winner": winner.at(), "winner_plane": winner.plane, "winner_row": winner.pitch},
@@ -349,8 +350,8 @@ def fix(planes: Planes, units: Array, values: Array | None) -> Op:
         own[: len(places)] = values[units]
     return op(
         "fix",
-        fixing.fix(planes.memory.dtype),
-        fixing.FIX,
+        overrides.fix(planes.memory.dtype),
+        overrides.FIX,
         (planes, places, own),
         **{"planes": planes.at(), "places": address(places), "values": address(own)},
         **{"size": len(places), "lanes": planes.per_pixel},
@@ -361,8 +362,8 @@ def fill(planes: Planes, filters: Array, values: Array, counts: Array) -> Op:
     """At step s, set the maps filters[k] of planes to values[k], for the first counts[s] of them."""
     return op(
         "fill",
-        fixing.fill(planes.memory.dtype),
-        fixing.FILL,
+        overrides.fill(planes.memory.dtype),
+        overrides.FILL,
         (planes, filters, values, counts),
         **{"planes": planes.at(), "plane": planes.plane, "row": planes.pitch, "H": planes.H, "W": planes.W},
         **{"lanes": planes.per_pixel, "filters": address(filters), "values": address(values)},
@@ -375,7 +376,7 @@ def put(target: Op, field: str, values: Array) -> Op:
     fields = target.record.dtype.fields
     assert fields is not None
     place = address(target.record) + fields[field][1]
-    return op("put", moves.put(), moves.PUT, (target, values), place=place, values=address(values))
+    return op("put", packing.put(), packing.PUT, (target, values), place=place, values=address(values))
 
 
 def cross_entropy(
@@ -384,8 +385,8 @@ def cross_entropy(
     """Loss of each image, whether it was wrong, and delta = (softmax z - t) / batch."""
     return op(
         "softmax cross-entropy",
-        learning.softmax_cross_entropy(z.memory.dtype),
-        learning.LOSS,
+        loss_kernels.softmax_cross_entropy(z.memory.dtype),
+        loss_kernels.LOSS,
         (z, delta, labels, order, losses, wrong, batch),
         **{"z": z.at(), "delta": delta.at(), "K": z.C, "order": address(order), "labels": address(labels)},
         **{"losses": address(losses), "wrong": address(wrong), "batch": address(batch), "per_time": per_time},
@@ -404,13 +405,13 @@ def loss_of_each(
     batch: Array,
     per_time: int,
 ) -> Op:
-    """The same for other losses, or for targets (N, K); see `learning.loss_of_each`."""
+    """The same for other losses, or for targets (N, K); see `loss_kernels.loss_of_each`."""
     return op(
         "loss of each",
-        learning.loss_of_each(z.memory.dtype),
-        learning.LOSS_OF_EACH,
+        loss_kernels.loss_of_each(z.memory.dtype),
+        loss_kernels.LOSS_OF_EACH,
         (z, delta, labels, targets, order, losses, wrong, batch),
-        **{"z": z.at(), "delta": delta.at(), "K": z.C, "order": address(order), "of": learning.OF[of]},
+        **{"z": z.at(), "delta": delta.at(), "K": z.C, "order": address(order), "of": loss_kernels.OF[of]},
         **{"labels": 0 if labels is None else address(labels), "targets": 0 if targets is None else address(targets)},
         **{"losses": address(losses), "wrong": address(wrong), "batch": address(batch), "per_time": per_time},
     )
@@ -420,8 +421,8 @@ def sums(delta: Array, N: int, db: Array) -> Op:
     """db[f] = sum_n delta[n, f]."""
     return op(
         "sums",
-        learning.sums(delta.dtype),
-        learning.SUMS,
+        loss_kernels.sums(delta.dtype),
+        loss_kernels.SUMS,
         (delta, db),
         **{"delta": address(delta), "N": N, "F": delta.shape[1], "sums": address(db)},
     )
@@ -431,8 +432,8 @@ def step(w: Array, g: Array, v: Array, rates: Array, momentum: Array, decay: Arr
     """Take one step for the parameters w; g (slots, ...)."""
     return op(
         "step",
-        learning.step(w.dtype),
-        learning.STEP,
+        loss_kernels.step(w.dtype),
+        loss_kernels.STEP,
         (w, g, v, rates, momentum, decay),
         **{"w": address(w), "g": address(g), "v": address(v), "slots": len(g), "slot_size": g[0].nbytes},
         **{"size": w.size, "rates": address(rates), "momentum": address(momentum), "decay": address(decay)},

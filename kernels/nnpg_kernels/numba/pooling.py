@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from nnpg_kernels.atomics import next_task
-from nnpg_kernels.jit import entry
+from nnpg_kernels.numba.runtime.atomics import next_task
+from nnpg_kernels.numba.runtime.jit import entry
 
 
 @cache

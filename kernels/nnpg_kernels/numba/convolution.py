@@ -20,9 +20,9 @@ from __future__ import annotations
 from functools import cache
 from typing import Any, NamedTuple
 
-from nnpg_kernels.atomics import next_task
-from nnpg_kernels.jit import entry, jit
-from nnpg_kernels.simd import add_outer, add_products, add_sums, splats, store, zeros
+from nnpg_kernels.numba.runtime.atomics import next_task
+from nnpg_kernels.numba.runtime.jit import entry, jit
+from nnpg_kernels.numba.simd import add_outer, add_products, add_sums, splats, store, zeros
 
 
 class Sizes(NamedTuple):

@@ -25,11 +25,11 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from nnpg_kernels import fences
-from nnpg_kernels.atomics import look, next_task, wait_for_all
-from nnpg_kernels.jit import entry
-from nnpg_kernels.memory import address
-from nnpg_kernels.threads import on_threads
+from nnpg_kernels.numba.runtime import fences
+from nnpg_kernels.numba.runtime.atomics import look, next_task, wait_for_all
+from nnpg_kernels.numba.runtime.jit import entry
+from nnpg_kernels.numba.runtime.memory import address
+from nnpg_kernels.numba.runtime.thread_pool import on_threads
 
 NEXT = -1  # instead of a chain: the next one is still to be taken
 ALL = 2**62  # more tasks than there can be

@@ -20,10 +20,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nnpg_kernels.jit import kernel
-from nnpg_kernels.memory import array, record, record_type
-from nnpg_kernels.pooled_convolution import RELU, SIGMOID, TANH
-from nnpg_kernels.simd import add_outer, lanes, load, store, wide_registers, zeros
+from nnpg_kernels.numba.kernels.pooled_convolution import RELU, SIGMOID, TANH
+from nnpg_kernels.numba.runtime.jit import kernel
+from nnpg_kernels.numba.runtime.memory import array, record, record_type
+from nnpg_kernels.numba.simd import add_outer, lanes, load, store, wide_registers, zeros
 
 ROUTE = record_type(
     "delta delta_plane delta_row y y_plane y_row winner winner_plane winner_row lanes F rows columns activation "

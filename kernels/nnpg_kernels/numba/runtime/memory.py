@@ -10,8 +10,8 @@ import numpy.typing as npt
 from numba import carray, types
 from numba.extending import intrinsic
 
-from nnpg_kernels import fences
-from nnpg_kernels.jit import jit
+from nnpg_kernels.numba.runtime import fences
+from nnpg_kernels.numba.runtime.jit import jit
 
 ENDLESS = 1 << 40  # kernels know how long their arrays are; the type wants a number
 

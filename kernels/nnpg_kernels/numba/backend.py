@@ -13,12 +13,13 @@ import numpy as np
 
 from nnpg_kernels import numpy_backend as reference
 from nnpg_kernels.geometry import Window
-from nnpg_kernels.numba_convolution import Sizes, correlate, correlate_gradient, put_all_into_margins
-from nnpg_kernels.numba_pooling import pool_delta, pool_forward
+from nnpg_kernels.numba.convolution import Sizes, correlate, correlate_gradient, put_all_into_margins
+from nnpg_kernels.numba.kernels.weight_gradient import pieces
+from nnpg_kernels.numba.pooling import pool_delta, pool_forward
+from nnpg_kernels.numba.runtime.thread_pool import share
+from nnpg_kernels.numba.simd import lanes, wide_registers
 from nnpg_kernels.numpy_backend import Array, asarray, avg_pool_delta, avg_pool_forward, to_numpy, xp
-from nnpg_kernels.simd import lanes, wide_registers
-from nnpg_kernels.threads import share, threads_for
-from nnpg_kernels.weight_gradient import pieces
+from nnpg_kernels.threads import threads_for
 
 __all__ = ["Array", "asarray", "avg_pool_delta", "avg_pool_forward", "to_numpy", "xp"]
 

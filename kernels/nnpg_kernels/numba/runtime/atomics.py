@@ -10,7 +10,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from nnpg_kernels.jit import jit
+from nnpg_kernels.numba.runtime.jit import jit
 
 SPINS = 1000  # looks at the barrier before the processor is offered to somebody else
 give_way = types.ExternalFunction("sched_yield", types.int32()) if sys.platform != "win32" else None

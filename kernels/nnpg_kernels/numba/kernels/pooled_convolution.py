@@ -20,11 +20,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nnpg_kernels.correlation import CORRELATE, correlate_rows
-from nnpg_kernels.jit import jit, kernel
-from nnpg_kernels.memory import array, record, record_type
-from nnpg_kernels.simd import add_sums, every_second, lanes, load, store, store_in_turn, zeros
-from nnpg_kernels.simd_math import where_at_most, where_better, where_equal
+from nnpg_kernels.numba.kernels.correlation import CORRELATE, correlate_rows
+from nnpg_kernels.numba.runtime.jit import jit, kernel
+from nnpg_kernels.numba.runtime.memory import array, record, record_type
+from nnpg_kernels.numba.simd import add_sums, every_second, lanes, load, store, store_in_turn, zeros
+from nnpg_kernels.numba.simd.arithmetic import where_at_most, where_better, where_equal
 
 CONVOLVE = np.dtype(
     [

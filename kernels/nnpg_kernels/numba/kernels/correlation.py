@@ -21,9 +21,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nnpg_kernels.jit import jit, kernel
-from nnpg_kernels.memory import array, record, record_type
-from nnpg_kernels.simd import add_outer, lanes, splats, store, wide_registers
+from nnpg_kernels.numba.runtime.jit import jit, kernel
+from nnpg_kernels.numba.runtime.memory import array, record, record_type
+from nnpg_kernels.numba.simd import add_outer, lanes, splats, store, wide_registers
 
 CORRELATE = record_type(
     "x x_channel x_row x_column x_i x_j "  # where the window of output (0, 0) starts; numbers to the next of each

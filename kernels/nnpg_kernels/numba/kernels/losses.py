@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nnpg_kernels.jit import kernel
-from nnpg_kernels.memory import array, record, record_type
-from nnpg_kernels.seeding import sigmoid
-from nnpg_kernels.simd import lanes
+from nnpg_kernels.numba.kernels.seeds import sigmoid
+from nnpg_kernels.numba.runtime.jit import kernel
+from nnpg_kernels.numba.runtime.memory import array, record, record_type
+from nnpg_kernels.numba.simd import lanes
 
 LOSS = record_type("z delta K order per_time labels losses wrong batch")
 LOSS_OF_EACH = record_type("z delta K order per_time labels targets losses wrong batch of")

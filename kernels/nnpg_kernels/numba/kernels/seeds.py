@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nnpg_kernels.jit import jit, kernel
-from nnpg_kernels.memory import array, record, record_type
-from nnpg_kernels.simd import lanes
+from nnpg_kernels.numba.runtime.jit import jit, kernel
+from nnpg_kernels.numba.runtime.memory import array, record, record_type
+from nnpg_kernels.numba.simd import lanes
 
 SEED = record_type("z delta K lanes classes S labels weights of e")
 OF = {"prob": 0, "logit": 1, "logprob": 2, "prob of a sigmoid": 3, "logprob of a sigmoid": 4}

@@ -11,7 +11,7 @@ is written until the sums are whole. That is what makes a convolution fast, and 
 
 Every word becomes a handful of LLVM instructions in place (no call is left), so a tile costs no memory; its shape must
 be constants. A tile may have more rows than there are: from row `rows` on it repeats the last one, so that nothing is
-read that is not there, and `store` drops them. Tiles also add, multiply and divide like numbers (`simd_math`). LLVM
+read that is not there, and `store` drops them. Tiles also add, multiply and divide like numbers (`arithmetic`). LLVM
 turns a 64-byte vector into what the machine has: one AVX-512 register, two of AVX2, four of NEON; `tile_for` in
 `correlation` chooses the shape that fits into its registers. To see what became of a kernel, print
 `kernel.inspect_llvm()` before it was ever kept on disk: a good inner loop is nothing but loads and `fma`.

@@ -1,0 +1,1 @@
+"""What compiled kernels need: compilation, the disk cache, memory, atomic counters, threads, and fences."""
