@@ -57,8 +57,8 @@ KNOWN_HIDDEN: set[str] = {
     "nnpg.support.progress",
 }
 KNOWN_LONG: set[str] = {
-    "kernels/nnpg_kernels/ops.py",
-    "kernels/nnpg_kernels/simd.py",
+    "kernels/nnpg_kernels/numba/ops.py",
+    "kernels/nnpg_kernels/numba/simd/tiles.py",
     "nnpg/analysis/spectral.py",
     "nnpg/attacks/sweep.py",
     "nnpg/maps/evidence.py",
@@ -73,7 +73,6 @@ KNOWN_LONG: set[str] = {
 }
 KNOWN_FULL: set[str] = {
     "benchmarks",
-    "kernels/nnpg_kernels",
 }
 
 LINES_AT_MOST = 300
