@@ -13,7 +13,7 @@ from typing import Any
 from experiments.experiment import Context
 from nnpg import SGD, Network, Training, load_backend, train
 from nnpg.data import Dataset
-from nnpg.files.identity import identity
+from nnpg.files.identities import identity
 
 LONGEST, SHORT = 120, 24  # characters of the readable part of a file's name, and of a value in it
 
