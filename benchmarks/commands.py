@@ -76,11 +76,11 @@ def attack(
     With --rivals: the nearest image of another class by ours and by nine published attacks, on `compare` test images.
     """
     if rivals:
-        from benchmarks import nearest
+        from benchmarks.attacks import nearest
 
         nearest.benchmark(data_dir, net, compare, rounds)
         return
-    from benchmarks.attack import benchmark
+    from benchmarks.attacks.against_scipy import benchmark
 
     benchmark(data_dir, net, images, compare, rounds)
 
@@ -92,7 +92,7 @@ def masks(
     quick: Annotated[bool, typer.Option("--quick", help="A few images, one round: only to see that it runs.")] = False,
 ) -> None:
     """Masks of net A, 32 x 32 colours: all-class Jacobian by the pixels, and the line search, beside PyTorch."""
-    from benchmarks.masks import benchmark
+    from benchmarks.attacks.masks import benchmark
 
     nnpg.load_backend(backend)
     benchmark(backend, 1 if quick else rounds, *((16, 3) if quick else ()))

@@ -24,7 +24,7 @@ class Contender:
     call : function
         What is timed. Returns when the work is done.
     answer : function
-        The same work, its result as NumPy arrays; see `benchmarks.agreement`. A training step goes on from here.
+        The same work, its result as NumPy arrays; see `measuring.agreement`. A training step goes on from here.
     threads : function -> context
         Sets the threads; entered outside the timed part.
     steps : int

@@ -9,11 +9,12 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import nnpg
-from benchmarks import probe, roof, sides
-from benchmarks.agreement import Disagreement, check
+from benchmarks import sides
 from benchmarks.contender import Contender, cores
-from benchmarks.processes import peak_mb, times_alone
-from benchmarks.timing import ROUND, Times, interleaved
+from benchmarks.measuring import probe, roof
+from benchmarks.measuring.agreement import Disagreement, check
+from benchmarks.measuring.processes import peak_mb, times_alone
+from benchmarks.measuring.timing import ROUND, Times, interleaved
 from benchmarks.workloads import Workload
 from nnpg.support.progress import progress as progress_bar
 

@@ -12,13 +12,14 @@ import pytest
 from typer.testing import CliRunner
 
 import nnpg
-from benchmarks import agreement, ours, processes, sides, workloads
-from benchmarks.agreement import Disagreement, check
+from benchmarks import ours, sides, workloads
 from benchmarks.commands import app
 from benchmarks.contender import Contender
 from benchmarks.kinks import near_a_kink
+from benchmarks.measuring import agreement, processes
+from benchmarks.measuring.agreement import Disagreement, check
+from benchmarks.measuring.timing import interleaved
 from benchmarks.run import Options, run
-from benchmarks.timing import interleaved
 from benchmarks.workloads import WORKLOADS, choose
 
 KEYS = {"workload", "competitor", "ours_ms", "theirs_ms", "ratio", "ours_peak_mb", "theirs_peak_mb"}

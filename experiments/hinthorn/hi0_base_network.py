@@ -9,7 +9,7 @@ Expected: 99% of the test digits correct from the second or third epoch on, with
 from __future__ import annotations
 
 from experiments.experiment import Context, Experiment, Result, row
-from experiments.models.hinthorn import PAPER, SMOKE, Base, base_net
+from experiments.models.hinthorn.base import PAPER, SMOKE, Base, base_net
 from nnpg.analysis.statistics import wilson
 from nnpg.plots import training_history
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, Row, row
-from experiments.models.hard_negatives import (
+from experiments.models.hinthorn.base import CONV, DENSE
+from experiments.models.hinthorn.hard_negatives import (
     CONTROL,
     HARD_PAPER,
     HARD_SMOKE,
@@ -19,7 +20,6 @@ from experiments.models.hard_negatives import (
     chosen_variants,
     hard_negative_runs,
 )
-from experiments.models.hinthorn import CONV, DENSE
 from nnpg.analysis.statistics import mean_interval
 from nnpg.plots import Lines, line_panels
 from nnpg.rankings.knock_out_curves import gini

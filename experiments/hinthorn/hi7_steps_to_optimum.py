@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, Row, row
-from experiments.models.hard_negatives import (
+from experiments.models.hinthorn.hard_negatives import (
     CONTROL,
     HARD_PAPER,
     HARD_SMOKE,

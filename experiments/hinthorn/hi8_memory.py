@@ -8,7 +8,7 @@ Expected: both are accurate on the originals that they train on. Test images, wh
 from __future__ import annotations
 
 from experiments.experiment import Context, Experiment, Result, Row, row
-from experiments.models.hard_negatives import (
+from experiments.models.hinthorn.hard_negatives import (
     CONTROL,
     HARD_PAPER,
     HARD_SMOKE,

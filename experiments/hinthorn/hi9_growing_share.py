@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from experiments.experiment import Context, Experiment, Result, Row, row
-from experiments.models.hard_negatives import (
+from experiments.models.hinthorn.base import CONV, DENSE
+from experiments.models.hinthorn.hard_negatives import (
     CONTROL,
     HARD_PAPER,
     HARD_SMOKE,
@@ -20,7 +21,6 @@ from experiments.models.hard_negatives import (
     hard_negative_runs,
     steps_to_optimum,
 )
-from experiments.models.hinthorn import CONV, DENSE
 from nnpg.analysis.statistics import mean_interval
 from nnpg.plots import Lines, line_panels
 

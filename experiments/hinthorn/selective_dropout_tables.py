@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, Row, Text, row
-from experiments.models.hard_negatives import (
+from experiments.models.hinthorn.hard_negatives import (
     CONTROL,
     HARD_PAPER,
     HARD_SMOKE,

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from experiments.experiment import Context, Experiment, Result, row
-from experiments.models.mnist_conv import ConvTraining, conv_net
+from experiments.models.mnist.conv import ConvTraining, conv_net
 from experiments.szegedy.unit_purity import Looking, compare, draw, verdict
 from nnpg import error_rate
 from nnpg.analysis.statistics import wilson

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, Row, Text, row
-from experiments.models.mnist import (
+from experiments.models.mnist.nets import (
     MODELS,
     READINGS,
     SIX,

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, Row, Text, row
-from experiments.models.mnist import SIX, Training, digits, distorted, mnist_nets, random_images
+from experiments.models.mnist.nets import SIX, Training, digits, distorted, mnist_nets, random_images
 from experiments.szegedy import transfer
 from experiments.szegedy.szt1_least_distortion import PAPER as SIZES
 from nnpg.analysis.statistics import mean_interval

@@ -11,7 +11,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from experiments.experiment import Context, Experiment, Result, row, row_named
-from experiments.models.mnist import THREE, Training, as_rows, digits, distorted, mnist_nets, part_of, random_images
+from experiments.models.mnist.nets import (
+    THREE,
+    Training,
+    as_rows,
+    digits,
+    distorted,
+    mnist_nets,
+    part_of,
+    random_images,
+)
 from nnpg import error_rate
 from nnpg.analysis.statistics import mean_interval, wilson
 

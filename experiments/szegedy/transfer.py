@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from experiments.experiment import Row, row
-from experiments.models.mnist import Trained
+from experiments.models.mnist.nets import Trained
 from nnpg.analysis.statistics import rank_correlation, wilson
 from nnpg.plots import cell_map
 from nnpg_kernels import Array

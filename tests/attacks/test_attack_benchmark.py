@@ -6,9 +6,9 @@ from attack_nets import digits, sigmoid_net
 from rich.console import Console
 from typer.testing import CliRunner
 
-from benchmarks import attack
-from benchmarks.agreement import Disagreement
+from benchmarks.attacks import against_scipy
 from benchmarks.commands import app
+from benchmarks.measuring.agreement import Disagreement
 
 
 @pytest.fixture(scope="module")
@@ -19,18 +19,18 @@ def net():
 def test_every_way_finds_about_the_same_distortion(net):
     x, labels = digits(12)
     console = Console(record=True, width=150, quiet=True)
-    tallies = attack.run(net, x, labels, images=6, rounds=2, console=console)
+    tallies = against_scipy.run(net, x, labels, images=6, rounds=2, console=console)
     mean = {name: np.mean(t.distortion) for name, t in tallies.items()}
     assert len(tallies) == 5
     assert all(len(t.distortion) == len(t.evaluations) == 6 for t in tallies.values())
     assert max(mean.values()) < 1.05 * min(mean.values())
     assert mean["ours"] <= min(mean.values()) * 1.01
     assert all(t.ms > 0 for t in tallies.values())
-    attack.report(tallies, 12, console)
+    against_scipy.report(tallies, 12, console)
 
 
 def test_a_network_written_out_wrongly_is_not_timed(net, monkeypatch):
-    right = attack.by_hand
+    right = against_scipy.by_hand
 
     def wrong(net, dtype):
         def read(x, target):
@@ -39,9 +39,9 @@ def test_a_network_written_out_wrongly_is_not_timed(net, monkeypatch):
 
         return read
 
-    monkeypatch.setattr(attack, "by_hand", wrong)
+    monkeypatch.setattr(against_scipy, "by_hand", wrong)
     with pytest.raises(Disagreement, match=r"image 0: the gradient by hand is off by \d"):
-        attack.run(net, *digits(12), images=2, rounds=1, console=Console(quiet=True))
+        against_scipy.run(net, *digits(12), images=2, rounds=1, console=Console(quiet=True))
 
 
 def test_the_command_says_what_is_missing(tmp_path):

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from benchmarks.agreement import Disagreement
+from benchmarks.measuring.agreement import Disagreement
 
 pytest.importorskip("torch", reason="needs PyTorch: pip install -e '.[bench]'")
 
 
 def test_both_sides_do_both_workloads_and_agree(capsys):
-    from benchmarks.masks import benchmark
+    from benchmarks.attacks.masks import benchmark
 
     times = benchmark("numpy", 1, images=4, steps=2)
     assert times.keys() == {"Jacobian", "line search"}
@@ -23,7 +23,7 @@ def test_both_sides_do_both_workloads_and_agree(capsys):
 
 
 def test_another_answer_is_not_timed(monkeypatch):
-    from benchmarks import masks
+    from benchmarks.attacks import masks
 
     right = masks.prediction_gradient
     monkeypatch.setattr(masks, "prediction_gradient", lambda *a, **k: right(*a, **k).averaged({"input": np.zeros(1)}))

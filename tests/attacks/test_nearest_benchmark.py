@@ -10,9 +10,9 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 import nnpg
-from benchmarks import nearest, rivals
-from benchmarks.agreement import Disagreement
+from benchmarks.attacks import nearest, rivals
 from benchmarks.commands import app
+from benchmarks.measuring.agreement import Disagreement
 
 
 @pytest.fixture(scope="module")

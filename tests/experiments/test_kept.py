@@ -9,9 +9,9 @@ import pytest
 import nnpg
 from experiments.experiment import Context
 from experiments.models.faces import FEW, face_nets
-from experiments.models.hinthorn import SMOKE, adversarial_pairs, base_net
+from experiments.models.hinthorn.base import SMOKE, adversarial_pairs, base_net
 from experiments.models.kept import KeptTraining, kept_file
-from experiments.models.mnist import Training, mnist_nets
+from experiments.models.mnist.nets import Training, mnist_nets
 from nnpg.data import Dataset
 
 

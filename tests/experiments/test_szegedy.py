@@ -8,7 +8,7 @@ import pytest
 import nnpg
 from experiments.experiment import Context
 from experiments.models.alexnet import alexnet
-from experiments.models.mnist import (
+from experiments.models.mnist.nets import (
     MODELS,
     Trained,
     Training,
@@ -20,7 +20,7 @@ from experiments.models.mnist import (
     part_of,
     random_images,
 )
-from experiments.models.pool_training import METHODS, POOL
+from experiments.models.mnist.pools import METHODS, POOL
 from experiments.szegedy import transfer
 from experiments.szegedy.sz5_adversarial_pool import _rows
 from experiments.szegedy.unit_purity import Looking, compare

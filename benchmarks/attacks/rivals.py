@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 import nnpg
-from benchmarks.agreement import Disagreement
+from benchmarks.measuring.agreement import Disagreement
 from nnpg_kernels import Array
 
 STEPS = 1000

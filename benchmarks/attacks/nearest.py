@@ -1,4 +1,4 @@
-"""The nearest image of another class: our untargeted attack against nine of Foolbox and adv-lib (`benchmarks.rivals`).
+"""The nearest image of another class: our untargeted attack against nine of Foolbox and adv-lib, in `rivals`.
 
 On a ReLU convolutional network and a 784-100-100-10 ReLU network, trained here on MNIST, and on test images that they
 classify rightly. A success is an image in the box that the attack's own side takes for another class. Ours and the
@@ -21,9 +21,9 @@ from rich.console import Console
 from rich.table import Table
 
 import nnpg
+from benchmarks.attacks.rivals import PACE, Rivals, rivals
 from benchmarks.contender import cores
-from benchmarks.probe import measure
-from benchmarks.rivals import PACE, Rivals, rivals
+from benchmarks.measuring.probe import measure
 from nnpg import ReLU, conv, dense
 from nnpg.attacks import minimal_distortion
 from nnpg.data import Dataset, load

@@ -10,8 +10,8 @@ import numpy as np
 
 from experiments.experiment import Context
 from experiments.jobs import run_jobs
-from experiments.models.hard_negatives import Hard, Variant
-from experiments.models.hinthorn import BaseNet, Pairs
+from experiments.models.hinthorn.base import BaseNet, Pairs
+from experiments.models.hinthorn.hard_negatives import Hard, Variant
 from experiments.models.kept import kept_file
 from nnpg import SGD, Network, error_rate, load_network
 from nnpg.attacks import minimal_distortion

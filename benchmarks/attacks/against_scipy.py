@@ -20,9 +20,9 @@ from rich.console import Console
 from rich.table import Table
 
 import nnpg
-from benchmarks.agreement import Disagreement
 from benchmarks.contender import cores
-from benchmarks.probe import measure
+from benchmarks.measuring.agreement import Disagreement
+from benchmarks.measuring.probe import measure
 from nnpg.attacks import Distorted, choose_targets, minimal_distortion
 from nnpg.attacks.least_distortion.brackets import Search
 from nnpg.attacks.objective import victim_of

@@ -16,7 +16,7 @@ import numpy as np
 
 from experiments.experiment import Context
 from experiments.jobs import run_jobs
-from experiments.models.hinthorn import (
+from experiments.models.hinthorn.base import (
     CONV,
     DENSE,
     PAPER,

@@ -9,7 +9,7 @@ import nnpg
 from experiments.experiment import Context
 from experiments.jobs import run_jobs
 from experiments.models.kept import kept_file
-from experiments.models.mnist import decay_of, digits, random_images
+from experiments.models.mnist.nets import decay_of, digits, random_images
 from nnpg import SGD, Network
 from nnpg.data import Dataset
 from nnpg.recipes.networks import Step

@@ -17,8 +17,8 @@ from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
+from benchmarks.measuring.timing import Times, interleaved
 from benchmarks.sides import contender
-from benchmarks.timing import Times, interleaved
 from benchmarks.workloads import Workload
 from nnpg_command.interrupts import interrupts_stay_here
 

@@ -18,11 +18,11 @@ from rich.console import Console
 from rich.table import Table
 
 import nnpg
-from benchmarks.agreement import check
 from benchmarks.contender import Answer, Contender, cores
 from benchmarks.kinks import NEAR
-from benchmarks.probe import measure
-from benchmarks.timing import Times, interleaved
+from benchmarks.measuring.agreement import check
+from benchmarks.measuring.probe import measure
+from benchmarks.measuring.timing import Times, interleaved
 from nnpg.attacks import mask_sweep
 from nnpg.prediction import prediction_gradient
 from nnpg.recipes.models import cifar_net

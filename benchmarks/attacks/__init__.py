@@ -1,0 +1,1 @@
+"""Attacks and masks against SciPy, Foolbox, adv-lib and PyTorch."""

@@ -1,0 +1,1 @@
+"""Networks for MNIST as Szegedy et al. train them: by L-BFGS, convolutional, and with pools of examples."""
