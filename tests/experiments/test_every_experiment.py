@@ -22,28 +22,31 @@ from nnpg_command import UsageError
 
 ROOT = Path(__file__).parent.parent.parent
 FAMILIES = ("LD-3", "LD-12", "TH-5", "SZ-T3", "HI-3")  # one for each room and kind of network
+QUICK = ("LD-3", "LD-12")  # of these, the shortest
+REFERENCE = {"backend": "numpy"}  # needs no compiling
 ROW_KEYS = ["name", "paper", "ours", "low", "high", "n", "unit", "interval", "held"]
 
 
-def smoke(id, folder, seed=None):
-    """At toy size; by the reference kernels, which need no compiling. Runs in one folder share their networks."""
-    return run_experiment(id, scale="smoke", seed=seed, out=folder, backend="numpy", progress=False)
+def smoke(id, folder, **settings):
+    """Run an experiment at toy size, on the default backend unless the settings name one."""
+    return run_experiment(id, scale="smoke", out=folder, progress=False, **settings)
+
+
+def once(id, folder, **settings):
+    """Return the experiment's folder; the experiment is run if it was not yet. Runs in one folder share networks."""
+    return folder / id if (folder / id / "result.json").exists() else smoke(id, folder, **settings)
+
+
+@pytest.fixture(scope="module")
+def on_default(tmp_path_factory):
+    """A folder for the experiments on the default backend."""
+    return tmp_path_factory.mktemp("default")
 
 
 @pytest.fixture(scope="module")
 def out(tmp_path_factory):
-    """A folder for every experiment, run once, when it is first asked for."""
+    """A folder for the experiments on the reference kernels."""
     return tmp_path_factory.mktemp("out")
-
-
-def once(id, folder):
-    """The experiment's folder; the experiment is run if it was not yet."""
-    return folder / id if (folder / id / "result.json").exists() else smoke(id, folder)
-
-
-def shown(markdown):
-    """The text as Markdown shows it: a filter pool3[2] is written pool3\\[2\\], so that no name becomes a link."""
-    return html.unescape(re.sub(r"\\([\\|`\[\]!])", r"\1", markdown))
 
 
 @pytest.fixture(scope="module")
@@ -58,9 +61,14 @@ def other(tmp_path_factory):
     return tmp_path_factory.mktemp("other")
 
 
-@pytest.mark.parametrize("id", EXPERIMENTS)
-def test_each_experiment_writes_its_result_and_figures(out, id):
-    result = json.loads((once(id, out) / "result.json").read_text())
+def shown(markdown):
+    """Return the text as Markdown shows it: pool3[2] is written pool3\\[2\\], so that no name becomes a link."""
+    return html.unescape(re.sub(r"\\([\\|`\[\]!])", r"\1", markdown))
+
+
+def check_files(folder, id):
+    """Check what an experiment wrote: its result, its figures, and its text."""
+    result = json.loads((folder / "result.json").read_text())
     assert result["id"] == id
     assert {"config", "seed", "versions", "computed", "seconds", "figures", "rows", "verdict", "scale"} <= result.keys()
     assert result["rows"]
@@ -71,35 +79,67 @@ def test_each_experiment_writes_its_result_and_figures(out, id):
             assert r["low"] <= r["high"]
             assert r["interval"]
     for figure in result["figures"]:
-        assert (out / id / figure).read_bytes()[:4] == b"\x89PNG"
-    text = shown((out / id / "result.md").read_text())
+        assert (folder / figure).read_bytes()[:4] == b"\x89PNG"
+    text = shown((folder / "result.md").read_text())
     assert all(r["name"] in text for r in result["rows"])
 
 
-@pytest.mark.parametrize(
-    "id", [id if id in FAMILIES else pytest.param(id, marks=pytest.mark.slow) for id in EXPERIMENTS]
-)
+def check_report(ids, out):
+    """Check that the page of all results holds each, and that each has a page of its own with its figures."""
+    page = html.unescape(write_report(out).read_text())
+    count = 0
+    for id in ids:
+        title, figures = EXPERIMENTS[id].title, json.loads((out / id / "result.json").read_text())["figures"]
+        assert id in page
+        assert title in page
+        single = html.unescape((out / id / "result.html").read_text())
+        assert title in single
+        assert single.count("data:image/png;base64") == len(figures)
+        count += len(figures)
+    assert page.count("data:image/png;base64") == count
+
+
+@pytest.mark.parametrize("id", FAMILIES)
+def test_one_experiment_of_each_family_runs_on_the_default_backend(id, on_default):
+    folder = once(id, on_default)
+    check_files(folder, id)
+    result = json.loads((folder / "result.json").read_text())
+    assert result["versions"]["backend"] == nnpg.load_backend("auto").name
+    assert all(way == "compiled" or ", because " in way for ways in result["computed"].values() for way in ways)
+    assert result["computed"].get("predict", ["compiled"]) == ["compiled"]
+    assert all(math.isfinite(r["ours"]) for r in result["rows"] if r["ours"] is not None)
+
+
+def test_the_report_gathers_one_result_of_each_family(on_default):
+    for id in FAMILIES:
+        once(id, on_default)
+    check_report(FAMILIES, on_default)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("id", EXPERIMENTS)
+def test_each_experiment_writes_its_result_and_figures(out, id):
+    check_files(once(id, out, **REFERENCE), id)
+
+
+@pytest.mark.slow
+def test_the_report_gathers_every_result(out):
+    for id in EXPERIMENTS:
+        once(id, out, **REFERENCE)
+    check_report(EXPERIMENTS, out)
+
+
+@pytest.mark.parametrize("id", [id if id in QUICK else pytest.param(id, marks=pytest.mark.slow) for id in EXPERIMENTS])
 def test_the_same_seed_gives_the_same_rows_and_another_seed_others(out, again, other, id, monkeypatch):
-    once(id, out)
+    once(id, out, **REFERENCE)
     monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda *_, **__: None)  # half the time, and drawn once
 
     def rows(folder):
         return [r for r in json.loads((folder / "result.json").read_text())["rows"] if r["unit"] != "s"]  # no times
 
     first = rows(out / id)
-    assert rows(smoke(id, again)) == first
-    assert rows(smoke(id, other, seed=77)) != first
-
-
-@pytest.mark.parametrize("id", FAMILIES)
-def test_one_experiment_of_each_family_runs_on_the_default_backend(id, tmp_path):
-    folder = run_experiment(id, scale="smoke", out=tmp_path, progress=False)
-    result = json.loads((folder / "result.json").read_text())
-    assert result["versions"]["backend"] == nnpg.load_backend("auto").name
-    assert all(way == "compiled" or ", because " in way for ways in result["computed"].values() for way in ways)
-    assert result["computed"].get("predict", ["compiled"]) == ["compiled"]
-    assert all(math.isfinite(r["ours"]) for r in result["rows"] if r["ours"] is not None)
-    assert result["rows"]
+    assert rows(smoke(id, again, **REFERENCE)) == first
+    assert rows(smoke(id, other, seed=77, **REFERENCE)) != first
 
 
 def test_a_trained_network_is_reused_and_an_interrupted_one_resumed(tmp_path):
@@ -110,23 +150,6 @@ def test_a_trained_network_is_reused_and_an_interrupted_one_resumed(tmp_path):
     again = face_nets("faces", 2, [5], context)[0]
     assert file.stat().st_mtime_ns == stamp
     assert (first.net.layers["conv1"].W == again.net.layers["conv1"].W).all()
-
-
-def test_report_gathers_every_result_into_one_page_and_writes_one_page_each(out):
-    for id in EXPERIMENTS:
-        once(id, out)
-    page = html.unescape(write_report(out).read_text())
-    for id, experiment in EXPERIMENTS.items():
-        assert id in page
-        assert experiment.title in page
-        single = html.unescape((out / id / "result.html").read_text())
-        assert experiment.title in single
-        assert single.count("data:image/png;base64") == len(
-            json.loads((out / id / "result.json").read_text())["figures"]
-        )
-    assert page.count("data:image/png;base64") == sum(
-        len(json.loads((out / id / "result.json").read_text())["figures"]) for id in EXPERIMENTS
-    )
 
 
 @pytest.mark.parametrize(
