@@ -72,7 +72,6 @@ KNOWN_LONG: set[str] = {
     "nnpg/training_methods/selective_dropout.py",
 }
 KNOWN_FULL: set[str] = {
-    "benchmarks",
 }
 
 LINES_AT_MOST = 300
