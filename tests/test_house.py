@@ -41,38 +41,43 @@ KNOWN_ARROWS = {
     "nnpg.programs": {"nnpg.prediction"},
     "nnpg.support": {"nnpg.layers", "nnpg.network"},
 }
-KNOWN_PRIVATE: set[str] = {
-    "nnpg/analysis/loss_gradients.py: from nnpg.prediction import _layer_names",
-    "nnpg/gradient_check/check.py: net._forward",
-    "nnpg/rankings/common.py: from nnpg.prediction import _layer_names",
-    "nnpg/rankings/passive.py: from nnpg.scores import _norm",
-}
-KNOWN_HIDDEN: set[str] = {
-    "nnpg.batches",
-    "nnpg.cli.demo",
-    "nnpg.cli.knockout",
-    "nnpg.cli.rank",
-    "nnpg.cli.train",
-    "nnpg.programs.report",
-    "nnpg.support.progress",
-}
-KNOWN_LONG: set[str] = {
-    "kernels/nnpg_kernels/numba/ops.py",
-    "kernels/nnpg_kernels/numba/simd/tiles.py",
-    "nnpg/analysis/spectral.py",
-    "nnpg/attacks/sweep.py",
-    "nnpg/maps/evidence.py",
-    "nnpg/maps/localisation.py",
-    "nnpg/network.py",
-    "nnpg/plots/filters.py",
-    "nnpg/plots/network.py",
-    "nnpg/prediction.py",
-    "nnpg/scores.py",
-    "nnpg/training.py",
-    "nnpg/training_methods/selective_dropout.py",
-}
-KNOWN_FULL: set[str] = {
-}
+KNOWN_PRIVATE = frozenset(
+    {
+        "nnpg/analysis/loss_gradients.py: from nnpg.prediction import _layer_names",
+        "nnpg/gradient_check/check.py: net._forward",
+        "nnpg/rankings/common.py: from nnpg.prediction import _layer_names",
+        "nnpg/rankings/passive.py: from nnpg.scores import _norm",
+    }
+)
+KNOWN_HIDDEN = frozenset(
+    {
+        "nnpg.batches",
+        "nnpg.cli.demo",
+        "nnpg.cli.knockout",
+        "nnpg.cli.rank",
+        "nnpg.cli.train",
+        "nnpg.programs.report",
+        "nnpg.support.progress",
+    }
+)
+KNOWN_LONG = frozenset(
+    {
+        "kernels/nnpg_kernels/numba/ops.py",
+        "kernels/nnpg_kernels/numba/simd/tiles.py",
+        "nnpg/analysis/spectral.py",
+        "nnpg/attacks/sweep.py",
+        "nnpg/maps/evidence.py",
+        "nnpg/maps/localisation.py",
+        "nnpg/network.py",
+        "nnpg/plots/filters.py",
+        "nnpg/plots/network.py",
+        "nnpg/prediction.py",
+        "nnpg/scores.py",
+        "nnpg/training.py",
+        "nnpg/training_methods/selective_dropout.py",
+    }
+)
+KNOWN_FULL: frozenset[str] = frozenset()
 
 LINES_AT_MOST = 300
 LONGER: dict[str, str] = {}
