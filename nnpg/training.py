@@ -177,15 +177,17 @@ def train(
     how = loss_for(net, loss)
     state = optimiser.start(net)
     history: tuple[Epoch, ...] = ()
-    kept, task = None, Train(how, optimiser, take_step is not None, min(batch, len(x)))
-    if checkpoint is not None:
-        run = run_identity(net, (x, t), held_out, loss, optimiser, batch, rng)
-        run["compiled"] = bool(programs.look(net, task))  # which rounds differently
-        kept, found = open_checkpoint(checkpoint, "training", run, resume=resume, size=size_of(net))
-        if found is not None:
-            done = read_training(found, net, epochs, -(-len(x) // batch))
-            net, state, history = done.net, done.state, tuple(Epoch(*epoch) for epoch in done.history)
-            go_on(rng, found, done.generator)
+    task = Train(how, optimiser, take_step is not None, min(batch, len(x)))
+
+    def this_run() -> dict[str, Any]:
+        compiled = bool(programs.look(net, task))  # compiled steps round differently
+        return run_identity(net, (x, t), held_out, loss, optimiser, batch, rng) | {"compiled": compiled}
+
+    store, saved = open_checkpoint(checkpoint, "training", this_run, resume=resume, size=size_of(net))
+    if saved is not None:
+        done = read_training(saved, net, epochs, -(-len(x) // batch))
+        net, state, history = done.net, done.state, tuple(Epoch(*epoch) for epoch in done.history)
+        go_on(rng, saved, done.generator)
     # an overflow is found and explained below, so NumPy need not warn of it
     quiet = np.errstate(over="ignore", invalid="ignore", divide="ignore")
     program = programs.find(net, task)
@@ -196,7 +198,7 @@ def train(
             began, order, losses, wrong = time.perf_counter(), rng.permutation(len(x)), 0.0, 0
             if session is not None:
                 taken, losses, wrong = _epoch(session, net, x, order, optimiser, taken, epoch)
-                if epoch == epochs or held_out is not None or kept is not None:
+                if epoch == epochs or held_out is not None or store is not None:
                     net, state = session.network(net), session.state(taken, optimiser)
             for first in range(0, len(x), batch) if session is None else ():
                 some = order[first : first + batch]
@@ -209,8 +211,8 @@ def train(
             missed = None if held_out is None else error_rate(net, *held_out)
             seconds = time.perf_counter() - began
             history += (Epoch(epoch, losses / len(x), wrong / len(x), missed, seconds),)
-            if kept is not None:
-                write_training(kept, net, state, history, rng)
+            if store is not None:
+                write_training(store, net, state, history, rng)
             advance(loss=losses / len(x), error=wrong / len(x))
     return Training(net, history, program.how)
 

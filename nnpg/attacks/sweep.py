@@ -5,7 +5,6 @@ x' = x + eta W,    W = dy_t/dx            whether x' is taken for the target t, 
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
@@ -20,7 +19,7 @@ from nnpg.attacks.checks import images_in_box, targets_other_than
 from nnpg.attacks.masks import Masker, as_masker, linear
 from nnpg.attacks.metrics import error, target_success
 from nnpg.attacks.targets import Targets
-from nnpg.files.checkpoints import Checkpoint, State, open_checkpoint
+from nnpg.files.checkpoints import Contents, State, open_checkpoint, saving
 from nnpg.files.identities import array_identity, identity
 from nnpg.network import Network
 from nnpg.support.arguments import as_flag, as_numbers
@@ -244,9 +243,10 @@ def mask_sweep(
             f"masks: one for this network must have its input's shape {net.input_shape}, not {first.shape[2:]}: they "
             "come from a network, or from images, of another shape"
         )
-    sweep, done, kept = _empty(steps, t, wanted, clip), 0, None
-    if checkpoint is not None:
-        run = {
+    sweep = _empty(steps, t, wanted, clip)
+
+    def this_run() -> dict[str, Any]:
+        return {
             "network": identity(net, "the network"),
             "images": array_identity(x),
             "labels": array_identity(t),
@@ -255,25 +255,23 @@ def mask_sweep(
             "masks": identity(make, "the masker"),
             "settings": identity([clip, box], "the settings"),
         }
-        size = sum(a.nbytes for a in _arrays(sweep).values()) + 100_000
-        kept, found = open_checkpoint(checkpoint, "sweep", run, resume=resume, size=size)
-        done = 0 if found is None else _load(found, sweep)
-        if done == len(x):
-            return sweep
-    saved = time.monotonic()
-    try:
-        with one_blas_thread(), progress_bar("masks", len(x), show=progress, done=done) as advance:
-            while done < len(x):
-                rows = np.arange(done, min(done + BLOCK, len(x)))
-                _try(net, x[rows], np.asarray(make(x[rows], wanted[rows], rows)), rows, sweep, box)
-                done += len(rows)
-                advance(len(rows))
-                if kept is not None and time.monotonic() - saved > SAVE_EVERY:
-                    _save(kept, sweep, done)
-                    saved = time.monotonic()
-    finally:
-        if kept is not None:
-            _save(kept, sweep, done)
+
+    def contents() -> Contents:
+        return {name: a[:, :done] for name, a in _arrays(sweep).items()}, {}
+
+    size = sum(a.nbytes for a in _arrays(sweep).values()) + 100_000
+    store, saved = open_checkpoint(checkpoint, "sweep", this_run, resume=resume, size=size)
+    done = 0 if saved is None else _load(saved, sweep)
+    if done == len(x):
+        return sweep
+    bar = progress_bar("masks", len(x), show=progress, done=done)
+    with saving(store, contents, SAVE_EVERY) as save, one_blas_thread(), bar as advance:
+        while done < len(x):
+            rows = np.arange(done, min(done + BLOCK, len(x)))
+            _try(net, x[rows], np.asarray(make(x[rows], wanted[rows], rows)), rows, sweep, box)
+            done += len(rows)
+            advance(len(rows))
+            save()
     return sweep
 
 
@@ -340,16 +338,12 @@ def _arrays(sweep: Sweep) -> dict[str, Array]:
     }
 
 
-def _save(checkpoint: Checkpoint, sweep: Sweep, done: int) -> None:
-    checkpoint.write({name: a[:, :done] for name, a in _arrays(sweep).items()}, {})
-
-
-def _load(found: State, sweep: Sweep) -> int:
+def _load(saved: State, sweep: Sweep) -> int:
     """Take over what a file holds, and return for how many images."""
     E, N, T = sweep.predicted.shape
-    done = found.array("predicted", (E, -1, T), sweep.predicted.dtype).shape[1]
+    done = saved.array("predicted", (E, -1, T), sweep.predicted.dtype).shape[1]
     if done > N:
-        raise found.damaged(f"it holds {done} images of {N}")
+        raise saved.damaged(f"it holds {done} images of {N}")
     for name, a in _arrays(sweep).items():
-        a[:, :done] = found.array(name, (E, done, T), a.dtype)
+        a[:, :done] = saved.array(name, (E, done, T), a.dtype)
     return int(done)

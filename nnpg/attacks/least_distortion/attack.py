@@ -23,7 +23,7 @@ from nnpg.attacks.least_distortion.rows import join, take
 from nnpg.attacks.least_distortion.solver import Flight, Landed, Settings
 from nnpg.attacks.objective import Victim, victim_of
 from nnpg.attacks.targets import Targets, choose_targets
-from nnpg.files.checkpoints import open_checkpoint
+from nnpg.files.checkpoints import open_checkpoint, saving
 from nnpg.files.identities import array_identity, identity, loss_identity
 from nnpg.losses import LossMaker
 from nnpg.network import Network
@@ -150,9 +150,9 @@ def minimal_distortion(
     from_sides = together and has_kinks(net)
     seed = int(drawn.integers(2**32)) if from_sides and drawn is not None else 0
     capacity = _capacity(victim, memory_mb, flat, norm, history)
-    kept = None
-    if checkpoint is not None:
-        run = {
+
+    def this_run() -> dict[str, Any]:
+        return {
             "network": identity(net, "the network"),
             "images": array_identity(flat),
             "targets": array_identity(wanted),
@@ -162,23 +162,17 @@ def minimal_distortion(
             "search": [untargeted, seed] if from_sides else None,
             "settings": identity([tolerance, box, history, evaluations], "the settings"),
         }
-        kept, found = open_checkpoint(checkpoint, "attack", run, resume=resume, size=tally.nbytes)
-        if found is not None:
-            tally.load(found)
+
+    store, saved = open_checkpoint(checkpoint, "attack", this_run, resume=resume, size=tally.nbytes)
+    if saved is not None:
+        tally.load(saved)
     # an overflow far from the box is found and its step rejected, so NumPy need not warn of it
     quiet = np.errstate(over="ignore", invalid="ignore", divide="ignore")
-
-    def save() -> None:
-        if kept is not None:
-            tally.save(kept)
-
-    try:
-        with quiet, one_blas_thread(), progress_bar("attack", len(x), show=progress, done=tally.images_done) as advance:
-            if from_sides:
-                search_from_sides(victim, settings, tally, capacity, untargeted, seed, advance, save)
-            _attack(victim, settings, tally, capacity, together, advance, save)
-    finally:
-        save()
+    bar = progress_bar("attack", len(x), show=progress, done=tally.images_done)
+    with saving(store, tally.contents, SAVE_EVERY) as save, quiet, one_blas_thread(), bar as advance:
+        if from_sides:
+            search_from_sides(victim, settings, tally, capacity, untargeted, seed, advance, save)
+        _attack(victim, settings, tally, capacity, together, advance, save)
     return replace(tally.result(net.input_shape), computed=victim.computed)
 
 
@@ -203,7 +197,7 @@ def _attack(
     def free(lane: int) -> int:
         return seats[lane] - int(aboard[lane])
 
-    entered = saved = time.monotonic()
+    entered = time.monotonic()
     try:
         while any(queues) or aboard.any():
             some = [(queue.popleft(), n) for n, queue in enumerate(queues) for _ in range(min(free(n), len(queue)))]
@@ -220,9 +214,7 @@ def _attack(
             if waiting and (full or now - entered > ENTER_EVERY or not aboard.any()):
                 advance(_enter(victim, settings, tally, join(victim.xp, waiting), polish))
                 waiting, entered = [], now
-            if now - saved > SAVE_EVERY:
-                save()
-                saved = now
+            save()
     except KeyboardInterrupt:  # what has landed is not lost
         if waiting:
             _enter(victim, settings, tally, join(victim.xp, waiting), polish)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 import numpy as np
@@ -17,7 +16,6 @@ from nnpg.support.progress import Advance
 from nnpg_kernels import Array
 
 COPIES = 6  # of all points of an image that a search holds at its start
-SAVE_EVERY = 30.0  # seconds
 
 
 def search_from_sides(
@@ -35,7 +33,7 @@ def search_from_sides(
     Untargeted, an image is searched once, away from its own class: of its attacks the one on the class that was met
     gets the result, and the others end as NOT_FOUND, without a pass.
     """
-    T, saved = tally.targets.shape[1], time.monotonic()
+    T = tally.targets.shape[1]
     pending = tally.pending
     if untargeted:
         pending = pending[pending % T == 0]
@@ -44,9 +42,7 @@ def search_from_sides(
     for first in range(0, len(pending), some):
         p = pending[first : first + some]
         advance(_search(victim, settings, tally, p, own.ravel()[p // T if untargeted else p], untargeted, seed))
-        if time.monotonic() - saved > SAVE_EVERY:
-            save()
-            saved = time.monotonic()
+        save()
 
 
 def _own_classes(tally: Tally, K: int) -> Array:

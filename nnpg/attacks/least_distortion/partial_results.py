@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nnpg.attacks.least_distortion.results import Distorted, Outcome
-from nnpg.files.checkpoints import Checkpoint, State
+from nnpg.files.checkpoints import Contents, State
 from nnpg_kernels import Array
 
 PENDING = -1
@@ -78,21 +78,21 @@ class Tally:
         """Which target took least (...,); the first one where none succeeded."""
         return np.where(np.isnan(size), np.inf, size).argmin(axis=-1)
 
-    def save(self, checkpoint: Checkpoint) -> None:
-        """Write everything that is known to a file, whole or not at all."""
+    def contents(self) -> Contents:
+        """Return everything that is known, for a checkpoint."""
         changed = np.flatnonzero(np.isfinite(self.size).any(axis=1))
         tensors: dict[str, Array] = {name: getattr(self, name) for name in NUMBERS}
-        checkpoint.write(tensors | {"changed": changed, "best": self.best[changed]}, {})
+        return tensors | {"changed": changed, "best": self.best[changed]}, {}
 
-    def load(self, found: State) -> None:
+    def load(self, saved: State) -> None:
         """Take over what a file holds."""
-        numbers = {name: found.array(name, self.targets.shape, getattr(self, name).dtype) for name in NUMBERS}
-        changed = found.array("changed", (-1,), np.int64)
-        best = found.array("best", (len(changed), self.best.shape[1]), self.best.dtype)
+        numbers = {name: saved.array(name, self.targets.shape, getattr(self, name).dtype) for name in NUMBERS}
+        changed = saved.array("changed", (-1,), np.int64)
+        best = saved.array("best", (len(changed), self.best.shape[1]), self.best.dtype)
         if not np.isin(numbers["outcome"], [PENDING, *map(int, Outcome)]).all():
-            raise found.damaged("it holds an outcome that is none")
+            raise saved.damaged("it holds an outcome that is none")
         if not np.array_equal(changed, np.flatnonzero(np.isfinite(numbers["size"]).any(axis=1))):
-            raise found.damaged("its changed images are not those that have a size")
+            raise saved.damaged("its changed images are not those that have a size")
         for name, a in numbers.items():
             getattr(self, name)[:] = a
         self.best[changed] = best
