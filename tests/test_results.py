@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 import nnpg
 from nnpg.attacks import ClassMask, Distorted, MaskOutcome, Outcome, Stepped, Sweep
 from nnpg.gradient_check.report import GradientRow
-from nnpg.maps.localisation import Localisation
+from nnpg.maps.results import Localisation
 from nnpg.network import Network
 from nnpg.support.tables import text_table
 

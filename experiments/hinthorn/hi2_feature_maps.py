@@ -61,7 +61,7 @@ def run(config: Config, context: Context) -> Result:
 def _resemblance(net: Network, x: Array, layer: str) -> Array:
     """Mean |correlation| of an image's live maps with its brightness, minus that with the next image's: (N,)."""
     maps = net.backend.to_numpy(net.forward(x, upto=layer)[layer])  # (N, F, H', W')
-    field, (H, W) = receptive_field(net, layer), maps.shape[2:]
+    field, (H, W) = receptive_field(net, layer=layer), maps.shape[2:]
     light = np.zeros((len(x), H, W))
     for i in range(H):
         for j in range(W):

@@ -64,7 +64,7 @@ def run(config: Config, context: Context) -> Result:
 
 
 def _all_units(net: Network, x: Array, rule: Rule) -> Array:
-    parts = [project(net, net.forward(x[n : n + 100], upto=MAPS), MAPS, rule=rule) for n in range(0, len(x), 100)]
+    parts = [project(net, net.forward(x[n : n + 100], upto=MAPS), layer=MAPS, rule=rule) for n in range(0, len(x), 100)]
     return np.concatenate(parts)
 
 
@@ -137,7 +137,7 @@ def _group(pairs: Pairs, wanted: tuple[int, ...]) -> Pairs:
 
 def _draw_units(net: Network, group: Pairs, folder: Path) -> Array:
     """Fig. 12: each unit's mean projection, adversarial minus original, roots in one scale; returns norms (F,)."""
-    before, after = (mean_projection(net, x, MAPS, units="each") for x in (group.originals, group.adversarial))
+    before, after = (mean_projection(net, x, layer=MAPS, units="each") for x in (group.originals, group.adversarial))
     change = (after - before)[:, 0]  # (F, H, W)
     F, H, W = change.shape
     roots = np.sign(change) * abs(change) ** 0.5  # small changes would be invisible beside the largest

@@ -34,7 +34,8 @@ from experiments.thesis.planted_features import (
 )
 from nnpg.analysis.statistics import Interval, crossed_interval
 from nnpg.data.examples import one_of_each
-from nnpg.maps.localisation import Localisation, MapMethod, pooled
+from nnpg.maps.localisation import MapMethod
+from nnpg.maps.results import Localisation, join_localisations
 from nnpg.plots import Measured, heat, image_grid, interval_plot
 
 SHOWN = (GRADIENT, DEPARTURE, SALIENCY, OCCLUSION)
@@ -65,7 +66,7 @@ def run(config: Config, context: Context) -> Result:
     _draw(nets[0], methods("true", nets[0].data.x, **square), context.folder / "maps.png")
     panels = [Measured(f"{t}: {TASKS[t]}", of, "strongest place on the feature") for t, of in rates.items()]
     interval_plot(panels, context.folder / "rates.png", highlight=GRADIENT)
-    true_class, ours = pooled(found["true"]), rates["true"][GRADIENT]
+    true_class, ours = join_localisations(found["true"]), rates["true"][GRADIENT]
     rate = {method: f"{r.value:.0%}" for method, r in rates["true"].items()}
     verdict = (
         f"The unit with the highest prediction gradient lies on the planted feature in {rate[GRADIENT]} of the images "
@@ -76,7 +77,7 @@ def run(config: Config, context: Context) -> Result:
         f"{rate[OCCLUSION]}."
     )
     few = "four images of one person by all nets: too alike for an interval"
-    texts = [Text(f"By feature, {t}: hits ({few})", pooled(each).table(SHOWN)) for t, each in found.items()]
+    texts = [Text(f"By feature, {t}: hits ({few})", join_localisations(each).table(SHOWN)) for t, each in found.items()]
     mass = "\n".join(f"{method:34}{true_class.mean_mass(method):6.0%}" for method in true_class.mass)
     texts.append(Text("Share of the map's positive part that is on the feature, true class", mass))
     return Result(tuple(rows), verdict, ("rates.png", "maps.png"), tuple(texts))

@@ -9,8 +9,9 @@ from experiments.thesis.strongest_units import in_conditions
 from nnpg import Network, benchmark_localisation
 from nnpg.data import Dataset
 from nnpg.data.drawn_faces.identities import PER_BASE
-from nnpg.maps.evidence import contribution_map, departure_map, edge_map, occlusion_map, saliency_map, strongest_map
-from nnpg.maps.localisation import Localisation, MapMethod
+from nnpg.maps import contribution_map, departure_map, edge_map, occlusion_map, saliency_map, strongest_map
+from nnpg.maps.localisation import MapMethod
+from nnpg.maps.results import Localisation
 from nnpg.recipes.models import face_net
 from nnpg_kernels import Array
 

@@ -11,8 +11,8 @@ from experiments.experiment import Row, row, row_named
 from nnpg import Network, prediction_gradient
 from nnpg.analysis.statistics import mean_interval
 from nnpg.data import Dataset
-from nnpg.maps.evidence import contribution_map, occlusion_map
-from nnpg.maps.localisation import highest
+from nnpg.maps import contribution_map, occlusion_map
+from nnpg.maps.localisation import highest_place
 from nnpg.maps.receptive_fields import ReceptiveField, receptive_field
 from nnpg.prediction import filter_layers
 from nnpg_kernels import Array
@@ -36,7 +36,7 @@ class Strongest:
 def strongest_units(net: Network, x: Array, classes: Array, layer: str | None = None) -> Strongest:
     """Find each image's unit with the highest dy_c/do, in the first block unless `layer` is given (4.3.1)."""
     layer = layer or filter_layers(net)[0]
-    field, outputs = receptive_field(net, layer), net.forward(x, upto=layer)[layer]
+    field, outputs = receptive_field(net, layer=layer), net.forward(x, upto=layer)[layer]
     delta = prediction_gradient(net, x, layers=layer, classes="true", labels=classes)[layer]
     f, *ij = np.unravel_index(delta.reshape(len(x), -1).argmax(axis=1), delta.shape[1:])
     units = np.stack(ij, axis=1)
@@ -67,7 +67,7 @@ def covering_costs(
 def contributing_places(net: Network, data: Dataset, chosen: Array, classes: Array, seed: int = 0) -> Array:
     """Find where gradient x departure from the average output is highest, (n, 2) pixels."""
     added, draw = contribution_map(net, data.x[chosen], classes[chosen], reference=data.x), np.random.default_rng(seed)
-    return np.array([highest(one, draw) for one in added])
+    return np.array([highest_place(one, rng=draw) for one in added])
 
 
 def _ranks(cost: Array, places: Array, labels: Array) -> tuple[float, float]:

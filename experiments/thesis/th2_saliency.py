@@ -22,9 +22,9 @@ from experiments.thesis.strongest_units import strongest_units
 from nnpg import filter_layers
 from nnpg.analysis.statistics import mean_interval
 from nnpg.data.examples import one_of_each
+from nnpg.maps import saliency_map
 from nnpg.maps.deletion import deletion_cost, map_agreement
-from nnpg.maps.evidence import saliency_map
-from nnpg.maps.excitation import sent_back
+from nnpg.maps.excitation import project_units
 from nnpg.plots import heat, image_grid, signed_colours
 from nnpg.recipes.models import face_net
 from nnpg_kernels import Array
@@ -113,7 +113,8 @@ def _draw(face: FaceNet, layers: tuple[str, ...], path: Path) -> None:
     pictures = [np.broadcast_to(x, (len(x), 3, *x.shape[-2:]))]
     pictures += [heat(x, saliency_map(face.net, x, t, layer=layer)) for layer in layers]
     unit = strongest_units(face.net, x, t, PROJECTED)
-    pictures.append(signed_colours(sent_back(face.net, x, PROJECTED, unit.filters, *unit.units.T).sum(axis=1)))
+    projections = project_units(face.net, x, unit.filters, *unit.units.T, layer=PROJECTED)
+    pictures.append(signed_colours(projections.sum(axis=1)))
     titles = [f"ID {identity}" for identity in IDENTITIES] + [""] * (len(shown) * (len(layers) + 1))
     labels = [
         "",

@@ -21,7 +21,7 @@ from experiments.models.faces import FACE_SEED, FEW, FaceNet, face_nets
 from nnpg import Conv, Filter
 from nnpg.analysis.profiles import WithinBetween, within_between
 from nnpg.analysis.statistics import mean_interval
-from nnpg.maps.excitation import Views, highest_outputs, views
+from nnpg.maps.excitation import Views, highest_outputs, view_units
 from nnpg.plots import image_grid, signed_colours
 
 SHOWN = 4  # images for each filter in the figure
@@ -62,14 +62,14 @@ def run(config: Config, context: Context) -> Result:
 
 def _projections(face: FaceNet, layer: str, images: int) -> Views:
     """From the images with each filter's highest outputs, one per person, since images of one person are alike."""
-    places = highest_outputs(face.net, face.data.x, layer, images, one_per=face.data.labels)
-    return views(face.net, face.data.x, layer, places)
+    places = highest_outputs(face.net, face.data.x, layer=layer, n=images, one_per=face.data.labels)
+    return view_units(face.net, face.data.x, places, layer=layer)
 
 
 def _likeness(found: Views) -> WithinBetween:
     """Mean cosine of projections of one filter, and of two filters of the layer."""
-    F, n = found.sent_back.shape[:2]
-    flat = found.sent_back.reshape(F * n, -1).astype(np.float64)
+    F, n = found.projections.shape[:2]
+    flat = found.projections.reshape(F * n, -1).astype(np.float64)
     flat /= np.linalg.norm(flat, axis=1, keepdims=True)
     return within_between(flat @ flat.T, np.repeat(np.arange(F), n))
 
@@ -87,7 +87,7 @@ def _rows(name: str, alike: list[WithinBetween], claimed: bool) -> list[Row]:
 def _draw(found: Views, layer: str, path: Path) -> None:
     F, _, _, h, w = found.patches.shape
     patches = np.broadcast_to(found.patches[:, :SHOWN], (F, SHOWN, 3, h, w))
-    colours = signed_colours(found.sent_back[:, :SHOWN].sum(axis=2).reshape(-1, h, w)).reshape(F, SHOWN, 3, h, w)
+    colours = signed_colours(found.projections[:, :SHOWN].sum(axis=2).reshape(-1, h, w)).reshape(F, SHOWN, 3, h, w)
     pictures = np.concatenate([patches, colours], axis=1).reshape(-1, 3, h, w)
     titles = ["what it sees", *[""] * (SHOWN - 1), "projected", *[""] * (SHOWN - 1)] + [""] * (2 * SHOWN * (F - 1))
     image_grid(pictures, path, titles=titles, columns=2 * SHOWN, row_labels=[str(Filter(layer, f)) for f in range(F)])

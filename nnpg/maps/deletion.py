@@ -1,4 +1,4 @@
-"""What a map of evidence is worth where the truth is not known: what deleting its highest places costs."""
+"""Is a map of evidence right, where the truth is not known? What deleting its highest places costs."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ import numpy as np
 import numpy.typing as npt
 
 from nnpg.analysis.statistics import rank_correlation
-from nnpg.maps.evidence import as_cover
+from nnpg.maps.common import as_cover, as_explained, log_outputs
 from nnpg.network import Network
-from nnpg.rankings.common import class_outputs
-from nnpg.support.arguments import as_labels, as_number, as_numbers, described
-from nnpg.support.network_arguments import as_images, as_network
+from nnpg.support.arguments import as_number, as_numbers, described
 from nnpg_kernels import Array
 
 
@@ -23,7 +21,9 @@ def deletion_cost(
     share: float,
     fill: npt.ArrayLike | None = None,
 ) -> Array:
-    """Return the fall of log y_c when the highest places of each image's map are deleted (Petsiuk et al. 2018).
+    """Return how much log y_c falls when the highest places of each image's map are deleted (Petsiuk et al. 2018).
+
+        cost = log y_c(x) - log y_c(x without its highest places)
 
     Parameters
     ----------
@@ -34,9 +34,9 @@ def deletion_cost(
     maps : array (N, H, W)
         Higher goes first; NaN last.
     share : float
-        Of the pixels, in 0 .. 1.
+        How much of the pixels is deleted, in 0 .. 1.
     fill : array (C, H, W), optional
-        What deleted pixels show; the average image unless given, which is what is usual there.
+        What deleted pixels show; the average image unless given.
 
     Returns
     -------
@@ -46,7 +46,7 @@ def deletion_cost(
     Raises
     ------
     ValueError
-        If maps do not fit the images, or the share is none.
+        If images, classes or maps do not fit, or `share` lies outside 0 .. 1.
 
     Examples
     --------
@@ -57,42 +57,53 @@ def deletion_cost(
     >>> deletion_cost(net, x, [0], maps, share=0.5, fill=np.zeros((1, 1, 2))).round(2)      # log 1 - log 0.5
     array([0.69])
     """
-    x = as_images(as_network(net), x, least=1, finite=True)
-    if x.ndim != 4:
-        raise ValueError(f"net must take images (C, H, W), not {net.input_shape}")
-    x = x.astype(net.dtype, copy=False)
-    t, share = as_labels(classes, len(x), net.K, "classes"), as_number(share, "share", least=0, most=1)
+    x, classes = as_explained(net, x, classes)
+    x, share = x.astype(net.dtype, copy=False), as_number(share, "share", least=0, most=1)
     expected = f"an array {(len(x), *x.shape[2:])}, one map for each image,"
-    m = as_numbers(maps, "maps", expected).astype(np.float64)
-    if m.shape != (len(x), *x.shape[2:]):
-        raise ValueError(f"maps must be {expected} not {described(m)}")
-    flat = np.nan_to_num(m, nan=-np.inf).reshape(len(x), -1)
-    first = np.argsort(-flat, axis=1, kind="stable")[:, : round(share * flat.shape[1])]  # (N, places)
-    gone = np.zeros(flat.shape, bool)
-    np.put_along_axis(gone, first, True, axis=1)
-    usual = x.mean(axis=0) if fill is None else as_cover(fill, x)
-    without = np.where(gone.reshape(m.shape)[:, None], usual, x).astype(x.dtype)
-    log_y = [class_outputs(net, net.forward(images), "logprob")[np.arange(len(x)), t] for images in (x, without)]
-    return np.asarray(log_y[0] - log_y[1])
+    values = as_numbers(maps, "maps", expected).astype(np.float64)
+    if values.shape != (len(x), *x.shape[2:]):
+        raise ValueError(f"maps must be {expected} not {described(values)}")
+    flat = np.nan_to_num(values, nan=-np.inf).reshape(len(x), -1)
+    highest = np.argsort(-flat, axis=1, kind="stable")[:, : round(share * flat.shape[1])]  # (N, places)
+    deleted = np.zeros(flat.shape, bool)
+    np.put_along_axis(deleted, highest, True, axis=1)
+    cover = x.mean(axis=0) if fill is None else as_cover(fill, x)
+    without = np.where(deleted.reshape(values.shape)[:, None], cover, x).astype(x.dtype)
+    before, after = (log_outputs(net, images, classes, batch=len(x)) for images in (x, without))
+    return np.asarray(before - after)
 
 
 def map_agreement(a: npt.ArrayLike, b: npt.ArrayLike) -> Array:
-    """Return the rank correlation of two maps of each image, (N,), over the places where both say something.
+    """Return Spearman's rank correlation of two maps of each image, over the places where both hold a number.
 
     Parameters
     ----------
     a, b : arrays (N, H, W)
-        NaN where a map says nothing; NaN is the answer where the maps share no place.
+        NaN where a map says nothing.
+
+    Returns
+    -------
+    array (N,)
+        NaN where the maps share no place, or one of them is constant.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ.
 
     Examples
     --------
     >>> map_agreement([[[1.0, 2.0, 3.0, np.nan]]], [[[5.0, 7.0, 6.0, 9.0]]])
     array([0.5])
     """
-    u = as_numbers(a, "a", "an array (N, H, W)", ndim=3).astype(np.float64)
-    v = as_numbers(b, "b", "an array (N, H, W)", ndim=3).astype(np.float64)
-    if u.shape != v.shape:
-        raise ValueError(f"a and b must be maps of one shape, not {u.shape} and {v.shape}")
-    pairs = zip(u, v, strict=True)
-    said = [(u, v, np.isfinite(u) & np.isfinite(v)) for u, v in pairs]
-    return np.array([rank_correlation(u[both], v[both]) if both.any() else np.nan for u, v, both in said])
+    first = as_numbers(a, "a", "an array (N, H, W)", ndim=3).astype(np.float64)
+    second = as_numbers(b, "b", "an array (N, H, W)", ndim=3).astype(np.float64)
+    if first.shape != second.shape:
+        raise ValueError(f"a and b must be maps of one shape, not {first.shape} and {second.shape}")
+    shared = np.isfinite(first) & np.isfinite(second)
+    return np.array(
+        [
+            rank_correlation(u[both], v[both]) if both.any() else np.nan
+            for u, v, both in zip(first, second, shared, strict=True)
+        ]
+    )

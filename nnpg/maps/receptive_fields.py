@@ -15,7 +15,7 @@ from nnpg_kernels import Array
 
 
 class ReceptiveField(NamedTuple):
-    """Unit (i, j) sees rows start[0] + i step[0] and the size[0] - 1 below it, and likewise columns; all in pixels.
+    """Unit (i, j) sees size[0] rows from row start[0] + i step[0] on, and likewise columns; all in pixels.
 
     With padding the first rows may lie above the picture.
     """
@@ -46,7 +46,7 @@ class ReceptiveField(NamedTuple):
         Returns
         -------
         array (..., H, W)
-            Neighbouring units' places touch, `step` pixels each; NaN at the rim, where no unit looks straight at.
+            Each unit fills `step` pixels; NaN at the rim, on which no unit is centred.
 
         Examples
         --------
@@ -57,17 +57,20 @@ class ReceptiveField(NamedTuple):
         values, shape = as_numbers(maps, "maps", "an array (..., H, W)").astype(np.float64), as_pair(shape, "shape")
         if values.ndim < 2 or values.size == 0:
             raise ValueError(f"maps must be an array (..., H, W), not {described(values)}")
-        index, seen = [], []
+        units, seen = [], []  # of each row of pixels, and of each column: the unit there, and whether there is one
         for axis in (0, 1):
             first = self.start[axis] + (self.size[axis] - self.step[axis]) // 2
             unit = (np.arange(shape[axis]) - first) // self.step[axis]
             seen.append((unit >= 0) & (unit < values.shape[axis - 2]))
-            index.append(unit.clip(0, values.shape[axis - 2] - 1))
-        return np.where(seen[0][:, None] & seen[1], values[..., index[0][:, None], index[1]], np.nan)
+            units.append(unit.clip(0, values.shape[axis - 2] - 1))
+        return np.where(seen[0][:, None] & seen[1], values[..., units[0][:, None], units[1]], np.nan)
 
 
-def receptive_field(net: Network, layer: str) -> ReceptiveField:
+def receptive_field(net: Network, *, layer: str) -> ReceptiveField:
     """Return which pixels a unit of the output `layer` sees, from the windows of the layers before it.
+
+    A window of size I, stride s and padding p turns start, step and size into start - step p, step s and
+    size + step (I - 1); with dilation d, (I - 1) d in place of I - 1.
 
     Parameters
     ----------
@@ -82,16 +85,16 @@ def receptive_field(net: Network, layer: str) -> ReceptiveField:
     Raises
     ------
     KeyError, ValueError
-        If there is no such output, or it is no feature map: a unit behind a dense layer sees everything.
+        If there is no such output, or it is no feature map: a unit after a dense layer sees the whole image.
 
     Examples
     --------
     >>> import nnpg
     >>> net = nnpg.build([nnpg.conv(5, 5), nnpg.Tanh(), nnpg.MaxPool(2), nnpg.conv(8, 5)], input_shape=(1, 60, 60),
     ...                  rng=0)
-    >>> receptive_field(net, "pool1")
+    >>> receptive_field(net, layer="pool1")
     ReceptiveField(start=(0, 0), step=(2, 2), size=(6, 6))
-    >>> receptive_field(net, "conv2").size
+    >>> receptive_field(net, layer="conv2").size
     (14, 14)
     """
     layer = as_output(as_network(net), layer)
@@ -103,7 +106,7 @@ def receptive_field(net: Network, layer: str) -> ReceptiveField:
     start, step, size = [0, 0], [1, 1], [1, 1]
     for name in before:
         window = getattr(net.layers[name], "window", None)
-        if window is None:  # unit by unit
+        if window is None:  # each unit sees one unit of the layer before
             continue
         for axis in (0, 1):
             start[axis] -= step[axis] * window.padding[2 * axis]

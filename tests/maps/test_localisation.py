@@ -10,7 +10,7 @@ import nnpg
 from nnpg import benchmark_localisation
 from nnpg.analysis.statistics import wilson
 from nnpg.data import faces
-from nnpg.maps.evidence import (
+from nnpg.maps import (
     contribution_map,
     departure_map,
     edge_map,
@@ -18,7 +18,8 @@ from nnpg.maps.evidence import (
     saliency_map,
     strongest_map,
 )
-from nnpg.maps.localisation import METHODS, mass_inside, pooled, score_maps
+from nnpg.maps.localisation import METHODS, mass_inside, score_maps
+from nnpg.maps.results import join_localisations
 
 SIDE, QUADRANTS = 12, [(2, 2), (2, 8), (8, 2), (8, 8)]
 
@@ -152,10 +153,10 @@ def test_points_hits_and_mass_by_hand():
     low, high = wilson(1, 2)[1:]
     assert f"50% ({low:.0%} to {high:.0%})" in found.table(["m"], intervals=True)
     assert len({len(line) for line in found.table(intervals=True).splitlines()}) == 1
-    both = pooled([found, found])
+    both = join_localisations([found, found])
     assert (both.rate("m", "a"), both.groups) == (wilson(2, 4), found.groups * 2)
-    with pytest.raises(ValueError, match="results of the same methods"):
-        pooled([found, score_maps({"other": maps}, regions, rng=0)])
+    with pytest.raises(ValueError, match="results must be of the same methods"):
+        join_localisations([found, score_maps({"other": maps}, regions, rng=0)])
 
 
 def test_ties_are_broken_at_random_so_a_flat_map_points_everywhere_alike():

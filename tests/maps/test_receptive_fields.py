@@ -19,7 +19,7 @@ def test_a_unit_sees_exactly_the_pixels_with_a_gradient(recipe):
     x = np.random.default_rng(0).normal(size=(1, 1, 17, 15))
     trace = net.forward(x)
     for layer in net.names:
-        field, (_, _, H, W) = receptive_field(net, layer), trace[layer].shape
+        field, (_, _, H, W) = receptive_field(net, layer=layer), trace[layer].shape
         for i, j in ((0, 0), (H - 1, W - 1), (H // 2, W // 2)):
             seed = np.zeros(trace[layer].shape)
             seed[0, 0, i, j] = 1
@@ -37,7 +37,7 @@ def test_a_unit_sees_exactly_the_pixels_with_a_gradient(recipe):
 
 def test_numbers_lie_in_the_middle_of_what_their_units_see():
     net = nnpg.build([nnpg.conv(1, 5), nnpg.MaxPool(2)], input_shape=(1, 12, 12), rng=0)
-    field = receptive_field(net, "pool1")
+    field = receptive_field(net, layer="pool1")
     picture = field.spread(np.arange(16.0).reshape(1, 4, 4), (12, 12))[0]
     for i in range(4):
         for j in range(4):
@@ -49,7 +49,7 @@ def test_numbers_lie_in_the_middle_of_what_their_units_see():
 
 
 def test_pixels_are_their_own_place():
-    assert receptive_field(nnpg.build([nnpg.Tanh()], input_shape=(1, 3, 4), rng=0), "input") == ReceptiveField(
+    assert receptive_field(nnpg.build([nnpg.Tanh()], input_shape=(1, 3, 4), rng=0), layer="input") == ReceptiveField(
         (0, 0), (1, 1), (1, 1)
     )
     maps = np.random.default_rng(0).random((2, 3, 4))
@@ -59,8 +59,8 @@ def test_pixels_are_their_own_place():
 def test_units_without_a_place_are_refused():
     net = nnpg.build([nnpg.conv(2, 3), nnpg.Flatten(), nnpg.dense(3), nnpg.Tanh()], input_shape=(1, 5, 5), rng=0)
     with pytest.raises(ValueError, match=r"'tanh1' is no feature map.*after 'flatten1'"):
-        receptive_field(net, "tanh1")
+        receptive_field(net, layer="tanh1")
     with pytest.raises(KeyError, match="no output named 'pool1'"):
-        receptive_field(net, "pool1")
+        receptive_field(net, layer="pool1")
     with pytest.raises(ValueError, match=r"the input \(4,\) is no image"):
-        receptive_field(nnpg.build([nnpg.Tanh()], input_shape=(4,), rng=0), "input")
+        receptive_field(nnpg.build([nnpg.Tanh()], input_shape=(4,), rng=0), layer="input")

@@ -10,24 +10,25 @@ import numpy as np
 from fuzz import wrong_values as w
 from fuzz.calls.call import Call, call
 from fuzz.calls.subjects import LABELS, N, images, net
-from nnpg.maps import deletion, evidence, excitation, localisation
+from nnpg import maps
+from nnpg.maps import deletion, excitation, localisation, results
 
 
 def calls() -> Iterator[Call]:
     x, t, a = images(), LABELS, net()
     plain = {"net": a, "x": x, "classes": t}
-    maps = {"layer": lambda v: [*w.output("pool1"), *w.wrong("dense1")], "reference": w.optional_images}
-    yield call(evidence.strongest_map, plain=plain, kinds=maps)
-    yield call(evidence.contribution_map, plain=plain, kinds=maps)
-    yield call(evidence.saliency_map, plain=plain, kinds=maps)
-    yield call(evidence.departure_map, net=a, x=x, kinds=maps, skip=("classes",))
-    yield call(evidence.edge_map, net=None, x=x, kinds={"x": w.numbers(nan=False)}, skip=("net", "classes"))
+    read = {"layer": lambda v: [*w.output("pool1"), *w.wrong("dense1")], "reference": w.optional_images}
+    yield call(maps.strongest_map, plain=plain, kinds=read)
+    yield call(maps.contribution_map, plain=plain, kinds=read)
+    yield call(maps.saliency_map, plain=plain, kinds=read)
+    yield call(maps.departure_map, net=a, x=x, kinds=read, skip=("classes",))
+    yield call(maps.edge_map, net=None, x=x, kinds={"x": w.numbers(nan=False)}, skip=("net", "classes"))
     side = {
         "window": w.number(1, 6, whole=True),
         "stride": w.number(1, 3, whole=True),
         "fill": lambda v: w.wrong("a", np.ones((2, 2)), [[1], [2, 3]], 1j, np.nan, w.Thing()),
     }
-    yield call(evidence.occlusion_map, plain=plain | {"window": 3, "stride": 2}, kinds=side)
+    yield call(maps.occlusion_map, plain=plain | {"window": 3, "stride": 2}, kinds=side)
     cost = {"maps": w.numbers(), "share": w.number(0, 1), "fill": side["fill"]}
     yield call(deletion.deletion_cost, plain=plain | {"maps": np.ones((N, 6, 6)), "share": 0.5}, kinds=cost)
     two = np.random.default_rng(0).random((2, 3, 3))
@@ -48,9 +49,9 @@ def calls() -> Iterator[Call]:
             ["saliency"],
             {"a": 3},
             {"a": "saliency"},
-            {3: evidence.saliency_map},
+            {3: maps.saliency_map},
             {"a": lambda net, x, t: 3},
-            {"random": evidence.saliency_map},
+            {"random": maps.saliency_map},
             {"a": lambda net, x, t: np.ones((1, 2))},
         )
 
@@ -61,7 +62,7 @@ def calls() -> Iterator[Call]:
         "tolerance": w.number(0, whole=True),
         "x": w.finite_images,
     }
-    few = {"saliency": evidence.saliency_map}
+    few = {"saliency": maps.saliency_map}
     yield call(
         localisation.benchmark_localisation,
         plain=plain | {"regions": regions, "rng": 0, "methods": few},
@@ -96,7 +97,9 @@ def calls() -> Iterator[Call]:
     )
     found = localisation.score_maps(some, regions, rng=0)
     yield call(
-        localisation.pooled, found=[found, found], kinds={"found": lambda v: w.wrong(None, 3, [], [3], found, "a")}
+        results.join_localisations,
+        results=[found, found],
+        kinds={"results": lambda v: w.wrong(None, 3, [], [3], found, "a")},
     )
     which = {"method": lambda v: w.wrong(None, "n", 3, ["m"]), "group": lambda v: w.wrong("nobody", 3, ["all"])}
     yield call(found.rate, name="Localisation.rate", plain={"method": "m"}, kinds=which)
@@ -121,7 +124,6 @@ def calls() -> Iterator[Call]:
         kinds=one | {"n": w.number(1, 3, whole=True), "x": w.finite_images},
     )
     zero = np.zeros(N, int)
-    yield call(excitation.sent_back, net=a, x=x, layer="pool1", filters=zero, i=zero, j=zero, kinds=one)
-    yield call(
-        excitation.views, net=a, x=x, layer="pool1", places=excitation.highest_outputs(a, x, "pool1", 2), kinds=one
-    )
+    yield call(excitation.project_units, net=a, x=x, layer="pool1", filters=zero, i=zero, j=zero, kinds=one)
+    places = excitation.highest_outputs(a, x, layer="pool1", n=2)
+    yield call(excitation.view_units, net=a, x=x, layer="pool1", places=places, kinds=one)

@@ -36,7 +36,7 @@ def calls() -> Iterator[Call]:
         kinds=pictures
         | {"maps": lambda v: w.wrong(None, 3, [1], {}, {"a": 3}, {"a": "b"}, {"a": maps}, {3: maps[:, None]})},
     )
-    field_ = receptive_fields.receptive_field(net(), "pool1")
+    field_ = receptive_fields.receptive_field(net(), layer="pool1")
     outs = maps[:, None, :2, :2]
     regions = {
         **pictures,

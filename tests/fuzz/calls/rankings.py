@@ -77,7 +77,7 @@ def calls() -> Iterator[Call]:
         net=a,
         trace=a.forward(x),
         layer="pool1",
-        kinds={**units, "trace": w.instance, "until": w.output},
+        kinds={**units, "trace": w.instance, "stop": w.output},
     )
     yield call(
         receptive_fields.receptive_field,
@@ -85,7 +85,7 @@ def calls() -> Iterator[Call]:
         layer="pool1",
         kinds={"layer": lambda v: [*w.output(v), *w.wrong("dense1")]},
     )
-    field_ = receptive_fields.receptive_field(a, "pool1")
+    field_ = receptive_fields.receptive_field(a, layer="pool1")
     yield call(
         field_.spread,
         name="ReceptiveField.spread",

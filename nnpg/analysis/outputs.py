@@ -1,0 +1,82 @@
+"""The outputs of layers for many images, a batch at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from nnpg.batches import batches
+from nnpg.network import Network
+from nnpg.programs import find
+from nnpg.programs.tasks import Outputs
+from nnpg.support.network_arguments import as_images, as_network, as_output
+from nnpg_kernels import Array
+
+BATCH = 256  # images that go through the layers at a time
+
+
+def layer_outputs(net: Network, x: npt.ArrayLike, *, layer: str, batch: int = BATCH) -> Array:
+    """Return one output of a network for all images, in the network's own type.
+
+    Parameters
+    ----------
+    net : Network
+    x : array (N, *net.input_shape)
+    layer : str
+        Name of the output; "input" for the images themselves.
+    batch : int
+        Images at a time; it bounds the memory.
+
+    Returns
+    -------
+    array (N, ...)
+
+    Raises
+    ------
+    ValueError, KeyError
+        If there is no image, the images do not fit, or the network has no such output.
+
+    Examples
+    --------
+    >>> import nnpg
+    >>> net = nnpg.build([nnpg.conv(2, 3), nnpg.ReLU()], input_shape=(1, 5, 5), rng=0)
+    >>> layer_outputs(net, np.zeros((4, 1, 5, 5)), layer="relu1").shape
+    (4, 2, 3, 3)
+    """
+    net = as_network(net)
+    x, layer = as_images(net, x, least=1), as_output(net, layer)
+    parts = [net.backend.to_numpy(net.forward(x[rows], upto=layer).y) for rows in batches(len(x), batch, BATCH)]
+    return np.concatenate(parts)
+
+
+def outputs_by_name(net: Network, x: Array, *, layers: Sequence[str]) -> dict[str, Array]:
+    """Return several outputs of one batch of images, from a compiled program where there is one.
+
+    Parameters
+    ----------
+    net : Network
+    x : array (N, *net.input_shape)
+    layers : names of outputs
+
+    Returns
+    -------
+    dict
+        `result["relu1"]` is an array (N, ...).
+
+    Examples
+    --------
+    >>> import nnpg
+    >>> net = nnpg.build([nnpg.dense(2)], input_shape=(2,), rng=0).replace("dense1", W=np.eye(2, dtype="f4"))
+    >>> outputs_by_name(net, np.array([[1.0, 3.0]]), layers=["dense1"])
+    {'dense1': array([[1., 3.]], dtype=float32)}
+    """
+    if not len(layers):
+        return {}
+    program = find(net, Outputs(tuple(layers)))
+    if program.run is not None:
+        outputs: dict[str, Array] = program.run(x)
+        return outputs
+    trace = net.forward(x, upto=max(layers, key=net.names.index))
+    return {name: net.backend.to_numpy(trace[name]) for name in layers}
