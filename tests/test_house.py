@@ -41,7 +41,6 @@ KNOWN_ARROWS = {
     "nnpg.programs": {"nnpg.prediction"},
     "nnpg.support": {"nnpg.layers", "nnpg.network"},
 }
-<<<<<<< HEAD
 KNOWN_PRIVATE = frozenset(
     {
         "nnpg/analysis/loss_gradients.py: from nnpg.prediction import _layer_names",
@@ -67,8 +66,6 @@ KNOWN_LONG = frozenset(
         "kernels/nnpg_kernels/numba/simd/tiles.py",
         "nnpg/analysis/spectral.py",
         "nnpg/attacks/sweep.py",
-        "nnpg/maps/evidence.py",
-        "nnpg/maps/localisation.py",
         "nnpg/network.py",
         "nnpg/plots/filters.py",
         "nnpg/plots/network.py",
@@ -79,40 +76,6 @@ KNOWN_LONG = frozenset(
     }
 )
 KNOWN_FULL: frozenset[str] = frozenset()
-=======
-KNOWN_PRIVATE: set[str] = {
-    "nnpg/analysis/loss_gradients.py: from nnpg.prediction import _layer_names",
-    "nnpg/gradient_check/check.py: net._forward",
-    "nnpg/rankings/common.py: from nnpg.prediction import _layer_names",
-    "nnpg/rankings/passive.py: from nnpg.scores import _norm",
-}
-KNOWN_HIDDEN: set[str] = {
-    "nnpg.batches",
-    "nnpg.cli.demo",
-    "nnpg.cli.knockout",
-    "nnpg.cli.rank",
-    "nnpg.cli.train",
-    "nnpg.programs.report",
-    "nnpg.support.progress",
-}
-KNOWN_LONG: set[str] = {
-    "kernels/nnpg_kernels/ops.py",
-    "kernels/nnpg_kernels/simd.py",
-    "nnpg/analysis/spectral.py",
-    "nnpg/attacks/sweep.py",
-    "nnpg/network.py",
-    "nnpg/plots/filters.py",
-    "nnpg/plots/network.py",
-    "nnpg/prediction.py",
-    "nnpg/scores.py",
-    "nnpg/training.py",
-    "nnpg/training_methods/selective_dropout.py",
-}
-KNOWN_FULL: set[str] = {
-    "benchmarks",
-    "kernels/nnpg_kernels",
-}
->>>>>>> a4fa0bc (Maps say their equation first: evidence, occlusion, controls and results are files of their own; layer is a keyword everywhere)
 
 LINES_AT_MOST = 300
 LONGER: dict[str, str] = {}
