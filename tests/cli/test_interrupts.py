@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from selection import slow_except
 
 if sys.platform != "linux":
     pytest.skip("these commands are stopped as on Linux", allow_module_level=True)
@@ -16,7 +17,10 @@ from fuzz.interrupts import Ending, search
 SOON = 5.0  # seconds, on a machine that does other work besides; `make fuzz` asks for one
 
 
-@pytest.mark.parametrize("name", ["help", "train", "rank", "experiments run", "download", "one batch, compiled"])
+COMMANDS = ("help", "train", "rank", "experiments run", "download", "one batch, compiled")
+
+
+@pytest.mark.parametrize("name", slow_except({"help", "train", "one batch, compiled"}, COMMANDS))
 def test_a_command_ends_in_order(name: str) -> None:
     _, wrong = search(1, seed=list(interrupts.COMMANDS).index(name), within=SOON, names=[name])
     assert wrong == []

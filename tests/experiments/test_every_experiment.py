@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from selection import slow_except
 
 import nnpg
 from experiments.catalogue import EXPERIMENTS
@@ -129,7 +130,7 @@ def test_the_report_gathers_every_result(out):
     check_report(EXPERIMENTS, out)
 
 
-@pytest.mark.parametrize("id", [id if id in QUICK else pytest.param(id, marks=pytest.mark.slow) for id in EXPERIMENTS])
+@pytest.mark.parametrize("id", slow_except(QUICK, EXPERIMENTS))
 def test_the_same_seed_gives_the_same_rows_and_another_seed_others(out, again, other, id, monkeypatch):
     once(id, out, **REFERENCE)
     monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda *_, **__: None)  # half the time, and drawn once

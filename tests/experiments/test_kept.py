@@ -119,6 +119,7 @@ def test_lbfgs_networks_of_two_backends_are_two_files(tmp_path):
     assert len(files) == 2
 
 
+@pytest.mark.slow
 def test_pairs_of_other_networks_are_other_files(tmp_path):
     for config in (replace(SMOKE, epochs=1, pairs=1), replace(SMOKE, epochs=2, pairs=1)):
         adversarial_pairs(base_net(config, context(tmp_path)), config, context(tmp_path))

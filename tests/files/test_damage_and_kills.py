@@ -4,6 +4,7 @@ import os
 
 import numpy as np
 import pytest
+from selection import slow_except
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="limits and signals of POSIX")
 
@@ -26,7 +27,7 @@ def test_damaged_checkpoints_go_on_to_the_same_bits_or_are_refused_by_name():
     assert counts["refused"] + counts["same"] == 100
 
 
-@pytest.mark.parametrize("kind", kills.WORKS)
+@pytest.mark.parametrize("kind", slow_except({"train"}, kills.WORKS))
 def test_work_that_is_killed_ends_in_the_same_bits(kind):
     done, problem = kills.killed(kind, "numpy", 2, np.random.default_rng(0))
     assert problem == ""

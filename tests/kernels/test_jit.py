@@ -70,6 +70,7 @@ def own(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_another_process_compiles_nothing_and_two_at_once_do_not_mix_kernels_up(tmp_path: Path) -> None:
     both = [process(tmp_path, "1x1", "2x1"), process(tmp_path, "2x1", "1x1")]
     assert all(int(p.communicate()[0]) > 0 for p in both)
@@ -89,14 +90,14 @@ class Harmful:
 
 def test_a_harmful_pickle_in_place_of_every_kernel_does_not_run_and_all_is_compiled_again(tmp_path: Path) -> None:
     marker, cache = tmp_path / "marker", tmp_path / "cache"
-    number = compiled(cache, "1x1")
+    number = compiled(cache)
     files = list(cache.rglob("*.kernel"))
     assert len(files) == number > 0
     for path in files:
         path.write_bytes(pickle.dumps(Harmful(marker)))
-    assert compiled(cache, "1x1") == number
+    assert compiled(cache) == number
     assert not marker.exists()
-    assert compiled(cache, "1x1") == 0
+    assert compiled(cache) == 0
     pickle.loads(pickle.dumps(Harmful(marker)))
     assert marker.exists()  # it would have run
 
@@ -248,6 +249,7 @@ def test_what_needs_python_or_returns_something_is_no_entry(tmp_path: Path, monk
         jit.entry(lambda x: x + 1)(1)
 
 
+@pytest.mark.slow
 def test_kernels_that_two_processes_numbered_alike_are_told_apart(tmp_path: Path) -> None:
     folder = disk_cache.private_folder(tmp_path)
     script = """

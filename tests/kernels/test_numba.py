@@ -130,6 +130,7 @@ def test_other_images_need_no_new_compilation() -> None:
         assert len(kernel.signatures) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("processor", ["generic", "haswell"])
 def test_a_machine_with_small_registers_gets_the_right_answer(tmp_path: Path, processor: str) -> None:
     """Compiled for a plainer processor, in a process of its own: other tiles, the same numbers."""

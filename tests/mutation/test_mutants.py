@@ -1,4 +1,4 @@
-"""Who checks the checks? Some mutants of the straight path in every run; all, and some of programs, in slow tests."""
+"""Who checks the checks? All mutants of the straight path, and a share of those of programs, in slow tests."""
 
 from __future__ import annotations
 
@@ -18,10 +18,6 @@ def mutation(*args: str, fences: str = "0") -> str:
     done = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
     return done.stdout
-
-
-def test_a_share_of_the_mutants_of_the_path_is_caught() -> None:
-    assert mutation("path", "--share", "15").count("0 survive") == 7
 
 
 @pytest.mark.slow

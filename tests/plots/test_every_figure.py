@@ -13,6 +13,7 @@ from typing import Any
 import matplotlib
 import numpy as np
 import pytest
+from selection import slow_except
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
@@ -209,6 +210,7 @@ FIGURES: list[Draw] = [
     intervals, confusions, one_matrix, outputs, regions, functions, planes, gallery, scatter, wiring,
     cells, many_cells, depths, lines, histograms,
 ]  # fmt: skip
+TWICE = (history, confusions)  # written twice in each format; `test_settings_neither_leak_out_nor_in` writes all twice
 MAGIC = {".png": b"\x89PNG", ".svg": b"<?xml", ".pdf": b"%PDF"}
 
 
@@ -235,7 +237,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Draw, str], b
 
 
 @pytest.mark.parametrize("suffix", MAGIC)
-@pytest.mark.parametrize("draw", FIGURES)
+@pytest.mark.parametrize("draw", slow_except(TWICE, FIGURES))
 def test_the_same_figure_is_the_same_file(
     draw: Draw, suffix: str, written: Callable[[Draw, str], bytes], tmp_path: Path
 ) -> None:
