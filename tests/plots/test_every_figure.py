@@ -13,9 +13,9 @@ from typing import Any
 import matplotlib
 import numpy as np
 import pytest
-from selection import slow_except
 from matplotlib.figure import Figure
 from matplotlib.text import Text
+from selection import slow_except
 
 from nnpg import Epoch, Filter, FilterScores, Knockout
 from nnpg.analysis.statistics import Interval
