@@ -11,7 +11,7 @@ test: .venv/test  ## all tests that need neither a GPU nor real data nor minutes
 	$(BIN)/python -m pytest
 
 fences: .venv/test  ## the tests of the compiled programs with every array between fences: see kernels/README.md
-	NNPG_CHECK=1 $(BIN)/python -m pytest tests/programs tests/kernels/test_numba.py tests/kernels/test_kernels_naive.py
+	NNPG_CHECK=1 $(BIN)/python -m pytest tests/programs tests/kernels/test_numba.py tests/kernels/test_definition.py
 	NNPG_CHECK=1 PYTHONPATH=tests $(BIN)/python -m fuzz.geometries
 
 slow: .venv/test  ## the tests that take minutes

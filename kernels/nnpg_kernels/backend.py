@@ -17,7 +17,7 @@ BACKENDS = {"numpy": "nnpg_kernels.numpy_backend", "numba": "nnpg_kernels.numba.
 
 
 class Backend(Protocol):
-    """A module of kernels. `numpy_backend` is the reference; its docstrings say what each one means.
+    """A module of kernels. `definition` says what each of them computes, as plain loops.
 
     The engine calls nothing else of a backend but its array module `xp`.
     """

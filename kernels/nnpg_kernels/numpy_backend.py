@@ -1,7 +1,7 @@
-"""The reference: every kernel as the formula reads. The faster backends are held equal to this file.
+"""The NumPy backend: `definition` as matrix products of filters and patches, and as sums of shifted images.
 
 Shapes: x (N, C, H, W), W (F, C/groups, I, J), y and delta (..., N, F, H', W'). A delta may have leading axes,
-one for each seed that was sent back; the kernels that take one treat them all alike.
+one for each seed; every kernel that takes a delta treats them all alike. s is the stride and d the dilation.
 """
 
 from __future__ import annotations
@@ -12,15 +12,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from nnpg_kernels.backend import Array
 from nnpg_kernels.geometry import Window
 from nnpg_kernels.threads import one_blas_thread
-
-Array = npt.NDArray[Any]
 
 name = "numpy"
 xp = np
 
-PATCH_BYTES = 4 << 20  # patches are built for a few images at a time, so that they stay in the cache
+PATCH_BYTES = 4 << 20  # patches of so many bytes are built at a time, so that they stay in the processor's cache
 
 
 def asarray(a: npt.ArrayLike) -> Array:
@@ -43,7 +42,7 @@ def conv_forward(x: Array, W: Array, b: Array | None, window: Window, groups: in
     H, Wd = window.output_shape(*x.shape[-2:])
     filters = W.reshape(groups, F // groups, C * I * J)
     y = np.empty((N, groups, F // groups, H * Wd), np.result_type(x, W))
-    for images in _a_few(N, groups * C * I * J * H * Wd * x.itemsize):
+    for images in _parts(N, groups * C * I * J * H * Wd * x.itemsize):
         np.matmul(filters, _patches(x[images], window, groups), out=y[images])
     y = y.reshape(N, F, H, Wd)
     if b is not None:
@@ -59,7 +58,7 @@ def conv_delta(delta: Array, W: Array, window: Window, groups: int, shape: tuple
     delta = delta.reshape(-1, groups, F // groups, H * Wd)
     filters = W.reshape(groups, F // groups, C * I * J).swapaxes(-1, -2)
     dx = np.zeros((len(delta), groups * C, *_padded(shape, window)), np.result_type(delta, W))
-    for images in _a_few(len(delta), groups * C * I * J * H * Wd * delta.itemsize):
+    for images in _parts(len(delta), groups * C * I * J * H * Wd * delta.itemsize):
         patches = (filters @ delta[images]).reshape(-1, groups * C, I, J, H, Wd)
         for i, j, tap in _taps(dx[images], window, (H, Wd)):
             tap += patches[:, :, i, j]
@@ -73,7 +72,7 @@ def conv_gradient(delta: Array, x: Array, window: Window, groups: int = 1) -> Ar
     lead, (I, J) = delta.shape[:-4], window.size
     delta = delta.reshape(-1, N, groups, F // groups, H * Wd)
     dW = np.zeros((len(delta), groups, F // groups, C // groups * I * J), np.result_type(delta, x))
-    for images in _a_few(N, C * I * J * H * Wd * x.itemsize):
+    for images in _parts(N, C * I * J * H * Wd * x.itemsize):
         patches = _patches(x[images], window, groups).swapaxes(-1, -2)
         dW += (delta[:, images] @ patches).sum(axis=1)
     return dW.reshape(*lead, F, C // groups, I, J)
@@ -158,7 +157,7 @@ def _weight(window: Window, like: Array) -> Any:
     return like.dtype.type(window.size[0] * window.size[1])
 
 
-def _a_few(N: int, bytes_each: int) -> Iterator[slice]:
-    """Slices of 0 .. N that need about PATCH_BYTES each."""
+def _parts(N: int, bytes_each: int) -> Iterator[slice]:
+    """Slices of the N images that need about PATCH_BYTES each."""
     step = max(1, PATCH_BYTES // max(1, bytes_each))
     return (slice(n, n + step) for n in range(0, N, step))

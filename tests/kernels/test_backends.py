@@ -1,44 +1,55 @@
-"""What a backend is: one set of signatures, one choice by name, and no answer that depends on how work is cut up."""
+"""What a backend is: one set of signatures, one choice by name, and no result that depends on how work is divided."""
 
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 
-from nnpg_kernels import Backend, Window, load, numpy_backend
+from nnpg_kernels import Backend, Window, definition, load, numpy_backend
+
+FUNCTIONS = [name for name, f in vars(Backend).items() if inspect.isfunction(f) and not name.startswith("_")]
+KERNELS = [name for name in FUNCTIONS if name not in ("asarray", "to_numpy")]
 
 
-def test_every_backend_has_the_reference_signatures(backend: Backend) -> None:
-    wanted = [name for name, f in vars(Backend).items() if inspect.isfunction(f) and not name.startswith("_")]
-    assert len(wanted) >= 9
-    for name in wanted:
-        asked = list(inspect.signature(getattr(Backend, name)).parameters.values())[1:]
-        given = list(inspect.signature(getattr(backend, name)).parameters.values())
-        assert [(p.name, p.default) for p in given] == [(p.name, p.default) for p in asked], name
+def parameters(function: Callable[..., Any]) -> list[tuple[str, Any]]:
+    return [(p.name, p.default) for p in inspect.signature(function).parameters.values()]
+
+
+def test_every_backend_has_the_signatures_of_the_protocol(backend: Backend) -> None:
+    assert len(FUNCTIONS) >= 9
+    for name in FUNCTIONS:
+        assert parameters(getattr(backend, name)) == parameters(getattr(Backend, name))[1:], name
     assert load(backend.name) is backend
 
 
-def test_arrays_go_there_and_back(backend: Backend) -> None:
+@pytest.mark.parametrize("name", KERNELS)
+def test_every_kernel_of_the_protocol_has_a_definition(name: str) -> None:
+    assert parameters(getattr(definition, name)) == parameters(getattr(Backend, name))[1:]
+
+
+def test_an_array_moved_to_a_backend_and_back_is_the_same(backend: Backend) -> None:
     a = np.arange(6.0, dtype=np.float32).reshape(2, 3)
-    there = backend.asarray(a)
-    assert there.dtype == np.float32
-    np.testing.assert_array_equal(backend.to_numpy(there), a)
+    moved = backend.asarray(a)
+    assert moved.dtype == np.float32
+    np.testing.assert_array_equal(backend.to_numpy(moved), a)
 
 
-def test_auto_is_a_backend() -> None:
+def test_auto_names_a_backend() -> None:
     assert load("auto").name
     assert load().name == load("auto").name
 
 
-def test_unknown_backend_names_the_choice() -> None:
+def test_the_error_of_an_unknown_backend_lists_the_choices() -> None:
     with pytest.raises(ValueError, match="no backend named 'torch': choose one of auto, numpy"):
         load("torch")
 
 
-def test_images_a_few_at_a_time_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Patches are built for as many images as fit the cache: one at a time, or all, must agree."""
+def test_patches_of_one_image_at_a_time_give_the_same_as_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Patches are built for as many images as fit into the cache."""
     rng = np.random.default_rng(0)
     window = Window((3, 2), (2, 1), (1, 0, 2, 1), (1, 2))
     x, W = rng.normal(size=(7, 4, 8, 9)), rng.normal(size=(6, 2, 3, 2))
@@ -57,20 +68,20 @@ def test_images_a_few_at_a_time_give_the_same(monkeypatch: pytest.MonkeyPatch) -
             np.testing.assert_allclose(got, whole, rtol=1e-12, atol=1e-12)
 
 
-def test_the_same_bits_every_time(backend: Backend) -> None:
+def test_a_kernel_gives_the_same_bits_every_time(backend: Backend) -> None:
     rng = np.random.default_rng(0)
     window = Window((5, 5), padding=(2, 2, 2, 2))
     x, W = rng.normal(size=(8, 3, 16, 16)).astype("float32"), rng.normal(size=(8, 3, 5, 5)).astype("float32")
     d = rng.normal(size=(8, 8, 16, 16)).astype("float32")
-    for f, given in [
+    for kernel, arguments in [
         (backend.conv_forward, (x, W, None, window)),
         (backend.conv_delta, (d, W, window, 1, (16, 16))),
         (backend.conv_gradient, (d, x, window)),
     ]:
-        assert np.array_equal(f(*given), f(*given))  # type: ignore[operator]
+        assert np.array_equal(kernel(*arguments), kernel(*arguments))  # type: ignore[operator]
 
 
-def test_window_that_does_not_fit() -> None:
+def test_a_window_that_does_not_fit_into_the_image_is_an_error() -> None:
     with pytest.raises(
         ValueError, match=r"a window of 5 x 3 pixels does not fit into an image of 3 x 3 with padding top 1"
     ):
@@ -87,5 +98,5 @@ def test_window_that_does_not_fit() -> None:
         (Window((3, 3), (5, 5)), (3, 3), (1, 1)),
     ],
 )
-def test_output_shape(window: Window, image: tuple[int, int], output: tuple[int, int]) -> None:
+def test_the_shape_of_the_output(window: Window, image: tuple[int, int], output: tuple[int, int]) -> None:
     assert window.output_shape(*image) == output

@@ -1,4 +1,4 @@
-"""The CPU backend: convolutions and max pooling in Numba, everything else as in the reference.
+"""The CPU backend: convolutions and max pooling in Numba, everything else as in the numpy_backend.
 
 Held equal to `numpy_backend` by the same tests. What its kernels do not cover (a column stride, numbers that are
 neither float32 nor float64) goes to the reference, which is patches and BLAS. Nothing compiles at import; each kernel
@@ -11,17 +11,18 @@ from typing import Any
 
 import numpy as np
 
-from nnpg_kernels import numpy_backend as reference
+from nnpg_kernels import numpy_backend
+from nnpg_kernels.backend import Array
 from nnpg_kernels.geometry import Window
 from nnpg_kernels.numba.convolution import Sizes, correlate, correlate_gradient, put_all_into_margins
 from nnpg_kernels.numba.kernels.weight_gradient import pieces
 from nnpg_kernels.numba.pooling import pool_delta, pool_forward
 from nnpg_kernels.numba.runtime.thread_pool import share
 from nnpg_kernels.numba.simd import lanes, wide_registers
-from nnpg_kernels.numpy_backend import Array, asarray, avg_pool_delta, avg_pool_forward, to_numpy, xp
+from nnpg_kernels.numpy_backend import asarray, avg_pool_delta, avg_pool_forward, to_numpy, xp
 from nnpg_kernels.threads import threads_for
 
-__all__ = ["Array", "asarray", "avg_pool_delta", "avg_pool_forward", "to_numpy", "xp"]
+__all__ = ["asarray", "avg_pool_delta", "avg_pool_forward", "to_numpy", "xp"]
 
 name = "numba"
 
@@ -33,7 +34,7 @@ def conv_forward(x: Array, W: Array, b: Array | None, window: Window, groups: in
     """y = W * x + b."""
     _check(x.shape[-3] == groups * W.shape[1] and (b is None or b.shape == W.shape[:1]), "x, W and b", x, W, b)
     if not _covered(window, x, W):
-        return reference.conv_forward(x, W, b, window, groups)
+        return numpy_backend.conv_forward(x, W, b, window, groups)
     top, _, left, _ = window.padding
     return _correlate(x, W, b, window, groups, window.output_shape(*x.shape[-2:]), (top, left))
 
@@ -43,7 +44,7 @@ def conv_delta(delta: Array, W: Array, window: Window, groups: int, shape: tuple
     expected = (len(W), *window.output_shape(*shape))
     _check(delta.shape[-3:] == expected and len(W) % groups == 0, f"delta {expected} and W", delta, W)
     if not _covered(window, delta, W) or window.stride[0] != 1:
-        return reference.conv_delta(delta, W, window, groups, shape)
+        return numpy_backend.conv_delta(delta, W, window, groups, shape)
     F, C, I, J = W.shape
     turned = (
         W.reshape(groups, F // groups, C, I, J)[..., ::-1, ::-1].swapaxes(1, 2).reshape(groups * C, F // groups, I, J)
@@ -60,7 +61,7 @@ def conv_gradient(delta: Array, x: Array, window: Window, groups: int = 1) -> Ar
     fits = delta.shape[-4:] == expected and delta.shape[-3] % groups == 0 == x.shape[-3] % groups
     _check(fits, "delta and x", delta, x)
     if not _covered(window, delta, x):
-        return reference.conv_gradient(delta, x, window, groups)
+        return numpy_backend.conv_gradient(delta, x, window, groups)
     N, (F, H, W), (I, J), dtype = len(x), delta.shape[-3:], window.size, np.result_type(delta, x)
     vector = lanes(dtype)
     tile_rows = 4 if wide_registers() else 1
@@ -87,7 +88,7 @@ def conv_gradient(delta: Array, x: Array, window: Window, groups: int = 1) -> Ar
 def max_pool_forward(x: Array, window: Window) -> tuple[Array, Array]:
     """y = max of the window, and the winner."""
     if x.dtype not in (np.float32, np.float64):
-        return reference.max_pool_forward(x, window)
+        return numpy_backend.max_pool_forward(x, window)
     H, W = window.output_shape(*x.shape[-2:])
     planes = _readable(x.reshape(-1, *x.shape[-2:]), x.dtype)
     y = np.empty((len(planes), H, W), x.dtype)
@@ -102,7 +103,7 @@ def max_pool_delta(delta: Array, winner: Array, window: Window, shape: tuple[int
     fits = delta.shape[-2:] == window.output_shape(*shape) and delta.shape[delta.ndim - winner.ndim :] == winner.shape
     _check(fits, "delta and winner", delta, winner)
     if delta.dtype not in (np.float32, np.float64):
-        return reference.max_pool_delta(delta, winner, window, shape)
+        return numpy_backend.max_pool_delta(delta, winner, window, shape)
     planes = _readable(delta.reshape(-1, *delta.shape[-2:]), delta.dtype)
     winners = _readable(winner.reshape(-1, *winner.shape[-2:]), winner.dtype)
     dx = np.zeros((len(planes), *shape), delta.dtype)
@@ -111,7 +112,7 @@ def max_pool_delta(delta: Array, winner: Array, window: Window, shape: tuple[int
 
 
 def _check(fits: bool, what: str, *given: Array | None) -> None:
-    """Kernels see no bounds: refuse arrays that do not fit, as NumPy does in the reference."""
+    """Kernels see no bounds: refuse arrays that do not fit, as NumPy does in the numpy_backend."""
     if not fits:
         shapes = ", ".join(str(a.shape) for a in given if a is not None)
         raise ValueError(f"{what} do not fit: {shapes}")
