@@ -52,10 +52,6 @@ KNOWN_PRIVATE = frozenset(
 KNOWN_HIDDEN = frozenset(
     {
         "nnpg.batches",
-        "nnpg.cli.demo",
-        "nnpg.cli.knockout",
-        "nnpg.cli.rank",
-        "nnpg.cli.train",
         "nnpg.programs.report",
         "nnpg.support.progress",
     }

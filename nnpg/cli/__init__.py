@@ -9,10 +9,10 @@ import typer
 
 import nnpg
 from nnpg.cli.check import gradcheck, info
-from nnpg.cli.demo import demo
-from nnpg.cli.knockout import knockout
-from nnpg.cli.rank import rank
-from nnpg.cli.train import train
+from nnpg.cli.demonstration import demo
+from nnpg.cli.knockouts import knockout
+from nnpg.cli.ranking import rank
+from nnpg.cli.training import train
 from nnpg_command.group import Commands
 
 
