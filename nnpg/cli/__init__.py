@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 import nnpg
-from nnpg.cli.check import gradcheck, info
 from nnpg.cli.demonstration import demo
+from nnpg.cli.gradient_check import gradcheck
+from nnpg.cli.information import info
 from nnpg.cli.knockouts import knockout
 from nnpg.cli.ranking import rank
 from nnpg.cli.training import train

@@ -1,4 +1,4 @@
-"""`nnpg gradcheck` and `nnpg info`: is the engine right, and what is there."""
+"""`nnpg info`: what a model is, and what this machine offers."""
 
 from __future__ import annotations
 
@@ -8,54 +8,16 @@ import platform
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import typer
 
 import nnpg
-from nnpg.cli.options import BackendOption, JsonOption, SeedOption, print_json
+from nnpg.cli.options import JsonOption, print_json
 from nnpg.data.locations import data_folder, folder_of_set
 from nnpg.files import describe, load_network
-from nnpg.gradient_check import gradcheck as check
-from nnpg.recipes.models import MODELS
 from nnpg_command import printable
 from nnpg_kernels import BACKENDS
 
-SHAPES = {"face_net": (1, 60, 60), "digit_net": (1, 28, 28), "cifar_net": (3, 32, 32)}
 PACKAGES = ("numpy", "scipy", "numba", "matplotlib", "safetensors", "pandas", "cupy")
-
-
-def gradcheck(
-    model: Annotated[
-        str, typer.Argument(metavar="MODEL", help=f"A model's file, or one of {', '.join(MODELS)}.")
-    ] = "face_net",
-    tolerance: Annotated[
-        float, typer.Option("--tolerance", help="Relative error that finite differences may have.")
-    ] = 1e-6,
-    seed: SeedOption = 0,
-    backend: BackendOption = "auto",
-    as_json: JsonOption = False,
-) -> None:
-    """Check every derivative of a network against its own forward pass.
-
-    Backpropagation is written by hand here, so it is measured: each layer's output is moved a little, and the change is
-    compared with what backward says. In float64, for every layer, every delta and every weight. A mistake is named
-    with its layer, array, place and likely cause, and the exit code is 1.
-
-    Example: `nnpg gradcheck face_net`
-    """
-    if model in MODELS:
-        net = MODELS[model](np.zeros((1, *SHAPES[model])), rng=seed, backend=backend)
-    elif Path(model).suffix == ".safetensors":
-        net = load_network(model, backend)
-    else:
-        raise ValueError(f"{model!r} is neither a model's file (.safetensors) nor one of {', '.join(MODELS)}")
-    report = check(net, rng=seed, tolerance=tolerance, raise_on_failure=False)
-    if as_json:
-        print_json({"ok": report.ok, "rows": report.to_dicts()})
-    else:
-        print(report)
-    if not report.ok:
-        raise typer.Exit(1)
 
 
 def info(

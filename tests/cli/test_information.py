@@ -1,4 +1,4 @@
-"""`nnpg gradcheck` and `nnpg info`."""
+"""`nnpg info`."""
 
 from __future__ import annotations
 
@@ -7,29 +7,6 @@ import os
 import pytest
 
 import nnpg
-from nnpg.layers import Tanh
-
-
-def test_a_right_network_passes(run) -> None:
-    answer = run("gradcheck", "face_net")
-    assert answer.code == 0
-    assert answer.out.strip().endswith("all passed")
-
-
-def test_a_models_file_can_be_checked(run, model) -> None:
-    report = run("gradcheck", model, "--json").json
-    assert report["ok"]
-    assert {row["layer"] for row in report["rows"]} >= {"conv1", "relu1", "pool1", "dense1", "softmax1"}
-
-
-def test_a_wrong_gradient_is_named_and_the_exit_code_is_1(run, monkeypatch) -> None:
-    monkeypatch.setattr(Tanh, "backward", lambda self, k, delta, y: delta * (1 + y * y))
-    answer = run("gradcheck", "face_net")
-    assert answer.code == 1
-    assert any(line.startswith("tanh1") and "FAILED" in line for line in answer.out.splitlines())
-    report = run("gradcheck", "face_net", "--json")
-    assert report.code == 1
-    assert '"ok": false' in report.out
 
 
 def test_info_of_a_model(run, model, bars) -> None:
