@@ -130,7 +130,7 @@ def _gradients(workload: Workload, net: nnpg.Network) -> Contender:
 
 
 def _predict(workload: Workload, net: nnpg.Network) -> Contender:
-    call = partial(net.predict, workload.inputs()[0])
+    call = partial(nnpg.predict, net, workload.inputs()[0])
     return Contender("nnpg", call, lambda: {"probabilities": call()}, all_cores)
 
 

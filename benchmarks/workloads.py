@@ -17,6 +17,7 @@ import numpy as np
 import nnpg
 from benchmarks.kinks import near_a_kink
 from nnpg.layers import Layer
+from nnpg.programs.plan import plan_of
 from nnpg.recipes.networks import Step
 from nnpg_kernels import Array
 
@@ -58,7 +59,7 @@ class Architecture:
     @property
     def units(self) -> int:
         """Number of rectifiers and pooling windows, roughly."""
-        return sum(math.prod(block.z_shape) for block in self.network().plan().blocks)
+        return sum(math.prod(block.z_shape) for block in plan_of(self.network()).blocks)
 
     def network(self) -> nnpg.Network:
         """Build the network on the reference backend."""

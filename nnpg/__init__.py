@@ -22,13 +22,15 @@ from nnpg.layers import (
     Tanh,
 )
 from nnpg.maps.localisation import benchmark_localisation
-from nnpg.network import Network, Trace
+from nnpg.network import Network
 from nnpg.optimisers import SGD, DecayPerUnit, PlainDecay
-from nnpg.prediction import PredictionGradient, class_gradient, filter_layers, prediction_gradient
+from nnpg.prediction import PredictionGradient, class_gradient, filter_layers, predict, prediction_gradient
 from nnpg.programs import NotCompiled, require_compiled
+from nnpg.programs.reports import CompilationReport, compilation_report
 from nnpg.rankings.pruning import prune
 from nnpg.recipes.networks import build, conv, dense
 from nnpg.scores import Filter, FilterScores, convolutional_gradient, filter_scores, saliency
+from nnpg.trace import Trace
 from nnpg.training import Epoch, Training, TrainingDiverged, error_rate, train
 from nnpg.training_methods.lbfgs import LBFGSTraining, train_lbfgs
 from nnpg_kernels import load as load_backend
@@ -41,6 +43,7 @@ __all__ = [
     "AvgPool",
     "Center",
     "Clamp",
+    "CompilationReport",
     "Conv",
     "DecayPerUnit",
     "Dense",
@@ -76,6 +79,7 @@ __all__ = [
     "benchmark_localisation",
     "build",
     "class_gradient",
+    "compilation_report",
     "conv",
     "convolutional_gradient",
     "dense",
@@ -87,6 +91,7 @@ __all__ = [
     "knock_out_curve",
     "load_backend",
     "load_network",
+    "predict",
     "prediction_gradient",
     "prune",
     "require_compiled",

@@ -13,11 +13,12 @@ import numpy.typing as npt
 from nnpg import programs
 from nnpg.batches import batches
 from nnpg.interventions import Intervention, Override, Resample
-from nnpg.network import LAYERED, Network
+from nnpg.network import Network, as_network
+from nnpg.prediction import LAYERED
 from nnpg.programs.tasks import KnockOut
 from nnpg.scores import Filter
 from nnpg.support.arguments import as_choice, as_count, as_generator, as_labels
-from nnpg.support.network_arguments import as_filters, as_images, as_network
+from nnpg.support.network_arguments import as_filters, as_images
 from nnpg.support.progress import progress as progress_bar
 from nnpg.support.tables import data_frame, text_table
 from nnpg_kernels import Array

@@ -14,20 +14,19 @@ from typing import Any
 import numpy.typing as npt
 
 from nnpg.layers import Sigmoid, Softmax
-from nnpg.network import Network
+from nnpg.network import Network, as_network
 from nnpg.support.arguments import as_choice, as_instance
-from nnpg.support.network_arguments import as_network
 from nnpg_kernels import Array, Backend
 
 
 @dataclass(frozen=True)
 class Loss:
-    """One number an image, and its derivative, both read at the output `at`.
+    """One number per image, and its derivative, both read at the output `layer`.
 
     Parameters
     ----------
     name : str
-    at : str
+    layer : str
         The output that the loss reads and where its seed enters.
     value : function (k, z, t) -> array (N,)
     seed : function (k, z, t) -> array (N, K)
@@ -35,7 +34,7 @@ class Loss:
     """
 
     name: str
-    at: str
+    layer: str
     value: Callable[[Backend, Array, Array], Array]
     seed: Callable[[Backend, Array, Array], Array]
 
@@ -68,7 +67,7 @@ def softmax_cross_entropy(net: Network) -> Loss:
     >>> import numpy as np, nnpg
     >>> net = nnpg.build([nnpg.dense(2), nnpg.Softmax()], input_shape=(3,), rng=0)
     >>> loss = softmax_cross_entropy(net)
-    >>> loss.at, loss.value(net.backend, np.zeros((1, 2)), [0]).round(4)
+    >>> loss.layer, loss.value(net.backend, np.zeros((1, 2)), [0]).round(4)
     ('dense1', array([0.6931]))
     """
     last = as_network(net).names[-1]

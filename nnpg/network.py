@@ -10,24 +10,19 @@ array's shape, with the seed's extra leading axes in front: a seed (N, K) gives 
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from functools import cached_property
 from importlib import import_module
 from types import MappingProxyType, ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from nnpg import programs
-from nnpg.batches import batches
 from nnpg.interventions import Intervention, as_intervention
 from nnpg.layers import Layer, arrays, parameters
 from nnpg.layers.shapes import is_own, output_shapes
-from nnpg.programs.plan import Plan, make_plan, reads
-from nnpg.programs.tasks import Predict
 from nnpg.support.arguments import (
     as_array,
     as_dtype,
@@ -43,63 +38,10 @@ from nnpg.support.arguments import (
 from nnpg.support.network_arguments import as_backend, as_images, as_layer, as_output, as_outputs
 from nnpg.support.read_only import held_layer
 from nnpg.support.waiting import waited_for
+from nnpg.trace import Trace
 from nnpg_kernels import Array, Backend, load
 
-if TYPE_CHECKING:
-    from nnpg.programs.report import Report
-
 INPUT = "input"  # the name of x itself
-PREDICTED = 4096  # images that compiled kernels predict before Python sees to interrupts
-LAYERED = 256  # images that go through the layers at a time
-
-
-@dataclass(frozen=True, eq=False)
-class Trace:
-    """One forward pass, immutable: the output of every layer by name, and what each layer saved for backward.
-
-    Examples
-    --------
-    >>> import nnpg
-    >>> net = nnpg.build([nnpg.dense(3), nnpg.Tanh()], input_shape=(2,), rng=0)
-    >>> trace = net.forward(np.zeros((4, 2)))
-    >>> list(trace), trace["tanh1"].shape
-    (['input', 'dense1', 'tanh1'], (4, 3))
-    """
-
-    outputs: dict[str, Array]
-    saved: dict[str, Any]
-    intervened: dict[str, tuple[Any, ...]]  # what the interventions on each output saved
-
-    def __getitem__(self, name: str) -> Array:
-        if not isinstance(name, str) or name not in self.outputs:
-            raise KeyError(f"no output named {name!r} in this trace; it holds {', '.join(self.outputs)}")
-        return self.outputs[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.outputs)
-
-    @property
-    def y(self) -> Array:
-        """The last output of the pass."""
-        return self.outputs[next(reversed(self.outputs))]
-
-    def before(self, name: str) -> Trace:
-        """Return the part of the pass that came before the output `name`."""
-        names, _ = list(self.outputs), self[name]
-        head = names[: names.index(name)]
-        return Trace(
-            {n: self.outputs[n] for n in head},
-            {n: self.saved[n] for n in head if n in self.saved},
-            {n: self.intervened[n] for n in head if n in self.intervened},
-        )
-
-    def __or__(self, rest: Trace) -> Trace:
-        """Return this pass continued by `rest`."""
-        return Trace(
-            {**self.outputs, **rest.outputs},
-            {**self.saved, **rest.saved},
-            {**self.intervened, **rest.intervened},
-        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,7 +100,7 @@ class Network:
 
     # The three passes
 
-    def forward(self, x: npt.ArrayLike, *, start: str | None = None, upto: str | None = None) -> Trace:
+    def forward(self, x: npt.ArrayLike, *, start: str | None = None, stop: str | None = None) -> Trace:
         """Compute every output, from `x` on.
 
         Parameters
@@ -168,7 +110,7 @@ class Network:
             while the trace is in use.
         start : str, optional
             Take `x` as the output of this name, `trace[start]`, and run only what comes after it.
-        upto : str, optional
+        stop : str, optional
             Stop after the output of this name.
 
         Returns
@@ -180,16 +122,16 @@ class Network:
         ValueError
             If `x` has another shape than the network's input, or a layer cannot take what it is given.
         KeyError
-            If `start` or `upto` is no output of this network.
+            If `start` or `stop` is no output of this network.
         """
-        return self._forward(self.as_input(x, start), start, upto)
+        return self.forward_unchecked(self.as_input(x, start), start, stop)
 
-    def _forward(self, x: Array, start: str | None = None, upto: str | None = None) -> Trace:
+    def forward_unchecked(self, x: Array, start: str | None = None, stop: str | None = None) -> Trace:
         """The same for an array of the backend, which may be complex: a step along i is how gradients are checked."""
         first = 0 if start is None else self._index(start, "start")
-        last = len(self.layers) if upto is None else self._index(upto, "upto")
+        last = len(self.layers) if stop is None else self._index(stop, "stop")
         if first > last:
-            raise ValueError(f"forward starts at {start!r}, but upto={upto!r} comes before it")
+            raise ValueError(f"forward starts at {start!r}, but stop={stop!r} comes before it")
         names = self.names[first + 1 : last + 1]
         outputs, saved, intervened = {}, {}, {}
         if start is None:
@@ -210,21 +152,22 @@ class Network:
         self,
         trace: Trace,
         seed: npt.ArrayLike,
-        at: str | None = None,
-        until: str | None = None,
+        *,
+        start: str | None = None,
+        stop: str | None = None,
         keep: Collection[str] | None = None,
     ) -> dict[str, Array]:
-        """Send a seed back: the derivative of sum(seed * trace[at]) with respect to every output before it.
+        """Send a seed back: the derivative of sum(seed * trace[start]) with respect to every output before it.
 
         Parameters
         ----------
         trace : Trace
             Of this network.
-        seed : array (..., *trace[at].shape)
+        seed : array (..., *trace[start].shape)
             Extra leading axes are independent seeds.
-        at : str, optional
+        start : str, optional
             The output where the seed enters; the last one of the trace unless given.
-        until : str, optional
+        stop : str, optional
             The last output to reach, the trace's first one unless given; training stops at the first layer with
             parameters.
         keep : names, optional
@@ -233,34 +176,34 @@ class Network:
         Returns
         -------
         dict
-            `deltas[name]` for every output from `at` back to `until`, `at` included.
+            `deltas[name]` for every output from `start` back to `stop`, both included.
 
         Raises
         ------
         ValueError
-            If the seed does not end in the shape of `trace[at]`, or `until` comes after `at`.
+            If the seed does not end in the shape of `trace[start]`, or `stop` comes after `start`.
         KeyError
-            If the trace does not hold `at` or `until`.
+            If the trace does not hold `start` or `stop`.
         """
         trace = as_instance(trace, Trace, "trace")
-        at = next(reversed(trace.outputs)) if at is None else at
-        until = next(iter(trace.outputs)) if until is None else until
+        start = next(reversed(trace.outputs)) if start is None else start
+        stop = next(iter(trace.outputs)) if stop is None else stop
         keep = None if keep is None else as_outputs(self, tuple(keep) if isinstance(keep, set) else keep, "keep")
-        last, first = self._index(at, "at"), self._index(until, "until")
+        last, first = self._index(start, "start"), self._index(stop, "stop")
         if first > last:
-            raise ValueError(f"backward runs from {at!r} back, but until={until!r} comes after it")
-        trace[until]  # says what the trace holds, if not this
-        delta = self._numbers(seed, "seed", f"an array (..., *{trace[at].shape})")
-        if delta.shape[max(0, delta.ndim - trace[at].ndim) :] != trace[at].shape:
+            raise ValueError(f"backward runs from {start!r} back, but stop={stop!r} comes after it")
+        trace[stop]  # says what the trace holds, if not this
+        delta = self._numbers(seed, "seed", f"an array (..., *{trace[start].shape})")
+        if delta.shape[max(0, delta.ndim - trace[start].ndim) :] != trace[start].shape:
             raise ValueError(
-                f"seed: it enters at {at!r} and must end in its shape {trace[at].shape}, not {delta.shape}"
+                f"seed: it enters at {start!r} and must end in its shape {trace[start].shape}, not {delta.shape}"
             )
-        delta = delta.astype(trace[at].dtype, copy=False)
+        delta = delta.astype(trace[start].dtype, copy=False)
         deltas = {}
         for name in reversed(self.names[first : last + 1]):
             if keep is None or name in keep:
                 deltas[name] = delta
-            if name != until:
+            if name != stop:
                 for change, saved in reversed(self._changes(trace, name)):
                     delta = change.backward(self.backend, delta, saved)
                 delta = waited_for(self.layers[name].backward, self.backend, delta, trace.saved[name], size=delta)
@@ -287,29 +230,6 @@ class Network:
                     self.layers[name].gradients, self.backend, delta, trace.saved[name], size=delta
                 )
         return result
-
-    def predict(self, x: npt.ArrayLike, *, batch: int | None = None) -> npt.NDArray[Any]:
-        """Return the last output for all images, (N, K).
-
-        Parameters
-        ----------
-        x : array (N, *input_shape)
-        batch : int, optional
-            Images at a time; unless given, what suits the way it is computed. The result does not depend on it.
-
-        Raises
-        ------
-        ValueError
-            If the images do not fit, or `batch` is not at least 1.
-        """
-        x = as_images(self, x)
-        program = programs.find(self, Predict(len(x)))
-        predict, suits = (program.run, PREDICTED) if program.run else (self._predict_by_layers, LAYERED)
-        parts = [predict(x[some]) for some in batches(len(x), batch, suits)]
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)
-
-    def _predict_by_layers(self, x: Array) -> npt.NDArray[Any]:
-        return self.backend.to_numpy(self.forward(x).y)
 
     def as_input(self, x: npt.ArrayLike, start: str | None = None) -> Array:
         """Return images as `forward` takes them, in the network's own dtype; or say what is wrong with their shape."""
@@ -390,34 +310,6 @@ class Network:
         """Return this network in another floating-point type."""
         dtype = as_dtype(dtype)
         return self._map_arrays(lambda a: a.astype(dtype) if a.dtype.kind == "f" else a)
-
-    def plan(self) -> Plan:
-        """Return which layers run as one, and how: print it to read it (see `nnpg.programs.plan`)."""
-        key = reads(self.layers, self.input_shape)
-        kept = self.__dict__.get("_plan")  # a plan holds for what it has read
-        if kept is None or len(kept[0]) != len(key) or not all(map(operator.is_, kept[0], key)):
-            kept = self.__dict__["_plan"] = key, make_plan(self.layers, self.input_shape, self.dtype)
-        return kept[1]
-
-    def programs(self) -> Report:
-        """Return what is compiled and what runs layer by layer, and why: print it to read it.
-
-        Examples
-        --------
-        >>> import nnpg
-        >>> net = nnpg.build([nnpg.dense(3), nnpg.Softmax()], input_shape=(2,), rng=0, backend="numpy")
-        >>> print(net.programs())
-        predict               layer by layer, because the backend 'numpy' has no compiled programs
-        prediction_gradient   layer by layer, because the backend 'numpy' has no compiled programs
-        class_gradient        layer by layer, because the backend 'numpy' has no compiled programs
-        knock_out_curve       layer by layer, because the backend 'numpy' has no compiled programs
-        train                 layer by layer, because the backend 'numpy' has no compiled programs
-        unit_changes          layer by layer, because the backend 'numpy' has no compiled programs
-        minimal_distortion    layer by layer, because the backend 'numpy' has no compiled programs
-        """
-        from nnpg.programs.report import report  # it asks about losses and gradients, which know networks
-
-        return report(self)
 
     # What it is
 
@@ -530,6 +422,19 @@ class Network:
 
     def _changes(self, trace: Trace, name: str) -> list[tuple[Intervention, Any]]:
         return list(zip(self.interventions.get(name, ()), trace.intervened.get(name, ()), strict=True))
+
+
+def as_network(net: Any, name: str = "net") -> Network:
+    """Return a network.
+
+    Examples
+    --------
+    >>> as_network("net.safetensors")
+    Traceback (most recent call last):
+    ...
+    TypeError: net must be a Network object, not 'net.safetensors'
+    """
+    return as_instance(net, Network, name)
 
 
 def _rebuilt(layers: dict[str, Layer], input_shape: tuple[int, ...], k: Any, interventions: Any) -> Network:

@@ -6,9 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from nnpg.network import Network
+from nnpg.network import Network, as_network
 from nnpg.support.arguments import as_instance, as_mapping, as_number, described
-from nnpg.support.network_arguments import as_network
 from nnpg.support.read_only import frozen
 from nnpg_kernels import Array
 

@@ -4,7 +4,8 @@ It is the backward pass of training with another seed. Eq. 2 of Lo & Ding, facto
 
     dL/dw = dL/dy . dy/do . do/dw            seed, delta, gradients
 
-so `net.backward(trace, one-hot seed)[name]` is dy_c/do for every unit o of the output `name`, in one pass.
+so `net.backward(trace, one-hot seed)[layer]` is dy_c/do for every unit o of the output `layer`, in one pass.
+`by_layers` executes it; `class_gradient` executes Eq. 3, the mean over the images of each class.
 """
 
 from __future__ import annotations
@@ -19,19 +20,93 @@ import numpy.typing as npt
 
 from nnpg import programs
 from nnpg.batches import batches
-from nnpg.layers import Conv, Dense, Flatten
-from nnpg.network import Network
+from nnpg.layers.blocks import block_outputs
+from nnpg.network import Network, as_network
 from nnpg.programs import Found
-from nnpg.programs.tasks import ClassSums, Gradients
+from nnpg.programs.tasks import ClassSums, Gradients, Predict
 from nnpg.seeds import Classes, Of, as_classes, as_of, chosen_classes, class_seed
 from nnpg.support.arguments import all_finite, as_choice, as_class_names, as_count, as_labels
-from nnpg.support.network_arguments import as_images, as_network, as_outputs
+from nnpg.support.network_arguments import as_images, as_outputs
 from nnpg.support.progress import progress as progress_bar
 from nnpg.support.tables import text_table
 from nnpg_kernels import Array
 
+PREDICTED = 4096  # images that compiled programs predict before Python sees to interrupts
+LAYERED = 256  # images that are predicted layer by layer at a time
 BATCH = 64  # images that are differentiated layer by layer at a time
-HELD = 64 << 20  # bytes of deltas that compiled kernels fill before they are added up
+HELD = 64 << 20  # bytes of deltas that compiled programs fill before they are added up
+
+
+def predict(net: Network, x: npt.ArrayLike, *, batch: int | None = None) -> npt.NDArray[Any]:
+    """Return the last output for all images, (N, K).
+
+    Parameters
+    ----------
+    net : Network
+    x : array (N, *net.input_shape)
+    batch : int, optional
+        Images at a time; unless given, what suits the way it is computed. The result does not depend on it.
+
+    Raises
+    ------
+    ValueError
+        If the images do not fit, or `batch` is not at least 1.
+
+    Examples
+    --------
+    >>> import nnpg
+    >>> net = nnpg.build([nnpg.dense(3), nnpg.Softmax()], input_shape=(2,), rng=0)
+    >>> predict(net, np.zeros((4, 2))).shape
+    (4, 3)
+    """
+    net = as_network(net)
+    x = as_images(net, x)
+    program = programs.find(net, Predict(len(x)))
+    if program.run is None:
+        parts = [net.backend.to_numpy(net.forward(x[part]).y) for part in batches(len(x), batch, LAYERED)]
+    else:
+        parts = [program.run(x[part]) for part in batches(len(x), batch, PREDICTED)]
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def by_layers(
+    net: Network,
+    x: Array,
+    layers: Sequence[str],
+    classes: Classes = "all",
+    of: Of = "prob",
+    labels: npt.ArrayLike | None = None,
+    weights: Array | None = None,
+) -> dict[str, Array]:
+    """Compute dy_c/do layer by layer: the definition, which every compiled program agrees with.
+
+    Eq. 2 without its last factor: the seed dL/dy of L = y_c is 1 for the class c and 0 elsewhere, and backward
+    multiplies it by dy/do. `prediction_gradient` says what the arguments are.
+
+    Parameters
+    ----------
+    weights : array (N,), optional
+        Multiply each image's seed.
+
+    Returns
+    -------
+    dict
+        deltas[layer], (S, N, ...) for several classes, (N, ...) for one class per image.
+
+    Examples
+    --------
+    >>> import nnpg
+    >>> net = nnpg.build([nnpg.dense(4), nnpg.Tanh(), nnpg.dense(3)], input_shape=(2,), rng=0, dtype="float64")
+    >>> deltas = by_layers(net, np.ones((5, 2)), ["tanh1"], classes=2, of="logit")
+    >>> bool((deltas["tanh1"] == net.layers["dense2"].W[2]).all())       # z_2 = W_2 o + b_2
+    True
+    """
+    trace = net.forward(x)  # o and y
+    start, seed = class_seed(net, trace, classes, of, labels)  # dL/dy, L = y_c
+    if weights is not None:
+        seed = seed * net.backend.asarray(weights[:, None].astype(seed.dtype))
+    deltas = net.backward(trace, seed, start=start, stop=min(layers, key=net.names.index), keep=layers)  # dL/dy . dy/do
+    return {layer: net.backend.to_numpy(deltas[layer]) for layer in layers}
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,27 +161,6 @@ class PredictionGradient:
         return replace(self, deltas={name: d[s] for name, d in self.deltas.items()}, classes=c)
 
 
-def filter_layers(net: Network) -> tuple[str, ...]:
-    """Return the output of each convolutional block: the last one before the next layer with weights.
-
-    Examples
-    --------
-    >>> import nnpg
-    >>> net = nnpg.build([nnpg.conv(5, 3), nnpg.Tanh(), nnpg.MaxPool(2), nnpg.Flatten(), nnpg.dense(3)],
-    ...                  input_shape=(1, 8, 8), rng=0)
-    >>> filter_layers(net)
-    ('pool1',)
-    """
-    net, blocks, inside, previous = as_network(net), [], False, ""
-    for name, layer in net.layers.items():
-        if isinstance(layer, Conv | Dense | Flatten):
-            if inside:
-                blocks.append(previous)
-            inside = isinstance(layer, Conv)
-        previous = name
-    return (*blocks, previous) if inside else tuple(blocks)
-
-
 def prediction_gradient(
     net: Network,
     x: npt.ArrayLike,
@@ -155,19 +209,17 @@ def prediction_gradient(
     True
     """
     net, of = as_network(net), as_of(of)
-    x, names = as_images(net, x), _layer_names(net, layers)
+    x, layers = as_images(net, x), as_layers(net, layers)
     classes = as_classes(classes, net.K)
-    program = programs.find(net, Gradients(names, of, len(x)))
-    every = batches(len(x), batch, max(1, len(x)) if program else BATCH)  # programs take small blocks anyway
-    parts = [deltas for _, deltas in _batches(net, program, x, names, classes, labels, of, every)]
-    images = 0 if _one_class(classes) else 1  # the axis N
-    joined = (
-        parts[0]
-        if len(parts) == 1
-        else {name: np.concatenate([part[name] for part in parts], axis=images) for name in names}
-    )
+    program = programs.find(net, Gradients(layers, of, len(x)))
+    parts = batches(len(x), batch, max(1, len(x)) if program else BATCH)  # programs take small blocks anyway
+    deltas = [part for _, part in _batches(net, program, x, layers, classes, labels, of, parts)]
+    if len(deltas) == 1:
+        joined = deltas[0]
+    else:
+        joined = {layer: np.concatenate([d[layer] for d in deltas], axis=_image_axis(classes)) for layer in layers}
     rows = tuple(f"image {n}" for n in range(len(x)))
-    return PredictionGradient(joined, _classes_of(net, classes), of, rows, program.how)
+    return PredictionGradient(joined, _differentiated(net, classes), of, rows, program.how)
 
 
 def class_gradient(
@@ -216,35 +268,70 @@ def class_gradient(
     """
     net, of = as_network(net), as_of(of)
     as_choice(method, "method", ("average_of_gradients", "gradient_of_average"))
-    x, names, K = as_images(net, x, finite=True), _layer_names(net, layers), net.K
+    x, layers, K = as_images(net, x, finite=True), as_layers(net, layers), net.K
     t, classes = as_labels(labels, len(x), K), as_classes(classes, K)
     rows = as_class_names(class_names, K)
-    counts = np.bincount(t, minlength=K)
-    share = 1 / np.maximum(counts, 1) if method == "gradient_of_average" else np.ones(K)
-    program = programs.find(net, Gradients(names, of, len(x)))
-    S = 1 if _one_class(classes) else len(_classes_of(net, classes))
-    held = max(1, S * sum(math.prod(net.shapes[name]) for name in names) * net.dtype.itemsize)  # bytes per image
-    every = batches(len(x), batch, max(BATCH, HELD // held) if program else BATCH)
-    sums: dict[str, Any] = dict.fromkeys(names, 0.0)
+    program = programs.find(net, Gradients(layers, of, len(x)))
+    parts = batches(len(x), batch, _held_at_once(net, layers, classes) if program else BATCH)
+
+    size = np.bincount(t, minlength=K)  # |X_t|
+    absent = np.where(size, 1.0, np.nan)
+    if method == "average_of_gradients":
+        weights, divisor = np.ones(K), size * absent  # 1/|X_t| sum_j dy^j/do
+    else:
+        weights, divisor = 1 / np.maximum(size, 1), absent  # d/do of sum_j y^j / |X_t|, by the seed 1/|X_t|
+    sums: dict[str, Any] = dict.fromkeys(layers, 0.0)
     with progress_bar("class gradients", len(x), show=progress) as advance:
-        for some, deltas in _batches(net, program, x, names, classes, t, of, every, share[t]):
-            for name, delta in deltas.items():
-                sums[name] = sums[name] + _sum_by_class(net, t[some], K, delta, _one_class(classes))
-            advance(len(t[some]))
-    images = np.where(counts, counts if method == "average_of_gradients" else 1, np.nan)
-    means = {n: s / images.reshape(-1, *[1] * (s.ndim - (1 if _one_class(classes) else 2))) for n, s in sums.items()}
-    return PredictionGradient(means, _classes_of(net, classes), of, rows, program.how)
+        for part, deltas in _batches(net, program, x, layers, classes, t, of, parts, weights[t]):
+            for layer, delta in deltas.items():
+                sums[layer] = sums[layer] + _sum_by_class(net, t[part], K, delta, _image_axis(classes))
+            advance(len(t[part]))
+    axis = _image_axis(classes)  # now the axis of the classes t
+    means = {layer: a / divisor.reshape(-1, *[1] * (a.ndim - axis - 1)) for layer, a in sums.items()}
+    return PredictionGradient(means, _differentiated(net, classes), of, rows, program.how)
+
+
+def filter_layers(net: Network) -> tuple[str, ...]:
+    """Return the output of each convolutional block: the last one before the next layer with weights.
+
+    Examples
+    --------
+    >>> import nnpg
+    >>> net = nnpg.build([nnpg.conv(5, 3), nnpg.Tanh(), nnpg.MaxPool(2), nnpg.Flatten(), nnpg.dense(3)],
+    ...                  input_shape=(1, 8, 8), rng=0)
+    >>> filter_layers(net)
+    ('pool1',)
+    """
+    return block_outputs(as_network(net).layers)
+
+
+def as_layers(net: Network, layers: str | Sequence[str] | None) -> tuple[str, ...]:
+    """Return the outputs of these names, or of the convolutional blocks where none is named.
+
+    Examples
+    --------
+    >>> import nnpg
+    >>> as_layers(nnpg.build([nnpg.dense(3)], input_shape=(2,), rng=0), None)
+    Traceback (most recent call last):
+    ...
+    ValueError: this network has no convolutional block: say which layers, of input, dense1
+    """
+    if layers is not None:
+        return as_outputs(net, layers)
+    if not (blocks := filter_layers(net)):
+        raise ValueError(f"this network has no convolutional block: say which layers, of {', '.join(net.names)}")
+    return blocks
 
 
 def _batches(
     net: Network,
     program: Found,
     x: Array,
-    names: tuple[str, ...],
+    layers: tuple[str, ...],
     classes: Classes,
     labels: npt.ArrayLike | None,
     of: Of,
-    every: list[slice],
+    parts: list[slice],
     weights: Array | None = None,
 ) -> Iterator[tuple[slice, dict[str, Array]]]:
     """The deltas of each batch of images, each image's seed multiplied by its weight.
@@ -252,43 +339,25 @@ def _batches(
     An image that is not finite goes layer by layer, whatever the program.
     """
     t = None if labels is None else as_labels(labels, len(x), net.K)
-    for some in every:
-        labels_of, weights_of = (None if a is None else a[some] for a in (t, weights))
+    for part in parts:
+        images, of_images = x[part], [None if a is None else a[part] for a in (t, weights)]
         if program.run is None:
-            yield some, _by_layers(net, x[some], names, classes, of, labels_of, weights_of)
-        else:
-            chosen, own = chosen_classes(classes, labels_of, len(x[some]), net.K)
-            deltas = program.run(x[some], np.atleast_1d(chosen), own, weights_of)
-            if not all_finite(x[some]):  # 0 times NaN is NaN, and a program leaves out what is multiplied by 0
-                spoiled = ~np.isfinite(x[some]).all(axis=tuple(range(1, x.ndim)))
-                labels_of, weights_of = (None if a is None else a[spoiled] for a in (labels_of, weights_of))
-                again = _by_layers(net, x[some][spoiled], names, classes, of, labels_of, weights_of)
-                for name, delta in deltas.items():
-                    delta[:, spoiled] = again[name]
-            yield some, {name: d[0] if _one_class(classes) else d for name, d in deltas.items()}
+            yield part, by_layers(net, images, layers, classes, of, *of_images)
+            continue
+        chosen, true_classes = chosen_classes(classes, of_images[0], len(images), net.K)
+        deltas = program.run(images, np.atleast_1d(chosen), true_classes, of_images[1])
+        if not all_finite(images):  # 0 times NaN is NaN, and a program leaves out what is multiplied by 0
+            spoiled = ~np.isfinite(images).all(axis=tuple(range(1, images.ndim)))
+            again = by_layers(
+                net, images[spoiled], layers, classes, of, *(None if a is None else a[spoiled] for a in of_images)
+            )
+            for layer, delta in deltas.items():
+                delta[:, spoiled] = again[layer]
+        yield part, {layer: delta if _image_axis(classes) else delta[0] for layer, delta in deltas.items()}
 
 
-def _by_layers(
-    net: Network,
-    x: Array,
-    names: tuple[str, ...],
-    classes: Classes,
-    of: Of,
-    labels: Array | None,
-    weights: Array | None,
-) -> dict[str, Array]:
-    """Forward, and the seed back: the definition."""
-    trace = net.forward(x)
-    at, seed = class_seed(net, trace, classes, of, labels)
-    if weights is not None:
-        seed = seed * net.backend.asarray(weights[:, None].astype(seed.dtype))
-    deltas = net.backward(trace, seed, at=at, until=min(names, key=net.names.index), keep=names)
-    return {name: net.backend.to_numpy(deltas[name]) for name in names}
-
-
-def _sum_by_class(net: Network, labels: Array, K: int, delta: Array, one_class: bool) -> Array:
-    """Sum over the images of each class, (..., n, units) to (..., K, units), in float64."""
-    axis = 0 if one_class else 1
+def _sum_by_class(net: Network, labels: Array, K: int, delta: Array, axis: int) -> Array:
+    """Sum over the images of each class, (..., n, units) to (..., K, units), in float64; `axis` is that of images."""
     program = programs.find(net, ClassSums())
     if program.run is not None:
         flat = delta.reshape(*delta.shape[: axis + 1], math.prod(delta.shape[axis + 1 :]))
@@ -296,24 +365,25 @@ def _sum_by_class(net: Network, labels: Array, K: int, delta: Array, one_class: 
         return (sums if axis else sums[0]).reshape(*delta.shape[:axis], K, *delta.shape[axis + 1 :])
     sums = np.zeros((*delta.shape[:axis], K, *delta.shape[axis + 1 :]))
     for c in np.unique(labels):
-        own = np.compress(labels == c, delta, axis=axis)
-        np.sum(own, axis=axis, dtype=np.float64, out=sums[:, c] if axis else sums[c])
+        of_class = np.compress(labels == c, delta, axis=axis)
+        np.sum(of_class, axis=axis, dtype=np.float64, out=sums[:, c] if axis else sums[c])
     return sums
 
 
-def _layer_names(net: Network, layers: str | Sequence[str] | None) -> tuple[str, ...]:
-    if layers is not None:
-        return as_outputs(net, layers)
-    if not (names := filter_layers(net)):
-        raise ValueError(f"this network has no convolutional block: say which layers, of {', '.join(net.names)}")
-    return names
+def _held_at_once(net: Network, layers: tuple[str, ...], classes: Classes) -> int:
+    """How many images' deltas are filled before they are added up."""
+    S = len(_differentiated(net, classes)) if _image_axis(classes) else 1
+    per_image = S * sum(math.prod(net.shapes[layer]) for layer in layers) * net.dtype.itemsize  # bytes
+    return max(BATCH, HELD // max(1, per_image))
 
 
-def _one_class(classes: Classes) -> bool:
-    return isinstance(classes, int | np.integer) or (isinstance(classes, str) and classes == "true")
+def _image_axis(classes: Classes) -> int:
+    """The axis N of a delta: behind the axis S of several classes, the first where there is one class per image."""
+    return 0 if isinstance(classes, int | np.integer) or (isinstance(classes, str) and classes == "true") else 1
 
 
-def _classes_of(net: Network, classes: Classes) -> Any:
+def _differentiated(net: Network, classes: Classes) -> Any:
+    """The classes as `PredictionGradient` holds them."""
     if isinstance(classes, str):
         return classes if classes == "true" else tuple(range(net.K))
     return int(classes) if isinstance(classes, int | np.integer) else tuple(int(c) for c in classes)

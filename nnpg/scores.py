@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nnpg.batches import batches
-from nnpg.network import Network
+from nnpg.network import Network, as_network
 from nnpg.prediction import BATCH, PredictionGradient, class_gradient, prediction_gradient
 from nnpg.seeds import Of
 from nnpg.support.arguments import (
@@ -24,7 +24,7 @@ from nnpg.support.arguments import (
     as_sequence,
     described,
 )
-from nnpg.support.network_arguments import as_images, as_network
+from nnpg.support.network_arguments import as_images
 from nnpg.support.tables import data_frame
 from nnpg_command import printable
 from nnpg_kernels import Array

@@ -10,9 +10,9 @@ import numpy.typing as npt
 
 from nnpg.layers import Sigmoid, Softmax
 from nnpg.losses import one_hot
-from nnpg.network import Network, Trace
+from nnpg.network import Network, as_network
 from nnpg.support.arguments import as_array, as_choice, as_instance, as_labels, described
-from nnpg.support.network_arguments import as_network
+from nnpg.trace import Trace
 from nnpg_kernels import Array
 
 Of: TypeAlias = Literal["prob", "logit", "logprob"]

@@ -1,7 +1,7 @@
 """The training loop: forward, seed, backward, gradients, step.
 
-trace = net.forward(x, upto=loss.at)
-deltas = net.backward(trace, loss.seed(k, trace.y, t) / n, until=first layer with weights)
+trace = net.forward(x, stop=loss.layer)
+deltas = net.backward(trace, loss.seed(k, trace.y, targets) / N, stop=first layer with weights)
 net = optimiser.step(net, net.gradients(trace, deltas))
 """
 
@@ -19,12 +19,14 @@ import numpy.typing as npt
 from nnpg import programs
 from nnpg.files.checkpoints import open_checkpoint
 from nnpg.files.training_state import go_on, read_training, run_identity, size_of, write_training
+from nnpg.layers.blocks import first_with_weights
 from nnpg.losses import Loss, LossMaker, loss_for
-from nnpg.network import Network
+from nnpg.network import Network, as_network
 from nnpg.optimisers import SGD, SGDState, as_optimiser
+from nnpg.prediction import predict
 from nnpg.programs.tasks import Train
 from nnpg.support.arguments import as_count, as_flag, as_function, as_generator, as_path, described
-from nnpg.support.network_arguments import as_images, as_network, as_targets
+from nnpg.support.network_arguments import as_images, as_targets
 from nnpg.support.progress import progress as progress_bar
 from nnpg.support.tables import data_frame, text_table
 from nnpg_kernels import Array, one_blas_thread
@@ -92,7 +94,7 @@ class TrainingDiverged(ArithmeticError):
 def train(
     net: Network,
     x: npt.ArrayLike,
-    t: npt.ArrayLike,
+    targets: npt.ArrayLike,
     *,
     epochs: int,
     batch: int,
@@ -112,7 +114,8 @@ def train(
     net : Network
         Not changed.
     x : array (N, *net.input_shape)
-    t : array (N,) of labels 0 .. K-1, or (N, K) of targets
+    targets : array (N,) or (N, K)
+        What is wanted: labels 0 .. K-1, or values of the outputs.
     epochs, batch : int
         The last batch of an epoch may be smaller; each step takes the mean gradient of its batch.
     rng : int or numpy.random.Generator
@@ -121,7 +124,7 @@ def train(
         SGD(lr=0.1) unless given.
     loss : str or function of the network
         "softmax_cross_entropy", "binary_cross_entropy", "squared_error", or your own; see `nnpg.losses`.
-    validation : (x, t), optional
+    validation : (x, targets), optional
         Error on these images after each epoch.
     take_step : function, optional
         Takes each step in place of `step`: called with the same arguments, then the indices of the batch's images. See
@@ -162,10 +165,10 @@ def train(
     >>> x = np.array([[0.0], [1.0]])
     >>> net = nnpg.build([nnpg.dense(2), nnpg.Softmax()], input_shape=(1,), rng=0)
     >>> done = train(net, x, [0, 1], epochs=50, batch=2, rng=0, optimiser=SGD(lr=1.0))
-    >>> done.net.predict(x).argmax(axis=1), done.history[-1].error
+    >>> nnpg.predict(done.net, x).argmax(axis=1), done.history[-1].error
     (array([0, 1]), 0.0)
     """
-    net, x, t = as_examples(net, x, t)
+    net, x, targets = as_examples(net, x, targets)
     held_out = None if validation is None else as_pair_of_examples(net, validation, "validation")
     epochs, batch, rng = as_count(epochs, "epochs", least=0), as_count(batch, "batch"), as_generator(rng)
     optimiser = SGD(lr=0.1) if optimiser is None else as_optimiser(optimiser)
@@ -174,14 +177,14 @@ def train(
         as_function(take_step, "take_step", "called as nnpg.training.step")
     if take_step is not None and checkpoint is not None:
         raise ValueError("a checkpoint cannot hold what take_step keeps: train without one")
-    how = loss_for(net, loss)
+    criterion = loss_for(net, loss)
     state = optimiser.start(net)
     history: tuple[Epoch, ...] = ()
-    task = Train(how, optimiser, take_step is not None, min(batch, len(x)))
+    task = Train(criterion, optimiser, take_step is not None, min(batch, len(x)))
 
     def this_run() -> dict[str, Any]:
         compiled = bool(programs.look(net, task))  # compiled steps round differently
-        return run_identity(net, (x, t), held_out, loss, optimiser, batch, rng) | {"compiled": compiled}
+        return run_identity(net, (x, targets), held_out, loss, optimiser, batch, rng) | {"compiled": compiled}
 
     store, saved = open_checkpoint(checkpoint, "training", this_run, resume=resume, size=size_of(net))
     if saved is not None:
@@ -191,7 +194,7 @@ def train(
     # an overflow is found and explained below, so NumPy need not warn of it
     quiet = np.errstate(over="ignore", invalid="ignore", divide="ignore")
     program = programs.find(net, task)
-    session = program.run(x, t, batch, state) if program.run is not None and len(history) < epochs else None
+    session = program.run(x, targets, batch, state) if program.run is not None and len(history) < epochs else None
     taken = state.t  # steps
     with quiet, one_blas_thread(), progress_bar("training", epochs, show=progress, done=len(history)) as advance:
         for epoch in range(len(history) + 1, epochs + 1):
@@ -201,12 +204,12 @@ def train(
                 if epoch == epochs or held_out is not None or store is not None:
                     net, state = session.network(net), session.state(taken, optimiser)
             for first in range(0, len(x), batch) if session is None else ():
-                some = order[first : first + batch]
-                own = (net.drawn(rng), x[some], t[some], how, optimiser, state)
-                net, state, values, misses = step(*own) if take_step is None else take_step(*own, some)
+                rows = order[first : first + batch]
+                given = (net.drawn(rng), x[rows], targets[rows], criterion, optimiser, state)
+                net, state, values, misses = step(*given) if take_step is None else take_step(*given, rows)
                 losses, wrong = losses + float(values.sum()), wrong + misses
                 if not np.isfinite(losses) or (first + batch >= len(x) and not _finite(net)):
-                    raise TrainingDiverged(_diagnosis(net, x[some], optimiser, epoch, first // batch + 1))
+                    raise TrainingDiverged(_diagnosis(net, x[rows], optimiser, epoch, first // batch + 1))
             net = net.undrawn()
             missed = None if held_out is None else error_rate(net, *held_out)
             seconds = time.perf_counter() - began
@@ -226,28 +229,28 @@ def _epoch(
         seen = session.losses[: done * batch]
         if not np.isfinite(seen).all():
             first = int(np.flatnonzero(~np.isfinite(seen))[0]) // batch
-            some = order[first * batch : (first + 1) * batch]
-            raise TrainingDiverged(_diagnosis(session.network(net), x[some], optimiser, epoch, first + 1))
+            rows = order[first * batch : (first + 1) * batch]
+            raise TrainingDiverged(_diagnosis(session.network(net), x[rows], optimiser, epoch, first + 1))
     steps = -(-len(order) // batch)
-    if not all(np.isfinite(w).all() for own in session.weights.values() for w in own.values()):
+    if not all(np.isfinite(w).all() for arrays in session.weights.values() for w in arrays.values()):
         raise TrainingDiverged(_diagnosis(session.network(net), x[order[-batch:]], optimiser, epoch, steps))
     return taken + steps, float(session.losses.sum()), int(session.wrong.sum())
 
 
 def step(
-    net: Network, x: Array, t: Array, loss: Loss, optimiser: SGD, state: SGDState
+    net: Network, x: Array, targets: Array, loss: Loss, optimiser: SGD, state: SGDState
 ) -> tuple[Network, SGDState, Array, int]:
     """Take one step on one batch; return network, state, each image's loss (N,), and how many were wrong before it."""
     k = net.backend
-    trace = net.forward(x, upto=loss.at)
-    z, targets = trace.y, k.asarray(t)
-    deltas = net.backward(trace, loss.seed(k, z, targets) / len(x), until=first_with_weights(net))
+    trace = net.forward(x, stop=loss.layer)
+    z, t = trace.y, k.asarray(targets)
+    deltas = net.backward(trace, loss.seed(k, z, t) / len(x), stop=first_with_weights(net.layers))
     after, state = optimiser.step(net, net.gradients(trace, deltas), state)
-    return after, state, loss.value(k, z, targets), int((k.to_numpy(z).argmax(axis=-1) != _labels(t)).sum())
+    return after, state, loss.value(k, z, t), int((k.to_numpy(z).argmax(axis=-1) != _labels(targets)).sum())
 
 
-def error_rate(net: Network, x: npt.ArrayLike, t: npt.ArrayLike, *, batch: int | None = None) -> float:
-    """Return the fraction of images whose largest output is not their label; `batch` as in `Network.predict`.
+def error_rate(net: Network, x: npt.ArrayLike, targets: npt.ArrayLike, *, batch: int | None = None) -> float:
+    """Return the fraction of images whose largest output is not their label; `batch` as in `predict`.
 
     Examples
     --------
@@ -258,48 +261,42 @@ def error_rate(net: Network, x: npt.ArrayLike, t: npt.ArrayLike, *, batch: int |
     """
     net = as_network(net)
     x = as_images(net, x, least=1, finite=True)
-    t = as_targets(t, len(x), net.K)
-    return float((net.predict(x, batch=batch).argmax(axis=1) != _labels(t)).mean())
+    targets = as_targets(targets, len(x), net.K)
+    return float((predict(net, x, batch=batch).argmax(axis=1) != _labels(targets)).mean())
 
 
-def _labels(t: Array) -> Array:
-    return t if t.ndim == 1 else t.argmax(axis=-1)
-
-
-def first_with_weights(net: Network) -> str:
-    """Name the first output that has weights before it: training need not go further back."""
-    return next((name for name, layer in net.layers.items() if layer.parameters), net.names[-1])
+def _labels(targets: Array) -> Array:
+    return targets if targets.ndim == 1 else targets.argmax(axis=-1)
 
 
 def as_examples(
-    net: Network, x: npt.ArrayLike, t: npt.ArrayLike, x_name: str = "x", t_name: str = "t"
+    net: Network, x: npt.ArrayLike, targets: npt.ArrayLike, prefix: str = ""
 ) -> tuple[Network, Array, Array]:
-    """Return network, images in its own type, and labels or targets; or say what is wrong with them."""
+    """Return network, images in its type, and labels or values of the outputs; or say what is wrong with them."""
     net = as_network(net)
-    x = as_images(net, x, x_name, least=1, finite=True)
-    return net, x.astype(net.dtype, copy=False), as_targets(t, len(x), net.K, t_name)
+    x = as_images(net, x, f"{prefix}x", least=1, finite=True)
+    return net, x.astype(net.dtype, copy=False), as_targets(targets, len(x), net.K, f"{prefix}targets")
 
 
 def as_pair_of_examples(net: Network, pair: Any, name: str) -> tuple[Array, Array]:
-    """Return images and their labels or targets, given as a pair."""
+    """Return images and their targets, given as a pair."""
     if not isinstance(pair, tuple | list) or len(pair) != 2:
-        raise TypeError(f"{name} must be a pair of images and labels, (x, t), not {described(pair)}")
-    x, t = pair
-    _, x, t = as_examples(net, x, t, f"{name}: x", f"{name}: t")
-    return x, t
+        raise TypeError(f"{name} must be a pair of images and their targets, (x, targets), not {described(pair)}")
+    _, x, targets = as_examples(net, pair[0], pair[1], f"{name}: ")
+    return x, targets
 
 
 def _finite(net: Network) -> bool:
     to_numpy = net.backend.to_numpy
-    return all(np.isfinite(to_numpy(w)).all() for own in net.parameters.values() for w in own.values())
+    return all(np.isfinite(to_numpy(w)).all() for arrays in net.parameters.values() for w in arrays.values())
 
 
 def _diagnosis(net: Network, x: Array, optimiser: SGD, epoch: int, number: int) -> str:
     """Say where the first number that is not finite stands, and why most likely."""
     where = f"training diverged at epoch {epoch}, step {number}: "
     advice = f"Lower the learning rate (lr={optimiser.lr:g}), or check the scale of the inputs and the initial weights."
-    for name, own in net.parameters.items():
-        for p, w in own.items():
+    for name, arrays in net.parameters.items():
+        for p, w in arrays.items():
             if not np.isfinite(net.backend.to_numpy(w)).all():
                 return f"{where}{name}.{p} is no longer finite; the steps were too large for this layer. {advice}"
     trace = net.forward(x)

@@ -30,7 +30,7 @@ def every_task(net: nnpg.Network, x: Any, labels: Any, names: tuple[str, ...] | 
     names = names or tuple(net.names[:-1])
     kinds = {"prob": "all", "logprob": [0, 1], "logit": "true"}
     ends_in_softmax = isinstance(net.layers[net.names[-1]], nnpg.Softmax | nnpg.Sigmoid)
-    answers = {"predict": net.predict(x)}
+    answers = {"predict": nnpg.predict(net, x)}
     for of in kinds if ends_in_softmax else ("logit",):
         found = nnpg.prediction_gradient(net, x, layers=names, labels=labels, of=of, classes=kinds[of])
         answers |= {f"d {of} / d {name}": delta for name, delta in found.deltas.items()}

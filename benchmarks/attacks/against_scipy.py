@@ -162,7 +162,7 @@ def run(net: nnpg.Network, x: Array, labels: Array, images: int, rounds: int, co
     """Attack all images by us and `images` of them by each SciPy loop, `rounds` times in turn."""
     x = x.reshape(len(x), -1)
     targets = choose_targets(net, x, "random", labels=labels, rng=0)[:, 0]
-    awake = net.predict(x).argmax(axis=1) != targets
+    awake = nnpg.predict(net, x).argmax(axis=1) != targets
     x, targets = x[awake], targets[awake]
     reads = {dtype: by_hand(net, dtype) for dtype in (np.float64, np.float32)}
     for read in reads.values():

@@ -67,7 +67,7 @@ def networks(data_dir: Path | None, file: Path | None) -> dict[str, nnpg.Network
 
 def others(net: nnpg.Network, x: Array, labels: Array, pool: Array) -> Array:
     """Return for each image the nearest one of the pool that the network takes for another class."""
-    own, flat = net.predict(pool).argmax(axis=1), pool.reshape(len(pool), -1)
+    own, flat = nnpg.predict(net, pool).argmax(axis=1), pool.reshape(len(pool), -1)
     squares = ((x.reshape(len(x), 1, -1) - flat) ** 2).sum(axis=2)
     squares[labels[:, None] == own] = np.inf
     return pool[squares.argmin(axis=1)]
@@ -81,7 +81,7 @@ def run(net: nnpg.Network, x: Array, labels: Array, theirs: Rivals, rounds: int,
             return minimal_distortion(net, x, "all", labels=labels, progress=False).x
 
     def predict(x: Array) -> Array:
-        return net.predict(x).argmax(axis=1)
+        return nnpg.predict(net, x).argmax(axis=1)
 
     def on(threads: int, attack: Attack) -> tuple[Array, float]:
         with theirs.threads(threads):
@@ -172,7 +172,7 @@ def benchmark(data_dir: Path | None, file: Path | None, images: int, rounds: int
     test: Dataset = load("mnist", data_dir, split="test")
     found = {}
     for name, net in networks(data_dir, file).items():
-        right = np.flatnonzero(net.predict(test.x).argmax(axis=1) == test.labels)[:images]
+        right = np.flatnonzero(nnpg.predict(net, test.x).argmax(axis=1) == test.labels)[:images]
         x, labels = test.x[right], test.labels[right].astype(np.int64)
         theirs = rivals(net, x, others(net, x, labels, test.x[-POOL:]))
         found[name] = run(net, x, labels, theirs, rounds, console)

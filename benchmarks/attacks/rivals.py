@@ -67,7 +67,7 @@ def torch_copy(net: nnpg.Network, x: Array) -> Any:
     model = torch.nn.Sequential(*layers).eval()
     for parameter in model.parameters():
         parameter.requires_grad_(False)
-    ours = net.backend.to_numpy(net.forward(x, upto=net.names[-2]).y if _softmax(net) else net.forward(x).y)
+    ours = net.backend.to_numpy(net.forward(x, stop=net.names[-2]).y if _softmax(net) else net.forward(x).y)
     theirs = model(torch.tensor(x)).numpy()
     off = float(np.abs(ours - theirs).max() / np.abs(ours).max())
     if not off <= TOLERANCE:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from benchmarks.workloads import Workload
-from nnpg.programs.plan import Block
+from nnpg.programs.plan import Block, plan_of
 
 
 def operations(workload: Workload) -> float | None:
@@ -15,14 +15,14 @@ def operations(workload: Workload) -> float | None:
     where many classes share the windows' winners.
     """
     net = workload.net.network()
-    forward = [_weigh(block) for block in net.plan().blocks]
+    forward = [_weigh(block) for block in plan_of(net).blocks]
     back = forward[1:]  # the delta of the image itself is not asked for
     if workload.kind == "train":
         return workload.N * (2 * sum(forward) + sum(back))
     if workload.kind == "gradients" and workload.classes == "true":
         return workload.N * (sum(forward) + sum(back))
     if workload.kind in ("jacobian", "gradients"):
-        sparse = [f / math.prod(block.pool.size) for f, block in zip(forward, net.plan().blocks, strict=True)][1:]
+        sparse = [f / math.prod(block.pool.size) for f, block in zip(forward, plan_of(net).blocks, strict=True)][1:]
         return workload.N * (sum(forward) + net.K * sum(sparse))
     return None
 

@@ -15,7 +15,7 @@ import numpy as np
 from experiments.experiment import Context, Experiment, Result, row
 from experiments.models.hinthorn.base import PAPER_PAIRS, Pairs, adversarial_pairs, base_net
 from experiments.models.hinthorn.hard_negatives import HARD_PAPER, HARD_SMOKE, Hard
-from nnpg import Network
+from nnpg import Network, predict
 from nnpg.analysis.statistics import Interval, mean_interval, wilson
 from nnpg.plots import image_grid, signed_colours
 
@@ -46,7 +46,7 @@ def run(config: Hard, context: Context) -> Result:
     for name, mean in certainty.items():
         rows.append(row(f"probability of the target, {name}", None, mean, len(pairs), interval=by))
     at_boundary, beyond = (mean.value for mean in certainty.values())
-    fooled = base.net.predict(larger.adversarial).argmax(axis=1) == larger.targets
+    fooled = predict(base.net, larger.adversarial).argmax(axis=1) == larger.targets
     rows.append(
         row(f"still classified as the target at {config.beyond:g} times", None, wilson(int(fooled.sum()), len(fooled)),
             len(fooled), interval="95% Wilson")
@@ -62,7 +62,7 @@ def run(config: Hard, context: Context) -> Result:
 
 
 def _certainty(net: Network, pairs: Pairs) -> Interval:
-    return mean_interval(net.predict(pairs.adversarial)[np.arange(len(pairs)), pairs.targets])
+    return mean_interval(predict(net, pairs.adversarial)[np.arange(len(pairs)), pairs.targets])
 
 
 def _figures(names: tuple[str, ...], pairs: Pairs, folder: Path) -> None:

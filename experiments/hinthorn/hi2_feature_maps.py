@@ -60,7 +60,7 @@ def run(config: Config, context: Context) -> Result:
 
 def _resemblance(net: Network, x: Array, layer: str) -> Array:
     """Mean |correlation| of an image's live maps with its brightness, minus that with the next image's: (N,)."""
-    maps = net.backend.to_numpy(net.forward(x, upto=layer)[layer])  # (N, F, H', W')
+    maps = net.backend.to_numpy(net.forward(x, stop=layer)[layer])  # (N, F, H', W')
     field, (H, W) = receptive_field(net, layer=layer), maps.shape[2:]
     light = np.zeros((len(x), H, W))
     for i in range(H):
@@ -83,7 +83,7 @@ def _correlations(maps: Array, light: Array) -> Array:
 def _draw(net: Network, pairs: Pairs, layer: str, folder: Path) -> str:
     """Every map of one original, then of its adversarial image, all in one scale."""
     both = np.concatenate([pairs.originals[:1], pairs.adversarial[:1]])
-    maps = net.backend.to_numpy(net.forward(both, upto=layer)[layer])  # (2, F, H, W)
+    maps = net.backend.to_numpy(net.forward(both, stop=layer)[layer])  # (2, F, H, W)
     labels = [""] * (2 * maps.shape[1] // 16)
     labels[0], labels[len(labels) // 2] = "original", "adversarial"
     name = f"maps-{layer}.png"

@@ -96,7 +96,7 @@ def _excess_row(what: str) -> str:
 def _draw(net: Network, pairs: Pairs, folder: Path) -> None:
     """Fig. 10: all neurons of the dense layer as a block, for originals, adversarial images, and the change."""
     shown = pairs[: min(SHOWN, len(pairs))]
-    a, b = (net.backend.to_numpy(net.forward(x, upto=NEURONS)[NEURONS]) for x in (shown.originals, shown.adversarial))
+    a, b = (net.backend.to_numpy(net.forward(x, stop=NEURONS)[NEURONS]) for x in (shown.originals, shown.adversarial))
     blocks = np.concatenate([a, b, abs(b - a)]).reshape(-1, 1, 10, a.shape[1] // 10)
     titles = [f"{label} classified as {target}" for label, target in zip(shown.labels, shown.targets, strict=True)]
     image_grid(

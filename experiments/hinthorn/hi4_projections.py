@@ -64,7 +64,7 @@ def run(config: Config, context: Context) -> Result:
 
 
 def _all_units(net: Network, x: Array, rule: Rule) -> Array:
-    parts = [project(net, net.forward(x[n : n + 100], upto=MAPS), layer=MAPS, rule=rule) for n in range(0, len(x), 100)]
+    parts = [project(net, net.forward(x[n : n + 100], stop=MAPS), layer=MAPS, rule=rule) for n in range(0, len(x), 100)]
     return np.concatenate(parts)
 
 

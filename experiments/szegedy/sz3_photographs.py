@@ -14,6 +14,7 @@ import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, row, row_named
 from experiments.models import cifar
+from nnpg import predict
 from nnpg.analysis.statistics import mean_interval, wilson
 from nnpg.attacks import minimal_distortion
 from nnpg.plots import image_grid
@@ -35,7 +36,7 @@ def run(config: Config, context: Context) -> Result:
     net, seed = cifar.net_a(config, context, images).net, context.seed_or(config.seed)
     test = images.test
     order = np.random.default_rng(seed).permutation(len(test))[: 4 * config.attacked]
-    right = order[net.predict(test.x[order]).argmax(axis=1) == test.labels[order]][: config.attacked]
+    right = order[predict(net, test.x[order]).argmax(axis=1) == test.labels[order]][: config.attacked]
     attacked = right if len(right) else order[: config.attacked]
     x, labels = test.x[attacked], test.labels[attacked]
     found = {

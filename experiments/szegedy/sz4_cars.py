@@ -50,7 +50,7 @@ def run(config: Config, context: Context) -> Result:
     net = _network(config, context, train, seed)
     wrong = round(nnpg.error_rate(net, test.x, test.labels) * len(test))
     seen = round(nnpg.error_rate(net, train.x, train.labels) * len(train))
-    y = net.predict(test.x).argmax(axis=1)
+    y = nnpg.predict(net, test.x).argmax(axis=1)
     cars = np.flatnonzero((test.labels == 1) & (y == 1))[: config.attacked]
     cars = cars if len(cars) else np.flatnonzero(test.labels == 1)[: config.attacked]
     x = test.x[cars]

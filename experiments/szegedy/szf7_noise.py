@@ -14,6 +14,7 @@ import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, Row, row, row_named
 from experiments.models.mnist.nets import Trained, Training, digits, distorted, mnist_nets, random_images
+from nnpg import predict
 from nnpg.analysis.statistics import Interval, mean_interval, wilson
 from nnpg.plots import image_grid
 from nnpg_kernels import Array
@@ -78,7 +79,7 @@ def _distortion(name: str) -> str:
 
 
 def _accuracy(net: Trained, x: Array, labels: Array) -> Interval:
-    return wilson(int((net.net.predict(x).argmax(axis=1) == labels).sum()), len(x))
+    return wilson(int((predict(net.net, x).argmax(axis=1) == labels).sum()), len(x))
 
 
 def _draw(x: Array, changed: Array, shape: tuple[int, ...], context: Context, name: str) -> str:

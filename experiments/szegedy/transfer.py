@@ -9,6 +9,7 @@ import numpy as np
 
 from experiments.experiment import Row, row
 from experiments.models.mnist.nets import Trained
+from nnpg import predict
 from nnpg.analysis.statistics import rank_correlation, wilson
 from nnpg.plots import cell_map
 from nnpg_kernels import Array
@@ -18,7 +19,7 @@ Paper = Mapping[str, Sequence[float | None]]  # of each row, the errors in %
 
 def errors(nets: Sequence[Trained], batches: Mapping[str, Array], labels: Array) -> Array:
     """Count the images (N, m) of each batch that each network misclassifies, (R, C)."""
-    return np.array([[(net.net.predict(x).argmax(axis=1) != labels).sum() for net in nets] for x in batches.values()])
+    return np.array([[(predict(net.net, x).argmax(axis=1) != labels).sum() for net in nets] for x in batches.values()])
 
 
 def on_diagonal(batches: Sequence[str], nets: Sequence[Trained]) -> Array:

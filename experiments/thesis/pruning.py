@@ -9,7 +9,7 @@ import numpy as np
 
 from experiments.experiment import Context
 from experiments.models.faces import FaceNet, face_training
-from nnpg import Filter, Network, error_rate, knock_out, prune
+from nnpg import Filter, Network, error_rate, knock_out, predict, prune
 from nnpg.rankings.pruning import redrawn
 
 
@@ -26,7 +26,7 @@ def cut_and_train(face: FaceNet, gone: list[Filter], epochs: int) -> Pruned:
     """Cut filters and train the rest for more epochs."""
     small, dead, x = prune(face.net, gone), knock_out(face.net, gone), face.data.x
     after = face_training("pruned net", small, face.split.apply(face.data)[0], face.seed, epochs).run(None, False).net
-    off = float(abs(small.predict(x) - dead.predict(x)).max())
+    off = float(abs(predict(small, x) - predict(dead, x)).max())
     return Pruned(error_on_test(face, small), error_on_test(face, after), off, after)
 
 
@@ -53,6 +53,6 @@ def seconds(net: Network, x: np.ndarray) -> float:
     times = []
     for _ in range(5):
         began = time.perf_counter()
-        net.predict(x)
+        predict(net, x)
         times.append(time.perf_counter() - began)
     return min(times)

@@ -36,7 +36,7 @@ class Strongest:
 def strongest_units(net: Network, x: Array, classes: Array, layer: str | None = None) -> Strongest:
     """Find each image's unit with the highest dy_c/do, in the first block unless `layer` is given (4.3.1)."""
     layer = layer or filter_layers(net)[0]
-    field, outputs = receptive_field(net, layer=layer), net.forward(x, upto=layer)[layer]
+    field, outputs = receptive_field(net, layer=layer), net.forward(x, stop=layer)[layer]
     delta = prediction_gradient(net, x, layers=layer, classes="true", labels=classes)[layer]
     f, *ij = np.unravel_index(delta.reshape(len(x), -1).argmax(axis=1), delta.shape[1:])
     units = np.stack(ij, axis=1)

@@ -14,7 +14,7 @@ import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, Text, held_in_words, row
 from experiments.models.faces import FEW, face_data
-from nnpg import Dense, Layer, Network, ReLU, Sigmoid, Step, Tanh, load_backend
+from nnpg import Dense, Layer, Network, ReLU, Sigmoid, Step, Tanh, load_backend, predict
 from nnpg.analysis.edge_filters import KERNELS, answers_to_edges, convolved
 from nnpg.analysis.separability import linearly_separable
 from nnpg.analysis.statistics import wilson
@@ -42,7 +42,7 @@ def run(config: Config, context: Context) -> Result:
     units: dict[str, Layer] = {"dense1": Dense(*FIRST), "step1": Step(), "dense2": Dense(*SECOND), "step2": Step()}
     net = Network(units, (2,), load_backend("numpy"))
     hidden = net.forward(POINTS)["step1"]
-    right = int(((net.predict(POINTS)[:, 0] > 0) == XOR).sum())
+    right = int(((predict(net, POINTS)[:, 0] > 0) == XOR).sum())
     before, after = linearly_separable(POINTS, XOR), linearly_separable(hidden, XOR)
     z = np.linspace(-3, 3, 601)
     small = {name: bool((abs(_apply(layer, z)[0]) <= abs(z)).all()) for name, layer in ACTIVATIONS.items()}
@@ -95,7 +95,7 @@ def _draw(net: Network, hidden: Array, z: Array, face: Array, context: Context) 
     wiring_diagram([FIRST, SECOND], context.folder / "network.png", names=wired)
     names = [f"p{n}" for n in range(1, 5)]
     planes = [
-        Plane("Input", POINTS, ~XOR, names, lambda p: net.predict(p)[:, 0],
+        Plane("Input", POINTS, ~XOR, names, lambda p: predict(net, p)[:, 0],
               [*zip(*FIRST, strict=True)], "x1", "x2"),
         Plane("W x + b", net.forward(POINTS)["dense1"], ~XOR, names, lambda p: net.forward(p, start="dense1").y[:, 0],
               [([1, 0], 0.0), ([0, 1], 0.0)], "z1", "z2"),

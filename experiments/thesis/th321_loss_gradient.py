@@ -16,7 +16,7 @@ import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, Row, Text, row
 from experiments.models.faces import FACE_SEED, FEW, FaceNet, face_nets, face_training
-from nnpg import Network, Sigmoid, error_rate, prediction_gradient
+from nnpg import Network, Sigmoid, error_rate, predict, prediction_gradient
 from nnpg.analysis.loss_gradients import loss_gradient
 from nnpg.analysis.statistics import median_interval, rank_correlation, wilson
 from nnpg.data.examples import one_of_each
@@ -114,7 +114,7 @@ def _rows(name: str, p: Array, q: Array, same: bool) -> list[Row]:
 
 def _made_up(net: Network, x: Array) -> Row:
     """The loss gradient of a made-up label c is that of y_c, over -y_c: largest relative difference, all classes."""
-    y, every = net.predict(x), prediction_gradient(net, x).deltas
+    y, every = predict(net, x), prediction_gradient(net, x).deltas
     worst = 0.0
     for c in range(y.shape[1]):
         for layer, d in loss_gradient(net, x, np.full(len(x), c)).items():

@@ -32,6 +32,7 @@ from experiments.thesis.strongest_units import (
     spread,
     strongest_units,
 )
+from nnpg import predict
 from nnpg.analysis.statistics import mean_interval
 from nnpg.data.examples import one_of_each
 from nnpg.plots import strongest_regions
@@ -107,7 +108,7 @@ def _covering(dataset: str) -> str:
 def _draw(face: FaceNet, path: Path) -> None:
     shown = one_of_each(face.data)[[identity - 1 for identity in SHOWN]]
     x, t = face.data.x[shown], face.data.labels[shown]
-    found, y = strongest_units(face.net, x, t), face.net.predict(x)[np.arange(len(t)), t]
+    found, y = strongest_units(face.net, x, t), predict(face.net, x)[np.arange(len(t)), t]
     features = face.data.features
     names = [f"ID {c + 1}{f', {features[c]}' if features else ''}" for c in t]
     titles = [f"{name}: y = {value:.2%}" for name, value in zip(names, y, strict=True)]

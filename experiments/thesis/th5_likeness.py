@@ -29,7 +29,7 @@ from experiments.thesis.strongest_units import (
     rank_and_others,
     strongest_units,
 )
-from nnpg import Network
+from nnpg import Network, predict
 from nnpg.analysis.statistics import mean_interval
 from nnpg.data.examples import one_of_each
 from nnpg.plots import strongest_regions
@@ -112,7 +112,7 @@ def _draw(face: FaceNet, path: Path) -> None:
     shown = each[[identity - 1 for identity in SHOWN]]
     x, t, every = face.data.x[shown], face.data.labels[shown], most_like(face.net, face.data.x, face.data.labels)
     other = every[shown]
-    found, y = strongest_units(face.net, x, other), face.net.predict(x)[np.arange(len(t)), other]
+    found, y = strongest_units(face.net, x, other), predict(face.net, x)[np.arange(len(t)), other]
     titles = [f"what makes ID {a + 1} like ID {b + 1}: y = {v:.1g}" for a, b, v in zip(t, other, y, strict=True)]
     ring = CONTRIBUTION, contributing_places(face.net, face.data, shown, every)
     others = face.data.x[each[other]]

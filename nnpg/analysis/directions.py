@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from nnpg.network import Network
+from nnpg.network import Network, as_network
 from nnpg.support.arguments import as_count, as_generator, as_numbers, as_whole, described
-from nnpg.support.network_arguments import as_images, as_network, as_output
+from nnpg.support.network_arguments import as_images, as_output
 from nnpg_kernels import Array
 
 Indices = npt.NDArray[np.int64]
@@ -39,7 +39,7 @@ def features(net: Network, x: npt.ArrayLike, at: str, *, batch: int = 256) -> Ar
     """
     net = as_network(net)
     x, at, batch = as_images(net, x, least=1), as_output(net, at, "at"), as_count(batch, "batch")
-    rows = [net.backend.to_numpy(net.forward(x[n : n + batch], upto=at).y) for n in range(0, len(x), batch)]
+    rows = [net.backend.to_numpy(net.forward(x[n : n + batch], stop=at).y) for n in range(0, len(x), batch)]
     return np.concatenate([row.reshape(len(row), -1) for row in rows])
 
 

@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from nnpg.losses import LossMaker, loss_for
-from nnpg.network import Network
-from nnpg.prediction import BATCH, _layer_names
+from nnpg.network import Network, as_network
+from nnpg.prediction import BATCH, as_layers
 from nnpg.support.arguments import as_count, as_labels
-from nnpg.support.network_arguments import as_images, as_network
+from nnpg.support.network_arguments import as_images
 from nnpg_kernels import Array
 
 
@@ -58,10 +58,10 @@ def loss_gradient(
     """
     net, batch = as_network(net), as_count(batch, "batch")
     x, how, k = as_images(net, x), loss_for(net, loss), net.backend
-    t, names = as_labels(labels, len(x), net.K), _layer_names(net, layers)
+    t, names = as_labels(labels, len(x), net.K), as_layers(net, layers)
     first, parts = min(names, key=net.names.index), []
     for n in range(0, max(1, len(x)), batch):
-        trace = net.forward(x[n : n + batch], upto=how.at)
-        seed = how.seed(k, trace[how.at], t[n : n + batch])
-        parts.append(net.backward(trace, seed, until=first, keep=names))
+        trace = net.forward(x[n : n + batch], stop=how.layer)
+        seed = how.seed(k, trace[how.layer], t[n : n + batch])
+        parts.append(net.backward(trace, seed, stop=first, keep=names))
     return {name: np.concatenate([k.to_numpy(part[name]) for part in parts]) for name in names}

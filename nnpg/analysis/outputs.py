@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from nnpg.batches import batches
-from nnpg.network import Network
+from nnpg.network import Network, as_network
 from nnpg.programs import find
 from nnpg.programs.tasks import Outputs
-from nnpg.support.network_arguments import as_images, as_network, as_output
+from nnpg.support.network_arguments import as_images, as_output
 from nnpg_kernels import Array
 
 BATCH = 256  # images that go through the layers at a time
@@ -47,7 +47,7 @@ def layer_outputs(net: Network, x: npt.ArrayLike, *, layer: str, batch: int = BA
     """
     net = as_network(net)
     x, layer = as_images(net, x, least=1), as_output(net, layer)
-    parts = [net.backend.to_numpy(net.forward(x[rows], upto=layer).y) for rows in batches(len(x), batch, BATCH)]
+    parts = [net.backend.to_numpy(net.forward(x[rows], stop=layer).y) for rows in batches(len(x), batch, BATCH)]
     return np.concatenate(parts)
 
 
@@ -78,5 +78,5 @@ def outputs_by_name(net: Network, x: Array, *, layers: Sequence[str]) -> dict[st
     if program.run is not None:
         outputs: dict[str, Array] = program.run(x)
         return outputs
-    trace = net.forward(x, upto=max(layers, key=net.names.index))
+    trace = net.forward(x, stop=max(layers, key=net.names.index))
     return {name: net.backend.to_numpy(trace[name]) for name in layers}

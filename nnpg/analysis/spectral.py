@@ -29,9 +29,9 @@ from nnpg.layers import (
     Softmax,
     Tanh,
 )
-from nnpg.network import INPUT, Network
+from nnpg.network import INPUT, Network, as_network
 from nnpg.support.arguments import as_count, as_numbers, as_pair, as_shape, described
-from nnpg.support.network_arguments import as_images, as_network
+from nnpg.support.network_arguments import as_images
 from nnpg_kernels import Array
 
 

@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from nnpg.attacks.targets import Targets, choose_targets
-from nnpg.network import Network
+from nnpg.network import Network, as_network
 from nnpg.support.arguments import as_ends, as_labels
-from nnpg.support.network_arguments import as_images, as_network
+from nnpg.support.network_arguments import as_images
 from nnpg_kernels import Array
 
 

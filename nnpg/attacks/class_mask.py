@@ -104,7 +104,7 @@ def learn_class_mask(
     >>> net = net.replace("dense1", W=np.eye(2, dtype="float32"))
     >>> x = np.array([[0.8, 0.2], [0.6, 0.5]])
     >>> mask = learn_class_mask(net, x, 1, epochs=20, batch=2, rng=0, lr=0.1)
-    >>> net.predict(x + mask.W).argmax(axis=1)
+    >>> nnpg.predict(net, x + mask.W).argmax(axis=1)
     array([1, 1])
     """
     x = images_in_box(net, x, box)

@@ -13,11 +13,11 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from nnpg.network import INPUT, Network
+from nnpg.network import INPUT, Network, as_network
 from nnpg.prediction import prediction_gradient
 from nnpg.seeds import Of, as_of
 from nnpg.support.arguments import as_count, as_flag, as_function, as_numbers, as_whole, described
-from nnpg.support.network_arguments import as_images, as_network
+from nnpg.support.network_arguments import as_images
 from nnpg_kernels import Array
 
 # images (n, *shape), their targets (n, T), and which rows of the whole set they are (n,) -> masks (n, T, *shape)

@@ -190,9 +190,9 @@ class Victim:
         scores, deltas = [], []
         for n in range(0, len(images), size):
             block, t = images[n : n + size].reshape(-1, *self.net.input_shape), targets[n : n + size]
-            trace = self.net.forward(block, upto=self.loss.at)
+            trace = self.net.forward(block, stop=self.loss.layer)
             scores.append(trace.y.astype(xp.float64))
-            delta = self.net.backward(trace, seed(scores[-1], t), until=INPUT, keep=(INPUT,))[INPUT]
+            delta = self.net.backward(trace, seed(scores[-1], t), stop=INPUT, keep=(INPUT,))[INPUT]
             deltas.append(delta.reshape(*delta.shape[: delta.ndim - block.ndim], size, -1))
         z, delta = (a[0] if len(a) == 1 else xp.concatenate(a, axis=-2) for a in (scores, deltas))
         return z[to], delta[..., to, :]
@@ -221,14 +221,14 @@ def victim_of(net: Network, loss: str | LossMaker) -> Victim:
     how, last = loss_for(net, loss), net.names[-1]
     squashed = last not in net.interventions and isinstance(net.layers.get(last), Softmax | Sigmoid)
     scores = net.names[-2:] if squashed else [last]
-    if how.at not in scores:
+    if how.layer not in scores:
         raise ValueError(
-            f"the loss {how.name!r} reads {how.at!r}, but an attack needs one that reads the scores of the classes: "
+            f"the loss {how.name!r} reads {how.layer!r}, but an attack needs one that reads the scores of the classes: "
             f"{' or '.join(map(repr, scores))}"
         )
     convolves = any(isinstance(layer, Conv) for layer in net.layers.values())
     block = DEVICE_BLOCK if net.backend.xp is not np else CONV_BLOCK if convolves else BLOCK
-    program = find(net, tasks.Reading(how.at))
+    program = find(net, tasks.Reading(how.layer))
     if program.run is not None:
         return Victim(net, how, (np.arange(block),), program.run(), program.how)
     with one_blas_thread():

@@ -16,6 +16,7 @@ from nnpg.attacks.objective import Victim, victim_of
 from nnpg.attacks.sweep import MaskOutcome
 from nnpg.attacks.targets import Targets
 from nnpg.network import Network
+from nnpg.prediction import predict
 from nnpg.support.arguments import as_choice, as_count, as_number
 from nnpg.support.progress import progress as progress_bar
 from nnpg.support.tables import data_frame, text_table
@@ -147,7 +148,7 @@ def projected_gradient(
             some = slice(n, n + BLOCK)
             found[some] = _descend(victim, flat[some], aims[some], radius, norm, steps, length, box)
             advance(len(flat[some]))
-    both = net.predict(np.concatenate([x, found]))
+    both = predict(net, np.concatenate([x, found]))
     before, y = both[: len(x)].argmax(axis=1)[:, None], both[len(x) :].reshape(len(x), T, -1)
     predicted, size = y.argmax(axis=-1), distortion(flat, found).reshape(len(x), T)
     failed = np.where(size == 0, MaskOutcome.NO_GRADIENT, MaskOutcome.NOT_MASKED)

@@ -22,6 +22,7 @@ from nnpg.attacks.targets import Targets
 from nnpg.files.checkpoints import Contents, State, open_checkpoint, saving
 from nnpg.files.identities import array_identity, identity
 from nnpg.network import Network
+from nnpg.prediction import predict
 from nnpg.support.arguments import as_flag, as_numbers
 from nnpg.support.progress import progress as progress_bar
 from nnpg.support.tables import data_frame, text_table
@@ -302,7 +303,7 @@ def _try(net: Network, x: Array, masks: Array, rows: Array, sweep: Sweep, box: t
     whole = np.broadcast_to(x[:, None], masks.shape)
     for e, eta in enumerate(sweep.etas):
         changed = apply_masks(whole, masks, eta, box if sweep.clipped else None)
-        y = net.predict(changed.reshape(-1, *shape)).reshape(len(rows), T, -1)  # (n, T, K)
+        y = predict(net, changed.reshape(-1, *shape)).reshape(len(rows), T, -1)  # (n, T, K)
         sweep.predicted[e, rows] = y.argmax(axis=-1)
         sweep.target_confidence[e, rows] = np.take_along_axis(y, targets[..., None], axis=-1)[..., 0]
         sweep.own_confidence[e, rows] = y[n, :, sweep.labels[rows]]

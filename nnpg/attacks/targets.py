@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from nnpg.attacks.objective import BLOCK, victim_of
-from nnpg.network import Network
+from nnpg.network import Network, as_network
+from nnpg.prediction import predict
 from nnpg.support.arguments import as_array, as_generator, as_labels, described
-from nnpg.support.network_arguments import as_images, as_network
+from nnpg.support.network_arguments import as_images
 
 Rule: TypeAlias = Literal["random", "least_likely", "nearest", "all"]
 Targets: TypeAlias = Rule | npt.ArrayLike
@@ -95,7 +96,7 @@ def _expected(N: int, K: int) -> str:
 
 
 def _scores(net: Network, x: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    return net.predict(x)
+    return predict(net, x)
 
 
 def _nearest(net: Network, x: npt.NDArray[Any], own: npt.NDArray[Any]) -> npt.NDArray[np.int64]:

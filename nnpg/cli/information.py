@@ -14,6 +14,7 @@ import nnpg
 from nnpg.cli.options import JsonOption, print_json
 from nnpg.data.locations import data_folder, folder_of_set
 from nnpg.files import describe, load_network
+from nnpg.programs.reports import compilation_report
 from nnpg_command import printable
 from nnpg_kernels import BACKENDS
 
@@ -44,7 +45,7 @@ def info(
 
 def _model(path: Path) -> dict[str, Any]:
     header, net = describe(path), load_network(path, "numpy")
-    compiled = net.to("auto").programs().to_dict()
+    compiled = compilation_report(net.to("auto")).to_dict()
     return {
         "file": str(path),
         "bytes": path.stat().st_size,

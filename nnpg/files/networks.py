@@ -17,9 +17,9 @@ from nnpg.files.header import Header, read_header
 from nnpg.files.tensors import existing, read_about, read_array, write_tensors
 from nnpg.files.text import shown
 from nnpg.layers import arrays
-from nnpg.network import Network
+from nnpg.network import Network, as_network
 from nnpg.support.arguments import as_count, as_json, as_mapping, as_path
-from nnpg.support.network_arguments import as_backend, as_network
+from nnpg.support.network_arguments import as_backend
 from nnpg_kernels import Array, Backend
 
 FORMAT = "nnpg-network-1"

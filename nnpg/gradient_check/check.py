@@ -13,9 +13,10 @@ from nnpg.gradient_check.contract import SEEDS, BrokenContractError, check_class
 from nnpg.gradient_check.measurement import EXACT, Probe, Values, measure
 from nnpg.gradient_check.report import GradientCheckError, GradientReport, GradientRow
 from nnpg.layers import Layer, parameters
-from nnpg.network import INPUT, Network, Trace
+from nnpg.network import INPUT, Network
 from nnpg.support.arguments import as_flag, as_generator, as_number, as_numbers, as_shape, described
 from nnpg.support.network_arguments import as_backend, as_images
+from nnpg.trace import Trace
 from nnpg_kernels import Backend, load
 
 __all__ = ["GradientCheckError", "GradientReport", "GradientRow", "gradcheck"]
@@ -159,14 +160,14 @@ def _network(net: Network, k: Backend, x: Values, rng: np.random.Generator, tole
             yield GradientRow(name, "-", "contract", np.nan, False, str(error))
             return
     net = net.to(k).astype(np.float64)
-    sound, reaches = True, net.forward(x, upto=INPUT).y
+    sound, reaches = True, net.forward(x, stop=INPUT).y
     for before, (name, layer) in zip(net.names, net.layers.items(), strict=False):
         for row in _layer(name, layer, k, np.array(k.to_numpy(reaches)), rng, tolerance):
             sound &= row.passed
             yield row
             if row.method == "contract" and not row.passed:
                 return  # nothing behind this layer can be computed
-        reaches = net.forward(reaches, start=before, upto=name).y
+        reaches = net.forward(reaches, start=before, stop=name).y
     if not sound:
         return  # a layer is to blame; the rows of the network would only repeat it
     trace = net.forward(x)
@@ -184,12 +185,12 @@ def _delta_probe(net: Network, trace: Trace, name: str) -> Probe:
     at = np.array(k.to_numpy(trace[name]))
 
     def outputs(a: Values) -> dict[str, Values]:
-        run = net._forward(k.asarray(a), start=name)  # `a` may have an imaginary part
+        run = net.forward_unchecked(k.asarray(a), start=name)  # `a` may have an imaginary part
         return {n: k.to_numpy(run[n]) for n in run if n != name}
 
     def delta(a: Values, d: Values) -> Values:
         run = trace if np.array_equal(a, at) else net.forward(a, start=name)
-        return k.to_numpy(net.backward(run, d, until=name)[name])
+        return k.to_numpy(net.backward(run, d, stop=name)[name])
 
     return Probe(name, f'deltas["{name}"]', at, outputs, delta, trace.y.shape)
 
@@ -208,7 +209,7 @@ def _gradient_probe(net: Network, trace: Trace, name: str, p: str) -> Probe:
 
     def gradient(a: Values, d: Values) -> Values:
         changed, passed = run(a)
-        return k.to_numpy(changed.gradients(passed, changed.backward(passed, d, until=name))[name][p])
+        return k.to_numpy(changed.gradients(passed, changed.backward(passed, d, stop=name))[name][p])
 
     at = np.array(k.to_numpy(net.parameters[name][p]))
     return Probe(name, f'gradients["{name}"]["{p}"]', at, outputs, gradient, trace.y.shape)

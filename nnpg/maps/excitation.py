@@ -14,10 +14,10 @@ from nnpg.analysis.outputs import layer_outputs
 from nnpg.batches import batches
 from nnpg.maps.projection import RULES, Rule, project
 from nnpg.maps.receptive_fields import receptive_field
-from nnpg.network import Network
+from nnpg.network import Network, as_network
 from nnpg.prediction import BATCH
 from nnpg.support.arguments import as_choice, as_count, as_instance, as_numbers, as_whole, described
-from nnpg.support.network_arguments import as_images, as_network, as_output
+from nnpg.support.network_arguments import as_images, as_output
 from nnpg_kernels import Array
 
 
@@ -141,7 +141,7 @@ def project_units(
             raise ValueError(f"{name} must be {expected}, not {len(values)}")
     projections = []
     for rows in batches(len(x), None, BATCH):
-        trace = net.forward(x[rows], upto=layer)
+        trace = net.forward(x[rows], stop=layer)
         units = np.zeros(trace[layer].shape, bool)
         units[np.arange(len(units)), filters[rows], i[rows], j[rows]] = True
         projections.append(project(net, trace, layer=layer, units=units, rule=rule, signal="one"))

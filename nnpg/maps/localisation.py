@@ -18,7 +18,7 @@ import numpy.typing as npt
 from nnpg.maps.evidence import contribution_map, saliency_map, strongest_map
 from nnpg.maps.occlusion import occlusion_map
 from nnpg.maps.results import Localisation
-from nnpg.network import Network
+from nnpg.network import Network, as_network
 from nnpg.support.arguments import (
     as_count,
     as_function,
@@ -30,7 +30,7 @@ from nnpg.support.arguments import (
     as_units,
     described,
 )
-from nnpg.support.network_arguments import as_images, as_network
+from nnpg.support.network_arguments import as_images
 from nnpg.support.progress import progress as progress_bar
 from nnpg_kernels import Array
 

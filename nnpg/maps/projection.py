@@ -22,9 +22,10 @@ import numpy.typing as npt
 
 from nnpg.batches import batches
 from nnpg.layers import ReLU
-from nnpg.network import INPUT, Network, Trace
+from nnpg.network import INPUT, Network, as_network
 from nnpg.support.arguments import as_choice, as_instance, as_numbers
-from nnpg.support.network_arguments import as_images, as_network, as_output
+from nnpg.support.network_arguments import as_images, as_output
+from nnpg.trace import Trace
 from nnpg_kernels import Array, Backend
 
 Rule: TypeAlias = Literal["deconvnet", "gradient", "guided"]
@@ -159,7 +160,7 @@ def project(
     outputs = trace[layer]
     weights = k.asarray(unit_weights(units, outputs.shape)).astype(outputs.dtype)
     seed = weights * (outputs if signal == "activation" else k.xp.ones_like(outputs))  # (..., N, F, ...)
-    return k.to_numpy(ruled.backward(trace, seed, at=layer, until=stop, keep=[stop])[stop])
+    return k.to_numpy(ruled.backward(trace, seed, start=layer, stop=stop, keep=[stop])[stop])
 
 
 def mean_projection(
@@ -199,7 +200,7 @@ def mean_projection(
     x, layer = as_images(net, x, least=1), as_output(net, layer)
     total: Any = 0.0
     for rows in batches(len(x), batch, BATCH):
-        trace = net.forward(x[rows], upto=layer)
+        trace = net.forward(x[rows], stop=layer)
         projections = project(net, trace, layer=layer, units=units, rule=rule, signal=signal)
         total = total + projections.sum(axis=-1 - len(net.input_shape), dtype=np.float64)
     return total / len(x)

@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from nnpg.layers import Dense, Flatten, Softmax
-from nnpg.network import INPUT, Network
+from nnpg.network import INPUT, Network, as_network
 from nnpg.support.arguments import as_numbers, as_pair, described
-from nnpg.support.network_arguments import as_network, as_output
+from nnpg.support.network_arguments import as_output
 from nnpg_kernels import Array
 
 

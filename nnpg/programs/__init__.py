@@ -16,11 +16,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from nnpg.network import Network
-    from nnpg.programs.tasks import Task
+from nnpg.network import Network
+from nnpg.programs.tasks import Task
 
 PROGRAMS = {"nnpg_kernels.numba.backend": "nnpg.programs.numba"}  # backend's module: the package of its programs
 
@@ -97,14 +96,14 @@ def require_compiled() -> Iterator[None]:
     """Demand compiled programs: inside, what would be computed layer by layer raises `NotCompiled` instead.
 
     For tests and benchmarks of the compiled programs, and for long runs that must not be slow by mistake. It holds for
-    the calling thread. `net.programs()` says beforehand what is compiled.
+    the calling thread. `nnpg.compilation_report(net)` says beforehand what is compiled.
 
     Examples
     --------
     >>> import numpy as np, nnpg
     >>> net = nnpg.build([nnpg.dense(3)], input_shape=(2,), rng=0, backend="numpy")
     >>> with nnpg.require_compiled():
-    ...     net.predict(np.zeros((1, 2)))
+    ...     nnpg.predict(net, np.zeros((1, 2)))
     Traceback (most recent call last):
     nnpg.programs.NotCompiled: predict, Network (2,) -> dense1 (9 parameters, float32, numpy): layer by layer,
     because the backend 'numpy' has no compiled programs
@@ -127,7 +126,7 @@ def recorded() -> Iterator[dict[str, set[str]]]:
     >>> import numpy as np, nnpg
     >>> net = nnpg.build([nnpg.dense(3)], input_shape=(2,), rng=0, backend="numpy")
     >>> with recorded() as ways:
-    ...     y = net.predict(np.zeros((1, 2)))
+    ...     y = nnpg.predict(net, np.zeros((1, 2)))
     >>> ways
     {'predict': {"layer by layer, because the backend 'numpy' has no compiled programs"}}
     """

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from nnpg.interventions import Override
+from nnpg.network import Network
 from nnpg.programs.plan import Plan
 from nnpg_kernels import Array
-
-if TYPE_CHECKING:
-    from nnpg.network import Network
 
 LARGE = 1e9  # values below it can be squared, and a delta of 0 stays 0 behind them
 

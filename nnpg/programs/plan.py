@@ -12,6 +12,7 @@ Layers are recognised by their exact type: a subclass has passes of its own, whi
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -19,6 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nnpg.layers import Center, Conv, Dense, Dropout, Flatten, Layer, MaxPool, ReLU, Sigmoid, Softmax, Tanh
+from nnpg.network import Network, as_network
 from nnpg.programs import guards
 from nnpg_kernels import Array, Window
 
@@ -121,7 +123,7 @@ class Plan:
     >>> import nnpg
     >>> net = nnpg.build([nnpg.conv(5, 3), nnpg.Tanh(), nnpg.MaxPool(2), nnpg.Flatten(), nnpg.dense(3), nnpg.Softmax()],
     ...                  input_shape=(1, 8, 8), rng=0)
-    >>> print(net.plan())
+    >>> print(plan_of(net))
     conv1 + tanh1 + pool1   (1, 8, 8) -> (5, 3, 3)   convolution 3 x 3, tanh, pooling 2 x 2
     dense1                  (45,) -> (3,)            dense
     softmax1                                         layer by layer
@@ -165,6 +167,23 @@ class Plan:
         convolutions = [block for block in self.blocks if block.kind == "conv"]
         alone = convolutions and all(b.window.stride[1] == 1 for b in convolutions) and lanes >= 2 * N
         return 1 if alone else lanes
+
+
+def plan_of(net: Network) -> Plan:
+    """Return which layers of a network run as one, and how: print it to read it.
+
+    Examples
+    --------
+    >>> import nnpg
+    >>> net = nnpg.build([nnpg.dense(3), nnpg.Tanh()], input_shape=(2,), rng=0)
+    >>> print(plan_of(net))
+    dense1 + tanh1   (2,) -> (3,)   dense, tanh
+    """
+    key = _reads(as_network(net).layers, net.input_shape)
+    cached = net.__dict__.get("_plan")  # a plan holds for the arrays that it has read
+    if cached is None or len(cached[0]) != len(key) or not all(map(operator.is_, cached[0], key)):
+        cached = net.__dict__["_plan"] = key, make_plan(net.layers, net.input_shape, net.dtype)
+    return cached[1]
 
 
 def make_plan(layers: Mapping[str, Layer], input_shape: tuple[int, ...], dtype: np.dtype[Any]) -> Plan:
@@ -212,7 +231,7 @@ def _places(block: Block, layers: Mapping[str, Layer], i: int) -> dict[str, Plac
     return dict(reversed(places.items()))
 
 
-def reads(layers: Mapping[str, Layer], input_shape: tuple[int, ...]) -> tuple[Any, ...]:
+def _reads(layers: Mapping[str, Layer], input_shape: tuple[int, ...]) -> tuple[Any, ...]:
     """Return all that `make_plan` reads of a network, to tell by identity whether a plan still holds."""
     return (input_shape, *(part for name, layer in layers.items() for part in (name, layer, *_arrays(layer))))
 

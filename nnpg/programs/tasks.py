@@ -6,11 +6,10 @@ Axes: N images, S classes, T filters that are knocked out, K outputs.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import ClassVar, Protocol
 
-if TYPE_CHECKING:
-    from nnpg.losses import Loss
-    from nnpg.optimisers import SGD
+from nnpg.losses import Loss
+from nnpg.optimisers import SGD
 
 
 class Task(Protocol):
@@ -41,14 +40,14 @@ class Gradients:
 
     Parameters
     ----------
-    names : tuple of str
+    layers : tuple of str
         The outputs o.
     of : "prob", "logit" or "logprob"
     images : int, optional
         N, where it is known.
     """
 
-    names: tuple[str, ...]
+    layers: tuple[str, ...]
     of: str = "prob"
     images: int | None = None
     name: ClassVar[str] = "prediction_gradient"
@@ -103,17 +102,17 @@ class Train:
 class Reading:
     """What an attack asks again and again: `run()` gives a session, whose `session(x, seed)` gives scores and deltas.
 
-    The scores z (N, K) in float64 are the output `at`; `seed(z, rows)` makes of them what is sent back for the images
-    `rows`, (n, K) or (S, n, K), and the deltas (N, ...) or (S, N, ...) are the derivatives by the images. What is
-    answered for an image does not depend on the others.
+    The scores z (N, K) in float64 are the output `layer`; `seed(z, rows)` makes of them what is sent back for the
+    images `rows`, (n, K) or (S, n, K), and the deltas (N, ...) or (S, N, ...) are the derivatives by the images.
+    What is answered for an image does not depend on the others.
 
     Parameters
     ----------
-    at : str
+    layer : str
         The output that the loss reads.
     """
 
-    at: str
+    layer: str
     name: ClassVar[str] = "minimal_distortion"
 
 
@@ -123,8 +122,8 @@ class Outputs:
 
     Parameters
     ----------
-    names : tuple of str
+    layers : tuple of str
     """
 
-    names: tuple[str, ...]
+    layers: tuple[str, ...]
     name: ClassVar[str] = "unit_changes"

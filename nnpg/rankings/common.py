@@ -8,12 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from nnpg.layers import Softmax
-from nnpg.network import Network, Trace
-from nnpg.prediction import _layer_names
+from nnpg.network import Network, as_network
+from nnpg.prediction import as_layers
 from nnpg.scores import FilterScores, class_means
 from nnpg.seeds import Of, class_seed
 from nnpg.support.arguments import as_class_names, as_labels
-from nnpg.support.network_arguments import as_images, as_network
+from nnpg.support.network_arguments import as_images
+from nnpg.trace import Trace
 from nnpg_kernels import Array
 
 __all__ = ["class_outputs", "examples", "filter_counts", "scores_by_class", "sum_over_maps"]
@@ -27,7 +28,7 @@ def examples(net: Network, x: npt.ArrayLike, labels: npt.ArrayLike) -> tuple[Arr
 
 def filter_counts(net: Network, layers: str | Sequence[str] | None) -> dict[str, int]:
     """Return the number of filters (maps or units) of each named output, the convolutional blocks' unless named."""
-    names = _layer_names(as_network(net), layers)
+    names = as_layers(as_network(net), layers)
     trace = net.forward(np.zeros((1, *net.input_shape), net.dtype))
     return {name: trace[name].shape[1] for name in names}
 

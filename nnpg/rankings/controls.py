@@ -7,11 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from nnpg.network import Network
+from nnpg.network import Network, as_network
 from nnpg.rankings.common import filter_counts
 from nnpg.scores import FilterScores
 from nnpg.support.arguments import as_class_names, as_generator, as_instance
-from nnpg.support.network_arguments import as_network
 
 
 def random_scores(

@@ -142,6 +142,6 @@ def _outputs_and_gradients(
     """o and dy_t/do of the named outputs."""
     trace = net.forward(x)
     at, seed = class_seed(net, trace, "true", of, t)
-    deltas = net.backward(trace, seed, at=at, until=min(names, key=net.names.index), keep=names)
+    deltas = net.backward(trace, seed, start=at, stop=min(names, key=net.names.index), keep=names)
     move = net.backend.to_numpy
     return {name: move(trace[name]) for name in names}, {name: move(deltas[name]) for name in names}

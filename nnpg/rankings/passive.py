@@ -8,12 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from nnpg.layers import Conv, Dense
-from nnpg.network import Network
+from nnpg.network import Network, as_network
 from nnpg.prediction import BATCH
 from nnpg.rankings.common import examples, filter_counts, scores_by_class
 from nnpg.scores import FilterScores, _norm
 from nnpg.support.arguments import as_class_names, as_count
-from nnpg.support.network_arguments import as_network
 from nnpg_kernels import Array
 
 
@@ -90,7 +89,7 @@ def activation_scores(
     names, batch, rows = list(filter_counts(net, layers)), as_count(batch, "batch"), as_class_names(class_names, net.K)
     parts: dict[str, list[Array]] = {name: [] for name in names}
     for n in range(0, len(x), batch):
-        trace = net.forward(x[n : n + batch], upto=max(names, key=net.names.index))
+        trace = net.forward(x[n : n + batch], stop=max(names, key=net.names.index))
         for name in names:
             o = net.backend.to_numpy(trace[name])
             parts[name].append(collapse(o.reshape(*o.shape[:2], -1).astype(np.float64), -1))

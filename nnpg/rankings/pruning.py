@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 
 from nnpg.layers import AvgPool, Center, Conv, Dense, Dropout, Flatten, MaxPool, ReLU, Sigmoid, Step, Tanh
-from nnpg.network import Network
+from nnpg.network import Network, as_network
 from nnpg.recipes.initialisers import INITIALISERS
 from nnpg.scores import Filter
 from nnpg.support.arguments import as_choice, as_generator
-from nnpg.support.network_arguments import as_filters, as_network
+from nnpg.support.network_arguments import as_filters
 from nnpg_kernels import Array
 
 PER_FILTER = (Tanh, ReLU, Sigmoid, Step, MaxPool, AvgPool, Flatten, Center, Dropout)  # keep filters apart
@@ -59,7 +59,7 @@ def prune(net: Network, filters: Sequence[Filter | tuple[str, int]]) -> Network:
     >>> small.layers["conv1"].W.shape, small.layers["conv2"].W.shape
     ((3, 1, 3, 3), (4, 3, 2, 2))
     >>> dead = nnpg.knock_out(net, [("pool1", 0), ("pool1", 3)])
-    >>> bool(abs(small.predict(x) - dead.predict(x)).max() < 1e-6)
+    >>> bool(abs(nnpg.predict(small, x) - nnpg.predict(dead, x)).max() < 1e-6)
     True
     """
     groups: dict[str, dict[str, list[int]]] = {}  # layer that makes the filters -> output where they are 0 -> filters
@@ -205,7 +205,7 @@ def _left_over(net: Network, dead: dict[str, list[int]], last: str, shapes: dict
     k, sent = net.backend, []
     for name, filters in dead.items():
         zero = np.zeros(shapes[name], net.dtype)
-        y = k.to_numpy(net.forward(zero, start=name, upto=last).y).astype(np.float64)
+        y = k.to_numpy(net.forward(zero, start=name, stop=last).y).astype(np.float64)
         own = np.isin(np.arange(zero.shape[1]), filters)
         sent.append((y.reshape(1, len(own), -1) * own[:, None]).reshape(y.shape))
     return np.sum(sent, axis=0)

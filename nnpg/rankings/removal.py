@@ -10,12 +10,13 @@ import numpy.typing as npt
 
 from nnpg.interventions import Intervention
 from nnpg.knockout import To, knock_out
-from nnpg.network import Network, Trace
+from nnpg.network import Network
 from nnpg.rankings.common import class_outputs, examples, filter_counts, scores_by_class
 from nnpg.scores import FilterScores, class_means
 from nnpg.seeds import OF, Of
 from nnpg.support.arguments import as_choice, as_class_names, as_count, as_generator
 from nnpg.support.progress import progress as progress_bar
+from nnpg.trace import Trace
 from nnpg_kernels import Array
 
 Players = list[tuple[str, Intervention]]  # each filter's output, and what knocks it out

@@ -1,4 +1,4 @@
-"""What callers give to be used with a network: the network itself, images, outputs by name, filters, layers, a backend.
+"""What callers give to be used with a network: images, outputs by name, filters, layers, a backend.
 
 Like `arguments`, each function returns what was given in one form, or says what was expected and what was given.
 """
@@ -6,33 +6,30 @@ Like `arguments`, each function returns what was given in one form, or says what
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
-from nnpg.support.arguments import all_finite, as_array, as_instance, as_labels, as_names, described
+from nnpg.support.arguments import all_finite, as_array, as_labels, as_names, described
 from nnpg_kernels import Array, Backend, load
 
-if TYPE_CHECKING:
-    from nnpg.network import Network
+
+class NetworkLike(Protocol):
+    """What these checks read of a network."""
+
+    @property
+    def names(self) -> list[str]: ...
+    @property
+    def input_shape(self) -> tuple[int, ...]: ...
+    @property
+    def dtype(self) -> np.dtype[Any]: ...
+    @property
+    def shapes(self) -> Mapping[str, tuple[int, ...]]: ...
+    @property
+    def backend(self) -> Backend: ...
 
 
-def as_network(net: Any, name: str = "net") -> Network:
-    """Return a network.
-
-    Examples
-    --------
-    >>> as_network("net.safetensors")
-    Traceback (most recent call last):
-    ...
-    TypeError: net must be a Network object, not 'net.safetensors'
-    """
-    from nnpg.network import Network
-
-    return as_instance(net, Network, name)
-
-
-def as_images(net: Network, x: Any, name: str = "x", *, least: int = 0, finite: bool = False) -> Array:
+def as_images(net: NetworkLike, x: Any, name: str = "x", *, least: int = 0, finite: bool = False) -> Array:
     """Return images (N, *net.input_shape) as a NumPy array of real numbers, in the type they have.
 
     Examples
@@ -59,28 +56,28 @@ def as_images(net: Network, x: Any, name: str = "x", *, least: int = 0, finite: 
     return a
 
 
-def as_targets(t: Any, N: int, K: int, name: str = "t") -> Array:
-    """Return what training aims at: labels (N,), or real numbers (N, K).
+def as_targets(targets: Any, N: int, K: int, name: str = "targets") -> Array:
+    """Return what is wanted of N images: labels (N,), or values of the outputs (N, K).
 
     Examples
     --------
     >>> as_targets([[0.0, 1.0]], 1, 3)
     Traceback (most recent call last):
     ...
-    ValueError: t must be 1 labels 0 .. 2, or an array (1, 3) of finite numbers, not an array float64 (1, 2)
+    ValueError: targets must be 1 labels 0 .. 2, or an array (1, 3) of finite numbers, not an array float64 (1, 2)
     """
     expected = f"{N} labels 0 .. {K - 1}, or an array ({N}, {K}) of finite numbers"
-    targets = as_array(t, name, expected)
-    if targets.ndim < 2:
-        return as_labels(targets, N, K, name)
-    if targets.shape != (N, K) or targets.dtype.kind == "c":
-        raise ValueError(f"{name} must be {expected}, not {described(targets)}")
-    if not all_finite(targets):
-        raise ValueError(f"{name} must be {expected}, not {described(targets)} with NaN or infinity")
-    return targets
+    wanted = as_array(targets, name, expected)
+    if wanted.ndim < 2:
+        return as_labels(wanted, N, K, name)
+    if wanted.shape != (N, K) or wanted.dtype.kind == "c":
+        raise ValueError(f"{name} must be {expected}, not {described(wanted)}")
+    if not all_finite(wanted):
+        raise ValueError(f"{name} must be {expected}, not {described(wanted)} with NaN or infinity")
+    return wanted
 
 
-def as_output(net: Network, name: Any, argument: str = "layer") -> str:
+def as_output(net: NetworkLike, name: Any, argument: str = "layer") -> str:
     """Return the name of one output of a network.
 
     Examples
@@ -98,7 +95,7 @@ def as_output(net: Network, name: Any, argument: str = "layer") -> str:
     return name
 
 
-def as_outputs(net: Network, names: Any, argument: str = "layers") -> tuple[str, ...]:
+def as_outputs(net: NetworkLike, names: Any, argument: str = "layers") -> tuple[str, ...]:
     """Return the names of one or more outputs of a network.
 
     Examples
@@ -151,7 +148,7 @@ def as_layer(layer: Any, name: str = "layer") -> Any:
     return layer
 
 
-def as_filters(net: Network, filters: Any, name: str = "filters") -> tuple[tuple[str, int], ...]:
+def as_filters(net: NetworkLike, filters: Any, name: str = "filters") -> tuple[tuple[str, int], ...]:
     """Return filters as (output, index from 0), each of which the network has; scores behind them are left out.
 
     Examples

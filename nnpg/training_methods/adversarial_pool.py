@@ -4,8 +4,8 @@
 adversarial examples and which is mixed into the original training set all the time ... adversarial examples are
 generated for each layer output and are used to train all the layers above."
 
-An example of the output `at` is phi(x) + r, the nearest point found that the layers above take for another class. It
-keeps the label of x, enters the network at `at`, and so trains what lies above.
+An example of the output `layer` is phi(x) + r, the nearest point found that the layers above take for another class. It
+keeps the label of x, enters the network at that output, and so trains what lies above.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ import numpy as np
 from nnpg.attacks.least_distortion.attack import minimal_distortion
 from nnpg.attacks.targets import Rule
 from nnpg.layers import Sigmoid, Softmax, Tanh
+from nnpg.layers.blocks import first_with_weights
 from nnpg.losses import Loss
 from nnpg.network import INPUT, Network
 from nnpg.optimisers import SGD, Parameters, SGDState
 from nnpg.support.arguments import as_choice, as_count, as_names, as_numbers, as_whole
-from nnpg.training import first_with_weights
 from nnpg_kernels import Array
 
 _BOXES: dict[type[Any], tuple[float, float]] = {Sigmoid: (0.0, 1.0), Softmax: (0.0, 1.0), Tanh: (-1.0, 1.0)}
@@ -47,13 +47,13 @@ class PoolState(SGDState):
 class AdversarialPool:
     """A step of `nnpg.train` on a batch of images and, at the same weight each, on examples from the pools.
 
-    Pass it as `take_step` to `nnpg.train(net, x, t, ...)`.
+    Pass it as `take_step` to `nnpg.train(net, x, labels, ...)`.
 
     Parameters
     ----------
-    x, t : arrays (N, *net.input_shape), (N,)
+    x, labels : arrays (N, *net.input_shape), (N,)
         Training images and labels, from which examples are made.
-    at : names
+    layers : names
         The outputs whose examples are pooled: "input", and outputs of layers with a known range (Sigmoid, Tanh).
     size : int
         Examples in each pool, at most.
@@ -76,17 +76,17 @@ class AdversarialPool:
     Examples
     --------
     >>> import nnpg
-    >>> x, t = np.array([[0.2, 0.6], [0.7, 0.3]]), np.array([0, 1])
+    >>> x, labels = np.array([[0.2, 0.6], [0.7, 0.3]]), np.array([0, 1])
     >>> net = nnpg.build([nnpg.dense(3), nnpg.Sigmoid(), nnpg.dense(2), nnpg.Softmax()], input_shape=(2,), rng=0)
-    >>> pool = AdversarialPool(x, t, at=("input", "sigmoid1"), size=4, new=2, every=50, batch=2)
-    >>> done = nnpg.train(net, x, t, epochs=200, batch=2, rng=0, optimiser=nnpg.SGD(lr=2.0), take_step=pool)
-    >>> done.net.predict(x).argmax(axis=1)
+    >>> pool = AdversarialPool(x, labels, layers=("input", "sigmoid1"), size=4, new=2, every=50, batch=2)
+    >>> done = nnpg.train(net, x, labels, epochs=200, batch=2, rng=0, optimiser=nnpg.SGD(lr=2.0), take_step=pool)
+    >>> nnpg.predict(done.net, x).argmax(axis=1)
     array([0, 1])
     """
 
     x: Array
-    t: Array
-    at: Sequence[str]
+    labels: Array
+    layers: Sequence[str]
     size: int = 3000
     new: int = 300
     every: int = 600
@@ -97,51 +97,54 @@ class AdversarialPool:
     def __post_init__(self) -> None:
         object.__setattr__(self, "x", as_numbers(self.x, "x", "images (N, ...)", finite=True))
         N = len(np.atleast_1d(self.x))
-        t = as_whole(self.t, "t", f"labels ({N},)", ndim=1, least=0)
-        if self.x.ndim < 2 or len(t) != N:
-            raise ValueError(f"x and t must be images and as many labels, not {self.x.shape} and {t.shape}")
-        object.__setattr__(self, "t", t)
-        if not as_names(self.at, "at"):
-            raise ValueError(f"at must name at least one output, not {self.at!r}")
+        labels = as_whole(self.labels, "labels", f"labels ({N},)", ndim=1, least=0)
+        if self.x.ndim < 2 or len(labels) != N:
+            raise ValueError(f"x and labels must be images and as many labels, not {self.x.shape} and {labels.shape}")
+        object.__setattr__(self, "labels", labels)
+        if not as_names(self.layers, "layers"):
+            raise ValueError(f"layers must name at least one output, not {self.layers!r}")
         for name in ("size", "new", "every", "batch"):
             object.__setattr__(self, name, as_count(getattr(self, name), name))
         object.__setattr__(self, "seed", as_count(self.seed, "seed", least=0))
         as_choice(self.targets, "targets", ("random", "nearest", "least_likely"))
 
     def __call__(
-        self, net: Network, x: Array, t: Array, loss: Loss, optimiser: SGD, state: SGDState, some: Array
+        self, net: Network, x: Array, targets: Array, loss: Loss, optimiser: SGD, state: SGDState, rows: Array
     ) -> tuple[Network, SGDState, Array, int]:
         """Take one step; return as `nnpg.training.step` does, loss and errors of the images alone."""
         k, draw = net.backend, np.random.default_rng([self.seed, state.t])
         pools = dict(state.pools) if isinstance(state, PoolState) else {}
         if state.t % self.every == 0:
-            pools = {at: self._renewed(net, at, pools.get(at), draw) for at in self.at}
-        chosen = {at: draw.integers(len(p.labels), size=self.batch) for at, p in pools.items() if len(p.labels)}
+            pools = {layer: self._renewed(net, layer, pools.get(layer), draw) for layer in self.layers}
+        chosen = {layer: draw.integers(len(p.labels), size=self.batch) for layer, p in pools.items() if len(p.labels)}
         total = len(x) + self.batch * len(chosen)
-        trace = net.forward(x, upto=loss.at)
-        deltas = net.backward(trace, loss.seed(k, trace.y, k.asarray(t)) / total, until=first_with_weights(net))
+        trace = net.forward(x, stop=loss.layer)
+        deltas = net.backward(
+            trace, loss.seed(k, trace.y, k.asarray(targets)) / total, stop=first_with_weights(net.layers)
+        )
         gradients = net.gradients(trace, deltas)
-        for at, n in chosen.items():
-            examples, labels = k.asarray(pools[at].examples[n]), k.asarray(pools[at].labels[n])
-            above = net.forward(examples, start=at, upto=loss.at)
-            deltas = net.backward(above, loss.seed(k, above.y, labels) / total, until=_next_with_weights(net, at))
+        for layer, n in chosen.items():
+            examples, labels = k.asarray(pools[layer].examples[n]), k.asarray(pools[layer].labels[n])
+            above = net.forward(examples, start=layer, stop=loss.layer)
+            stop = first_with_weights(net.layers, after=layer)
+            deltas = net.backward(above, loss.seed(k, above.y, labels) / total, stop=stop)
             gradients = _added(gradients, net.gradients(above, deltas))
         after, new = optimiser.step(net, gradients, state)
-        wrong = int((k.to_numpy(trace.y).argmax(axis=-1) != t).sum())
-        values = loss.value(k, trace.y, k.asarray(t))
+        wrong = int((k.to_numpy(trace.y).argmax(axis=-1) != targets).sum())
+        values = loss.value(k, trace.y, k.asarray(targets))
         return after, PoolState(new.t, new.velocity, pools), values, wrong
 
-    def _renewed(self, net: Network, at: str, pool: Pool | None, draw: np.random.Generator) -> Pool:
+    def _renewed(self, net: Network, layer: str, pool: Pool | None, draw: np.random.Generator) -> Pool:
         """Make new examples of one output; put them behind those that are there, or in the place of random ones."""
         net = net.undrawn()
         n = draw.integers(len(self.x), size=self.new)
-        x, t = self.x[n], self.t[n]
-        h = x if at == INPUT else net.backend.to_numpy(net.forward(x, upto=at).y)
+        x, labels = self.x[n], self.labels[n]
+        h = x if layer == INPUT else net.backend.to_numpy(net.forward(x, stop=layer).y)
         found = minimal_distortion(
-            _above(net, at), h, self.targets, labels=t, rng=draw, box=_box(net, at), tolerance=0.05, polish=False,
-            evaluations=200, progress=False,
+            _above(net, layer), h, self.targets, labels=labels, rng=draw, box=_box(net, layer), tolerance=0.05,
+            polish=False, evaluations=200, progress=False,
         )  # fmt: skip
-        fresh = Pool(found.x[found.success], t[found.success])
+        fresh = Pool(found.x[found.success], labels[found.success])
         if pool is None:
             return fresh
         room = min(self.size - len(pool.labels), len(fresh.labels))
@@ -150,30 +153,24 @@ class AdversarialPool:
         return Pool(*(np.concatenate([old[kept], new]) for old, new in zip(pool, fresh, strict=True)))
 
 
-def _above(net: Network, at: str) -> Network:
+def _above(net: Network, layer: str) -> Network:
     """Return the layers behind an output, as a network of its own."""
-    names = net.names[net.names.index(at) + 1 :]
-    shape = net.forward(np.zeros((1, *net.input_shape), net.dtype))[at].shape[1:]
+    names = net.names[net.names.index(layer) + 1 :]
+    shape = net.forward(np.zeros((1, *net.input_shape), net.dtype))[layer].shape[1:]
     return replace(net, layers={name: net.layers[name] for name in names}, input_shape=shape)
 
 
-def _box(net: Network, at: str) -> tuple[float, float]:
+def _box(net: Network, layer: str) -> tuple[float, float]:
     """Range of an output: pixels in [0, 1], or what its layer can give."""
-    if at == INPUT:
+    if layer == INPUT:
         return 0.0, 1.0
-    kind = type(net.layers[at])
+    kind = type(net.layers[layer])
     if kind not in _BOXES:
         raise ValueError(
-            f"examples of {at!r} need a known range, which a {kind.__name__} has not: pool 'input' and outputs of "
+            f"examples of {layer!r} need a known range, which a {kind.__name__} has not: pool 'input' and outputs of "
             f"{', '.join(own.__name__ for own in _BOXES)}"
         )
     return _BOXES[kind]
-
-
-def _next_with_weights(net: Network, at: str) -> str:
-    """The first layer behind an output that has weights."""
-    names = net.names[net.names.index(at) + 1 :]
-    return next(name for name in names if net.layers[name].parameters)
 
 
 def _added(a: Parameters, b: Parameters) -> Parameters:

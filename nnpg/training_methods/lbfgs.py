@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from nnpg.layers.blocks import first_with_weights
 from nnpg.losses import Loss, LossMaker, loss_for
 from nnpg.network import Network
 from nnpg.optimisers import Decay, Parameters, as_decay, penalised, penalty
 from nnpg.support.arguments import as_count, as_instance, as_number
 from nnpg.support.progress import progress as progress_bar
 from nnpg.support.tables import data_frame, text_table
-from nnpg.training import TrainingDiverged, as_examples, first_with_weights
+from nnpg.training import TrainingDiverged, as_examples
 from nnpg.training_methods.sparsity import Sparsity
 from nnpg_kernels import Array
 
@@ -66,7 +67,7 @@ class LBFGSTraining:
 def train_lbfgs(
     net: Network,
     x: npt.ArrayLike,
-    t: npt.ArrayLike,
+    targets: npt.ArrayLike,
     *,
     iterations: int = 1000,
     loss: str | LossMaker = "softmax_cross_entropy",
@@ -81,14 +82,15 @@ def train_lbfgs(
 
     Parameters
     ----------
-    net, x, t, loss
+    net, x, targets, loss
         As in `train`.
     iterations : int
         At most.
     decay : Decay, optional
         `DecayPerUnit` for Szegedy's.
     sparsity : Sparsity, optional
-        A penalty on the mean outputs of one layer's units, for an autoencoder: t is then x itself, or part of it.
+        A penalty on the mean outputs of one layer's units, for an autoencoder: the targets are then x itself, or
+        part of it.
     memory : int
         Curvature pairs that are kept.
     tolerance : float
@@ -110,27 +112,27 @@ def train_lbfgs(
     >>> import nnpg
     >>> net = nnpg.build([nnpg.dense(2), nnpg.Softmax()], input_shape=(1,), rng=0, dtype="float64")
     >>> done = train_lbfgs(net, [[0.0], [1.0]], [0, 1], decay=nnpg.DecayPerUnit(0.01))
-    >>> done.converged, done.net.predict([[0.0], [1.0]]).argmax(axis=1)
+    >>> done.converged, nnpg.predict(done.net, [[0.0], [1.0]]).argmax(axis=1)
     (True, array([0, 1]))
     """
     from scipy.optimize import minimize
 
-    net, x, t = as_examples(net, x, t)
+    net, x, targets = as_examples(net, x, targets)
     iterations, memory, batch = (
         as_count(n, name) for n, name in ((iterations, "iterations"), (memory, "memory"), (batch, "batch"))
     )
     tolerance, how, evaluations = as_number(tolerance, "tolerance", least=0), loss_for(net, loss), 0
     decay = None if decay is None else as_decay(decay)
     sparsity = None if sparsity is None else as_instance(sparsity, Sparsity, "sparsity")
-    if sparsity is not None and sparsity.at not in (inner := net.names[1 : net.names.index(how.at)]):
-        raise ValueError(f"sparsity needs an output between the input and the loss, {inner}, not {sparsity.at!r}")
+    if sparsity is not None and sparsity.layer not in (inner := net.names[1 : net.names.index(how.layer)]):
+        raise ValueError(f"sparsity needs an output between the input and the loss, {inner}, not {sparsity.layer!r}")
     losses: list[float] = []
     with progress_bar("L-BFGS", iterations, show=progress) as advance:
 
         def value_and_gradient(w: Array) -> tuple[float, Array]:
             nonlocal evaluations
             evaluations += 1
-            value, gradient = _mean_loss(_unflatten(net, w), x, t, how, decay, batch, sparsity)
+            value, gradient = _mean_loss(_unflatten(net, w), x, targets, how, decay, batch, sparsity)
             if not np.isfinite(value):
                 raise TrainingDiverged(
                     f"L-BFGS met a loss of {value} at evaluation {evaluations}: check the scale of the inputs and "
@@ -158,32 +160,32 @@ def train_lbfgs(
 
 
 def _mean_loss(
-    net: Network, x: Array, t: Array, loss: Loss, decay: Decay | None, batch: int, sparsity: Sparsity | None
+    net: Network, x: Array, targets: Array, loss: Loss, decay: Decay | None, batch: int, sparsity: Sparsity | None
 ) -> tuple[float, Array]:
     """Mean loss over all images plus the penalties, and its gradient with respect to all weights in one row."""
-    k, until = net.backend, first_with_weights(net)
+    k, stop = net.backend, first_with_weights(net.layers)
     value, total = 0.0, np.zeros(net.n_parameters)
-    rates = None if sparsity is None else _mean_outputs(net, x, sparsity.at, batch)
+    rates = None if sparsity is None else _mean_outputs(net, x, sparsity.layer, batch)
     for n in range(0, len(x), batch):
-        some, targets = x[n : n + batch], k.asarray(t[n : n + batch])
-        trace = net.forward(some, upto=loss.at)
-        seed, at = loss.seed(k, trace.y, targets), loss.at
-        value += float(loss.value(k, trace.y, targets).sum(dtype=np.float64))
+        images, t = x[n : n + batch], k.asarray(targets[n : n + batch])
+        trace = net.forward(images, stop=loss.layer)
+        seed, start = loss.seed(k, trace.y, t), loss.layer
+        value += float(loss.value(k, trace.y, t).sum(dtype=np.float64))
         deltas: dict[str, Array] = {}
         if sparsity is not None and rates is not None:  # each image has its share in the mean: 1/N, taken out below
-            deltas, at = net.backward(trace, seed, at=at, until=sparsity.at), sparsity.at
-            seed = deltas[at] + k.asarray(sparsity.gradient(rates)).astype(net.dtype)
-        deltas |= net.backward(trace, seed, at=at, until=until)
+            deltas, start = net.backward(trace, seed, start=start, stop=sparsity.layer), sparsity.layer
+            seed = deltas[start] + k.asarray(sparsity.gradient(rates)).astype(net.dtype)
+        deltas |= net.backward(trace, seed, start=start, stop=stop)
         total = total + _flatten(net.gradients(trace, deltas), net)
-    own = _flatten(penalised(net, _zeros(net), decay), net)
+    of_decay = _flatten(penalised(net, _zeros(net), decay), net)
     sparse = 0.0 if sparsity is None or rates is None else sparsity.value(rates)
-    return value / len(x) + penalty(net, decay) + sparse, total / len(x) + own
+    return value / len(x) + penalty(net, decay) + sparse, total / len(x) + of_decay
 
 
 def _mean_outputs(net: Network, x: Array, at: str, batch: int) -> npt.NDArray[np.float64]:
     """Mean over all images of the output `at`, (F,) or (F, H, W)."""
     sums = [
-        net.backend.to_numpy(net.forward(x[n : n + batch], upto=at).y).sum(axis=0, dtype=np.float64)
+        net.backend.to_numpy(net.forward(x[n : n + batch], stop=at).y).sum(axis=0, dtype=np.float64)
         for n in range(0, len(x), batch)
     ]
     return np.asarray(sum(sums) / len(x))

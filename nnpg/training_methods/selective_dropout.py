@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from nnpg.interventions import Override
 from nnpg.losses import Loss
-from nnpg.network import Network
+from nnpg.network import Network, as_network
 from nnpg.optimisers import SGD, Parameters, SGDState
 from nnpg.support.arguments import (
     as_choice,
@@ -35,7 +35,7 @@ from nnpg.support.arguments import (
     as_numbers,
     as_text,
 )
-from nnpg.support.network_arguments import as_images, as_network
+from nnpg.support.network_arguments import as_images
 from nnpg.training import Training, as_pair_of_examples, error_rate, step, train
 from nnpg.training_methods.volatility import MEASURES, Measure, change_of, how_many, unit_output
 from nnpg_kernels import Array
@@ -188,7 +188,7 @@ class SelectiveDropout:
         during = net
         if self.mode == "forward" and not train_all:
             at = unit_output(net, self.layer)
-            unit = (len(chosen), *[1] * (net.forward(x[:1], upto=at).y.ndim - 2))
+            unit = (len(chosen), *[1] * (net.forward(x[:1], stop=at).y.ndim - 2))
             during = net.intervene(at, Override(~chosen.reshape(unit), net.backend.xp.zeros(())))
         during, state, values, wrong = step(during, x, t, loss, how, state)
         during, state, _, _ = step(during, originals, t, loss, how, state)
@@ -208,7 +208,7 @@ class SelectiveDropout:
         if retained == F:
             return k.xp.ones(F, bool)
         at, n = unit_output(net, self.layer), len(x)
-        a = net.forward(np.concatenate([x, originals]), upto=at).y
+        a = net.forward(np.concatenate([x, originals]), stop=at).y
         change = change_of(a[n:], a[:n]).of(self.measure).mean(axis=0)  # (F,)
         chosen = np.zeros(F, bool)
         chosen[np.argsort(-k.to_numpy(change), kind="stable")[:retained]] = True

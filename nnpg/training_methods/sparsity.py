@@ -20,7 +20,7 @@ class Sparsity:
 
     Parameters
     ----------
-    at : str
+    layer : str
         Name of the output, whose units lie in (0, 1).
     rate : float in (0, 1)
         rho: what the mean of each unit is drawn to.
@@ -39,12 +39,12 @@ class Sparsity:
     (1.484, array([0. , 5.4]))
     """
 
-    at: str
+    layer: str
     rate: float = 0.05
     strength: float = 3.0
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "at", as_text(self.at, "Sparsity: at"))
+        object.__setattr__(self, "layer", as_text(self.layer, "Sparsity: layer"))
         object.__setattr__(self, "rate", as_number(self.rate, "Sparsity: rate", above=0, below=1))
         object.__setattr__(self, "strength", as_number(self.strength, "Sparsity: strength", least=0))
 

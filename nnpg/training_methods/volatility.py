@@ -16,11 +16,11 @@ import numpy as np
 import numpy.typing as npt
 
 from nnpg.layers import Conv, Dense, Flatten, Softmax
-from nnpg.network import Network
+from nnpg.network import Network, as_network
 from nnpg.programs import find
 from nnpg.programs.tasks import Outputs
 from nnpg.support.arguments import as_choice, as_count, as_number, as_numbers, described
-from nnpg.support.network_arguments import as_images, as_network, as_outputs
+from nnpg.support.network_arguments import as_images, as_outputs
 from nnpg_kernels import Array
 
 Measure: TypeAlias = Literal["volatility", "shift"]
@@ -141,7 +141,7 @@ def outputs(net: Network, x: npt.NDArray[Any], names: Sequence[str]) -> dict[str
     if program.run is not None:
         found: dict[str, npt.NDArray[Any]] = program.run(x)
         return found
-    trace = net.forward(x, upto=max(names, key=net.names.index))
+    trace = net.forward(x, stop=max(names, key=net.names.index))
     return {name: net.backend.to_numpy(trace[name]) for name in names}
 
 

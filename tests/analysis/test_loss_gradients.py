@@ -43,7 +43,7 @@ def test_a_made_up_label_gives_the_prediction_gradient_of_any_class():
     """3.2.1: "one would have to feed in a fake class label in place of t"."""
     x, _ = images(7)
     n = net(nnpg.Softmax())
-    y = n.predict(x)
+    y = nnpg.predict(n, x)
     for c in range(4):
         pg = prediction_gradient(n, x, classes=c)["pool1"]
         dL = loss_gradient(n, x, np.full(7, c))["pool1"]
@@ -70,7 +70,7 @@ def test_it_is_the_derivative_of_the_loss_batch_by_batch(loss):
 
     def value(shift, at, layer):
         trace = n.forward(n.forward(x)[layer] + shift * at, start=layer)
-        return how.value(n.backend, trace[how.at], t)
+        return how.value(n.backend, trace[how.layer], t)
 
     for layer, delta in dL.items():
         at = r.normal(size=delta.shape)

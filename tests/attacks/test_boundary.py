@@ -59,10 +59,10 @@ def test_it_finds_the_nearest_point_of_another_class_in_the_plane():
     net = net.replace("dense1", W=W.astype("f4"), b=b.astype("f4"))
     steps = np.linspace(0, 1, 801, dtype=np.float32)
     grid = np.stack(np.meshgrid(steps, steps), axis=-1).reshape(-1, 2)
-    classes = net.predict(grid).argmax(axis=1)
+    classes = nnpg.predict(net, grid).argmax(axis=1)
     assert len(np.unique(classes)) >= 3, "there is something to find"
     x = rng.random((20, 2), np.float32)
-    own = net.predict(x).argmax(axis=1)
+    own = nnpg.predict(net, x).argmax(axis=1)
     least = [np.linalg.norm(grid[classes != t] - one, axis=1).min() for one, t in zip(x, own, strict=True)]
     found = attack(net, x)
     assert found.success.all()
@@ -81,7 +81,7 @@ def test_every_success_is_one_and_lies_in_the_box(net, images, dtype, norm, poli
     assert found.x.min() >= 0
     assert found.x.max() <= 1
     for batch in (1, 7, 256):
-        np.testing.assert_array_equal(net.predict(found.x, batch=batch).argmax(axis=1), found.target)
+        np.testing.assert_array_equal(nnpg.predict(net, found.x, batch=batch).argmax(axis=1), found.target)
     r = (found.x.astype(np.float64) - x).reshape(4, -1)
     if norm != "l1":
         np.testing.assert_allclose(found.size, np.sqrt((r * r).sum(axis=1)), rtol=1e-6)
@@ -93,7 +93,7 @@ def test_a_target_is_reached_and_the_untargeted_attack_is_the_least_of_all(net, 
     free = attack(net, x, labels=labels)
     each = [attack(net, x, (labels + k) % 6) for k in range(1, 6)]
     for k, found in enumerate(each, 1):
-        np.testing.assert_array_equal(net.predict(found.x).argmax(axis=1), (labels + k) % 6)
+        np.testing.assert_array_equal(nnpg.predict(net, found.x).argmax(axis=1), (labels + k) % 6)
     assert (free.size <= 1.001 * np.min([found.size for found in each], axis=0)).all()
 
 

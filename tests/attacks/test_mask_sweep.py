@@ -76,7 +76,7 @@ def test_the_sweep_is_what_the_images_say_one_by_one(net, images):
             for e, eta in enumerate(etas):
                 changed = x[n : n + 1] + eta * W
                 changed = changed.clip(0, 1) if clip else changed
-                y = net.predict(changed)
+                y = nnpg.predict(net, changed)
                 assert sweep.predicted[e, n, j] == y.argmax()
                 assert sweep.target_confidence[e, n, j] == pytest.approx(y[0, k], rel=1e-5)
                 assert sweep.own_confidence[e, n, j] == pytest.approx(y[0, t[n]], rel=1e-5)
@@ -158,7 +158,7 @@ def test_a_transfer_takes_the_other_networks_masks(net, images):
     x, t = images
     other = softmax_of(np.random.default_rng(1).normal(size=(6, 60)))
     sweep = mask_sweep(other, x, t, "all", [0, 5.0], masks=linear(net))
-    y = other.predict(apply_masks(x, gradient_masks(net, x, sweep.targets)[:, 2], 5.0))
+    y = nnpg.predict(other, apply_masks(x, gradient_masks(net, x, sweep.targets)[:, 2], 5.0))
     assert sweep.predicted[1, :, 2].tolist() == y.argmax(axis=1).tolist()
 
 

@@ -39,7 +39,7 @@ def same(a, b, rows=slice(None)):
 def test_a_softmax_layer_within_1_percent_of_the_exact_least_distortion(decay):
     net, (x, labels) = softmax_net(decay), digits(60)
     t = other_targets(labels, 6)
-    awake = net.predict(x).argmax(axis=1) != t
+    awake = nnpg.predict(net, x).argmax(axis=1) != t
     x, t = x[awake][:50], t[awake][:50]
     found, exact = minimal_distortion(net, x, t), exact_distortion(net, x, t)
     assert len(x) == 50
@@ -55,7 +55,7 @@ def test_the_largest_c_is_that_at_which_success_ends(images):
     net = nnpg.build([nnpg.dense(2), nnpg.Softmax()], input_shape=(40,), rng=0, dtype="float64")
     net = net.replace("dense1", W=W, b=np.zeros(2))
     x = rng.uniform(-0.1, 0.1, (20, 40))
-    z = net.predict(x)
+    z = nnpg.predict(net, x)
     t = z.argmin(axis=1)
     w, gap = W[0] - W[1], abs(x @ (W[0] - W[1]))
     found = minimal_distortion(net, x, t, box=(-9, 9), polish=False, tolerance=1e-4)
@@ -71,7 +71,7 @@ def test_the_least_l1_change_fills_the_strongest_pixels_first():
     net = nnpg.build([nnpg.dense(2), nnpg.Softmax()], input_shape=(30,), rng=0, dtype="float64")
     net = net.replace("dense1", W=rng.normal(size=(2, 30)), b=np.zeros(2))
     x = rng.random((15, 30))
-    t = net.predict(x).argmin(axis=1)
+    t = nnpg.predict(net, x).argmin(axis=1)
     W = net.layers["dense1"].W
     exact = []
     for one, target in zip(x, t, strict=True):
@@ -96,7 +96,7 @@ def test_without_polish_it_ends_at_a_stationary_point_of_c_r_plus_loss(sigmoid, 
     loss, rows = softmax_cross_entropy(net), np.arange(len(x))
     for norm in ("squared_l2", "l2"):
         found = minimal_distortion(net, x, t, norm=norm, polish=False, tolerance=1e-3)
-        trace = net.forward(found.x, upto=loss.at)
+        trace = net.forward(found.x, stop=loss.layer)
         pull = net.backward(trace, loss.seed(net.backend, trace.y, t))["input"]
         r, c = found.x - x.astype(np.float64), found.c[:, None]
         g = pull + c * (2 * r if norm == "squared_l2" else r / np.linalg.norm(r, axis=1)[rows, None])
@@ -129,7 +129,7 @@ def test_every_success_is_one_and_lies_in_the_box(sigmoid, images, norm, dtype):
     assert found.x.min() >= 0
     assert found.x.max() <= 1
     for batch in (1, 7, 256):  # whatever the order of summation
-        np.testing.assert_array_equal(net.predict(found.x, batch=batch).argmax(axis=1), t)
+        np.testing.assert_array_equal(nnpg.predict(net, found.x, batch=batch).argmax(axis=1), t)
     r = found.x.astype(np.float64) - x
     np.testing.assert_allclose(found.distortion, np.sqrt((r * r).mean(axis=1)), rtol=1e-6)
     assert (found.evaluations > 3).all()
@@ -143,12 +143,12 @@ def test_other_boxes_and_other_shapes(backend):
         input_shape=(2, 8, 8), rng=0,
     ).to(backend)  # fmt: skip
     x = rng.uniform(-1, 1, (9, 2, 8, 8)).astype(np.float32)
-    t = net.predict(x).argmin(axis=1)
+    t = nnpg.predict(net, x).argmin(axis=1)
     found = minimal_distortion(net, x, t, box=(-1, 1))
     assert found.success.all()
     assert found.x.shape == x.shape
     assert abs(found.x).max() <= 1
-    assert (net.predict(found.x).argmax(axis=1) == t).all()
+    assert (nnpg.predict(net, found.x).argmax(axis=1) == t).all()
     assert (found.x.min() < -0.9) or (found.x.max() > 0.9)
     same(minimal_distortion(net, x[[4]], t[[4]], box=(-1, 1)), found, [4])
 
@@ -167,7 +167,7 @@ def test_no_success_is_never_passed_off_as_one(sigmoid, images):
     assert np.isnan(found.c[:2]).all()
     assert found.success[2:].all()
     hasty = minimal_distortion(sigmoid, x, t, evaluations=2, polish=False)
-    np.testing.assert_array_equal(sigmoid.predict(hasty.x).argmax(axis=1) == t, hasty.success)
+    np.testing.assert_array_equal(nnpg.predict(sigmoid, hasty.x).argmax(axis=1) == t, hasty.success)
     assert 0 < hasty.success.sum() < len(x)
     assert (hasty.outcome[hasty.success] == Outcome.UNSETTLED).all()
     assert "of 70 images are classified" in repr(hasty)
@@ -175,7 +175,7 @@ def test_no_success_is_never_passed_off_as_one(sigmoid, images):
 
 def test_an_image_that_is_its_target_already_is_left_alone(sigmoid, images):
     x, _, _ = images
-    found = minimal_distortion(sigmoid, x, sigmoid.predict(x).argmax(axis=1))
+    found = minimal_distortion(sigmoid, x, nnpg.predict(sigmoid, x).argmax(axis=1))
     assert (found.outcome == Outcome.ALREADY).all()
     np.testing.assert_array_equal(found.x, x)
     np.testing.assert_array_equal(found.distortion, 0)
@@ -192,7 +192,7 @@ def test_the_untargeted_attack_is_the_least_over_all_other_classes(sigmoid, imag
     np.testing.assert_array_equal(found.distortion, least.min(axis=0))
     np.testing.assert_array_equal(found.target, (labels + 1 + least.argmin(axis=0)) % 6)
     np.testing.assert_array_equal(found.evaluations, sum(e.evaluations for e in each))
-    assert (sigmoid.predict(found.x).argmax(axis=1) == found.target).all()
+    assert (nnpg.predict(sigmoid, found.x).argmax(axis=1) == found.target).all()
 
 
 # Alone or in company
@@ -227,7 +227,7 @@ def test_the_places_of_a_lane_give_the_same_bits(sigmoid, images):
 def test_memory_stays_within_its_budget():
     wide = nnpg.build([nnpg.dense(6), nnpg.Softmax()], input_shape=(6000,), rng=0)
     x = np.random.default_rng(0).random((60, 6000), dtype=np.float32)
-    t = wide.predict(x).argmin(axis=1)
+    t = nnpg.predict(wide, x).argmin(axis=1)
     results, network = 3 * x.nbytes, 2 * (1 + RIVALS) * BLOCK * x[0].nbytes  # deltas of a block, and their copy
     peaks = []
     for budget in (8.0, 40.0):
@@ -367,7 +367,7 @@ def test_a_loss_that_does_not_read_the_scores_is_refused(sigmoid, images):
     def elsewhere(net):
         from dataclasses import replace
 
-        return replace(softmax_cross_entropy(net), at="sigmoid1", name="mine")
+        return replace(softmax_cross_entropy(net), layer="sigmoid1", name="mine")
 
     with pytest.raises(ValueError, match="'mine' reads 'sigmoid1', but an attack needs one that reads the scores"):
         minimal_distortion(sigmoid, images[0], 0, loss=elsewhere)
@@ -404,7 +404,7 @@ def test_softmax_layers_on_mnist_within_1_percent_of_the_exact_least_distortion(
         net = nnpg.build([nnpg.dense(10), nnpg.Softmax()], input_shape=(784,), rng=0)
         net = nnpg.train_lbfgs(net, x[:4000], labels[:4000], iterations=60, decay=nnpg.DecayPerUnit(decay)).net
         t = other_targets(labels[:60], 10)
-        awake = np.flatnonzero(net.predict(x[:60]).argmax(axis=1) != t)[:50]
+        awake = np.flatnonzero(nnpg.predict(net, x[:60]).argmax(axis=1) != t)[:50]
         found = minimal_distortion(net, x[awake], t[awake])
         exact = exact_distortion(net, x[awake], t[awake])
         assert found.success.all()

@@ -39,14 +39,14 @@ def made_up(net, starts):
         "broken": broken,
     }
     return rivals.Rivals(
-        attacks, {"absent": "not run: no such module"}, lambda x: net.predict(x).argmax(axis=1), nullcontext
+        attacks, {"absent": "not run: no such module"}, lambda x: nnpg.predict(net, x).argmax(axis=1), nullcontext
     )
 
 
 def test_only_images_of_another_class_in_the_box_count(net, images):
     x, labels, pool = images
     starts = nearest.others(net, x, labels, pool)
-    assert (net.predict(starts).argmax(axis=1) != labels).all()
+    assert (nnpg.predict(net, starts).argmax(axis=1) != labels).all()
     console = Console(file=io.StringIO(), record=True, width=120)
     theirs = made_up(net, starts)
     found = nearest.run(net, x, labels, theirs, 2, console)
@@ -68,7 +68,7 @@ def test_only_images_of_another_class_in_the_box_count(net, images):
 
 def test_the_nearest_image_of_another_class_is_the_nearest(net, images):
     x, labels, pool = images
-    own = net.predict(pool).argmax(axis=1)
+    own = nnpg.predict(net, pool).argmax(axis=1)
     for one, t, start in zip(x, labels, nearest.others(net, x, labels, pool), strict=True):
         far = [np.linalg.norm(p - one) for p, c in zip(pool, own, strict=True) if c != t]
         assert np.linalg.norm(start - one) == pytest.approx(min(far))
@@ -97,7 +97,7 @@ def test_the_copy_in_pytorch_is_the_network_or_nothing_is_run(net, images):
     torch = pytest.importorskip("torch")
     x = images[0]
     model = rivals.torch_copy(net, x)
-    ours = net.forward(x, upto="dense1").y
+    ours = net.forward(x, stop="dense1").y
     np.testing.assert_allclose(model(torch.tensor(x)).numpy(), ours, atol=1e-5 * abs(ours).max())
     with pytest.raises(ValueError, match="relu1 is a Step"):
         rivals.torch_copy(net.replace("relu1", nnpg.Step()), x)

@@ -6,6 +6,7 @@ from attack_nets import digits, exact_distortion, sigmoid_net, softmax_net
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nnpg import predict
 from nnpg.attacks import (
     MaskOutcome,
     apply_masks,
@@ -32,7 +33,7 @@ def net():
 def test_one_step_of_learning_is_the_mean_gradient_of_the_batch(net):
     x, _ = digits(6)
     mask = learn_class_mask(net, x, 2, epochs=1, batch=6, lr=0.5, rng=0)
-    y = net.predict(x)[:, 2]
+    y = predict(net, x)[:, 2]
     expected = 0.5 * (gradient_masks(net, x, np.full((6, 1), 2))[:, 0] / y[:, None]).mean(axis=0)  # dlog y / dx
     np.testing.assert_allclose(mask.W, expected, rtol=1e-4, atol=1e-7)
     assert mask.losses[0] == pytest.approx(-np.log(y).mean(), rel=1e-5)
@@ -44,9 +45,9 @@ def test_a_learned_mask_turns_images_and_leaves_the_network_alone(net):
     mask = learn_class_mask(net, x, 4, epochs=30, batch=20, lr=0.3, rng=0)
     assert (before == net.layers["dense1"].W).all()
     some = x[t != 4]
-    turned = net.predict(apply_masks(some, np.broadcast_to(mask.W, some.shape), 1.0)).argmax(axis=1) == 4
+    turned = predict(net, apply_masks(some, np.broadcast_to(mask.W, some.shape), 1.0)).argmax(axis=1) == 4
     assert turned.mean() > 0.9
-    assert (net.predict(some).argmax(axis=1) == 4).mean() < 0.1
+    assert (predict(net, some).argmax(axis=1) == 4).mean() < 0.1
     assert mask.losses[-1] < 0.5 * mask.losses[0]
     again = learn_class_mask(net, x, 4, epochs=30, batch=20, lr=0.3, rng=0)
     assert (again.W == mask.W).all()
@@ -82,7 +83,7 @@ def test_steps_stay_in_the_ball_and_in_the_box(net, norm):
     assert done.x.min() >= 0
     assert done.x.max() <= 1
     assert np.median(size) > 0.03
-    y = net.predict(done.x.reshape(-1, 60)).reshape(12, 5, -1)
+    y = predict(net, done.x.reshape(-1, 60)).reshape(12, 5, -1)
     assert (done.predicted == y.argmax(axis=-1)).all()
     assert done.confidence == pytest.approx(np.take_along_axis(y, done.targets[..., None], -1)[..., 0], rel=1e-4)
     assert ((done.outcome == MaskOutcome.MASKED) == (done.predicted == done.targets)).all()  # none was before

@@ -16,7 +16,7 @@ def test_info_of_a_model(run, model, bars) -> None:
     assert [layer["name"] for layer in report["layers"]] == list(net.layers)
     assert report["layers"][1] == {"name": "conv1", "layer": "Conv", "output": [32, 12, 12]}
     assert report["provenance"]["data"]["data"] == str(bars)
-    assert report["programs"] == net.programs().to_dict()
+    assert report["programs"] == nnpg.compilation_report(net).to_dict()
     assert report["programs"]["predict"] == "compiled"
     text = run("info", model)
     assert text.code == 0

@@ -56,7 +56,7 @@ def test_every_layer_comes_back_exactly(tmp_path, dtype):
     same = load_network(save(net, tmp_path / "net.safetensors", {"seed": 3}))
     assert repr(same) == repr(net)
     x = np.random.default_rng(0).random((3, 2, 12, 12))
-    np.testing.assert_array_equal(same.predict(x), net.predict(x))
+    np.testing.assert_array_equal(nnpg.predict(same, x), nnpg.predict(net, x))
     for name, layer in net.layers.items():
         assert nnpg.layers.hyper_parameters(same.layers[name]) == nnpg.layers.hyper_parameters(layer)
     assert same.layers["middle"].b is None

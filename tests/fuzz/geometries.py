@@ -26,6 +26,7 @@ import numpy as np
 
 import nnpg
 from fuzz.random_networks import Case, case
+from nnpg.programs.plan import plan_of
 
 ROOT = Path(__file__).parents[2]
 COUNT = 300
@@ -45,9 +46,9 @@ def answers(given: Case, seed: int) -> Iterator[tuple[str, Any]]:
     """Everything public, in names and arrays; an error is its type and message."""
     net, x, labels = given
     rng = np.random.default_rng([seed, 1])
-    yield "predict", lambda: net.predict(x)
+    yield "predict", lambda: nnpg.predict(net, x)
     inner = [name for name in net.names[1:-1] if rng.random() < 0.3]
-    blocks = [block.name for block in net.plan().blocks]
+    blocks = [block.name for block in plan_of(net).blocks]
     for layers in (["input", *blocks], inner or ["input"]):
         of, classes = str(rng.choice(["prob", "logit", "logprob"])), _classes(rng, net.K)
         name = f"prediction_gradient of {of} {classes} {layers}"
@@ -147,7 +148,7 @@ def check(seed: int) -> tuple[list[str], int, dict[str, int]]:
                 kinks += 1
             elif wrong:
                 faults.append(f"{name}: {'; '.join(wrong)}")
-    report = own.net.programs().to_dict()
+    report = nnpg.compilation_report(own.net).to_dict()
     return faults, kinks, {task: int(report[task] == "compiled") for task in TASKS}
 
 

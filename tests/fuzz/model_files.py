@@ -130,7 +130,7 @@ def other_meaning(net: nnpg.Network, content: bytes, file: Path) -> str:
         return ""
     x = np.random.default_rng(0).random((5, *net.input_shape)).astype(net.dtype)
     with np.errstate(all="ignore"):
-        y, reference = net.predict(x), net.to("numpy").predict(x)
+        y, reference = nnpg.predict(net, x), nnpg.predict(net.to("numpy"), x)
     if y.shape != reference.shape:
         return f"it predicts {y.shape}, the reference {reference.shape}"
     tame = all(np.isfinite(a).all() and abs(a).max() < TAMEST for a in held.values())
@@ -146,7 +146,7 @@ def child(first: int, last: int, seed: int) -> None:
         file = Path(folder) / "damaged.safetensors"
         for content in whole:  # what is compiled or imported once is not the damaged file's doing
             file.write_bytes(content)
-            nnpg.load_network(file).predict(np.zeros((5, *describe(file)["input_shape"])))
+            nnpg.predict(nnpg.load_network(file), np.zeros((5, *describe(file)["input_shape"])))
         for n in range(first, last):
             print(json.dumps(judge(n, seed, whole, file)), flush=True)
 

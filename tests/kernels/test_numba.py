@@ -152,7 +152,7 @@ def test_a_machine_with_small_registers_gets_the_right_answer(tmp_path: Path, pr
         "    net = nnpg.build(recipe, input_shape=(1, 14, 14), rng=0, dtype='float64', backend=backend)\n"
         "    net = nnpg.train(net, x, t, epochs=1, batch=11, rng=0, progress=False).net\n"
         "    filters = [('pool1', 2), ('pool2', 4)]\n"
-        "    return [nnpg.prediction_gradient(net, x, layers='pool1')['pool1'], net.predict(x[:3]),"
+        "    return [nnpg.prediction_gradient(net, x, layers='pool1')['pool1'], nnpg.predict(net, x[:3]),"
         " nnpg.knock_out_curve(net, x, t, filters, progress=False).predictions]\n"
         "assert max(abs(u - v).max() for u, v in zip(all_of('numba'), all_of('numpy'))) < 1e-11\n"
     )

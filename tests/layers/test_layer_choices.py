@@ -150,7 +150,7 @@ def test_step_units_compute_xor(backend: Backend) -> None:
         (2,),
         backend,
     )
-    np.testing.assert_array_equal(net.predict([[0, 0], [0, 1], [1, 0], [1, 1]]).ravel(), [0, 1, 1, 0])
+    np.testing.assert_array_equal(nnpg.predict(net, [[0, 0], [0, 1], [1, 0], [1, 1]]).ravel(), [0, 1, 1, 0])
 
 
 def _w(*shape: int) -> Array:

@@ -16,7 +16,7 @@ def test_the_cost_is_that_of_setting_the_highest_places_to_their_average():
     maps = np.array([[[9.0, 0, 0, np.nan]], [[9, 0, 0, np.nan]]])
     changed = x.copy()
     changed[:, 0, 0, 0] = 3
-    fall = np.log(net().predict(x)[:, 0]) - np.log(net().predict(changed)[:, 0])
+    fall = np.log(nnpg.predict(net(), x)[:, 0]) - np.log(nnpg.predict(net(), changed)[:, 0])
     np.testing.assert_allclose(deletion_cost(net(), x, [0, 0], maps, share=0.25), fall)
 
 
@@ -28,7 +28,7 @@ def test_nothing_deleted_costs_nothing_and_places_without_a_number_go_last():
     three = deletion_cost(net(), x, [0, 1, 0], maps, share=0.75, fill=black)
     kept = x.copy()
     kept[..., 1:] = 0
-    y, without = (np.log(net().predict(images)[np.arange(3), [0, 1, 0]]) for images in (x, kept))
+    y, without = (np.log(nnpg.predict(net(), images)[np.arange(3), [0, 1, 0]]) for images in (x, kept))
     np.testing.assert_allclose(three, y - without)
 
 

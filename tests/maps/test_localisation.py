@@ -85,7 +85,7 @@ def test_occlusion_is_what_covering_really_costs():
     at = occlusion_map(net, x, t, window=3, stride=3, fill=0.25)
     hidden = x.copy()
     hidden[:, :, 3:6, 6:9] = 0.25
-    log = [np.log(net.predict(images)[np.arange(4), t]) for images in (x, hidden)]
+    log = [np.log(nnpg.predict(net, images)[np.arange(4), t]) for images in (x, hidden)]
     np.testing.assert_allclose(at[:, 4, 7], log[0] - log[1], atol=1e-12)
     assert (at[:, 3:6, 6:9] == at[:, 4:5, 7:8]).all()  # one square, one number
 
@@ -94,7 +94,7 @@ def test_a_picture_can_cover():
     net, (x, t, _) = quadrant_net("float64"), quadrant_images(4)
     usual = x.mean(axis=0)
     at = occlusion_map(net, x, t, window=12, stride=1, fill=usual)  # one square covers everything
-    log = np.log(net.predict(x)[np.arange(4), t]) - np.log(net.predict(usual[None])[0, t])
+    log = np.log(nnpg.predict(net, x)[np.arange(4), t]) - np.log(nnpg.predict(net, usual[None])[0, t])
     np.testing.assert_allclose(at, np.broadcast_to(log[:, None, None], at.shape), atol=1e-12)
 
 
@@ -109,7 +109,7 @@ def test_squares_reach_every_pixel_whatever_the_stride():
 def test_contributions_of_a_linear_network_add_up_to_its_answer():
     net = nnpg.build([nnpg.conv(3, 3), nnpg.Flatten(), nnpg.dense(2)], input_shape=(1, 6, 6), rng=0, dtype="float64")
     x, t = np.random.default_rng(0).normal(size=(5, 1, 6, 6)), np.array([0, 1, 0, 1, 0])
-    z = net.predict(x)
+    z = nnpg.predict(net, x)
     for layer in ("input", "conv1"):
         added = np.nansum(contribution_map(net, x, t, layer=layer, of="logit"), axis=(1, 2))
         np.testing.assert_allclose(added, (z - z.mean(axis=0))[np.arange(5), t])

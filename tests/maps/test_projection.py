@@ -61,7 +61,7 @@ def test_all_rules_are_the_gradient_where_no_rectifier_is_off(rule, backend):
     trace = net.forward(rng.random((3, 2, 7, 6)))
     for layer in ("relu1", "relu2", "relu3", "dense1"):
         seed = np.ones_like(backend.to_numpy(trace[layer]))
-        plain = backend.to_numpy(net.backward(trace, seed, at=layer)["input"])
+        plain = backend.to_numpy(net.backward(trace, seed, start=layer)["input"])
         np.testing.assert_allclose(project(net, trace, layer=layer, rule=rule, signal="one"), plain, rtol=1e-12)
 
 
@@ -73,7 +73,7 @@ def test_the_gradient_rule_is_backward_through_pooling_too(layer, backend):
     unit = int(abs(out).reshape(*out.shape[:2], -1).sum(axis=(0, 2)).argmax())
     seed = np.zeros_like(out)
     seed[:, unit] = out[:, unit]
-    plain = backend.to_numpy(net.backward(trace, seed, at=layer)["input"])
+    plain = backend.to_numpy(net.backward(trace, seed, start=layer)["input"])
     np.testing.assert_allclose(project(net, trace, layer=layer, units=unit, rule="gradient"), plain, rtol=1e-12)
     same = np.allclose(project(net, trace, layer=layer, units=unit), plain)
     assert same == (layer in ("relu1", "pool1"))  # with one rectifier below, the unit's own, which is on
@@ -122,12 +122,12 @@ def test_nothing_is_copied_or_changed():
     first = project(net, trace, layer="relu3")
     assert (project(net, trace, layer="relu3") == first).all()
     assert (net.backward(trace, np.ones((2, 3)))["input"] == before).all()
-    assert (ruled.predict(x) == net.predict(x)).all()
+    assert (nnpg.predict(ruled, x) == nnpg.predict(net, x)).all()
 
 
 def test_wrong_words_are_named():
     net = mixed()
-    trace = net.forward(np.zeros((2, 1, 8, 8)), upto="relu2")
+    trace = net.forward(np.zeros((2, 1, 8, 8)), stop="relu2")
     for arguments, words in (
         ({"rule": "backwards"}, "rule must be 'deconvnet', 'gradient' or 'guided', not 'backwards'"),
         ({"signal": "two"}, "signal must be"),

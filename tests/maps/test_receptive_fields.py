@@ -23,7 +23,7 @@ def test_a_unit_sees_exactly_the_pixels_with_a_gradient(recipe):
         for i, j in ((0, 0), (H - 1, W - 1), (H // 2, W // 2)):
             seed = np.zeros(trace[layer].shape)
             seed[0, 0, i, j] = 1
-            seen = net.backward(trace, seed, at=layer)["input"][0, 0] != 0
+            seen = net.backward(trace, seed, start=layer)["input"][0, 0] != 0
             top, left, height, width = field.box(i, j)
             inside = np.zeros((17, 15), bool)
             inside[max(top, 0) : top + height, max(left, 0) : left + width] = True

@@ -72,7 +72,7 @@ def seeds() -> None:
             wanted = slopes(lambda x, of=of, head=head: read(of, head, x), images(), d)  # (N, K)
             for classes, chosen in {"all": range(K), 1: 1, (2, 0): (2, 0), "true": None}.items():
                 at, seed = class_seed(net, trace, classes, of, LABELS)  # type: ignore[arg-type]
-                deltas = net.backward(trace, seed, at=at)
+                deltas = net.backward(trace, seed, start=at)
                 got = (deltas["input"] * d).sum(axis=(-3, -2, -1))
                 expected = (
                     wanted[np.arange(N), LABELS]
@@ -111,7 +111,7 @@ def losses() -> None:
             if name == "binary_cross_entropy" and head == "none":
                 y = np.clip(y, 0.1, 0.9)
             for t, meant in ((LABELS, one_hot), (targets, targets)):
-                at = trace[loss.at] if not (name == "binary_cross_entropy" and head == "none") else y
+                at = trace[loss.layer] if not (name == "binary_cross_entropy" and head == "none") else y
                 if name == "softmax_cross_entropy":
                     wanted = -(meant * np.log(y if head == "softmax" else p)).sum(axis=1)
                 elif name == "binary_cross_entropy":
@@ -126,12 +126,12 @@ def losses() -> None:
     for name, net in (("softmax_cross_entropy", "softmax"), ("binary_cross_entropy", "sigmoid")):
         value = loss_for(net_with(net), name).value(k, extreme, np.array([1]))
         same(value, [1600.0])
-    assert loss_for(net_with("softmax"), "softmax_cross_entropy").at == "dense1"
-    assert loss_for(net_with("sigmoid"), "binary_cross_entropy").at == "dense1"
-    assert loss_for(net_with("softmax"), "squared_error").at == "softmax1"
+    assert loss_for(net_with("softmax"), "softmax_cross_entropy").layer == "dense1"
+    assert loss_for(net_with("sigmoid"), "binary_cross_entropy").layer == "dense1"
+    assert loss_for(net_with("softmax"), "squared_error").layer == "softmax1"
     changed = net_with("softmax").intervene("softmax1", nnpg.Clamp(0.0, 1.0))  # dL/dz is no longer y - t
     probabilities = loss_for(changed, "softmax_cross_entropy")
-    assert probabilities.at == "softmax1"
+    assert probabilities.layer == "softmax1"
     y = np.random.default_rng(5).dirichlet(np.ones(K), N)
     same(probabilities.value(k, y, LABELS), -np.log(y[np.arange(N), LABELS]))
     d = np.random.default_rng(6).standard_normal(y.shape)
@@ -221,7 +221,7 @@ def passes() -> None:
     same(plain.forward([[1, 2]])["input"], [[1.0, 2.0]])
     for start in net.names:
         for upto in net.names[net.names.index(start) :]:
-            rest = net.forward(trace[start], start=start, upto=upto) if start != "input" else net.forward(x, upto=upto)
+            rest = net.forward(trace[start], start=start, stop=upto) if start != "input" else net.forward(x, stop=upto)
             assert list(rest) == net.names[net.names.index(start) : net.names.index(upto) + 1]
             same(rest.y, trace[upto])
             joined = trace.before(start) | rest if start != "input" else rest
@@ -230,9 +230,9 @@ def passes() -> None:
     every = net.backward(trace, seed)
     assert list(every) == net.names[::-1]
     for name in net.names:
-        same(net.backward(trace, seed, until=name)[name], every[name])
-        assert list(net.backward(trace, seed, until=name))[-1] == name
-        same(net.backward(trace, every[name], at=name)["input"], every["input"])
+        same(net.backward(trace, seed, stop=name)[name], every[name])
+        assert list(net.backward(trace, seed, stop=name))[-1] == name
+        same(net.backward(trace, every[name], start=name)["input"], every["input"])
     assert list(net.backward(trace, seed, keep=["pool1"])) == ["pool1"]
     gradients = net.gradients(trace, every)
     assert set(gradients) == {"conv1", "dense1"}
@@ -247,10 +247,10 @@ def passes() -> None:
                 return (seed * net.replace(name, **{p: w}).forward(x).y).sum(axis=(1, 2))
 
             same((gradients[name][p] * d).reshape(2, -1).sum(axis=1), slopes(seeded, w, d), 1e-6)
-    for bad in ({"at": "conv1", "until": "pool1"}, {"at": "nothing"}):
+    for bad in ({"start": "conv1", "stop": "pool1"}, {"start": "nothing"}):
         assert refused(lambda bad=bad: net.backward(trace, seed, **bad))  # type: ignore[misc]
     assert refused(lambda: net.backward(trace, seed[..., :2]))
-    assert refused(lambda: net.forward(x, start="pool1", upto="conv1"))
+    assert refused(lambda: net.forward(x, start="pool1", stop="conv1"))
     assert refused(lambda: net.forward(x[:, :1]))
     assert net.forward(x.astype("float32"))["input"].dtype == np.float64
 
@@ -278,7 +278,7 @@ def by_hand(head: str, of: str, name: str) -> Any:
         else:
             seed, at = np.tile(e[c], (N, 1)), net.names[-1]
             seed = seed / y if of == "logprob" else seed
-        out.append(net.backward(trace, seed, at=at)[name])
+        out.append(net.backward(trace, seed, start=at)[name])
     assert z.shape == (N, K)
     return np.stack(out)
 

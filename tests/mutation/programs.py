@@ -16,6 +16,7 @@ import nnpg
 from mutation.forks import Target
 from nnpg import conv, dense, programs
 from nnpg.losses import Loss, binary, binary_seed, cross_entropy, cross_entropy_seed, squares, squares_seed
+from nnpg.programs.plan import plan_of
 from nnpg.programs.tasks import Outputs, Reading, Train
 from nnpg_kernels import use_threads
 from nnpg_kernels.numba.simd import lanes
@@ -95,7 +96,7 @@ Answers = Iterator[tuple[str, Any]]
 
 
 def blocks_of(net: nnpg.Network) -> list[str]:
-    return [block.name for block in net.plan().blocks]
+    return [block.name for block in plan_of(net).blocks]
 
 
 def units_of(net: nnpg.Network) -> list[tuple[str, int]]:
@@ -105,17 +106,17 @@ def units_of(net: nnpg.Network) -> list[tuple[str, int]]:
 
 
 def predict(net: nnpg.Network, x: Any, labels: Any) -> Answers:
-    yield "predict", net.predict(x)
-    yield "no image", net.predict(x[:0])
+    yield "predict", nnpg.predict(net, x)
+    yield "no image", nnpg.predict(net, x[:0])
     if x.ndim == 4:  # what ends in maps
         maps = nnpg.build(
             [conv(2, 2), nnpg.Tanh()], input_shape=x.shape[1:], rng=5, dtype=net.dtype, backend=net.backend
         )
-        yield "maps", maps.predict(x)
+        yield "maps", nnpg.predict(maps, x)
 
 
 def outputs(net: nnpg.Network, x: Any, labels: Any) -> Answers:
-    names = tuple(name for name in net.plan().places if net.plan().index(name) >= 0)
+    names = tuple(name for name in plan_of(net).places if plan_of(net).index(name) >= 0)
     program = programs.find(net, Outputs(names)) if programs.has_programs(net) else None
     for images in (x, x[:0]):
         found = program.run(images) if program is not None and program.run is not None else net.forward(images)
@@ -123,7 +124,7 @@ def outputs(net: nnpg.Network, x: Any, labels: Any) -> Answers:
 
 
 def head_of(net: nnpg.Network) -> str:
-    return net.plan().head
+    return plan_of(net).head
 
 
 def gradients(net: nnpg.Network, x: Any, labels: Any) -> Answers:
@@ -186,7 +187,7 @@ def changed(net: nnpg.Network, x: Any, labels: Any) -> Answers:
 
 
 def reading(net: nnpg.Network, x: Any, labels: Any) -> Answers:
-    rng, at = np.random.default_rng(2), net.plan().last
+    rng, at = np.random.default_rng(2), plan_of(net).last
     many = np.concatenate([x] * (1 + 100 // len(x)))
     seeds = [rng.standard_normal(shape) for shape in ((2, len(many), net.K), (len(x), net.K), (0, net.K))]
     program = programs.find(net, Reading(at)) if programs.has_programs(net) else None
@@ -195,7 +196,7 @@ def reading(net: nnpg.Network, x: Any, labels: Any) -> Answers:
         if session is not None:
             z, dx = session(images, lambda z, rows, seed=seed: seed[..., rows, :])
         else:
-            trace = net.forward(images, upto=at)
+            trace = net.forward(images, stop=at)
             z, dx = trace.y, net.backward(trace, seed.astype(net.dtype))["input"]
         yield "scores", z
         yield "back", dx

@@ -221,7 +221,7 @@ SAME: dict[str, dict[str, str]] = {
         "Session.epoch: some = max(...": TIME,
         "Session.epoch: self.images[0], done, some = (self.batch, 0, ...": TIME,
         "Session.epoch: self.images[-1], done, some = (self.batch, 0, 1)": SINGLE,
-        "_loss: return f'{kind} of a {plan.head}' if plan.rest and loss.at == plan.rest[-1] else ''": SINGLE,
+        "_loss: return f'{kind} of a {plan.head}' if plan.rest and loss.layer == plan.rest[-1] else ''": SINGLE,
         "run: chains[s].append(Task(0, len(each[-1]), n, min(at_once, count - n), s))": OPS,
         "run: chains = [[] for _ in range(min(SLOTS, -...": "tasks of no image do nothing",
         "run: second.append([Task(first, first + len(own), 1, count)])": UNREAD_BY_OPS,

@@ -29,7 +29,7 @@ def test_true_class_gradient_is_minus_y_times_the_loss_delta(name: str, backend:
     trace = net.forward(nets.images(net, N=5))
     labels = np.array([0, 3, 1, 1, 2])
     onehot = np.eye(4)[labels]
-    of_loss = net.backward(trace, trace.y - onehot, at="dense2")[name]
+    of_loss = net.backward(trace, trace.y - onehot, start="dense2")[name]
     of_prediction = net.backward(trace, onehot)[name]
     y_t = trace.y[np.arange(5), labels].reshape(5, *[1] * (of_loss.ndim - 1))
     np.testing.assert_allclose(of_prediction, -y_t * of_loss, rtol=1e-11, atol=1e-16)
@@ -102,5 +102,5 @@ def test_jacobian_products_from_both_sides_agree(backend: Backend) -> None:
     x, rng = nets.images(net), np.random.default_rng(0)
     v, trace = rng.standard_normal(x.shape), net.forward(x)
     u = rng.standard_normal(trace.y.shape)
-    Jv = net._forward(x + 1e-30j * v).y.imag / 1e-30
+    Jv = net.forward_unchecked(x + 1e-30j * v).y.imag / 1e-30
     assert (Jv * u).sum() == pytest.approx((v * net.backward(trace, u)["input"]).sum(), rel=1e-12)

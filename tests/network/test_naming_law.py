@@ -106,16 +106,16 @@ def test_start_and_upto_are_parts_of_one_pass(backend: Backend) -> None:
     assert list(whole) == net.names
     assert whole.y is whole["softmax1"]
     for name in net.names:
-        head = net.forward(x, upto=name)
+        head = net.forward(x, stop=name)
         assert list(head) == net.names[: net.names.index(name) + 1]
         np.testing.assert_array_equal(head.y, whole[name])
         tail = net.forward(head.y, start=name)
         assert list(tail) == net.names[net.names.index(name) :]
         np.testing.assert_array_equal(tail.y, whole.y)
         np.testing.assert_array_equal((whole.before(name) | tail).y, whole.y)
-    middle = net.forward(whole["conv1"], start="conv1", upto="conv2")
+    middle = net.forward(whole["conv1"], start="conv1", stop="conv2")
     np.testing.assert_array_equal(middle.y, whole["conv2"])
-    assert list(net.forward(whole["conv1"], start="conv1", upto="conv1")) == ["conv1"]
+    assert list(net.forward(whole["conv1"], start="conv1", stop="conv1")) == ["conv1"]
 
 
 def test_seed_enters_anywhere_and_stops_anywhere(backend: Backend) -> None:
@@ -123,11 +123,11 @@ def test_seed_enters_anywhere_and_stops_anywhere(backend: Backend) -> None:
     trace = net.forward(nets.images(net))
     full = net.backward(trace, np.random.default_rng(5).standard_normal(trace.y.shape))
     for at in net.names:
-        below = net.backward(trace, full[at], at=at)
+        below = net.backward(trace, full[at], start=at)
         assert list(below) == net.names[: net.names.index(at) + 1][::-1]
         for name, delta in below.items():
             np.testing.assert_array_equal(delta, full[name])
-    part = net.backward(trace, full["relu1"], at="relu1", until="tanh1")
+    part = net.backward(trace, full["relu1"], start="relu1", stop="tanh1")
     assert list(part) == ["relu1", "conv2", "lrn1", "pool1", "tanh1"]
     kept = net.backward(trace, full["softmax1"], keep={"pool1", "input"})
     assert set(kept) == {"pool1", "input"}
@@ -146,7 +146,7 @@ def test_a_pass_that_starts_late_goes_back_to_where_it_started(backend: Backend)
     np.testing.assert_array_equal(deltas["conv1"], full["conv1"])
     assert set(net.gradients(tail, deltas)) == {"conv2", "dense1", "dense2"}  # conv1 itself did not run
     with pytest.raises(KeyError, match="no output named 'input' in this trace; it holds conv1"):
-        net.backward(tail, seed, until="input")
+        net.backward(tail, seed, stop="input")
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -158,7 +158,7 @@ def test_type_is_kept_end_to_end(dtype: str, backend: Backend) -> None:
     every = [*(trace[n] for n in trace), *deltas.values(), *(a for own in gradients.values() for a in own.values())]
     assert {a.dtype for a in every} == {np.dtype(dtype)}
     assert net.dtype == dtype
-    assert net.predict(nets.images(net)).dtype == dtype
+    assert nnpg.predict(net, nets.images(net)).dtype == dtype
 
 
 def test_a_network_without_weights_keeps_the_type_it_is_given() -> None:
@@ -172,16 +172,16 @@ def test_predict_is_forward_a_batch_at_a_time(backend: Backend) -> None:
     net = nets.faces().to(backend)
     x = nets.images(net, N=7)
     for batch in (1, 3, 7, 100):
-        np.testing.assert_allclose(net.predict(x, batch=batch), net.forward(x).y, rtol=1e-12)
-    assert net.predict(x[:0]).shape == (0, 4)
+        np.testing.assert_allclose(nnpg.predict(net, x, batch=batch), net.forward(x).y, rtol=1e-12)
+    assert nnpg.predict(net, x[:0]).shape == (0, 4)
 
 
 BAD = [
     (lambda net, t: net.forward(np.zeros((2, 2, 9, 9))), ValueError, r"9, 10\), not an array float64 \(2, 2, 9, 9\)"),
     (lambda net, t: net.forward(np.zeros((2, 9, 10))), ValueError, r"not an array float64 \(2, 9, 10\)"),
-    (lambda net, t: net.forward(t["input"], upto="conv9"), KeyError, "named 'conv9'; .* has input, center1, conv1"),
+    (lambda net, t: net.forward(t["input"], stop="conv9"), KeyError, "named 'conv9'; .* has input, center1, conv1"),
     (lambda net, t: net.forward(t["conv1"], start="x"), KeyError, "no output named 'x'"),
-    (lambda net, t: net.forward(t["pool1"], start="pool1", upto="conv1"), ValueError, "'pool1', but upto='conv1'"),
+    (lambda net, t: net.forward(t["pool1"], start="pool1", stop="conv1"), ValueError, "'pool1', but stop='conv1'"),
     (
         lambda net, t: net.forward(np.zeros((1, 3, 9, 10)), start="center1"),
         ValueError,
@@ -190,9 +190,9 @@ BAD = [
     (lambda net, t: net.backward(t, np.ones((3, 4))), ValueError, r"enters at 'softmax1' .* \(3, 5\), not \(3, 4\)"),
     (lambda net, t: net.backward(t, np.ones(5)), ValueError, r"must end in its shape \(3, 5\), not \(5,\)"),
     (lambda net, t: net.backward(t, np.ones((5, 3))), ValueError, r"not \(5, 3\)"),
-    (lambda net, t: net.backward(t, t["conv1"], at="conv1", until="pool1"), ValueError, "until='pool1' comes after"),
-    (lambda net, t: net.backward(t, t["conv1"], at="conv7"), KeyError, "no output named 'conv7'"),
-    (lambda net, t: net.backward(t, t.y, until="pool9"), KeyError, "no output named 'pool9'"),
+    (lambda net, t: net.backward(t, t["conv1"], start="conv1", stop="pool1"), ValueError, "stop='pool1' comes after"),
+    (lambda net, t: net.backward(t, t["conv1"], start="conv7"), KeyError, "no output named 'conv7'"),
+    (lambda net, t: net.backward(t, t.y, stop="pool9"), KeyError, "no output named 'pool9'"),
     (lambda net, t: t["conv3"], KeyError, "no output named 'conv3' in this trace; it holds input, center1"),
     (lambda net, t: net.replace("conv3", b=None), KeyError, "no layer named 'conv3'; this network has center1, conv1"),
     (lambda net, t: net.intervene("conv3", nnpg.Clamp(0, 1)), KeyError, "no output named 'conv3'"),

@@ -33,10 +33,10 @@ def test_layers_and_interventions_are_read_only() -> None:
 def test_the_dictionaries_it_was_made_from_are_nothing_to_it() -> None:
     layers, interventions = dict(small().layers), {"tanh1": (nnpg.Clamp(-0.1, 0.1),)}
     net = nnpg.Network(layers, (1, 8, 8), nnpg.load_backend("numba"), interventions)
-    before = net.predict(X)
+    before = nnpg.predict(net, X)
     layers["tanh1"] = nnpg.ReLU()
     interventions.clear()
-    assert (net.predict(X) == before).all()
+    assert (nnpg.predict(net, X) == before).all()
 
 
 @pytest.mark.parametrize("backend", ["numpy", "numba"])
@@ -48,12 +48,12 @@ def test_writing_to_an_array_that_it_was_made_from_changes_nothing(backend, view
     net = small(backend).with_parameters({n: {p: view(w) for p, w in own.items()} for n, own in mine.items()})
     layer = nnpg.Dense(mine["dense1"]["W"])
     other = net.replace("dense1", layer)
-    before, others = net.predict(X), other.predict(X)
+    before, others = nnpg.predict(net, X), nnpg.predict(other, X)
     for own in mine.values():
         for w in own.values():
             w *= 2
-    assert (net.predict(X) == before).all()
-    assert (other.predict(X) == others).all()
+    assert (nnpg.predict(net, X) == before).all()
+    assert (nnpg.predict(other, X) == others).all()
     assert (net.forward(X).y.argmax(axis=1) == before.argmax(axis=1)).all()
     assert layer.W is mine["dense1"]["W"]  # the layer that was given is as it was
 
@@ -66,17 +66,17 @@ def test_an_array_that_nobody_can_write_to_is_not_copied() -> None:
 
 def test_a_layer_exchanged_past_the_network_is_what_runs() -> None:
     net, rng = small(), np.random.default_rng(1)
-    net.predict(X)
+    nnpg.predict(net, X)
     layers = {**net.layers, "dense1": nnpg.Dense(rng.random((4, 108), "f4"))}
     for exchange in (
         lambda: object.__setattr__(net, "layers", layers),
         lambda: object.__setattr__(net.layers["conv1"], "W", rng.random((3, 1, 3, 3), "f4")),
         lambda: object.__setattr__(net.layers["conv1"], "b", rng.random(3, "f4")),
     ):
-        before = net.predict(X)
+        before = nnpg.predict(net, X)
         exchange()
         with nnpg.require_compiled():
-            after = net.predict(X)
+            after = nnpg.predict(net, X)
         np.testing.assert_allclose(after, nnpg.Network(net.layers, (1, 8, 8)).forward(X).y, rtol=1e-5)
         assert not np.allclose(after, before)
 
@@ -85,7 +85,7 @@ def test_a_layer_exchanged_past_the_network_is_what_runs() -> None:
 def test_copies_answer_the_same_and_are_values_too(again) -> None:  # type: ignore[no-untyped-def]
     net = small().intervene("tanh1", nnpg.Clamp(-0.5, 0.5))
     other = again(net)
-    assert (other.predict(X) == net.predict(X)).all()
+    assert (nnpg.predict(other, X) == nnpg.predict(net, X)).all()
     assert other.backend is net.backend
     assert list(other.layers) == list(net.layers)
     with pytest.raises(ValueError, match="read-only"):
@@ -96,12 +96,13 @@ SCRIPT = """
 import pickle
 import sys
 import numpy as np
+import nnpg
 net, x = pickle.loads(sys.stdin.buffer.read())
-print(net.backend.name, net.predict(x).tobytes().hex())
+print(net.backend.name, nnpg.predict(net, x).tobytes().hex())
 """
 
 
 def test_it_goes_to_another_process() -> None:
     net = small()
     found = child(SCRIPT, data=pickle.dumps((net, X)))
-    assert found == f"numba {net.predict(X).tobytes().hex()}\n"
+    assert found == f"numba {nnpg.predict(net, X).tobytes().hex()}\n"

@@ -81,7 +81,7 @@ def test_cross_entropy_seed_is_pytorchs_loss(backend: Backend) -> None:
     net = nets.small(backend)
     x, labels = nets.images(net), np.array([4, 0, 2])
     trace = net.forward(x)
-    deltas = net.backward(trace, trace.y - np.eye(5)[labels], at="dense2")
+    deltas = net.backward(trace, trace.y - np.eye(5)[labels], start="dense2")
     theirs, _ = outputs(net, x)
     F.cross_entropy(theirs["dense2"], torch.tensor(labels), reduction="sum").backward()
     for name in deltas:

@@ -32,10 +32,10 @@ def test_zero_mean_and_resample_set_what_they_say_and_nothing_else():
 
 def test_the_original_is_untouched_and_shares_its_layers():
     n = net()
-    y = n.predict(X)
+    y = nnpg.predict(n, X)
     dead = knock_out(n, ORDER)
     assert all(dead.layers[name] is n.layers[name] for name in n.layers)
-    np.testing.assert_array_equal(n.predict(X), y)
+    np.testing.assert_array_equal(nnpg.predict(n, X), y)
 
 
 @pytest.mark.parametrize("to", ["zero", "mean", "resample"])
@@ -45,7 +45,7 @@ def test_the_sweep_that_reruns_only_what_changed_is_the_loop_over_whole_networks
     how = {"to": to, "reference": X, "rng": 5}
     curve = knock_out_curve(n, X, LABELS, ORDER, batch=batch, **how)
     for step in range(len(ORDER) + 1):
-        whole = knock_out(n, ORDER[:step], **how).predict(X, batch=batch).argmax(axis=1)
+        whole = nnpg.predict(knock_out(n, ORDER[:step], **how), X, batch=batch).argmax(axis=1)
         np.testing.assert_array_equal(curve.predictions[step], whole)
     assert len({tuple(p) for p in curve.predictions}) > 2, "the sweep must change predictions, or it tests nothing"
 

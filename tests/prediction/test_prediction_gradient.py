@@ -85,7 +85,7 @@ def test_the_true_class_gradient_is_trainings_own_delta_rescaled():
     """PG_t(o) = -y_t dL/do for softmax with cross-entropy; the other classes need a seed each."""
     n, x, labels = net(), images(), np.array([0, 3, 1, 1, 2])
     trace, loss = n.forward(x), softmax_cross_entropy(n)
-    deltas = n.backward(trace, loss.seed(n.backend, trace[loss.at], labels), at=loss.at)
+    deltas = n.backward(trace, loss.seed(n.backend, trace[loss.layer], labels), start=loss.layer)
     y_t = trace.y[np.arange(5), labels][:, None, None, None]
     pg = prediction_gradient(n, x, layers=["pool1", "input"], classes="true", labels=labels)
     for name in ("pool1", "input"):
@@ -97,7 +97,7 @@ def test_a_sure_float32_network_still_has_a_gradient():
     sure = net(dtype="float32")
     sure = sure.replace("dense1", b=np.array([30, 0, 0, 0], np.float32))
     x = images().astype(np.float32)
-    assert (sure.predict(x)[:, 0] == 1).all()
+    assert (nnpg.predict(sure, x)[:, 0] == 1).all()
     for of in ("prob", "logprob"):
         single = prediction_gradient(sure, x, classes=0, of=of)["pool1"]
         double = prediction_gradient(sure.astype("float64"), x, classes=0, of=of)["pool1"]

@@ -11,6 +11,7 @@ from geometries import NETS, K, examples, network
 import nnpg
 from nnpg import conv, dense
 from nnpg.programs.numba import gradients, knockout, predict
+from nnpg.programs.plan import plan_of
 
 BACKENDS = ["numpy", "numba"]
 UNITS = [("pool1", 1), ("pool2", 0)]
@@ -18,7 +19,7 @@ UNITS = [("pool1", 1), ("pool2", 0)]
 
 def tasks(net: nnpg.Network, x: Any, t: Any, **how: Any) -> dict[str, Any]:
     return {
-        "predict": lambda: net.predict(x, **how),
+        "predict": lambda: nnpg.predict(net, x, **how),
         "error_rate": lambda: nnpg.error_rate(net, x, t, **how),
         "prediction_gradient": lambda: nnpg.prediction_gradient(net, x, **how)["pool1"],
         "true": lambda: nnpg.prediction_gradient(net, x, classes="true", labels=t, **how)["pool1"],
@@ -87,9 +88,9 @@ def test_programs_and_layers_take_that_many_images(task: str, program: Any, monk
 def test_no_images_give_no_answers_of_the_right_shape(name: str, backend: str) -> None:
     net = network(name, backend=backend)
     x, t = examples(net, 0)
-    assert net.predict(x).shape == (0, K)
-    assert net.predict(x).dtype == net.dtype
-    names = ["input", *(block.name for block in net.plan().blocks)]
+    assert nnpg.predict(net, x).shape == (0, K)
+    assert nnpg.predict(net, x).dtype == net.dtype
+    names = ["input", *(block.name for block in plan_of(net).blocks)]
     for classes, lead in (("all", (K, 0)), ([1, 2, 3, 4, 5], (5, 0)), ("true", (0,)), (3, (0,))):
         found = nnpg.prediction_gradient(net, x, layers=names, classes=classes, labels=t)
         assert {n: found[n].shape for n in names} == {n: (*lead, *net.shapes[n]) for n in names}
@@ -103,7 +104,7 @@ def test_no_images_give_no_answers_of_the_right_shape(name: str, backend: str) -
 def test_a_network_that_ends_in_maps_predicts_them_and_has_no_classes(backend: str) -> None:
     net = nnpg.build([conv(3, 3), nnpg.Tanh(), conv(2, 3)], input_shape=(1, 9, 8), rng=0, backend=backend)
     x, t = np.random.default_rng(0).standard_normal((20, 1, 9, 8)).astype("f4"), np.zeros(20, int)
-    np.testing.assert_allclose(net.predict(x), net.forward(x).y, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(nnpg.predict(net, x), net.forward(x).y, rtol=1e-5, atol=1e-6)
     for task in (
         lambda: net.K,
         lambda: nnpg.prediction_gradient(net, x, of="logit"),

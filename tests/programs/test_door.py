@@ -22,7 +22,7 @@ def run(task: str, net: nnpg.Network) -> Any:
     x, t = examples(net, 5)
     units = [(name, 0) for name in nnpg.filter_layers(net)]
     return {
-        "predict": lambda: net.predict(x),
+        "predict": lambda: nnpg.predict(net, x),
         "prediction_gradient": lambda: nnpg.prediction_gradient(net, x),
         "class_gradient": lambda: nnpg.class_gradient(net, x, t, progress=False),
         "knock_out_curve": lambda: nnpg.knock_out_curve(net, x, t, units, progress=False),
@@ -35,11 +35,14 @@ def test_every_task_of_the_papers_network_is_compiled_and_says_so(task: str) -> 
     net = network("faces")
     with nnpg.require_compiled():
         result = run(task, net)
-    assert net.programs()[task].how == "compiled"
+    assert nnpg.compilation_report(net)[task].how == "compiled"
     assert task == "predict" or result.computed == "compiled"
     slow = net.to("numpy")
-    assert slow.programs()[task].how == "layer by layer, because the backend 'numpy' has no compiled programs"
-    assert task == "predict" or run(task, slow).computed == slow.programs()[task].how
+    assert (
+        nnpg.compilation_report(slow)[task].how
+        == "layer by layer, because the backend 'numpy' has no compiled programs"
+    )
+    assert task == "predict" or run(task, slow).computed == nnpg.compilation_report(slow)[task].how
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -67,7 +70,7 @@ def test_own_steps_are_not_compiled() -> None:
 
 @pytest.mark.parametrize("name", NETS)
 def test_the_report_of_every_geometry(name: str) -> None:
-    assert set(network(name).programs().to_dict().values()) == {"compiled"}
+    assert set(nnpg.compilation_report(network(name)).to_dict().values()) == {"compiled"}
 
 
 @pytest.mark.parametrize(
@@ -81,7 +84,7 @@ def test_the_report_of_every_geometry(name: str) -> None:
 def test_reasons(layer: Any, task: str, reason: str) -> None:
     recipe = [conv(4, 3), nnpg.Tanh(), layer, nnpg.Flatten(), dense(3), nnpg.Softmax()]
     net = nnpg.build(recipe, input_shape=(1, 12, 12), rng=0, backend="numba")
-    assert re.match(reason, net.programs()[task].why_not)
+    assert re.match(reason, nnpg.compilation_report(net)[task].why_not)
 
 
 def test_a_backend_of_ones_own_runs_its_own_kernels() -> None:
@@ -90,8 +93,8 @@ def test_a_backend_of_ones_own_runs_its_own_kernels() -> None:
     mine.conv_forward = lambda *given: 2 * nnpg_kernels.numba.backend.conv_forward(*given)  # type: ignore[attr-defined]
     net = network("faces").to(mine)
     x, _ = examples(net, 5)
-    assert not net.programs()["predict"]
-    assert not np.allclose(net.predict(x), network("faces").predict(x))
+    assert not nnpg.compilation_report(net)["predict"]
+    assert not np.allclose(nnpg.predict(net, x), nnpg.predict(network("faces"), x))
 
 
 def test_nobody_else_asks_for_a_backends_name() -> None:
@@ -112,15 +115,15 @@ def test_a_few_large_images_of_filters_that_step_over_columns_go_by_layers() -> 
                      input_shape=(3, 120, 120), rng=0, backend="numba")  # fmt: skip
     x = np.random.default_rng(0).standard_normal((17, 3, 120, 120)).astype("f4")
     with nnpg.require_compiled():
-        compiled = net.predict(x)
+        compiled = nnpg.predict(net, x)
         for ask in (
-            lambda: net.predict(x[:16]),
+            lambda: nnpg.predict(net, x[:16]),
             lambda: nnpg.prediction_gradient(net, x[:4], layers="relu1"),
             lambda: nnpg.train(net, x, np.zeros(17, int), epochs=1, batch=4, rng=0, progress=False),
         ):
             with pytest.raises(nnpg.NotCompiled, match=r"(16|4) images would be one vector of 16 lanes"):
                 ask()
-    np.testing.assert_allclose(net.predict(x[:16]), compiled[:16], rtol=0, atol=1e-6)
+    np.testing.assert_allclose(nnpg.predict(net, x[:16]), compiled[:16], rtol=0, atol=1e-6)
     with (
         nnpg.require_compiled(),
         pytest.raises(nnpg.NotCompiled, match="gaps of zeros that the strides of conv1 leave"),
@@ -132,11 +135,11 @@ def test_what_is_computed_inside_is_recorded_and_nothing_else() -> None:
     compiled = network("faces")
     x, labels = examples(compiled, 3)
     with programs.recorded() as ways:
-        compiled.predict(x)
+        nnpg.predict(compiled, x)
         with programs.recorded() as inner:
-            compiled.to("numpy").predict(x)
+            nnpg.predict(compiled.to("numpy"), x)
         nnpg.class_gradient(compiled, x, labels, progress=False)
-    compiled.to("numpy").predict(x)
+    nnpg.predict(compiled.to("numpy"), x)
     assert ways == {"predict": {"compiled"}, "prediction_gradient": {"compiled"}, "class_gradient": {"compiled"}}
     (way,) = inner["predict"]
     assert way.startswith("layer by layer, because")

@@ -49,11 +49,11 @@ def test_a_subclass_of_any_layer_runs_its_own_passes(name: str) -> None:
     own = net.layers[name]
     given = {f.name: getattr(own, f.name) for f in fields(own)}  # type: ignore[arg-type]
     net = net.replace(name, doubled(type(own))(**given))
-    assert all("layer by layer" in how for how in net.programs().to_dict().values())
+    assert all("layer by layer" in how for how in nnpg.compilation_report(net).to_dict().values())
     got = every_task(net, X, T)
     for key, wanted in every_task(net.to("numpy"), X, T).items():
         np.testing.assert_allclose(got[key], wanted, rtol=1e-4, atol=1e-5 * max(1.0, abs(wanted).max()), err_msg=key)
-    assert not np.allclose(net.predict(X), network().predict(X))
+    assert not np.allclose(nnpg.predict(net, X), nnpg.predict(network(), X))
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ def test_cross_entropy_reads_the_probabilities_of_a_changed_softmax(change: str)
     net = net.replace("softmax1", Cool()) if change == "a subclass" else clamped
     x, t, k = np.random.default_rng(1).standard_normal((6, 5)), np.arange(6) % 4, net.backend
     loss, y = loss_for(net, "softmax_cross_entropy"), net.forward(x).y
-    assert loss.at == "softmax1"
+    assert loss.layer == "softmax1"
     np.testing.assert_allclose(loss.value(k, y, t), -np.log(y[np.arange(6), t]))
     h = 1e-6
     for c in range(4):

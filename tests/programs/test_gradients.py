@@ -10,11 +10,12 @@ import pytest
 from geometries import NETS, examples, network
 
 import nnpg
+from nnpg.programs.plan import plan_of
 
 
 def outputs(net: nnpg.Network) -> list[str]:
     """All that the plan has in memory, the image too."""
-    return ["input", *(block.name for block in net.plan().blocks)]
+    return ["input", *(block.name for block in plan_of(net).blocks)]
 
 
 def agree(net: nnpg.Network, N: int, rtol: float = 1e-9, **how: Any) -> None:

@@ -11,6 +11,7 @@ from geometries import NETS, K, network
 
 import nnpg
 from nnpg import conv, dense
+from nnpg.programs.plan import plan_of
 
 HEADS: dict[str, list[Any]] = {
     "softmax": [nnpg.Softmax()],
@@ -43,12 +44,12 @@ def with_head(head: str, dtype: str, body: list[Any] = BODY) -> nnpg.Network:
 @pytest.mark.parametrize("N", [3, 20])
 def test_every_task_of_every_head(head: str, N: int, dtype: str) -> None:
     net = with_head(head, dtype)
-    found = net.programs().to_dict()
+    found = nnpg.compilation_report(net).to_dict()
     assert found.pop("train") == "layer by layer, because dropout1 is drawn anew for each step"
     if type(net.layers[net.names[-1]]) is nnpg.Sigmoid:  # an attack's own loss would take its outputs for logits
         assert found.pop("minimal_distortion").endswith("which is not the output of the last block")
     assert set(found.values()) == {"compiled"}
-    names = tuple(name for name in net.names if name in net.plan().places)
+    names = tuple(name for name in net.names if name in plan_of(net).places)
     assert {"input", "dropout1", "conv1", "tanh1", "pool1", "dropout2", "pool2", "flatten1", "dense1"} < set(names)
     agree(net, N, gradients=names)
 
@@ -58,7 +59,7 @@ def test_every_task_of_every_head(head: str, N: int, dtype: str) -> None:
 @pytest.mark.parametrize("classes", ["all", "true"])
 def test_every_output_inside_a_block_of_every_geometry(name: str, N: int, classes: Any) -> None:
     net = network(name)
-    names = [n for n in net.names if n in net.plan().places]
+    names = [n for n in net.names if n in plan_of(net).places]
     x = np.random.default_rng(4).standard_normal((N, *net.input_shape))
     how = {"layers": names, "classes": classes, "labels": np.arange(N) % K}
     with nnpg.require_compiled():
@@ -70,7 +71,7 @@ def test_every_output_inside_a_block_of_every_geometry(name: str, N: int, classe
 
 def test_a_dropout_with_a_mask_is_no_part_of_a_plan() -> None:
     net = with_head("softmax", "float64").drawn(np.random.default_rng(0))
-    assert net.programs()["predict"].why_not == "dropout1 (Dropout) begins no block"
+    assert nnpg.compilation_report(net)["predict"].why_not == "dropout1 (Dropout) begins no block"
     agree(net, 5)
 
 
@@ -131,5 +132,5 @@ def test_saturated_sigmoids_tie_and_the_first_is_predicted() -> None:
     x, t = np.ones((20, 2)), np.zeros(20, int)
     with nnpg.require_compiled():
         curve = nnpg.knock_out_curve(net, x, t, [("tanh1", 0)], progress=False)
-        assert (net.predict(x).argmax(axis=1) == 1).all()
+        assert (nnpg.predict(net, x).argmax(axis=1) == 1).all()
     assert (curve.predictions == 1).all()

@@ -9,6 +9,7 @@ from geometries import NETS, examples, network
 import nnpg
 from nnpg.programs.numba.knockout import outputs_without
 from nnpg.programs.numba.predict import behind_blocks
+from nnpg.programs.plan import plan_of
 from nnpg.programs.tasks import KnockOut
 
 
@@ -17,25 +18,25 @@ from nnpg.programs.tasks import KnockOut
 def test_every_output_of_every_step_is_that_of_the_network_without_the_filters(name: str, N: int) -> None:
     net = network(name)
     x, labels = examples(net, N)
-    units = [(block.name, f) for block in net.plan().blocks[:-1] for f in range(block.y_shape[0])]
+    units = [(block.name, f) for block in plan_of(net).blocks[:-1] for f in range(block.y_shape[0])]
     order = [units[i] for i in np.random.default_rng(7).permutation(len(units))[:9]]
     order += order[:1]  # gone already
     reference = net.to("numpy")
     with nnpg.require_compiled():
-        predicted, y = nnpg.knock_out_curve(net, x, labels, order, progress=False).predictions, net.predict(x)
-    got = behind_blocks(net, net.plan(), outputs_without(net, net.plan(), KnockOut(tuple(order)), x))
+        predicted, y = nnpg.knock_out_curve(net, x, labels, order, progress=False).predictions, nnpg.predict(net, x)
+    got = behind_blocks(net, plan_of(net), outputs_without(net, plan_of(net), KnockOut(tuple(order)), x))
     assert (predicted == got.argmax(axis=-1)).all()
     for step in range(len(order) + 1):
         without = nnpg.knock_out(reference, order[:step]) if step else reference
         wanted = without.forward(x).y
         np.testing.assert_allclose(got[step], wanted, rtol=1e-9, atol=1e-12, err_msg=f"step {step}")
-    np.testing.assert_allclose(y, reference.predict(x), rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(y, nnpg.predict(reference, x), rtol=1e-9, atol=1e-12)
 
 
 def test_a_logit_and_the_inside_of_a_block_go_by_layers() -> None:
     net = network("faces")
     x, labels = examples(net, 12)
-    for order in ([(net.plan().last, 2)], [("conv1", 1), ("pool2", 0)]):
+    for order in ([(plan_of(net).last, 2)], [("conv1", 1), ("pool2", 0)]):
         got, wanted = (nnpg.knock_out_curve(n, x, labels, order, progress=False) for n in (net, net.to("numpy")))
         assert "no block reads" in got.computed
         assert (got.predictions == wanted.predictions).all()
@@ -51,7 +52,7 @@ def tied(dtype: str) -> nnpg.Network:
 def test_the_first_of_two_equal_probabilities_is_predicted_though_its_logit_is_smaller(dtype: str) -> None:
     net = tied(dtype)
     x, t = np.ones((40, 2)), np.zeros(40, int)
-    y = net.predict(x)
+    y = nnpg.predict(net, x)
     assert (y[:, 0] == y[:, 1]).all()
     assert net.forward(x[:1])["dense2"].argmax() == 1
     with nnpg.require_compiled():

@@ -9,6 +9,7 @@ import pytest
 
 import nnpg
 from nnpg import conv, dense
+from nnpg.programs.plan import plan_of
 
 T, R, S, P = nnpg.Tanh, nnpg.ReLU, nnpg.Sigmoid, nnpg.MaxPool
 RECIPES: dict[str, list[Any]] = {
@@ -49,17 +50,17 @@ def images_of(what: str) -> int:
 
 def answers(net: nnpg.Network, x: Any, labels: Any) -> dict[str, Any]:
     """All that can be asked of a network, the axis of images first, or second where classes or steps are."""
-    found = {"predict": net.predict(x)}
+    found = {"predict": nnpg.predict(net, x)}
     trace = net.forward(x)
     found |= {f"forward {name}": trace[name] for name in net.layers}
     deltas = net.backward(trace, np.eye(4, dtype=x.dtype)[labels])
     found |= {f"backward {name}": deltas[name] for name in deltas}
-    layers = ["input", net.plan().blocks[0].name]
+    layers = ["input", plan_of(net).blocks[0].name]
     for of in ("prob", "logit", "logprob"):
         for classes in ("all", "true", 1):
             pg = nnpg.prediction_gradient(net, x, layers=layers, classes=classes, labels=labels, of=of)
             found |= {f"dy/do {of} {classes} {layer}": pg[layer] for layer in layers}
-    filters = [(block.name, 0) for block in net.plan().blocks[:-1]]
+    filters = [(block.name, 0) for block in plan_of(net).blocks[:-1]]
     if np.isfinite(x).all():  # others are refused
         found["knock out"] = nnpg.knock_out_curve(net, x, labels, filters, progress=False).predictions
     return found

@@ -8,6 +8,7 @@ from geometries import NETS, examples, network
 
 import nnpg
 from nnpg.programs import find
+from nnpg.programs.plan import plan_of
 from nnpg.programs.tasks import Outputs
 from nnpg.training_methods.volatility import outputs, unit_changes
 
@@ -18,7 +19,7 @@ from nnpg.training_methods.volatility import outputs, unit_changes
 def test_every_geometry(name: str, N: int, dtype: str, rtol: float) -> None:
     net = network(name, dtype)
     x, _ = examples(net, N)
-    names = [block.name for block in net.plan().blocks]
+    names = [block.name for block in plan_of(net).blocks]
     for some in (names, names[:1], names[::-1]):
         with nnpg.require_compiled():
             got = outputs(net, x, some)

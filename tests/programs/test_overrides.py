@@ -13,16 +13,17 @@ import nnpg
 from nnpg import conv, dense
 from nnpg.programs.numba.knockout import outputs_without
 from nnpg.programs.numba.predict import behind_blocks
+from nnpg.programs.plan import plan_of
 from nnpg.programs.tasks import KnockOut
 
 
 def units_of(net: nnpg.Network, rng: np.random.Generator, n: int) -> list[tuple[str, int]]:
-    every = [(block.name, f) for block in net.plan().blocks[:-1] for f in range(block.y_shape[0])]
+    every = [(block.name, f) for block in plan_of(net).blocks[:-1] for f in range(block.y_shape[0])]
     return [every[i] for i in rng.permutation(len(every))[:n]]
 
 
 def outputs(net: nnpg.Network) -> tuple[str, ...]:
-    return tuple(name for name in net.names if name in net.plan().places)
+    return tuple(name for name in net.names if name in plan_of(net).places)
 
 
 @pytest.mark.parametrize("name", [name for name in NETS if name != "one layer"])
@@ -31,7 +32,7 @@ def outputs(net: nnpg.Network) -> tuple[str, ...]:
 def test_every_task_of_a_knocked_out_network(name: str, N: int, to: Any) -> None:
     net, rng = network(name), np.random.default_rng(5)
     net = nnpg.knock_out(net, units_of(net, rng, 4), to=to, reference=examples(net, 6)[0])
-    assert set(net.programs().to_dict().values()) == {"compiled"}
+    assert set(nnpg.compilation_report(net).to_dict().values()) == {"compiled"}
     agree(net, N, gradients=outputs(net))
 
 
@@ -43,7 +44,7 @@ def test_single_pixels_and_logits_that_are_set_one_after_the_other(dtype: str) -
     again = nnpg.Override(pixels[:1], np.array(0.7))
     logits = nnpg.Override(np.arange(11) == 4, np.full((1, 11), -0.5))
     net = net.intervene("pool1", some, again).intervene("dense2", logits)
-    assert set(net.programs().to_dict().values()) == {"compiled"}
+    assert set(nnpg.compilation_report(net).to_dict().values()) == {"compiled"}
     agree(net, 20, gradients=outputs(net))
     agree(net, 3, gradients=("pool1", "dense1"))  # many classes at once
 
@@ -56,8 +57,8 @@ def test_every_output_of_a_sweep_to_the_mean(name: str, N: int) -> None:
     order = units_of(net, rng, 7)
     order += order[:1]  # once more
     means = {layer: net.forward(reference)[layer].mean(axis=0) for layer, _ in order}
-    y = outputs_without(net, net.plan(), KnockOut(tuple(order), "mean"), x, means)
-    got = behind_blocks(net, net.plan(), y)
+    y = outputs_without(net, plan_of(net), KnockOut(tuple(order), "mean"), x, means)
+    got = behind_blocks(net, plan_of(net), y)
     with nnpg.require_compiled():
         curve = nnpg.knock_out_curve(net, x, labels, order, to="mean", reference=reference, progress=False)
     assert (curve.predictions == got.argmax(axis=-1)).all()
@@ -92,7 +93,7 @@ def test_a_sweep_by_the_name_of_an_output_before_a_dropout() -> None:
     net = nnpg.build(recipe, input_shape=(1, 9, 9), rng=0, backend="numba", dtype="f8")
     x = np.random.default_rng(0).standard_normal((25, 1, 9, 9))
     order = [("tanh1", 2), ("dropout1", 0), ("relu1", 1), ("tanh1", 1)]
-    y = outputs_without(net, net.plan(), KnockOut(tuple(order)), x)
+    y = outputs_without(net, plan_of(net), KnockOut(tuple(order)), x)
     for step in range(1, 5):
         wanted = nnpg.knock_out(net, order[:step]).to("numpy").forward(x)["dense1"]
         np.testing.assert_allclose(y[step], wanted, rtol=1e-9, atol=1e-12)
@@ -112,10 +113,10 @@ def test_a_sweep_by_the_name_of_an_output_before_a_dropout() -> None:
 )
 def test_what_is_set_otherwise_goes_layer_by_layer(name: str, change: Any, reason: str) -> None:
     net = network("faces").intervene(name, change)
-    for task, found in net.programs().found.items():
+    for task, found in nnpg.compilation_report(net).found.items():
         assert reason in found.why_not, task
     x, _ = examples(net, 5)
-    np.testing.assert_allclose(net.predict(x), net.to("numpy").predict(x), rtol=1e-9)
+    np.testing.assert_allclose(nnpg.predict(net, x), nnpg.predict(net.to("numpy"), x), rtol=1e-9)
 
 
 def test_resampling_goes_layer_by_layer() -> None:

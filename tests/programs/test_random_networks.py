@@ -8,6 +8,7 @@ import pytest
 from fuzz.geometries import TASKS, check, search
 from fuzz.random_networks import case
 
+from nnpg.programs.plan import plan_of
 from nnpg_kernels.numba import ops
 
 
@@ -19,7 +20,7 @@ def test_random_networks_agree_with_the_layers() -> None:
 
 def test_the_networks_are_of_every_kind() -> None:
     cases = [case(seed) for seed in range(80)]
-    blocks = [block for own in cases for block in own.net.plan().blocks]
+    blocks = [block for own in cases for block in plan_of(own.net).blocks]
     windows = [(block.window, block.pool, block.z_shape) for block in blocks if block.kind == "conv"]
     assert {str(own.net.dtype) for own in cases} == {"float32", "float64"}
     for some in (

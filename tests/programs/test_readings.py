@@ -22,8 +22,8 @@ def session(net: nnpg.Network) -> Any:
 
 def by_layers(net: nnpg.Network, x: np.ndarray, seed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     net = net.to("numpy")
-    trace = net.forward(x, upto=net.names[-2])
-    return trace.y, net.backward(trace, seed, at=net.names[-2], until="input", keep=("input",))["input"]
+    trace = net.forward(x, stop=net.names[-2])
+    return trace.y, net.backward(trace, seed, start=net.names[-2], stop="input", keep=("input",))["input"]
 
 
 @pytest.mark.parametrize("name", NETS)
@@ -104,7 +104,7 @@ def test_the_lead_is_the_margin_that_is_named() -> None:
     net = network("faces")
     x, t = examples(net, 9)
     victim = victim_of(net, "softmax_cross_entropy")
-    z = net.forward(x, upto="dense2").y
+    z = net.forward(x, stop="dense2").y
     others = np.where(np.eye(K, dtype=bool)[t], -np.inf, z)
     lead = victim.lead(x.reshape(9, -1), t, victim.lanes(x, t))
     np.testing.assert_allclose(lead.margin, z[np.arange(9), t] - others.max(axis=1), rtol=1e-9)
@@ -135,7 +135,7 @@ def test_what_is_not_compiled_says_why_and_is_read_layer_by_layer() -> None:
 
 def test_the_report_names_the_attack() -> None:
     net = nnpg.build([conv(2, 3), nnpg.ReLU(), nnpg.Flatten(), dense(3), nnpg.Softmax()], input_shape=(1, 5, 5), rng=0)
-    assert net.programs()["minimal_distortion"].how == "compiled"
+    assert nnpg.compilation_report(net)["minimal_distortion"].how == "compiled"
     with nnpg.require_compiled():
         x = np.random.default_rng(0).random((3, 1, 5, 5), np.float32)
         assert nnpg.attacks.minimal_distortion(net, x, "all", polish=False).computed == "compiled"

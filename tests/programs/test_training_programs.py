@@ -11,6 +11,7 @@ from geometries import HEAD, NETS, T
 
 import nnpg
 from nnpg import conv
+from nnpg.programs.plan import plan_of
 
 
 def trained(name: str, N: int, batch: int, backend: str, dtype: str = "float64", **how: Any) -> nnpg.Training:
@@ -74,10 +75,10 @@ def test_any_number_of_threads_gives_the_same_bits(batch: int, monkeypatch: pyte
 def test_what_is_not_covered_says_why_and_trains_layer_by_layer() -> None:
     recipe = [conv(4, 3), T(), nnpg.AvgPool(2), conv(4, 3, groups=2), T(), *HEAD]
     net = nnpg.build(recipe, input_shape=(1, 10, 10), rng=0)
-    assert "AvgPool" in net.programs()["train"].why_not
-    assert "layer by layer" in str(net.plan())
+    assert "AvgPool" in nnpg.compilation_report(net)["train"].why_not
+    assert "layer by layer" in str(plan_of(net))
     done = nnpg.train(net, np.ones((2, 1, 10, 10)), [0, 1], epochs=1, batch=1, rng=0, progress=False)
-    assert done.computed == net.programs()["train"].how
+    assert done.computed == nnpg.compilation_report(net)["train"].how
 
 
 def test_a_learning_rate_too_large_is_found_in_its_step() -> None:

@@ -51,8 +51,10 @@ def test_at_every_output_the_small_network_is_the_knocked_out_one(chain):
         gone = [(name, 2), (name, 0)]
         small, dead = prune(net, gone), knock_out(net, gone)
         assert small.n_parameters < net.n_parameters
-        assert abs(dead.predict(X) - net.predict(X)).max() > 1e-4, "the filters must matter, or this tests nothing"
-        np.testing.assert_allclose(small.predict(X), dead.predict(X), atol=1e-13)
+        assert abs(nnpg.predict(dead, X) - nnpg.predict(net, X)).max() > 1e-4, (
+            "the filters must matter, or this tests nothing"
+        )
+        np.testing.assert_allclose(nnpg.predict(small, X), nnpg.predict(dead, X), atol=1e-13)
         assert not small.interventions
 
 
@@ -63,9 +65,9 @@ def test_several_layers_at_once_in_any_order_and_twice(chain):
     gone = [(third, 1), (first, 4), (second, 0), (second, 3), (first, 0), (first, 4)]
     whole = prune(net, gone)
     assert [len(whole.layers[n].W) for n in (first, second, third)] == [3, 2, 5]
-    np.testing.assert_allclose(whole.predict(X), knock_out(net, gone).predict(X), atol=1e-13)
+    np.testing.assert_allclose(nnpg.predict(whole, X), nnpg.predict(knock_out(net, gone), X), atol=1e-13)
     one_by_one = prune(prune(prune(net, gone[:1]), [(second, 3), (second, 0)]), [(first, 0), (first, 4)])
-    np.testing.assert_allclose(one_by_one.predict(X), whole.predict(X), atol=1e-13)
+    np.testing.assert_allclose(nnpg.predict(one_by_one, X), nnpg.predict(whole, X), atol=1e-13)
 
 
 def test_one_layer_named_at_two_outputs():
@@ -73,7 +75,7 @@ def test_one_layer_named_at_two_outputs():
     gone = [("conv1", 1), ("sigmoid1", 3), ("avgpool1", 3)]
     small = prune(net, gone)
     assert len(small.layers["conv1"].W) == 3
-    np.testing.assert_allclose(small.predict(X), knock_out(net, gone[:2]).predict(X), atol=1e-13)
+    np.testing.assert_allclose(nnpg.predict(small, X), nnpg.predict(knock_out(net, gone[:2]), X), atol=1e-13)
 
 
 def test_the_filters_that_stay_keep_their_order_and_their_weights():
@@ -98,13 +100,15 @@ def test_the_small_network_can_be_trained_saved_and_ranked(tmp_path, backend):
     net = built(CHAINS["the papers' chain"]).astype("float32").to(backend)
     small = prune(net, [("pool1", 1), ("tanh3", 5)])
     assert small.dtype == np.float32
-    np.testing.assert_allclose(small.predict(X), knock_out(net, [("pool1", 1), ("tanh3", 5)]).predict(X), atol=2e-6)
+    np.testing.assert_allclose(
+        nnpg.predict(small, X), nnpg.predict(knock_out(net, [("pool1", 1), ("tanh3", 5)]), X), atol=2e-6
+    )
     t = np.array([0, 1, 2, 0, 1])
     mended = nnpg.train(small, X, t, epochs=60, batch=5, rng=0, progress=False)
     assert mended.history[-1].loss < 0.5 * mended.history[0].loss
     nnpg.save(mended.net, tmp_path / "small.safetensors")
     again = nnpg.load_network(tmp_path / "small.safetensors")
-    np.testing.assert_allclose(again.predict(X), mended.net.predict(X), atol=1e-6)
+    np.testing.assert_allclose(nnpg.predict(again, X), nnpg.predict(mended.net, X), atol=1e-6)
     assert nnpg.filter_scores(again, X, t).scores["pool1"].shape == (3, 4)
 
 
@@ -178,7 +182,7 @@ def test_padding_is_no_obstacle_where_the_dead_filter_sends_nothing():
     chain = [nnpg.conv(4, 3), nnpg.Sigmoid(), nnpg.conv(4, 3, padding=1), *END]
     net = nnpg.build(chain, input_shape=(1, 8, 8), rng=0, dtype="float64")
     gone = [("sigmoid1", 0)]
-    np.testing.assert_allclose(prune(net, gone).predict(X), knock_out(net, gone).predict(X), atol=1e-14)
+    np.testing.assert_allclose(nnpg.predict(prune(net, gone), X), nnpg.predict(knock_out(net, gone), X), atol=1e-14)
 
 
 def test_interventions_on_these_filters_are_refused_and_others_kept():
@@ -186,4 +190,4 @@ def test_interventions_on_these_filters_are_refused_and_others_kept():
     refused(chain, [("conv1", 1)], ValueError, "an intervention acts on 'tanh1'", [("tanh1", 0)])
     net = knock_out(nnpg.build(chain, input_shape=(1, 8, 8), rng=0, dtype="float64"), [("tanh2", 0)])
     both = knock_out(net, [("tanh1", 1)])
-    np.testing.assert_allclose(prune(net, [("tanh1", 1)]).predict(X), both.predict(X), atol=1e-14)
+    np.testing.assert_allclose(nnpg.predict(prune(net, [("tanh1", 1)]), X), nnpg.predict(both, X), atol=1e-14)

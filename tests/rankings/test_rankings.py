@@ -197,7 +197,7 @@ def test_conductances_of_every_layer_add_up_to_what_the_image_changes(of):
 
 def test_the_steps_of_conductance_converge_with_their_square():
     net, x, t = dense_net(), np.array([[1.5, -2.0]]), np.array([1])
-    change = net.predict(x)[0, 1] - net.predict(np.zeros((1, 2)))[0, 1]
+    change = nnpg.predict(net, x)[0, 1] - nnpg.predict(net, np.zeros((1, 2)))[0, 1]
     miss = [
         abs(conductance_scores(net, x, t, baseline=0.0, steps=m, layers="tanh1").matrix[1].sum() - change)
         for m in (8, 16)
@@ -319,7 +319,7 @@ def test_class_outputs_are_what_the_seed_differentiates(of, last):
     net, x, e = dense_net(last), np.array([[0.3, -0.7]]), 1e-6
     trace = net.forward(x)
     at, seed = class_seed(net, trace, of=of)
-    gradient = net.backward(trace, seed, at=at)["input"][:, 0]  # (S, D)
+    gradient = net.backward(trace, seed, start=at)["input"][:, 0]  # (S, D)
     for d in range(2):
         step = e * np.eye(2)[d]
         up, down = (class_outputs(net, net.forward(x + s), of)[0] for s in (step, -step))

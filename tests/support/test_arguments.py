@@ -29,7 +29,7 @@ def net(backend: str = "auto") -> nnpg.Network:
     "labels", [T[:, None], None, [0], T.astype(str), np.full(6, np.nan), T.astype(float), T == 1, T - 1, T + 1, T[:5]]
 )
 def test_error_rate_answers_for_labels_only(labels: Any, backend: str) -> None:
-    with pytest.raises((ValueError, TypeError), match=r"t must be 6 (whole numbers|labels) 0 .. 2.* not "):
+    with pytest.raises((ValueError, TypeError), match=r"targets must be 6 (whole numbers|labels) 0 .. 2.* not "):
         nnpg.error_rate(net(backend), X, labels)
 
 
@@ -44,7 +44,7 @@ def test_error_rate_is_right_for_every_way_to_write_labels() -> None:
 @pytest.mark.parametrize("backend", ["numpy", "numba"])
 def test_complex_images_are_refused_and_not_cut_to_their_real_part(backend: str) -> None:
     one = net(backend)
-    for ask in (one.predict, one.forward, lambda x: nnpg.prediction_gradient(one, x)):
+    for ask in (lambda x: nnpg.predict(one, x), one.forward, lambda x: nnpg.prediction_gradient(one, x)):
         with pytest.raises(ValueError, match=r"x must be images .*, of real numbers, not an array c"):
             ask(X + 1j)
     trace = one.forward(X)
@@ -57,7 +57,7 @@ def test_a_mask_is_not_dropped_from_a_masked_array() -> None:
     with pytest.raises(
         ValueError, match=r"x must be images .* not an array with masked values: fill or leave them out"
     ):
-        net().predict(np.ma.MaskedArray(X, X > 0.5))
+        nnpg.predict(net(), np.ma.MaskedArray(X, X > 0.5))
 
 
 @pytest.mark.parametrize("images", [np.where(X > 0.9, np.nan, X), np.where(X > 0.9, np.inf, X)])
@@ -92,10 +92,16 @@ def test_a_convolution_of_other_channels_is_refused_on_every_backend() -> None:
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: net().predict(None), r"x must be images of shape \(N, 1, 6, 6\), not None"),
-        (lambda: net().predict("x"), r"x must be images of shape \(N, 1, 6, 6\), not 'x'"),
-        (lambda: net().predict([[1, 2], [3]]), r"x must be images of shape \(N, 1, 6, 6\), not \[\[1, 2\], \[3\]\]"),
-        (lambda: net().predict(X[0]), r"x must be images of shape \(N, 1, 6, 6\), not an array float32 \(1, 6, 6\)"),
+        (lambda: nnpg.predict(net(), None), r"x must be images of shape \(N, 1, 6, 6\), not None"),
+        (lambda: nnpg.predict(net(), "x"), r"x must be images of shape \(N, 1, 6, 6\), not 'x'"),
+        (
+            lambda: nnpg.predict(net(), [[1, 2], [3]]),
+            r"x must be images of shape \(N, 1, 6, 6\), not \[\[1, 2\], \[3\]\]",
+        ),
+        (
+            lambda: nnpg.predict(net(), X[0]),
+            r"x must be images of shape \(N, 1, 6, 6\), not an array float32 \(1, 6, 6\)",
+        ),
         (lambda: nnpg.conv(-1, 3), "filters must be a whole number of at least 1, not -1"),
         (lambda: nnpg.conv(0, 3), "filters must be a whole number of at least 1, not 0"),
         (lambda: nnpg.conv(3, 0), "size must be one or two positive whole numbers, not 0"),
@@ -129,8 +135,8 @@ def test_a_convolution_of_other_channels_is_refused_on_every_backend() -> None:
         (lambda: train(rng="0"), r"rng must be a whole number of at least 0 \(a seed\) or a .*Generator, not '0'"),
         (lambda: train(optimiser="sgd"), r"optimiser must be SGD\(lr=...\).* not 'sgd'"),
         (lambda: train(loss="hinge"), "loss must be 'softmax_cross_entropy', .* not 'hinge'"),
-        (lambda: train(validation=X), r"validation must be a pair of images and labels, \(x, t\), not an array"),
-        (lambda: train(validation=(X, T[:5])), "validation: t must be 6 whole numbers 0 .. 2.* not int64"),
+        (lambda: train(validation=X), r"validation must be a pair of images and their targets, .* not an array"),
+        (lambda: train(validation=(X, T[:5])), "validation: targets must be 6 whole numbers 0 .. 2.* not int64"),
         (lambda: train(resume="yes"), "resume must be True or False, not 'yes'"),
         (lambda: train(checkpoint=3), r"checkpoint must be a path \(str or pathlib.Path\), not 3"),
         (lambda: nnpg.SGD(lr="0.1"), "SGD: lr must be a finite number above 0, not '0.1'"),
@@ -177,7 +183,7 @@ def test_whole_weights_become_floats() -> None:
     layer = nnpg.Dense([[1, 2]], [3])
     assert layer.W.dtype == layer.b.dtype == np.float64  # type: ignore[union-attr]
     one = nnpg.Network({"dense1": layer}, (2,))
-    assert one.predict([[0.5, 0.25]]).tolist() == [[4.0]]
+    assert nnpg.predict(one, [[0.5, 0.25]]).tolist() == [[4.0]]
 
 
 def test_arrays_of_other_libraries_are_taken() -> None:
@@ -185,7 +191,7 @@ def test_arrays_of_other_libraries_are_taken() -> None:
         def __array__(self, dtype: Any = None, copy: Any = None) -> Array:
             return X
 
-    assert np.array_equal(net().predict(Tensor()), net().predict(X))
+    assert np.array_equal(nnpg.predict(net(), Tensor()), nnpg.predict(net(), X))
 
 
 @dataclass(frozen=True, eq=False)

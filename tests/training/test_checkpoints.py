@@ -28,7 +28,7 @@ SGD_OF_THE_RUN = SGD(0.1, momentum=0.9, decay=DecayPerUnit({"dense1": 1e-3}))
 
 def run(file, epochs=2, resume=True, **changes):
     x, t = images()
-    settings = {"net": net_of(), "x": x, "t": t, "batch": 4, "rng": 3, "optimiser": SGD_OF_THE_RUN,
+    settings = {"net": net_of(), "x": x, "targets": t, "batch": 4, "rng": 3, "optimiser": SGD_OF_THE_RUN,
                 "validation": images(1)} | changes  # fmt: skip
     return train(**settings, epochs=epochs, checkpoint=file, resume=resume, progress=False)
 
@@ -62,8 +62,8 @@ OTHERS = {
     "seed": ({"rng": 4}, "its generator is"),
     "a generator that has moved on": ({"rng": np.random.default_rng(3).spawn(1)[0]}, "its generator is"),
     "images": ({"x": images()[0] + 1}, "its data, images is 'float32"),
-    "labels": ({"t": (images()[1] + 1) % 3}, "its data, targets is 'int64"),
-    "fewer images": ({"x": images()[0][:8], "t": images()[1][:8]}, "its data, images is 'float32"),
+    "labels": ({"targets": (images()[1] + 1) % 3}, "its data, targets is 'int64"),
+    "fewer images": ({"x": images()[0][:8], "targets": images()[1][:8]}, "its data, images is 'float32"),
     "validation images": ({"validation": images(2)}, "its validation, images is 'float32"),
     "no validation": ({"validation": None}, "its validation is .*, this run's is None"),
     "loss": ({"loss": "squared_error"}, "its loss is 'softmax_cross_entropy', this run's is 'squared_error'"),
@@ -103,7 +103,7 @@ def test_settings_of_a_layer_are_compared(tmp_path):
 def test_the_same_run_goes_on_however_it_is_written(file):
     """A seed or its generator, labels of another width, a list, a loss by name or by function: one meaning."""
     x, t = images()
-    more = {"x": np.asfortranarray(x), "t": t.astype(np.uint8), "rng": np.random.default_rng(3),
+    more = {"x": np.asfortranarray(x), "targets": t.astype(np.uint8), "rng": np.random.default_rng(3),
             "loss": softmax_cross_entropy}  # fmt: skip
     resumed = run(file, epochs=3, **more)
     assert same(resumed.net, run(file.with_name("whole.safetensors"), epochs=3).net)

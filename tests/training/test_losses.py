@@ -26,7 +26,7 @@ CASES = [
 def test_seed_is_the_derivative_of_the_value_and_enters_where_it_says(make, last, at):
     net, rng = net_ending_in(last), np.random.default_rng(1)
     loss = make(net)
-    assert loss.at == at
+    assert loss.layer == at
     z, t, r = net.forward(rng.normal(size=(5, 3)))[at], rng.integers(4, size=5), rng.normal(size=(5, 4))
     eps = 1e-6
     numeric = (loss.value(K, z + eps * r, t) - loss.value(K, z - eps * r, t)) / (2 * eps)

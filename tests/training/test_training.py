@@ -108,7 +108,7 @@ def test_a_checkpoint_is_not_overwritten(tmp_path):
     [
         (lambda x, t: (x[:, :, :3], t), r"shape \(N, 1, 4, 4\), not an array float32 \(60, 1, 3, 4\)"),
         (lambda x, t: (x[:0], t[:0]), "at least one image"),
-        (lambda x, t: (x, t[:-1]), r"t must be 60 whole numbers 0 .. 2, one for each image, not int64 \(59,\)"),
+        (lambda x, t: (x, t[:-1]), r"targets must be 60 whole numbers 0 .. 2, one for each image, not int64 \(59,\)"),
         (lambda x, t: (x, t + 1), r"whole numbers 0 .. 2, one for each image, not int64 \(60,\) from 1 to 3"),
         (lambda x, t: (x, t.astype(float)), r"whole numbers 0 .. 2, one for each image, not float64"),
         (lambda x, t: (x, np.zeros((60, 4))), r"an array \(60, 3\) of finite numbers, not an array float64 \(60, 4\)"),
@@ -141,7 +141,7 @@ def test_dropout_masks_change_from_step_to_step_and_are_off_when_predicting():
     x, _ = blobs()
     a, b = (net.drawn(rng).forward(x)["dropout1"] for _ in range(2))
     assert (a != b).any()
-    np.testing.assert_array_equal(net.predict(x), net.predict(x))
+    np.testing.assert_array_equal(nnpg.predict(net, x), nnpg.predict(net, x))
 
 
 def test_lbfgs_reaches_a_minimum_of_loss_plus_decay():
@@ -153,7 +153,7 @@ def test_lbfgs_reaches_a_minimum_of_loss_plus_decay():
     assert done.converged
     assert list(done.losses) == sorted(done.losses, reverse=True)
     loss = loss_for(done.net, "softmax_cross_entropy")
-    trace = done.net.forward(x, upto=loss.at)
+    trace = done.net.forward(x, stop=loss.layer)
     seed = loss.seed(net.backend, trace.y, t) / len(x)
     g = done.net.gradients(trace, done.net.backward(trace, seed))["dense1"]["W"]
     np.testing.assert_allclose(g + decay.gradient("dense1", "W", done.net.layers["dense1"].W), 0, atol=2e-6)

@@ -52,9 +52,9 @@ def test_a_step_is_that_of_all_images_and_examples_at_equal_weight(net, examples
     total = {"dense1": 0, "dense2": 0, "dense3": 0}
 
     def add(h, labels, at):
-        trace = net.forward(h, start=at, upto=loss.at)
+        trace = net.forward(h, start=at, stop=loss.layer)
         until = {None: "dense1", "input": "dense1", "sigmoid1": "dense2"}[at]
-        deltas = net.backward(trace, loss.seed(net.backend, trace.y, labels), until=until)
+        deltas = net.backward(trace, loss.seed(net.backend, trace.y, labels), stop=until)
         for name, own in net.gradients(trace, deltas).items():
             total[name] = total[name] + own["W"]
 
@@ -66,7 +66,7 @@ def test_a_step_is_that_of_all_images_and_examples_at_equal_weight(net, examples
         np.testing.assert_allclose(net.layers[name].W - after.layers[name].W, g / 14, rtol=2e-3, atol=1e-6)
     assert state.pools == before.pools
     assert len(values) == 6
-    assert wrong == (net.predict(x[:6]).argmax(axis=1) != t[:6]).sum()
+    assert wrong == (nnpg.predict(net, x[:6]).argmax(axis=1) != t[:6]).sum()
 
 
 def test_a_full_pool_keeps_its_size_and_loses_as_many_as_come(net, examples):
@@ -106,8 +106,8 @@ def test_training_with_a_pool_is_repeatable_and_dropout_sleeps_where_examples_ar
     drawn = net.drawn(np.random.default_rng(0))
     _, state, _, _ = one_step(pool, drawn, x[:6], t[:6])
     own = state.pools["input"]
-    assert (net.predict(own.examples).argmax(axis=1) != own.labels).all()
-    assert (drawn.predict(own.examples).argmax(axis=1) == own.labels).any(), "the mask makes a difference"
+    assert (nnpg.predict(net, own.examples).argmax(axis=1) != own.labels).all()
+    assert (nnpg.predict(drawn, own.examples).argmax(axis=1) == own.labels).any(), "the mask makes a difference"
 
 
 def test_an_output_without_a_range_is_refused(examples):

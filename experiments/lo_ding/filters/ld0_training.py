@@ -14,7 +14,7 @@ import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, Text, row
 from experiments.models.faces import FACE_SEED, FEW, FaceNet, face_nets
-from nnpg import error_rate
+from nnpg import error_rate, predict
 from nnpg.analysis.statistics import median_interval, wilson
 from nnpg.plots import Panel, error_curves
 
@@ -92,7 +92,7 @@ def _conditions(nets: list[FaceNet]) -> str:
     tested: Counter[str] = Counter()
     for face in nets:
         test = face.split.test_indices
-        predicted = face.net.predict(face.data.x[test]).argmax(axis=1)
+        predicted = predict(face.net, face.data.x[test]).argmax(axis=1)
         for i, p in zip(test, predicted, strict=True):
             condition = face.data.conditions[i] if face.data.conditions else "all"
             tested[condition] += 1

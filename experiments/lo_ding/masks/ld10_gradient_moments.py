@@ -12,7 +12,7 @@ import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, Row, held_in_words, row, row_named
 from experiments.models.cifar import SCALES, Config, Images, in_colour, load_images, net_a, spread_indices
-from nnpg import Network, prediction_gradient
+from nnpg import Network, predict, prediction_gradient
 from nnpg.analysis.statistics import median_interval
 from nnpg.plots import histogram_grid, image_grid
 from nnpg.plots.distributions import Cell
@@ -49,7 +49,7 @@ def run(config: Config, context: Context) -> Result:
 
 def _of_prediction(net: Network, x: Array) -> Array:
     """dlog y/dx of each image's predicted class (N, C, H, W): dy/dx up to its scale, and never all 0."""
-    predicted = net.predict(x).argmax(axis=1)
+    predicted = predict(net, x).argmax(axis=1)
     return prediction_gradient(net, x, layers="input", classes="true", labels=predicted, of="logprob")["input"]
 
 

@@ -26,7 +26,7 @@ from experiments.models.cifar import (
     spread_indices,
     training_sweep,
 )
-from nnpg import Network
+from nnpg import Network, predict
 from nnpg.analysis.statistics import median_interval
 from nnpg.attacks import Masker, Sweep, apply_masks, borrowed, linear, mask_sweep, nearest_images, scaled
 from nnpg.data import Dataset
@@ -102,7 +102,7 @@ def _example(net: Network, data: Dataset, masks: Masker, sweep: Sweep, images: I
     W = masks(x, target, rows)[:, 0]
     changed = apply_masks(x, W, 1.0, (0.0, 1.0))
     names, words = images.train.class_names, []
-    for y in net.predict(np.concatenate([x, changed])):
+    for y in predict(net, np.concatenate([x, changed])):
         words.append(f"{names[int(y.argmax())]} {y.max():.0%}")
     four = np.concatenate([x, in_colour(W, 0.5), in_colour(W), changed])
     return four, [words[0], "mask", "stretched", words[1]]

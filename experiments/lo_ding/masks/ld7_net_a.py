@@ -12,7 +12,7 @@ import math
 
 from experiments.experiment import Context, Experiment, Result, Row, Text, row
 from experiments.models.cifar import BATCH, SCALES, Config, Images, load_images, net_a
-from nnpg import Training
+from nnpg import Training, predict
 from nnpg.attacks import error
 from nnpg.data.examples import one_of_each
 from nnpg.plots import Lines, image_grid, line_panels
@@ -53,7 +53,7 @@ def error_rows(name: str, trained: Training, images: Images, paper: dict[str, fl
     data = images.train.subset(images.held_out)
     found = []
     for part, judged in (("validation", data), ("test", images.test)):
-        share = error(trained.net.predict(judged.x).argmax(axis=1), judged.labels)
+        share = error(predict(trained.net, judged.x).argmax(axis=1), judged.labels)
         found.append(row(f"{name}: {part} error", paper[part], share, len(judged), interval="95% Wilson",
                          held=share.value <= paper[part]))  # fmt: skip
     return found
@@ -87,7 +87,7 @@ def history_table(nets: dict[str, Training], steps: int) -> str:
 def draw_predictions(trained: Training, images: Images, context: Context) -> None:
     """One test image of each class, and its predicted class."""
     x, names = images.test.x[one_of_each(images.test)], images.test.class_names
-    y = trained.net.predict(x)
+    y = predict(trained.net, x)
     taken = zip(names, y.argmax(axis=1), y.max(axis=1), strict=True)
     titles = [f"{name}: {p:.0%}" if name == names[k] else f"{name}: {names[k]} {p:.0%}" for name, k, p in taken]
     image_grid(x, context.folder / "images.png", titles=titles, columns=5)

@@ -23,7 +23,7 @@ from experiments.models.cifar import (
     net_a,
     spread_indices,
 )
-from nnpg import Network
+from nnpg import Network, predict
 from nnpg.analysis.statistics import mean_interval
 from nnpg.attacks import apply_masks, distortion, error, learn_class_mask, mask_sweep, noise_like, shared, to_unit
 from nnpg.plots import Lines, image_grid, line_panels
@@ -73,7 +73,7 @@ def run(config: Config, context: Context) -> Result:
 
 
 def _error(name: str, net: Network, x: Array, W: Array, target: int, claim: bool = True) -> Row:
-    share = error(net.predict(apply_masks(x, np.broadcast_to(W, x.shape), 1.0)).argmax(axis=1), target)
+    share = error(predict(net, apply_masks(x, np.broadcast_to(W, x.shape), 1.0)).argmax(axis=1), target)
     held = bool(share.low > 0.5) if claim else None
     return row(f"{name}, training images", PAPER if claim else None, share, len(x), interval="95% Wilson", held=held)
 
@@ -118,7 +118,7 @@ def _draw(net: Network, images: Images, W: Array, target: int, context: Context)
     x = test.x[[int(np.flatnonzero(test.labels == c)[0]) for c in sources]]
     both = np.broadcast_to(W, x.shape)
     changed = apply_masks(x, both, 1.0, (0.0, 1.0))
-    y = net.predict(np.concatenate([x, changed]))
+    y = predict(net, np.concatenate([x, changed]))
     words = [f"{names[k]} {p:.0%}" for k, p in zip(y.argmax(axis=1), y.max(axis=1), strict=True)]
     pictures = np.stack([x, in_colour(both, 0.5), in_colour(both), changed], axis=1).reshape(-1, *x.shape[1:])
     n = len(sources)

@@ -13,7 +13,7 @@ from experiments.jobs import run_jobs
 from experiments.models.hinthorn.base import BaseNet, Pairs
 from experiments.models.hinthorn.hard_negatives import Hard, Variant
 from experiments.models.kept import kept_file
-from nnpg import SGD, Network, error_rate, load_network
+from nnpg import SGD, Network, error_rate, load_network, predict
 from nnpg.attacks import minimal_distortion
 from nnpg.data import Dataset
 from nnpg.files import read_tensors, write_tensors
@@ -83,7 +83,7 @@ def _attacked(net: Network, data: Dataset, config: Rounds, rng: np.random.Genera
     """Attack correctly classified images; the target of each is a random other class."""
     tried = rng.permutation(len(data))[: 4 * config.images]
     shift = rng.integers(1, data.K, len(tried))
-    right = np.flatnonzero(net.predict(data.x[tried]).argmax(axis=1) == data.labels[tried])[: config.images]
+    right = np.flatnonzero(predict(net, data.x[tried]).argmax(axis=1) == data.labels[tried])[: config.images]
     x, labels = data.x[tried][right], data.labels[tried][right]
     targets = (labels + shift[right]) % data.K
     found = minimal_distortion(net, x, targets, polish=False, evaluations=config.evaluations, progress=False)

@@ -10,7 +10,7 @@ import numpy as np
 from experiments.experiment import Context
 from experiments.jobs import run_jobs
 from experiments.models.kept import KeptTraining, kept_file
-from nnpg import SGD, Network, PlainDecay, Training, load_network, save
+from nnpg import SGD, Network, PlainDecay, Training, load_network, predict, save
 from nnpg.analysis.groups import By, Groups, perturbation_groups
 from nnpg.attacks import minimal_distortion
 from nnpg.data import Dataset, faces, load, stratified_split
@@ -127,7 +127,7 @@ def adversarial_pairs(base: BaseNet, config: Base, context: Context) -> Pairs:
     data, rng = base.train, np.random.default_rng([context.seed_or(config.seed), 1])
     order = rng.permutation(len(data))
     tried = order[: config.pairs + config.pairs // 10 + 20]
-    right = base.net.predict(data.x[tried]).argmax(axis=1) == data.labels[tried]
+    right = predict(base.net, data.x[tried]).argmax(axis=1) == data.labels[tried]
     chosen = tried[right][: config.pairs]
     labels = data.labels[chosen]
     targets = (labels + rng.integers(1, data.K, len(chosen))) % data.K

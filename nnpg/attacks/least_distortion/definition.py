@@ -66,7 +66,7 @@ def least_distorted(
     def objective(adversarial: npt.NDArray[np.float64], c: float) -> tuple[float, npt.NDArray[np.float64]]:
         """Value and gradient with respect to x + r."""
         r = adversarial - x
-        trace = net.forward(adversarial.reshape(1, *net.input_shape), upto=loss.at)
+        trace = net.forward(adversarial.reshape(1, *net.input_shape), stop=loss.layer)
         deltas = net.backward(trace, loss.seed(k, trace.y, labels))
         return c * r @ r + loss.value(k, trace.y, labels)[0], 2 * c * r + deltas[INPUT].ravel()
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from functools import partial
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from nnpg.network import Network
 from nnpg.programs import Found, tasks
 from nnpg.programs.numba import class_sums, gradients, knockout, outputs, predict, reading, training
-
-if TYPE_CHECKING:
-    from nnpg.network import Network
+from nnpg.programs.plan import plan_of
 
 PROGRAMS: dict[type[Any], ModuleType] = {
     tasks.Predict: predict,
@@ -27,6 +26,6 @@ def find(net: Network, task: tasks.Task) -> Found:
     """Return the program of this task, or why there is none."""
     if type(task) not in PROGRAMS:
         return Found(None, "Numba has no program for it")
-    program, plan = PROGRAMS[type(task)], net.plan()
+    program, plan = PROGRAMS[type(task)], plan_of(net)
     why = program.why_not(net, plan, task)
     return Found(None, why) if why else Found(partial(program.run, net, plan, task))

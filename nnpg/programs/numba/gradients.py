@@ -46,13 +46,13 @@ def why_not(net: Network, plan: Plan, task: Gradients) -> str:
     """Return why these gradients cannot be had by the plan, or ""."""
     if why := limits.why_not(net, plan) or limits.too_few(plan, task.images):
         return why
-    if INPUT in task.names and (why := limits.spaced(plan)):
+    if INPUT in task.layers and (why := limits.spaced(plan)):
         return why
     if len(plan.blocks[-1].y_shape) != 1:
         return f"{plan.last} is not one row per image"
     if not plan.head and task.of != "logit":
         return f"the network ends neither in Softmax nor in Sigmoid, and of is {task.of!r}"
-    behind = [name for name in task.names if name not in plan.places]
+    behind = [name for name in task.layers if name not in plan.places]
     return f"{behind[0]} comes behind the last block" if behind else ""
 
 
@@ -66,7 +66,7 @@ def run(
     weights: Array | None = None,
 ) -> dict[str, Array]:
     """Return dy_c/do of the outputs: (S, N, ...) for S classes, or (1, N, ...) where each image has its label."""
-    names, dtype, N, (K,) = task.names, plan.dtype, len(x), plan.blocks[-1].y_shape
+    names, dtype, N, (K,) = task.layers, plan.dtype, len(x), plan.blocks[-1].y_shape
     of = f"{task.of} of a sigmoid" if plan.head == "sigmoid" and task.of != "logit" else task.of
     S, vector = 1 if labels is not None else len(classes), lanes(dtype)
     x = guards.images(net.as_input(x), plan.input_shape, dtype)

@@ -21,14 +21,14 @@ def why_not(net: Network, plan: Plan, task: Outputs) -> str:
     """Return why these outputs cannot be had by the plan, or ""."""
     if why := limits.why_not(net, plan):
         return why
-    inside = [name for name in task.names if plan.index(name) < 0]
+    inside = [name for name in task.layers if plan.index(name) < 0]
     return f"{inside[0]} is not the output of a block" if inside else ""
 
 
 def run(net: Network, plan: Plan, task: Outputs, x: Array) -> dict[str, Array]:
     """Return the outputs by name, (N, ...)."""
     x, N = guards.images(net.as_input(x), plan.input_shape, plan.dtype), len(x)
-    wanted = {plan.index(name): name for name in task.names}
+    wanted = {plan.index(name): name for name in task.layers}
     found = {name: np.empty((N, *plan.blocks[i].y_shape), plan.dtype) for i, name in wanted.items()}
     if not N or not wanted:
         return found

@@ -107,8 +107,8 @@ def why_not(net: Network, plan: Plan, task: Reading) -> str:
     """Return why the reading cannot be had by the plan, or ""."""
     if why := limits.why_not(net, plan):
         return why
-    if task.at != plan.last or len(plan.blocks[-1].y_shape) != 1:
-        return f"the loss reads {task.at}, which is not the output of the last block"
+    if task.layer != plan.last or len(plan.blocks[-1].y_shape) != 1:
+        return f"the loss reads {task.layer}, which is not the output of the last block"
     return ""
 
 

@@ -107,7 +107,7 @@ def why_not(net: Network, plan: Plan, task: Train) -> str:
     if type(loss) is not Loss or (loss.value, loss.seed) not in KERNELS:
         return f"the loss {loss.name!r} has no kernel"
     if _loss(plan, loss) not in OF or len(plan.blocks[-1].y_shape) != 1:
-        return f"the loss {loss.name!r} reads {loss.at}, and has no kernel for that"
+        return f"the loss {loss.name!r} reads {loss.layer}, and has no kernel for that"
     if type(optimiser) is not SGD:
         return f"the optimiser {type(optimiser).__name__} has no kernel"
     if type(optimiser.decay) not in (PlainDecay, DecayPerUnit, type(None)):
@@ -118,9 +118,9 @@ def why_not(net: Network, plan: Plan, task: Train) -> str:
 def _loss(plan: Plan, loss: Loss) -> str:
     """What the kernel computes from the output of the last block, in the words of `learning.OF`."""
     kind = KERNELS[loss.value, loss.seed]
-    if plan.index(loss.at) == len(plan.blocks) - 1:
+    if plan.index(loss.layer) == len(plan.blocks) - 1:
         return kind
-    return f"{kind} of a {plan.head}" if plan.rest and loss.at == plan.rest[0] else ""
+    return f"{kind} of a {plan.head}" if plan.rest and loss.layer == plan.rest[0] else ""
 
 
 def run(net: Network, plan: Plan, task: Train, x: Array, t: Array, batch: int, state: SGDState) -> Session:

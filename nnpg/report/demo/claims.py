@@ -12,7 +12,7 @@ from nnpg.analysis.statistics import rank_correlation
 from nnpg.data import Dataset
 from nnpg.knockout import Knockout
 from nnpg.network import Network
-from nnpg.prediction import class_gradient, prediction_gradient
+from nnpg.prediction import class_gradient, predict, prediction_gradient
 from nnpg.scores import FilterScores, convolutional_gradient
 from nnpg_kernels import Array
 
@@ -41,7 +41,7 @@ def claims_about_gradients(net: Network, data: Dataset, scores: FilterScores) ->
     apart = max(abs(a - b).max() / abs(a).max() for a, b in zip(*(d.values() for d in sides), strict=True))
     true = prediction_gradient(net, x, classes="true", labels=t, batch=len(x))
     deltas = loss_gradient(net, x, t, batch=len(x))  # those of training
-    y = net.predict(x)[np.arange(len(t)), t]
+    y = predict(net, x)[np.arange(len(t)), t]
     off = max(
         abs(d + y.reshape(-1, *[1] * (d.ndim - 1)) * deltas[layer]).max() / abs(d).max()
         for layer, d in true.deltas.items()

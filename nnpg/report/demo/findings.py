@@ -14,7 +14,7 @@ from nnpg.knockout import Knockout, knock_out_curve
 from nnpg.maps.localisation import mass_inside
 from nnpg.network import Network
 from nnpg.optimisers import SGD
-from nnpg.prediction import class_gradient, prediction_gradient
+from nnpg.prediction import class_gradient, predict, prediction_gradient
 from nnpg.recipes.models import face_net
 from nnpg.report.demo.claims import Claim, claim_about_places, claims_about_gradients, claims_about_knockouts
 from nnpg.scores import Filter, FilterScores, filter_scores
@@ -173,7 +173,7 @@ def _nudge(net: Network, data: Dataset, split: Split, scores: FilterScores) -> N
     """On the test image that the network is least sure of, so that there is something to move."""
     net = net.astype(np.float64).to("numpy")  # so little is not worth compiling kernels for
     test = split.test_indices
-    y = net.predict(data.x[test])[np.arange(len(test)), data.labels[test]]
+    y = predict(net, data.x[test])[np.arange(len(test)), data.labels[test]]
     i = int(test[y.argmin()])
     x, c = data.x[i : i + 1], int(data.labels[i])
     layer, f, _ = unit = scores.strongest(c)[0]

@@ -134,12 +134,12 @@ def calls() -> Iterator[Call]:
     yield call(
         adversarial_pool.AdversarialPool,
         x=x,
-        t=t,
-        at=("input",),
+        labels=t,
+        layers=("input",),
         kinds={
             "x": w.numbers(nan=False),
-            "t": lambda v: [t for t in w.needed_labels(99)(v) if t.words != "K"],
-            "at": lambda v: w.wrong(None, 3, [3], [], w.Thing()),
+            "labels": lambda v: [t for t in w.needed_labels(99)(v) if t.words != "K"],
+            "layers": lambda v: w.wrong(None, 3, [3], [], w.Thing()),
             "size": whole,
             "new": whole,
             "targets": lambda v: w.wrong(None, "all", "farthest", 3),

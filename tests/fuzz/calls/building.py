@@ -63,7 +63,7 @@ def calls() -> Iterator[Call]:
         strengths=0.1,
         kinds={"strengths": lambda v: [t for t in w.positive(v) if "dict" not in t.words]},
     )
-    yield call(sparsity.Sparsity, at="tanh2", kinds={"at": w.text, "rate": w.positive, "strength": w.positive})
+    yield call(sparsity.Sparsity, layer="tanh2", kinds={"layer": w.text, "rate": w.positive, "strength": w.positive})
     yield call(projection.RuledReLU)
 
     def recipe(valid: Any) -> list[w.Trial]:

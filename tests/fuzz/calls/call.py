@@ -21,7 +21,7 @@ KINDS: dict[str, w.Kind] = {
     "originals": w.finite_images,
     "labels": w.needed_labels(K),
     "classes": w.needed_labels(K),
-    "t": w.targets(K),
+    "targets": w.targets(K),
     "epochs": w.count,
     "batch": w.count,
     "iterations": w.count,

@@ -18,15 +18,17 @@ def calls() -> Iterator[Call]:
     for one in net("numpy"), net("numba"):
         a, name = one, one.backend.name
         x, trace = images(), one.forward(images())
-        start = {"start": lambda v: w.output("pool1")[:-3], "upto": lambda v: w.output("pool1")[:-3]}
+        start = {"start": lambda v: w.output("pool1")[:-3], "stop": lambda v: w.output("pool1")[:-3]}
         label = lambda method, name=name: f"Network.{method} on {name}"  # noqa: E731
         yield call(a.forward, name=label("forward"), x=x, kinds={**start, "x": w.images})
         yield call(
-            a.predict,
-            name=label("predict"),
+            nnpg.predict,
+            name=f"predict on {name}",
+            net=a,
             x=x,
             kinds={"x": w.images, "batch": w.number(1, whole=True, optional=True)},
         )
+        yield call(nnpg.compilation_report, name=f"compilation_report on {name}", net=a)
         seed = np.ones(trace.y.shape, np.float32)
 
         def keep(valid: Any) -> list[w.Trial]:
@@ -36,8 +38,8 @@ def calls() -> Iterator[Call]:
             "trace": w.instance,
             "seed": w.numbers(flat_only=True),
             "keep": keep,
-            "at": start["upto"],
-            "until": start["upto"],
+            "start": start["stop"],
+            "stop": start["stop"],
         }
         yield call(a.backward, name=label("backward"), trace=trace, seed=seed, kinds=back)
         deltas = dict(a.backward(trace, seed))
@@ -119,7 +121,7 @@ def calls() -> Iterator[Call]:
     )
 
     def clamped(units: Any) -> Any:
-        return a.intervene("pool1", nnpg.Override(units, np.zeros(()))).predict(images())
+        return nnpg.predict(a.intervene("pool1", nnpg.Override(units, np.zeros(()))), images())
 
     wide = np.ones((K, 1, 1), bool)
     yield call(

@@ -29,7 +29,7 @@ def calls() -> Iterator[Call]:
         ]
 
     small = {"epochs": w.number(0, whole=True), "validation": pairs, "take_step": w.function}
-    plain = {"net": net(), "x": x, "t": t, "epochs": 1, "batch": 2, "rng": 0, "optimiser": nnpg.SGD(lr=0.1)}
+    plain = {"net": net(), "x": x, "targets": t, "epochs": 1, "batch": 2, "rng": 0, "optimiser": nnpg.SGD(lr=0.1)}
     yield call(nnpg.train, plain=plain, kinds=small, skip=("checkpoint", "resume"))
     yield call(
         nnpg.train,
@@ -52,9 +52,9 @@ def calls() -> Iterator[Call]:
         "sparsity": lambda v: w.wrong("tanh1", 3, sparsity.Sparsity, sparsity.Sparsity("pool9")),
         "decay": lambda v: w.wrong("l2", 3, 0.1, nnpg.PlainDecay),
     }
-    yield call(nnpg.train_lbfgs, net=net(), x=x, t=t, iterations=2, kinds=lbfgs)
-    yield call(nnpg.error_rate, net=net(), x=x, t=t)
-    yield call(nnpg.error_rate, name="error_rate on numpy", net=net("numpy"), x=x, t=t)
+    yield call(nnpg.train_lbfgs, net=net(), x=x, targets=t, iterations=2, kinds=lbfgs)
+    yield call(nnpg.error_rate, net=net(), x=x, targets=t)
+    yield call(nnpg.error_rate, name="error_rate on numpy", net=net("numpy"), x=x, targets=t)
 
     def keep(valid: Any) -> list[w.Trial]:
         return w.wrong(None, "all", 0, -0.5, 1.5, float("nan"), True, [0.5], 1j)

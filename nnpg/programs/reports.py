@@ -6,16 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from nnpg.layers import Sigmoid, Softmax
+from nnpg.layers.blocks import block_outputs
 from nnpg.losses import softmax_cross_entropy
-from nnpg.network import INPUT, Network
+from nnpg.network import INPUT, Network, as_network
 from nnpg.optimisers import SGD
-from nnpg.prediction import filter_layers
 from nnpg.programs import Found, look
+from nnpg.programs.plan import plan_of
 from nnpg.programs.tasks import ClassSums, Gradients, KnockOut, Outputs, Predict, Reading, Task, Train
 
 
 @dataclass(frozen=True, eq=False)
-class Report:
+class CompilationReport:
     """How each public function computes, if called with its defaults (`of="logit"` where there are no probabilities).
 
     Parameters
@@ -37,10 +38,24 @@ class Report:
         return {name: found.how for name, found in self.found.items()}
 
 
-def report(net: Network) -> Report:
-    """Look for the program of every public task."""
-    names = filter_layers(net)
-    units = tuple((name, 0) for name in names or [block.name for block in net.plan().blocks[:-1]])
+def compilation_report(net: Network) -> CompilationReport:
+    """Return what is compiled and what runs layer by layer, and why: print it to read it.
+
+    Examples
+    --------
+    >>> import nnpg
+    >>> net = nnpg.build([nnpg.dense(3), nnpg.Softmax()], input_shape=(2,), rng=0, backend="numpy")
+    >>> print(compilation_report(net))
+    predict               layer by layer, because the backend 'numpy' has no compiled programs
+    prediction_gradient   layer by layer, because the backend 'numpy' has no compiled programs
+    class_gradient        layer by layer, because the backend 'numpy' has no compiled programs
+    knock_out_curve       layer by layer, because the backend 'numpy' has no compiled programs
+    train                 layer by layer, because the backend 'numpy' has no compiled programs
+    unit_changes          layer by layer, because the backend 'numpy' has no compiled programs
+    minimal_distortion    layer by layer, because the backend 'numpy' has no compiled programs
+    """
+    names = block_outputs(as_network(net).layers)
+    units = tuple((name, 0) for name in names or [block.name for block in plan_of(net).blocks[:-1]])
     of = "prob" if isinstance(net.layers.get(net.names[-1]), Softmax | Sigmoid) else "logit"
     gradients = Gradients(names or (INPUT,), of)
     tasks: dict[str, list[Task]] = {
@@ -49,10 +64,10 @@ def report(net: Network) -> Report:
         "class_gradient": [gradients, ClassSums()],
         "knock_out_curve": [KnockOut(units)],
         "train": [Train(softmax_cross_entropy(net), SGD(lr=0.1))],
-        "unit_changes": [Outputs(names or tuple(block.name for block in net.plan().blocks))],
-        "minimal_distortion": [Reading(softmax_cross_entropy(net).at)],
+        "unit_changes": [Outputs(names or tuple(block.name for block in plan_of(net).blocks))],
+        "minimal_distortion": [Reading(softmax_cross_entropy(net).layer)],
     }
-    return Report({name: _all(net, wanted) for name, wanted in tasks.items()})
+    return CompilationReport({name: _all(net, wanted) for name, wanted in tasks.items()})
 
 
 def _all(net: Network, tasks: list[Task]) -> Found:

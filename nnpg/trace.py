@@ -1,0 +1,58 @@
+"""A trace is one forward pass: every output by name, and what backward needs of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from nnpg_kernels import Array
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """One forward pass, immutable: the output of every layer by name, and what each layer saved for backward.
+
+    Examples
+    --------
+    >>> import numpy as np, nnpg
+    >>> net = nnpg.build([nnpg.dense(3), nnpg.Tanh()], input_shape=(2,), rng=0)
+    >>> trace = net.forward(np.zeros((4, 2)))
+    >>> list(trace), trace["tanh1"].shape
+    (['input', 'dense1', 'tanh1'], (4, 3))
+    """
+
+    outputs: dict[str, Array]
+    saved: dict[str, Any]
+    intervened: dict[str, tuple[Any, ...]]  # what the interventions on each output saved
+
+    def __getitem__(self, name: str) -> Array:
+        if not isinstance(name, str) or name not in self.outputs:
+            raise KeyError(f"no output named {name!r} in this trace; it holds {', '.join(self.outputs)}")
+        return self.outputs[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.outputs)
+
+    @property
+    def y(self) -> Array:
+        """The last output of the pass."""
+        return self.outputs[next(reversed(self.outputs))]
+
+    def before(self, name: str) -> Trace:
+        """Return the part of the pass that came before the output `name`."""
+        names, _ = list(self.outputs), self[name]
+        head = names[: names.index(name)]
+        return Trace(
+            {n: self.outputs[n] for n in head},
+            {n: self.saved[n] for n in head if n in self.saved},
+            {n: self.intervened[n] for n in head if n in self.intervened},
+        )
+
+    def __or__(self, rest: Trace) -> Trace:
+        """Return this pass continued by `rest`."""
+        return Trace(
+            {**self.outputs, **rest.outputs},
+            {**self.saved, **rest.saved},
+            {**self.intervened, **rest.intervened},
+        )
