@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 from benchmarks.workloads import Workload
-from nnpg.programs.plan import Block, plan_of
+from nnpg.programs.plan import plan_of
+from nnpg.programs.planned_blocks import Block
 
 
 def operations(workload: Workload) -> float | None:

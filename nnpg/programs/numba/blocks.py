@@ -9,7 +9,8 @@ from types import MappingProxyType
 from typing import Any
 
 from nnpg.programs.overrides import Fixed
-from nnpg.programs.plan import Block, Plan
+from nnpg.programs.plan import Plan
+from nnpg.programs.planned_blocks import Block
 from nnpg_kernels import Array
 from nnpg_kernels.numba import ops
 from nnpg_kernels.numba.kernels.pooled_convolution import LINEAR, RELU, SIGMOID, TANH

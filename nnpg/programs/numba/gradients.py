@@ -30,7 +30,8 @@ from nnpg.programs.numba.blocks import (
     workspace,
 )
 from nnpg.programs.overrides import Fixed, fixed_units
-from nnpg.programs.plan import WHOLE, Block, Place, Plan
+from nnpg.programs.plan import Plan
+from nnpg.programs.planned_blocks import WHOLE, Block, Place
 from nnpg.programs.tasks import Gradients
 from nnpg_kernels import Array
 from nnpg_kernels.numba import ops

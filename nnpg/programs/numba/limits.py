@@ -9,7 +9,8 @@ import numpy as np
 from nnpg.network import Network
 from nnpg.programs.guards import MOST
 from nnpg.programs.overrides import fixed_units
-from nnpg.programs.plan import Block, Plan
+from nnpg.programs.plan import Plan
+from nnpg.programs.planned_blocks import Block
 from nnpg_kernels.numba.simd import lanes
 
 LARGE = 4e6  # multiply-adds of an image from which on it is worth the choice
