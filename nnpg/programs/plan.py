@@ -23,7 +23,7 @@ from nnpg.layers import Center, Conv, Dense, Dropout, Flatten, Layer, MaxPool, R
 from nnpg.network import Network, as_network
 from nnpg.programs import guards
 from nnpg.programs.planned_blocks import WHOLE, Block, Place
-from nnpg_kernels import Array
+from nnpg_kernels import Array, Window
 
 ACTIVATIONS: dict[type[Any], str] = {Tanh: "tanh", ReLU: "relu", Sigmoid: "sigmoid"}
 HEADS: dict[type[Any], str] = {Softmax: "softmax", Sigmoid: "sigmoid"}
