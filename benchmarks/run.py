@@ -16,7 +16,7 @@ from benchmarks.measuring.agreement import Disagreement, check
 from benchmarks.measuring.processes import peak_mb, times_alone
 from benchmarks.measuring.timing import ROUND, Times, interleaved
 from benchmarks.workloads import Workload
-from nnpg.support.progress import progress as progress_bar
+from nnpg.support.progress import progress_bar
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from multiprocessing import get_context
 from typing import TypeVar
 
 from nnpg.files.atomic import remove_temporaries
-from nnpg.support.progress import progress as progress_bar
+from nnpg.support.progress import progress_bar
 from nnpg_command.interrupts import interrupts_stay_here
 from nnpg_kernels import one_blas_thread
 from nnpg_kernels.threads import thread_count

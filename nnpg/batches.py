@@ -5,7 +5,7 @@ from __future__ import annotations
 from nnpg.support.arguments import as_count
 
 
-def batches(N: int, batch: int | None, suits: int) -> list[slice]:
+def in_batches(N: int, batch: int | None, suits: int) -> list[slice]:
     """Return the slices of N images that are taken at a time; at least one, which may be empty.
 
     Parameters
@@ -23,9 +23,9 @@ def batches(N: int, batch: int | None, suits: int) -> list[slice]:
 
     Examples
     --------
-    >>> batches(5, None, suits=3)
+    >>> in_batches(5, None, suits=3)
     [slice(0, 3, None), slice(3, 6, None)]
-    >>> batches(5, -1, suits=3)
+    >>> in_batches(5, -1, suits=3)
     Traceback (most recent call last):
     ...
     ValueError: batch must be a whole number of at least 1, not -1

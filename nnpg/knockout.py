@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nnpg import programs
-from nnpg.batches import batches
+from nnpg.batches import in_batches
 from nnpg.interventions import Intervention, Override, Resample
 from nnpg.network import Network, as_network
 from nnpg.prediction import LAYERED
@@ -19,7 +19,7 @@ from nnpg.programs.tasks import KnockOut
 from nnpg.scores import Filter
 from nnpg.support.arguments import as_choice, as_count, as_generator, as_labels
 from nnpg.support.network_arguments import as_filters, as_images
-from nnpg.support.progress import progress as progress_bar
+from nnpg.support.progress import progress_bar
 from nnpg.support.tables import data_frame, text_table
 from nnpg_kernels import Array
 
@@ -192,7 +192,7 @@ def knock_out_curve(
     means = {f.layer: change.value for f, change in zip(wanted, changes, strict=False) if type(change) is Override}
     nets = [] if program else _cumulative(net, wanted, changes)
     with progress_bar("knocking out", len(x) * T, show=progress) as advance:
-        for some in batches(len(x), batch, max(LAYERED, AT_ONCE // (T + 1)) if program else LAYERED):
+        for some in in_batches(len(x), batch, max(LAYERED, AT_ONCE // (T + 1)) if program else LAYERED):
             if program.run is not None:
                 predictions[:, some] = program.run(x[some], means)
                 advance(predictions[1:, some].size)

@@ -22,7 +22,8 @@ import numpy.typing as npt
 
 from nnpg.interventions import Intervention, as_intervention
 from nnpg.layers import Layer, arrays, parameters
-from nnpg.layers.shapes import is_own, output_shapes
+from nnpg.layers.read_only import held_layer
+from nnpg.layers.shapes import is_built_in, output_shapes
 from nnpg.support.arguments import (
     as_array,
     as_dtype,
@@ -36,7 +37,6 @@ from nnpg.support.arguments import (
     described,
 )
 from nnpg.support.network_arguments import as_backend, as_images, as_layer, as_output, as_outputs
-from nnpg.support.read_only import held_layer
 from nnpg.support.waiting import waited_for
 from nnpg.trace import Trace
 from nnpg_kernels import Array, Backend, load
@@ -339,7 +339,7 @@ class Network:
         >>> nnpg.build([nnpg.dense(3)], input_shape=(2,), rng=0).shapes
         {'input': (2,), 'dense1': (3,)}
         """
-        if all(map(is_own, self.layers.values())):
+        if all(map(is_built_in, self.layers.values())):
             return output_shapes(self.layers, self.input_shape)
         net = replace(self, backend=load("numpy")) if self.backend.xp is np else self  # nothing to compile for
         trace = net.forward(np.zeros((1, *self.input_shape), self.dtype))

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nnpg import programs
-from nnpg.batches import batches
+from nnpg.batches import in_batches
 from nnpg.layers.blocks import block_outputs
 from nnpg.network import Network, as_network
 from nnpg.programs import Found
@@ -27,7 +27,7 @@ from nnpg.programs.tasks import ClassSums, Gradients, Predict
 from nnpg.seeds import Classes, Of, as_classes, as_of, chosen_classes, class_seed
 from nnpg.support.arguments import all_finite, as_choice, as_class_names, as_count, as_labels
 from nnpg.support.network_arguments import as_images, as_outputs
-from nnpg.support.progress import progress as progress_bar
+from nnpg.support.progress import progress_bar
 from nnpg.support.tables import text_table
 from nnpg_kernels import Array
 
@@ -63,9 +63,9 @@ def predict(net: Network, x: npt.ArrayLike, *, batch: int | None = None) -> npt.
     x = as_images(net, x)
     program = programs.find(net, Predict(len(x)))
     if program.run is None:
-        parts = [net.backend.to_numpy(net.forward(x[part]).y) for part in batches(len(x), batch, LAYERED)]
+        parts = [net.backend.to_numpy(net.forward(x[part]).y) for part in in_batches(len(x), batch, LAYERED)]
     else:
-        parts = [program.run(x[part]) for part in batches(len(x), batch, PREDICTED)]
+        parts = [program.run(x[part]) for part in in_batches(len(x), batch, PREDICTED)]
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
@@ -212,7 +212,7 @@ def prediction_gradient(
     x, layers = as_images(net, x), as_layers(net, layers)
     classes = as_classes(classes, net.K)
     program = programs.find(net, Gradients(layers, of, len(x)))
-    parts = batches(len(x), batch, max(1, len(x)) if program else BATCH)  # programs take small blocks anyway
+    parts = in_batches(len(x), batch, max(1, len(x)) if program else BATCH)  # programs take small blocks anyway
     deltas = [part for _, part in _batches(net, program, x, layers, classes, labels, of, parts)]
     if len(deltas) == 1:
         joined = deltas[0]
@@ -272,7 +272,7 @@ def class_gradient(
     t, classes = as_labels(labels, len(x), K), as_classes(classes, K)
     rows = as_class_names(class_names, K)
     program = programs.find(net, Gradients(layers, of, len(x)))
-    parts = batches(len(x), batch, _held_at_once(net, layers, classes) if program else BATCH)
+    parts = in_batches(len(x), batch, _held_at_once(net, layers, classes) if program else BATCH)
 
     size = np.bincount(t, minlength=K)  # |X_t|
     absent = np.where(size, 1.0, np.nan)

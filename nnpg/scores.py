@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from nnpg.batches import batches
+from nnpg.batches import in_batches
 from nnpg.network import Network, as_network
 from nnpg.prediction import BATCH, PredictionGradient, class_gradient, prediction_gradient
 from nnpg.seeds import Of
@@ -278,7 +278,7 @@ def _mean_of_norms(
             prediction_gradient(net, x[some], layers=layers, classes="true", labels=labels[some], of=of),
             norm,
         ).scores
-        for some in batches(len(x), batch, BATCH)
+        for some in in_batches(len(x), batch, BATCH)
     ]
     scores = {
         name: class_means(np.concatenate([part[name] for part in parts]), labels, net.K)  # (N, F) to (K, F)

@@ -27,7 +27,7 @@ from nnpg.prediction import predict
 from nnpg.programs.tasks import Train
 from nnpg.support.arguments import as_count, as_flag, as_function, as_generator, as_path, described
 from nnpg.support.network_arguments import as_images, as_targets
-from nnpg.support.progress import progress as progress_bar
+from nnpg.support.progress import progress_bar
 from nnpg.support.tables import data_frame, text_table
 from nnpg_kernels import Array, one_blas_thread
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from nnpg.batches import batches
+from nnpg.batches import in_batches
 from nnpg.network import Network, as_network
 from nnpg.programs import find
 from nnpg.programs.tasks import Outputs
@@ -47,7 +47,7 @@ def layer_outputs(net: Network, x: npt.ArrayLike, *, layer: str, batch: int = BA
     """
     net = as_network(net)
     x, layer = as_images(net, x, least=1), as_output(net, layer)
-    parts = [net.backend.to_numpy(net.forward(x[rows], stop=layer).y) for rows in batches(len(x), batch, BATCH)]
+    parts = [net.backend.to_numpy(net.forward(x[rows], stop=layer).y) for rows in in_batches(len(x), batch, BATCH)]
     return np.concatenate(parts)
 
 

@@ -14,7 +14,7 @@ from nnpg.attacks.checks import images_in_box
 from nnpg.attacks.objective import victim_of
 from nnpg.network import Network
 from nnpg.support.arguments import as_class, as_count, as_generator, as_number
-from nnpg.support.progress import progress as progress_bar
+from nnpg.support.progress import progress_bar
 from nnpg.support.tables import data_frame, text_table
 from nnpg_kernels import Array, one_blas_thread
 

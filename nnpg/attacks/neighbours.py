@@ -7,7 +7,7 @@ import numpy.typing as npt
 from numpy.typing import NDArray
 
 from nnpg.support.arguments import as_numbers
-from nnpg.support.progress import progress as progress_bar
+from nnpg.support.progress import progress_bar
 from nnpg_kernels import Array
 
 QUERIES, REFERENCES = 500, 5000  # in a block: its distances take 10 MB

@@ -18,7 +18,7 @@ from nnpg.attacks.targets import Targets
 from nnpg.network import Network
 from nnpg.prediction import predict
 from nnpg.support.arguments import as_choice, as_count, as_number
-from nnpg.support.progress import progress as progress_bar
+from nnpg.support.progress import progress_bar
 from nnpg.support.tables import data_frame, text_table
 from nnpg_kernels import Array, one_blas_thread
 

@@ -24,7 +24,7 @@ from nnpg.files.identities import array_identity, identity
 from nnpg.network import Network
 from nnpg.prediction import predict
 from nnpg.support.arguments import as_flag, as_numbers
-from nnpg.support.progress import progress as progress_bar
+from nnpg.support.progress import progress_bar
 from nnpg.support.tables import data_frame, text_table
 from nnpg_kernels import Array, one_blas_thread
 

@@ -26,7 +26,7 @@ from nnpg.layers import (
     arrays,
     hyper_parameters,
 )
-from nnpg.layers.shapes import is_own, output_shapes, working_size
+from nnpg.layers.shapes import is_built_in, output_shapes, working_size
 from nnpg_kernels import Array
 
 LARGEST_OUTPUT = 100_000_000  # numbers of one output for one image: 64 maps of 1,250 x 1,250 pixels
@@ -62,7 +62,7 @@ def described(layers: Mapping[str, Layer]) -> list[dict[str, Any]]:
         If a layer is not one of nnpg's own, which alone can be rebuilt from a file.
     """
     for name, layer in layers.items():
-        if not is_own(layer):
+        if not is_built_in(layer):
             raise ValueError(
                 f"layer {name!r} is a {type(layer).__name__}, which a file cannot name: it can hold only nnpg's own "
                 f"layers, {', '.join(LAYERS)}"

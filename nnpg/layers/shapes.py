@@ -36,7 +36,7 @@ def output_shape(layer: Layer, shape: Shape) -> Shape:
     >>> output_shape(MaxPool(2), (5, 56, 56))
     (5, 28, 28)
     """
-    if not is_own(layer):
+    if not is_built_in(layer):
         raise TypeError(f"{type(layer).__name__} is not one of nnpg's layers: its shapes are known by its forward pass")
     return _RULES.get(type(layer), _same)(layer, shape)
 
@@ -84,12 +84,12 @@ def working_size(layer: Layer, shape: Shape) -> int:
     return max(sizes)
 
 
-def is_own(layer: Any) -> bool:
+def is_built_in(layer: Any) -> bool:
     """Whether a layer is of one of nnpg's own classes; a subclass may compute anything.
 
     Examples
     --------
-    >>> is_own(Flatten())
+    >>> is_built_in(Flatten())
     True
     """
     return LAYERS.get(type(layer).__name__) is type(layer)

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nnpg.analysis.outputs import layer_outputs
-from nnpg.batches import batches
+from nnpg.batches import in_batches
 from nnpg.network import Network, as_network
 from nnpg.prediction import BATCH, filter_layers
 from nnpg.rankings.common import class_outputs
@@ -60,5 +60,5 @@ def departures(net: Network, x: Array, layer: str, reference: npt.ArrayLike | No
 
 def log_outputs(net: Network, x: Array, classes: Array, *, batch: int) -> Array:
     """Return log y_c for each image and its class c, (N,)."""
-    parts = [class_outputs(net, net.forward(x[rows]), "logprob") for rows in batches(len(x), batch, batch)]
+    parts = [class_outputs(net, net.forward(x[rows]), "logprob") for rows in in_batches(len(x), batch, batch)]
     return np.concatenate(parts)[np.arange(len(x)), classes]

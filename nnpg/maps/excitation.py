@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nnpg.analysis.outputs import layer_outputs
-from nnpg.batches import batches
+from nnpg.batches import in_batches
 from nnpg.maps.projection import RULES, Rule, project
 from nnpg.maps.receptive_fields import receptive_field
 from nnpg.network import Network, as_network
@@ -140,7 +140,7 @@ def project_units(
         if len(values) != len(x):
             raise ValueError(f"{name} must be {expected}, not {len(values)}")
     projections = []
-    for rows in batches(len(x), None, BATCH):
+    for rows in in_batches(len(x), None, BATCH):
         trace = net.forward(x[rows], stop=layer)
         units = np.zeros(trace[layer].shape, bool)
         units[np.arange(len(units)), filters[rows], i[rows], j[rows]] = True

@@ -31,7 +31,7 @@ from nnpg.support.arguments import (
     described,
 )
 from nnpg.support.network_arguments import as_images
-from nnpg.support.progress import progress as progress_bar
+from nnpg.support.progress import progress_bar
 from nnpg_kernels import Array
 
 MapMethod = Callable[[Network, Array, Array], Array]  # (net, x, classes) -> maps (N, H, W)

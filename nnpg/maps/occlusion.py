@@ -8,7 +8,7 @@ import numpy.typing as npt
 from nnpg.maps.common import as_cover, as_explained, log_outputs
 from nnpg.network import Network
 from nnpg.support.arguments import as_count
-from nnpg.support.progress import progress as progress_bar
+from nnpg.support.progress import progress_bar
 from nnpg_kernels import Array
 
 BATCH = 256  # covered images that are predicted at a time

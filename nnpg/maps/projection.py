@@ -20,7 +20,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from nnpg.batches import batches
+from nnpg.batches import in_batches
 from nnpg.layers import ReLU
 from nnpg.network import INPUT, Network, as_network
 from nnpg.support.arguments import as_choice, as_instance, as_numbers
@@ -199,7 +199,7 @@ def mean_projection(
     net = as_network(net)
     x, layer = as_images(net, x, least=1), as_output(net, layer)
     total: Any = 0.0
-    for rows in batches(len(x), batch, BATCH):
+    for rows in in_batches(len(x), batch, BATCH):
         trace = net.forward(x[rows], stop=layer)
         projections = project(net, trace, layer=layer, units=units, rule=rule, signal=signal)
         total = total + projections.sum(axis=-1 - len(net.input_shape), dtype=np.float64)

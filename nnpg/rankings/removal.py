@@ -15,7 +15,7 @@ from nnpg.rankings.common import class_outputs, examples, filter_counts, scores_
 from nnpg.scores import FilterScores, class_means
 from nnpg.seeds import OF, Of
 from nnpg.support.arguments import as_choice, as_class_names, as_count, as_generator
-from nnpg.support.progress import progress as progress_bar
+from nnpg.support.progress import progress_bar
 from nnpg.trace import Trace
 from nnpg_kernels import Array
 

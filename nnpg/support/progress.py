@@ -12,7 +12,7 @@ Advance = Callable[..., None]
 
 
 @contextmanager
-def progress(label: str, total: int, *, show: bool | None = None, done: int = 0) -> Iterator[Advance]:
+def progress_bar(label: str, total: int, *, show: bool | None = None, done: int = 0) -> Iterator[Advance]:
     """Draw a bar and yield `advance(n=1, **figures)`; figures are shown as they are given.
 
     Parameters
@@ -27,7 +27,7 @@ def progress(label: str, total: int, *, show: bool | None = None, done: int = 0)
 
     Examples
     --------
-    >>> with progress("training", 2, show=False) as advance:
+    >>> with progress_bar("training", 2, show=False) as advance:
     ...     advance(loss=0.5)
     ...     advance(loss=0.4)
     """

@@ -2,33 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from nnpg.layers import Layer, arrays
-from nnpg.layers.shapes import is_own
 from nnpg_kernels import Array
-
-
-def held_layer(layer: Layer) -> Layer:
-    """Return one of nnpg's own layers with arrays that are held; a layer of any other type as it is.
-
-    Examples
-    --------
-    >>> from nnpg import Center
-    >>> mean = np.array([1.0, 2.0])
-    >>> layer = held_layer(Center(mean))
-    >>> mean[0] = 5.0
-    >>> layer.mean, held_layer(layer) is layer
-    (array([1., 2.]), True)
-    """
-    if not is_own(layer):
-        return layer
-    given = {name: a for name, a in arrays(layer).items() if type(a) is np.ndarray}
-    changes = {name: b for name, a in given.items() if (b := held(a)) is not a}
-    return replace(layer, **changes) if changes else layer  # type: ignore[type-var]
 
 
 def held(a: Array) -> Array:

@@ -15,7 +15,7 @@ from nnpg.losses import Loss, LossMaker, loss_for
 from nnpg.network import Network
 from nnpg.optimisers import Decay, Parameters, as_decay, penalised, penalty
 from nnpg.support.arguments import as_count, as_instance, as_number
-from nnpg.support.progress import progress as progress_bar
+from nnpg.support.progress import progress_bar
 from nnpg.support.tables import data_frame, text_table
 from nnpg.training import TrainingDiverged, as_examples
 from nnpg.training_methods.sparsity import Sparsity

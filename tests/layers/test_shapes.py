@@ -5,10 +5,10 @@ import pytest
 from layer_rows import ROWS
 
 import nnpg
-from nnpg.layers.shapes import is_own, output_shape, output_shapes, working_size
+from nnpg.layers.shapes import is_built_in, output_shape, output_shapes, working_size
 
 
-@pytest.mark.parametrize("row", [row for row in ROWS if is_own(row.layer)], ids=lambda row: row.name)
+@pytest.mark.parametrize("row", [row for row in ROWS if is_built_in(row.layer)], ids=lambda row: row.name)
 def test_a_shape_by_arithmetic_is_that_of_the_forward_pass(row):
     k = nnpg.load_backend("numpy")
     y, _ = row.on(k).forward(k, row.x())

@@ -27,7 +27,7 @@ from nnpg import Network, predict
 from nnpg.analysis.statistics import mean_interval
 from nnpg.attacks import apply_masks, distortion, error, learn_class_mask, mask_sweep, noise_like, shared, to_unit
 from nnpg.plots import Lines, image_grid, line_panels
-from nnpg.support.progress import progress as progress_bar
+from nnpg.support.progress import progress_bar
 from nnpg_kernels import Array
 
 PAPER, RATE = 0.88, 0.01

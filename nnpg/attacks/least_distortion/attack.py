@@ -28,8 +28,7 @@ from nnpg.files.identities import array_identity, identity, loss_identity
 from nnpg.losses import LossMaker
 from nnpg.network import Network
 from nnpg.support.arguments import as_choice, as_count, as_flag, as_generator, as_number, as_path
-from nnpg.support.progress import Advance
-from nnpg.support.progress import progress as progress_bar
+from nnpg.support.progress import Advance, progress_bar
 from nnpg_kernels import Array, one_blas_thread
 
 IN_FLIGHT = 96  # images at most, or three blocks of the network where that is more; still more is no faster on a CPU

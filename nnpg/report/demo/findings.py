@@ -18,7 +18,7 @@ from nnpg.prediction import class_gradient, predict, prediction_gradient
 from nnpg.recipes.models import face_net
 from nnpg.report.demo.claims import Claim, claim_about_places, claims_about_gradients, claims_about_knockouts
 from nnpg.scores import Filter, FilterScores, filter_scores
-from nnpg.support.progress import progress as progress_bar
+from nnpg.support.progress import progress_bar
 from nnpg.training import Training, error_rate, train
 from nnpg_kernels import Array
 
