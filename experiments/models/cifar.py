@@ -74,7 +74,7 @@ def load_images(config: Config, context: Context) -> Images:
 def _trial_images() -> tuple[Dataset, Dataset]:
     """Always the same, so drawn once per process."""
     every = replace(faces(identities=CLASSES_FOR_TRIAL, size=TRIAL_SIZE), conditions=None)
-    return stratified_split(every, seed=0).apply(every)
+    return stratified_split(every, rng=0).apply(every)
 
 
 def spread_indices(data: Dataset, n: int) -> NDArray[np.intp]:

@@ -79,7 +79,7 @@ def run(config: Config, context: Context) -> Result:
 def _data(config: Config, context: Context, seed: int) -> tuple[Dataset, Dataset]:
     if config.dataset == "faces":
         small = faces(seed, identities=CLASSES_FOR_TRIAL, size=TRIAL_SIZE)
-        return stratified_split(small, seed=seed).apply(replace(small, x=small.x.repeat(3, axis=1), conditions=None))
+        return stratified_split(small, rng=seed).apply(replace(small, x=small.x.repeat(3, axis=1), conditions=None))
     return load(config.dataset, context.data_dir), load(config.dataset, context.data_dir, split="test")
 
 

@@ -140,7 +140,7 @@ def different_pictures(n: int, copies: Sequence[tuple[int, int]]) -> npt.NDArray
     ----------
     n : int
     copies : pairs (image, its copy)
-        As `nnpg.data.find_twins` finds them.
+        As `nnpg.data.find_duplicates` finds them.
 
     Examples
     --------

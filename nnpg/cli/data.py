@@ -26,7 +26,7 @@ class Parts:
     train: Dataset
     test: Dataset
     undivided: Dataset | None = None
-    twins: int = 0
+    duplicates: int = 0
 
     @property
     def whole(self) -> Dataset:
@@ -63,7 +63,7 @@ class Source:
             return Parts(load(self.data, self.data_dir, split="train"), load(self.data, self.data_dir, split="test"))
         whole = load(self.data, self.data_dir)
         split = stratified_split(whole, self.test_share, self.split_seed)
-        return Parts(*split.apply(whole), whole, len(split.straddling(whole)))
+        return Parts(*split.apply(whole), whole, len(split.duplicates(whole)))
 
     def describe_split(self) -> str:
         """Return how the images are divided, in words."""

@@ -122,8 +122,8 @@ def train(
     say = _quiet if as_json else print
     say(f"{len(train_set)} training and {len(test_set)} test images of {data} ({source.describe_split()})")
     say(f"{name}: {net}")
-    if parts.twins:
-        print(f"note: an exact copy of {parts.twins} of the test images is trained on", file=sys.stderr)
+    if parts.duplicates:
+        print(f"note: an exact copy of {parts.duplicates} of the test images is trained on", file=sys.stderr)
     began = time.perf_counter()
     try:
         done = nnpg.train(

@@ -9,7 +9,7 @@ from nnpg.data.readers.folder import load_folder
 from nnpg.data.readers.mnist import load_mnist
 from nnpg.data.readers.npz import load_npz, save_npz
 from nnpg.data.readers.yale import load_yale
-from nnpg.data.splits import Split, find_twins, random_split, stratified_split
+from nnpg.data.splits import Split, find_duplicates, random_split, stratified_split
 
 __all__ = [
     "DataError",
@@ -17,7 +17,7 @@ __all__ = [
     "Limits",
     "Split",
     "faces",
-    "find_twins",
+    "find_duplicates",
     "load",
     "load_cifar10",
     "load_folder",

@@ -1,4 +1,4 @@
-"""A data set is a value: images, labels, and what is known about each of them."""
+"""A data set: images, their labels, and what is known about each image."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from nnpg.support.arguments import as_array, as_names, as_sequence, as_text, as_
 
 
 class DataError(ValueError):
-    """A data file is missing or is not what it should be. The message names file, expected and found."""
+    """A data file is missing or wrong. The message names the file, what was expected and what was found."""
 
 
-LONGEST_NAME = 100  # characters
+LONGEST_NAME = 100  # characters of the name of a class
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,15 +30,15 @@ class Dataset:
     labels : array (N,), int64
         Class of each image, 0 .. K-1.
     class_names : K strings
-        All different, 1 to 100 characters each, all of which can be printed.
+        All different, each of 1 to 100 characters that can be printed.
     name : str
-        Which set this is ("faces", "yale", "mnist test", ...).
+        Name of the set: "faces", "yale", "mnist test", ...
     conditions : N strings, optional
-        What differs between images of one class ("leftlight", "glasses", ...).
+        The condition of each image: "leftlight", "glasses", ...
     masks : array (K, H, W), bool, optional
-        Where each class's planted feature lies; known only for built-in faces.
+        Pixels of the planted feature of each class; known only for built-in faces.
     features : K strings, optional
-        What each class's planted feature is ("widow's peak", ...); known only for built-in faces.
+        Planted feature of each class: "widow's peak", ...; known only for built-in faces.
 
     Raises
     ------
@@ -86,9 +86,9 @@ class Dataset:
             )
         if self.conditions is not None and len(self.conditions) != len(self.x):
             raise DataError(f"{self.name}: {len(self.x)} images but {len(self.conditions)} conditions")
-        for field, given, count in (("conditions", self.conditions, len(self.x)), ("features", self.features, self.K)):
-            if given is not None:
-                as_names(given, field, count)
+        for field, names, count in (("conditions", self.conditions, len(self.x)), ("features", self.features, self.K)):
+            if names is not None:
+                as_names(names, field, count)
         if self.masks is not None:
             masks, shape = as_units(self.masks, "masks"), (self.K, *self.x.shape[2:])
             if masks.shape != shape:
@@ -112,43 +112,51 @@ class Dataset:
         shape = " x ".join(map(str, self.image_shape))
         return f"Dataset {self.name!r}: {len(self)} images of {shape}, {self.K} classes"
 
-    def subset(self, which: NDArray[Any] | Sequence[int], name: str | None = None) -> Dataset:
-        """Return the chosen images (indices or a boolean mask), in that order."""
-        indices = self._indices(which)
+    def subset(self, images: NDArray[Any] | Sequence[int], name: str | None = None) -> Dataset:
+        """Return a data set of some of the images.
+
+        Parameters
+        ----------
+        images : whole numbers, or N of True and False
+            Indices of the images, in the order of the result; or a mask.
+        name : str, optional
+            Name of the result; this set's name unless given.
+        """
+        indices = self._indices(images)
         name = None if name is None else as_text(name, "name")
         conditions = None if self.conditions is None else tuple(self.conditions[i] for i in indices)
         return replace(
             self, x=self.x[indices], labels=self.labels[indices], conditions=conditions, name=name or self.name
         )
 
-    def _indices(self, which: NDArray[Any] | Sequence[int]) -> NDArray[np.intp]:
+    def _indices(self, images: NDArray[Any] | Sequence[int]) -> NDArray[np.intp]:
         N = len(self)
-        given = as_array(which, "which", f"indices 0 .. {N - 1}, or {N} of True and False")
-        if given.dtype == bool and given.shape == (N,):
-            return np.flatnonzero(given)
-        if given.size == 0 and given.ndim == 1:
+        array = as_array(images, "images", f"indices 0 .. {N - 1}, or {N} of True and False")
+        if array.dtype == bool and array.shape == (N,):
+            return np.flatnonzero(array)
+        if array.size == 0 and array.ndim == 1:
             return np.zeros(0, np.intp)
-        return as_whole(given, "which", "indices", ndim=1, least=0, most=N - 1).astype(np.intp)
+        return as_whole(array, "images", "indices", ndim=1, least=0, most=N - 1).astype(np.intp)
 
 
 def _check_names(name: str, class_names: Sequence[str]) -> None:
-    """Refuse names by which two classes could not be told apart, or that a terminal would obey or not show."""
-    seen: dict[str, int] = {}
-    for c, own in enumerate(class_names):
-        if not isinstance(own, str):
-            raise DataError(f"{name}: class {c} has the name {own!r}, which is a {type(own).__name__}: use a string")
-        shown = ascii(own if len(own) <= LONGEST_NAME else f"{own[:20]}...")
-        if not own.strip():
+    """Refuse class names that are not strings, empty, too long, not printable (control sequences), or used twice."""
+    classes: dict[str, int] = {}
+    for c, text in enumerate(class_names):
+        if not isinstance(text, str):
+            raise DataError(f"{name}: class {c} has the name {text!r}, which is a {type(text).__name__}: use a string")
+        shown = ascii(text if len(text) <= LONGEST_NAME else f"{text[:20]}...")
+        if not text.strip():
             raise DataError(f"{name}: class {c} has an empty name: give it one")
-        if len(own) > LONGEST_NAME:
+        if len(text) > LONGEST_NAME:
             raise DataError(
-                f"{name}: the name of class {c}, {shown}, has {len(own)} characters; {LONGEST_NAME} are allowed"
+                f"{name}: the name of class {c}, {shown}, has {len(text)} characters; {LONGEST_NAME} are allowed"
             )
-        if not own.isprintable() or own != own.strip():
+        if not text.isprintable() or text != text.strip():
             raise DataError(
                 f"{name}: the name of class {c}, {shown}, holds characters that cannot be printed, or starts or ends "
                 "with a space: change it"
             )
-        if own in seen:
-            raise DataError(f"{name}: classes {seen[own]} and {c} have one name, {shown}: rename one of them")
-        seen[own] = c
+        if text in classes:
+            raise DataError(f"{name}: classes {classes[text]} and {c} have the same name, {shown}: rename one of them")
+        classes[text] = c

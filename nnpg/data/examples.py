@@ -1,4 +1,4 @@
-"""Which image stands for its class in a figure."""
+"""One image per class, for figures."""
 
 from __future__ import annotations
 
@@ -9,12 +9,18 @@ from nnpg.data.dataset import Dataset
 
 
 def one_of_each(data: Dataset, condition: str = "normal") -> NDArray[np.intp]:
-    """Return the index of one image of each class, (K,): the first, in that condition where conditions are known.
+    """Return the index of one image per class, (K,): the first one that has this condition.
+
+    Parameters
+    ----------
+    data : Dataset
+    condition : str
+        Not used if the data set has no conditions.
 
     Raises
     ------
     ValueError
-        If a class has no such image.
+        If a class has no image in this condition.
 
     Examples
     --------
@@ -25,8 +31,8 @@ def one_of_each(data: Dataset, condition: str = "normal") -> NDArray[np.intp]:
     array([2, 3])
     """
     fits = np.ones(len(data), bool) if data.conditions is None else np.array(data.conditions) == condition
-    found = [np.flatnonzero(fits & (data.labels == c)) for c in range(data.K)]
-    without = [name for name, own in zip(data.class_names, found, strict=True) if not len(own)]
-    if without:
-        raise ValueError(f"{data.name} has no {condition} image of {without[0]}")
-    return np.array([own[0] for own in found])
+    images = [np.flatnonzero(fits & (data.labels == c)) for c in range(data.K)]
+    missing = [name for name, indices in zip(data.class_names, images, strict=True) if not len(indices)]
+    if missing:
+        raise ValueError(f"{data.name} has no {condition} image of {missing[0]}")
+    return np.array([indices[0] for indices in images])

@@ -1,7 +1,7 @@
-"""How much a data set may hold before it is refused, and how to allow more.
+"""The largest data set that is read, and how to allow a larger one.
 
-A file of a few kilobytes can ask for terabytes. So what a file says of itself is held against these limits before
-anything is allocated or decoded, and what is decoded never grows beyond what the file said.
+A file of a few kilobytes can declare terabytes of content. The sizes that a file declares are therefore compared with
+these limits before anything is allocated or decoded, and no more is decoded than the file declared.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ VARIABLES = {"megabytes": "NNPG_MAX_MEGABYTES", "megapixels": "NNPG_MAX_MEGAPIXE
 
 @dataclass(frozen=True)
 class Limits:
-    """The most that a data set may hold.
+    """Upper limits on the content of a data set.
 
     Parameters
     ----------
@@ -43,30 +43,38 @@ class Limits:
         for field in fields(self):
             as_count(getattr(self, field.name), f"Limits: {field.name}")
 
-    def check(self, what: str, number: int, where: str) -> None:
-        """Raise DataError if the number is above the limit `what`; the message says how to raise the limit."""
-        limit = getattr(self, what)
+    def check(self, unit: str, number: int, source: str) -> None:
+        """Raise DataError if a number is above the limit; the message says how to raise the limit.
+
+        Parameters
+        ----------
+        unit : "megabytes", "megapixels" or "classes"
+        number : int
+        source : str
+            Where the number comes from, for the message.
+        """
+        limit = getattr(self, unit)
         if number > limit:
             raise DataError(
-                f"{where}: {number:,} {what} are more than the limit of {limit:,}; if the file is what it should be, "
-                f"set {VARIABLES[what]}={number} or pass limits=Limits({what}={number})"
+                f"{source}: {number:,} {unit} are more than the limit of {limit:,}; if the file is correct, "
+                f"set {VARIABLES[unit]}={number} or pass limits=Limits({unit}={number})"
             )
 
-    def check_bytes(self, number: int, where: str) -> None:
-        """Raise DataError if so many bytes are above the limit."""
-        self.check("megabytes", -(-number // 10**6), where)
+    def check_bytes(self, number: int, source: str) -> None:
+        """Raise DataError if a number of bytes is above the limit of megabytes."""
+        self.check("megabytes", -(-number // 10**6), source)
 
 
-def limits_for(given: Limits | None) -> Limits:
-    """Return the limits given, else those of the environment, else the usual ones.
+def limits_for(limits: Limits | None) -> Limits:
+    """Return these limits; for None, the limits that the environment variables set, or else the default ones.
 
     Raises
     ------
     DataError
         If a variable is not a whole number above 0.
     """
-    if given is not None:
-        return as_instance(given, Limits, "limits")
+    if limits is not None:
+        return as_instance(limits, Limits, "limits")
     limits = Limits()
     for field in fields(Limits):
         text = os.environ.get(VARIABLES[field.name], "")

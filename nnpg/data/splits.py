@@ -1,4 +1,4 @@
-"""Seeded splits into training and test images, and the identical images that straddle them."""
+"""Random splits into training and test images, and identical images on both sides of a split."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nnpg.data.dataset import DataError, Dataset
-from nnpg.support.arguments import as_array, as_count, as_instance, as_number, as_numbers, described
+from nnpg.support.arguments import as_array, as_generator, as_instance, as_number, as_numbers, described
 
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Which images train and which test.
+    """Indices of the training images and of the test images.
 
     Parameters
     ----------
@@ -54,43 +54,44 @@ class Split:
             dataset.subset(self.test_indices, f"{dataset.name} test"),
         )
 
-    def straddling(self, dataset: Dataset) -> list[tuple[int, int]]:
-        """Test images of which an exact copy is trained on: pairs (training index, test index).
+    def duplicates(self, dataset: Dataset) -> list[tuple[int, int]]:
+        """Return the test images that equal a training image, as pairs (training index, test index).
 
-        Such an image is no test: the network has seen it. Where several training images equal
-        it, the first is named.
+        Such an image tests nothing, since the network was trained on it. If several training images equal it, the
+        pair names the first.
 
         Examples
         --------
         >>> d = Dataset(np.zeros((2, 1, 2, 2), np.float32), np.array([0, 0]), ("a",), "pets")
-        >>> Split(np.array([1]), np.array([0])).straddling(d)
+        >>> Split(np.array([1]), np.array([0])).duplicates(d)
         [(1, 0)]
         """
         digests = _digests(dataset)
-        trained: dict[bytes, int] = {}
+        first: dict[bytes, int] = {}
         for i in self.train_indices:
-            trained.setdefault(digests[i], int(i))
-        return [(trained[digests[i]], int(i)) for i in self.test_indices if digests[i] in trained]
+            first.setdefault(digests[i], int(i))
+        return [(first[digests[i]], int(i)) for i in self.test_indices if digests[i] in first]
 
 
-def stratified_split(labels: Dataset | ArrayLike, test: float = 0.25, seed: int = 0) -> Split:
-    """Split at random, with each class's share of the test images as equal as the total allows.
+def stratified_split(labels: Dataset | ArrayLike, test: float = 0.25, rng: int | np.random.Generator = 0) -> Split:
+    """Split at random, with the same share of test images in every class, as far as the total allows.
 
-    The test set holds exactly round(test * N) images. Each class gives its quota rounded down; what
-    is then still missing comes one image each from the classes with the largest remainders, ties drawn by
-    the seed. So 165 images of 15 classes at 0.25 give 41 test images: 2 or 3 from each class.
+    The test set holds exactly round(test * N) images. Each class gives its quota, rounded down. The images that are
+    then still missing come from the classes with the largest remainders, one from each; ties are broken at random.
+    So 165 images of 15 classes at 0.25 give 41 test images: 2 or 3 from each class.
 
     Parameters
     ----------
     labels : Dataset or N integers
     test : float
         Share of test images, between 0 and 1.
-    seed : int
+    rng : int or numpy.random.Generator
+        Draws the test images.
 
     Raises
     ------
     DataError
-        If a side would be empty, or a class has a single image (it cannot be trained on and tested).
+        If a side would be empty, or a class has only one image, which cannot be on both sides.
 
     Examples
     --------
@@ -98,34 +99,30 @@ def stratified_split(labels: Dataset | ArrayLike, test: float = 0.25, seed: int 
     >>> len(split.train_indices), len(split.test_indices)
     (124, 41)
     """
-    classes = _labels(labels)
-    n_test, seed = _test_count(len(classes), test), as_count(seed, "seed", least=0)
-    values, counts = np.unique(classes, return_counts=True)
+    labels, rng = _as_labels(labels), as_generator(rng)
+    n_test = _test_count(len(labels), test)
+    classes, counts = np.unique(labels, return_counts=True)
     if counts.min() < 2:
         raise DataError(
             f"a stratified split needs at least 2 images of each class, found 1 of class "
-            f"{values[counts.argmin()]}; add images or use random_split"
+            f"{classes[counts.argmin()]}; add images or use random_split"
         )
-    rng = np.random.default_rng(seed)
-    quotas, remainders = np.divmod(n_test * counts, len(classes))
-    lucky = np.lexsort((rng.random(len(values)), -remainders))[: n_test - quotas.sum()]
-    quotas[lucky] += 1
+    quotas, remainders = np.divmod(n_test * counts, len(labels))
+    largest = np.lexsort((rng.random(len(classes)), -remainders))[: n_test - quotas.sum()]
+    quotas[largest] += 1
     chosen = [
-        rng.choice(np.flatnonzero(classes == value), quota, replace=False)
-        for value, quota in zip(values, quotas, strict=True)
+        rng.choice(np.flatnonzero(labels == c), quota, replace=False) for c, quota in zip(classes, quotas, strict=True)
     ]
-    return _split(len(classes), np.concatenate(chosen))
+    return _split(len(labels), np.concatenate(chosen))
 
 
-def random_split(labels: Dataset | ArrayLike, test: float = 0.25, seed: int = 0) -> Split:
-    """Split at random without regard to classes; the test set holds exactly round(test * N) images.
+def random_split(labels: Dataset | ArrayLike, test: float = 0.25, rng: int | np.random.Generator = 0) -> Split:
+    """Split at random, whatever the classes; the test set holds exactly round(test * N) images.
 
     Parameters
     ----------
-    labels : Dataset or N integers
-    test : float
-        Share of test images, between 0 and 1.
-    seed : int
+    labels, test, rng
+        As in `stratified_split`.
 
     Raises
     ------
@@ -137,12 +134,13 @@ def random_split(labels: Dataset | ArrayLike, test: float = 0.25, seed: int = 0)
     >>> len(random_split([0, 0, 1, 1], test=0.5).test_indices)
     2
     """
-    N, seed = len(_labels(labels)), as_count(seed, "seed", least=0)
-    return _split(N, np.random.default_rng(seed).permutation(N)[: _test_count(N, test)])
+    N, rng = len(_as_labels(labels)), as_generator(rng)
+    n_test = _test_count(N, test)
+    return _split(N, rng.permutation(N)[:n_test])
 
 
-def find_twins(dataset: Dataset) -> list[tuple[int, int]]:
-    """Images that equal an earlier one, pixel for pixel: pairs (the first such image, the copy).
+def find_duplicates(dataset: Dataset) -> list[tuple[int, int]]:
+    """Return the images that equal an earlier one, pixel for pixel, as pairs (first such image, copy).
 
     Parameters
     ----------
@@ -156,7 +154,7 @@ def find_twins(dataset: Dataset) -> list[tuple[int, int]]:
     Examples
     --------
     >>> x = np.array([0, 1, 0, 0], np.float32).reshape(4, 1, 1, 1)
-    >>> find_twins(Dataset(x, np.zeros(4, np.int64), ("a",), "dots"))
+    >>> find_duplicates(Dataset(x, np.zeros(4, np.int64), ("a",), "dots"))
     [(0, 2), (0, 3)]
     """
     first: dict[bytes, int] = {}
@@ -169,11 +167,11 @@ def _digests(dataset: Dataset) -> list[bytes]:
     return [hashlib.sha256(image.tobytes()).digest() for image in dataset.x]
 
 
-def _labels(labels: Dataset | ArrayLike) -> NDArray[np.int64]:
-    found = as_array(labels.labels if isinstance(labels, Dataset) else labels, "labels", "a Dataset or N whole numbers")
-    if found.ndim != 1 or found.dtype.kind not in "iu":
-        raise DataError(f"labels must be a Dataset or N whole numbers, not {described(found)}")
-    return found.astype(np.int64)
+def _as_labels(labels: Dataset | ArrayLike) -> NDArray[np.int64]:
+    array = as_array(labels.labels if isinstance(labels, Dataset) else labels, "labels", "a Dataset or N whole numbers")
+    if array.ndim != 1 or array.dtype.kind not in "iu":
+        raise DataError(f"labels must be a Dataset or N whole numbers, not {described(array)}")
+    return array.astype(np.int64)
 
 
 def _test_count(N: int, test: float) -> int:

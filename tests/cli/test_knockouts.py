@@ -58,7 +58,7 @@ def test_what_is_put_in_a_filters_place(run, model, bars, to) -> None:
     report = run(*args).json
     assert report == run(*args).json  # drawn values too
     data, net = load(bars), nnpg.load_network(model)
-    train, _ = nnpg.data.stratified_split(data, seed=0).apply(data)
+    train, _ = nnpg.data.stratified_split(data, rng=0).apply(data)
     filters = nnpg.filter_scores(net, data.x, data.labels).strongest(0)
     expected = nnpg.knock_out_curve(net, data.x, data.labels, filters, to=to, reference=train.x, rng=3)
     assert report["curves"][0]["overall_error"] == expected.overall_error.tolist()

@@ -44,7 +44,7 @@ def test_mean_of_norms_is_another_ranking(run, model) -> None:
 
 def test_the_test_images_are_those_the_model_never_saw(run, model, bars) -> None:
     data = load(bars)
-    _, test = stratified_split(data, seed=0).apply(data)
+    _, test = stratified_split(data, rng=0).apply(data)
     scores = nnpg.filter_scores(nnpg.load_network(model), test.x, test.labels)
     report = run("rank", model, "--class", "left", "--images", "test", "--json").json
     assert report["images"] == 6

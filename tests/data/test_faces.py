@@ -187,7 +187,7 @@ def test_nearest_neighbour_on_pixels_does_not_solve_it(data):
     flat = data.x.reshape(165, -1)
     right = []
     for seed in range(8):
-        split = stratified_split(data, seed=seed)
+        split = stratified_split(data, rng=seed)
         train, test = split.train_indices, split.test_indices
         nearest = train[((flat[test][:, None] - flat[train][None]) ** 2).sum(2).argmin(1)]
         right.append((data.labels[nearest] == data.labels[test]).mean())

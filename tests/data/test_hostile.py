@@ -164,7 +164,7 @@ def test_structured_arrays_other_compressions_and_long_lists_of_files(tmp_path: 
 @pytest.mark.parametrize(
     ("names", "words"),
     [
-        (("cat", "cat"), "classes 0 and 1 have one name, 'cat'"),
+        (("cat", "cat"), "classes 0 and 1 have the same name, 'cat'"),
         (("", "dog"), "class 0 has an empty name"),
         (("cat", "   "), "class 1 has an empty name"),
         (("cat", "d" * 101), "class 1, 'dddddddddddddddddddd...', has 101 characters; 100 are allowed"),
@@ -183,7 +183,7 @@ def test_class_names_that_cannot_be_told_apart_or_printed(tmp_path: Path, names,
 
 def test_class_names_of_files_and_folders(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", x=X, labels=[0, 1], class_names=["cat", "cat"])
-    with refused(r"a\.npz: .*one name"):
+    with refused(r"a\.npz: .*the same name"):
         load_npz(tmp_path / "a.npz")
     np.savez(tmp_path / "b.npz", x=X, labels=[0, 1], name="pets\x1b[2J\n")
     assert load_npz(tmp_path / "b.npz").name == r"pets\x1b[2J\n"

@@ -83,7 +83,7 @@ def _seeds(nets: list[FaceNet], misses: np.ndarray) -> str:
     lines = ["seed  wrong  identical images on both sides  last epoch with a training error"]
     for face, wrong in zip(nets, misses, strict=True):
         last = max((e.epoch for e in face.training.history if e.error), default=0)
-        lines.append(f"{face.seed:4}  {wrong:5}  {len(face.split.straddling(face.data)):30}  {last:35}")
+        lines.append(f"{face.seed:4}  {wrong:5}  {len(face.split.duplicates(face.data)):30}  {last:35}")
     return "\n".join(lines)
 
 

@@ -17,7 +17,7 @@ from experiments.experiment import Context, Experiment, Result, row
 from experiments.models.faces import FACE_SEED, FEW, FaceNet, face_nets
 from nnpg.analysis.profiles import different_pictures, most_alike, within_between
 from nnpg.analysis.statistics import mean_interval
-from nnpg.data import find_twins
+from nnpg.data import find_duplicates
 from nnpg.data.examples import one_of_each
 from nnpg.plots import feature_maps
 
@@ -75,7 +75,8 @@ def _measure(face: FaceNet, name: str) -> tuple[float, float, float]:
     Copies of one picture are not compared.
     """
     o = np.asarray(face.net.forward(face.data.x)[name], np.float64)
-    r, counted = np.atleast_2d(np.corrcoef(o.reshape(len(o), -1))), different_pictures(len(o), find_twins(face.data))
+    r = np.atleast_2d(np.corrcoef(o.reshape(len(o), -1)))
+    counted = different_pictures(len(o), find_duplicates(face.data))
     t, seen, test = face.data.labels, face.split.train_indices, face.split.test_indices
     correlation = within_between(r[np.ix_(test, test)], t[test], counted[np.ix_(test, test)])
     named = t[most_alike(r, counted, among=seen)[test]]

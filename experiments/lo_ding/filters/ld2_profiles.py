@@ -26,7 +26,7 @@ from nnpg.analysis.profiles import (
     within_between,
 )
 from nnpg.analysis.statistics import Interval, mean_interval
-from nnpg.data import find_twins
+from nnpg.data import find_duplicates
 from nnpg.data.examples import one_of_each
 from nnpg.plots import matrix_panels, network_diagram
 
@@ -53,7 +53,7 @@ def run(config: Config, context: Context) -> Result:
     inside = np.array([np.mean([rank_correlations(part) for part in s.scores.values()], axis=0) for s in scores])
     strongest = norms.argmax(axis=2)
     top = (strongest[:, :, None] == strongest[:, None]).astype(float)
-    counted = different_pictures(len(t), find_twins(data))
+    counted = different_pictures(len(t), find_duplicates(data))
 
     def over_nets(likeness: np.ndarray, which: str) -> Interval:
         return mean_interval([getattr(within_between(r, t, counted), which) for r in likeness])
@@ -103,7 +103,7 @@ def run(config: Config, context: Context) -> Result:
         f"names {named.value:.0%} of the images (chance {1 / data.K:.0%}), but its strongest filter hardly does "
         f"(shared by {shared.value:.0%} of pairs within, {by_others.value:.0%} between)."
     )
-    notes = f"{len(find_twins(data))} images are copies of an earlier one; no copy is compared with its original."
+    notes = f"{len(find_duplicates(data))} images are copies of an earlier one; no copy is compared with its original."
     return Result(rows, verdict, ("table2.png", "likeness.png"), (Text("Copies", notes),))
 
 

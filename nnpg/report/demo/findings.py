@@ -95,7 +95,7 @@ def measure(
         Draw bars; unless given, only on a terminal.
     """
     data = faces()
-    split = stratified_split(data, seed=seed)
+    split = stratified_split(data, rng=seed)
     train_set, test_set = split.apply(data)
     say(f"training the 5-8-10 network on {len(train_set)} of the {len(data)} built-in faces, {epochs} epochs")
     training = train(

@@ -27,15 +27,15 @@ def calls() -> Iterator[Call]:
     }
     yield call(data.stratified_split, labels=LABELS, test=0.5, kinds=share)
     yield call(data.random_split, labels=LABELS, test=0.5, kinds=share)
-    yield call(data.find_twins, dataset=d)
-    which = {
-        "which": lambda v: w.wrong(None, "a", 3, [9], [-9], [0.5], [True], [[0]], w.Thing()),
+    yield call(data.find_duplicates, dataset=d)
+    images_kinds = {
+        "images": lambda v: w.wrong(None, "a", 3, [9], [-9], [0.5], [True], [[0]], w.Thing()),
         "name": lambda v: w.wrong(3, ["a"], w.Thing()),
     }
-    yield call(d.subset, name="Dataset.subset", which=[0, 1], kinds=which)
+    yield call(d.subset, name="Dataset.subset", images=[0, 1], kinds=images_kinds)
     halves = data.stratified_split(LABELS, test=0.5)
     yield call(halves.apply, name="Split.apply", dataset=d)
-    yield call(halves.straddling, name="Split.straddling", dataset=d)
+    yield call(halves.duplicates, name="Split.duplicates", dataset=d)
     sides = {
         name: lambda v: w.wrong(None, "a", 3, [0.5], [-1], [[0]], w.Thing())
         for name in ("train_indices", "test_indices")
