@@ -1,4 +1,4 @@
-"""One door to every data set, by name or by path."""
+"""Every data set, by its name or by its path."""
 
 from __future__ import annotations
 
@@ -38,18 +38,17 @@ def load(
         "faces" (built in, drawn from `seed`), "yale", "mnist", "cifar10", a ``.npz`` file, or a
         folder that holds one folder of images per class.
     data_dir : path, optional
-        Where the named sets lie. Default: the environment variable NNPG_DATA, else the
-        platform's cache folder, where `nnpg.data.download` puts them.
+        Folder of the named sets. Default: the environment variable NNPG_DATA, or else the platform's cache folder,
+        where `nnpg.data.download` puts them.
     split : {"train", "test"}, optional
-        Which part of MNIST or CIFAR-10 (default "train"). The other sets come undivided: see
-        `stratified_split`.
+        Part of MNIST or CIFAR-10 (default "train"). The other sets are not divided: see `stratified_split`.
     seed : int
-        Seed of the built-in faces; the other sets do not use it.
+        Seed of the built-in faces; not used by the other sets.
     size : int, optional
         Height and width in pixels, for "faces" and "yale" (default 60) and folders of images
         (default: their own).
     limits : Limits, optional
-        The most that is read, for all but the sets whose size is known; see `nnpg.data.Limits`.
+        Upper limits on the content, for sets whose size is not known; see `nnpg.data.Limits`.
 
     Raises
     ------
@@ -66,7 +65,7 @@ def load(
     ...
     nnpg.data.dataset.DataError: 'minst' is no data set; did you mean 'mnist'? Expected faces, yale, ...
     """
-    if name != "":  # which is answered with the data sets there are, below
+    if name != "":  # the error for an empty name, below, lists the data sets
         as_path(name, "name, of a data set or a file,")
     data_dir = None if data_dir is None else as_path(data_dir, "data_dir")
     split = None if split is None else as_choice(split, "split", ("train", "test"))  # type: ignore[assignment]
@@ -80,8 +79,8 @@ def load(
         return load_mnist(data_folder(data_dir), split or "train", limits)
     path = Path(name).expanduser()
     if not str(name) or (name not in NAMES and kind_of(path) == "nothing there" and path.suffix != ".npz"):
-        close = difflib.get_close_matches(str(name), NAMES, 1)
-        guess = f" did you mean {close[0]!r}?" if close else ""
+        similar = difflib.get_close_matches(str(name), NAMES, 1)
+        guess = f" did you mean {similar[0]!r}?" if similar else ""
         raise DataError(
             f"{str(name)!r} is no data set;{guess} Expected {', '.join(NAMES)}, or the path of a .npz file or "
             "of a folder with one folder of images per class"

@@ -1,19 +1,17 @@
-"""Download the sets whose licence allows it: ``python -m nnpg.data.download mnist``.
+"""Download of the sets whose licence allows it: ``python -m nnpg.data.download mnist``.
 
-Every file is checked against its SHA-256. Mirrors are tried in turn. What has arrived is kept in
+The SHA-256 of every file is checked. Mirrors are tried in turn. A file that has arrived in part stays in
 ``FILE.part``, and the next try, from the same or another mirror, goes on from there.
 """
 
 from __future__ import annotations
 
 import argparse
-import glob
 import hashlib
 import os
 import sys
 import tarfile
 import zlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import copyfileobj
@@ -23,21 +21,21 @@ from nnpg.data.dataset import DataError
 from nnpg.data.locations import check_file, data_folder
 from nnpg.data.readers import cifar10
 from nnpg.data.readers.yale import how_to_get_yale
-from nnpg.files.atomic import atomic_write
+from nnpg.files.atomic import atomic_write, remove_left_temporaries
 from nnpg_command import DONE, Interrupted, UsageError, main
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-TRIES = 5  # for one mirror, as long as each brings at least a byte
+TRIES = 5  # per mirror, as long as each brings at least one byte
 LARGEST = 1 << 30  # bytes of one file
-CHUNK = 1 << 14  # bytes; what a broken connection can cost at most
-TIMEOUT = (10.0, 30.0)  # seconds: to connect, between two chunks
+CHUNK = 1 << 14  # bytes; a broken connection loses no more
+TIMEOUT = (10.0, 30.0)  # seconds, to connect and between two chunks
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where a set comes from: its subfolder, its files with their SHA-256, and the mirrors' addresses."""
+    """Origin of a data set: subfolder, SHA-256 of each file, and addresses of the mirrors."""
 
     subfolder: str
     files: dict[str, str]
@@ -70,13 +68,13 @@ SOURCES = {
 
 
 def fetch_data_set(name: str, folder: str | os.PathLike[str] | None = None, *, progress: bool = True) -> Path:
-    """Download a data set, unless it is there already.
+    """Download a data set, unless it is in the folder already.
 
     Parameters
     ----------
     name : {"mnist", "cifar10"}
     folder : path, optional
-        Where the data sets lie (default: NNPG_DATA, else the platform's cache). MNIST's files go to
+        Folder of the data sets (default: NNPG_DATA, or else the platform's cache). MNIST's files go to
         ``folder/mnist``, CIFAR-10's archive to ``folder`` and its files to ``folder/cifar-10-batches-bin``.
     progress : bool
         Show a progress bar on standard error.
@@ -84,14 +82,13 @@ def fetch_data_set(name: str, folder: str | os.PathLike[str] | None = None, *, p
     Returns
     -------
     Path
-        `folder`, to be given to `load` or to a loader.
+        `folder`, as `load` and the loaders take it.
 
     Raises
     ------
     DataError
-        If no mirror gives the file (the message says which file to put where by hand), if a file
-        of that name with other content is there already (it is never overwritten), or if the set may not be
-        passed on (Yale).
+        If no mirror sends the file (the message says which file to put where by hand), if a file of that name with
+        other content exists already (it is never overwritten), or if the set may not be passed on (Yale).
 
     Examples
     --------
@@ -108,34 +105,33 @@ def fetch_data_set(name: str, folder: str | os.PathLike[str] | None = None, *, p
     source = SOURCES[name]
     if name == "cifar10" and _unpacked(root):
         return root
-    place = root / source.subfolder
-    missing = _not_yet_there(place, source)
-    for file in missing:
+    folder = root / source.subfolder
+    for file in _missing_files(folder, source):
         try:
-            place.mkdir(parents=True, exist_ok=True)
-            _fetch(place, file, source, progress)
+            folder.mkdir(parents=True, exist_ok=True)
+            _fetch(folder, file, source, progress)
         except _NoMirrorError as error:
-            raise DataError(_by_hand(name, root, place, source, error.args[0])) from error
+            raise DataError(_advice_by_hand(name, root, folder, source, error.args[0])) from error
         except OSError as error:
-            raise DataError(f"{place / file}: cannot be written ({error})") from error
+            raise DataError(f"{folder / file}: cannot be written ({error})") from error
     if name == "cifar10":
-        unpack_cifar10(place / cifar10.ARCHIVE, root / cifar10.FOLDER)
+        unpack_cifar10(folder / cifar10.ARCHIVE, root / cifar10.FOLDER)
     return root
 
 
 class _NoMirrorError(Exception):
-    """No mirror gave the file; the argument lists what each answered."""
+    """No mirror sent the file; the argument lists the answer of each."""
 
 
-def _not_yet_there(place: Path, source: Source) -> list[str]:
+def _missing_files(folder: Path, source: Source) -> list[str]:
     for file, sha256 in source.files.items():
-        path = place / file
-        if path.exists() and (found := _sha256(path)) != sha256:
+        path = folder / file
+        if path.exists() and (actual := _sha256(path)) != sha256:
             raise DataError(
-                f"{path}: expected SHA-256 {sha256}, found {found}; nothing is overwritten: "
+                f"{path}: expected SHA-256 {sha256}, found {actual}; nothing is overwritten: "
                 "move the file away to have it downloaded"
             )
-    return [file for file in source.files if not (place / file).exists()]
+    return [file for file in source.files if not (folder / file).exists()]
 
 
 def _sha256(path: Path) -> str:
@@ -144,11 +140,11 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _fetch(place: Path, file: str, source: Source, progress: bool) -> None:
-    """Get one file from the first mirror that gives it whole; it takes its name when its checksum is right."""
+def _fetch(folder: Path, file: str, source: Source, progress: bool) -> None:
+    """Get one file from the first mirror that sends all of it; it gets its name when its checksum is right."""
     import requests
 
-    part = place / f"{file}.part"
+    part = folder / f"{file}.part"
     answers = []
     for mirror in source.mirrors:
         resumed = True
@@ -159,13 +155,13 @@ def _fetch(place: Path, file: str, source: Source, progress: bool) -> None:
             except requests.RequestException as error:
                 answers.append(f"  {mirror}{file}: {type(error).__name__}: {str(error)[:160]}")
                 break
-            found = _sha256(part)
-            if found == source.files[file]:
-                part.replace(place / file)
+            sha256 = _sha256(part)
+            if sha256 == source.files[file]:
+                part.replace(folder / file)
                 return
             part.unlink()
-            answers.append(f"  {mirror}{file}: expected {source.files[file]}, found {found}")
-            # A wrong beginning may have come from elsewhere: this mirror then gets a second, clean try.
+            answers.append(f"  {mirror}{file}: expected {source.files[file]}, found {sha256}")
+            # If another mirror sent the beginning, that may be what is wrong: try this mirror again from the start.
     if part.exists():
         answers.append(f"  {part.stat().st_size} bytes are kept in {part}; the next try goes on from there")
     raise _NoMirrorError("\n".join([f"{file} could not be downloaded:", *answers]))
@@ -181,7 +177,7 @@ def _collect_with_bar(url: str, part: Path, progress: bool) -> None:
 
 
 def _collect(url: str, part: Path, bar: Progress) -> None:
-    """Collect into `part`, and go on where it ends."""
+    """Append to the file `part` what the address sends beyond its present size."""
     import requests
 
     task = bar.add_task(part.name.removesuffix(".part"), total=None)
@@ -190,10 +186,10 @@ def _collect(url: str, part: Path, bar: Progress) -> None:
         headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={start}-"} if start else {})
         try:
             with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as response:
-                if start and response.status_code == 416:  # nothing follows what we have
-                    return  # ... and whether that is the file, its checksum tells
+                if start and response.status_code == 416:  # nothing follows; the checksum shows if the file is whole
+                    return
                 response.raise_for_status()
-                if response.status_code != 206:  # the mirror sends everything, so we start again
+                if response.status_code != 206:  # the mirror sends the file from its beginning
                     start = 0
                 length = response.headers.get("Content-Length")
                 bar.update(task, completed=start, total=None if length is None else start + int(length))
@@ -205,13 +201,13 @@ def _collect(url: str, part: Path, bar: Progress) -> None:
                         bar.update(task, advance=len(chunk))
             return
         except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError):
-            gained = part.exists() and part.stat().st_size > start
-            if not gained or attempt == TRIES - 1:
+            grown = part.exists() and part.stat().st_size > start
+            if not grown or attempt == TRIES - 1:
                 raise
 
 
-def _by_hand(name: str, root: Path, place: Path, source: Source, answers: str) -> str:
-    files = "\n".join(f"  {place / file}  (SHA-256 {sha256})" for file, sha256 in source.files.items())
+def _advice_by_hand(name: str, root: Path, folder: Path, source: Source, answers: str) -> str:
+    files = "\n".join(f"  {folder / file}  (SHA-256 {sha256})" for file, sha256 in source.files.items())
     again = f"python -m nnpg.data.download {name} --data-dir {root}"
     return (
         f"{answers}\nBy hand, on a machine that reaches one of these addresses: fetch what is missing and put it at\n"
@@ -227,33 +223,26 @@ def _unpacked(root: Path) -> bool:
 
 
 def unpack_cifar10(archive: Path, folder: Path) -> None:
-    """Copy CIFAR-10's own files out of the archive. No name in the archive is ever used as a path."""
-    wanted = [name for names in cifar10.FILES.values() for name in names]
+    """Copy the files of CIFAR-10 out of the archive. No name in the archive is used as a path."""
+    missing = [name for names in cifar10.FILES.values() for name in names]
     size = cifar10.RECORDS * cifar10.RECORD_BYTES
     folder.mkdir(exist_ok=True)
-    _remove_left_overs(folder, wanted)
+    remove_left_temporaries(folder)
     try:
         with tarfile.open(archive, "r:gz") as tar:
             for member in tar:  # in the archive's order: a gzip stream cannot be read backwards
                 name = member.name.removeprefix(f"{cifar10.FOLDER}/")
-                if member.size > (size if name in wanted else LARGEST):
+                if member.size > (size if name in missing else LARGEST):
                     raise DataError(f"{archive}: {member.name!r} in it has {member.size:,} bytes: it is not CIFAR-10")
-                content = tar.extractfile(member) if name in wanted and member.isfile() else None
+                content = tar.extractfile(member) if name in missing and member.isfile() else None
                 if content is not None:
                     with content, atomic_write(folder / name) as out:
                         copyfileobj(content, out)
-                    wanted.remove(name)
+                    missing.remove(name)
     except (tarfile.TarError, EOFError, zlib.error) as error:
         raise DataError(f"{archive}: expected a whole .tar.gz archive, cannot unpack it ({error})") from error
-    if wanted:
-        raise DataError(f"{archive}: expected {cifar10.FOLDER}/{wanted[0]} in it, found no such file")
-
-
-def _remove_left_overs(folder: Path, names: Sequence[str]) -> None:
-    """Remove the temporary files of a run that was killed."""
-    for name in names:
-        for path in folder.glob(f".{glob.escape(name)}.*.part"):
-            path.unlink(missing_ok=True)
+    if missing:
+        raise DataError(f"{archive}: expected {cifar10.FOLDER}/{missing[0]} in it, found no such file")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -262,11 +251,11 @@ class _Parser(argparse.ArgumentParser):
 
 
 def command(arguments: list[str]) -> int:
-    """Do what ``python -m nnpg.data.download`` is asked to; return its exit code."""
+    """Run ``python -m nnpg.data.download`` with these arguments; return its exit code."""
     parser = _Parser(prog="python -m nnpg.data.download", description="Download a data set.")
     parser.add_argument("name", choices=[*SOURCES, "yale"])
-    parser.add_argument("--data-dir", help="where data sets lie (default: NNPG_DATA, else the platform's cache)")
-    parser.add_argument("--debug", action="store_true", help="on an error, also print where it came from")
+    parser.add_argument("--data-dir", help="folder of the data sets (default: NNPG_DATA, or else the platform's cache)")
+    parser.add_argument("--debug", action="store_true", help="on an error, also print the traceback")
     options = parser.parse_args(arguments)
     try:
         folder = fetch_data_set(options.name, options.data_dir, progress=sys.stderr.isatty())

@@ -1,4 +1,7 @@
-"""Write a file whole or not at all, find out before the work whether it can be written, and lose no result after it."""
+"""Files that are written whole or not at all.
+
+Whether a file can be written is tried before the work; a result that cannot be written after it goes elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -12,17 +15,17 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-TRIAL = 65_536  # bytes that are tried unless the caller knows how much will be written
-_CANNOT_RESERVE = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)  # a file system that reserves no space
+TRIAL = 65_536  # bytes that are tried unless the caller knows the size
+_CANNOT_RESERVE = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)  # the file system cannot reserve space
 
 
 class NotWrittenError(OSError):
-    """A result could not be written where it was wanted. The message says where it is instead."""
+    """A result could not be written to its file. The message says where it is instead."""
 
 
 @contextmanager
 def atomic_write(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
-    """Open a temporary file beside `path`; it takes the place of `path` only when the block ends well.
+    """Open a temporary file beside `path`, which replaces `path` when the block ends without an error.
 
     Parameters
     ----------
@@ -42,12 +45,12 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
         with temporary.open("xb") as out:
             yield out
             out.flush()
-            os.fsync(out.fileno())  # a full disk may show only here, and a crash must not leave an empty file
+            os.fsync(out.fileno())  # a full disk may be noticed only here, and a crash must not leave an empty file
         temporary.replace(path)
 
 
 def write_file(path: str | os.PathLike[str], content: bytes) -> Path:
-    """Write a result whole; where that fails, put it into another folder and say which.
+    """Write a result whole; if that fails, write it into another folder.
 
     Parameters
     ----------
@@ -62,7 +65,7 @@ def write_file(path: str | os.PathLike[str], content: bytes) -> Path:
     ------
     NotWrittenError
         If the file cannot be written. The content is then in the system's temporary folder, the home folder or the
-        current one; the message names the file, or says that none of them took it.
+        current one: the message names the file, or says that it could not be written there either.
 
     Examples
     --------
@@ -76,7 +79,7 @@ def write_file(path: str | os.PathLike[str], content: bytes) -> Path:
 
 
 def write_files(folder: str | os.PathLike[str], contents: Mapping[str, bytes]) -> None:
-    """Write the files of one result into a folder, each whole; where one fails, put all of them elsewhere.
+    """Write the files of one result into a folder, each whole; if one fails, write all of them into another folder.
 
     Raises
     ------
@@ -94,12 +97,12 @@ def write_files(folder: str | os.PathLike[str], contents: Mapping[str, bytes]) -
         try:
             _write(Path(folder) / name, content)
         except OSError as error:
-            why = f"cannot write {Path(folder) / name}: {error.strerror or error}"
-            raise NotWrittenError(f"{why}. {_put_elsewhere(contents)}") from error
+            problem = f"cannot write {Path(folder) / name}: {error.strerror or error}"
+            raise NotWrittenError(f"{problem}. {_write_elsewhere(contents)}") from error
 
 
 def results_folder(path: str | Path) -> Path:
-    """Make a folder for results, if it is not there.
+    """Make a folder for results, unless it exists.
 
     Raises
     ------
@@ -124,19 +127,19 @@ def results_folder(path: str | Path) -> Path:
 
 
 def writable(path: str | os.PathLike[str], size: int = TRIAL) -> Path:
-    """Return the path if a file of that size can be written there, which is tried: the trial leaves nothing behind.
+    """Return the path if a file of this size can be written there. This is tried; the trial leaves nothing behind.
 
     Parameters
     ----------
     path : path
-        A file that exists already is not touched.
+        A file that exists already is not changed.
     size : int
-        Bytes that will be written, as far as that is known.
+        Approximate size in bytes.
 
     Raises
     ------
     OSError
-        A FileNotFoundError, IsADirectoryError or another: the message names the path and says what is wrong.
+        FileNotFoundError, IsADirectoryError or another: the message names the path and says what is wrong.
 
     Examples
     --------
@@ -147,9 +150,9 @@ def writable(path: str | os.PathLike[str], size: int = TRIAL) -> Path:
     """
     path = Path(path)
     if not path.parent.is_dir():
-        there = path.parent.exists()
-        why = f"{path.parent} is not a folder" if there else f"there is no folder {path.parent}; make it first"
-        raise (NotADirectoryError if there else FileNotFoundError)(f"cannot write {path}: {why}")
+        if path.parent.exists():
+            raise NotADirectoryError(f"cannot write {path}: {path.parent} is not a folder")
+        raise FileNotFoundError(f"cannot write {path}: there is no folder {path.parent}; make it first")
     try:
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, "it is a folder")
@@ -162,7 +165,7 @@ def writable(path: str | os.PathLike[str], size: int = TRIAL) -> Path:
 
 @contextmanager
 def temporary_folder() -> Iterator[Path]:
-    """Make a folder for the time of the block.
+    """Make a folder, and remove it when the block ends.
 
     Examples
     --------
@@ -177,22 +180,37 @@ def temporary_folder() -> Iterator[Path]:
 
 
 def remove_temporaries() -> None:
-    """Remove what the blocks that are open would remove; for the end of a process that does not come back to them."""
+    """Remove the temporary files and folders of this process, at an exit that does not end its blocks."""
     for path in tuple(_temporaries):
         _remove(path)
 
 
-_temporaries: set[Path] = set()  # files and folders of the blocks that are open
+def remove_left_temporaries(folder: Path) -> None:
+    """Remove the temporary files that killed processes left in a folder; no other process may be writing there.
+
+    Examples
+    --------
+    >>> with temporary_folder() as folder:
+    ...     _ = (folder / ".nnpg-0123456789abcdef.part").write_bytes(b"part")
+    ...     remove_left_temporaries(folder)
+    ...     list(folder.iterdir())
+    []
+    """
+    for path in folder.glob(".nnpg-*.part"):
+        _remove(path)
+
+
+_temporaries: set[Path] = set()  # files and folders of the blocks that have not ended
 
 
 def _temporary(path: Path) -> AbstractContextManager[Path]:
-    """A name of its own for every writer: what a killed process leaves is in nobody's way."""
+    """Every writer uses another name, so that a file that a killed process left disturbs no other writer."""
     return _removed(path.with_name(f".nnpg-{secrets.token_hex(8)}.part"))
 
 
 @contextmanager
 def _removed(path: Path) -> Iterator[Path]:
-    """Remove a file or folder, if it is there, when the block ends."""
+    """Remove a file or folder, if it exists, when the block ends."""
     _temporaries.add(path)
     try:
         yield path
@@ -202,7 +220,7 @@ def _removed(path: Path) -> Iterator[Path]:
 
 
 def _reserve(out: IO[bytes], size: int) -> None:
-    """Take up that much space on the disk."""
+    """Reserve this much space on the disk."""
     if hasattr(os, "posix_fallocate"):
         try:
             os.posix_fallocate(out.fileno(), 0, max(1, size))
@@ -220,12 +238,12 @@ def _write(path: Path, content: bytes) -> None:
         out.write(content)
 
 
-def _put_elsewhere(contents: Mapping[str, bytes]) -> str:
-    """Write the files to the first place that takes them; return what to say."""
-    places = (Path(tempfile.gettempdir()), Path("~").expanduser(), Path())
-    for place in places:
+def _write_elsewhere(contents: Mapping[str, bytes]) -> str:
+    """Write the files into the first folder where that succeeds; return a sentence that says where they are."""
+    parents = (Path(tempfile.gettempdir()), Path("~").expanduser(), Path())
+    for parent in parents:
         try:
-            folder = Path(tempfile.mkdtemp(prefix="nnpg-", dir=place)).absolute()
+            folder = Path(tempfile.mkdtemp(prefix="nnpg-", dir=parent)).absolute()
         except OSError:
             continue
         try:
@@ -237,11 +255,11 @@ def _put_elsewhere(contents: Mapping[str, bytes]) -> str:
         if len(contents) == 1:
             return f"It is in {folder / next(iter(contents))} instead"
         return f"The result is in the folder {folder} instead"
-    return f"Nor could it be written to {', '.join(map(str, places))}: it is lost"
+    return f"Nor could it be written to {', '.join(map(str, parents))}: it is lost"
 
 
 def _remove(path: Path) -> None:
-    """Remove a file or folder if it is there; what it lies in may be gone, or have become a file."""
+    """Remove a file or folder if it exists; its parent folder may have been removed or replaced by a file."""
     with suppress(OSError):
         if path.is_dir():
             shutil.rmtree(path)

@@ -24,6 +24,7 @@ from nnpg.data import DataError, Dataset, Limits, load, load_folder, load_mnist,
 from nnpg.data import download as module
 from nnpg.data.readers import cifar10
 from nnpg.data.readers.images import open_image
+from nnpg.files import atomic_write
 
 X = np.zeros((2, 1, 4, 4), np.uint8)
 POSIX = pytest.mark.skipif(os.name != "posix", reason="pipes, sockets and devices of POSIX")
@@ -311,9 +312,11 @@ def test_an_archive_whose_files_are_too_large_is_not_unpacked(tmp_path: Path) ->
         assert not any((tmp_path / "out").iterdir())
 
 
-def test_what_a_killed_run_left_is_removed(tmp_path: Path) -> None:
+def test_the_temporary_file_of_a_killed_run_is_removed(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
-    (tmp_path / "out" / ".test_batch.bin.0badcafe.part").write_bytes(b"half")
+    with atomic_write(tmp_path / "out" / "test_batch.bin"):
+        (temporary,) = (tmp_path / "out").iterdir()
+    (tmp_path / "out" / "test_batch.bin").rename(temporary)
     (tmp_path / cifar10.ARCHIVE).write_bytes(b"no archive")
     with refused("cannot unpack it"):
         module.unpack_cifar10(tmp_path / cifar10.ARCHIVE, tmp_path / "out")

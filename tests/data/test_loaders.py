@@ -280,7 +280,7 @@ def test_folder_mixed_sizes_name_both_files_unless_a_size_is_given(pets: Path) -
         (lambda p: (p / "emu").mkdir(), ["emu", "expected images of class 'emu', found none"]),
         (
             lambda p: Image.fromarray(np.zeros((4, 5), np.uint16)).save(p / "cat" / "deep.png"),
-            ["deep.png", "8 bits a channel", "'I;16'"],
+            ["deep.png", "8 bits per channel", "'I;16'"],
         ),
     ],
 )

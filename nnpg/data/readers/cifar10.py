@@ -1,4 +1,4 @@
-"""CIFAR-10 from its binary layout. The Python layout is pickled and is never opened."""
+"""CIFAR-10 from its binary layout. The Python layout is a pickle, and is never opened."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "hors
 FILES = {"train": tuple(f"data_batch_{k}.bin" for k in range(1, 6)), "test": ("test_batch.bin",)}
 FOLDER = "cifar-10-batches-bin"
 ARCHIVE = "cifar-10-binary.tar.gz"
-RECORDS = 10_000  # in each file
+RECORDS = 10_000  # images in each file
 RECORD_BYTES = 1 + 3 * 32 * 32  # the label, then the red, green and blue planes
 
 
@@ -50,13 +50,13 @@ def load_cifar10(folder: str | os.PathLike[str], split: Literal["train", "test"]
     as_choice(split, "split", FILES)
     root = folder_of_set(folder, FOLDER)
     paths = [root / name for name in FILES[split]]
-    for path in paths:  # all of them are looked at before any is read
+    for path in paths:  # all files are checked before any is read
         if not path.is_file():
             raise _missing(path, Path(folder))
-        found, expected = path.stat().st_size, RECORDS * RECORD_BYTES
-        if found != expected:
+        size, expected = path.stat().st_size, RECORDS * RECORD_BYTES
+        if size != expected:
             raise DataError(
-                f"{path}: expected {expected} bytes ({RECORDS} records of {RECORD_BYTES}), found {found}; "
+                f"{path}: expected {expected} bytes ({RECORDS} records of {RECORD_BYTES}), found {size}; "
                 f"unpack {ARCHIVE} again"
             )
     x = np.empty((len(paths) * RECORDS, 3, 32, 32), np.float32)
@@ -64,8 +64,8 @@ def load_cifar10(folder: str | os.PathLike[str], split: Literal["train", "test"]
     for k, path in enumerate(paths):
         records = np.fromfile(path, np.uint8).reshape(RECORDS, RECORD_BYTES)
         if records[:, 0].max() > 9:
-            where = int(np.argmax(records[:, 0] > 9))
-            raise DataError(f"{path}: expected labels 0 .. 9, found {records[where, 0]} in record {where}")
+            n = int(np.argmax(records[:, 0] > 9))
+            raise DataError(f"{path}: expected labels 0 .. 9, found {records[n, 0]} in record {n}")
         rows = slice(k * RECORDS, (k + 1) * RECORDS)
         labels[rows] = records[:, 0]
         np.divide(records[:, 1:].reshape(RECORDS, 3, 32, 32), 255, out=x[rows], dtype=np.float32)
@@ -73,20 +73,20 @@ def load_cifar10(folder: str | os.PathLike[str], split: Literal["train", "test"]
 
 
 def _missing(path: Path, folder: Path) -> DataError:
-    get = (
+    advice = (
         f"Get {ARCHIVE}, the binary layout, with: python -m nnpg.data.download cifar10 --data-dir {folder}\n"
         f"or unpack it so that {folder / FOLDER / path.name} exists, and point at it with "
         f"--data-dir {folder} or NNPG_DATA={folder}"
     )
-    pickled = [
-        place / name
-        for place in (path.parent, folder, folder / "cifar-10-batches-py")
+    pickles = [
+        parent / name
+        for parent in (path.parent, folder, folder / "cifar-10-batches-py")
         for name in ("data_batch_1", "test_batch", "cifar-10-python.tar.gz")
     ]
-    for found in pickled:
-        if found.is_file():
+    for pickle in pickles:
+        if pickle.is_file():
             return DataError(
-                f"CIFAR-10: expected {path.name}, found {found}: that is the Python layout, which is pickled "
-                f"(opening a pickle runs whatever code is in it), so nnpg does not read it.\n{get}"
+                f"CIFAR-10: expected {path.name}, found {pickle}: that is the Python layout, which is a pickle "
+                f"(opening a pickle runs whatever code is in it), so nnpg does not read it.\n{advice}"
             )
-    return DataError(f"CIFAR-10: {path.name} is missing (looked in {path.parent}).\n{get}")
+    return DataError(f"CIFAR-10: {path.name} is missing (looked in {path.parent}).\n{advice}")

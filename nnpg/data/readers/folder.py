@@ -1,4 +1,4 @@
-"""Any folder of images with one folder per class."""
+"""A folder of images with one folder per class."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from nnpg.data.readers.images import open_image, to_array
 from nnpg.support.arguments import as_flag, as_pair, as_path
 from nnpg_command import printable
 
-MANY = 300  # images; from here on a progress bar is worth its lines
+MANY = 300  # images; more are read with a progress bar
 
 
 def load_folder(
@@ -26,7 +26,7 @@ def load_folder(
     grey: bool = False,
     limits: Limits | None = None,
 ) -> Dataset:
-    """Load images that lie in one folder per class.
+    """Load images from one folder per class.
 
     Classes are the subfolders and images their files, both sorted by name. Hidden files and
     folders (``.name``) are skipped; files beside the class folders are not read.
@@ -37,7 +37,7 @@ def load_folder(
         Holds ``class_name/image.png`` and so on, in one of the formats `nnpg.data.readers.images.FORMATS`, at 8 bits
         a channel.
     size : int or (H, W), optional
-        Squeeze every image to this size, in pixels. Without it all must have one size.
+        Resize every image to this size, in pixels. Without it all images must have the same size.
     grey : bool
         One grey channel instead of three colours.
     limits : Limits, optional
@@ -70,10 +70,10 @@ def load_folder(
     root, grey = as_path(folder, "folder"), as_flag(grey, "grey")
     size = None if size is None else as_pair(size, "size")
     limits = limits_for(limits)
-    paths, labels, class_names = _list(root)
+    paths, labels, class_names = _listed(root)
     limits.check("classes", len(class_names), f"{root}")
     images: list[NDArray[np.float32]] = []
-    for path in _watched(paths):
+    for path in _with_progress(paths):
         opened = open_image(path, grey=grey, limits=limits)
         if not images:
             H, W = size or (opened.height, opened.width)
@@ -89,8 +89,8 @@ def load_folder(
     return Dataset(np.stack(images), np.array(labels, np.int64), class_names, printable(root.resolve().name))
 
 
-def _list(root: Path) -> tuple[list[Path], list[int], tuple[str, ...]]:
-    """Image paths, their labels and the class names; every complaint that needs no decoding is made here."""
+def _listed(root: Path) -> tuple[list[Path], list[int], tuple[str, ...]]:
+    """Return image paths, labels and class names; refuse what can be seen to be wrong without decoding an image."""
     expected = "expected a folder that holds one folder of images per class"
     if not root.is_dir():
         raise DataError(f"{root}: {expected}, found {kind_of(root)}; check the path")
@@ -110,8 +110,8 @@ def _list(root: Path) -> tuple[list[Path], list[int], tuple[str, ...]]:
     return paths, labels, tuple(folder.name for folder in classes)
 
 
-def _watched(paths: list[Path]) -> Iterable[Path]:
-    """Wrap the paths in a progress bar where there are many and someone is looking."""
+def _with_progress(paths: list[Path]) -> Iterable[Path]:
+    """Return the paths, with a progress bar if there are many and stderr is a terminal."""
     if len(paths) <= MANY or not sys.stderr.isatty():
         return paths
     from rich.console import Console

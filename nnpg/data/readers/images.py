@@ -1,4 +1,4 @@
-"""Read one image file into an array, or say in words why not."""
+"""One image file, read into an array."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 
-FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "TGA", "PCX", "JPEG2000")  # none that runs a program
+FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "TGA", "PCX", "JPEG2000")  # none starts a program
 
 
 def open_image(path: Path, *, grey: bool, limits: Limits | None = None) -> Image:
@@ -30,12 +30,13 @@ def open_image(path: Path, *, grey: bool, limits: Limits | None = None) -> Image
     grey : bool
         One grey channel instead of three colours (luma 0.299 R + 0.587 G + 0.114 B).
     limits : Limits, optional
-        The most pixels that are decoded; see `nnpg.data.Limits`.
+        Upper limit on the pixels; see `nnpg.data.Limits`.
 
     Raises
     ------
     DataError
-        If it is no file, cannot be decoded whole, has more pixels than the limit or more than 8 bits a channel.
+        If it is not a file, cannot be decoded completely, or has more pixels than the limit or more than 8 bits per
+        channel.
     """
     from PIL import Image, ImageOps
 
@@ -49,13 +50,13 @@ def open_image(path: Path, *, grey: bool, limits: Limits | None = None) -> Image
             image = ImageOps.exif_transpose(opened)
     except DataError:
         raise
-    except Exception as error:  # a decoder given rubbish may raise nearly anything
+    except Exception as error:  # decoders raise many kinds of error for a damaged file
         raise DataError(
             f"{path}: expected an image, but it cannot be read ({error}); remove or replace the file"
         ) from error
     if image.mode[0] in "IF":  # converting would clip every value above 255
         raise DataError(
-            f"{path}: expected an image of 8 bits a channel, found Pillow's mode {image.mode!r}; convert it first"
+            f"{path}: expected an image of 8 bits per channel, found Pillow's mode {image.mode!r}; convert it first"
         )
     if "transparency" in image.info:
         image = image.convert("RGBA")
@@ -64,21 +65,21 @@ def open_image(path: Path, *, grey: bool, limits: Limits | None = None) -> Image
 
 @contextmanager
 def _without_pillows_limit() -> Iterator[None]:
-    """Inside, our own limit holds: Pillow's is checked first, and only warns between once and twice its number."""
+    """Switch off Pillow's own limit, which is checked before `Limits`, and only warns up to twice its number."""
     from PIL import Image
 
-    before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+    previous, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
     try:
         yield
     finally:
-        Image.MAX_IMAGE_PIXELS = before
+        Image.MAX_IMAGE_PIXELS = previous
 
 
 def to_array(image: Image, size: tuple[int, int] | None = None) -> NDArray[np.float32]:
-    """Pixels in [0, 1], shape (C, H, W), of the whole image, resized to `size` = (H, W) if given.
+    """Return the pixels of an image in [0, 1], shape (C, H, W), resized to `size` = (H, W) unless it is None.
 
-    Resizing is Pillow's Lanczos, which low-pass filters when it shrinks (no aliasing). The
-    image is squeezed to the new shape, not cropped.
+    Resizing is Pillow's Lanczos, which filters out high frequencies when it shrinks an image (no aliasing). The whole
+    image is scaled to the new shape; nothing is cropped.
 
     Examples
     --------
@@ -91,7 +92,7 @@ def to_array(image: Image, size: tuple[int, int] | None = None) -> NDArray[np.fl
     if size is not None:
         H, W = size
         if H < 1 or W < 1:
-            raise ValueError(f"size must be at least 1 x 1 pixel, got {H} x {W}")
+            raise ValueError(f"size must be at least 1 x 1 pixel, not {H} x {W}")
         image = image.resize((W, H), Resampling.LANCZOS)
     pixels = np.asarray(image, dtype=np.uint8)  # (H, W) or (H, W, C)
     pixels = pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)

@@ -34,7 +34,7 @@ def load_mnist(
         (``.gz``) or not.
     split : {"train", "test"}
     limits : Limits, optional
-        The most that is read; see `nnpg.data.Limits`.
+        Upper limits on the content; see `nnpg.data.Limits`.
 
     Returns
     -------
@@ -72,8 +72,8 @@ def load_mnist(
             f"found {len(labels)}"
         )
     if labels.max() > 9:
-        where = int(np.argmax(labels > 9))
-        raise DataError(f"{labels_path}: expected labels 0 .. 9, found {labels[where]} at position {where}")
+        n = int(np.argmax(labels > 9))
+        raise DataError(f"{labels_path}: expected labels 0 .. 9, found {labels[n]} at position {n}")
     x = np.divide(images, 255, dtype=np.float32)[:, None]  # (N, 1, 28, 28)
     return Dataset(x, labels.astype(np.int64), tuple("0123456789"), f"mnist {split}")
 
@@ -87,7 +87,7 @@ def read_idx(path: str | os.PathLike[str], magic: int, limits: Limits | None = N
     magic : int
         The first four bytes, big-endian; the lowest byte is the number of axes.
     limits : Limits, optional
-        The most that is read; see `nnpg.data.Limits`.
+        Upper limits on the content; see `nnpg.data.Limits`.
 
     Raises
     ------
@@ -106,7 +106,7 @@ def read_idx(path: str | os.PathLike[str], magic: int, limits: Limits | None = N
     path = Path(path)
     check_file(path, "an IDX file", "; check the path")
     with path.open("rb") as file:
-        packed = file.read(2) == b"\x1f\x8b"  # judged by content: browsers unpack .gz files and keep the name
+        packed = file.read(2) == b"\x1f\x8b"  # the name does not tell: browsers unpack .gz files and leave their names
         file.seek(0)
         if not packed:
             return _idx(path, file, magic, limits_for(limits), path.stat().st_size)
@@ -122,7 +122,7 @@ def read_idx(path: str | os.PathLike[str], magic: int, limits: Limits | None = N
 def _idx(
     path: Path, file: IO[bytes] | gzip.GzipFile, magic: int, limits: Limits, size: int | None = None
 ) -> NDArray[np.uint8]:
-    """Read a header, then as many bytes as it states and no more; `size` is that of the file where it is known."""
+    """Read a header, then as many bytes as it declares and no more; `size` is the file's, None if it is packed."""
     axes = magic & 0xFF
     start = 4 + 4 * axes
     header = file.read(start)
@@ -135,14 +135,14 @@ def _idx(
         raise DataError(f"{path}: expected a header of {start} bytes, found a file of {len(header)}; get it again")
     shape = tuple(int.from_bytes(header[4 * i : 4 * i + 4], "big") for i in range(1, axes + 1))
     number = math.prod(shape)  # Python integers: a corrupt header cannot overflow
-    wanted = f"expected {start + number} bytes for the shape {shape} its header states"
+    expected = f"expected {start + number} bytes for the shape {shape} its header states"
     if size is not None and size != start + number:
-        raise DataError(f"{path}: {wanted}, found {size}; get it again")
-    limits.check_bytes(4 * number, f"{path}: {wanted}, which become float32")
+        raise DataError(f"{path}: {expected}, found {size}; get it again")
+    limits.check_bytes(4 * number, f"{path}: {expected}, which become float32")
     content = file.read(number + 1)
     if len(content) != number:
-        more = "more" if len(content) > number else str(start + len(content))
-        raise DataError(f"{path}: {wanted}, found {more}; get it again")
+        size_read = "more" if len(content) > number else str(start + len(content))
+        raise DataError(f"{path}: {expected}, found {size_read}; get it again")
     return np.frombuffer(content, np.uint8).reshape(shape)
 
 

@@ -21,12 +21,12 @@ from nnpg.support.arguments import as_instance, as_path
 from nnpg_command import printable
 
 KEYS = ("x", "labels", "class_names", "name", "conditions", "masks", "features")
-READERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+HEADER_READERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 MOST_AXES = 4
-MOST_CHARACTERS = 1_000  # of a string
-MOST_HEADER = 10_000  # bytes of an array's header, as in NumPy
-MOST_DIRECTORY = 1 << 20  # bytes of an archive's list of files
-END_RECORD = 22 + 65_535  # bytes: where a ZIP archive ends, with the longest comment
+MOST_CHARACTERS = 1_000  # in a string
+MOST_HEADER = 10_000  # bytes in the header of an array, as in NumPy
+MOST_DIRECTORY = 1 << 20  # bytes in an archive's list of files
+END_RECORD = 22 + 65_535  # bytes at the end of a ZIP archive, with the longest comment
 
 
 def load_npz(path: str | os.PathLike[str], limits: Limits | None = None) -> Dataset:
@@ -40,7 +40,7 @@ def load_npz(path: str | os.PathLike[str], limits: Limits | None = None) -> Data
         (K strings; else "0", "1", ...), and what `save_npz` adds: ``name``, ``conditions``,
         ``masks``, ``features``. Other arrays are not read.
     limits : Limits, optional
-        The most that is read; see `nnpg.data.Limits`.
+        Upper limits on the content; see `nnpg.data.Limits`.
 
     Returns
     -------
@@ -49,8 +49,8 @@ def load_npz(path: str | os.PathLike[str], limits: Limits | None = None) -> Data
     Raises
     ------
     DataError
-        If the file is not such an archive, an array is missing, is larger than the limits or has the wrong kind,
-        shape or range, or holds Python objects (they are pickled, and never loaded).
+        If the file is not such an archive, or an array is missing, is larger than the limits, has the wrong type,
+        shape or range, or holds Python objects (which are pickled, and never loaded).
 
     Examples
     --------
@@ -158,7 +158,7 @@ def _read(path: Path, limits: Limits) -> dict[str, NDArray[Any]]:
                 return {key: _array(archive, info) for key, info in members.items()}
     except DataError:
         raise
-    except Exception as error:  # NumPy, zipfile and zlib have a dozen kinds of error for a damaged file
+    except Exception as error:  # NumPy, zipfile and zlib raise many kinds of error for a damaged file
         raise DataError(
             f"{path}: expected a .npz archive of plain arrays, found a damaged file, something else, or Python "
             f"objects, which are pickled and never loaded ({error}); write it with nnpg.data.save_npz or np.savez"
@@ -166,27 +166,27 @@ def _read(path: Path, limits: Limits) -> dict[str, NDArray[Any]]:
 
 
 class _Kind(NamedTuple):
-    """What an array's header says."""
+    """Shape and type of an array, as its header declares them."""
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
 
-    def check(self, key: str, where: str, limits: Limits) -> None:
-        """Refuse an array before any of it is read: of a kind that no data set has, or too large."""
+    def check(self, key: str, source: str, limits: Limits) -> None:
+        """Refuse an array of a type that no data set has, or too large a one, before any of it is read."""
         if self.dtype.kind not in "biufU" or len(self.shape) > MOST_AXES:
             raise DataError(
-                f"{where}: expected numbers or strings in at most {MOST_AXES} axes, found {_short(self.dtype)} with "
+                f"{source}: expected numbers or strings in at most {MOST_AXES} axes, found {_short(self.dtype)} with "
                 f"{len(self.shape)} axes"
             )
         if self.dtype.kind == "U" and self.dtype.itemsize // 4 > MOST_CHARACTERS:
             raise DataError(
-                f"{where}: expected strings of at most {MOST_CHARACTERS} characters, found {_short(self.dtype)}"
+                f"{source}: expected strings of at most {MOST_CHARACTERS} characters, found {_short(self.dtype)}"
             )
         number = math.prod(self.shape)
         size = max(4, self.dtype.itemsize) if key == "x" else self.dtype.itemsize  # pixels become float32
-        limits.check_bytes(number * size, where)
+        limits.check_bytes(number * size, source)
         if key in ("class_names", "features"):
-            limits.check("classes", number, where)
+            limits.check("classes", number, source)
 
 
 def _short(dtype: np.dtype[Any]) -> str:
@@ -195,15 +195,15 @@ def _short(dtype: np.dtype[Any]) -> str:
 
 
 def _check_directory(file: IO[bytes]) -> None:
-    """Refuse an archive whose list of files is long: zipfile would read all of it."""
+    """Refuse an archive with a long list of files, since zipfile would read all of it."""
     end = file.seek(0, os.SEEK_END)
     start = max(0, end - END_RECORD)
     file.seek(start)
     tail = file.read(END_RECORD)
-    at = tail.rfind(b"PK\x05\x06")
-    if at < 0 or at + 22 > len(tail):
+    record = tail.rfind(b"PK\x05\x06")
+    if record < 0 or record + 22 > len(tail):
         raise ValueError("not a ZIP archive")
-    size = int.from_bytes(tail[at + 12 : at + 16], "little")
+    size = int.from_bytes(tail[record + 12 : record + 16], "little")
     if size > MOST_DIRECTORY:
         raise ValueError(f"its list of files has {size} bytes, more than the {MOST_DIRECTORY} that are read")
     file.seek(0)
@@ -220,12 +220,12 @@ def _member(archive: zipfile.ZipFile, key: str) -> zipfile.ZipInfo | None:
 
 
 def _header(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> _Kind:
-    """Read what an array says of itself, and hold it against the bytes that the archive says it has."""
+    """Read the header of an array, and compare it with the number of bytes that the archive declares for it."""
     with archive.open(info) as member:
         version = np.lib.format.read_magic(member)
-        if version not in READERS:
+        if version not in HEADER_READERS:
             raise ValueError(f"{info.filename} has version {version} of NumPy's format")
-        shape, _, dtype = READERS[version](member, max_header_size=MOST_HEADER)
+        shape, _, dtype = HEADER_READERS[version](member, max_header_size=MOST_HEADER)
         kind = _Kind(tuple(shape), dtype)
         stored = info.file_size - member.tell()
     if dtype.hasobject:
@@ -236,7 +236,7 @@ def _header(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> _Kind:
 
 
 def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> NDArray[Any]:
-    """Read an array; zipfile gives no more bytes than the archive says it has."""
+    """Read an array; zipfile reads no more bytes than the archive declares for it."""
     with archive.open(info) as member:
         return np.lib.format.read_array(member, allow_pickle=False, max_header_size=MOST_HEADER)
 
@@ -250,7 +250,7 @@ def _pixels(path: Path, x: NDArray[Any]) -> NDArray[np.float32]:
         return np.divide(x, 255, dtype=np.float32)
     if x.dtype.kind != "f":
         raise DataError(f"{path}: expected 'x' to be uint8 or floats, found {x.dtype}")
-    if not (x.min() >= 0 and x.max() <= 1):  # written so that a NaN fails too
+    if not (x.min() >= 0 and x.max() <= 1):  # true for NaN as well
         raise DataError(f"{path}: expected floats in [0, 1] in 'x', found {x.min():g} .. {x.max():g}; rescale them")
     return x.astype(np.float32)
 
@@ -275,7 +275,9 @@ def _name(path: Path, arrays: dict[str, NDArray[Any]]) -> str:
 
 
 def _check_text(path: Path, key: str, array: NDArray[Any]) -> None:
-    """Refuse numbers that are no characters, before Python makes strings of them."""
+    """Refuse numbers that are not characters, before they are turned into strings."""
     codes = np.frombuffer(array.tobytes() or bytes(4), array.dtype.byteorder + "u4")
     if codes.max(initial=0) > sys.maxunicode:
-        raise DataError(f"{path}: expected {key!r} to be text, found the character {codes.max():#x}, which is none")
+        raise DataError(
+            f"{path}: expected {key!r} to be text, found the character {codes.max():#x}, which does not exist"
+        )

@@ -21,7 +21,7 @@ FRAME = (320, 243)  # width, height of every original image
 
 
 def how_to_get_yale(folder: str | os.PathLike[str]) -> str:
-    """Say where the Yale faces come from and where to put them."""
+    """Return the advice where the Yale faces come from and where to put them."""
     return (
         "Yale's terms do not allow passing the images on, so nnpg cannot download them: ask for yalefaces.tar at\n"
         "http://cvc.cs.yale.edu/cvc/projects/yalefaces/yalefaces.html (Yale, Computational Vision; free for\n"
@@ -33,8 +33,8 @@ def how_to_get_yale(folder: str | os.PathLike[str]) -> str:
 def load_yale(folder: str | os.PathLike[str], size: int = 60) -> Dataset:
     """Load the Yale faces: 165 grey images, sorted by subject, then by condition.
 
-    The whole 320 x 243 frame is squeezed to `size` x `size` (Lanczos, antialiased), our reading of
-    "input images are resized to 60x60" (Lo & Ding 2015, V.A): nothing is cropped or aligned.
+    The whole 320 x 243 frame is scaled to `size` x `size` (Lanczos, antialiased); nothing is cropped or aligned. This
+    is how we read "input images are resized to 60x60" (Lo & Ding 2015, V.A).
 
     Parameters
     ----------
