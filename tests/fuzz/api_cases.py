@@ -67,8 +67,8 @@ def cases(only: tuple[str, ...] = ()) -> Iterator[Case]:
 
 def _default(call: Call, argument: str) -> Any:
     """The default of an argument; that of one that has none is nothing in particular."""
-    given = inspect.signature(call.function).parameters.get(argument)
-    return inspect.Parameter.empty if given is None else given.default
+    parameter = inspect.signature(call.function).parameters.get(argument)
+    return inspect.Parameter.empty if parameter is None else parameter.default
 
 
 def judge(case: Case) -> Verdict:
@@ -119,8 +119,8 @@ def same(a: Any, b: Any) -> bool:
     if isinstance(a, nnpg.Network):
         return same({n: dict(p) for n, p in a.parameters.items()}, {n: dict(p) for n, p in b.parameters.items()})
     if dataclasses.is_dataclass(a) and not isinstance(a, type):
-        own = [field.name for field in dataclasses.fields(a)]
-        return type(a) is type(b) and all(same(getattr(a, n), getattr(b, n)) for n in own)
+        names = [field.name for field in dataclasses.fields(a)]
+        return type(a) is type(b) and all(same(getattr(a, n), getattr(b, n)) for n in names)
     if isinstance(a, np.ndarray | np.generic | float):
         u, v = np.asarray(a), np.asarray(b)
         if u.dtype.kind in "biufc" and v.dtype.kind in "biufc":

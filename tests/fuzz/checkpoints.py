@@ -37,8 +37,8 @@ def fuzz(count: int, seed: int) -> tuple[Counter[str], list[str]]:
             content, way = damaged(whole, rng)
             file.write_bytes(content)
             try:
-                found = work(kind, "numpy", file)
-                same = all(a.tobytes() == found[key].tobytes() for key, a in expected.items())
+                arrays = work(kind, "numpy", file)
+                same = all(a.tobytes() == arrays[key].tobytes() for key, a in expected.items())
                 verdict, words = ("same", "") if same else ("finding", "it goes on to other bits")
             except (ModelFileError, OtherRunError) as error:
                 named = str(error).startswith(str(file)) and str(error).isprintable()
@@ -56,11 +56,11 @@ def main() -> int:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--count", type=int, default=4_000)
     options.add_argument("--seed", type=int, default=0)
-    given = options.parse_args()
-    counts, wrong = fuzz(given.count, given.seed)
+    asked = options.parse_args()
+    counts, wrong = fuzz(asked.count, asked.seed)
     print(*wrong, sep="\n", end="\n" * bool(wrong))
     print(
-        f"checkpoints: {given.count} damaged, {counts['same']} went on to the same bits, "
+        f"checkpoints: {asked.count} damaged, {counts['same']} went on to the same bits, "
         f"{counts['refused']} refused by name, {counts['finding']} findings"
     )
     return 1 if wrong else 0

@@ -403,9 +403,9 @@ def surroundings(here: Path) -> list[str]:
 
 
 def _process(words: str, here: Path, env: dict[str, str], redirect: str) -> tuple[int, str]:
-    own = [word.format(here=here) for word in words.split("|")]
+    arguments = [word.format(here=here) for word in words.split("|")]
     done = subprocess.run(
-        ["sh", "-c", f'exec "$@" {redirect}', "sh", sys.executable, *own],
+        ["sh", "-c", f'exec "$@" {redirect}', "sh", sys.executable, *arguments],
         cwd=ROOT,
         env=os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'kernels'}"} | env,
         capture_output=True,

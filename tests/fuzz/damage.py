@@ -133,12 +133,12 @@ def edited(value: JSON, rng: Rng) -> JSON:
         return PARTS[rng.integers(len(PARTS))](rng)
     keys = list(value) if isinstance(value, dict) else list(range(len(value)))
     key, other = (keys[n] for n in rng.integers(0, len(keys), 2))
-    what = rng.random()
-    if what < 0.7:
+    draw = rng.random()
+    if draw < 0.7:
         value[key] = edited(value[key], rng)
-    elif what < 0.8:
+    elif draw < 0.8:
         del value[key]
-    elif what < 0.9:
+    elif draw < 0.9:
         value[key], value[other] = value[other], value[key]
     elif isinstance(value, dict):
         value[f"{key}2" if rng.random() < 0.5 else "conv1.W"] = value.pop(key)

@@ -165,8 +165,8 @@ def search(count: int, seed: int) -> tuple[Counter[tuple[str, str]], list[str]]:
         warnings.simplefilter("ignore")  # of Pillow, for pictures that it reads all the same
         for n in range(count):
             kind = list(KINDS)[n % len(KINDS)]
-            what, why = judge(kind, np.random.default_rng([seed, n]))
-            counts[kind, what] += 1
+            kind_of_answer, why = judge(kind, np.random.default_rng([seed, n]))
+            counts[kind, kind_of_answer] += 1
             if why:
                 findings.append(f"{kind}, file {n} of seed {seed}: {why}")
     return counts, findings
@@ -178,17 +178,17 @@ def main() -> int:
     options.add_argument("--count", type=int, default=10_000)
     options.add_argument("--seed", type=int, default=0)
     options.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
-    given = options.parse_args()
-    if not given.child:
+    asked = options.parse_args()
+    if not asked.child:
         words = [
             sys.executable,
             "-m",
             "fuzz.data_files",
             "--child",
             "--count",
-            str(given.count),
+            str(asked.count),
             "--seed",
-            str(given.seed),
+            str(asked.seed),
         ]
         code = subprocess.run(words, check=False).returncode
         if code not in (0, 1):
@@ -198,10 +198,10 @@ def main() -> int:
         import resource
 
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    counts, findings = search(given.count, given.seed)
+    counts, findings = search(asked.count, asked.seed)
     print(*findings, sep="\n", end="\n" * bool(findings))
     for kind in KINDS:
-        told = ", ".join(f"{counts[kind, what]} {what}" for what in ("loaded", "refused", "finding"))
+        told = ", ".join(f"{counts[kind, answer]} {answer}" for answer in ("loaded", "refused", "finding"))
         print(f"data files, {kind}: {told}")
     return int(bool(findings))
 

@@ -42,9 +42,9 @@ class Found(NamedTuple):
     compiled: dict[str, int]
 
 
-def answers(given: Case, seed: int) -> Iterator[tuple[str, Any]]:
+def answers(case: Case, seed: int) -> Iterator[tuple[str, Any]]:
     """Everything public, in names and arrays; an error is its type and message."""
-    net, x, labels = given
+    net, x, labels = case
     rng = np.random.default_rng([seed, 1])
     yield "predict", lambda: nnpg.predict(net, x)
     inner = [name for name in net.names[1:-1] if rng.random() < 0.3]
@@ -100,20 +100,20 @@ def answers(given: Case, seed: int) -> Iterator[tuple[str, Any]]:
 
 
 def _flat(parameters: Any) -> dict[str, Any]:
-    return {f"{name}.{p}": w for name, own in parameters.items() for p, w in own.items()}
+    return {f"{name}.{p}": w for name, weights in parameters.items() for p, w in weights.items()}
 
 
 def _classes(rng: np.random.Generator, K: int) -> Any:
     return ("all", "true", int(rng.integers(K)), [int(c) for c in rng.integers(0, K, 5)])[rng.integers(4)]
 
 
-def given(what: Any) -> dict[str, Any]:
+def arrays_of(task: Any) -> dict[str, Any]:
     """The answer as arrays by name, or the error in words."""
     try:
-        found = what()
+        answer = task()
     except Exception as error:
         return {"error": f"{type(error).__name__}: {str(error).replace('numba', 'numpy')}"}
-    return {name: np.asarray(a) for name, a in (found if isinstance(found, dict) else {"": found}).items()}
+    return {name: np.asarray(a) for name, a in (answer if isinstance(answer, dict) else {"": answer}).items()}
 
 
 def differences(got: dict[str, Any], wanted: dict[str, Any], tolerance: float) -> list[str]:
@@ -123,32 +123,32 @@ def differences(got: dict[str, Any], wanted: dict[str, Any], tolerance: float) -
         return [] if pair[0] == pair[1] else [f"{pair[0]!r}, reference {pair[1]!r}"]
     if got.keys() != wanted.keys():
         return [f"names {list(got)}, reference {list(wanted)}"]
-    found = []
+    unequal = []
     for name, a in got.items():
         b = wanted[name]
         scale = np.abs(b[np.isfinite(b)]).max(initial=0.0) if b.dtype.kind == "f" else 0.0
         if a.shape != b.shape or a.dtype != b.dtype:
-            found.append(f"{name}: {a.dtype} {a.shape}, reference {b.dtype} {b.shape}")
+            unequal.append(f"{name}: {a.dtype} {a.shape}, reference {b.dtype} {b.shape}")
         elif not np.allclose(a, b, rtol=tolerance, atol=tolerance * max(scale, 1e-3), equal_nan=True):
-            found.append(f"{name}: off by {np.nanmax(np.abs(a - b)):.2g} of {scale:.2g}")
-    return found
+            unequal.append(f"{name}: off by {np.nanmax(np.abs(a - b)):.2g} of {scale:.2g}")
+    return unequal
 
 
 def check(seed: int) -> tuple[list[str], int, dict[str, int]]:
     """Return the faults of one network in words, its kinks, and which of its tasks are compiled."""
-    own = case(seed)
-    reference = Case(own.net.to("numpy"), own.x, own.labels)
-    tolerance = 2e-4 if own.net.dtype == np.float32 else 1e-9
+    drawn = case(seed)
+    reference = Case(drawn.net.to("numpy"), drawn.x, drawn.labels)
+    tolerance = 2e-4 if drawn.net.dtype == np.float32 else 1e-9
     faults, kinks = [], 0
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # of NumPy, where a softmax of one class has no slope
-        for (name, ours), (_, theirs) in zip(answers(own, seed), answers(reference, seed), strict=True):
-            wrong = differences(given(ours), given(theirs), tolerance)
+        for (name, ours), (_, theirs) in zip(answers(drawn, seed), answers(reference, seed), strict=True):
+            wrong = differences(arrays_of(ours), arrays_of(theirs), tolerance)
             if wrong and _at_a_kink(reference, seed, name, tolerance):
                 kinks += 1
             elif wrong:
                 faults.append(f"{name}: {'; '.join(wrong)}")
-    report = nnpg.compilation_report(own.net).to_dict()
+    report = nnpg.compilation_report(drawn.net).to_dict()
     return faults, kinks, {task: int(report[task] == "compiled") for task in TASKS}
 
 
@@ -156,14 +156,16 @@ def _at_a_kink(reference: Case, seed: int, name: str, tolerance: float) -> bool:
     """Whether the reference itself changes by more when all its numbers change in the last places."""
     rng, kind = np.random.default_rng([seed, 2]), reference.net.dtype
     net, x, labels = reference.net.astype("float64"), reference.x.astype("float64"), reference.labels
-    still = given(dict(answers(Case(net, x, labels), seed))[name])
+    still = arrays_of(dict(answers(Case(net, x, labels), seed))[name])
 
     def shaken(a: Any) -> Any:
         return np.asarray(a, "float64") * (1 + 16 * np.finfo(kind).eps * rng.standard_normal(np.shape(a)))
 
     for _ in range(8):
-        moved = net.with_parameters({n: {p: shaken(w) for p, w in own.items()} for n, own in net.parameters.items()})
-        if differences(given(dict(answers(Case(moved, shaken(x), labels), seed))[name]), still, tolerance):
+        moved = net.with_parameters(
+            {n: {p: shaken(w) for p, w in weights.items()} for n, weights in net.parameters.items()}
+        )
+        if differences(arrays_of(dict(answers(Case(moved, shaken(x), labels), seed))[name]), still, tolerance):
             return True
     return False
 
@@ -187,11 +189,11 @@ def search(seeds: list[int], start: tuple[str, ...] = (sys.executable, "-m", "fu
             [*start, *map(str, seeds[done:])], env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True
         )
         for line in process.stdout.splitlines():
-            word, _, rest = line.partition(" ")
+            word, _, words = line.partition(" ")
             if word == "fault":
-                faults.append(f"network {seeds[done]}: {rest}")
+                faults.append(f"network {seeds[done]}: {words}")
             elif word == "end":
-                numbers = [int(n) for n in rest.split()]
+                numbers = [int(n) for n in words.split()]
                 kinks, done = kinks + numbers[0], done + 1
                 compiled = {task: compiled[task] + n for task, n in zip(TASKS, numbers[1:], strict=True)}
         if process.returncode:
@@ -215,12 +217,12 @@ def main() -> int:
         child(asked.child)
         return 0
     first = int(time.time()) * 1000 if asked.fresh else asked.first
-    found = search(list(range(first, first + asked.count)))
-    print(*found.faults, sep="\n", end="\n" * bool(found.faults))
-    shares = ", ".join(f"{task} {n}" for task, n in found.compiled.items())
-    counts = f"{found.networks} from seed {first} on, {len(found.faults)} faults, {found.kinks} kinks"
+    answer = search(list(range(first, first + asked.count)))
+    print(*answer.faults, sep="\n", end="\n" * bool(answer.faults))
+    shares = ", ".join(f"{task} {n}" for task, n in answer.compiled.items())
+    counts = f"{answer.networks} from seed {first} on, {len(answer.faults)} faults, {answer.kinks} kinks"
     print(f"networks: {counts}; compiled: {shares}")
-    return 1 if found.faults else 0
+    return 1 if answer.faults else 0
 
 
 if __name__ == "__main__":

@@ -156,8 +156,8 @@ def faults(ending: Ending, out: Path, within: float) -> list[str]:
         return wrong
     if ending.code != 130:
         wrong.append(f"exit code {ending.code}")
-    own = [line for line in ending.err.splitlines() if not line.startswith("note: ")]
-    if len(own) != 1 or not own[0].startswith("stopped"):
+    lines = [line for line in ending.err.splitlines() if not line.startswith("note: ")]
+    if len(lines) != 1 or not lines[0].startswith("stopped"):
         wrong.append(f"it said {ending.err[-600:]!r}")
     if ending.after > within:
         wrong.append(f"it took {ending.after:.2f} s")
@@ -196,16 +196,16 @@ def search(rounds: int, seed: int, within: float, names: list[str] | None = None
                 words, most = COMMANDS[name]
                 moment = float(rng.uniform(0.1, most))
                 with tempfile.TemporaryDirectory() as out:
-                    own = [word.format(here=here, out=out, url=url) for word in words]
-                    ending = interrupted(own, moment, whole_group=bool(n % 2))
-                    found = faults(ending, Path(out), within)
+                    arguments = [word.format(here=here, out=out, url=url) for word in words]
+                    ending = interrupted(arguments, moment, whole_group=bool(n % 2))
+                    problems = faults(ending, Path(out), within)
                 kind = (
                     "done before" if ending.after is None else "Python was starting" if starting(ending) else "stopped"
                 )
                 counts[kind] += 1
                 if kind == "stopped":
                     slowest[name] = max(slowest[name], ending.after or 0.0)
-                wrong += [f"{name}, signal at {moment:.2f} s: {fault}" for fault in found]
+                wrong += [f"{name}, signal at {moment:.2f} s: {fault}" for fault in problems]
     for name, seconds in slowest.items():
         if seconds:
             print(f"  {name:32} ended at most {seconds:.2f} s after the signal")
@@ -217,8 +217,8 @@ def main() -> int:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--rounds", type=int, default=10, help="signals to each command")
     options.add_argument("--seed", type=int, default=0)
-    given = options.parse_args()
-    counts, wrong = search(given.rounds, given.seed, WITHIN)
+    asked = options.parse_args()
+    counts, wrong = search(asked.rounds, asked.seed, WITHIN)
     for fault in wrong:
         print(fault)
     said = ", ".join(f"{kind} {number}" for kind, number in counts.items())

@@ -39,8 +39,10 @@ def work(kind: str, backend: str, checkpoint: Path | None) -> dict[str, np.ndarr
                           validation=(x[:9], t[:9]), checkpoint=checkpoint, resume=True, progress=False)  # fmt: skip
         weights = {f"{name}.{p}": w for name, layer in done.net.parameters.items() for p, w in layer.items()}
         return weights | {"history": np.array([epoch[:4] for epoch in done.history])}
-    found = minimal_distortion(net, x[:24], "all", tolerance=0.001, checkpoint=checkpoint, resume=True, progress=False)
-    return {"x": found.x, "size": found.size, "c": found.c, "evaluations": found.evaluations}
+    attacked = minimal_distortion(
+        net, x[:24], "all", tolerance=0.001, checkpoint=checkpoint, resume=True, progress=False
+    )
+    return {"x": attacked.x, "size": attacked.size, "c": attacked.c, "evaluations": attacked.evaluations}
 
 
 def child(kind: str, backend: str, folder: Path) -> None:
@@ -62,9 +64,9 @@ def killed(kind: str, backend: str, kills: int, rng: np.random.Generator) -> tup
             _lived(kind, backend, folder, float(rng.uniform(0, 2 * span)))
             done += not (folder / "result.safetensors").exists()
         _lived(kind, backend, folder, None)
-        expected, found = (read_tensors(folder / f"{which}result.safetensors")[0] for which in ("whole-", ""))
+        expected, ended = (read_tensors(folder / f"{which}result.safetensors")[0] for which in ("whole-", ""))
         for key, a in expected.items():
-            if a.tobytes() != found[key].tobytes():
+            if a.tobytes() != ended[key].tobytes():
                 return done, f"{kind} by {backend}: {key} is another after {done} kills"
         return done, ""
 
@@ -94,15 +96,15 @@ def main() -> int:
     options.add_argument("--kills", type=int, default=100)
     options.add_argument("--seed", type=int, default=0)
     options.add_argument("--child", nargs=3, help=argparse.SUPPRESS)
-    given = options.parse_args()
-    if given.child:
-        child(given.child[0], given.child[1], Path(given.child[2]))
+    asked = options.parse_args()
+    if asked.child:
+        child(asked.child[0], asked.child[1], Path(asked.child[2]))
         return 0
-    rng, kills, runs, wrong = np.random.default_rng(given.seed), 0, 0, list[str]()
-    while kills < given.kills:
+    rng, kills, runs, wrong = np.random.default_rng(asked.seed), 0, 0, list[str]()
+    while kills < asked.kills:
         for kind in WORKS:
             for backend in BACKENDS:
-                done, problem = killed(kind, backend, min(4, max(1, given.kills - kills)), rng)
+                done, problem = killed(kind, backend, min(4, max(1, asked.kills - kills)), rng)
                 kills, runs, wrong = kills + done, runs + 1, wrong + [problem] * bool(problem)
     print(*wrong, sep="\n", end="\n" * bool(wrong))
     print(f"kills: {kills} of {runs} runs, {runs - len(wrong)} ended in the same bits, {len(wrong)} otherwise")

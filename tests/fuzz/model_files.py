@@ -156,17 +156,17 @@ def fuzz(count: int, seed: int, children: int = 1) -> list[Found]:
     bounds = [count * i // children for i in range(children + 1)]
     running = [_Child(a, b, seed) for a, b in pairwise(bounds)]
     try:
-        while not all(one.done for one in running):
-            waiting = [one.out for one in running if not one.done]
+        while not all(process.done for process in running):
+            waiting = [process.out for process in running if not process.done]
             select.select(waiting, [], [], 1.0)
-            for one in running:
-                one.read()
+            for process in running:
+                process.read()
     finally:
-        for one in running:
-            one.process.kill()
-            one.process.wait()
-            one.out.close()
-    return [found for one in running for found in one.found]
+        for process in running:
+            process.process.kill()
+            process.process.wait()
+            process.out.close()
+    return [judged for process in running for judged in process.found]
 
 
 class _Child:
@@ -212,12 +212,12 @@ class _Child:
         self.rest, self.heard = b"", time.monotonic()
 
 
-def summary(found: list[Found]) -> str:
+def summary(judged: list[Found]) -> str:
     """What all files came to, in one line."""
-    kinds = Counter(one.kind for one in found)
-    slowest = max((one.seconds for one in found), default=0.0)
+    kinds = Counter(file.kind for file in judged)
+    slowest = max((file.seconds for file in judged), default=0.0)
     return (
-        f"model files: {len(found)} damaged, {kinds['loaded']} loaded as what they describe, "
+        f"model files: {len(judged)} damaged, {kinds['loaded']} loaded as what they describe, "
         f"{kinds['refused']} refused by name, {kinds['finding']} findings; at most {slowest:.2f} s each"
     )
 
@@ -229,25 +229,25 @@ def main() -> int:
     options.add_argument("--seed", type=int, default=0)
     options.add_argument("--only", type=int, help="judge this one file here")
     options.add_argument("--child", type=int, nargs=2, help=argparse.SUPPRESS)
-    given = options.parse_args()
-    if given.child:
-        child(*given.child, given.seed)
+    asked = options.parse_args()
+    if asked.child:
+        child(*asked.child, asked.seed)
         return 0
-    if given.only is not None:
+    if asked.only is not None:
         with tempfile.TemporaryDirectory() as folder:
-            print(judge(given.only, given.seed, whole_files(), Path(folder) / "damaged.safetensors"))
+            print(judge(asked.only, asked.seed, whole_files(), Path(folder) / "damaged.safetensors"))
         return 0
-    found = fuzz(given.count, given.seed, os.cpu_count() or 1)
-    for one in found:
-        if one.kind == "finding":
-            print(f"file {one.n} ({one.way}): {one.words}")
-    ways = Counter((one.way, one.kind) for one in found)
+    judged = fuzz(asked.count, asked.seed, os.cpu_count() or 1)
+    for file in judged:
+        if file.kind == "finding":
+            print(f"file {file.n} ({file.way}): {file.words}")
+    ways = Counter((file.way, file.kind) for file in judged)
     for way in sorted({way for way, _ in ways}):
         print(
             f"{way:22}{ways[way, 'loaded']:7} loaded {ways[way, 'refused']:7} refused {ways[way, 'finding']:7} findings"
         )
-    print(summary(found))
-    return 1 if any(one.kind == "finding" for one in found) else 0
+    print(summary(judged))
+    return 1 if any(file.kind == "finding" for file in judged) else 0
 
 
 if __name__ == "__main__":

@@ -34,12 +34,12 @@ def case(seed: int) -> Case:
         drawn = rng.standard_normal(size) * scale
         return (np.round(8 * drawn) / 8 if exact else drawn).astype(kind)
 
-    own = {
+    weights = {
         name: {p: numbers(w.shape, 0.3 if p == "b" else float(np.std(w)) or 0.5) for p, w in parameters.items()}
         for name, parameters in net.parameters.items()
     }
     N = int(rng.choice([1, 1, 2, 3, 5, 8, 9, 16, 17, 33]))
-    return Case(net.with_parameters(own), numbers((N, *shape), 1.0), rng.integers(0, net.K, N))
+    return Case(net.with_parameters(weights), numbers((N, *shape), 1.0), rng.integers(0, net.K, N))
 
 
 def _images(rng: Rng) -> tuple[int, ...]:
@@ -114,8 +114,8 @@ def _padding(rng: Rng, most: int) -> tuple[int, int, int, int]:
         return 0, 0, 0, 0
     if way < 0.6:
         return top, top, top, top
-    own = rng.random(4) < 0.4
-    return top * int(own[0]), bottom * int(own[1]), left * int(own[2]), right * int(own[3])
+    sides = rng.random(4) < 0.4
+    return top * int(sides[0]), bottom * int(sides[1]), left * int(sides[2]), right * int(sides[3])
 
 
 def _activation(rng: Rng) -> Any:

@@ -33,10 +33,10 @@ class Thing:
 
 
 def wrong(*values: Any) -> list[Trial]:
-    return [Trial(_words(v), v) for v in values]
+    return [Trial(in_words(v), v) for v in values]
 
 
-def _words(value: Any) -> str:
+def in_words(value: Any) -> str:
     if isinstance(value, np.ndarray):
         return f"array {value.dtype} {value.shape}"
     if isinstance(value, nnpg.Network | Thing):
@@ -54,15 +54,15 @@ def number(least: float = -np.inf, most: float = np.inf, *, whole: bool = False,
     """A number in a range, ends included."""
 
     def trials(valid: Any) -> list[Trial]:
-        found = wrong("2", "abc", b"2", True, 1j, float("nan"), float("inf"), [1], (1, 2), np.array([1]))
-        found += nothing_in_particular() + ([] if optional else wrong(None))
-        found += wrong(least - 1) if least > -np.inf else []
-        found += wrong(most + 1, 10**30) if most < np.inf else []
+        cases = wrong("2", "abc", b"2", True, 1j, float("nan"), float("inf"), [1], (1, 2), np.array([1]))
+        cases += nothing_in_particular() + ([] if optional else wrong(None))
+        cases += wrong(least - 1) if least > -np.inf else []
+        cases += wrong(most + 1, 10**30) if most < np.inf else []
         if valid is not None:
-            found.append(Trial("of NumPy", np.int64(valid) if whole else np.float64(valid), SAME))
+            cases.append(Trial("of NumPy", np.int64(valid) if whole else np.float64(valid), SAME))
         if whole:
-            found += wrong(2.5, float(valid or 1), np.float64(2.0))
-        return found
+            cases += wrong(2.5, float(valid or 1), np.float64(2.0))
+        return cases
 
     return trials
 
@@ -105,8 +105,8 @@ def names(n: int) -> Kind:
 
     def trials(valid: Any) -> list[Trial]:
         right = [f"name {i}" for i in range(n)] if valid is None else list(valid)
-        found = [Trial("a list", right, EITHER), Trial("one too many", [*right, "more"]), *wrong(3, [1] * n, "a" * n)]
-        return found + [t for t in nothing_in_particular() if n or t.words != "a set"]
+        cases = [Trial("a list", right, EITHER), Trial("one too many", [*right, "more"]), *wrong(3, [1] * n, "a" * n)]
+        return cases + [t for t in nothing_in_particular() if n or t.words != "a set"]
 
     return trials
 
@@ -149,7 +149,7 @@ def other_arrays(valid: np.ndarray[Any, Any]) -> list[Trial]:
     gaps = np.repeat(a, 2, axis=0)[::2]
     locked = a.copy()
     locked.flags.writeable = False
-    found = [
+    cases = [
         Trial("a list", a.tolist(), SAME),
         Trial("with gaps", gaps, SAME),
         Trial("in Fortran's order", np.asfortranarray(a), SAME),
@@ -162,8 +162,8 @@ def other_arrays(valid: np.ndarray[Any, Any]) -> list[Trial]:
     if a.ndim == 1:
         import pandas
 
-        found.append(Trial("a pandas Series", pandas.Series(a, index=range(10, 10 + len(a))), SAME))
-    return found
+        cases.append(Trial("a pandas Series", pandas.Series(a, index=range(10, 10 + len(a))), SAME))
+    return cases
 
 
 class Wrapped:
@@ -180,9 +180,9 @@ def no_arrays(valid: Any) -> list[Trial]:
     """What is no array of numbers."""
     a = np.asarray(valid)
     hidden = np.ma.MaskedArray(a, np.arange(a.size).reshape(a.shape) == 0)
-    found = wrong("abc", 1j, [[1, 2], [3]], ["a", "b"], a.astype(object), a + 1j, a.astype(str), np.array([Thing()]))
+    cases = wrong("abc", 1j, [[1, 2], [3]], ["a", "b"], a.astype(object), a + 1j, a.astype(str), np.array([Thing()]))
     return [
-        *found,
+        *cases,
         *nothing_in_particular(),
         Trial("a masked array with a mask", hidden),
         Trial("dates", np.array(["2020-01-01"], "datetime64[D]")),
@@ -285,28 +285,28 @@ def numbers(*, needed: bool = True, nan: bool = True, flat_only: bool = False) -
 
     def trials(valid: Any) -> list[Trial]:
         a = np.asarray(valid)
-        found = [*other_arrays(a), *no_arrays(a), *(wrong(None) if needed else [])]
-        found += [] if flat_only else wrong(a[None, None])
+        cases = [*other_arrays(a), *no_arrays(a), *(wrong(None) if needed else [])]
+        cases += [] if flat_only else wrong(a[None, None])
         if not nan:
             holes = np.array(a, float)
             holes.flat[0] = np.nan
-            found.append(Trial("NaN", holes))
-        return found
+            cases.append(Trial("NaN", holes))
+        return cases
 
     return trials
 
 
 def filters(valid: Any) -> list[Trial]:
     """(Output, index) each."""
-    [(layer, f), *_] = [tuple(one[:2]) for one in valid]
+    [(layer, f), *_] = [tuple(pair[:2]) for pair in valid]
     return [
-        Trial("lists", [list(one) for one in valid], SAME),
+        Trial("lists", [list(pair) for pair in valid], SAME),
         Trial("of NumPy", [(name, np.int64(n)) for name, n, *_ in valid], SAME),
         Trial("one by itself", (layer, f)),
         *wrong(None, 3, layer, [layer], [3], [(layer,)], [(layer, "1")], [(layer, 1.0)], [(layer, True)]),
         *wrong([("pool9", 0)], [(layer, -1)], [(layer, 99)], [(3, 0)], [(layer, None)], [None], [(layer, 10**30)]),
         *nothing_in_particular(),
-        Trial("a generator of filters", (one for one in valid), EITHER),
+        Trial("a generator of filters", (pair for pair in valid), EITHER),
     ]
 
 

@@ -21,25 +21,25 @@ from nnpg.training_methods import volatility
 def wide_labels(valid: Any) -> list[w.Trial]:
     """Classes of any number."""
     odd = ("K", "-1", "one", "strings of digits", "a table")
-    return [t for t in w.needed_labels(9)(np.asarray(valid)) if t.words not in odd]
+    return [trial for trial in w.needed_labels(9)(np.asarray(valid)) if trial.words not in odd]
 
 
 def calls() -> Iterator[Call]:
     table = np.array([[0.0, 1.0, 2.0], [3.0, 1.0, 0.5]])
     flat = np.array([0.1, 0.5, 0.2, 0.9])
-    plain = w.numbers(flat_only=True)
-    sure = w.numbers(nan=False, flat_only=True)
+    vector = w.numbers(flat_only=True)
+    finite = w.numbers(nan=False, flat_only=True)
     yield call(
         statistics.wilson,
         successes=2,
         n=5,
         kinds={"successes": w.number(0, 5, whole=True), "n": w.number(2, whole=True)},
     )
-    for one in statistics.mean_interval, statistics.median_interval:
-        yield call(one, values=flat, kinds={"values": sure})
-    yield call(statistics.paired_p, differences=flat, kinds={"differences": sure})
+    for interval in statistics.mean_interval, statistics.median_interval:
+        yield call(interval, values=flat, kinds={"values": finite})
+    yield call(statistics.paired_p, differences=flat, kinds={"differences": finite})
     yield call(statistics.holm, p_values=flat, kinds={"p_values": w.numbers(nan=False)})
-    yield call(statistics.rank_correlation, a=flat, b=flat[::-1], kinds={"a": sure, "b": sure})
+    yield call(statistics.rank_correlation, a=flat, b=flat[::-1], kinds={"a": finite, "b": finite})
     groups = {
         "values": w.numbers(nan=False),
         "groups": lambda v: w.wrong(3, "a", [0, 1], [[0, 1, 2]], [[1], [2, 3]], w.Thing()),
@@ -47,11 +47,11 @@ def calls() -> Iterator[Call]:
     yield call(statistics.crossed_interval, values=table, resamples=10, kinds=groups)
     yield call(
         statistics.bootstrap,
-        plain={"statistic": lambda some: np.array([some.mean()]), "n": 5, "resamples": 10, "rng": 0},
+        plain={"statistic": lambda sample: np.array([sample.mean()]), "n": 5, "resamples": 10, "rng": 0},
         kinds={"statistic": w.function},
     )
     yield call(knock_out_curves.gini, scores=flat, kinds={"scores": w.numbers(nan=False, flat_only=True)})
-    yield call(knock_out_curves.steps_to_reach, error=table, level=[0.5, 2.0], kinds={"error": plain, "level": plain})
+    yield call(knock_out_curves.steps_to_reach, error=table, level=[0.5, 2.0], kinds={"error": vector, "level": vector})
     yield call(knock_out_curves.failure_steps, knockout=curve())
     class_names = {"plain": {"names": ["a", "b", "c"]}, "kinds": {"names": w.names(K)}}
     yield call(knock_out_curves.falls_in_words, knockout=curve(), **class_names)
@@ -62,15 +62,15 @@ def calls() -> Iterator[Call]:
         kinds={"names": w.names(K), "most": w.number(0, whole=True)},
     )
     likeness = np.array([[1, 0.9, 0.2, 0.1], [0.9, 1, 0.4, 0.3], [0.2, 0.4, 1, 0.6], [0.1, 0.3, 0.6, 1]])
-    who = np.array([0, 0, 1, 1])
+    classes = np.array([0, 0, 1, 1])
     counted = {
         "likeness": w.numbers(nan=False),
         "counted": lambda v: w.wrong("a", 3, np.ones((2, 2), bool), np.ones((4, 4)), w.Thing()),
         "labels": lambda v: [t for t in w.needed_labels(9)(v) if t.words not in ("K", "strings of digits")],
     }
-    yield call(profiles.within_between, likeness=likeness, labels=who, kinds=counted)
-    yield call(profiles.likeness_of_classes, likeness=likeness, labels=who, kinds=counted)
-    yield call(profiles.permutation_test, likeness=likeness, labels=who, permutations=9, rng=0, kinds=counted)
+    yield call(profiles.within_between, likeness=likeness, labels=classes, kinds=counted)
+    yield call(profiles.likeness_of_classes, likeness=likeness, labels=classes, kinds=counted)
+    yield call(profiles.permutation_test, likeness=likeness, labels=classes, permutations=9, rng=0, kinds=counted)
     yield call(
         profiles.most_alike,
         likeness=likeness,
@@ -94,20 +94,20 @@ def calls() -> Iterator[Call]:
         target=[2, 2, 1],
         kinds={"source": wide_labels, "target": wide_labels},
     )
-    made = perturbation_groups([0, 0, 2], [2, 2, 1])
+    grouping = perturbation_groups([0, 0, 2], [2, 2, 1])
     yield call(
-        made.mean,
+        grouping.mean,
         name="Groups.mean",
         values=np.ones(3),
         kinds={"values": lambda v: [*w.no_arrays(v), *w.wrong(None, v[:-1])]},
     )
     yield call(
-        made.max,
+        grouping.max,
         name="Groups.max",
         values=np.ones(3),
         kinds={"values": lambda v: [*w.no_arrays(v), *w.wrong(None, v[:-1])]},
     )
-    yield call(made.hold_out, name="Groups.hold_out", rng=0)
+    yield call(grouping.hold_out, name="Groups.hold_out", rng=0)
     yield call(
         separability.linearly_separable,
         points=table,
@@ -117,8 +117,8 @@ def calls() -> Iterator[Call]:
             "kind": lambda v: w.wrong(None, "a", 3, [True], [2, 3], ["a", "b"], [0.5, 1]),
         },
     )
-    yield call(volatility.top_share, scores=flat, kinds={"scores": sure, "share": w.number(0, 1)})
-    yield call(volatility.concentration_curve, scores=flat, kinds={"scores": sure})
+    yield call(volatility.top_share, scores=flat, kinds={"scores": finite, "share": w.number(0, 1)})
+    yield call(volatility.concentration_curve, scores=flat, kinds={"scores": finite})
     yield call(
         volatility.how_many, share=0.5, plain={"F": 10}, kinds={"share": w.number(0, 1), "F": w.number(1, whole=True)}
     )
@@ -139,9 +139,16 @@ def calls() -> Iterator[Call]:
         "images": lambda v: w.wrong(None, "a", 3, v + 9, v - 9, v + 0.5, v[0]),
     }
     chosen = np.array([[0, 1, 2], [1, 2, 3]])
-    yield call(directions.purity, labels=who, images=chosen, kinds=rows)
-    yield call(directions.above_chance, labels=who, images=chosen, permutations=9, rng=0, kinds=rows)
-    yield call(directions.between_groups, a=flat, b=flat + 1, permutations=9, rng=0, kinds={"a": sure, "b": sure})
+    yield call(directions.purity, labels=classes, images=chosen, kinds=rows)
+    yield call(directions.above_chance, labels=classes, images=chosen, permutations=9, rng=0, kinds=rows)
+    yield call(
+        directions.between_groups,
+        a=flat,
+        b=flat + 1,
+        permutations=9,
+        rng=0,
+        kinds={"a": finite, "b": finite},
+    )
     kernels = np.ones((2, 3, 3))
     picture = np.random.default_rng(0).random((2, 1, 6, 6))
     yield call(

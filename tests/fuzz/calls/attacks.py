@@ -18,7 +18,7 @@ from nnpg.training_methods import adversarial_pool
 
 def calls() -> Iterator[Call]:
     x, t = images(), LABELS
-    a = nnpg.build([nnpg.Flatten(), nnpg.dense(K), nnpg.Softmax()], input_shape=(1, 6, 6), rng=0)
+    attacked = nnpg.build([nnpg.Flatten(), nnpg.dense(K), nnpg.Softmax()], input_shape=(1, 6, 6), rng=0)
     other = (t + 1) % K
 
     def aims(valid: Any) -> list[w.Trial]:
@@ -43,7 +43,7 @@ def calls() -> Iterator[Call]:
         ]
 
     whole, size = w.number(1, whole=True), w.positive
-    own = {
+    kinds = {
         "targets": aims,
         "labels": w.labels(K),
         "rng": w.optional_seed,
@@ -54,23 +54,23 @@ def calls() -> Iterator[Call]:
         "clip": w.flag,
         "norm": w.choice,
     }
-    needed = {**own, "labels": w.needed_labels(K)}
-    plain = {"net": a, "x": x, "targets": "nearest", "labels": t}
-    yield call(attacks.choose_targets, plain=plain, kinds={**own, "x": w.images})
+    kinds_with_labels = {**kinds, "labels": w.needed_labels(K)}
+    plain = {"net": attacked, "x": x, "targets": "nearest", "labels": t}
+    yield call(attacks.choose_targets, plain=plain, kinds={**kinds, "x": w.images})
     yield call(
         attacks.minimal_distortion,
         plain=plain | {"evaluations": 20, "polish": False},
-        kinds=own,
+        kinds=kinds,
         skip=("checkpoint", "resume"),
     )
     yield call(
         attacks.minimal_distortion,
         name="minimal_distortion with a checkpoint",
         plain=plain | {"evaluations": 3},
-        kinds=own,
+        kinds=kinds,
         skip=tuple(set(inspect.signature(attacks.minimal_distortion).parameters) - {"checkpoint", "resume"}),
     )
-    steps = {**needed, "radius": size, "step": w.number(0, optional=True), "epsilon": size}
+    steps = {**kinds_with_labels, "radius": size, "step": w.number(0, optional=True), "epsilon": size}
     yield call(attacks.projected_gradient, plain=plain | {"labels": t, "radius": 0.1, "steps": 2}, kinds=steps)
     yield call(attacks.fast_gradient_sign, plain=plain | {"labels": t, "epsilon": 0.1}, kinds=steps)
 
@@ -86,16 +86,16 @@ def calls() -> Iterator[Call]:
     yield call(
         attacks.mask_sweep,
         plain=plain | {"labels": t, "etas": np.array([0.0, 0.1])},
-        kinds={**needed, **etas, "masks": masker},
+        kinds={**kinds_with_labels, **etas, "masks": masker},
         words={"masks": "mask"},
         skip=("checkpoint", "resume"),
     )
     several = {"targets": lambda v: w.wrong(None, "all", 0, v[:, 0], v[:-1], v + 9, v - 9, v + 0.5, v.astype(str))}
-    yield call(attacks.gradient_masks, net=a, x=x, targets=other[:, None], kinds={**several, "x": w.images})
-    yield call(attacks.linear, net=a)
+    yield call(attacks.gradient_masks, net=attacked, x=x, targets=other[:, None], kinds={**several, "x": w.images})
+    yield call(attacks.linear, net=attacked)
     yield call(
         attacks.learn_class_mask,
-        net=a,
+        net=attacked,
         x=x,
         target=1,
         epochs=1,
@@ -103,26 +103,24 @@ def calls() -> Iterator[Call]:
         kinds={"target": w.number(0, K - 1, whole=True), "lr": size, "momentum": w.number(0, 0.99)},
     )
     masks = attacks.shared(np.ones((K, 1, 6, 6)))
-    made = {"masks": lambda v: w.wrong(None, "linear", 3, np.ones(3))}
-    yield call(attacks.noise_like, masks=masks, seed=0, kinds=made)
-    yield call(attacks.to_unit, masks=masks, kinds=made)
-    yield call(attacks.scaled, masks=masks, sizes=[1.0, 2.0, 3.0], kinds={**made, "sizes": w.numbers(nan=False)})
-    yield (
-        call(attacks.borrowed, masks=masks, donors=x, kinds={**made, "donors": w.numbers(nan=False)}, skip=("donors",))
-        if False
-        else call(attacks.borrowed, masks=masks, donors=x, kinds={**made, "donors": w.no_arrays})
-    )
+    maskers = {"masks": lambda v: w.wrong(None, "linear", 3, np.ones(3))}
+    yield call(attacks.noise_like, masks=masks, seed=0, kinds=maskers)
+    yield call(attacks.to_unit, masks=masks, kinds=maskers)
+    yield call(attacks.scaled, masks=masks, sizes=[1.0, 2.0, 3.0], kinds={**maskers, "sizes": w.numbers(nan=False)})
+    yield call(attacks.borrowed, masks=masks, donors=x, kinds={**maskers, "donors": w.no_arrays})
     yield call(attacks.shared, masks=np.ones((K, 4)), kinds={"masks": w.no_arrays})
     added = {"x": w.no_arrays, "masks": w.no_arrays, "eta": lambda v: w.wrong(None, "a", 1j, [1, 2, 3], w.Thing())}
     yield call(attacks.apply_masks, x=x, masks=x, eta=0.1, kinds=added, skip=("box",))
-    pair = {"x": w.numbers(nan=False), "changed": w.numbers(nan=False), "rms": w.positive}
-    yield call(attacks.amplified, x=x, changed=1 - x, rms=0.1, kinds=pair)
-    yield call(attacks.distortion, x=x, changed=1 - x, kinds=pair)
-    two = {"predicted": w.labels(99), "labels": w.labels(99), "targets": w.labels(99)}
-    wide = lambda kind: lambda v: [t for t in kind(v) if t.words not in ("K", "one", "bool", "int 0")]  # noqa: E731
-    two = {name: wide(kind) for name, kind in two.items()}
-    yield call(attacks.target_success, predicted=t, targets=other, kinds=two)
-    yield call(attacks.error, predicted=t, labels=other, kinds=two)
+    images_and_changed = {"x": w.numbers(nan=False), "changed": w.numbers(nan=False), "rms": w.positive}
+    yield call(attacks.amplified, x=x, changed=1 - x, rms=0.1, kinds=images_and_changed)
+    yield call(attacks.distortion, x=x, changed=1 - x, kinds=images_and_changed)
+
+    def of_any_class(valid: Any) -> list[w.Trial]:
+        return [trial for trial in w.labels(99)(valid) if trial.words not in ("K", "one", "bool", "int 0")]
+
+    predictions = dict.fromkeys(("predicted", "labels", "targets"), of_any_class)
+    yield call(attacks.target_success, predicted=t, targets=other, kinds=predictions)
+    yield call(attacks.error, predicted=t, labels=other, kinds=predictions)
     yield call(attacks.confidence, y=np.eye(K)[t], classes=t, kinds={"y": w.numbers()})
     yield call(
         attacks.nearest_images,

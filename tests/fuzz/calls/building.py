@@ -72,10 +72,10 @@ def calls() -> Iterator[Call]:
                ("", nnpg.Tanh()), nnpg.conv, nnpg.MaxPool(9), nnpg.conv(2, 9), nnpg.conv(2, 7),
                nnpg.Conv(np.ones((2, 9, 1, 1))),
                nnpg.conv(2, 1, groups=2), nnpg.Dense(np.ones((2, 99)))]  # fmt: skip
-        found = [w.Trial(f"a layer that is {w._words(one)}", [*head, one]) for one in bad[:12]]
-        found += [w.Trial(f"at first {w._words(one)}", [one, nnpg.Flatten()]) for one in bad[11:]]
-        found += [w.Trial("a tuple", tuple(valid), w.SAME), w.Trial("a generator", (s for s in valid), w.EITHER)]
-        return found + w.wrong(None, 3, "tanh", [], nnpg.Tanh(), nnpg.conv(2, 3), nnpg.Network) + w.wrong(w.Thing())
+        trials = [w.Trial(f"a layer that is {w.in_words(part)}", [*head, part]) for part in bad[:12]]
+        trials += [w.Trial(f"at first {w.in_words(part)}", [part, nnpg.Flatten()]) for part in bad[11:]]
+        trials += [w.Trial("a tuple", tuple(valid), w.SAME), w.Trial("a generator", (s for s in valid), w.EITHER)]
+        return trials + w.wrong(None, 3, "tanh", [], nnpg.Tanh(), nnpg.conv(2, 3), nnpg.Network) + w.wrong(w.Thing())
 
     plain = {"recipe": [nnpg.Flatten(), nnpg.dense(K)], "input_shape": (1, 6, 6), "rng": 0}
     names = {"recipe": "layer|network", "input_shape": "shape"}

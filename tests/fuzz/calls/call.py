@@ -121,11 +121,11 @@ def call(
     **more: Any,
 ) -> Call:
     """Make a call in which all arguments but those in `skip` are tried."""
-    own = {**KINDS, **(kinds or {})}
+    all_kinds = {**KINDS, **(kinds or {})}
     arguments = [a for a in inspect.signature(function).parameters if a not in skip and a != "self"]
-    unknown = [a for a in arguments if a not in own]
+    unknown = [a for a in arguments if a not in all_kinds]
     if unknown:
         raise KeyError(f"{name or function.__name__}: of what kind are {unknown}?")
     aliases = {a: tuple(alias.split("|")) for a, alias in {**WORDS, **(words or {})}.items()}
     title = name or getattr(function, "__qualname__", "") or function.__name__
-    return Call(title, function, {**(plain or {}), **more}, {a: own[a] for a in arguments}, aliases)
+    return Call(title, function, {**(plain or {}), **more}, {a: all_kinds[a] for a in arguments}, aliases)

@@ -28,11 +28,11 @@ def calls() -> Iterator[Call]:
     yield call(data.stratified_split, labels=LABELS, test=0.5, kinds=share)
     yield call(data.random_split, labels=LABELS, test=0.5, kinds=share)
     yield call(data.find_duplicates, dataset=d)
-    images_kinds = {
+    subset = {
         "images": lambda v: w.wrong(None, "a", 3, [9], [-9], [0.5], [True], [[0]], w.Thing()),
         "name": lambda v: w.wrong(3, ["a"], w.Thing()),
     }
-    yield call(d.subset, name="Dataset.subset", images=[0, 1], kinds=images_kinds)
+    yield call(d.subset, name="Dataset.subset", images=[0, 1], kinds=subset)
     halves = data.stratified_split(LABELS, test=0.5)
     yield call(halves.apply, name="Split.apply", dataset=d)
     yield call(halves.duplicates, name="Split.duplicates", dataset=d)
@@ -62,24 +62,24 @@ def calls() -> Iterator[Call]:
         kinds=fields,
         words={"x": "images", "class_names": "class"},
     )
-    where = {
+    places = {
         "folder": w.path,
         "size": lambda v: w.wrong(0, -1, 1.5, "8", True, (8,), (0, 8), (8, 8, 8)),
         "grey": w.flag,
         "split": lambda v: w.wrong("validation", 3, ["train"]),
         "data_dir": lambda v: w.wrong(3, b"a", ["a"], w.Thing()),
     }
-    yield call(data.load_folder, folder="/nowhere", kinds=where)
+    yield call(data.load_folder, folder="/nowhere", kinds=places)
     yield call(data.load_npz, path="/nowhere.npz")
     yield call(data.save_npz, path="/nowhere/a.npz", dataset=d)
-    yield call(data.load_yale, folder="/nowhere", kinds=where)
+    yield call(data.load_yale, folder="/nowhere", kinds=places)
     for loader in data.load_mnist, data.load_cifar10:
-        yield call(loader, folder="/nowhere", kinds=where)
+        yield call(loader, folder="/nowhere", kinds=places)
     yield call(
         data.load,
         plain={"name": "faces", "size": 24},
         kinds={
-            **where,
+            **places,
             "name": lambda v: w.wrong(None, 3, "minst", b"faces", ["faces"], w.Thing()),
             "size": lambda v: w.wrong(0, -1, 1.5, "8", True),
         },

@@ -30,33 +30,33 @@ def calls() -> Iterator[Call]:
             *w.nothing_in_particular(),
         ]
 
-    own = {"classes": chosen, "labels": w.labels(K), "x": w.images}
+    kinds = {"classes": chosen, "labels": w.labels(K), "x": w.images}
     for backend in "numba", "numpy":
-        one = {"net": net(backend), "x": x}
+        subject = {"net": net(backend), "x": x}
         yield call(
             nnpg.prediction_gradient,
             name=f"prediction_gradient on {backend}",
-            plain=one | {"labels": t, "classes": "true"},
-            kinds=own,
+            plain=subject | {"labels": t, "classes": "true"},
+            kinds=kinds,
         )
         yield call(
             nnpg.prediction_gradient,
             name=f"prediction_gradient of all on {backend}",
-            plain=one,
-            kinds=own,
+            plain=subject,
+            kinds=kinds,
             skip=("labels",),
         )
         yield call(
             nnpg.class_gradient,
             name=f"class_gradient on {backend}",
-            plain=one | {"labels": t},
+            plain=subject | {"labels": t},
             kinds={"classes": chosen},
         )
-        yield call(nnpg.filter_scores, name=f"filter_scores on {backend}", plain=one | {"labels": t})
+        yield call(nnpg.filter_scores, name=f"filter_scores on {backend}", plain=subject | {"labels": t})
         yield call(
             nnpg.knock_out_curve,
             name=f"knock_out_curve on {backend}",
-            plain=one | {"labels": t, "filters": FILTERS},
+            plain=subject | {"labels": t, "filters": FILTERS},
             kinds={"rng": w.optional_seed},
         )
     yield call(
@@ -86,8 +86,10 @@ def calls() -> Iterator[Call]:
     )
     yield call(nnpg.convolutional_gradient, gradient=gradient())
     yield call(nnpg.saliency, gradient=gradient())
-    several = nnpg.prediction_gradient(net(), x)
-    yield call(several.for_class, name="PredictionGradient.for_class", c=1, kinds={"c": w.number(0, K - 1, whole=True)})
+    gradient_of_all = nnpg.prediction_gradient(net(), x)
+    yield call(
+        gradient_of_all.for_class, name="PredictionGradient.for_class", c=1, kinds={"c": w.number(0, K - 1, whole=True)}
+    )
 
     def row(valid: Any) -> list[w.Trial]:
         return w.wrong(None, 9, -9, "nobody", 1.5, True, [0], np.zeros(2)) + w.nothing_in_particular()

@@ -15,13 +15,13 @@ from nnpg.maps import deletion, excitation, localisation, results
 
 
 def calls() -> Iterator[Call]:
-    x, t, a = images(), LABELS, net()
-    plain = {"net": a, "x": x, "classes": t}
+    x, t, network = images(), LABELS, net()
+    plain = {"net": network, "x": x, "classes": t}
     read = {"layer": lambda v: [*w.output("pool1"), *w.wrong("dense1")], "reference": w.optional_images}
     yield call(maps.strongest_map, plain=plain, kinds=read)
     yield call(maps.contribution_map, plain=plain, kinds=read)
     yield call(maps.saliency_map, plain=plain, kinds=read)
-    yield call(maps.departure_map, net=a, x=x, kinds=read, skip=("classes",))
+    yield call(maps.departure_map, net=network, x=x, kinds=read, skip=("classes",))
     yield call(maps.edge_map, net=None, x=x, kinds={"x": w.numbers(nan=False)}, skip=("net", "classes"))
     side = {
         "window": w.number(1, 6, whole=True),
@@ -31,8 +31,8 @@ def calls() -> Iterator[Call]:
     yield call(maps.occlusion_map, plain=plain | {"window": 3, "stride": 2}, kinds=side)
     cost = {"maps": w.numbers(), "share": w.number(0, 1), "fill": side["fill"]}
     yield call(deletion.deletion_cost, plain=plain | {"maps": np.ones((N, 6, 6)), "share": 0.5}, kinds=cost)
-    two = np.random.default_rng(0).random((2, 3, 3))
-    yield call(deletion.map_agreement, a=two, b=two, kinds={"a": w.numbers(), "b": w.numbers()})
+    pair = np.random.default_rng(0).random((2, 3, 3))
+    yield call(deletion.map_agreement, a=pair, b=pair, kinds={"a": w.numbers(), "b": w.numbers()})
     regions = np.zeros((N, 6, 6), bool)
     regions[:, 2, 2] = True
 
@@ -55,23 +55,23 @@ def calls() -> Iterator[Call]:
             {"a": lambda net, x, t: np.ones((1, 2))},
         )
 
-    own = {
+    kinds = {
         "regions": region,
         "methods": methods,
         "groups": w.names(N),
         "tolerance": w.number(0, whole=True),
         "x": w.finite_images,
     }
-    few = {"saliency": maps.saliency_map}
+    methods_tried = {"saliency": maps.saliency_map}
     yield call(
         localisation.benchmark_localisation,
-        plain=plain | {"regions": regions, "rng": 0, "methods": few},
-        kinds=own,
+        plain=plain | {"regions": regions, "rng": 0, "methods": methods_tried},
+        kinds=kinds,
         words={"methods": "maps|method", "groups": "groups"},
     )
-    some = {"m": np.random.default_rng(0).random((N, 6, 6))}
-    given = {
-        **own,
+    judged = {"m": np.random.default_rng(0).random((N, 6, 6))}
+    kinds_of_maps = {
+        **kinds,
         "maps": lambda v: w.wrong(
             None,
             3,
@@ -85,26 +85,26 @@ def calls() -> Iterator[Call]:
             {3: v["m"]},
         ),
     }
-    yield call(localisation.score_maps, maps=some, regions=regions, rng=0, kinds=given)
+    yield call(localisation.score_maps, maps=judged, regions=regions, rng=0, kinds=kinds_of_maps)
     yield call(
         localisation.mass_inside,
-        maps=some["m"],
+        maps=judged["m"],
         regions=regions,
         kinds={
             "maps": w.numbers(flat_only=True),
             "regions": lambda v: w.wrong(None, "a", v[:, :2], v.astype(float), [[1], [2, 3]], w.Thing()),
         },
     )
-    found = localisation.score_maps(some, regions, rng=0)
+    result = localisation.score_maps(judged, regions, rng=0)
     yield call(
         results.join_localisations,
-        results=[found, found],
-        kinds={"results": lambda v: w.wrong(None, 3, [], [3], found, "a")},
+        results=[result, result],
+        kinds={"results": lambda v: w.wrong(None, 3, [], [3], result, "a")},
     )
-    which = {"method": lambda v: w.wrong(None, "n", 3, ["m"]), "group": lambda v: w.wrong("nobody", 3, ["all"])}
-    yield call(found.rate, name="Localisation.rate", plain={"method": "m"}, kinds=which)
-    yield call(found.mean_mass, name="Localisation.mean_mass", plain={"method": "m"}, kinds=which)
-    one = {
+    row = {"method": lambda v: w.wrong(None, "n", 3, ["m"]), "group": lambda v: w.wrong("nobody", 3, ["all"])}
+    yield call(result.rate, name="Localisation.rate", plain={"method": "m"}, kinds=row)
+    yield call(result.mean_mass, name="Localisation.mean_mass", plain={"method": "m"}, kinds=row)
+    units = {
         "n": w.number(1, N, whole=True),
         "one_per": w.numbers(needed=False),
         "layer": lambda v: [*w.output(v), *w.wrong("dense1")],
@@ -116,14 +116,14 @@ def calls() -> Iterator[Call]:
     }
     yield call(
         excitation.highest_outputs,
-        net=a,
+        net=network,
         x=x,
         layer="pool1",
         n=2,
         one_per=LABELS + 0,
-        kinds=one | {"n": w.number(1, 3, whole=True), "x": w.finite_images},
+        kinds=units | {"n": w.number(1, 3, whole=True), "x": w.finite_images},
     )
     zero = np.zeros(N, int)
-    yield call(excitation.project_units, net=a, x=x, layer="pool1", filters=zero, i=zero, j=zero, kinds=one)
-    places = excitation.highest_outputs(a, x, layer="pool1", n=2)
-    yield call(excitation.view_units, net=a, x=x, layer="pool1", places=places, kinds=one)
+    yield call(excitation.project_units, net=network, x=x, layer="pool1", filters=zero, i=zero, j=zero, kinds=units)
+    places = excitation.highest_outputs(network, x, layer="pool1", n=2)
+    yield call(excitation.view_units, net=network, x=x, layer="pool1", places=places, kinds=units)

@@ -15,20 +15,20 @@ from nnpg.rankings.pruning import multiplications, redrawn
 
 
 def calls() -> Iterator[Call]:
-    for one in net("numpy"), net("numba"):
-        a, name = one, one.backend.name
-        x, trace = images(), one.forward(images())
+    for backend in "numpy", "numba":
+        network, name = net(backend), backend
+        x, trace = images(), network.forward(images())
         start = {"start": lambda v: w.output("pool1")[:-3], "stop": lambda v: w.output("pool1")[:-3]}
         label = lambda method, name=name: f"Network.{method} on {name}"  # noqa: E731
-        yield call(a.forward, name=label("forward"), x=x, kinds={**start, "x": w.images})
+        yield call(network.forward, name=label("forward"), x=x, kinds={**start, "x": w.images})
         yield call(
             nnpg.predict,
             name=f"predict on {name}",
-            net=a,
+            net=network,
             x=x,
             kinds={"x": w.images, "batch": w.number(1, whole=True, optional=True)},
         )
-        yield call(nnpg.compilation_report, name=f"compilation_report on {name}", net=a)
+        yield call(nnpg.compilation_report, name=f"compilation_report on {name}", net=network)
         seed = np.ones(trace.y.shape, np.float32)
 
         def keep(valid: Any) -> list[w.Trial]:
@@ -41,20 +41,20 @@ def calls() -> Iterator[Call]:
             "start": start["stop"],
             "stop": start["stop"],
         }
-        yield call(a.backward, name=label("backward"), trace=trace, seed=seed, kinds=back)
-        deltas = dict(a.backward(trace, seed))
+        yield call(network.backward, name=label("backward"), trace=trace, seed=seed, kinds=back)
+        deltas = dict(network.backward(trace, seed))
         named = {
             "trace": w.instance,
             "deltas": lambda v: w.wrong(None, 3, "a", [1], {"pool9": np.ones(3)}, {"conv1": 3}),
         }
-        yield call(a.gradients, name=label("gradients"), trace=trace, deltas=deltas, kinds=named)
-    a = net()
+        yield call(network.gradients, name=label("gradients"), trace=trace, deltas=deltas, kinds=named)
+    network = net()
     layer = {
         "name": lambda v: w.output("conv1"),
         "layer": lambda v: w.wrong("tanh", 3, nnpg.Tanh, w.Thing(), [nnpg.Tanh()]),
     }
     yield call(
-        a.replace,
+        network.replace,
         name="Network.replace",
         plain={"name": "tanh1", "layer": nnpg.ReLU()},
         kinds=layer,
@@ -63,7 +63,7 @@ def calls() -> Iterator[Call]:
     )
 
     def changed(b: Any = None) -> nnpg.Network:
-        return a.replace("dense2", b=b)
+        return network.replace("dense2", b=b)
 
     yield call(
         changed,
@@ -73,7 +73,7 @@ def calls() -> Iterator[Call]:
     )
 
     def missing(field: str) -> nnpg.Network:
-        return a.replace("dense2", **{field: np.zeros(K)})
+        return network.replace("dense2", **{field: np.zeros(K)})
 
     yield call(
         missing,
@@ -84,7 +84,7 @@ def calls() -> Iterator[Call]:
     )
 
     def parameters(new: Any) -> nnpg.Network:
-        return a.with_parameters(new)
+        return network.with_parameters(new)
 
     zeros = np.zeros(K, np.float32)
     new = {
@@ -109,7 +109,7 @@ def calls() -> Iterator[Call]:
     )
 
     def intervened(name: Any, change: Any) -> nnpg.Network:
-        return a.intervene(name, change)
+        return network.intervene(name, change)
 
     changes = {"name": w.output, "change": lambda v: w.wrong(None, "zero", 3, nnpg.Clamp, nnpg.Tanh(), [v], w.Thing())}
     yield call(
@@ -121,7 +121,7 @@ def calls() -> Iterator[Call]:
     )
 
     def clamped(units: Any) -> Any:
-        return nnpg.predict(a.intervene("pool1", nnpg.Override(units, np.zeros(()))), images())
+        return nnpg.predict(network.intervene("pool1", nnpg.Override(units, np.zeros(()))), images())
 
     wide = np.ones((K, 1, 1), bool)
     yield call(
@@ -131,10 +131,10 @@ def calls() -> Iterator[Call]:
         kinds={"units": lambda v: w.wrong(np.ones((7, 1, 1), bool), np.ones((2, 3, 1, 1, 1), bool))},
         words={"units": "Override"},
     )
-    yield call(a.to, name="Network.to", backend="numpy")
-    yield call(a.astype, name="Network.astype", dtype="float64")
+    yield call(network.to, name="Network.to", backend="numpy")
+    yield call(network.astype, name="Network.astype", dtype="float64")
     yield call(
-        a.drawn,
+        network.drawn,
         name="Network.drawn",
         rng=np.random.default_rng(0),
         kinds={"rng": lambda v: [t for t in w.seed(v) if not isinstance(t.value, int)]},
@@ -152,20 +152,16 @@ def calls() -> Iterator[Call]:
         kinds=shape,
         words={"layers": "layer", "interventions": "intervention|interventions|pool9"},
     )
-    trace = a.forward(images())
-    yield (
-        call(trace.__getitem__, name="Trace[...]", plain={}, kinds={"name": w.output})
-        if False
-        else call(
-            trace.before,
-            words={"name": "output"},
-            name="Trace.before",
-            plain={"name": "pool1"},
-            kinds={"name": w.output},
-        )
+    trace = network.forward(images())
+    yield call(
+        trace.before,
+        words={"name": "output"},
+        name="Trace.before",
+        plain={"name": "pool1"},
+        kinds={"name": w.output},
     )
     yield call(nnpg.load_backend, plain={"name": "numpy"}, kinds={"name": w.choice}, words={"name": "backend"})
-    yield call(nnpg.filter_layers, net=a)
-    yield call(multiplications, net=a)
-    yield call(redrawn, net=a, rng=0)
-    yield call(nnpg.prune, net=a, filters=FILTERS)
+    yield call(nnpg.filter_layers, net=network)
+    yield call(multiplications, net=network)
+    yield call(redrawn, net=network, rng=0)
+    yield call(nnpg.prune, net=network, filters=FILTERS)

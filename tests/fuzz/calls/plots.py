@@ -36,7 +36,7 @@ def calls() -> Iterator[Call]:
         kinds=pictures
         | {"maps": lambda v: w.wrong(None, 3, [1], {}, {"a": 3}, {"a": "b"}, {"a": maps}, {3: maps[:, None]})},
     )
-    field_ = receptive_fields.receptive_field(net(), layer="pool1")
+    field_of_pool1 = receptive_fields.receptive_field(net(), layer="pool1")
     outs = maps[:, None, :2, :2]
     regions = {
         **pictures,
@@ -46,7 +46,7 @@ def calls() -> Iterator[Call]:
         "others": lambda v: w.wrong("a", 3, x[:-1], x * 9),
         "also": lambda v: w.wrong("a", 3, ("a",), ("a", 3), (3, np.ones((N, 2))), ("a", np.ones((2, 2)))),
     }
-    yield call(plots.strongest_regions, images=x, outputs=outs, gradients=outs, field=field_, kinds=regions)
+    yield call(plots.strongest_regions, images=x, outputs=outs, gradients=outs, field=field_of_pool1, kinds=regions)
     yield call(
         plots.network_diagram,
         scores=filter_scores(),
@@ -67,17 +67,17 @@ def calls() -> Iterator[Call]:
     )
 
     def panels(valid: Any) -> list[w.Trial]:
-        found = w.wrong(None, 3, "a", [], [3], ["a"], [None], valid[0], {"a": 1}, w.Thing())
-        names = [one.name for one in fields(valid[0])]
-        return found + [
+        trials = w.wrong(None, 3, "a", [], [3], ["a"], [None], valid[0], {"a": 1}, w.Thing())
+        names = [field_of_panel.name for field_of_panel in fields(valid[0])]
+        return trials + [
             w.Trial(f"{name} {bad}", [replace(valid[0], **{name: bad})])
             for name in names
             for bad in (w.Thing(), 3j, {1}, b"x")
         ]
 
-    own = {"panels": panels, "band": w.choice}
+    kinds = {"panels": panels, "band": w.choice}
     series = {"a": np.array([[0.0, 0.5], [0.1, 0.6]])}
-    yield call(plots.error_curves, panels=[plots.Panel("p", series)], plain={"band": "range"}, kinds=own)
+    yield call(plots.error_curves, panels=[plots.Panel("p", series)], plain={"band": "range"}, kinds=kinds)
 
     def curves_of(values: Any) -> Any:
         return plots.error_curves([plots.Panel("p", values)])
@@ -98,23 +98,23 @@ def calls() -> Iterator[Call]:
         )
     }
     yield call(curves_of, name="error_curves of a series", values=series, kinds=bad, words={"values": "series"})
-    yield call(plots.depth_curves, panels=[plots.Depth("p", ["a", "b"], {"s": [1.0, 2.0]})], kinds=own)
+    yield call(plots.depth_curves, panels=[plots.Depth("p", ["a", "b"], {"s": [1.0, 2.0]})], kinds=kinds)
     yield call(
         plots.interval_plot,
         panels=[plots.Measured("p", {"a": statistics.Interval(0.5, 0.4, 0.6)}, "x")],
-        kinds=own | {"highlight": lambda v: w.wrong("b", 3, ["a"])},
+        kinds=kinds | {"highlight": lambda v: w.wrong("b", 3, ["a"])},
     )
     yield call(
         plots.line_panels,
         panels=[plots.Lines("p", [0, 1], {"a": [0.1, 0.9]}, "x", "y")],
-        kinds=own | {"top": w.number(0, optional=True)},
+        kinds=kinds | {"top": w.number(0, optional=True)},
     )
-    yield call(plots.plane_panels, panels=[plots.Plane("p", [[0, 0], [1, 1]], [False, True], ["a", "b"])], kinds=own)
+    yield call(plots.plane_panels, panels=[plots.Plane("p", [[0, 0], [1, 1]], [False, True], ["a", "b"])], kinds=kinds)
     yield call(
         plots.scatter_panels,
         panels=[plots.Pairs("p", [0.0, 1.0], [0.0, 1.0])],
         plain={"xlabel": "x", "ylabel": "y"},
-        kinds=own,
+        kinds=kinds,
     )
     values = np.linspace(-1, 1, 5)
     yield call(

@@ -17,13 +17,13 @@ from nnpg.training_methods import volatility
 
 
 def calls() -> Iterator[Call]:
-    x, t, a = images(), LABELS, net()
-    plain = {"net": a, "x": x, "labels": t}
+    x, t, network = images(), LABELS, net()
+    plain = {"net": network, "x": x, "labels": t}
     yield call(rankings.activation_scores, plain=plain)
     yield call(rankings.taylor_scores, plain=plain)
-    yield call(rankings.weight_norm_scores, net=a)
-    yield call(rankings.random_scores, net=a, rng=0)
-    yield call(rankings.layer_scores, net=a, rng=0)
+    yield call(rankings.weight_norm_scores, net=network)
+    yield call(rankings.random_scores, net=network, rng=0)
+    yield call(rankings.layer_scores, net=network, rng=0)
     base = {
         "baseline": lambda v: w.wrong("a", np.ones((2, 2)), [[1], [2, 3]], 1j, np.nan, w.Thing()),
         "reference": w.optional_images,
@@ -52,42 +52,42 @@ def calls() -> Iterator[Call]:
         kinds={"error": w.numbers(flat_only=True)},
         words={"error": "curve|errors"},
     )
-    yield call(volatility.unit_changes, net=a, x=x, adversarial=x[::-1], layers=("tanh1",))
+    yield call(volatility.unit_changes, net=network, x=x, adversarial=x[::-1], layers=("tanh1",))
     yield call(
-        volatility.unit_output, net=a, layer="conv1", kinds={"layer": lambda v: [*w.output(v), *w.wrong("tanh1")]}
+        volatility.unit_output, net=network, layer="conv1", kinds={"layer": lambda v: [*w.output(v), *w.wrong("tanh1")]}
     )
-    yield call(spectral.lipschitz, net=a)
+    yield call(spectral.lipschitz, net=network)
     yield call(
         spectral.measured_gains,
-        net=a,
+        net=network,
         x=x,
         changed=1 - x,
         kinds={"changed": lambda v: [*w.finite_images(v), *w.wrong(x)]},
         words={"changed": "image"},
     )
-    yield call(directions.features, net=a, x=x, at="tanh1", kinds={"x": w.images})
-    yield call(projection.with_rule, net=a, rule="guided")
+    yield call(directions.features, net=network, x=x, at="tanh1", kinds={"x": w.images})
+    yield call(projection.with_rule, net=network, rule="guided")
     units = {
         "units": lambda v: w.wrong("some", -1, 9, [], [9], np.ones(5), [[0], [1, 2]], {0}, w.Thing()),
         "x": w.images,
     }
-    yield call(projection.mean_projection, net=a, x=x, layer="pool1", kinds=units)
+    yield call(projection.mean_projection, net=network, x=x, layer="pool1", kinds=units)
     yield call(
         projection.project,
-        net=a,
-        trace=a.forward(x),
+        net=network,
+        trace=network.forward(x),
         layer="pool1",
         kinds={**units, "trace": w.instance, "stop": w.output},
     )
     yield call(
         receptive_fields.receptive_field,
-        net=a,
+        net=network,
         layer="pool1",
         kinds={"layer": lambda v: [*w.output(v), *w.wrong("dense1")]},
     )
-    field_ = receptive_fields.receptive_field(a, layer="pool1")
+    field_of_pool1 = receptive_fields.receptive_field(network, layer="pool1")
     yield call(
-        field_.spread,
+        field_of_pool1.spread,
         name="ReceptiveField.spread",
         maps=np.ones((2, 2)),
         shape=(6, 6),

@@ -28,21 +28,21 @@ def calls() -> Iterator[Call]:
             *w.wrong((x, None), (x + 1j, t), (x * np.nan, t), {"x": x, "t": t}),
         ]
 
-    small = {"epochs": w.number(0, whole=True), "validation": pairs, "take_step": w.function}
+    kinds = {"epochs": w.number(0, whole=True), "validation": pairs, "take_step": w.function}
     plain = {"net": net(), "x": x, "targets": t, "epochs": 1, "batch": 2, "rng": 0, "optimiser": nnpg.SGD(lr=0.1)}
-    yield call(nnpg.train, plain=plain, kinds=small, skip=("checkpoint", "resume"))
+    yield call(nnpg.train, plain=plain, kinds=kinds, skip=("checkpoint", "resume"))
     yield call(
         nnpg.train,
         name="train with a checkpoint",
         plain=plain,
-        kinds=small,
+        kinds=kinds,
         skip=tuple(set(inspect.signature(nnpg.train).parameters) - {"checkpoint", "resume"}),
     )
     yield call(
         nnpg.train,
         name="train on numpy",
         plain=plain | {"net": net("numpy")},
-        kinds=small,
+        kinds=kinds,
         skip=("checkpoint", "resume"),
     )
     whole = w.number(1, whole=True)
@@ -70,7 +70,7 @@ def calls() -> Iterator[Call]:
         "labels": w.needed_labels(K),
         "epochs": w.number(0, whole=True),
     }
-    hard = {
+    hard_negatives = {
         "net": net("numpy"),
         "adversarial": x,
         "originals": x,
@@ -80,7 +80,7 @@ def calls() -> Iterator[Call]:
         "rng": 0,
         "batch": 2,
     }
-    yield call(selective_dropout.hard_negative_training, plain=hard, kinds=weights)
+    yield call(selective_dropout.hard_negative_training, plain=hard_negatives, kinds=weights)
     yield call(
         selective_dropout.SelectiveDropout,
         plain={"originals": x, "layer": "dense1"},
@@ -99,7 +99,7 @@ def calls() -> Iterator[Call]:
     sgd = nnpg.SGD(lr=0.1)
     yield call(sgd.start, name="SGD.start", net=net())
 
-    def whatever(valid: Any) -> list[w.Trial]:
+    def anything(valid: Any) -> list[w.Trial]:
         return w.wrong(None, 3, "a", [1], w.Thing())
 
     yield call(
@@ -108,16 +108,12 @@ def calls() -> Iterator[Call]:
         net=net(),
         gradients={},
         state=sgd.start(net()),
-        kinds={"gradients": whatever, "state": w.instance},
+        kinds={"gradients": anything, "state": w.instance},
     )
-    yield (
-        call(nnpg.use_threads, name="use_threads", count=1, kinds={"count": whole}, words={"count": "threads"})
-        if False
-        else call(
-            lambda count: nnpg.use_threads(count).__enter__(),
-            name="use_threads",
-            count=1,
-            kinds={"count": whole},
-            words={"count": "threads"},
-        )
+    yield call(
+        lambda count: nnpg.use_threads(count).__enter__(),
+        name="use_threads",
+        count=1,
+        kinds={"count": whole},
+        words={"count": "threads"},
     )
