@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from nnpg import programs
 from nnpg.files.checkpoints import open_checkpoint
-from nnpg.files.training_state import go_on, read_training, run_identity, size_of, write_training
+from nnpg.files.training_state import read_training, restore_generator, run_identity, size_of, write_training
 from nnpg.layers.blocks import first_with_weights
 from nnpg.losses import Loss, LossMaker, loss_for
 from nnpg.network import Network, as_network
@@ -190,7 +190,7 @@ def train(
     if saved is not None:
         done = read_training(saved, net, epochs, -(-len(x) // batch))
         net, state, history = done.net, done.state, tuple(Epoch(*epoch) for epoch in done.history)
-        go_on(rng, saved, done.generator)
+        restore_generator(rng, saved, done.generator)
     # an overflow is found and explained below, so NumPy need not warn of it
     quiet = np.errstate(over="ignore", invalid="ignore", divide="ignore")
     program = programs.find(net, task)

@@ -1,4 +1,4 @@
-"""The architecture in a file's header: every field checked before a layer is made, and the layers it describes.
+"""The architecture in the header of a file: every field is checked before a layer is made from it.
 
 {"name": "conv1", "layer": "Conv", "stride": [1, 1], ..., "arrays": ["W", "b"]}
 """
@@ -29,37 +29,37 @@ from nnpg.layers import (
 from nnpg.layers.shapes import is_built_in, output_shapes, working_size
 from nnpg_kernels import Array
 
-LARGEST_OUTPUT = 100_000_000  # numbers of one output for one image: 64 maps of 1,250 x 1,250 pixels
+LARGEST_OUTPUT = 100_000_000  # numbers in one output for one image, such as 64 maps of 1,250 x 1,250 pixels
 MOST_LAYERS = 10_000
 MOST_AXES = 8
 LONGEST_NAME = 100
-LARGEST_NUMBER = 2**31 - 1  # of pixels, maps and groups
+LARGEST_NUMBER = 2**31 - 1  # pixels, maps or groups
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
 Shape = tuple[int, ...]
 
 
 class ArrayKind(NamedTuple):
-    """What is known of an array before it is read."""
+    """Shape and type of an array, known before it is read."""
 
     shape: Shape
     dtype: np.dtype[Any]
 
 
 class Rule(NamedTuple):
-    """What a field may hold, in words, and whether a value is that."""
+    """The values that a field may have: in words, and as a condition."""
 
     words: str
     holds: Callable[[Any], bool]
 
 
-def described(layers: Mapping[str, Layer]) -> list[dict[str, Any]]:
-    """Return layers as JSON holds them.
+def layers_as_json(layers: Mapping[str, Layer]) -> list[dict[str, Any]]:
+    """Return one JSON object per layer.
 
     Raises
     ------
     ValueError
-        If a layer is not one of nnpg's own, which alone can be rebuilt from a file.
+        If a layer is not one of nnpg's own: no other can be rebuilt from a file.
     """
     for name, layer in layers.items():
         if not is_built_in(layer):
@@ -76,21 +76,21 @@ def described(layers: Mapping[str, Layer]) -> list[dict[str, Any]]:
 def check_architecture(
     about: Mapping[str, Any], kinds: Mapping[str, ArrayKind], largest_output: int = LARGEST_OUTPUT
 ) -> None:
-    """Hold a header against the arrays that go with it, by arithmetic alone.
+    """Compare a header with the arrays that belong to it, by arithmetic alone.
 
     Parameters
     ----------
     about : mapping
-        With the keys input_shape and architecture.
+        Has the keys input_shape and architecture.
     kinds : mapping
         Shape and dtype of every array by its name in the file, "conv1.W".
     largest_output : int
-        Numbers that one output may hold for one image.
+        Upper limit on the numbers in one output for one image.
 
     Raises
     ------
     ValueError
-        If a field is missing, unknown or out of range, an array is missing or left over, or shapes do not fit.
+        If a field is missing, unknown or out of range, an array is missing or superfluous, or shapes do not fit.
     """
     input_shape: Any = about.get("input_shape")
     entries: Any = about.get("architecture")
@@ -99,8 +99,8 @@ def check_architecture(
             f"input_shape should be 1 to {MOST_AXES} whole numbers from 1 to {LARGEST_NUMBER}, not {shown(input_shape)}"
         )
     if not isinstance(entries, list) or not 1 <= len(entries) <= MOST_LAYERS:
-        found = f"{len(entries)} layers" if isinstance(entries, list) else shown(entries)
-        raise ValueError(f"architecture should be a list of 1 to {MOST_LAYERS} layers, not {found}")
+        words = f"{len(entries)} layers" if isinstance(entries, list) else shown(entries)
+        raise ValueError(f"architecture should be a list of 1 to {MOST_LAYERS} layers, not {words}")
     _check_types(kinds)
     layers: dict[str, Layer] = {}
     used: set[str] = set()
@@ -116,8 +116,8 @@ def check_architecture(
     _check_shapes(layers, tuple(input_shape), largest_output)
 
 
-def built(about: Mapping[str, Any], tensors: Mapping[str, Array]) -> dict[str, Layer]:
-    """Return the layers of a header that `check_architecture` has passed, around their arrays."""
+def layers_from_json(about: Mapping[str, Any], tensors: Mapping[str, Array]) -> dict[str, Layer]:
+    """Return the layers of a header that `check_architecture` has accepted, with their arrays."""
     return {
         entry["name"]: _layer(entry, {a: tensors[f"{entry['name']}.{a}"] for a in entry["arrays"]})
         for entry in about["architecture"]
@@ -128,7 +128,7 @@ def built(about: Mapping[str, Any], tensors: Mapping[str, Array]) -> dict[str, L
 
 
 def _checked_entry(n: int, entry: Any, kinds: Mapping[str, ArrayKind]) -> str:
-    """Return the name of a layer whose every field is what it should be."""
+    """Check every field of a layer; return its name."""
     if not isinstance(entry, dict):
         raise ValueError(f"layer {n + 1} should be an object, not {shown(entry)}")
     name, kind = entry.get("name"), entry.get("layer")
@@ -141,10 +141,10 @@ def _checked_entry(n: int, entry: Any, kinds: Mapping[str, ArrayKind]) -> str:
         raise ValueError(f"layer {name!r} is a {shown(kind)}; this version knows {', '.join(LAYERS)}")
     rules = SETTINGS.get(LAYERS[kind], {})
     required, optional = ARRAYS.get(LAYERS[kind], ((), ()))
-    expected, found = {"name", "layer", "arrays", *rules}, set(entry)
-    if found != expected:
-        odd = min(found ^ expected)
-        problem = f"lacks the field {odd!r}" if odd in expected else f"has no field {shown(odd)}"
+    expected = {"name", "layer", "arrays", *rules}
+    if set(entry) != expected:
+        field = min(set(entry) ^ expected)
+        problem = f"lacks the field {field!r}" if field in expected else f"has no field {shown(field)}"
         raise ValueError(f"layer {name!r} cannot be rebuilt: a {kind} {problem}")
     for field, rule in rules.items():
         if not rule.holds(entry[field]):
@@ -152,19 +152,19 @@ def _checked_entry(n: int, entry: Any, kinds: Mapping[str, ArrayKind]) -> str:
                 f"layer {name!r} cannot be rebuilt as a {kind}: {field} should be {rule.words}, "
                 f"not {shown(entry[field])}"
             )
-    owned = entry["arrays"]
+    names = entry["arrays"]
     possible = [[*required], [*required, *optional]]
-    if owned not in possible:
+    if names not in possible:
         words = " or ".join(map(str, possible if optional else possible[:1]))
-        raise ValueError(f"layer {name!r} should have the arrays {words}, not {shown(owned)}")
-    for a in owned:
+        raise ValueError(f"layer {name!r} should have the arrays {words}, not {shown(names)}")
+    for a in names:
         if f"{name}.{a}" not in kinds:
             raise ValueError(f"layer {name!r} should have the array {a!r}, which the file lacks")
     return str(name)
 
 
 def _layer(entry: Mapping[str, Any], tensors: Mapping[str, Array]) -> Layer:
-    """The layer itself; its class checks what its fields mean together."""
+    """Return the layer; its class checks its fields in combination."""
     kind = LAYERS[entry["layer"]]
     values = {f: tuple(v) if isinstance(v, list) else v for f, v in entry.items() if f in SETTINGS.get(kind, {})}
     try:
@@ -177,13 +177,13 @@ def _layer(entry: Mapping[str, Any], tensors: Mapping[str, Array]) -> Layer:
 
 
 def _settings(layer: Layer) -> dict[str, Any]:
-    """A layer's settings in Python's own numbers, which JSON knows."""
+    """Return the settings of a layer as Python's own numbers, which JSON can hold."""
     settings = {name: v.item() if isinstance(v, np.generic) else v for name, v in hyper_parameters(layer).items()}
     return {name: int(value) if isinstance(value, bool) else value for name, value in settings.items()}
 
 
 def _placeholder(kind: ArrayKind) -> Array:
-    """An array of that shape and dtype that takes no memory: one number, seen from everywhere."""
+    """Return an array of this shape and dtype in which all elements share the memory of one number."""
     return np.broadcast_to(np.zeros((), kind.dtype), kind.shape)
 
 
@@ -209,16 +209,16 @@ def _check_one_dtype(layers: Mapping[str, Layer], kinds: Mapping[str, ArrayKind]
 
 
 def _check_shapes(layers: Mapping[str, Layer], input_shape: Shape, largest_output: int) -> None:
-    """Follow one image through the layers, and stop where it first does not fit or grows too large."""
+    """Compute the shape of each output; refuse the first that does not fit or is too large."""
     shape = input_shape
     _check_size("input", math.prod(shape), largest_output)
     for name, layer in layers.items():
         try:
-            after, size = output_shapes({name: layer}, shape)[name], working_size(layer, shape)
+            output, size = output_shapes({name: layer}, shape)[name], working_size(layer, shape)
         except ValueError as error:
             raise ValueError(f"the arrays do not fit the architecture: {error}") from error
         _check_size(name, size, largest_output)
-        shape = after
+        shape = output
 
 
 def _check_size(name: str, size: int, largest_output: int) -> None:
@@ -229,7 +229,7 @@ def _check_size(name: str, size: int, largest_output: int) -> None:
         )
 
 
-# What fields may hold
+# The values that fields may have
 
 
 def _is_name(value: Any) -> bool:
@@ -264,7 +264,7 @@ SETTINGS: dict[type[Any], dict[str, Rule]] = {
     Dropout: {"rate": SHARE, "key": KEY},
     LocalResponseNorm: {"size": COUNT, "alpha": REAL, "beta": REAL, "bias": REAL},
 }
-ARRAYS: dict[type[Any], tuple[tuple[str, ...], tuple[str, ...]]] = {  # needed, and what may be there as well
+ARRAYS: dict[type[Any], tuple[tuple[str, ...], tuple[str, ...]]] = {  # required and optional arrays
     Dense: (("W",), ("b",)),
     Conv: (("W",), ("b",)),
     Center: (("mean",), ()),

@@ -1,7 +1,7 @@
-"""What is raised when a file is not what it should be."""
+"""The error for a file that cannot be read."""
 
 from __future__ import annotations
 
 
 class ModelFileError(ValueError):
-    """A file is not one that this version can load. The message names the file, what was found and expected."""
+    """A file cannot be loaded. The message names the file, what was expected and what was found."""

@@ -1,7 +1,7 @@
-"""What tells one run from another, as JSON: the settings of nnpg's own values, and check sums of arrays.
+"""What identifies a run, as JSON: the settings of nnpg's own values, and check sums of arrays.
 
-Whatever a user wrote (a layer, loss, optimiser, decay or mask of their own) may compute anything, and two of one name
-need not be the same. It is refused, since no file could say later whether it is the same one.
+A layer, loss, optimiser, decay or mask that a user wrote is refused: two of the same name need not compute the same,
+and a file cannot say later whether it is the same one.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from nnpg.network import Network
 from nnpg_kernels import Array
 
 
-def identity(value: Any, what: str) -> Any:
-    """Return what a value is, as JSON; arrays are told by dtype, shape and check sum.
+def identity(value: Any, name: str) -> Any:
+    """Return what identifies a value, as JSON; for an array this is its dtype, shape and check sum.
 
     Parameters
     ----------
     value : any
         A number, a text, an array, a network, one of nnpg's own dataclasses, or a sequence or mapping of these.
-    what : str
-        What it is called in the message of an error.
+    name : str
+        Name of the value in the message of an error.
 
     Raises
     ------
     ValueError
-        If it is, or contains, anything else.
+        If the value is, or contains, anything else.
 
     Examples
     --------
@@ -44,18 +44,18 @@ def identity(value: Any, what: str) -> Any:
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, Mapping):
-        return {str(key): identity(v, what) for key, v in value.items()}
+        return {str(key): identity(v, name) for key, v in value.items()}
     if isinstance(value, tuple | list):
-        return [identity(v, what) for v in value]
+        return [identity(v, name) for v in value]
     if type(value) is Network:
-        return _network(value, what)
+        return _network(value, name)
     if isinstance(value, np.ndarray):
         return array_identity(value)
     if type(value).__module__.split(".")[0] == "nnpg" and is_dataclass(value):
-        return {"kind": type(value).__name__} | {f.name: identity(getattr(value, f.name), what) for f in fields(value)}
+        return {"kind": type(value).__name__} | {f.name: identity(getattr(value, f.name), name) for f in fields(value)}
     raise ValueError(
-        f"{what} holds a {type(value).__name__}, which is not nnpg's own: a checkpoint could not tell it from another "
-        "one later. Do without a checkpoint"
+        f"{name} holds a {type(value).__name__}, which is not nnpg's own: a checkpoint could not tell it from another "
+        "one later. Run without a checkpoint"
     )
 
 
@@ -73,7 +73,7 @@ def array_identity(a: Array) -> str:
 
 
 def loss_identity(loss: str | LossMaker) -> str:
-    """Return the name of one of nnpg's own losses; refuse another one.
+    """Return the name of one of nnpg's own losses; refuse any other loss.
 
     Examples
     --------
@@ -85,16 +85,16 @@ def loss_identity(loss: str | LossMaker) -> str:
         if loss is make or loss == name:
             return name
     raise ValueError(
-        f"a checkpoint could not tell your own loss from another one later: use one of {', '.join(LOSSES)}, or do "
+        f"a checkpoint could not tell your own loss from another one later: use one of {', '.join(LOSSES)}, or run "
         "without a checkpoint"
     )
 
 
-def _network(net: Network, what: str) -> dict[str, Any]:
+def _network(net: Network, name: str) -> dict[str, Any]:
     plain = net.to("numpy")
     return {
         "backend": net.backend.name,
         "input_shape": list(net.input_shape),
-        "layers": identity(plain.layers, what),
-        "interventions": identity(plain.interventions, what),
+        "layers": identity(plain.layers, name),
+        "interventions": identity(plain.interventions, name),
     }

@@ -1,7 +1,7 @@
-"""Networks on disk: the architecture and where it came from as JSON in the header of a file of arrays.
+"""Networks on disk: a file of arrays whose header holds the architecture and the provenance as JSON.
 
-A file loads to the same bits, or is refused in words. Everything that can be wrong with it is found in its header,
-before an array is read: sizes, names, dtypes, settings, and whether each layer can take the shape that reaches it.
+A file loads to the same bits, or is refused with a message. All errors are found in the header, before an array is
+read: sizes, names, dtypes, settings, and whether each layer can take the shape of its input.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from nnpg.files.architecture import LARGEST_OUTPUT, ArrayKind, built, check_architecture, described
+from nnpg.files.architecture import LARGEST_OUTPUT, ArrayKind, check_architecture, layers_as_json, layers_from_json
 from nnpg.files.errors import ModelFileError
 from nnpg.files.header import Header, read_header
 from nnpg.files.tensors import existing, read_about, read_array, write_tensors
@@ -23,7 +23,7 @@ from nnpg.support.network_arguments import as_backend
 from nnpg_kernels import Array, Backend
 
 FORMAT = "nnpg-network-1"
-UNLIMITED = 2**200  # numbers of an output
+UNLIMITED = 2**200  # numbers in one output
 
 
 def save(net: Network, path: str | Path, provenance: Mapping[str, Any] | None = None) -> Path:
@@ -34,15 +34,15 @@ def save(net: Network, path: str | Path, provenance: Mapping[str, Any] | None = 
     net : Network
     path : path
     provenance : mapping, optional
-        Anything JSON can hold: data set, seed, epochs, errors, command.
+        Where the network comes from, as JSON can hold it: data set, seed, epochs, errors, command.
 
     Raises
     ------
     ValueError
-        If the network has interventions or layers that are not nnpg's own, or arrays that are not float32 or float64;
-        none of these can be rebuilt from a file.
+        If the network has interventions, layers that are not nnpg's own, or arrays that are not float32 or float64:
+        these cannot be rebuilt from a file.
     NotWrittenError
-        If the file cannot be written. The network is then in another place, which the message names.
+        If the file cannot be written. The network is then in another file, which the message names.
 
     Examples
     --------
@@ -54,14 +54,14 @@ def save(net: Network, path: str | Path, provenance: Mapping[str, Any] | None = 
     True
     """
     net, path = as_network(net), as_path(path, "path")
-    known = {} if provenance is None else as_mapping(provenance, "provenance", "string to what JSON can hold")
-    return write_tensors(path, tensors_of(net), header_of(net) | {"provenance": as_json(known, "provenance")})
+    facts = {} if provenance is None else as_mapping(provenance, "provenance", "string to what JSON can hold")
+    return write_tensors(path, tensors_of(net), header_of(net) | {"provenance": as_json(facts, "provenance")})
 
 
 def load_network(path: str | Path, backend: str = "auto", *, largest_output: int = LARGEST_OUTPUT) -> Network:
     """Read a network that `save` wrote.
 
-    Weights that are NaN or infinite are loaded as they are: a network that diverged can be looked at.
+    Weights that are NaN or infinite are loaded as they are, so that a network that diverged can be examined.
 
     Parameters
     ----------
@@ -69,15 +69,15 @@ def load_network(path: str | Path, backend: str = "auto", *, largest_output: int
     backend : str
         See `nnpg_kernels.load`.
     largest_output : int
-        Numbers that one output may hold for one image. A file that asks for more is refused, since a few digits of
-        padding would fill the memory.
+        Upper limit on the numbers in one output for one image. A file that asks for more is refused, since a padding
+        of a few digits can ask for more memory than there is.
 
     Raises
     ------
     FileNotFoundError
     ModelFileError
-        If the file is damaged, of another kind or version, its arrays do not fit its architecture, or it asks for
-        outputs larger than the limit.
+        If the file is damaged or of another kind or version, its arrays do not fit its architecture, or an output is
+        larger than the limit.
     """
     k, largest_output = as_backend(backend), as_count(largest_output, "largest_output")
     path = existing(as_path(path, "path"))
@@ -85,7 +85,7 @@ def load_network(path: str | Path, backend: str = "auto", *, largest_output: int
         header = read_header(file, path)
         check_network(header.about, _kinds(header), path, largest_output)
         tensors = {entry.name: read_array(file, entry, path) for entry in header.entries}
-    return _around(tensors, header.about, k)
+    return _network(tensors, header.about, k)
 
 
 def describe(path: str | Path) -> dict[str, Any]:
@@ -96,16 +96,16 @@ def describe(path: str | Path) -> dict[str, Any]:
 
 
 def tensors_of(net: Network) -> dict[str, Array]:
-    """Return every array of a network by its name in the file, "conv1.W"."""
+    """Return every array of a network by its name in the file, such as "conv1.W"."""
     to_numpy = net.backend.to_numpy
     return {f"{name}.{n}": to_numpy(a) for name, layer in net.layers.items() for n, a in arrays(layer).items()}
 
 
 def header_of(net: Network) -> dict[str, Any]:
-    """Return what rebuilds a network around its arrays; refuse a network that could not be rebuilt."""
+    """Return the header from which a network can be rebuilt; refuse a network for which this is not possible."""
     if net.interventions:
         raise ValueError(f"this network has interventions on {', '.join(net.interventions)}: save the one without them")
-    header = {"format": FORMAT, "input_shape": list(net.input_shape), "architecture": described(net.layers)}
+    header = {"format": FORMAT, "input_shape": list(net.input_shape), "architecture": layers_as_json(net.layers)}
     kinds = {name: ArrayKind(a.shape, a.dtype.newbyteorder("=")) for name, a in tensors_of(net).items()}
     try:
         check_architecture(json.loads(json.dumps(header)), kinds, UNLIMITED)
@@ -117,7 +117,7 @@ def header_of(net: Network) -> dict[str, Any]:
 def check_network(
     about: Mapping[str, Any], kinds: Mapping[str, ArrayKind], path: str | Path, largest_output: int
 ) -> None:
-    """Refuse a header that is not one of a network with these arrays."""
+    """Refuse a header that does not describe a network with these arrays."""
     if about.get("format") != FORMAT:
         raise ModelFileError(f"{path}: expected the format {FORMAT!r}, found {shown(about.get('format'))}")
     try:
@@ -127,14 +127,14 @@ def check_network(
 
 
 def network_from(tensors: Mapping[str, Array], about: Mapping[str, Any], path: str | Path, k: Backend) -> Network:
-    """Rebuild a network from what a file holds."""
+    """Rebuild a network from the arrays and the header of a file."""
     check_network(about, {name: ArrayKind(a.shape, a.dtype) for name, a in tensors.items()}, path, LARGEST_OUTPUT)
-    return _around(tensors, about, k)
+    return _network(tensors, about, k)
 
 
-def _around(tensors: Mapping[str, Array], about: Mapping[str, Any], k: Backend) -> Network:
-    """The network of a header that has been checked."""
-    layers = built(about, {name: k.asarray(a) for name, a in tensors.items()})
+def _network(tensors: Mapping[str, Array], about: Mapping[str, Any], k: Backend) -> Network:
+    """Return the network of a header that has been checked."""
+    layers = layers_from_json(about, {name: k.asarray(a) for name, a in tensors.items()})
     return Network(layers, tuple(about["input_shape"]), k)
 
 

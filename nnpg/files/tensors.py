@@ -1,4 +1,4 @@
-"""Arrays and a JSON header in one safetensors file: written whole or not at all, read to the same bits. No pickle."""
+"""Arrays and a JSON header in one safetensors file: written whole or not at all, read to the same bits, no pickle."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def write_tensors(path: str | Path, tensors: Mapping[str, Array], about: Mapping
     Raises
     ------
     ValueError
-        If an array or the header is one that could not be read again.
+        If an array or the header could not be read again.
     NotWrittenError
         If the file cannot be written; the message says where its content is instead.
 
@@ -38,7 +38,7 @@ def write_tensors(path: str | Path, tensors: Mapping[str, Array], about: Mapping
 
 
 def tensor_bytes(tensors: Mapping[str, Array], about: Mapping[str, Any]) -> bytes:
-    """Return the bytes of such a file; refuse what could not be read again."""
+    """Return the bytes of such a file; refuse an array or a header that could not be read again."""
     from safetensors.numpy import save as to_bytes
 
     for name, a in tensors.items():
@@ -59,7 +59,7 @@ def read_tensors(path: str | Path) -> tuple[dict[str, Array], dict[str, Any]]:
     ------
     FileNotFoundError
     ModelFileError
-        If the file is damaged or another program's. That is found in its header, before any array is read.
+        If the file is damaged or written by another program. Its header shows this, before any array is read.
     """
     path = existing(path)
     with path.open("rb") as file:
@@ -68,14 +68,14 @@ def read_tensors(path: str | Path) -> tuple[dict[str, Array], dict[str, Any]]:
 
 
 def read_about(path: str | Path) -> Header:
-    """Read the header alone: what the arrays are, and what is said of them."""
+    """Read the header alone: names, shapes and types of the arrays, and their description."""
     path = existing(path)
     with path.open("rb") as file:
         return read_header(file, path)
 
 
 def read_array(file: Any, entry: Entry, path: Path) -> Array:
-    """Read one array of an open file into memory of its own."""
+    """Read one array of an open file into new memory."""
     a = np.empty(entry.shape, entry.dtype)
     file.seek(entry.start)
     if entry.size and file.readinto(a.reshape(-1).view(np.uint8)) != entry.size:
@@ -84,7 +84,7 @@ def read_array(file: Any, entry: Entry, path: Path) -> Array:
 
 
 def existing(path: str | Path) -> Path:
-    """Return the path if something is there that can be opened without waiting for another program."""
+    """Return the path of a file that exists; refuse folders, devices and pipes."""
     path = Path(path)
     if not path.exists():
         raise FileNotFoundError(f"no file {path}: train a network first (nnpg train --save {path}) or check the path")
@@ -94,5 +94,5 @@ def existing(path: str | Path) -> Path:
 
 
 def _plain(a: Array) -> Array:
-    """The array in C order, in this machine's byte order."""
+    """Return the array in C order, in the byte order of this machine."""
     return np.ascontiguousarray(a, a.dtype.newbyteorder("=")).reshape(a.shape)

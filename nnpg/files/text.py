@@ -1,4 +1,4 @@
-"""JSON from a file that anybody may have written: bounded before it is parsed, and without two readings of one key."""
+"""JSON from files that are not trusted: its size is limited before it is parsed, and no key may occur twice."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import json
 from typing import Any
 
 LARGEST = 4 * 2**20  # bytes
-DEEPEST = 50  # lists and objects in each other
-VALUES = 200_000  # in all, so that a text of nothing but brackets does not fill the memory
+DEEPEST = 50  # nested lists and objects
+VALUES = 200_000  # in total: a text of brackets alone would need much more memory than its length
 
 
 def parse_object(raw: bytes) -> dict[str, Any]:
-    """Return the JSON object that the bytes spell.
+    """Parse bytes as a JSON object.
 
     Raises
     ------
     ValueError
-        If the text is too long, nested too deeply, no JSON, not an object, or names a key twice.
+        If the text is too long, nested too deeply, not JSON, not an object, or repeats a key.
 
     Examples
     --------
@@ -33,7 +33,7 @@ def parse_object(raw: bytes) -> dict[str, Any]:
     if values > VALUES:
         raise ValueError(f"up to {values} values in the JSON, more than the {VALUES} that are read")
     try:
-        value = json.loads(raw.decode(), object_pairs_hook=_without_twins)
+        value = json.loads(raw.decode(), object_pairs_hook=_without_repeated_keys)
     except RecursionError as error:
         raise ValueError("JSON that is nested too deeply") from error
     if not isinstance(value, dict):
@@ -43,7 +43,7 @@ def parse_object(raw: bytes) -> dict[str, Any]:
 
 
 def shown(value: Any, limit: int = 60) -> str:
-    """Return a value of a file as a message shows it: in ASCII, on one line, cut where it is long.
+    """Return a value from a file for a message: in ASCII, on one line, shortened if it is long.
 
     Examples
     --------
@@ -54,28 +54,28 @@ def shown(value: Any, limit: int = 60) -> str:
     return text if len(text) <= limit else text[: limit - 3] + "..."
 
 
-def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+def _without_repeated_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    parsed: dict[str, Any] = {}
     for key, value in pairs:
-        if key in found:
+        if key in parsed:
             raise ValueError(f"the key {shown(key)} occurs twice")
-        found[key] = value
-    return found
+        parsed[key] = value
+    return parsed
 
 
 def _check_parts(value: Any) -> None:
-    """Refuse what is nested too deeply to be printed, and half a surrogate pair, which is no text."""
-    waiting = [(value, 1)]
-    while waiting:
-        one, depth = waiting.pop()
+    """Refuse values that are nested too deeply to be printed, and half a surrogate pair, which is not text."""
+    queue = [(value, 1)]
+    while queue:
+        part, depth = queue.pop()
         if depth > DEEPEST:
             raise ValueError("JSON that is nested too deeply")
-        if isinstance(one, str) and not one.isascii():
+        if isinstance(part, str) and not part.isascii():
             try:
-                one.encode()
+                part.encode()
             except UnicodeEncodeError as error:
-                raise ValueError(f"{shown(one)} is not text") from error
-        elif isinstance(one, dict):
-            waiting += [(part, depth + 1) for pair in one.items() for part in pair]
-        elif isinstance(one, list):
-            waiting += [(part, depth + 1) for part in one]
+                raise ValueError(f"{shown(part)} is not text") from error
+        elif isinstance(part, dict):
+            queue += [(inner, depth + 1) for pair in part.items() for inner in pair]
+        elif isinstance(part, list):
+            queue += [(inner, depth + 1) for inner in part]

@@ -1,4 +1,7 @@
-"""What a training has come to after some epochs, in a file and back: weights, velocities, generator and history."""
+"""The state of a training after an epoch, written to and read from its checkpoint.
+
+The state is: weights, velocities of the optimiser, state of the random generator, and history.
+"""
 
 from __future__ import annotations
 
@@ -18,13 +21,13 @@ from nnpg.network import Network
 from nnpg.optimisers import SGD, SGDState
 from nnpg_kernels import Array
 
-COLUMNS = 5  # epoch, loss, error, validation error (NaN where there is none), seconds
+COLUMNS = 5  # epoch, loss, error, validation error (NaN without a validation set), seconds
 
 Examples = tuple[Array, Array]
 
 
 class Trained(NamedTuple):
-    """How far a training has come; a row of the history is an epoch."""
+    """State of a training; a row of the history is an epoch."""
 
     net: Network
     state: SGDState
@@ -41,12 +44,12 @@ def run_identity(
     batch: int,
     rng: np.random.Generator,
 ) -> dict[str, Any]:
-    """Return everything that the bits of a trained network depend on, but for the number of epochs.
+    """Return everything that the bits of a trained network depend on, except the number of epochs.
 
     Raises
     ------
     ValueError
-        If some of it cannot be told from others, or the network cannot be kept in a file.
+        If a part of it is not nnpg's own, or a file cannot hold the network.
     """
     header_of(net)
     return {
@@ -61,12 +64,12 @@ def run_identity(
 
 
 def generator_state(rng: np.random.Generator) -> dict[str, Any]:
-    """Return where a generator stands, as JSON."""
+    """Return the state of a generator, as JSON."""
     return dict(json.loads(json.dumps(rng.bit_generator.state, default=lambda a: a.tolist())))
 
 
 def size_of(net: Network) -> int:
-    """Return about how many bytes a checkpoint of this network's training takes."""
+    """Return the approximate size of a checkpoint of this network's training, in bytes."""
     return 2 * sum(a.nbytes for weights in net.parameters.values() for a in weights.values()) + 100_000
 
 
@@ -80,48 +83,49 @@ def write_training(
     checkpoint.write(tensors, {"steps": state.t, "generator": generator_state(rng)})
 
 
-def read_training(found: State, net: Network, epochs: int, steps: int) -> Trained:
-    """Return the state that a file holds, for the network that the run began with.
+def read_training(saved: State, net: Network, epochs: int, steps: int) -> Trained:
+    """Return the state in a checkpoint.
 
     Parameters
     ----------
-    found : State
+    saved : State
     net : Network
+        The network with which the run began.
     epochs : int
-        That are asked for; a checkpoint that has gone further is refused.
+        Epochs to train in all; a checkpoint that holds more is refused.
     steps : int
-        Of the optimiser in each epoch.
+        Steps of the optimiser per epoch.
     """
-    rows = found.array("history", (-1, COLUMNS), np.float64)
+    rows = saved.array("history", (-1, COLUMNS), np.float64)
     if len(rows) > epochs:
         raise ValueError(
-            f"{found.path} holds {len(rows)} epochs, and {epochs} are asked for: ask for {len(rows)} or more, or use "
+            f"{saved.path} holds {len(rows)} epochs, and {epochs} are asked for: ask for {len(rows)} or more, or use "
             "another file"
         )
     if not np.array_equal(rows[:, 0], np.arange(1, len(rows) + 1)):
-        raise found.damaged("its epochs do not follow each other")
-    t = found.values.get("steps")
+        raise saved.damaged("its epochs do not follow each other")
+    t = saved.values.get("steps")
     if type(t) is not int or t != steps * len(rows):
-        raise found.damaged(f"expected {steps * len(rows)} steps, found {t!r}")
-    weights, velocity = _taken(found, "weights", net), _taken(found, "velocity", net)
+        raise saved.damaged(f"expected {steps * len(rows)} steps, found {t!r}")
+    weights, velocity = _arrays(saved, "weights", net), _arrays(saved, "velocity", net)
     if set(weights) != set(net.parameters) or (velocity and set(velocity) != set(weights)):
-        raise found.damaged("it lacks the weights or the velocities of a layer")
+        raise saved.damaged("it lacks the weights or the velocities of a layer")
     history = tuple(
-        (int(n), loss, error, None if np.isnan(held_out) else held_out, seconds)
-        for n, loss, error, held_out, seconds in rows.tolist()
+        (int(n), loss, error, None if np.isnan(validation_error) else validation_error, seconds)
+        for n, loss, error, validation_error, seconds in rows.tolist()
     )
-    generator = found.values.get("generator")
+    generator = saved.values.get("generator")
     if not isinstance(generator, dict):
-        raise found.damaged("it does not say where the generator stands")
+        raise saved.damaged("it does not hold the state of the generator")
     return Trained(net.with_parameters(weights), SGDState(t, velocity), history, generator)
 
 
-def go_on(rng: np.random.Generator, found: State, generator: Mapping[str, Any]) -> None:
-    """Put a generator where a file says it stood."""
+def restore_generator(rng: np.random.Generator, saved: State, generator: Mapping[str, Any]) -> None:
+    """Give a generator the state that a checkpoint holds."""
     try:
         rng.bit_generator.state = generator
     except (TypeError, ValueError, KeyError, IndexError, OverflowError) as error:
-        raise found.damaged("it does not say where the generator stands") from error
+        raise saved.damaged("it does not hold the state of the generator") from error
 
 
 def epochs_done(path: str | Path) -> int:
@@ -130,22 +134,23 @@ def epochs_done(path: str | Path) -> int:
 
 
 def _examples(data: Examples) -> dict[str, str]:
-    """What images and targets are; labels of all widths mean the same."""
-    x, t = data
-    return {"images": array_identity(x), "targets": array_identity(t.astype(np.int64) if t.dtype.kind in "iub" else t)}
+    """Return what identifies images and targets; labels of any integer type are the same labels."""
+    x, targets = data
+    labels = targets.dtype.kind in "iub"
+    return {"images": array_identity(x), "targets": array_identity(targets.astype(np.int64) if labels else targets)}
 
 
 def _named(kind: str, net: Network, arrays: Mapping[str, Mapping[str, Array]]) -> dict[str, Array]:
     return {f"{kind}/{name}.{p}": net.backend.to_numpy(a) for name, layer in arrays.items() for p, a in layer.items()}
 
 
-def _taken(found: State, kind: str, net: Network) -> dict[str, dict[str, Array]]:
-    """The arrays of that kind, each in the shape and dtype of the network's own; none, or all of a layer's."""
-    taken: dict[str, dict[str, Array]] = {}
+def _arrays(saved: State, kind: str, net: Network) -> dict[str, dict[str, Array]]:
+    """Return the arrays of one kind in the shapes and types of the network's own; all arrays of a layer, or none."""
+    arrays: dict[str, dict[str, Array]] = {}
     for name, weights in net.parameters.items():
-        if any(f"{kind}/{name}.{p}" in found.tensors for p in weights):
-            taken[name] = {
-                p: net.backend.asarray(found.array(f"{kind}/{name}.{p}", a.shape, np.dtype(a.dtype)))
+        if any(f"{kind}/{name}.{p}" in saved.tensors for p in weights):
+            arrays[name] = {
+                p: net.backend.asarray(saved.array(f"{kind}/{name}.{p}", a.shape, np.dtype(a.dtype)))
                 for p, a in weights.items()
             }
-    return taken
+    return arrays

@@ -1,7 +1,7 @@
-"""Random weights to start from, each with an explicit generator.
+"""Initialisers: functions that draw the first weights of a layer from a generator.
 
-An initialiser is a function (rng, shape, fan_in, fan_out) -> float64 array; fan_in and fan_out count the inputs that
-one output sees and the outputs that one input reaches.
+An initialiser is a function (rng, shape, fan_in, fan_out) -> float64 array. fan_in is the number of inputs of one
+output, fan_out the number of outputs of one input.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def lecun(rng: np.random.Generator, shape: tuple[int, ...], fan_in: int, fan_out
 
 
 def he(rng: np.random.Generator, shape: tuple[int, ...], fan_in: int, fan_out: int) -> NDArray[Any]:
-    """N(0, 2 / fan_in): the same behind rectifiers, which halve the variance (He et al. 2015, Eq. 10)."""
+    """N(0, 2 / fan_in): the same for layers after rectifiers, which halve the variance (He et al. 2015, Eq. 10)."""
     return rng.normal(0, np.sqrt(2 / fan_in), shape)
 
 
@@ -50,7 +50,7 @@ INITIALISERS: dict[str, Initialiser] = {"glorot": glorot, "lecun": lecun, "he": 
 
 
 def as_initialiser(init: str | Initialiser) -> Initialiser:
-    """Return the initialiser of that name, or the function that is given.
+    """Return the initialiser of a name; a function is returned as it is.
 
     Examples
     --------

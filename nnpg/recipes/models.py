@@ -1,7 +1,7 @@
-"""The papers' networks as recipes: read the list, and you have read the architecture.
+"""The papers' networks as recipes: each list of layers is the architecture.
 
-Each takes the training images, whose mean it subtracts in its first layer, so that the network takes true pixels and
-`deltas["input"]` is the derivative with respect to them. The weights are random; `nnpg.train` does the rest.
+Each function takes the training images and subtracts their mean in the first layer, so that the network takes pixels as
+they are, and `deltas["input"]` is the derivative with respect to them. The weights are random: train with `nnpg.train`.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def face_net(
     Raises
     ------
     ValueError
-        If x_train is no set of images, or they are too small for three blocks.
+        If x_train is not an array of images, or they are too small for three blocks.
 
     Examples
     --------
@@ -104,7 +104,7 @@ def cifar_net(
 ) -> Network:
     """Return Lo & Ding's "pseudo-AlexNet" for small colour images (2015, VII.A): blocks of 32, 32, 64 maps, K classes.
 
-    The paper leaves the windows open; these are cuda-convnet's: 5 x 5 padded by 2, pooled 3 x 3 with stride 2.
+    The paper does not give the window sizes; these are cuda-convnet's: 5 x 5 padded by 2, pooled 3 x 3 with stride 2.
 
     Parameters
     ----------
@@ -131,7 +131,7 @@ MODELS: dict[str, Model] = {"face_net": face_net, "digit_net": digit_net, "cifar
 
 
 def model_for(image_shape: Sequence[int]) -> str:
-    """Return the name of the model that suits images (C, H, W): the papers' own size for it, else what they fit.
+    """Return the name of the model for images (C, H, W): the one made for their size, or else one that takes them.
 
     Examples
     --------

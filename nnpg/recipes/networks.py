@@ -1,6 +1,7 @@
-"""From a recipe to a network: weights are drawn once the shape that reaches each layer is known.
+"""From a recipe to a network: the weights of a layer are drawn when the shape of its input is known.
 
-`conv(5, 5)` and `dense(20)` say what to make; layers without weights (`Tanh()`, `MaxPool(2)`) stand for themselves.
+A recipe is a list: `conv(5, 5)` and `dense(20)` describe layers to be made, layers without weights (`Tanh()`,
+`MaxPool(2)`) are used as they are.
 """
 
 from __future__ import annotations
@@ -29,11 +30,7 @@ from nnpg.support.arguments import (
 from nnpg.support.network_arguments import as_backend, as_layer
 from nnpg_kernels import load
 
-SHORT = {
-    "MaxPool": "pool",
-    "AvgPool": "avgpool",
-    "LocalResponseNorm": "lrn",
-}  # names that are not the class's own
+SHORT_NAMES = {"MaxPool": "pool", "AvgPool": "avgpool", "LocalResponseNorm": "lrn"}  # others: the class's name
 
 
 @dataclass(frozen=True)
@@ -82,7 +79,7 @@ def conv(
 
     def make(rng: np.random.Generator, shape: tuple[int, ...], dtype: npt.DTypeLike) -> Conv:
         if len(shape) != 3:
-            raise ValueError(f"conv takes images (C, H, W), but {shape} reaches it: put it before Flatten")
+            raise ValueError(f"conv takes images (C, H, W), not {shape}: put it before Flatten")
         if shape[0] % groups or filters % groups:
             raise ValueError(f"conv cannot split {shape[0]} channels and {filters} filters into {groups} groups")
         C = shape[0] // groups
@@ -104,7 +101,7 @@ def dense(units: int, *, bias: bool = True, init: str | Initialiser = "glorot") 
 
     def make(rng: np.random.Generator, shape: tuple[int, ...], dtype: npt.DTypeLike) -> Dense:
         if len(shape) != 1:
-            raise ValueError(f"dense takes vectors (D,), but {shape} reaches it: put Flatten() before it")
+            raise ValueError(f"dense takes vectors (D,), not {shape}: put Flatten() before it")
         W = draw(rng, (units, shape[0]), shape[0], units).astype(dtype)
         return Dense(W, np.zeros(units, dtype) if bias else None)
 
@@ -119,11 +116,14 @@ def build(
     dtype: npt.DTypeLike = np.float32,
     backend: str = "auto",
 ) -> Network:
-    """Make a network; names are given as `("conv1", conv(5, 5))` or generated: conv1, tanh1, pool1, conv2, ...
+    """Make a network from a recipe.
+
+    A layer is named by a pair such as `("conv1", conv(5, 5))`, or else by its kind and a number: conv1, tanh1, pool1,
+    conv2, ...
 
     Parameters
     ----------
-    recipe : layers, recipes, or (name, either)
+    recipe : list of layers, of recipes of layers, or of pairs (name, either)
     input_shape : tuple of int
         Shape of one image, without N: (C, H, W) or (D,).
     rng : int or numpy.random.Generator
@@ -135,7 +135,7 @@ def build(
     Raises
     ------
     ValueError
-        If a name is used twice or a layer cannot take the shape that reaches it.
+        If a name is used twice or a layer cannot take the shape of its input.
 
     Examples
     --------
@@ -147,15 +147,15 @@ def build(
     shape = input_shape = as_shape(input_shape, "input_shape")
     k, rng, dtype = as_backend(backend), as_generator(rng), as_dtype(dtype)
     layers: dict[str, Layer] = {}
-    x = np.zeros((1, *shape), dtype)  # one empty image walks through, so that every shape is the layers' own word
-    for given, what in steps:
-        kind = what.kind if isinstance(what, Recipe) else _short_name(what)
+    x = np.zeros((1, *shape), dtype)  # one image of zeros is computed, so that the layers themselves give the shapes
+    for chosen_name, step in steps:
+        kind = step.kind if isinstance(step, Recipe) else _short_name(step)
         count = sum(n.startswith(kind) and n[len(kind) :].isdigit() for n in layers)
-        name = given or f"{kind}{count + 1}"
+        name = chosen_name or f"{kind}{count + 1}"
         if name in layers or name == INPUT:
-            raise ValueError(f"two outputs are named {name!r}: give each layer its own name")
+            raise ValueError(f"two outputs are named {name!r}: give each layer another name")
         try:
-            layer = what.make(rng, shape, dtype) if isinstance(what, Recipe) else what
+            layer = step.make(rng, shape, dtype) if isinstance(step, Recipe) else step
             x, _ = layer.forward(k, k.asarray(x))
         except (ValueError, IndexError, TypeError) as error:
             raise ValueError(f"layer {name!r} cannot take an input of shape {shape}: {error}") from error
@@ -165,18 +165,18 @@ def build(
 
 
 def _steps(recipe: Any) -> list[tuple[str | None, Any]]:
-    """Each layer or recipe with the name that was given to it, or None."""
+    """Return each layer or recipe with its chosen name, or None."""
     expected = "recipe must be a list of layers, recipes, or (name, either)"
     if isinstance(recipe, str | bytes | Mapping | set) or not isinstance(recipe, Iterable):
         raise TypeError(f"{expected}, not {described(recipe)}")
     steps = []
-    for n, step in enumerate(recipe):
-        name, what = step if isinstance(step, tuple) and len(step) == 2 else (None, step)
+    for n, entry in enumerate(recipe):
+        name, step = entry if isinstance(entry, tuple) and len(entry) == 2 else (None, entry)
         if not isinstance(name, str | None) or name == "":
             raise TypeError(f"{expected}: the name of layer {n} must be a string, not {described(name)}")
-        if not isinstance(what, Recipe):
-            as_layer(what, f"layer {n} of the recipe")
-        steps.append((name, what))
+        if not isinstance(step, Recipe):
+            as_layer(step, f"layer {n} of the recipe")
+        steps.append((name, step))
     if not steps:
         raise ValueError(f"{expected}, at least one, not {described(recipe)}")
     return steps
@@ -184,4 +184,4 @@ def _steps(recipe: Any) -> list[tuple[str | None, Any]]:
 
 def _short_name(layer: Any) -> str:
     kind = type(layer).__name__
-    return SHORT.get(kind, kind.lower())
+    return SHORT_NAMES.get(kind, kind.lower())

@@ -1,4 +1,4 @@
-"""Features learned without labels: patches of images, whitened, and an encoder of patches made into a convolution."""
+"""Features learned without labels: whitened patches of images, and an encoder of patches as a convolution."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nnpg_kernels import Array
 
 
 def random_patches(x: npt.ArrayLike, n: int, size: int, rng: int | np.random.Generator) -> Array:
-    """Return n square patches of random images and places, as rows (n, C size size).
+    """Return n square patches from random images and positions, as rows (n, C size size).
 
     Parameters
     ----------
@@ -38,14 +38,14 @@ def random_patches(x: npt.ArrayLike, n: int, size: int, rng: int | np.random.Gen
         raise ValueError(f"x must be images (N, C, H, W), at least one, not {described(images)}")
     n, size, rng = as_count(n, "n"), as_count(size, "size", most=min(images.shape[2:])), as_generator(rng)
     N, _, H, W = images.shape
-    which, top, left = (rng.integers(high, size=n) for high in (N, H - size + 1, W - size + 1))
+    index, top, left = (rng.integers(high, size=n) for high in (N, H - size + 1, W - size + 1))
     windows = np.lib.stride_tricks.sliding_window_view(images, (size, size), axis=(2, 3))  # (N, C, H', W', size, size)
-    return np.asarray(windows[which, :, top, left].reshape(n, -1))
+    return np.asarray(windows[index, :, top, left].reshape(n, -1))
 
 
 @dataclass(frozen=True, eq=False)
 class Whitening:
-    """(x - mean) matrix: what makes patches uncorrelated and of variance 1.
+    """The map (x - mean) matrix, after which patches are uncorrelated and have variance 1.
 
     Parameters
     ----------
@@ -58,17 +58,17 @@ class Whitening:
     matrix: Array
 
     def __call__(self, patches: npt.ArrayLike) -> Array:
-        """Return patches (n, D), whitened."""
+        """Return whitened patches (n, D)."""
         return (np.asarray(patches) - self.mean) @ self.matrix
 
     def folded_into(self, layer: Dense) -> Dense:
-        """Return the layer that does to patches as they are what `layer` does to whitened ones.
+        """Return the layer that gives for patches what `layer` gives for whitened patches.
 
         Examples
         --------
         >>> whiten = Whitening(np.array([1.0]), np.array([[2.0]]))
-        >>> own = whiten.folded_into(Dense(np.array([[3.0]]), np.array([0.5])))
-        >>> own.W, own.b
+        >>> layer = whiten.folded_into(Dense(np.array([[3.0]]), np.array([0.5])))
+        >>> layer.W, layer.b
         (array([[6.]]), array([-5.5]))
         """
         W = layer.W @ self.matrix
@@ -77,13 +77,13 @@ class Whitening:
 
 
 def zca(patches: npt.ArrayLike, eps: float = 0.1) -> Whitening:
-    """Return the whitening that changes patches least: by C^(-1/2), C their covariance (Bell & Sejnowski 1997).
+    """Return the whitening that changes patches least: C^(-1/2), with C their covariance (Bell & Sejnowski 1997).
 
     Parameters
     ----------
     patches : array (n, D)
     eps : float
-        Added to the variances, as a share of their mean, so that the faintest patterns are not blown up to noise.
+        Added to the variances, as a share of their mean, so that noise in the weakest directions is not amplified.
 
     Examples
     --------
@@ -103,12 +103,12 @@ def zca(patches: npt.ArrayLike, eps: float = 0.1) -> Whitening:
 
 
 def as_convolution(layer: Dense, C: int, stride: int = 1) -> Conv:
-    """Return the convolution that applies a layer of patches (n, C I I) at every place of an image.
+    """Return the convolution that applies a layer of patches (n, C I I) at every position in an image.
 
     Raises
     ------
     ValueError
-        If the layer's inputs are no square patches of C channels.
+        If the inputs of the layer are not square patches of C channels.
 
     Examples
     --------

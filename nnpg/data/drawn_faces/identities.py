@@ -1,6 +1,6 @@
-"""The built-in data set: synthetic faces whose telling feature, and its place, are known.
+"""The built-in data set: synthetic faces, of which the distinguishing feature and its pixels are known.
 
-Three identities share each base face, so within such a triple only the planted feature tells them apart.
+Three identities share each base face, so that within such a triple only the planted feature distinguishes them.
 Left and right are the viewer's.
 """
 
@@ -17,13 +17,13 @@ from nnpg.data.drawn_faces.portrait import draw
 from nnpg.support.arguments import as_count
 
 PER_BASE = 3  # identities that share a base face
-SMALLEST = 24  # pixels; below, a mole is less than a pixel
+SMALLEST = 24  # pixels; in a smaller picture a mole is smaller than a pixel
 NOISE = 0.012  # standard deviation of the sensor noise
 SHIFT = 0.5  # largest pose shift, in pixels of 60
-TILT = 0.015  # largest tilt, radians: with the shift it moves no part of the head by over 1 pixel of 60
+TILT = 0.015  # largest tilt in radians; shift and tilt together move no part of the head by over 1 pixel of 60
 MASK_THRESHOLD = 0.03  # a grey difference up to this does not count as part of a planted feature
 
-# The Yale set's conditions. Yale's harder side light is softened so that what lies in the shade can still be seen.
+# The conditions of the Yale faces. Their side light is softened here, so that features in the shade remain visible.
 CONDITIONS = (
     Condition("centerlight", lamp=(-0.1, 0.0, 0.99), ambient=0.22, diffuse=0.70, cast=True),
     Condition("glasses", glasses=True),
@@ -42,15 +42,15 @@ CONDITIONS = (
 def faces(seed: int = 0, *, identities: int = 15, size: int = 60) -> Dataset:
     """Draw the built-in faces: Yale's eleven conditions of each identity.
 
-    Identities 1-3 share a base face, so do 4-6, and so on: within such a triple all that tells one from
-    another is the planted feature, named in `features`, whose place is in `masks`. From shot to shot pose, lamp,
-    strength of the expression, exposure and sensor noise vary a little, for all identities alike. The first
-    identities are the same whatever their number.
+    Identities 1-3 share a base face, and so do 4-6, and so on. Within such a triple only the planted feature
+    distinguishes them: `features` has its name, `masks` its pixels. From shot to shot pose, lamp, strength of the
+    expression, exposure and sensor noise vary a little, for all identities alike. The first identities do not depend
+    on how many there are.
 
     Parameters
     ----------
     seed : int
-        Chooses the base faces and the shots; not the features. Not negative.
+        Not negative. Determines the base faces and the shots, but not the features.
     identities : int
         2 to 15.
     size : int
@@ -59,14 +59,14 @@ def faces(seed: int = 0, *, identities: int = 15, size: int = 60) -> Dataset:
     Returns
     -------
     Dataset
-        `x` (11 * identities, 1, size, size), ordered by identity, then condition. `masks[k]` holds the pixels
-        that the feature changes by more than 0.03 in a still face that is normal, happy, sad or surprised,
-        widened by the 1 pixel (of 60) that the pose may move it.
+        `x` (11 * identities, 1, size, size), ordered by identity, then condition. `masks[k]` holds the pixels that
+        the feature changes by more than 0.03 in an unmoved face that is normal, happy, sad or surprised, and the
+        pixels around them, since the pose may move them by 1 pixel (of 60).
 
     Raises
     ------
     ValueError
-        If an argument is out of its range.
+        If an argument is out of range.
 
     Examples
     --------
@@ -109,16 +109,16 @@ def cast_identities(seed: int, identities: int) -> tuple[Face, ...]:
     rng = np.random.default_rng([0, seed])
     names = [field.name for field in fields(Face) if field.name != "feature"]
     bases = len(FEATURES) // PER_BASE
-    levels = np.linspace(-1, 1, bases)  # shuffled for each parameter: spread evenly, so no two bases are alike
-    drawn = {name: rng.permutation(levels) + rng.uniform(-0.2, 0.2, bases) for name in names}
+    levels = np.linspace(-1, 1, bases)  # shuffled for each parameter, so that base faces differ in all of them
+    values = {name: rng.permutation(levels) + rng.uniform(-0.2, 0.2, bases) for name in names}
     return tuple(
-        Face(**{name: float(drawn[name][k // PER_BASE]) for name in names}, feature=FEATURES[k])
+        Face(**{name: float(values[name][k // PER_BASE]) for name in names}, feature=FEATURES[k])
         for k in range(identities)
     )
 
 
 def random_shot(rng: np.random.Generator) -> Shot:
-    """Draw what differs from one photograph to the next, sensor noise aside."""
+    """Draw what differs from one photograph to the next, except the sensor noise."""
     return Shot(
         right=rng.uniform(-SHIFT, SHIFT),
         down=rng.uniform(-SHIFT, SHIFT),
@@ -130,7 +130,7 @@ def random_shot(rng: np.random.Generator) -> Shot:
 
 
 def feature_mask(face: Face, size: int = 60) -> NDArray[np.bool_]:
-    """Where the planted feature shows, (size, size) bool: `faces` says how it is found."""
+    """Return the pixels of the planted feature, (size, size) bool, as `faces` defines them."""
     bare = replace(face, feature=None)
     shows = np.zeros((size, size), bool)
     for condition in CONDITIONS:

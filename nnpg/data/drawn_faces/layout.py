@@ -6,11 +6,11 @@ import numpy as np
 
 from nnpg.data.drawn_faces.people import Condition, Face, Shot
 
-ZOOM = 1.12  # how much of the picture the head fills
+ZOOM = 1.12  # magnification of the head
 
 
 class Layout:
-    """Where everything is for one face in one shot: coordinates of each pixel, proportions and tones."""
+    """Coordinates of each pixel, proportions and tones, for one face in one shot."""
 
     def __init__(self, face: Face, condition: Condition, shot: Shot, n: int) -> None:
         self.face, self.condition = face, condition
@@ -25,7 +25,7 @@ class Layout:
         big_nose = self.has("big nose")
         self.half = 0.50 + 0.03 * face.width  # half the head's width
         self.chin = 0.74 + 0.03 * face.chin + 0.05 * self.gape
-        self.swell = 0.06 + 0.025 * face.hair_volume  # how far the hair stands out
+        self.swell = 0.06 + 0.025 * face.hair_volume  # thickness of the hair
         self.eye = (0.205 + 0.018 * face.eye_distance, -0.03)
         self.eye_w, self.eye_h = 0.09 + 0.008 * face.eye_size, 0.042 + 0.006 * face.eye_size
         self.brow = -0.17 - 0.02 * face.brow_height - 0.06 * self.brows
@@ -38,4 +38,5 @@ class Layout:
         self.dark = min(self.hair, 0.5 * self.skin)  # brows and beard
 
     def has(self, feature: str) -> bool:
+        """Return whether this is the planted feature."""
         return self.face.feature == feature

@@ -9,7 +9,7 @@ from nnpg.data.drawn_faces.layout import Layout
 
 
 def paint_body(p: Layout, tone: Picture, z: Picture) -> None:
-    """Long hair that hangs behind, neck, shirt and ears."""
+    """Paint long hair behind the head, neck, shirt and ears."""
     s0 = np.abs(p.u0)
     ends = 0.10 + 0.45 * p.face.hair_length - 0.8 * np.clip(p.s - 0.45, 0, None)
     fall = inside(p.half + p.swell - 0.02 - p.s + 0.06 * p.v) * inside(ends - p.v, 0.08) * inside(p.v + 0.3)
@@ -22,14 +22,14 @@ def paint_body(p: Layout, tone: Picture, z: Picture) -> None:
     paint(tone, 0.32 + 0.20 * p.face.shirt, shirt)
     paint(z, 0.1 - 0.35 * p.u0**2, shirt)
     w, h, out = (0.14, 0.21, 0.05) if p.has("big ears") else (0.06, 0.13, 0.0)
-    at = (p.half + out, 0.04)
-    ear = ellipse(p.s, p.v, at, w, h)
-    paint(tone, p.skin * (1.05 - 0.30 * ellipse(p.s, p.v, at, 0.55 * w, 0.6 * h, 0.08)), ear)
-    paint(z, -0.10 + 0.05 * hill(p.s, p.v, at, w, h), ear)
+    centre = (p.half + out, 0.04)
+    ear = ellipse(p.s, p.v, centre, w, h)
+    paint(tone, p.skin * (1.05 - 0.30 * ellipse(p.s, p.v, centre, 0.55 * w, 0.6 * h, 0.08)), ear)
+    paint(z, -0.10 + 0.05 * hill(p.s, p.v, centre, w, h), ear)
 
 
 def paint_head(p: Layout, tone: Picture, z: Picture) -> Picture:
-    """The bare head: an egg with eye hollows, brow ridges, nose, cheeks, lips and chin. Returns its outline."""
+    """Paint the bare head: an egg with eye hollows, brow ridges, nose, cheeks, lips and chin. Return its outline."""
     u, v, s = p.u, p.v, p.s
     top = -0.70
     mid, tall = (top + p.chin) / 2, (p.chin - top) / 2
@@ -54,7 +54,7 @@ def paint_head(p: Layout, tone: Picture, z: Picture) -> Picture:
 
 
 def paint_skin(p: Layout, tone: Picture, head: Picture) -> None:
-    """What lies on the skin: hollows, folds, marks, beard."""
+    """Paint hollows, folds, marks and beard on the skin."""
     u, v, s, skin = p.u, p.v, p.s, p.skin
     paint(tone, 0.6 * skin, 0.5 * hill(s, v, (p.eye[0] - 0.07, p.eye[1] - 0.05), 0.07, 0.07))
     paint(tone, 0.7 * skin, 0.5 * hill(s, v, (p.eye[0], p.eye[1] + 0.06), 0.09, 0.03))
@@ -68,8 +68,8 @@ def paint_skin(p: Layout, tone: Picture, head: Picture) -> None:
         paint(tone, 0.5 * skin, ellipse(u + 0.3 * (v + 0.35), v, (0.12, -0.34), 0.12, 0.08, 0.05))
     elif p.has("forehead lines"):
         for k in range(3):
-            at = -0.28 - 0.08 * k - 0.04 * p.brows
-            paint(tone, 0.55 * skin, stroke(u, v, (-0.26, at), (0.26, at), 0.02, -0.02))
+            height = -0.28 - 0.08 * k - 0.04 * p.brows
+            paint(tone, 0.55 * skin, stroke(u, v, (-0.26, height), (0.26, height), 0.02, -0.02))
     elif p.has("dark rings under the eyes"):
         paint(tone, 0.35 * skin, 0.9 * hill(s, v, (p.eye[0], p.eye[1] + 0.10), 0.11, 0.055))
     elif p.has("mole on the left cheek"):
@@ -87,7 +87,7 @@ def paint_skin(p: Layout, tone: Picture, head: Picture) -> None:
 
 
 def paint_mouth(p: Layout, tone: Picture) -> None:
-    """Lips, teeth and nostrils."""
+    """Paint lips, teeth and nostrils."""
     across = (p.u / p.mouth_w) ** 2
     wide = np.sqrt(np.clip(1 - across, 0, None))
     bow, gap = (0.09, 0.16 * p.gape) if p.smile > 0 else (0.05, 0.10 * p.gape)
@@ -101,7 +101,7 @@ def paint_mouth(p: Layout, tone: Picture) -> None:
 
 
 def paint_eyes(p: Layout, tone: Picture) -> None:
-    """Eyes, brows and glasses."""
+    """Paint eyes, brows and glasses."""
     v, s = p.v, p.s
     for side, opening in zip((-1, 1), p.eyes, strict=True):
         w = side * p.u  # mirrored: the right eye's coordinate
@@ -130,7 +130,7 @@ def paint_eyes(p: Layout, tone: Picture) -> None:
 
 
 def paint_hair(p: Layout, tone: Picture, z: Picture) -> None:
-    """Hair on the head, and the features of the hairline."""
+    """Paint the hair on the head, and the features that lie in it."""
     u, v, s = p.u, p.v, p.s
     rough = 0.012 * (1 + p.face.curl) * np.sin(9 * np.arctan2(u, 0.2 - v) + 4 * p.face.parting)
     radius = (np.abs(u / (p.half + p.swell)) ** 2.3 + np.abs((v + 0.02) / (0.72 + p.swell)) ** 2.3) ** (1 / 2.3)
@@ -147,7 +147,7 @@ def paint_hair(p: Layout, tone: Picture, z: Picture) -> None:
 
 
 def _strands(p: Layout) -> Picture:
-    """A lively surface for hair, about 1 on average."""
+    """Return the texture of hair, about 1 on average."""
     across, wave = p.u - 0.25 * p.face.parting, 6 + 2 * p.face.curl
     comb = np.sin(34 * across * (1 + 0.3 * p.v) + 2 * np.sin(wave * p.v + 3 * across))
     return 1 + 0.20 * comb + 0.14 * np.sin(19 * p.v - 13 * p.s + wave)

@@ -25,7 +25,7 @@ FEATURES = (
 
 @dataclass(frozen=True)
 class Face:
-    """Who it is: numbers that make the base face, about -1 .. 1 around the mean, and what is planted on it.
+    """A person: the numbers that make the base face, about -1 .. 1 around the mean, and the planted feature.
 
     Raises
     ------
@@ -62,13 +62,13 @@ class Face:
 
 @dataclass(frozen=True)
 class Condition:
-    """How a face is lit, what it does, and whether it wears glasses. The default is a neutral face in soft light."""
+    """Light, expression and glasses. The default is a neutral face in soft light."""
 
     name: str = "normal"
     lamp: tuple[float, float, float] = (0.2, -0.55, 0.8)  # towards the lamp: right, down, out of the picture
     ambient: float = 0.36
     diffuse: float = 0.76
-    cast: bool = False  # one hard lamp that throws shadows, rather than a soft one
+    cast: bool = False  # a hard lamp that casts shadows, instead of a soft one
     glasses: bool = False
     smile: float = 0.0  # -1 sad .. 1 happy
     gape: float = 0.0  # mouth: 0 shut, 1 wide open
@@ -79,7 +79,7 @@ class Condition:
 
 @dataclass(frozen=True)
 class Shot:
-    """What differs from one photograph to the next and says nothing about who is on it."""
+    """What differs from one photograph to the next, whoever is on it."""
 
     right: float = 0.0  # pose shift, in pixels of a 60-pixel picture
     down: float = 0.0

@@ -2,7 +2,8 @@
 
 A face is a height map (head, nose, brows, lips ...) and a reflectance map (skin, hair, eyes ...) over the
 picture plane, lit by one lamp. Coordinates u (right) and v (down) run over about -1 .. 1; left and right are
-the viewer's. Edges are ramps about a pixel wide, so that nothing jumps when a face moves by part of a pixel.
+the viewer's. Edges are ramps about a pixel wide, so that the picture changes smoothly when a face moves by a part
+of a pixel.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def draw(face: Face, condition: Condition = NEUTRAL, shot: Shot = STILL, size: i
     (True, False)
     """
     p = Layout(face, condition, shot, size * OVERSAMPLE)
-    tone, z = np.full_like(p.u, 0.92), np.full_like(p.u, -0.35)  # the wall: its reflectance and its depth
+    tone, z = np.full_like(p.u, 0.92), np.full_like(p.u, -0.35)  # the wall: reflectance and depth
     paint_body(p, tone, z)
     head = paint_head(p, tone, z)
     paint_skin(p, tone, head)
