@@ -122,7 +122,7 @@ def test_groups_are_counted_in_the_fans() -> None:
     ("recipe", "shape", "message"),
     [
         ([nnpg.conv(2, 3), nnpg.dense(3)], (1, 5, 5), r"layer 'dense1' .* \(2, 3, 3\): dense takes vectors .* Flatten"),
-        ([nnpg.Flatten(), nnpg.conv(2, 3)], (1, 5, 5), r"layer 'conv1' .* conv takes images \(C, H, W\), but \(25,\)"),
+        ([nnpg.Flatten(), nnpg.conv(2, 3)], (1, 5, 5), r"layer 'conv1' .* conv takes images \(C, H, W\), not \(25,\)"),
         ([nnpg.conv(2, 7)], (1, 5, 5), "layer 'conv1' .* a window of 7 x 7 pixels does not fit into an image of 5 x 5"),
         ([nnpg.MaxPool(6)], (1, 5, 5), "layer 'pool1' .* 6 x 6 pixels does not fit"),
         ([nnpg.conv(3, 3, groups=2)], (2, 5, 5), "cannot split 2 channels and 3 filters into 2 groups"),
