@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from experiments.models.faces import FaceNet
-from experiments.thesis.strongest_units import in_conditions
+from experiments.thesis.covering import in_conditions
 from nnpg import Network, benchmark_localisation
 from nnpg.data import Dataset
 from nnpg.data.drawn_faces.identities import PER_BASE

@@ -18,13 +18,13 @@ import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, Row, row, row_named
 from experiments.models.faces import FACE_SEED, FEW, IDENTITIES, FaceNet, face_nets
-from experiments.thesis.strongest_units import strongest_units
 from nnpg import filter_layers
 from nnpg.analysis.statistics import mean_interval
 from nnpg.data.examples import one_of_each
 from nnpg.maps import saliency_map
 from nnpg.maps.deletion import deletion_cost, map_agreement
 from nnpg.maps.excitation import project_units
+from nnpg.maps.strongest import strongest_units
 from nnpg.plots import heat, image_grid, signed_colours
 from nnpg.recipes.models import face_net
 from nnpg_kernels import Array
@@ -112,7 +112,7 @@ def _draw(face: FaceNet, layers: tuple[str, ...], path: Path) -> None:
     x, t = face.data.x[shown], face.data.labels[shown]
     pictures = [np.broadcast_to(x, (len(x), 3, *x.shape[-2:]))]
     pictures += [heat(x, saliency_map(face.net, x, t, layer=layer)) for layer in layers]
-    unit = strongest_units(face.net, x, t, PROJECTED)
+    unit = strongest_units(face.net, x, t, layer=PROJECTED)
     projections = project_units(face.net, x, unit.filters, *unit.units.T, layer=PROJECTED)
     pictures.append(signed_colours(projections.sum(axis=1)))
     titles = [f"ID {identity}" for identity in IDENTITIES] + [""] * (len(shown) * (len(layers) + 1))

@@ -11,88 +11,53 @@ output says what is there. LOC-1 tests the same on the built-in faces, where the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from experiments.experiment import Context, Experiment, Result, Row, held_in_words, row, row_named
-from experiments.models.faces import FACE_SEED, FEW, IDENTITIES, FaceNet, face_nets
-from experiments.thesis.strongest_units import (
-    CONTRIBUTION,
-    GRADIENT,
-    contributing_places,
-    cost_rows,
-    covering_costs,
-    in_conditions,
-    leading_share,
-    place_row,
-    rank_and_others,
-    spread,
-    strongest_units,
-)
-from nnpg import predict
+from experiments.experiment import Context, Experiment, Result, Row, row, row_named
+from experiments.models.faces import FaceNet, nets_of
+from experiments.thesis.covering import CONTRIBUTION, SCALES, SHOWN, Config, claim, cost_rows, covering_costs
 from nnpg.analysis.statistics import mean_interval
 from nnpg.data.examples import one_of_each
+from nnpg.maps.strongest import contributing_places, distances_of_places, strongest_units
 from nnpg.plots import strongest_regions
-
-SHOWN = IDENTITIES[:3]
-
-
-@dataclass(frozen=True)
-class Config:
-    """Data sets, nets; the images whose places are covered; size and stride of the covering square, in pixels."""
-
-    datasets: tuple[str, ...] = ("yale", "faces")
-    epochs: int = 250
-    seeds: int = 5
-    seed: int = FACE_SEED
-    conditions: tuple[str, ...] = ("normal", "happy", "sleepy")
-    window: int = 7
-    stride: int = 4
 
 
 def run(config: Config, context: Context) -> Result:
-    first, figures = context.seed_or(config.seed), []
     rows: list[Row] = []
-    words = []
+    figures, words = [], []
     for dataset in config.datasets:
-        nets = face_nets(dataset, config.epochs, range(first, first + config.seeds), context)
-        found, what = _rows(dataset, nets, config), _covering(dataset)
+        nets = nets_of(config, context, dataset)
+        rows += _rows(dataset, nets, config)
         figures.append(f"feature-{dataset}.png")
         _draw(nets[0], context.folder / figures[-1])
-        claim = row_named(found, place_row(what, GRADIENT))
-        (place, others), (contributing, contributing_others) = (
-            rank_and_others(found, what, name) for name in (GRADIENT, CONTRIBUTION)
-        )
-        one = row_named(found, _one_filter(dataset)).ours
+        cost, one = claim(rows, _covering(dataset)), row_named(rows, _one_filter(dataset)).ours
         words.append(
-            f"{held_in_words(claim.held)} on {dataset}: covering its place costs more than covering {place:.0%} of all "
-            f"places, other people's strongest places more than {others:.0%} (gradient x departure from the average "
-            f"output: {contributing:.0%} against {contributing_others:.0%}), and one filter has it in {one:.0%} of the "
-            "images"
+            f"{cost.held} on {dataset}: covering its place costs more than covering {cost.place} of all "
+            f"places, other people's strongest places more than {cost.others} (gradient x departure from the average "
+            f"output: {cost.contributing} against {cost.contributing_others}), and one filter has it in {one:.0%} of "
+            "the images"
         )
-        rows += found
     verdict = f"'The highest gradient shows what contributes most' {'; '.join(words)}."
     return Result(tuple(rows), verdict, tuple(figures))
 
 
 def _rows(dataset: str, nets: list[FaceNet], config: Config) -> list[Row]:
-    lead, distances, costs = [], [], []
+    leading, distances, costs = [], [], []
     for face in nets:
-        data = face.data
-        found, covered = strongest_units(face.net, data.x, data.labels), in_conditions(data, config.conditions)
-        lead.append(leading_share(found.filters))
-        distances.append(spread(found.places, data.labels))
-        square = {"window": config.window, "stride": config.stride}
-        costs.append(covering_costs(face.net, data, covered, data.labels, found, seed=face.seed, **square))
-    (near, far), one = np.array(distances).T, mean_interval(lead)
+        labels = face.data.labels
+        found = strongest_units(face.net, face.data.x, labels)
+        leading.append(found.leading_share)
+        distances.append(distances_of_places(found.places, labels))
+        costs.append(covering_costs(face, labels, found, config))
+    (one_person, two_people), one_filter = np.array(distances).T, mean_interval(leading)
     over = partial(row, n=len(nets), interval="95% t over nets")
     return [
-        over(_one_filter(dataset), 1.0, one, held=one.low > 0.5),
-        over(f"{dataset}: distance of strongest places, one person", None, mean_interval(near), unit="pixels"),
-        over(f"{dataset}: the same, two people", None, mean_interval(far), unit="pixels"),
+        over(_one_filter(dataset), 1.0, one_filter, held=one_filter.low > 0.5),
+        over(f"{dataset}: distance of strongest places, one person", None, mean_interval(one_person), unit="pixels"),
+        over(f"{dataset}: the same, two people", None, mean_interval(two_people), unit="pixels"),
         *cost_rows(_covering(dataset), costs),
     ]
 
@@ -106,24 +71,13 @@ def _covering(dataset: str) -> str:
 
 
 def _draw(face: FaceNet, path: Path) -> None:
-    shown = one_of_each(face.data)[[identity - 1 for identity in SHOWN]]
-    x, t = face.data.x[shown], face.data.labels[shown]
-    found, y = strongest_units(face.net, x, t), predict(face.net, x)[np.arange(len(t)), t]
-    features = face.data.features
-    names = [f"ID {c + 1}{f', {features[c]}' if features else ''}" for c in t]
+    shown = one_of_each(face.data)[SHOWN]
+    x, labels, features = face.data.x[shown], face.data.labels[shown], face.data.features
+    found, y = strongest_units(face.net, x, labels), face.net.predict(x)[np.arange(len(labels)), labels]
+    names = [f"ID {c + 1}{f', {features[c]}' if features else ''}" for c in labels]
     titles = [f"{name}: y = {value:.2%}" for name, value in zip(names, y, strict=True)]
-    ring = CONTRIBUTION, contributing_places(face.net, face.data, shown, face.data.labels)
+    ring = CONTRIBUTION, contributing_places(face.net, x, labels, reference=face.data.x, rng=0)
     strongest_regions(x, found.outputs, found.gradients, found.field, path, titles=titles, also=ring)
 
 
-EXPERIMENT = Experiment(
-    "TH-4",
-    "A person's most characteristic feature",
-    "Lo 2016, Fig. 4.3",
-    {
-        "smoke": Config((FEW,), epochs=2, seeds=2, window=15, stride=15),
-        "quick": Config(),
-        "paper": Config(seeds=10, stride=2),
-    },
-    run,
-)
+EXPERIMENT = Experiment("TH-4", "A person's most characteristic feature", "Lo 2016, Fig. 4.3", SCALES, run)

@@ -9,6 +9,7 @@ from nnpg.attacks.metrics import confidence, distortion, error, target_success
 from nnpg.attacks.neighbours import nearest_images
 from nnpg.attacks.steps import Stepped, fast_gradient_sign, projected_gradient
 from nnpg.attacks.sweep import MaskOutcome, Sweep, apply_masks, mask_sweep
+from nnpg.attacks.sweep_summary import best_steps, best_successes, success_at
 from nnpg.attacks.targets import choose_targets
 
 __all__ = [
@@ -21,6 +22,8 @@ __all__ = [
     "Sweep",
     "amplified",
     "apply_masks",
+    "best_steps",
+    "best_successes",
     "borrowed",
     "choose_targets",
     "confidence",
@@ -37,6 +40,7 @@ __all__ = [
     "projected_gradient",
     "scaled",
     "shared",
+    "success_at",
     "target_success",
     "to_unit",
 ]

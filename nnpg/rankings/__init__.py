@@ -20,7 +20,7 @@ from nnpg.rankings.controls import layer_scores, random_scores, shuffled_in_laye
 from nnpg.rankings.gradients import conductance_scores, taylor_scores
 from nnpg.rankings.passive import activation_scores, weight_norm_scores
 from nnpg.rankings.removal import ablation_scores, shapley_scores
-from nnpg.rankings.summary import knock_out_area, overall_scores, weakest_leaving
+from nnpg.rankings.summary import knock_out_area, overall_scores, shared_strongest, weakest_leaving
 
 __all__ = [
     "ablation_scores",
@@ -31,6 +31,7 @@ __all__ = [
     "overall_scores",
     "random_scores",
     "shapley_scores",
+    "shared_strongest",
     "shuffled_in_layers",
     "taylor_scores",
     "weakest_leaving",

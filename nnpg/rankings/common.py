@@ -17,7 +17,7 @@ from nnpg.support.network_arguments import as_images
 from nnpg.trace import Trace
 from nnpg_kernels import Array
 
-__all__ = ["class_outputs", "examples", "filter_counts", "scores_by_class", "sum_over_maps"]
+__all__ = ["class_outputs", "examples", "filter_counts", "runners_up", "scores_by_class", "sum_over_maps"]
 
 
 def examples(net: Network, x: npt.ArrayLike, labels: npt.ArrayLike) -> tuple[Array, Array]:
@@ -45,6 +45,23 @@ def class_outputs(net: Network, trace: Trace, of: Of) -> Array:
         z = z - z.max(axis=1, keepdims=True)
         return z - np.log(np.exp(z).sum(axis=1, keepdims=True))
     return -np.logaddexp(0, -z)  # log sigmoid(z)
+
+
+def runners_up(net: Network, x: npt.ArrayLike, labels: npt.ArrayLike) -> npt.NDArray[np.int64]:
+    """Return the class with the highest output other than the image's own class, (N,).
+
+    Examples
+    --------
+    >>> import nnpg
+    >>> net = nnpg.build([nnpg.dense(3), nnpg.Softmax()], input_shape=(3,), rng=0)
+    >>> net = net.replace("dense1", W=np.eye(3, dtype="float32"))
+    >>> runners_up(net, [[0.9, 0.2, 0.5], [0.9, 0.2, 0.5]], [0, 2])
+    array([2, 0])
+    """
+    x, labels = examples(net, x, labels)
+    z = class_outputs(net, net.forward(x), "logit").copy()
+    z[np.arange(len(labels)), labels] = -np.inf
+    return np.asarray(z.argmax(axis=1), np.int64)
 
 
 def sum_over_maps(a: Array) -> Array:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from itertools import combinations
 
 import numpy as np
 import numpy.typing as npt
@@ -57,6 +59,24 @@ def overall_scores(scores: FilterScores, row: str = "all classes") -> FilterScor
     scale = np.where(highest[seen] > 0, highest[seen], 1)[:, None]
     means = {name: (own[seen] / scale).mean(axis=0, keepdims=True) for name, own in scores.scores.items()}
     return replace(scores, scores=means, rows=(row,))
+
+
+def shared_strongest(scores: FilterScores, rows: Sequence[int], n: int) -> float:
+    """Return the share of the n strongest filters that two rows have in common, the mean over all pairs of rows.
+
+    By chance it is n / M, for M filters.
+
+    Examples
+    --------
+    >>> scores = FilterScores({"a": np.array([[3.0, 2.0, 1.0], [3.0, 1.0, 2.0]])}, ("x", "y"), "frobenius", "prob")
+    >>> shared_strongest(scores, [0, 1], 2)
+    0.5
+    """
+    scores, n = as_instance(scores, FilterScores, "scores"), as_count(n, "n")
+    if len(rows) < 2:
+        raise ValueError(f"rows must be at least 2, not {len(rows)}")
+    strongest = [{unit[:2] for unit in scores.strongest(row, n)} for row in rows]
+    return float(np.mean([len(a & b) / n for a, b in combinations(strongest, 2)]))
 
 
 def weakest_leaving(scores: FilterScores, row: int | str, n: int, *, leave: int = 1) -> list[Filter]:

@@ -1,0 +1,112 @@
+"""For TH-4 and TH-5: what it costs to cover the strongest place of an image, and the strongest places of others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+
+from experiments.experiment import Row, held_in_words, row, row_named
+from experiments.models.faces import FEW, IDENTITIES, FaceNet, FaceNets
+from nnpg.analysis.statistics import mean_interval
+from nnpg.data import Dataset
+from nnpg.maps.occlusion import occlusion_map
+from nnpg.maps.strongest import StrongestUnits, contributing_places, place_ranks
+from nnpg_kernels import Array
+
+GRADIENT, CONTRIBUTION = "highest gradient", "highest gradient x departure"
+MINUS_OTHERS = ", minus at another person's"
+SHOWN = [identity - 1 for identity in IDENTITIES[:3]]  # classes in the figures
+
+
+@dataclass(frozen=True)
+class Config(FaceNets):
+    """Data sets; the images whose places are covered; size and stride of the covering square, in pixels."""
+
+    seeds: int = 5
+    datasets: tuple[str, ...] = ("yale", "faces")
+    conditions: tuple[str, ...] = ("normal", "happy", "sleepy")
+    window: int = 7
+    stride: int = 4
+
+
+SCALES = {
+    "smoke": Config(datasets=(FEW,), epochs=2, seeds=2, window=15, stride=15),
+    "quick": Config(),
+    "paper": Config(seeds=10, stride=2),
+}
+
+
+class Ranks(NamedTuple):
+    """The mean share of a picture's places that cost less than the image's strongest place, and than others' places."""
+
+    same: float
+    others: float
+
+
+def in_conditions(data: Dataset, conditions: tuple[str, ...]) -> Array:
+    """Return the indices of the images in these conditions; of all images where conditions are not known."""
+    return np.flatnonzero(np.isin(data.conditions or conditions[:1] * len(data), conditions))
+
+
+def covering_costs(face: FaceNet, classes: Array, found: StrongestUnits, config: Config) -> dict[str, Ranks]:
+    """Cover each place with its average over all images, and rank the cost at the strongest places of the images.
+
+    Ranks are means over the images in the conditions of the config, one for each rule that chooses the strongest
+    place. Others' places are those of other people's images, which are in the middle of faces as well.
+    """
+    data, chosen = face.data, in_conditions(face.data, config.conditions)
+    x, labels, c = data.x[chosen], data.labels[chosen], classes[chosen]
+    cost = occlusion_map(
+        face.net, x, c, window=config.window, stride=config.stride, fill=data.x.mean(axis=0), progress=False
+    )
+    contributing = contributing_places(face.net, x, c, reference=data.x, rng=face.seed)
+    return {
+        rule: _ranks(place_ranks(cost, places), labels)
+        for rule, places in ((GRADIENT, found.places[chosen]), (CONTRIBUTION, contributing))
+    }
+
+
+def _ranks(ranks: Array, labels: Array) -> Ranks:
+    others = labels[:, None] != labels
+    return Ranks(float(np.diag(ranks).mean()), float(ranks[others].mean()))
+
+
+def cost_rows(name: str, costs: list[dict[str, Ranks]]) -> list[Row]:
+    """The rank of the strongest place, and that minus the rank of other people's: means and intervals over nets.
+
+    A claim about a place holds if covering it costs more than covering the average place of the picture, and more than
+    covering other people's strongest places.
+    """
+    rows, over = [], partial(row, n=len(costs), unit="percentile", interval="95% t over nets")
+    for rule in (GRADIENT, CONTRIBUTION):
+        same, others = np.array([cost[rule] for cost in costs]).T
+        mean, more = mean_interval(same), mean_interval(same - others)
+        claimed = 1.0 if rule == GRADIENT else None  # the thesis claims it of the gradient only
+        rows += [
+            over(f"{name}, {rule}", claimed, mean, held=mean.low > 0.5 and more.low > 0),
+            over(f"{name}, {rule}{MINUS_OTHERS}", None, more),
+        ]
+    return rows
+
+
+class Claim(NamedTuple):
+    """In words: whether the thesis's claim held, and the ranks of the strongest places, as percentages."""
+
+    held: str
+    place: str
+    others: str
+    contributing: str  # of the places with the highest gradient x departure
+    contributing_others: str
+
+
+def claim(rows: list[Row], name: str) -> Claim:
+    """Read the claim from `cost_rows`."""
+    ranks = []
+    for rule in (GRADIENT, CONTRIBUTION):
+        same = row_named(rows, f"{name}, {rule}").ours
+        ranks += [same, same - row_named(rows, f"{name}, {rule}{MINUS_OTHERS}").ours]
+    held = held_in_words(row_named(rows, f"{name}, {GRADIENT}").held)
+    return Claim(held, *(f"{rank:.0%}" for rank in ranks))

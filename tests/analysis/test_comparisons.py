@@ -1,0 +1,33 @@
+"""Comparisons over nets: paired tests corrected for their number, and equality within a margin."""
+
+import numpy as np
+import pytest
+from scipy.stats import ttest_1samp
+
+from nnpg.analysis.comparisons import compared, same_within
+from nnpg.analysis.statistics import Interval
+
+
+def test_p_is_that_of_the_paired_test_times_the_number_of_comparisons_for_the_smallest():
+    rng = np.random.default_rng(0)
+    differences = {"a": rng.normal(2, 1, 8), "b": rng.normal(0, 1, 8), "c": rng.normal(0, 1, 8)}
+    found = compared(differences)
+    assert list(found) == list(differences)
+    assert found["a"].p == pytest.approx(3 * ttest_1samp(differences["a"], 0).pvalue)
+    assert found["a"].significant(1)
+    assert not found["a"].significant(-1)
+    assert found["a"].mean == differences["a"].mean()
+    assert all(f.p <= 1 for f in found.values())
+
+
+def test_a_single_value_is_never_significant():
+    assert compared({"a": [5.0]})["a"].p == 1
+    assert compared({}) == {}
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "same"),
+    [(-0.05, 0.05, True), (0.01, 0.09, True), (0.01, 0.2, False), (-0.2, -0.01, False), (-0.2, 0.2, None)],
+)
+def test_two_values_are_the_same_within_a_margin_differ_or_are_open(low, high, same):
+    assert same_within(Interval((low + high) / 2, low, high), 0.1) is same
