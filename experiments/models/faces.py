@@ -49,6 +49,16 @@ class FaceNets:
     seed: int = FACE_SEED
 
 
+@dataclass(frozen=True)
+class FaceNetsOfSets:
+    """The same for several data sets: so many nets for each."""
+
+    datasets: tuple[str, ...] = ("yale", "faces")
+    epochs: int = 250
+    seeds: int = 5
+    seed: int = FACE_SEED
+
+
 def face_data(name: str, context: Context) -> Dataset:
     """Return "yale", the built-in "faces", or FEW of them."""
     return _few_faces() if name == FEW else load(name, context.data_dir)
@@ -81,10 +91,15 @@ def face_nets(dataset: str, epochs: int, seeds: Sequence[int], context: Context)
     return [FaceNet(seed, one, data, net.split) for seed, one, net in zip(seeds, trained, nets, strict=True)]
 
 
-def nets_of(config: FaceNets, context: Context, dataset: str | None = None) -> list[FaceNet]:
-    """Return the trained nets of a config, on its data set unless another one is named."""
+def nets_of(config: FaceNets, context: Context) -> list[FaceNet]:
+    """Return the trained nets of a config."""
     first = context.seed_or(config.seed)
-    return face_nets(dataset or config.dataset, config.epochs, range(first, first + config.seeds), context)
+    return face_nets(config.dataset, config.epochs, range(first, first + config.seeds), context)
+
+
+def nets_of_set(dataset: str, config: FaceNetsOfSets, context: Context) -> list[FaceNet]:
+    """Return the trained nets of a config for one of its data sets."""
+    return nets_of(FaceNets(dataset, config.epochs, config.seeds, config.seed), context)
 
 
 class _Untrained(NamedTuple):

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from experiments.experiment import Row, held_in_words, row, row_named
-from experiments.models.faces import FEW, IDENTITIES, FaceNet, FaceNets
+from experiments.models.faces import FEW, IDENTITIES, FaceNet, FaceNetsOfSets
 from nnpg.analysis.statistics import mean_interval
 from nnpg.data import Dataset
 from nnpg.maps.occlusion import occlusion_map
@@ -22,18 +22,16 @@ SHOWN = [identity - 1 for identity in IDENTITIES[:3]]  # classes in the figures
 
 
 @dataclass(frozen=True)
-class Config(FaceNets):
-    """Data sets; the images whose places are covered; size and stride of the covering square, in pixels."""
+class Config(FaceNetsOfSets):
+    """The images whose places are covered; size and stride of the covering square, in pixels."""
 
-    seeds: int = 5
-    datasets: tuple[str, ...] = ("yale", "faces")
     conditions: tuple[str, ...] = ("normal", "happy", "sleepy")
     window: int = 7
     stride: int = 4
 
 
 SCALES = {
-    "smoke": Config(datasets=(FEW,), epochs=2, seeds=2, window=15, stride=15),
+    "smoke": Config((FEW,), epochs=2, seeds=2, window=15, stride=15),
     "quick": Config(),
     "paper": Config(seeds=10, stride=2),
 }

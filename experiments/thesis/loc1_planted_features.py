@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, Row, Text, row
-from experiments.models.faces import FACE_SEED, FEW, IDENTITIES, FaceNet, face_nets
+from experiments.models.faces import FEW, IDENTITIES, FaceNet, FaceNets, nets_of
 from experiments.thesis.planted_features import (
     ALONE,
     DEPARTURE,
@@ -44,21 +44,17 @@ COMPARED = ((GRADIENT, SALIENCY), (GRADIENT, GRADIENT + UNTRAINED), (DEPARTURE, 
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(FaceNets):
     """Nets, the conditions of the images (those from which the masks are made), and the square that covers places."""
 
     dataset: str = "faces"
-    epochs: int = 250
-    seeds: int = 10
-    seed: int = FACE_SEED
     conditions: tuple[str, ...] = ("normal", "happy", "sad", "surprised")
     window: int = 7
     stride: int = 5
 
 
 def run(config: Config, context: Context) -> Result:
-    first = context.seed_or(config.seed)
-    nets = face_nets(config.dataset, config.epochs, range(first, first + config.seeds), context)
+    nets = nets_of(config, context)
     square = {"window": config.window, "stride": config.stride}
     found = {task: [ask(face, task, config.conditions, **square) for face in nets] for task in TASKS}
     rates = {task: {method: _rate(each, method) for method in each[0].hits} for task, each in found.items()}

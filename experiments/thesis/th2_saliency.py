@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, Row, row, row_named
-from experiments.models.faces import FACE_SEED, FEW, IDENTITIES, FaceNet, face_nets
+from experiments.models.faces import FEW, IDENTITIES, FaceNet, FaceNetsOfSets, nets_of_set
 from nnpg import filter_layers
 from nnpg.analysis.statistics import mean_interval
 from nnpg.data.examples import one_of_each
@@ -34,20 +34,16 @@ UNTRAINED = "the pixels before training"
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(FaceNetsOfSets):
     """Data sets, nets, and the share of the pixels that is changed."""
 
-    datasets: tuple[str, ...] = ("yale", "faces")
-    epochs: int = 250
-    seeds: int = 5
-    seed: int = FACE_SEED
     share: float = 0.05
 
 
 def run(config: Config, context: Context) -> Result:
-    first, rows, figures, words, before = context.seed_or(config.seed), [], [], [], []
+    rows, figures, words, before = [], [], [], []
     for dataset in config.datasets:
-        nets = face_nets(dataset, config.epochs, range(first, first + config.seeds), context)
+        nets = nets_of_set(dataset, config, context)
         layers = (IMAGE, *filter_layers(nets[0].net))
         cost = np.array([_costs(face, layers, config.share) for face in nets])  # (nets, whose, layers)
         alike = np.array([_agreements(face, layers) for face in nets])

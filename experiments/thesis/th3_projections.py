@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, Row, row
-from experiments.models.faces import FACE_SEED, FEW, FaceNet, face_nets
+from experiments.models.faces import FEW, FaceNet, FaceNetsOfSets, nets_of_set
 from nnpg import Conv, Filter
 from nnpg.analysis.profiles import WithinBetween, within_between
 from nnpg.analysis.statistics import mean_interval
@@ -28,21 +28,17 @@ SHOWN = 4  # images for each filter in the figure
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(FaceNetsOfSets):
     """Data sets, nets, and for each filter the number of images with the highest outputs, each of another person."""
 
-    datasets: tuple[str, ...] = ("yale", "faces")
-    epochs: int = 250
-    seeds: int = 5
-    seed: int = FACE_SEED
     images: int = 9
 
 
 def run(config: Config, context: Context) -> Result:
-    first, figures = context.seed_or(config.seed), []
+    figures = []
     rows: list[Row] = []
     for dataset in config.datasets:
-        nets = face_nets(dataset, config.epochs, range(first, first + config.seeds), context)
+        nets = nets_of_set(dataset, config, context)
         for layer in [name for name, layer in nets[0].net.layers.items() if isinstance(layer, Conv)]:
             found = [_projections(face, layer, config.images) for face in nets]
             rows += _rows(f"{dataset}, {layer}", [_likeness(one) for one in found], claimed=layer != "conv1")

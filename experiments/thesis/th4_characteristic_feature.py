@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, Row, row, row_named
-from experiments.models.faces import FaceNet, nets_of
+from experiments.models.faces import FaceNet, nets_of_set
 from experiments.thesis.covering import CONTRIBUTION, SCALES, SHOWN, Config, claim, cost_rows, covering_costs
 from nnpg.analysis.statistics import mean_interval
 from nnpg.data.examples import one_of_each
@@ -29,7 +29,7 @@ def run(config: Config, context: Context) -> Result:
     rows: list[Row] = []
     figures, words = [], []
     for dataset in config.datasets:
-        nets = nets_of(config, context, dataset)
+        nets = nets_of_set(dataset, config, context)
         rows += _rows(dataset, nets, config)
         figures.append(f"feature-{dataset}.png")
         _draw(nets[0], context.folder / figures[-1])

@@ -16,7 +16,7 @@ import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, Row, held_in_words, row, row_named
 from experiments.models.cifar import in_colour
-from experiments.models.faces import FACE_SEED, FEW, FaceNet, face_nets
+from experiments.models.faces import FEW, FaceNet, FaceNets, nets_of
 from nnpg.analysis.statistics import mean_interval, paired_p, rank_correlation
 from nnpg.attacks import Sweep, apply_masks, gradient_masks, linear, mask_sweep, to_unit
 from nnpg.plots import Lines, image_grid, line_panels
@@ -30,19 +30,15 @@ UNTARGETED = "change 0.08: error of the untargeted step minus success of the tar
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(FaceNets):
     """Data set and nets; how many images, spread over all."""
 
-    dataset: str = "yale"
-    epochs: int = 250
     seeds: int = 3
-    seed: int = FACE_SEED
     images: int = 165
 
 
 def run(config: Config, context: Context) -> Result:
-    first = context.seed_or(config.seed)
-    nets = face_nets(config.dataset, config.epochs, range(first, first + config.seeds), context)
+    nets = nets_of(config, context)
     chosen = np.unique(np.linspace(0, len(nets[0].data) - 1, config.images).astype(int))
     free = [_towards(face, chosen) for face in nets]
     cut = [_towards(face, chosen, clip=True) for face in nets]

@@ -16,7 +16,7 @@ import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, Text, row
 from experiments.lo_ding.filters.rankings import OURS, ranking
-from experiments.models.faces import FACE_SEED, FEW, face_nets
+from experiments.models.faces import FEW, FaceNets, nets_of
 from experiments.thesis.pruning import Pruned, cut_and_train, error_on_test, retrained, seconds, weights
 from nnpg.analysis.statistics import mean_interval
 from nnpg.plots import Measured, interval_plot
@@ -28,20 +28,15 @@ FULL, RETRAINED = "full net", "this size retrained"
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(FaceNets):
     """How many of the 23 filters are cut, and for how many epochs the rest is trained."""
 
-    dataset: str = "yale"
-    epochs: int = 250
-    seeds: int = 10
-    seed: int = FACE_SEED
     cut: tuple[int, ...] = (6, 12, 17)
     more_epochs: int = 10
 
 
 def run(config: Config, context: Context) -> Result:
-    first = context.seed_or(config.seed)
-    nets = face_nets(config.dataset, config.epochs, range(first, first + config.seeds), context)
+    nets = nets_of(config, context)
     done: dict[tuple[str, int], list[Pruned]] = {(name, m): [] for name in NAMES for m in config.cut}
     for face in nets:
         for name in NAMES:

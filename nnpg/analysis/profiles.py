@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from nnpg.analysis.statistics import rank_correlation
 from nnpg.support.arguments import as_count, as_generator, as_numbers, as_sequence, as_units, as_whole, described
 from nnpg_kernels import Array
 
@@ -55,6 +56,25 @@ def rank_correlations(scores: npt.ArrayLike, others: npt.ArrayLike | None = None
     if a.shape[1] != b.shape[1]:
         raise ValueError(f"scores and others must score the same filters, not {a.shape[1]} and {b.shape[1]}")
     return a @ b.T
+
+
+def rank_agreement(scores: npt.ArrayLike, others: npt.ArrayLike) -> float:
+    """Return the mean of Spearman's rank correlations of each row with the same row of other scores.
+
+    Parameters
+    ----------
+    scores, others : arrays (N, M)
+        Two scores of M filters for each of N images or classes.
+
+    Examples
+    --------
+    >>> round(rank_agreement([[1, 2, 3], [1, 2, 3]], [[10, 20, 90], [3, 2, 1]]), 3)
+    0.0
+    """
+    a, b = (as_numbers(s, name, "an array (N, M)", ndim=2) for s, name in ((scores, "scores"), (others, "others")))
+    if a.shape != b.shape:
+        raise ValueError(f"scores and others must have one shape, not {a.shape} and {b.shape}")
+    return float(np.mean([rank_correlation(u, v) for u, v in zip(a, b, strict=True)]))
 
 
 def within_between(

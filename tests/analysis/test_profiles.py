@@ -11,6 +11,7 @@ from nnpg.analysis.profiles import (
     likeness_of_classes,
     most_alike,
     permutation_test,
+    rank_agreement,
     rank_correlations,
     within_between,
 )
@@ -25,6 +26,15 @@ def test_all_pairs_are_scipys_spearman_ties_included():
     np.testing.assert_allclose(rank_correlations(scores), expected, atol=1e-12)
     expected = [[spearmanr(a, b).statistic for b in others] for a in scores]
     np.testing.assert_allclose(rank_correlations(scores, others), expected, atol=1e-12)
+
+
+def test_agreement_is_the_mean_over_rows():
+    a, b = RNG.normal(size=(2, 5, 9))
+    assert rank_agreement(a, b) == pytest.approx(
+        np.mean([spearmanr(u, v).statistic for u, v in zip(a, b, strict=True)])
+    )
+    with pytest.raises(ValueError, match="one shape"):
+        rank_agreement(a, b[:4])
 
 
 def test_a_constant_row_has_no_correlation():

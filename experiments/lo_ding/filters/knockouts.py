@@ -9,7 +9,8 @@ import numpy as np
 
 from experiments.models.faces import IDENTITIES, FaceNet
 from nnpg import Filter, FilterScores, Knockout, knock_out_curve
-from nnpg.analysis.statistics import Interval, holm, mean_interval, paired_p
+from nnpg.analysis.comparisons import Compared, compared
+from nnpg.analysis.statistics import Interval, mean_interval
 from nnpg.knockout import To
 from nnpg.rankings import knock_out_area
 
@@ -51,8 +52,11 @@ def knock_out_errors(
     )
 
 
-def stacked(errors: Sequence[Errors]) -> Errors:
-    """Errors of several nets, one axis in front."""
+def errors_of_nets(
+    nets: Sequence[FaceNet], scores: Sequence[FilterScores], *, identities: Sequence[int] = IDENTITIES, to: To = "zero"
+) -> Errors:
+    """Return the errors of several nets, each by its own scores: the nets are the first axis."""
+    errors = [knock_out_errors(f, s, identities=identities, to=to) for f, s in zip(nets, scores, strict=True)]
     return Errors(*(np.stack(kind) for kind in zip(*errors, strict=True)))
 
 
@@ -72,24 +76,24 @@ def over_nets(values: np.ndarray) -> Interval:
     return mean_interval(values.reshape(len(values), -1).mean(axis=1))
 
 
-class Comparison(NamedTuple):
-    """How far one ranking's gap is above another's, and the p of the paired test over nets, corrected (Holm)."""
+def against_others(gaps: Mapping[str, Mapping[str, np.ndarray]], ours: str) -> dict[str, dict[str, Compared]]:
+    """Compare one ranking with all others, for every kind of error: gaps["class"]["random"] holds one value per net.
 
-    above: float
-    p: float
-
-
-def compared(gaps: Mapping[str, Mapping[str, np.ndarray]], ours: str) -> dict[str, dict[str, Comparison]]:
-    """Compare one ranking with all others, for every kind of error: gaps["class"]["random"] holds one value per net."""
+    Differences are ours minus the other's; p is corrected for all rankings and kinds together.
+    """
     pairs = [(kind, name) for kind, of_kind in gaps.items() for name in of_kind if name != ours]
-    differences = [gaps[kind][ours] - gaps[kind][name] for kind, name in pairs]
-    corrected = holm(np.nan_to_num([paired_p(d) for d in differences], nan=1.0))
-    result: dict[str, dict[str, Comparison]] = {kind: {} for kind in gaps}
-    for (kind, name), difference, p in zip(pairs, differences, corrected, strict=True):
-        result[kind][name] = Comparison(float(difference.mean()), float(p))
-    return result
+    found = compared({(kind, name): gaps[kind][ours] - gaps[kind][name] for kind, name in pairs})
+    return {kind: {name: found[kind, name] for k, name in pairs if k == kind} for kind in gaps}
 
 
-def significant(of: Mapping[str, Comparison], sign: int) -> dict[str, float]:
+def significant(comparisons: Mapping[str, Compared], sign: int) -> dict[str, float]:
     """Return the rankings that ours is above (sign 1) or below (sign -1), corrected p < 0.05, and the difference."""
-    return {name: abs(c.above) for name, c in of.items() if c.p < 0.05 and c.above * sign > 0}
+    return {name: abs(c.mean) for name, c in comparisons.items() if c.significant(sign)}
+
+
+def both_gaps(errors: Mapping[str, Errors]) -> dict[str, dict[str, np.ndarray]]:
+    """Return the gap of each ranking by either kind of error: ["class"]["random"] holds one value per net."""
+    return {
+        "class": {name: gap(e.class_) for name, e in errors.items()},
+        "overall": {name: gap(e.overall) for name, e in errors.items()},
+    }

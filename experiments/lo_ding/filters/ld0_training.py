@@ -13,25 +13,22 @@ from dataclasses import dataclass
 import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, Text, row
-from experiments.models.faces import FACE_SEED, FEW, FaceNet, face_nets
+from experiments.models.faces import FACE_SEED, FEW, FaceNet, FaceNets, nets_of
 from nnpg import error_rate, predict
 from nnpg.analysis.statistics import median_interval, wilson
 from nnpg.plots import Panel, error_curves
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(FaceNets):
     """How many seeds; each seed determines a split, weights and an order of the images."""
 
-    dataset: str = "yale"
-    epochs: int = 250
     seeds: int = 20
     seed: int = 0
 
 
 def run(config: Config, context: Context) -> Result:
-    first = context.seed_or(config.seed)
-    nets = face_nets(config.dataset, config.epochs, range(first, first + config.seeds), context)
+    nets = nets_of(config, context)
     train_error = np.array([_error(f, f.split.train_indices) for f in nets])
     test_error = np.array([_error(f, f.split.test_indices) for f in nets])
     n = len(nets[0].split.test_indices)

@@ -14,7 +14,7 @@ from functools import partial
 import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, row
-from experiments.models.faces import FACE_SEED, FEW, FaceNet, face_nets
+from experiments.models.faces import FEW, FaceNet, FaceNets, nets_of
 from nnpg.analysis.profiles import different_pictures, most_alike, within_between
 from nnpg.analysis.statistics import mean_interval
 from nnpg.data import find_duplicates
@@ -25,21 +25,16 @@ BLOCKS = (1, 2, 3)
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(FaceNets):
     """Which faces and which outputs are drawn: "conv" (of the filters, as in Fig. 1), "tanh" or "pool"."""
 
-    dataset: str = "yale"
-    epochs: int = 250
-    seeds: int = 10
-    seed: int = FACE_SEED
     identities: tuple[int, ...] = (7, 10, 12)
     condition: str = "normal"
     output: str = "conv"
 
 
 def run(config: Config, context: Context) -> Result:
-    first = context.seed_or(config.seed)
-    nets = face_nets(config.dataset, config.epochs, range(first, first + config.seeds), context)
+    nets = nets_of(config, context)
     names = ["input", *(f"{config.output}{block}" for block in BLOCKS), "tanh4"]
     found = np.array([[_measure(face, name) for name in names] for face in nets])  # (nets, outputs, 3)
     within, between, recognised = np.moveaxis(found, 2, 0)

@@ -15,8 +15,9 @@ from functools import partial
 import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, Text, row
-from experiments.models.faces import FACE_SEED, FEW, IDENTITIES, FaceNet, face_nets
+from experiments.models.faces import FEW, IDENTITIES, FaceNet, FaceNets, nets_of
 from nnpg import FilterScores, convolutional_gradient, prediction_gradient
+from nnpg.analysis.filter_profiles import correlations_inside_layers, likeness_of_one_output, same_strongest
 from nnpg.analysis.profiles import (
     different_pictures,
     likeness_of_classes,
@@ -32,76 +33,63 @@ from nnpg.plots import matrix_panels, network_diagram
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(FaceNets):
     """Nets, and which images are drawn."""
 
-    dataset: str = "yale"
-    epochs: int = 250
-    seeds: int = 10
-    seed: int = FACE_SEED
     permutations: int = 9999
     drawn: tuple[str, ...] = ("normal", "happy", "glasses")
 
 
 def run(config: Config, context: Context) -> Result:
-    first = context.seed_or(config.seed)
-    nets = face_nets(config.dataset, config.epochs, range(first, first + config.seeds), context)
-    data, t = nets[0].data, nets[0].data.labels
+    nets, seed = nets_of(config, context), context.seed_or(config.seed)
+    data, labels = nets[0].data, nets[0].data.labels
     scores = [_norms(face) for face in nets]
-    norms = np.array([s.matrix for s in scores], np.float64)  # (nets, N, filters)
-    whole = np.array([rank_correlations(s) for s in norms])  # (nets, N, N)
-    inside = np.array([np.mean([rank_correlations(part) for part in s.scores.values()], axis=0) for s in scores])
-    strongest = norms.argmax(axis=2)
-    top = (strongest[:, :, None] == strongest[:, None]).astype(float)
-    counted = different_pictures(len(t), find_duplicates(data))
-
-    def over_nets(likeness: np.ndarray, which: str) -> Interval:
-        return mean_interval([getattr(within_between(r, t, counted), which) for r in likeness])
+    whole = np.array([rank_correlations(s.matrix) for s in scores])  # (nets, N, N)
+    inside = np.array([correlations_inside_layers(s) for s in scores])
+    counted = different_pictures(len(labels), find_duplicates(data))
 
     def p_value(likeness: np.ndarray) -> float:
         mean, draws = likeness.mean(axis=0), config.permutations
-        return permutation_test(mean, t, permutations=draws, rng=first, counted=counted)
+        return permutation_test(mean, labels, permutations=draws, rng=seed, counted=counted)
 
+    pairs, pairs_inside = (_pairs(likeness, labels, counted) for likeness in (whole, inside))
+    strongest = _pairs(np.array([same_strongest(s) for s in scores]), labels, counted)
     tested = mean_interval([_on_test(face, r, counted) for face, r in zip(nets, whole, strict=True)])
-    named = mean_interval([(t[most_alike(r, counted)] == t).mean() for r in whole])
-    within, between, difference = (over_nets(whole, which) for which in ("within", "between", "difference"))
-    shared, by_others = over_nets(top, "within"), over_nets(top, "between")
-    inner, p, p_inside = over_nets(inside, "difference"), p_value(whole), p_value(inside)
+    named = mean_interval([(labels[most_alike(r, counted)] == labels).mean() for r in whole])
+    one_output = mean_interval([likeness_of_one_output(face.net, face.data.x, labels) for face in nets])
+    p, p_inside = p_value(whole), p_value(inside)
     over = partial(row, n=len(nets), interval="95% t over nets")
     rho = partial(over, unit="Spearman")
+    difference, inner = pairs["difference"], pairs_inside["difference"]
     held = difference.low > 0 and p < 0.05
     rows = (
-        rho("within an identity", None, within),
-        rho("between identities", None, between),
+        rho("within an identity", None, pairs["within"]),
+        rho("between identities", None, pairs["between"]),
         rho("within minus between", None, difference, held=held),
         row("permutation test of it", None, p, config.permutations, unit="p"),
-        rho("within an identity, ranks inside layers", None, over_nets(inside, "within")),
+        rho("within an identity, ranks inside layers", None, pairs_inside["within"]),
         rho("within minus between, ranks inside layers", None, inner, held=inner.low > 0 and p_inside < 0.05),
         row("permutation test of it, inside layers", None, p_inside, config.permutations, unit="p"),
         rho("within minus between, test images only", None, tested, held=tested.low > 0),
-        rho(
-            "one output, faces of its identity with other faces",
-            None,
-            mean_interval([_same_output(face) for face in nets]),
-        ),
-        over("pairs that share the strongest filter, within", None, shared),
-        over("pairs that share the strongest filter, between", None, by_others),
+        rho("one output, faces of its identity with other faces", None, one_output),
+        over("pairs that share the strongest filter, within", None, strongest["within"]),
+        over("pairs that share the strongest filter, between", None, strongest["between"]),
         over("identity named by the most alike profile", None, named),
     )
     _table_ii(nets[0], scores[0], config, context)
     matrix_panels(
-        [likeness_of_classes(r.mean(axis=0), t, counted) for r in (whole, inside)],
+        [likeness_of_classes(r.mean(axis=0), labels, counted) for r in (whole, inside)],
         context.folder / "likeness.png",
         titles=["all filters", "ranks inside layers"],
         rows="identity", columns_are="identity", value="mean Spearman", columns=2,
     )  # fmt: skip
     verdict = (
         f"{'Held' if held else 'Did not hold'}: two images of one identity rank the filters alike "
-        f"({within.value:.2f}), and two of different identities "
-        f"{'nearly as much' if difference.value < 0.2 else 'less'} ({between.value:.2f}; difference "
+        f"({pairs['within'].value:.2f}), and two of different identities "
+        f"{'nearly as much' if difference.value < 0.2 else 'less'} ({pairs['between'].value:.2f}; difference "
         f"{difference.value:.2f}, p = {p:.4f}; inside layers {inner.value:.2f}): the profile marks the person, and "
         f"names {named.value:.0%} of the images (chance {1 / data.K:.0%}), but its strongest filter hardly does "
-        f"(shared by {shared.value:.0%} of pairs within, {by_others.value:.0%} between)."
+        f"(shared by {strongest['within'].value:.0%} of pairs within, {strongest['between'].value:.0%} between)."
     )
     notes = f"{len(find_duplicates(data))} images are copies of an earlier one; no copy is compared with its original."
     return Result(rows, verdict, ("table2.png", "likeness.png"), (Text("Copies", notes),))
@@ -112,11 +100,10 @@ def _norms(face: FaceNet) -> FilterScores:
     return convolutional_gradient(prediction_gradient(face.net, face.data.x, classes="true", labels=face.data.labels))
 
 
-def _same_output(face: FaceNet) -> float:
-    """Likeness of dy_c/do on faces of c and on all other faces: what output c determines, whatever the face."""
-    every, t = prediction_gradient(face.net, face.data.x, classes="all"), face.data.labels
-    profiles = [convolutional_gradient(every.for_class(c)).matrix for c in range(face.data.K)]
-    return float(np.mean([rank_correlations(p[t == c], p[t != c]).mean() for c, p in enumerate(profiles)]))
+def _pairs(likeness: np.ndarray, labels: np.ndarray, counted: np.ndarray) -> dict[str, Interval]:
+    """Means and intervals over nets of a likeness (nets, N, N): "within", "between", and their "difference"."""
+    found = [within_between(net, labels, counted) for net in likeness]
+    return {name: mean_interval([getattr(f, name) for f in found]) for name in ("within", "between", "difference")}
 
 
 def _on_test(face: FaceNet, likeness: np.ndarray, counted: np.ndarray) -> float:

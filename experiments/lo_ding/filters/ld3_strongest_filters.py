@@ -16,7 +16,8 @@ from experiments.experiment import Context, Experiment, Result, Row, Text, row
 from experiments.lo_ding.filters.table3 import TABLE_III
 from experiments.models.faces import FACE_SEED, FEW, FaceNet, face_nets
 from nnpg import FilterScores, convolutional_gradient, filter_scores, prediction_gradient
-from nnpg.analysis.statistics import Interval, bootstrap, rank_correlation
+from nnpg.analysis.profiles import rank_agreement
+from nnpg.analysis.statistics import Interval, bootstrap
 
 PAPER = {identity: (strong[0], weak[0]) for identity, (strong, weak) in TABLE_III.items()}  # strongest, weakest
 SPAN = PAPER[15][0] / PAPER[14][0]  # 124.5
@@ -43,11 +44,12 @@ def run(config: Config, context: Context) -> Result:
     top = [scores.strongest(t, 1)[0].score for t in wanted]
     span, same = max(top) / min(top), _shared_weakest(scores, wanted)
     rows = [row for identity in PAPER for row in _identity(face, scores, identity, config)]
+    of_norms, of_images = (rank_agreement(scores.matrix, other.matrix) for other in (each, clean))
     rows += [
         row("highest / lowest of the five strongest", SPAN, span, 5, unit="ratio", held=span > 10),
         row("identities that share one weakest pair", 1.0, same, 5, held=same >= 0.8),
-        row("norm of mean against mean of norms", None, _agreement(scores, each), data.K, unit="Spearman"),
-        row("all images against training images", None, _agreement(scores, clean), data.K, unit="Spearman"),
+        row("norm of mean against mean of norms", None, of_norms, data.K, unit="Spearman"),
+        row("all images against training images", None, of_images, data.K, unit="Spearman"),
     ]
     scores.plot(context.folder / "network.png", rows=wanted)
     verdict = (
@@ -88,11 +90,6 @@ def _shared_weakest(scores: FilterScores, rows: list[int]) -> float:
     """Largest share of the identities whose two weakest filters are the same two."""
     pairs = [frozenset(unit[:2] for unit in scores.weakest(r, 2)) for r in rows]
     return max(pairs.count(pair) for pair in pairs) / len(pairs)
-
-
-def _agreement(a: FilterScores, b: FilterScores) -> float:
-    """Mean over the identities of the rank correlation of all filters."""
-    return float(np.mean([rank_correlation(u, v) for u, v in zip(a.matrix, b.matrix, strict=True)]))
 
 
 EXPERIMENT = Experiment(

@@ -15,8 +15,8 @@ from functools import partial
 import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, Text, row
-from experiments.lo_ding.filters.knockouts import STRONG, WEAK, knock_out_errors, over_nets, stacked
-from experiments.models.faces import FACE_SEED, FEW, IDENTITIES, FaceNet, face_nets
+from experiments.lo_ding.filters.knockouts import STRONG, WEAK, errors_of_nets, over_nets
+from experiments.models.faces import FEW, IDENTITIES, FaceNet, FaceNets, nets_of
 from nnpg import filter_scores
 from nnpg.analysis.statistics import rank_correlation
 from nnpg.knockout import To
@@ -24,22 +24,17 @@ from nnpg.plots import Panel, error_curves
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(FaceNets):
     """Nets, and the value that a knocked-out filter gets."""
 
-    dataset: str = "yale"
-    epochs: int = 250
     seeds: int = 5
-    seed: int = FACE_SEED
     to: To = "zero"
 
 
 def run(config: Config, context: Context) -> Result:
-    first = context.seed_or(config.seed)
-    nets = face_nets(config.dataset, config.epochs, range(first, first + config.seeds), context)
-    class_, overall, test = stacked(
-        [knock_out_errors(f, filter_scores(f.net, f.data.x, f.data.labels), to=config.to) for f in nets]
-    )  # (nets, identity, order, T + 1) each
+    nets = nets_of(config, context)
+    scores = [filter_scores(face.net, face.data.x, face.data.labels) for face in nets]
+    class_, overall, test = errors_of_nets(nets, scores, to=config.to)  # (nets, identity, order, T + 1) each
     sooner = (class_[:, :, STRONG, 1:11] - class_[:, :, WEAK, 1:11]).mean(axis=-1)  # (seeds, identity)
     alike = np.array(
         [[rank_correlation(c, o)] for c, o in zip(class_[:, :, STRONG], overall[:, :, STRONG], strict=True)]

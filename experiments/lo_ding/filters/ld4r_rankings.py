@@ -11,69 +11,53 @@ are shuffled inside each layer.
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, Row, Text, row
 from experiments.lo_ding.filters.knockouts import (
     STRONG,
-    Comparison,
-    Errors,
+    against_others,
     areas,
-    compared,
-    gap,
-    knock_out_errors,
+    both_gaps,
+    errors_of_nets,
     significant,
-    stacked,
 )
-from experiments.lo_ding.filters.rankings import CONTROLS, NAMES, OURS, area_panels, area_table, curves, ranking
-from experiments.models.faces import FACE_SEED, FEW, IDENTITIES, FaceNet, face_nets
+from experiments.lo_ding.filters.rankings import CONTROLS, NAMES, OURS, area_panels, area_table, curves, ranking, timed
+from experiments.models.faces import FEW, IDENTITIES, FaceNet, FaceNets, nets_of
 from nnpg import FilterScores
+from nnpg.analysis.comparisons import Compared
 from nnpg.analysis.statistics import mean_interval
 from nnpg.plots import error_curves, interval_plot
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(FaceNets):
     """Nets, and the effort for the costly rankings."""
 
-    dataset: str = "yale"
-    epochs: int = 250
-    seeds: int = 10
-    seed: int = FACE_SEED
     identities: tuple[int, ...] = IDENTITIES
     steps: int = 16  # of the conductance integral
     pairs: int = 50  # of orders, for Shapley
 
 
 def run(config: Config, context: Context) -> Result:
-    first = context.seed_or(config.seed)
-    nets = face_nets(config.dataset, config.epochs, range(first, first + config.seeds), context)
+    nets = nets_of(config, context)
     scores: dict[str, list[FilterScores]] = {}
-    errors: dict[str, Errors] = {}
     seconds: dict[str, float] = {}
     for name in NAMES:
-        scores[name], took = [], []
-        for face in nets:
-            began = time.process_time()
-            scores[name].append(ranking(name, face, _images(face, config), steps=config.steps, pairs=config.pairs))
-            took.append(time.process_time() - began)
-        seconds[name] = float(np.median(took))  # of the processor; the first may compile kernels
-        pairs = zip(nets, scores[name], strict=True)
-        errors[name] = stacked([knock_out_errors(f, s, identities=config.identities) for f, s in pairs])
-    gaps = {
-        "class": {name: gap(e.class_) for name, e in errors.items()},
-        "overall": {name: gap(e.overall) for name, e in errors.items()},
-    }
+        score = partial(ranking, name, steps=config.steps, pairs=config.pairs)
+        scores[name], seconds[name] = timed([partial(score, face, _images(face, config)) for face in nets])
+    errors = {name: errors_of_nets(nets, of_nets, identities=config.identities) for name, of_nets in scores.items()}
+    gaps = both_gaps(errors)
     rows = [r for kind, of_kind in gaps.items() for r in _rows(kind, of_kind)]
     error_curves(curves(errors, "class_"), context.folder / "class-error.png", columns=5, band="10-90 %")
     error_curves(curves(errors, "overall"), context.folder / "overall-error.png", columns=5, band="10-90 %")
     interval_plot(area_panels(errors), context.folder / "areas.png", highlight=OURS)
     table = Text("Each ranking", area_table(scores, seconds, errors, [identity - 1 for identity in config.identities]))
     soonest = {name: areas(e.class_)[:, STRONG].mean() for name, e in errors.items()}
-    verdict = _verdict(compared(gaps, OURS), seconds, soonest)
+    verdict = _verdict(against_others(gaps, OURS), seconds, soonest)
     return Result(tuple(rows), verdict, ("class-error.png", "overall-error.png", "areas.png"), (table,))
 
 
@@ -93,7 +77,7 @@ def _rows(kind: str, gaps: dict[str, np.ndarray]) -> list[Row]:
     return rows
 
 
-def _verdict(found: dict[str, dict[str, Comparison]], seconds: dict[str, float], soonest: dict[str, float]) -> str:
+def _verdict(found: dict[str, dict[str, Compared]], seconds: dict[str, float], soonest: dict[str, float]) -> str:
     """Which gaps differ with corrected p below 0.05, and the answer that follows."""
 
     def listed(names: dict[str, float]) -> str:

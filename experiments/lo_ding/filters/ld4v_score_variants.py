@@ -17,10 +17,12 @@ from typing import Any
 import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, Text, row
-from experiments.lo_ding.filters.knockouts import Comparison, compared, gap, knock_out_errors, significant, stacked
-from experiments.models.faces import FACE_SEED, FEW, IDENTITIES, FaceNet, face_nets
+from experiments.lo_ding.filters.knockouts import against_others, both_gaps, errors_of_nets, significant
+from experiments.models.faces import FEW, IDENTITIES, FaceNet, FaceNets, nets_of
 from nnpg import FilterScores, filter_layers, filter_scores
-from nnpg.analysis.statistics import Interval, mean_interval, rank_correlation
+from nnpg.analysis.comparisons import Compared
+from nnpg.analysis.profiles import rank_agreement
+from nnpg.analysis.statistics import Interval, mean_interval
 from nnpg.plots import Measured, interval_plot
 
 DEFAULT, SAME = "the papers' score", 0.9
@@ -39,30 +41,19 @@ VARIANTS: dict[str, dict[str, Any]] = {
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(FaceNets):
     """Nets; the filters of each are scored with every variant."""
 
-    dataset: str = "yale"
-    epochs: int = 250
-    seeds: int = 10
-    seed: int = FACE_SEED
     identities: tuple[int, ...] = IDENTITIES
 
 
 def run(config: Config, context: Context) -> Result:
-    first = context.seed_or(config.seed)
-    nets = face_nets(config.dataset, config.epochs, range(first, first + config.seeds), context)
+    nets = nets_of(config, context)
     scores = {name: [variant(face, options) for face in nets] for name, options in VARIANTS.items()}
-    gaps: dict[str, dict[str, np.ndarray]] = {"class": {}, "overall": {}}
-    for name, of_nets in scores.items():
-        pairs = zip(nets, of_nets, strict=True)
-        errors = stacked([knock_out_errors(f, s, identities=config.identities) for f, s in pairs])
-        gaps["class"][name], gaps["overall"][name] = gap(errors.class_), gap(errors.overall)
+    errors = {name: errors_of_nets(nets, of_nets, identities=config.identities) for name, of_nets in scores.items()}
+    gaps = both_gaps(errors)
     over = partial(row, n=len(nets), interval="95% t over nets")
-    alike = {
-        name: mean_interval([_alike(a, b, config.identities) for a, b in zip(of_nets, scores[DEFAULT], strict=True)])
-        for name, of_nets in scores.items()
-    }
+    alike = {name: _agreement(of_nets, scores[DEFAULT], config) for name, of_nets in scores.items()}
     rows = []
     for name in VARIANTS:
         if name != DEFAULT:
@@ -81,7 +72,7 @@ def run(config: Config, context: Context) -> Result:
         f"{_one_image(nets[0]):.2g} (the gradient of a pooled map is that of its winners, so the norms agree; class "
         "means do not)",
     )
-    return Result(tuple(rows), _verdict(compared(gaps, DEFAULT), alike), ("variants.png",), (text,))
+    return Result(tuple(rows), _verdict(against_others(gaps, DEFAULT), alike), ("variants.png",), (text,))
 
 
 def variant(face: FaceNet, options: dict[str, Any]) -> FilterScores:
@@ -91,8 +82,10 @@ def variant(face: FaceNet, options: dict[str, Any]) -> FilterScores:
     return FilterScores(named, found.rows, found.norm, found.of, found.average)
 
 
-def _alike(a: FilterScores, b: FilterScores, identities: tuple[int, ...]) -> float:
-    return float(np.mean([rank_correlation(a.matrix[i - 1], b.matrix[i - 1]) for i in identities]))
+def _agreement(a: list[FilterScores], b: list[FilterScores], config: Config) -> Interval:
+    """Rank correlation of two scores of the config's identities, mean and interval over nets."""
+    rows = [identity - 1 for identity in config.identities]
+    return mean_interval([rank_agreement(u.matrix[rows], v.matrix[rows]) for u, v in zip(a, b, strict=True)])
 
 
 def _one_image(face: FaceNet) -> float:
@@ -104,7 +97,7 @@ def _one_image(face: FaceNet) -> float:
     return float((abs(before - after) / after).max())
 
 
-def _verdict(found: dict[str, dict[str, Comparison]], alike: dict[str, Interval]) -> str:
+def _verdict(found: dict[str, dict[str, Compared]], alike: dict[str, Interval]) -> str:
     """Which variants are better or worse than the papers' with corrected p below 0.05, and which rank alike."""
 
     def listed(names: dict[str, float]) -> str:
@@ -125,10 +118,6 @@ EXPERIMENT = Experiment(
     "LD-4V",
     "The score's open choices, judged by knock-out",
     "Lo & Ding 2015, III.C-D, V.B",
-    {
-        "smoke": Config(FEW, epochs=2, seeds=2, identities=(7,)),
-        "quick": Config(),
-        "paper": Config(seeds=20, seed=0),
-    },
+    {"smoke": Config(FEW, epochs=2, seeds=2, identities=(7,)), "quick": Config(), "paper": Config(seeds=20, seed=0)},
     run,
 )

@@ -15,7 +15,7 @@ from functools import partial
 import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, Text, row
-from experiments.models.faces import FACE_SEED, FEW, FaceNet, face_nets
+from experiments.models.faces import FEW, FaceNet, FaceNets, nets_of
 from nnpg import Knockout, filter_scores, knock_out_curve
 from nnpg.analysis.statistics import mean_interval, wilson
 from nnpg.plots import damage_trace, matrix_panels
@@ -23,20 +23,16 @@ from nnpg.rankings.knock_out_curves import failure_steps, falls_in_words, steps_
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(FaceNets):
     """The identity whose strongest filters are knocked out, and how many."""
 
-    dataset: str = "yale"
-    epochs: int = 250
-    seeds: int = 10
-    seed: int = FACE_SEED
     identity: int = 7  # from 1
     steps: int = 10
 
 
 def run(config: Config, context: Context) -> Result:
     first, chosen = context.seed_or(config.seed), config.identity - 1
-    nets = face_nets(config.dataset, config.epochs, range(first, first + config.seeds), context)
+    nets = nets_of(config, context)
     K = nets[0].data.K
     every = [_damage(face, config.steps) for face in nets]  # a knock-out for each identity's filters, for each net
     failures = np.array([[failure_steps(k) for k in of] for of in every])  # (nets, identity whose filters are out, K)

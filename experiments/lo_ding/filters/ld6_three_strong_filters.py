@@ -10,45 +10,38 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from itertools import combinations
 
 import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, Row, held_in_words, row, row_named
-from experiments.lo_ding.filters.knockouts import ORDERS, STRONG, WEAK, knock_out_errors, over_nets, stacked
+from experiments.lo_ding.filters.knockouts import ORDERS, STRONG, WEAK, errors_of_nets, over_nets
 from experiments.lo_ding.filters.table3 import TABLE_III
-from experiments.models.faces import FACE_SEED, FEW, IDENTITIES, face_nets
-from nnpg import FilterScores, filter_scores
+from experiments.models.faces import FEW, IDENTITIES, FaceNets, nets_of
+from nnpg import filter_scores
+from nnpg.analysis.comparisons import same_within
 from nnpg.analysis.statistics import Interval, mean_interval
 from nnpg.plots import Panel, error_curves
+from nnpg.rankings import shared_strongest
 from nnpg.rankings.knock_out_curves import gini, steps_to_reach
 
 MARGIN = 0.10  # within which two errors count as the same
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(FaceNets):
     """Nets; scores and errors over all images of the paper's five identities."""
 
-    dataset: str = "yale"
-    epochs: int = 250
-    seeds: int = 10
-    seed: int = FACE_SEED
     identities: tuple[int, ...] = IDENTITIES
 
 
 def run(config: Config, context: Context) -> Result:
-    first = context.seed_or(config.seed)
-    nets = face_nets(config.dataset, config.epochs, range(first, first + config.seeds), context)
+    nets = nets_of(config, context)
     scores = [filter_scores(f.net, f.data.x, f.data.labels) for f in nets]
-    errors = stacked(
-        [knock_out_errors(f, s, identities=config.identities) for f, s in zip(nets, scores, strict=True)]
-    )  # (nets, id, order, T + 1)
+    errors = errors_of_nets(nets, scores, identities=config.identities)  # (nets, identity, order, T + 1)
     M = errors.overall.shape[-1] - 1
     half = [M // 2, -(-M // 2)]  # 23 filters: 11 and 12
-    n = len(nets)
     rows: list[Row] = []
-    over = partial(row, n=n, interval="95% t over nets")
+    over = partial(row, n=len(nets), interval="95% t over nets")
     same: dict[str, Interval] = {}
     for name, kind in (("overall_error", errors.overall), ("class_error", errors.class_)):
         curves = kind.mean(axis=1)  # (nets, order, T + 1)
@@ -58,20 +51,20 @@ def run(config: Config, context: Context) -> Result:
         rows += [
             over(f"{name}, 3 strong out", None, mean_interval(strong)),
             over(f"{name}, weaker half out", None, mean_interval(weak)),
-            over(f"{name}, 3 strong minus weaker half", 0.0, same[name], held=_equal(same[name])),
+            over(f"{name}, 3 strong minus weaker half", 0.0, same[name], held=same_within(same[name], MARGIN)),
             over(f"{name}: weak filters worth 3 strong", M / 2, worth, unit="filters"),
         ]
     lost = [over_nets(errors.overall[:, :, STRONG, out] - errors.overall[:, :, STRONG, 0]) for out in (1, 2)]
     identities = [identity - 1 for identity in config.identities]
     spread = over_nets(np.array([gini(s.matrix[identities]) for s in scores]))
-    shared = mean_interval([_shared(s, identities) for s in scores])
+    shared = mean_interval([shared_strongest(s, identities, 3) for s in scores])
     sparse, useful = spread.low > 1 / 3, shared.low > 3 / M
     rows += [
         over("overall_error added by 1 strong (paper: little)", None, lost[0], held=lost[0].high < MARGIN),
         over("overall_error added by 2 strong (paper: little)", None, lost[1], held=lost[1].high < MARGIN),
         over("Gini of a profile (even over 0..1: 0.33)", _paper_gini(), spread, held=sparse),
         over("top three filters shared by two identities", None, shared, held=useful),
-        row("the same by chance", None, 3 / M, n),
+        row("the same by chance", None, 3 / M, len(nets)),
     ]
     panels = [
         Panel(name, {order: kind[:, :, i].mean(axis=1) for i, order in enumerate(ORDERS)}, ylabel=name)
@@ -84,29 +77,16 @@ def run(config: Config, context: Context) -> Result:
         return row_named(rows, name).ours
 
     verdict = (
-        f"'Three strong = the weaker half' {words[_equal(same['overall_error'])]} for overall error "
+        f"'Three strong = the weaker half' {words[same_within(same['overall_error'], MARGIN)]} for overall error "
         f"({ours('overall_error, 3 strong out'):.0%} against {ours('overall_error, weaker half out'):.0%}; 3 strong "
         f"are worth {ours('overall_error: weak filters worth 3 strong'):.1f} weak) and "
-        f"{words[_equal(same['class_error'])]} for class error "
+        f"{words[same_within(same['class_error'], MARGIN)]} for class error "
         f"({ours('class_error, 3 strong out'):.0%} against {ours('class_error, weaker half out'):.0%}); two strong "
         f"filters cost {lost[1].value:.0%}; profiles are {'' if sparse else 'not '}sparse: Gini "
         f"{spread.value:.2f}, the paper's own Table III {_paper_gini():.2f}; 'strong units are useful across classes' "
         f"{held_in_words(useful)}: two identities share {shared.value:.0%} of their top three."
     )
     return Result(tuple(rows), verdict, ("halves.png",))
-
-
-def _equal(difference: Interval) -> bool | None:
-    """Whether an interval says that two errors are the same, that they are not, or leaves it open."""
-    if difference.low > -MARGIN and difference.high < MARGIN:
-        return True
-    return False if difference.low > 0 or difference.high < 0 else None
-
-
-def _shared(scores: FilterScores, rows: list[int]) -> float:
-    """Share of the three strongest filters that two of the identities have in common, mean of all pairs."""
-    tops = [{unit[:2] for unit in scores.strongest(r, 3)} for r in rows]
-    return float(np.mean([len(a & b) / 3 for a, b in combinations(tops, 2)]))
 
 
 def _paper_gini() -> float:

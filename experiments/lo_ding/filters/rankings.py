@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -49,6 +50,16 @@ def ranking(name: str, face: FaceNet, indices: np.ndarray, *, steps: int = 16, p
         REFERENCE: lambda: rankings.shapley_scores(net, x, t, pairs=pairs, rng=face.seed, progress=False)[0],
     }
     return every[name]()
+
+
+def timed(scorings: Sequence[Callable[[], FilterScores]]) -> tuple[list[FilterScores], float]:
+    """Return the scores, and the median of the processor's seconds for one; the first may compile kernels."""
+    scores, seconds = [], []
+    for scoring in scorings:
+        began = time.process_time()
+        scores.append(scoring())
+        seconds.append(time.process_time() - began)
+    return scores, float(np.median(seconds))
 
 
 def curves(errors: Mapping[str, Errors], kind: str) -> list[Panel]:
