@@ -19,6 +19,7 @@ import numpy as np
 from experiments.experiment import Context, Experiment, Result, Row, row, row_named
 from experiments.models.faces import FaceNet, nets_of_set
 from experiments.thesis.covering import CONTRIBUTION, SCALES, SHOWN, Config, claim, cost_rows, covering_costs
+from nnpg import predict
 from nnpg.analysis.statistics import mean_interval
 from nnpg.data.examples import one_of_each
 from nnpg.maps.strongest import contributing_places, distances_of_places, strongest_units
@@ -73,7 +74,7 @@ def _covering(dataset: str) -> str:
 def _draw(face: FaceNet, path: Path) -> None:
     shown = one_of_each(face.data)[SHOWN]
     x, labels, features = face.data.x[shown], face.data.labels[shown], face.data.features
-    found, y = strongest_units(face.net, x, labels), face.net.predict(x)[np.arange(len(labels)), labels]
+    found, y = strongest_units(face.net, x, labels), predict(face.net, x)[np.arange(len(labels)), labels]
     names = [f"ID {c + 1}{f', {features[c]}' if features else ''}" for c in labels]
     titles = [f"{name}: y = {value:.2%}" for name, value in zip(names, y, strict=True)]
     ring = CONTRIBUTION, contributing_places(face.net, x, labels, reference=face.data.x, rng=0)

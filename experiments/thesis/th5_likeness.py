@@ -17,6 +17,7 @@ import numpy as np
 from experiments.experiment import Context, Experiment, Result, Row, row
 from experiments.models.faces import FaceNet, nets_of_set
 from experiments.thesis.covering import CONTRIBUTION, SCALES, SHOWN, Config, claim, cost_rows, covering_costs
+from nnpg import predict
 from nnpg.analysis.statistics import mean_interval
 from nnpg.data.examples import one_of_each
 from nnpg.maps.strongest import contributing_places, strongest_units
@@ -72,7 +73,7 @@ def _draw(face: FaceNet, path: Path) -> None:
     each = one_of_each(face.data)
     x, labels = face.data.x[each[SHOWN]], face.data.labels[each[SHOWN]]
     other = runners_up(face.net, face.data.x, face.data.labels)[each[SHOWN]]
-    found, y = strongest_units(face.net, x, other), face.net.predict(x)[np.arange(len(labels)), other]
+    found, y = strongest_units(face.net, x, other), predict(face.net, x)[np.arange(len(labels)), other]
     titles = [f"what makes ID {a + 1} like ID {b + 1}: y = {v:.1g}" for a, b, v in zip(labels, other, y, strict=True)]
     ring = CONTRIBUTION, contributing_places(face.net, x, other, reference=face.data.x, rng=0)
     others = face.data.x[each[other]]

@@ -6,11 +6,11 @@ import numpy as np
 import numpy.typing as npt
 
 from nnpg.analysis.profiles import rank_correlations
-from nnpg.network import Network
+from nnpg.network import Network, as_network
 from nnpg.prediction import prediction_gradient
 from nnpg.scores import FilterScores, convolutional_gradient
 from nnpg.support.arguments import as_instance, as_labels
-from nnpg.support.network_arguments import as_images, as_network
+from nnpg.support.network_arguments import as_images
 
 
 def correlations_inside_layers(scores: FilterScores) -> npt.NDArray[np.float64]:

@@ -10,10 +10,10 @@ import numpy.typing as npt
 from nnpg.maps.evidence import contribution_map
 from nnpg.maps.localisation import highest_place
 from nnpg.maps.receptive_fields import ReceptiveField, receptive_field
-from nnpg.network import Network
+from nnpg.network import Network, as_network
 from nnpg.prediction import filter_layers, prediction_gradient
 from nnpg.support.arguments import as_generator, as_labels, as_numbers, as_whole, described
-from nnpg.support.network_arguments import as_images, as_network, as_output
+from nnpg.support.network_arguments import as_images, as_output
 from nnpg_kernels import Array
 
 
@@ -73,7 +73,7 @@ def strongest_units(
     x = as_images(as_network(net), x, least=1)
     classes = as_labels(classes, len(x), net.K)
     layer = filter_layers(net)[0] if layer is None else as_output(net, layer)
-    field, outputs = receptive_field(net, layer=layer), net.forward(x, upto=layer)[layer]
+    field, outputs = receptive_field(net, layer=layer), net.forward(x, stop=layer)[layer]
     delta = prediction_gradient(net, x, layers=layer, classes="true", labels=classes)[layer]
     f, *ij = np.unravel_index(delta.reshape(len(x), -1).argmax(axis=1), delta.shape[1:])
     units = np.stack(ij, axis=1)
