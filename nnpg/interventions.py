@@ -46,7 +46,7 @@ class Override:
     units : bool array
         Broadcasts against y (N, ...): (F, 1, 1) overrides whole feature maps.
     value : array
-        Broadcasts against y: 0, one mean an output (F, H, W), or one value an image (N, F, H, W).
+        Broadcasts against y: 0, one mean per output (F, H, W), or one value per image (N, F, H, W).
 
     Examples
     --------

@@ -141,8 +141,8 @@ def knock_out(
     array([ True, False])
     """
     net = as_network(net)
-    wanted = _wanted(net, filters)
-    return _cumulative(net, wanted, _changes(net, wanted, to, reference, rng))[-1]
+    chosen = _known_filters(net, filters)
+    return _cumulative(net, chosen, _interventions(net, chosen, to, reference, rng))[-1]
 
 
 def knock_out_curve(
@@ -183,54 +183,64 @@ def knock_out_curve(
     ((3, 6), 1)
     """
     net = as_network(net)
-    x, wanted = as_images(net, x, finite=True), _wanted(net, filters)
-    t, T = as_labels(labels, len(x), net.K), len(wanted)
+    x, chosen = as_images(net, x, finite=True), _known_filters(net, filters)
+    labels, T = as_labels(labels, len(x), net.K), len(chosen)
     _check_choice(net, to, reference, rng)
     predictions = np.empty((T + 1, len(x)), np.int64)
-    program = programs.find(net, KnockOut(tuple((f.layer, f.f) for f in wanted), to))
-    changes = [] if program and to == "zero" else _changes(net, wanted, to, reference, rng)
-    means = {f.layer: change.value for f, change in zip(wanted, changes, strict=False) if type(change) is Override}
-    nets = [] if program else _cumulative(net, wanted, changes)
+    program = programs.find(net, KnockOut(tuple((unit.layer, unit.f) for unit in chosen), to))
+    changes = [] if program and to == "zero" else _interventions(net, chosen, to, reference, rng)
+    means = {
+        unit.layer: change.value for unit, change in zip(chosen, changes, strict=False) if type(change) is Override
+    }
+    nets = [] if program else _cumulative(net, chosen, changes)
     with progress_bar("knocking out", len(x) * T, show=progress) as advance:
-        for some in in_batches(len(x), batch, max(LAYERED, AT_ONCE // (T + 1)) if program else LAYERED):
+        for rows in in_batches(len(x), batch, max(LAYERED, AT_ONCE // (T + 1)) if program else LAYERED):
             if program.run is not None:
-                predictions[:, some] = program.run(x[some], means)
-                advance(predictions[1:, some].size)
+                predictions[:, rows] = program.run(x[rows], means)
+                advance(predictions[1:, rows].size)
                 continue
-            for step, y in enumerate(_by_layers(nets, x[some], wanted, changes)):
-                predictions[step, some] = y.argmax(axis=-1)
+            for step, y in enumerate(outputs_by_layers(nets, x[rows], chosen, changes)):
+                predictions[step, rows] = y.argmax(axis=-1)
                 advance(len(y) if step else 0)
-    return Knockout(wanted, predictions, t, net.K, program.how)
+    return Knockout(chosen, predictions, labels, net.K, program.computed)
 
 
-def _by_layers(
+def outputs_by_layers(
     nets: list[Network], x: Array, filters: Sequence[Filter], changes: list[Intervention]
 ) -> Iterator[Array]:
-    """Outputs (N, K) of the whole network, then after each filter that is knocked out."""
+    """Yield y (N, K) of the intact network, then after each knock-out: the definition, which programs agree with.
+
+    Parameters
+    ----------
+    nets : T + 1 networks
+        With the first 0, 1, ... T filters knocked out.
+    x : array (N, *net.input_shape)
+    filters, changes : T filters, and what is done to the output that each is in
+    """
     k = nets[0].backend
     trace = nets[0].forward(x)
     yield k.to_numpy(trace.y)
-    for f, change, net in zip(filters, changes, nets[1:], strict=True):
-        dead, _ = change.forward(k, trace[f.layer])
-        trace = trace.before(f.layer) | net.forward(dead, start=f.layer)
+    for unit, change, net in zip(filters, changes, nets[1:], strict=True):
+        maps, _ = change.forward(k, trace[unit.layer])  # (N, F, H, W), of which filter f is now dead
+        trace = trace.before(unit.layer) | net.forward(maps, start=unit.layer)  # only what comes after it runs again
         yield k.to_numpy(trace.y)
 
 
 def _cumulative(net: Network, filters: Sequence[Filter], changes: list[Intervention]) -> list[Network]:
     """The networks with the first 0, 1, 2 ... filters out."""
     nets = [net]
-    for f, change in zip(filters, changes, strict=False):
-        nets.append(nets[-1].intervene(f.layer, change))
+    for unit, change in zip(filters, changes, strict=True):
+        nets.append(nets[-1].intervene(unit.layer, change))
     return nets
 
 
-def _wanted(net: Network, filters: Sequence[Filter | tuple[str, int]]) -> tuple[Filter, ...]:
+def _known_filters(net: Network, filters: Sequence[Filter | tuple[str, int]]) -> tuple[Filter, ...]:
     """Filters that the network has, with their scores where they have any."""
-    known = as_filters(net, filters)
-    return tuple(Filter(layer, f, *given[2:]) for (layer, f), given in zip(known, filters, strict=True))
+    pairs = as_filters(net, filters)
+    return tuple(Filter(layer, f, *unit[2:]) for (layer, f), unit in zip(pairs, filters, strict=True))
 
 
-def _changes(
+def _interventions(
     net: Network,
     filters: Sequence[Filter],
     to: To,
@@ -244,14 +254,14 @@ def _changes(
     values: dict[str, Any] = {}
     changes: list[Intervention] = []
     for layer, f, *_ in filters:
-        F, *rest = net.shapes[layer]
-        units = k.asarray((np.arange(F) == f).reshape(-1, *[1] * len(rest)))
+        F, *size = net.shapes[layer]
+        units = k.asarray((np.arange(F) == f).reshape(-1, *[1] * len(size)))
         if to == "resample" and trace is not None and draw is not None:
             changes.append(Resample(units, trace[layer], int(draw.integers(2**63))))
         else:
             if layer not in values:
-                seen = None if to == "zero" or trace is None else trace[layer]
-                values[layer] = k.asarray(np.zeros((), net.dtype)) if seen is None else seen.mean(axis=0)
+                mean = None if to == "zero" or trace is None else trace[layer].mean(axis=0)
+                values[layer] = k.asarray(np.zeros((), net.dtype)) if mean is None else mean
             changes.append(Override(units, values[layer]))
     return changes
 

@@ -79,7 +79,7 @@ def softmax_cross_entropy(net: Network) -> Loss:
 
 
 def binary_cross_entropy(net: Network) -> Loss:
-    """L = -sum_k [t_k log y_k + (1 - t_k) log(1 - y_k)], each output on its own (minus thesis eq. 2.2).
+    """L = -sum_k [t_k log y_k + (1 - t_k) log(1 - y_k)], each output by itself (minus thesis eq. 2.2).
 
     Behind a Sigmoid the seed enters at the logits, dL/dz = y - t; elsewhere at y, dL/dy = (y - t) / (y (1 - y)).
 

@@ -265,8 +265,8 @@ class Network:
     def with_parameters(self, new: Mapping[str, Mapping[str, Array]]) -> Network:
         """Return this network with other weights: `new["conv1"]["W"]`, as `parameters` gives them."""
         layers = dict(self.layers)
-        for name, own in as_mapping(new, "new", "layer to its arrays by name").items():
-            layers[name] = self._changed(name, own)
+        for name, changes in as_mapping(new, "new", "layer to its arrays by name").items():
+            layers[name] = self._changed(name, changes)
         return replace(self, layers=layers)
 
     def intervene(self, name: str, *changes: Intervention) -> Network:
@@ -374,8 +374,8 @@ class Network:
     # Inside
 
     def _map_arrays(self, f: Callable[[Array], Array]) -> Network:
-        own = {name: arrays(layer) for name, layer in self.layers.items()}
-        return self.with_parameters({name: {n: f(a) for n, a in of.items()} for name, of in own.items() if of})
+        old = {name: arrays(layer) for name, layer in self.layers.items()}
+        return self.with_parameters({name: {n: f(a) for n, a in of.items()} for name, of in old.items() if of})
 
     def _index(self, name: str, argument: str) -> int:
         return self.names.index(as_output(self, name, argument))
@@ -389,11 +389,11 @@ class Network:
         """A layer with other values in some of its fields."""
         layer = self.layers[self._layer(name)]
         changes = as_mapping(changes, f"what changes in layer {name!r}", "field to value")
-        own: list[str] = [f.name for f in fields(layer)] if is_dataclass(layer) else []
-        unknown = [field for field in changes if field not in own]
+        known: list[str] = [f.name for f in fields(layer)] if is_dataclass(layer) else []
+        unknown = [field for field in changes if field not in known]
         if unknown:
             raise TypeError(
-                f"layer {name!r} ({type(layer).__name__}) has the fields {', '.join(own) or 'of no dataclass'}, not "
+                f"layer {name!r} ({type(layer).__name__}) has the fields {', '.join(known) or 'of no dataclass'}, not "
                 f"{described(unknown[0])}"
             )
         return replace(layer, **changes)  # type: ignore[type-var]

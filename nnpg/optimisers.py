@@ -178,10 +178,10 @@ def penalised(net: Network, gradients: Parameters, decay: Decay | None) -> Param
     """Return the gradients with the decay's added."""
     if decay is None:
         return gradients
-    own = net.parameters
-    return {n: {p: g + decay.gradient(n, p, own[n][p]) for p, g in gs.items()} for n, gs in gradients.items()}
+    weights = net.parameters
+    return {n: {p: g + decay.gradient(n, p, weights[n][p]) for p, g in gs.items()} for n, gs in gradients.items()}
 
 
 def _combine(f: Callable[[Array, Array], Array], a: Parameters, b: Parameters) -> Parameters:
     """f(a, b), parameter by parameter, for those that b holds."""
-    return {n: {p: f(a[n][p], w) for p, w in own.items()} for n, own in b.items()}
+    return {n: {p: f(a[n][p], w) for p, w in of_layer.items()} for n, of_layer in b.items()}

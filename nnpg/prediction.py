@@ -191,7 +191,7 @@ def prediction_gradient(
     Returns
     -------
     PredictionGradient
-        Arrays (N, ...) for one class an image, (S, N, ...) for several.
+        Arrays (N, ...) for one class per image, (S, N, ...) for several.
 
     Raises
     ------
@@ -219,7 +219,7 @@ def prediction_gradient(
     else:
         joined = {layer: np.concatenate([d[layer] for d in deltas], axis=_image_axis(classes)) for layer in layers}
     rows = tuple(f"image {n}" for n in range(len(x)))
-    return PredictionGradient(joined, _differentiated(net, classes), of, rows, program.how)
+    return PredictionGradient(joined, _differentiated(net, classes), of, rows, program.computed)
 
 
 def class_gradient(
@@ -288,7 +288,7 @@ def class_gradient(
             advance(len(t[part]))
     axis = _image_axis(classes)  # now the axis of the classes t
     means = {layer: a / divisor.reshape(-1, *[1] * (a.ndim - axis - 1)) for layer, a in sums.items()}
-    return PredictionGradient(means, _differentiated(net, classes), of, rows, program.how)
+    return PredictionGradient(means, _differentiated(net, classes), of, rows, program.computed)
 
 
 def filter_layers(net: Network) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""From a gradient to a ranking: one number a filter (Lo & Ding 2015, III.D), or one picture an image (saliency)."""
+"""From a gradient to a ranking: one number per filter (Lo & Ding 2015, III.D), or one picture per image (saliency)."""
 
 from __future__ import annotations
 
@@ -275,10 +275,10 @@ def _mean_of_norms(
     labels, rows = as_labels(labels, len(x), net.K), as_class_names(class_names, net.K)
     parts = [
         convolutional_gradient(
-            prediction_gradient(net, x[some], layers=layers, classes="true", labels=labels[some], of=of),
+            prediction_gradient(net, x[rows], layers=layers, classes="true", labels=labels[rows], of=of),
             norm,
         ).scores
-        for some in in_batches(len(x), batch, BATCH)
+        for rows in in_batches(len(x), batch, BATCH)
     ]
     scores = {
         name: class_means(np.concatenate([part[name] for part in parts]), labels, net.K)  # (N, F) to (K, F)

@@ -88,9 +88,9 @@ def class_seed(
 def _one_hot_seed(net: Network, trace: Trace, classes: Classes, labels: npt.ArrayLike | None) -> Array:
     k, y = net.backend, trace.y
     N, K = len(y), net.K
-    chosen, own = chosen_classes(classes, labels, N, K)
-    if own is not None:
-        return one_hot(k, own, y)
+    chosen, true_classes = chosen_classes(classes, labels, N, K)
+    if true_classes is not None:
+        return one_hot(k, true_classes, y)
     e = one_hot(k, np.atleast_1d(chosen), y)[:, None, :]  # (S, 1, K)
     return k.xp.broadcast_to(e if chosen.ndim else e[0], (*chosen.shape, N, K))
 

@@ -217,7 +217,7 @@ def train(
             if store is not None:
                 write_training(store, net, state, history, rng)
             advance(loss=losses / len(x), error=wrong / len(x))
-    return Training(net, history, program.how)
+    return Training(net, history, program.computed)
 
 
 def _epoch(

@@ -230,9 +230,9 @@ def victim_of(net: Network, loss: str | LossMaker) -> Victim:
     block = DEVICE_BLOCK if net.backend.xp is not np else CONV_BLOCK if convolves else BLOCK
     program = find(net, tasks.Reading(how.layer))
     if program.run is not None:
-        return Victim(net, how, (np.arange(block),), program.run(), program.how)
+        return Victim(net, how, (np.arange(block),), program.run(), program.computed)
     with one_blas_thread():
-        return Victim(net, how, _spots(Victim(net, how, (np.arange(block),))), computed=program.how)
+        return Victim(net, how, _spots(Victim(net, how, (np.arange(block),))), computed=program.computed)
 
 
 def _spots(victim: Victim) -> tuple[npt.NDArray[np.int64], ...]:

@@ -1,4 +1,4 @@
-"""The linear layers: Dense, Conv, Flatten and Center. Squashing functions are layers of their own."""
+"""The linear layers: Dense, Conv, Flatten and Center. Squashing functions are separate layers."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ class Conv:
 
 @dataclass(frozen=True, eq=False)
 class Flatten:
-    """Feature maps to one vector an image, row-major: (N, C, H, W) to (N, C H W).
+    """Feature maps to one vector per image, row-major: (N, C, H, W) to (N, C H W).
 
     Examples
     --------

@@ -5,7 +5,7 @@
 
 Layer by layer is the definition. A program is found only where its answer is the same: what a user subclasses,
 replaces or intervenes in is what runs. `plan` says which layers run as one, `guards` checks what goes in, and each
-backend's programs have a folder of their own.
+backend's programs have a separate folder.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Found:
     Examples
     --------
     >>> found = Found(None, "the backend 'numpy' has no compiled programs")
-    >>> bool(found), found.how
+    >>> bool(found), found.computed
     (False, "layer by layer, because the backend 'numpy' has no compiled programs")
     """
 
@@ -56,7 +56,7 @@ class Found:
         return self.run is not None
 
     @property
-    def how(self) -> str:
+    def computed(self) -> str:
         """How the task is computed, in words."""
         return "compiled" if self else f"layer by layer, because {self.why_not}"
 
@@ -74,7 +74,7 @@ def find(net: Network, task: Task) -> Found:
         raise NotCompiled(f"{task.name}, {net!r}: layer by layer, because {found.why_not}")
     seen = _seen.get()
     if seen is not None:
-        seen.setdefault(task.name, set()).add(found.how)
+        seen.setdefault(task.name, set()).add(found.computed)
     return found
 
 

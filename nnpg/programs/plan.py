@@ -143,8 +143,8 @@ def make_plan(layers: Mapping[str, Layer], input_shape: tuple[int, ...], dtype: 
     head = HEADS.get(type(layers[rest[0]]), "") if len(rest) == 1 else ""
     why = "" if head else why
     why = why or ("" if blocks else "it has no weights")
-    own = {block.weights: weights[block.weights] for block in blocks}
-    return Plan(tuple(blocks), mean, input_shape, dtype, rest, why, own, places, head)
+    of_blocks = {block.weights: weights[block.weights] for block in blocks}
+    return Plan(tuple(blocks), mean, input_shape, dtype, rest, why, of_blocks, places, head)
 
 
 def _does_nothing(layer: Any) -> bool:

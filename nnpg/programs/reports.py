@@ -31,11 +31,11 @@ class CompilationReport:
 
     def __str__(self) -> str:
         width = max(map(len, self.found)) + 3
-        return "\n".join(f"{name:{width}}{found.how}" for name, found in self.found.items())
+        return "\n".join(f"{name:{width}}{found.computed}" for name, found in self.found.items())
 
     def to_dict(self) -> dict[str, str]:
         """Return how each is computed, in words, for JSON."""
-        return {name: found.how for name, found in self.found.items()}
+        return {name: found.computed for name, found in self.found.items()}
 
 
 def compilation_report(net: Network) -> CompilationReport:

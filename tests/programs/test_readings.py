@@ -135,7 +135,7 @@ def test_what_is_not_compiled_says_why_and_is_read_layer_by_layer() -> None:
 
 def test_the_report_names_the_attack() -> None:
     net = nnpg.build([conv(2, 3), nnpg.ReLU(), nnpg.Flatten(), dense(3), nnpg.Softmax()], input_shape=(1, 5, 5), rng=0)
-    assert nnpg.compilation_report(net)["minimal_distortion"].how == "compiled"
+    assert nnpg.compilation_report(net)["minimal_distortion"].computed == "compiled"
     with nnpg.require_compiled():
         x = np.random.default_rng(0).random((3, 1, 5, 5), np.float32)
         assert nnpg.attacks.minimal_distortion(net, x, "all", polish=False).computed == "compiled"

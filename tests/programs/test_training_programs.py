@@ -78,7 +78,7 @@ def test_what_is_not_covered_says_why_and_trains_layer_by_layer() -> None:
     assert "AvgPool" in nnpg.compilation_report(net)["train"].why_not
     assert "layer by layer" in str(plan_of(net))
     done = nnpg.train(net, np.ones((2, 1, 10, 10)), [0, 1], epochs=1, batch=1, rng=0, progress=False)
-    assert done.computed == nnpg.compilation_report(net)["train"].how
+    assert done.computed == nnpg.compilation_report(net)["train"].computed
 
 
 def test_a_learning_rate_too_large_is_found_in_its_step() -> None:

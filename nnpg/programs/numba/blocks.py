@@ -119,15 +119,15 @@ def forward_ops(
     """From each block's input to its output, in which units may be fixed."""
     result: list[BlockOps] = []
     for i, block in enumerate(plan.blocks):
-        own, x, y, before = weights[block.weights], room.x[i], room.y[i], []
+        parameters, x, y, before = weights[block.weights], room.x[i], room.y[i], []
         if block.kind == "conv":
             winner = room.winner[i]
             assert winner is not None
-            weigh = ops.convolution(x, own["W"], own.get("b"), block.window, block.pool, y, winner)
+            weigh = ops.convolution(x, parameters["W"], parameters.get("b"), block.window, block.pool, y, winner)
         else:
             if i and plan.blocks[i - 1].kind == "conv" and room.bridge is not None:
                 before = ops.bridge(room.y[i - 1], x, room.bridge)
-            weigh = ops.dense(x, own["W"], own.get("b"), y, plan.blocks[i - 1].y_shape[0] if i else 1)
+            weigh = ops.dense(x, parameters["W"], parameters.get("b"), y, plan.blocks[i - 1].y_shape[0] if i else 1)
         activate = [ops.activation(y, CODES[block.activation])] if block.activation else []
         fix = [ops.fix(y, fixed[i].units, fixed[i].values)] if i in fixed else []
         result.append(BlockOps(before, weigh, activate, fix))
@@ -161,8 +161,8 @@ def backward_ops(
     """
     result: dict[int, list[Op]] = {}
     for i in range(at, until, -1):
-        block, own, some = plan.blocks[i], weights[plan.blocks[i].weights], []
-        some += stopped(back.delta[i], fixed.get(i))
+        block, parameters, steps = plan.blocks[i], weights[plan.blocks[i].weights], []
+        steps += stopped(back.delta[i], fixed.get(i))
         further = i > until + 1 or slots is None
         before = back.delta[i - 1] if i else back.dx
         if block.kind == "conv":
@@ -170,7 +170,7 @@ def backward_ops(
             assert winner is not None
             assert dz is not None
             db = None if slots is None else slots.db[block.weights]
-            some.append(
+            steps.append(
                 ops.unpooling(
                     back.delta[i],
                     room.y[i],
@@ -184,20 +184,20 @@ def backward_ops(
                 )
             )
             if slots is not None:
-                some += ops.convolution_gradient(room.x[i], dz, own["W"], block.window, slots.dW[block.weights])
+                steps += ops.convolution_gradient(room.x[i], dz, parameters["W"], block.window, slots.dW[block.weights])
             if further:
-                some.append(ops.convolution_delta(dz, own["W"], block.window, before))
+                steps.append(ops.convolution_delta(dz, parameters["W"], block.window, before))
         else:
             if block.activation:
-                some.append(ops.activation_delta(back.delta[i], room.y[i], CODES[block.activation]))
+                steps.append(ops.activation_delta(back.delta[i], room.y[i], CODES[block.activation]))
             if slots is not None:
-                some += [
+                steps += [
                     ops.leave(room.x[i], slots.x[block.weights]),
                     ops.leave(back.delta[i], slots.delta[block.weights]),
                 ]
             if further:
-                some += _dense_delta(plan, room, back, own["W"], i, before)
-        result[i] = some
+                steps += _dense_delta(plan, room, back, parameters["W"], i, before)
+        result[i] = steps
     return result
 
 

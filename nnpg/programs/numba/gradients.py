@@ -132,16 +132,16 @@ def _one_class_at_a_time(
 ) -> list[Op]:
     """Seed, deltas, and each delta to its place as soon as it is there."""
     last = len(plan.blocks) - 1
-    some = [ops.seed(room.y[last], derivatives.delta[last], *seed)]
+    steps = [ops.seed(room.y[last], derivatives.delta[last], *seed)]
     wanted = _by_block(plan, result)
     back = backward_ops(plan, room, derivatives, plan.weights, last, min(wanted), fixed=fixed)
     for i in range(last, min(wanted) - 1, -1):
         delta, here = derivatives.delta[i] if i >= 0 else derivatives.dx, wanted.get(i, [])
-        some += [ops.leave(delta, out, seeds=True) for place, out in here if not place.inner]
+        steps += [ops.leave(delta, out, seeds=True) for place, out in here if not place.inner]
         inner = [o for place, out in here if place.inner for o in _inside(plan, room, delta, place, out)]
-        some += [*stopped(delta, fixed.get(i)), *inner] if inner else []
-        some += back.get(i, [])
-    return some
+        steps += [*stopped(delta, fixed.get(i)), *inner] if inner else []
+        steps += back.get(i, [])
+    return steps
 
 
 def _inside(plan: Plan, room: Workspace, delta: Planes, place: Place, out: Array) -> list[Op]:
@@ -189,18 +189,18 @@ def _across_classes(
     last, vector = len(plan.blocks) - 1, lanes(plan.dtype)
     classes, share, of = seed
     delta = maps_of(plan.blocks[last].y_shape, vector, plan.dtype)
-    some = [ops.seed(room.y[last], delta, classes, None, share, of, images)]
+    steps = [ops.seed(room.y[last], delta, classes, None, share, of, images)]
     wanted = _by_block(plan, result)
     for i in range(last, min(wanted) - 1, -1):
-        some += [ops.leave(delta, out, seeds=True, in_lanes=True) for _, out in wanted.get(i, [])]
+        steps += [ops.leave(delta, out, seeds=True, in_lanes=True) for _, out in wanted.get(i, [])]
         if i > min(wanted):
-            some += stopped(delta, fixed.get(i))
+            steps += stopped(delta, fixed.get(i))
             before = maps_of(plan.blocks[i - 1].y_shape if i else plan.input_shape, vector, plan.dtype)
-            some += _block_delta(
+            steps += _block_delta(
                 plan.blocks[i], room, i, plan.weights[plan.blocks[i].weights]["W"], delta, before, images
             )
             delta = before
-    return some
+    return steps
 
 
 def _block_delta(
@@ -210,5 +210,5 @@ def _block_delta(
     if block.kind == "conv":
         assert winner is not None
         return ops.routed_delta(delta, room.y[i], winner, block.z_shape, block.pool, act, W, block.window, before)
-    some = [ops.activation_delta_of_one(delta, room.y[i], images, act)] if block.activation else []
-    return [*some, ops.dense_delta(delta, W, before if before.H * before.W == 1 else before.flat())]
+    steps = [ops.activation_delta_of_one(delta, room.y[i], images, act)] if block.activation else []
+    return [*steps, ops.dense_delta(delta, W, before if before.H * before.W == 1 else before.flat())]

@@ -91,17 +91,17 @@ def outputs_without(
             ]
             for i in range(len(plan.blocks) - 1)
         ]
-        some: list[Op] = []
+        steps: list[Op] = []
         first.clear()
-        for own in [
+        for part in [
             *counts,
             [ops.enter(room.enter, x, mean=plan.mean)],
             *(block.all for block in forward),
             [*head_ops(plan, room), ops.leave(room.y[-1], result, seeds=True)],
         ]:
-            first.append(len(some))
-            some += own
-        return some
+            first.append(len(steps))
+            steps += part
+        return steps
 
     each = [thread_ops() for _ in range(threads_for(-(-N // images)))]
     count, run, end = first, first[len(plan.blocks) :], len(each[0])
@@ -130,13 +130,13 @@ def _outputs_with_maps_set(
 
     def thread_ops() -> list[Op]:
         room = workspace(plan, images)
-        some: list[Op] = [ops.enter(room.enter, x, mean=plan.mean)]
+        steps: list[Op] = [ops.enter(room.enter, x, mean=plan.mean)]
         first.clear()
         for i, block in enumerate(forward_ops(plan, room, plan.weights, fixed)):
-            first.append(len(some))
-            some += [*block.all, ops.fill(room.y[i], *sets[i])]
-        first.append(len(some))
-        return [*some, *head_ops(plan, room), ops.leave(room.y[-1], result, seeds=True)]
+            first.append(len(steps))
+            steps += [*block.all, ops.fill(room.y[i], *sets[i])]
+        first.append(len(steps))
+        return [*steps, *head_ops(plan, room), ops.leave(room.y[-1], result, seeds=True)]
 
     each = [thread_ops() for _ in range(threads_for(-(-N // images)))]
     end = len(each[0])
@@ -179,17 +179,17 @@ def _alive(plan: Plan, where: Sequence[int], filters: Sequence[tuple[str, int]])
     for step, (i, (_, f)) in enumerate(zip(where, filters, strict=True), start=1):
         gone[i, step] = (i, f) not in seen
         seen.add((i, f))
-    return [block.y_shape[0] - own for block, own in zip(plan.blocks, gone.cumsum(axis=1), strict=True)]
+    return [block.y_shape[0] - out for block, out in zip(plan.blocks, gone.cumsum(axis=1), strict=True)]
 
 
 def _in_order(plan: Plan, weights: Parameters, order: Sequence[Array]) -> dict[str, dict[str, Array]]:
     """The weights with every block's filters, and so the next one's channels, in this order."""
     result = {}
     for i, block in enumerate(plan.blocks):
-        own = {p: w[order[i]] for p, w in weights[block.weights].items()}
+        parameters = {p: w[order[i]] for p, w in weights[block.weights].items()}
         if i:
-            W = own["W"]
+            W = parameters["W"]
             apart = W.reshape(len(W), len(order[i - 1]), -1)
-            own["W"] = np.ascontiguousarray(apart[:, order[i - 1]]).reshape(W.shape)
-        result[block.weights] = own
+            parameters["W"] = np.ascontiguousarray(apart[:, order[i - 1]]).reshape(W.shape)
+        result[block.weights] = parameters
     return result

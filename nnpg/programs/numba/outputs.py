@@ -29,20 +29,20 @@ def run(net: Network, plan: Plan, task: Outputs, x: Array) -> dict[str, Array]:
     """Return the outputs by name, (N, ...)."""
     x, N = guards.images(net.as_input(x), plan.input_shape, plan.dtype), len(x)
     wanted = {plan.index(name): name for name in task.layers}
-    found = {name: np.empty((N, *plan.blocks[i].y_shape), plan.dtype) for i, name in wanted.items()}
+    result = {name: np.empty((N, *plan.blocks[i].y_shape), plan.dtype) for i, name in wanted.items()}
     if not N or not wanted:
-        return found
+        return result
     images = plan.at_once(N, lanes(plan.dtype))
 
     def thread_ops() -> list[Op]:
         room = workspace(plan, images)
-        some = [ops.enter(room.enter, x, mean=plan.mean)]
+        steps = [ops.enter(room.enter, x, mean=plan.mean)]
         for i, block in enumerate(forward_ops(plan, room, plan.weights)[: max(wanted) + 1]):
-            some += block.all
+            steps += block.all
             if i in wanted:
-                some.append(ops.leave(room.y[i], found[wanted[i]]))
-        return some
+                steps.append(ops.leave(room.y[i], result[wanted[i]]))
+        return steps
 
     each = [thread_ops() for _ in range(threads_for(-(-N // images)))]
     Program(each, [[[Task(0, len(each[0]), n, min(images, N - n))] for n in range(0, N, images)]])()
-    return found
+    return result

@@ -47,7 +47,7 @@ KERNELS: dict[tuple[Any, Any], str] = {
 
 @dataclass(frozen=True, eq=False)
 class Session:
-    """The state of one training: its own weights and velocities, and the programs of a step."""
+    """The state of one training: copies of the weights and velocities, and the programs of a step."""
 
     weights: dict[str, dict[str, Array]]
     velocity: dict[str, dict[str, Array]]
@@ -69,12 +69,12 @@ class Session:
         self.order[:] = guards.indices("the order", order, len(self.order), len(self.order))
         self.rates[:] = optimiser.lr / (1 + (t + np.arange(steps)) * optimiser.lr_decay)
         whole = N // self.batch
-        self.images[0], done, some = self.batch, 0, 1
+        self.images[0], done, steps = self.batch, 0, 1
         while done < whole:
             began = time.perf_counter()
-            self.whole(min(some, whole - done), done)
-            done += min(some, whole - done)
-            some = max(1, int(some * min(8.0, A_WHILE / max(1e-9, time.perf_counter() - began))))
+            self.whole(min(steps, whole - done), done)
+            done += min(steps, whole - done)
+            steps = max(1, int(steps * min(8.0, A_WHILE / max(1e-9, time.perf_counter() - began))))
             yield done
         if self.rest is not None:
             self.images[0] = N % self.batch
@@ -84,14 +84,14 @@ class Session:
     def network(self, net: Network) -> Network:
         """Return the network with the weights of this moment."""
         return net.with_parameters(
-            {n: {p: frozen(a.copy()) for p, a in own.items()} for n, own in self.weights.items()}
+            {n: {p: frozen(a.copy()) for p, a in parameters.items()} for n, parameters in self.weights.items()}
         )
 
     def state(self, t: int, optimiser: SGD) -> SGDState:
         """Return the optimiser's state after t steps."""
         if not optimiser.momentum or not t:
             return SGDState(t)
-        return SGDState(t, {n: {p: a.copy() for p, a in own.items()} for n, own in self.velocity.items()})
+        return SGDState(t, {n: {p: a.copy() for p, a in parameters.items()} for n, parameters in self.velocity.items()})
 
 
 def why_not(net: Network, plan: Plan, task: Train) -> str:
@@ -131,8 +131,8 @@ def run(net: Network, plan: Plan, task: Train, x: Array, t: Array, batch: int, s
     labels = guards.indices("labels", t, N, K) if t.ndim == 1 else None
     targets = None if t.ndim == 1 else guards.parameter("targets", t, (N, K), dtype)
     of, fixed = _loss(plan, task.loss), fixed_units(net, plan)
-    weights = {n: {p: _own(w) for p, w in own.items()} for n, own in plan.weights.items()}
-    velocity = {n: {p: _velocity(state, n, p, w) for p, w in own.items()} for n, own in weights.items()}
+    weights = {n: {p: _copied(w) for p, w in parameters.items()} for n, parameters in plan.weights.items()}
+    velocity = {n: {p: _velocity(state, n, p, w) for p, w in parameters.items()} for n, parameters in weights.items()}
     steps = -(-N // batch)
     order, losses, wrong = np.zeros(N, np.int64), np.zeros(N), np.zeros(N, np.int64)
     rates, images = np.zeros(steps), np.zeros(1, np.int64)
@@ -159,15 +159,15 @@ def run(net: Network, plan: Plan, task: Train, x: Array, t: Array, batch: int, s
     def program(count: int) -> Program:
         shared, second = [], []
         first = len(each[0])
-        for own in _layer_ops(plan, weights, velocity, slots, count, rates, optimiser):
-            second.append([Task(first, first + len(own), 0, count)])
-            shared += own
-            first += len(own)
+        for of_layer in _layer_ops(plan, weights, velocity, slots, count, rates, optimiser):
+            second.append([Task(first, first + len(of_layer), 0, count)])
+            shared += of_layer
+            first += len(of_layer)
         chains: list[list[Task]] = [[] for _ in range(min(SLOTS, -(-count // at_once)))]
         for i, n in enumerate(range(0, count, at_once)):
             s = i % len(chains)
             chains[s].append(Task(0, len(each[0]), n, min(at_once, count - n), s))
-        return Program([own + shared for own in each], [chains, second])
+        return Program([of_thread + shared for of_thread in each], [chains, second])
 
     rest = N % batch
     return Session(
@@ -184,7 +184,7 @@ def run(net: Network, plan: Plan, task: Train, x: Array, t: Array, batch: int, s
     )
 
 
-def _own(a: Array) -> Array:
+def _copied(a: Array) -> Array:
     mine = aligned(a.shape, a.dtype)
     mine[...] = a
     return mine
@@ -193,7 +193,7 @@ def _own(a: Array) -> Array:
 def _velocity(state: SGDState, name: str, parameter: str, w: Array) -> Array:
     if not state.velocity:
         return aligned(w.shape, w.dtype)
-    return _own(guards.like(f"the velocity of {name}.{parameter}", state.velocity[name][parameter], w))
+    return _copied(guards.like(f"the velocity of {name}.{parameter}", state.velocity[name][parameter], w))
 
 
 def _slots(plan: Plan, weights: dict[str, dict[str, Array]], number: int, batch: int) -> Slots:
@@ -228,24 +228,24 @@ def _layer_ops(
     momentum = np.array([optimiser.momentum])
     for block in plan.blocks:
         name = block.weights
-        own, v = weights[name], velocity[name]
-        decay = {p: np.array([_decay(optimiser.decay, name, p, w)]) for p, w in own.items()}
+        parameters, v = weights[name], velocity[name]
+        decay = {p: np.array([_decay(optimiser.decay, name, p, w)]) for p, w in parameters.items()}
         if block.kind == "conv":
-            yield [ops.step(own["W"], slots.dW[name], v["W"], rates, momentum, decay["W"])]
-            if "b" in own:
-                yield [ops.step(own["b"], slots.db[name], v["b"], rates, momentum, decay["b"])]
+            yield [ops.step(parameters["W"], slots.dW[name], v["W"], rates, momentum, decay["W"])]
+            if "b" in parameters:
+                yield [ops.step(parameters["b"], slots.db[name], v["b"], rates, momentum, decay["b"])]
             continue
-        g = aligned((1, *own["W"].shape), own["W"].dtype)
-        for rows in _pieces(len(own["W"])):
+        g = aligned((1, *parameters["W"].shape), parameters["W"].dtype)
+        for rows in _pieces(len(parameters["W"])):
             yield [
                 ops.dense_gradient(slots.x[name], slots.delta[name], batch, rows, g[0]),
-                ops.step(own["W"][rows], g[:, rows], v["W"][rows], rates, momentum, decay["W"]),
+                ops.step(parameters["W"][rows], g[:, rows], v["W"][rows], rates, momentum, decay["W"]),
             ]
-        if "b" in own:
-            g_b = aligned((1, len(own["b"])), own["b"].dtype)
+        if "b" in parameters:
+            g_b = aligned((1, len(parameters["b"])), parameters["b"].dtype)
             yield [
                 ops.sums(slots.delta[name], batch, g_b[0]),
-                ops.step(own["b"], g_b, v["b"], rates, momentum, decay["b"]),
+                ops.step(parameters["b"], g_b, v["b"], rates, momentum, decay["b"]),
             ]
 
 
