@@ -1,6 +1,7 @@
 """nnpg: neural networks with backpropagation by hand and the prediction gradient dy/do first class."""
 
 import nnpg_command.early  # noqa: F401 (before all others: Ctrl-C is answered while they are imported)
+from nnpg.class_gradients import class_gradient
 from nnpg.files import ModelFileError, load_network, save
 from nnpg.gradient_check import GradientCheckError, GradientReport, gradcheck
 from nnpg.interventions import Clamp, Intervention, Override, Perturb, Resample
@@ -24,7 +25,7 @@ from nnpg.layers import (
 from nnpg.maps.localisation import benchmark_localisation
 from nnpg.network import Network
 from nnpg.optimisers import SGD, DecayPerUnit, PlainDecay
-from nnpg.prediction import PredictionGradient, class_gradient, filter_layers, predict, prediction_gradient
+from nnpg.prediction import PredictionGradient, filter_layers, predict, prediction_gradient
 from nnpg.programs import NotCompiled, require_compiled
 from nnpg.programs.reports import CompilationReport, compilation_report
 from nnpg.rankings.pruning import prune

@@ -5,12 +5,11 @@ It is the backward pass of training with another seed. Eq. 2 of Lo & Ding, facto
     dL/dw = dL/dy . dy/do . do/dw            seed, delta, gradients
 
 so `net.backward(trace, one-hot seed)[layer]` is dy_c/do for every unit o of the output `layer`, in one pass.
-`by_layers` executes it; `class_gradient` executes Eq. 3, the mean over the images of each class.
+`by_layers` executes it. `nnpg.class_gradients` executes Eq. 3, the mean over the images of each class.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -23,18 +22,16 @@ from nnpg.batches import in_batches
 from nnpg.layers.blocks import block_outputs
 from nnpg.network import Network, as_network
 from nnpg.programs import Found
-from nnpg.programs.tasks import ClassSums, Gradients, Predict
+from nnpg.programs.tasks import Gradients, Predict
 from nnpg.seeds import Classes, Of, as_classes, as_of, chosen_classes, class_seed
-from nnpg.support.arguments import all_finite, as_choice, as_class_names, as_count, as_labels
+from nnpg.support.arguments import all_finite, as_count, as_labels
 from nnpg.support.network_arguments import as_images, as_outputs
-from nnpg.support.progress import progress_bar
 from nnpg.support.tables import text_table
 from nnpg_kernels import Array
 
 PREDICTED = 4096  # images that compiled programs predict before Python sees to interrupts
 LAYERED = 256  # images that are predicted layer by layer at a time
 BATCH = 64  # images that are differentiated layer by layer at a time
-HELD = 64 << 20  # bytes of deltas that compiled programs fill before they are added up
 
 
 def predict(net: Network, x: npt.ArrayLike, *, batch: int | None = None) -> npt.NDArray[Any]:
@@ -213,82 +210,13 @@ def prediction_gradient(
     classes = as_classes(classes, net.K)
     program = programs.find(net, Gradients(layers, of, len(x)))
     parts = in_batches(len(x), batch, max(1, len(x)) if program else BATCH)  # programs take small blocks anyway
-    deltas = [part for _, part in _batches(net, program, x, layers, classes, labels, of, parts)]
+    deltas = [part for _, part in gradients_in_batches(net, program, x, layers, classes, labels, of, parts)]
     if len(deltas) == 1:
         joined = deltas[0]
     else:
-        joined = {layer: np.concatenate([d[layer] for d in deltas], axis=_image_axis(classes)) for layer in layers}
+        joined = {layer: np.concatenate([d[layer] for d in deltas], axis=image_axis(classes)) for layer in layers}
     rows = tuple(f"image {n}" for n in range(len(x)))
-    return PredictionGradient(joined, _differentiated(net, classes), of, rows, program.computed)
-
-
-def class_gradient(
-    net: Network,
-    x: npt.ArrayLike,
-    labels: npt.ArrayLike,
-    *,
-    layers: str | Sequence[str] | None = None,
-    classes: Classes = "true",
-    of: Of = "prob",
-    method: Literal["average_of_gradients", "gradient_of_average"] = "average_of_gradients",
-    class_names: Sequence[str] | None = None,
-    batch: int | None = None,
-    progress: bool | None = None,
-) -> PredictionGradient:
-    """Average the prediction gradient over all images of each class (Lo & Ding 2015, Eq. 3).
-
-        1/|X_t| sum_{j in X_t} dy^j/do  =  1/|X_t| d/do sum_{j in X_t} y^j
-
-    The left side averages the gradients; the right side sends back the seed 1/|X_t| and sums: the gradient of the
-    average prediction. They are equal; both are offered, in memory that does not grow with the number of images.
-
-    Parameters
-    ----------
-    net, x, labels, layers, of, batch
-        As in `prediction_gradient`.
-    classes : "true", "all", a class or several classes
-        "true" gives dy_t/do for the class t itself: row t of an array (K, ...). Others give how images of class t move
-        the prediction of class c: an array (S, K, ...), or (K, ...) for one c.
-    method : "average_of_gradients" or "gradient_of_average"
-    class_names : K strings, optional
-    progress : bool, optional
-        Draw a bar; unless given, only on a terminal.
-
-    Returns
-    -------
-    PredictionGradient
-        One row for each class; a class without images has a row of NaN.
-
-    Examples
-    --------
-    >>> import nnpg
-    >>> net = nnpg.build([nnpg.dense(4), nnpg.Tanh(), nnpg.dense(3), nnpg.Softmax()], input_shape=(2,), rng=0)
-    >>> class_gradient(net, np.eye(2), [0, 2], layers="tanh1")["tanh1"].shape     # (K, D)
-    (3, 4)
-    """
-    net, of = as_network(net), as_of(of)
-    as_choice(method, "method", ("average_of_gradients", "gradient_of_average"))
-    x, layers, K = as_images(net, x, finite=True), as_layers(net, layers), net.K
-    t, classes = as_labels(labels, len(x), K), as_classes(classes, K)
-    rows = as_class_names(class_names, K)
-    program = programs.find(net, Gradients(layers, of, len(x)))
-    parts = in_batches(len(x), batch, _held_at_once(net, layers, classes) if program else BATCH)
-
-    size = np.bincount(t, minlength=K)  # |X_t|
-    absent = np.where(size, 1.0, np.nan)
-    if method == "average_of_gradients":
-        weights, divisor = np.ones(K), size * absent  # 1/|X_t| sum_j dy^j/do
-    else:
-        weights, divisor = 1 / np.maximum(size, 1), absent  # d/do of sum_j y^j / |X_t|, by the seed 1/|X_t|
-    sums: dict[str, Any] = dict.fromkeys(layers, 0.0)
-    with progress_bar("class gradients", len(x), show=progress) as advance:
-        for part, deltas in _batches(net, program, x, layers, classes, t, of, parts, weights[t]):
-            for layer, delta in deltas.items():
-                sums[layer] = sums[layer] + _sum_by_class(net, t[part], K, delta, _image_axis(classes))
-            advance(len(t[part]))
-    axis = _image_axis(classes)  # now the axis of the classes t
-    means = {layer: a / divisor.reshape(-1, *[1] * (a.ndim - axis - 1)) for layer, a in sums.items()}
-    return PredictionGradient(means, _differentiated(net, classes), of, rows, program.computed)
+    return PredictionGradient(joined, differentiated(net, classes), of, rows, program.computed)
 
 
 def filter_layers(net: Network) -> tuple[str, ...]:
@@ -323,7 +251,7 @@ def as_layers(net: Network, layers: str | Sequence[str] | None) -> tuple[str, ..
     return blocks
 
 
-def _batches(
+def gradients_in_batches(
     net: Network,
     program: Found,
     x: Array,
@@ -334,7 +262,7 @@ def _batches(
     parts: list[slice],
     weights: Array | None = None,
 ) -> Iterator[tuple[slice, dict[str, Array]]]:
-    """The deltas of each batch of images, each image's seed multiplied by its weight.
+    """Yield each batch of images and its deltas, each image's seed multiplied by its weight.
 
     An image that is not finite goes layer by layer, whatever the program.
     """
@@ -353,37 +281,16 @@ def _batches(
             )
             for layer, delta in deltas.items():
                 delta[:, spoiled] = again[layer]
-        yield part, {layer: delta if _image_axis(classes) else delta[0] for layer, delta in deltas.items()}
+        yield part, {layer: delta if image_axis(classes) else delta[0] for layer, delta in deltas.items()}
 
 
-def _sum_by_class(net: Network, labels: Array, K: int, delta: Array, axis: int) -> Array:
-    """Sum over the images of each class, (..., n, units) to (..., K, units), in float64; `axis` is that of images."""
-    program = programs.find(net, ClassSums())
-    if program.run is not None:
-        flat = delta.reshape(*delta.shape[: axis + 1], math.prod(delta.shape[axis + 1 :]))
-        sums = program.run(flat if axis else flat[None], labels, K)
-        return (sums if axis else sums[0]).reshape(*delta.shape[:axis], K, *delta.shape[axis + 1 :])
-    sums = np.zeros((*delta.shape[:axis], K, *delta.shape[axis + 1 :]))
-    for c in np.unique(labels):
-        of_class = np.compress(labels == c, delta, axis=axis)
-        np.sum(of_class, axis=axis, dtype=np.float64, out=sums[:, c] if axis else sums[c])
-    return sums
-
-
-def _held_at_once(net: Network, layers: tuple[str, ...], classes: Classes) -> int:
-    """How many images' deltas are filled before they are added up."""
-    S = len(_differentiated(net, classes)) if _image_axis(classes) else 1
-    per_image = S * sum(math.prod(net.shapes[layer]) for layer in layers) * net.dtype.itemsize  # bytes
-    return max(BATCH, HELD // max(1, per_image))
-
-
-def _image_axis(classes: Classes) -> int:
-    """The axis N of a delta: behind the axis S of several classes, the first where there is one class per image."""
+def image_axis(classes: Classes) -> int:
+    """Return the axis N of a delta: 1 behind the axis S of several classes, 0 where there is one class per image."""
     return 0 if isinstance(classes, int | np.integer) or (isinstance(classes, str) and classes == "true") else 1
 
 
-def _differentiated(net: Network, classes: Classes) -> Any:
-    """The classes as `PredictionGradient` holds them."""
+def differentiated(net: Network, classes: Classes) -> Any:
+    """Return the classes as `PredictionGradient` holds them."""
     if isinstance(classes, str):
         return classes if classes == "true" else tuple(range(net.K))
     return int(classes) if isinstance(classes, int | np.integer) else tuple(int(c) for c in classes)

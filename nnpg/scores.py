@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from nnpg.batches import in_batches
+from nnpg.class_gradients import class_gradient, class_means
 from nnpg.network import Network, as_network
-from nnpg.prediction import BATCH, PredictionGradient, class_gradient, prediction_gradient
+from nnpg.prediction import BATCH, PredictionGradient, prediction_gradient
 from nnpg.seeds import Of
 from nnpg.support.arguments import (
     as_choice,
@@ -273,31 +274,13 @@ def _mean_of_norms(
     net = as_network(net)
     x = as_images(net, x, finite=True)
     labels, rows = as_labels(labels, len(x), net.K), as_class_names(class_names, net.K)
-    parts = [
-        convolutional_gradient(
-            prediction_gradient(net, x[rows], layers=layers, classes="true", labels=labels[rows], of=of),
-            norm,
-        ).scores
-        for rows in in_batches(len(x), batch, BATCH)
-    ]
-    scores = {
-        name: class_means(np.concatenate([part[name] for part in parts]), labels, net.K)  # (N, F) to (K, F)
-        for name in parts[0]
-    }
+    parts = []
+    for images in in_batches(len(x), batch, BATCH):
+        gradient = prediction_gradient(net, x[images], layers=layers, classes="true", labels=labels[images], of=of)
+        parts.append(convolutional_gradient(gradient, norm).scores)
+    each = {layer: np.concatenate([part[layer] for part in parts]) for layer in parts[0]}  # (N, F)
+    scores = {layer: class_means(norms, labels, net.K) for layer, norms in each.items()}  # (K, F)
     return FilterScores(scores, rows, norm, of)
-
-
-def class_means(each: Array, labels: Array, K: int) -> Array:
-    """Mean over the images of each class: (N, ...) to (K, ...), NaN for a class without images.
-
-    Examples
-    --------
-    >>> class_means(np.array([[1.0], [3.0], [7.0]]), np.array([0, 0, 1]), 2)
-    array([[2.],
-           [7.]])
-    """
-    counts = np.bincount(labels, minlength=K).reshape(-1, *[1] * (each.ndim - 1))
-    return np.stack([each[labels == c].sum(axis=0) for c in range(K)]) / np.where(counts, counts, np.nan)
 
 
 def _norm(norm: str) -> Callable[[Array, Any], Array]:

@@ -25,8 +25,8 @@ from nnpg.network import Network, as_network
 from nnpg.optimisers import SGD, SGDState, as_optimiser
 from nnpg.prediction import predict
 from nnpg.programs.tasks import Train
-from nnpg.support.arguments import as_count, as_flag, as_function, as_generator, as_path, described
-from nnpg.support.network_arguments import as_images, as_targets
+from nnpg.support.arguments import as_count, as_flag, as_function, as_generator, as_path
+from nnpg.support.network_arguments import as_examples, as_images, as_pair_of_examples, as_targets
 from nnpg.support.progress import progress_bar
 from nnpg.support.tables import data_frame, text_table
 from nnpg_kernels import Array, one_blas_thread
@@ -168,7 +168,8 @@ def train(
     >>> nnpg.predict(done.net, x).argmax(axis=1), done.history[-1].error
     (array([0, 1]), 0.0)
     """
-    net, x, targets = as_examples(net, x, targets)
+    net = as_network(net)
+    x, targets = as_examples(net, x, targets)
     held_out = None if validation is None else as_pair_of_examples(net, validation, "validation")
     epochs, batch, rng = as_count(epochs, "epochs", least=0), as_count(batch, "batch"), as_generator(rng)
     optimiser = SGD(lr=0.1) if optimiser is None else as_optimiser(optimiser)
@@ -267,23 +268,6 @@ def error_rate(net: Network, x: npt.ArrayLike, targets: npt.ArrayLike, *, batch:
 
 def _labels(targets: Array) -> Array:
     return targets if targets.ndim == 1 else targets.argmax(axis=-1)
-
-
-def as_examples(
-    net: Network, x: npt.ArrayLike, targets: npt.ArrayLike, prefix: str = ""
-) -> tuple[Network, Array, Array]:
-    """Return network, images in its type, and labels or values of the outputs; or say what is wrong with them."""
-    net = as_network(net)
-    x = as_images(net, x, f"{prefix}x", least=1, finite=True)
-    return net, x.astype(net.dtype, copy=False), as_targets(targets, len(x), net.K, f"{prefix}targets")
-
-
-def as_pair_of_examples(net: Network, pair: Any, name: str) -> tuple[Array, Array]:
-    """Return images and their targets, given as a pair."""
-    if not isinstance(pair, tuple | list) or len(pair) != 2:
-        raise TypeError(f"{name} must be a pair of images and their targets, (x, targets), not {described(pair)}")
-    _, x, targets = as_examples(net, pair[0], pair[1], f"{name}: ")
-    return x, targets
 
 
 def _finite(net: Network) -> bool:

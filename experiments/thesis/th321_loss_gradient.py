@@ -19,10 +19,11 @@ from experiments.models.faces import FACE_SEED, FEW, FaceNet, face_nets, face_tr
 from nnpg import Network, Sigmoid, error_rate, predict, prediction_gradient
 from nnpg.analysis.loss_gradients import loss_gradient
 from nnpg.analysis.statistics import median_interval, rank_correlation, wilson
+from nnpg.class_gradients import class_means
 from nnpg.data.examples import one_of_each
 from nnpg.plots import Pairs, scatter_panels
 from nnpg.recipes.models import face_net
-from nnpg.scores import NORMS, class_means
+from nnpg.scores import NORMS
 from nnpg_kernels import Array
 
 SAME, EACH = "softmax_cross_entropy", "binary_cross_entropy"

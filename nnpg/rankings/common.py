@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from nnpg.class_gradients import class_means
 from nnpg.layers import Softmax
 from nnpg.network import Network, as_network
 from nnpg.prediction import as_layers
-from nnpg.scores import FilterScores, class_means
+from nnpg.scores import FilterScores
 from nnpg.seeds import Of, class_seed
 from nnpg.support.arguments import as_class_names, as_labels
 from nnpg.support.network_arguments import as_images

@@ -8,11 +8,12 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
+from nnpg.class_gradients import class_means
 from nnpg.interventions import Intervention
 from nnpg.knockout import To, knock_out
 from nnpg.network import Network
 from nnpg.rankings.common import class_outputs, examples, filter_counts, scores_by_class
-from nnpg.scores import FilterScores, class_means
+from nnpg.scores import FilterScores
 from nnpg.seeds import OF, Of
 from nnpg.support.arguments import as_choice, as_class_names, as_count, as_generator
 from nnpg.support.progress import progress_bar

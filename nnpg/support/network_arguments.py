@@ -24,6 +24,8 @@ class NetworkLike(Protocol):
     @property
     def dtype(self) -> np.dtype[Any]: ...
     @property
+    def K(self) -> int: ...
+    @property
     def shapes(self) -> Mapping[str, tuple[int, ...]]: ...
     @property
     def backend(self) -> Backend: ...
@@ -75,6 +77,38 @@ def as_targets(targets: Any, N: int, K: int, name: str = "targets") -> Array:
     if not all_finite(wanted):
         raise ValueError(f"{name} must be {expected}, not {described(wanted)} with NaN or infinity")
     return wanted
+
+
+def as_examples(net: NetworkLike, x: Any, targets: Any, prefix: str = "") -> tuple[Array, Array]:
+    """Return images in the network's type, and labels or values of the outputs; or say what is wrong with them.
+
+    Examples
+    --------
+    >>> import nnpg
+    >>> net = nnpg.build([nnpg.dense(3)], input_shape=(2,), rng=0)
+    >>> as_examples(net, [[0.0, 1.0]], [3], "validation: ")
+    Traceback (most recent call last):
+    ...
+    ValueError: validation: targets must be 1 whole numbers 0 .. 2, one for each image, not [3]
+    """
+    x = as_images(net, x, f"{prefix}x", least=1, finite=True)
+    return x.astype(net.dtype, copy=False), as_targets(targets, len(x), net.K, f"{prefix}targets")
+
+
+def as_pair_of_examples(net: NetworkLike, pair: Any, name: str) -> tuple[Array, Array]:
+    """Return images and their targets, given as a pair.
+
+    Examples
+    --------
+    >>> import nnpg
+    >>> as_pair_of_examples(nnpg.build([nnpg.dense(3)], input_shape=(2,), rng=0), 5, "validation")
+    Traceback (most recent call last):
+    ...
+    TypeError: validation must be a pair of images and their targets, (x, targets), not 5
+    """
+    if not isinstance(pair, tuple | list) or len(pair) != 2:
+        raise TypeError(f"{name} must be a pair of images and their targets, (x, targets), not {described(pair)}")
+    return as_examples(net, pair[0], pair[1], f"{name}: ")
 
 
 def as_output(net: NetworkLike, name: Any, argument: str = "layer") -> str:

@@ -12,12 +12,13 @@ import numpy.typing as npt
 
 from nnpg.layers.blocks import first_with_weights
 from nnpg.losses import Loss, LossMaker, loss_for
-from nnpg.network import Network
+from nnpg.network import Network, as_network
 from nnpg.optimisers import Decay, Parameters, as_decay, penalised, penalty
 from nnpg.support.arguments import as_count, as_instance, as_number
+from nnpg.support.network_arguments import as_examples
 from nnpg.support.progress import progress_bar
 from nnpg.support.tables import data_frame, text_table
-from nnpg.training import TrainingDiverged, as_examples
+from nnpg.training import TrainingDiverged
 from nnpg.training_methods.sparsity import Sparsity
 from nnpg_kernels import Array
 
@@ -117,7 +118,8 @@ def train_lbfgs(
     """
     from scipy.optimize import minimize
 
-    net, x, targets = as_examples(net, x, targets)
+    net = as_network(net)
+    x, targets = as_examples(net, x, targets)
     iterations, memory, batch = (
         as_count(n, name) for n, name in ((iterations, "iterations"), (memory, "memory"), (batch, "batch"))
     )

@@ -35,8 +35,8 @@ from nnpg.support.arguments import (
     as_numbers,
     as_text,
 )
-from nnpg.support.network_arguments import as_images
-from nnpg.training import Training, as_pair_of_examples, error_rate, step, train
+from nnpg.support.network_arguments import as_images, as_pair_of_examples
+from nnpg.training import Training, error_rate, step, train
 from nnpg.training_methods.volatility import MEASURES, Measure, change_of, how_many, unit_output
 from nnpg_kernels import Array
 

@@ -490,16 +490,19 @@ TARGETS = [
     ),
     Target(
         "nnpg.network",
-        ("Trace.before", "Trace.__or__", "Network.forward", "Network.backward", "Network.gradients", "Network.as_input",
+        ("Network.forward", "Network.forward_unchecked", "Network.backward", "Network.gradients", "Network.as_input",
          "Network._intervene", "Network._changes", "Network._index"),
         passes,
     ),
     Target(
         "nnpg.prediction",
-        ("PredictionGradient.for_class", "filter_layers", "prediction_gradient", "class_gradient", "_batches",
-         "_by_layers", "_sum_by_class", "_one_class", "_classes_of"),
+        ("predict", "by_layers", "PredictionGradient.for_class", "prediction_gradient", "filter_layers", "as_layers",
+         "gradients_in_batches", "image_axis", "differentiated"),
         predictions,
     ),
+    Target("nnpg.class_gradients", ("class_gradient", "class_means", "_sum_by_class", "_held_at_once"), predictions),
+    Target("nnpg.layers.blocks", ("block_outputs", "first_with_weights"), predictions),
+    Target("nnpg.trace", ("Trace.before", "Trace.__or__"), passes),
     Target(
         "nnpg.scores",
         ("FilterScores.strongest", "FilterScores.weakest", "FilterScores.matrix", "FilterScores.row_index",
@@ -509,7 +512,7 @@ TARGETS = [
     Target(
         "nnpg.knockout",
         ("Knockout.overall_error", "Knockout.class_error", "Knockout.modes", "Knockout.confusion", "knock_out",
-         "knock_out_curve", "_by_layers", "_cumulative", "_wanted", "_changes"),
+         "knock_out_curve", "outputs_by_layers", "_cumulative", "_known_filters", "_interventions"),
         knockouts,
     ),
 ]  # fmt: skip

@@ -9,10 +9,11 @@ import numpy as np
 
 from nnpg.analysis.loss_gradients import loss_gradient
 from nnpg.analysis.statistics import rank_correlation
+from nnpg.class_gradients import class_gradient
 from nnpg.data import Dataset
 from nnpg.knockout import Knockout
 from nnpg.network import Network
-from nnpg.prediction import class_gradient, predict, prediction_gradient
+from nnpg.prediction import predict, prediction_gradient
 from nnpg.scores import FilterScores, convolutional_gradient
 from nnpg_kernels import Array
 

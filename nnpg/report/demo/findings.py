@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nnpg.class_gradients import class_gradient
 from nnpg.data import Dataset, faces, stratified_split
 from nnpg.data.splits import Split
 from nnpg.interventions import Perturb
@@ -14,7 +15,7 @@ from nnpg.knockout import Knockout, knock_out_curve
 from nnpg.maps.localisation import mass_inside
 from nnpg.network import Network
 from nnpg.optimisers import SGD
-from nnpg.prediction import class_gradient, predict, prediction_gradient
+from nnpg.prediction import predict, prediction_gradient
 from nnpg.recipes.models import face_net
 from nnpg.report.demo.claims import Claim, claim_about_places, claims_about_gradients, claims_about_knockouts
 from nnpg.scores import Filter, FilterScores, filter_scores
