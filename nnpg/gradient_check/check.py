@@ -1,4 +1,4 @@
-"""What is checked of a layer and of a network: the forward pass is asked whether a gradient is right."""
+"""The checks of a layer and of a network: every derivative is compared with differences of the forward pass."""
 
 from __future__ import annotations
 
@@ -19,11 +19,9 @@ from nnpg.support.network_arguments import as_backend, as_images
 from nnpg.trace import Trace
 from nnpg_kernels import Backend, load
 
-__all__ = ["GradientCheckError", "GradientReport", "GradientRow", "gradcheck"]
-
 
 def gradcheck(
-    thing: Layer | Network,
+    model: Layer | Network,
     x: npt.ArrayLike | None = None,
     *,
     input_shape: tuple[int, ...] | None = None,
@@ -34,24 +32,24 @@ def gradcheck(
 ) -> GradientReport:
     """Check every derivative of a layer or a network against its forward pass, in float64.
 
-    Of a layer: its contract (shapes, keys, purity, stacked seeds), then dL/dx and the gradient of each parameter. Of a
-    network: the same for every layer on what reaches it, then every `deltas[name]` by restarting forward at that
-    name, every gradient through the whole network, and stacked seeds against the loop over them.
+    For a layer: its contract (shapes, keys, purity, stacked seeds), then dL/dx and the gradient of each parameter.
+    For a network: the same for every layer with its own input, then every `deltas[name]` by restarting forward at
+    that name, every gradient through the whole network, and stacked seeds against a loop over them.
 
     Parameters
     ----------
-    thing : Layer or Network
-        A layer may be your own: any frozen dataclass with the three methods and `parameters`.
+    model : Layer or Network
+        A layer may be of any class: a frozen dataclass with the three methods and `parameters`.
     x : array (N, ...), optional
-        Where to check; three random images unless given.
+        The images at which derivatives are checked; three random images unless given.
     input_shape : tuple of int, optional
-        Shape of one image, for a layer without `x`.
+        Shape of one image; needed for a layer without `x`.
     rng : int or numpy.random.Generator
         Draws x, the seeds and the directions.
     backend : str or Backend, optional
-        The network's own, or "numpy" for a layer.
+        Unless given, the network's own, or "numpy" for a layer.
     tolerance : float
-        Relative error that finite differences may have; the exact methods (adjoint, complex step) get 1e-4 of it.
+        Largest relative error of finite differences; for the exact methods (adjoint, complex step) 1e-4 of it.
     raise_on_failure : bool
 
     Returns
@@ -63,7 +61,7 @@ def gradcheck(
     GradientCheckError
         If a check fails: the message names layer, array, worst index, both values and the likely cause.
     TypeError, ValueError
-        If `thing` is neither a layer nor a network, or nothing says what shape a layer takes.
+        If `model` is neither a layer nor a network, or neither `x` nor `input_shape` is given for a layer.
 
     Examples
     --------
@@ -82,14 +80,14 @@ def gradcheck(
     raise_on_failure = as_flag(raise_on_failure, "raise_on_failure")
     input_shape = None if input_shape is None else as_shape(input_shape, "input_shape")
     k = None if backend is None else as_backend(backend)
-    if isinstance(thing, Network):
-        x = None if x is None else as_images(thing, x, least=1, finite=True)
-        rows = list(_network(thing, k or thing.backend, _images(x, thing.input_shape, rng), rng, tolerance))
-    elif isinstance(thing, type) or not hasattr(thing, "forward"):
-        raise TypeError(f"gradcheck takes a layer or a network, and an instance of it, not {thing!r}")
+    if isinstance(model, Network):
+        x = None if x is None else as_images(model, x, least=1, finite=True)
+        rows = list(_network(model, k or model.backend, _images(x, model.input_shape, rng), rng, tolerance))
+    elif isinstance(model, type) or not hasattr(model, "forward"):
+        raise TypeError(f"gradcheck takes a layer or a network, and an instance of it, not {model!r}")
     else:
-        name = type(thing).__name__
-        rows = list(_layer(name, thing, k or load("numpy"), _images(x, input_shape, rng), rng, tolerance))
+        name = type(model).__name__
+        rows = list(_layer(name, model, k or load("numpy"), _images(x, input_shape, rng), rng, tolerance))
     report = GradientReport(tuple(rows))
     if raise_on_failure and not report.ok:
         raise GradientCheckError(report)
@@ -98,12 +96,14 @@ def gradcheck(
 
 def _images(x: npt.ArrayLike | None, shape: tuple[int, ...] | None, rng: np.random.Generator) -> Values:
     if x is not None:
-        at = as_numbers(x, "x", "an array (N, ...)", finite=True)
-        if at.ndim == 0 or at.size == 0:
-            raise ValueError(f"x must be an array (N, ...), at least one image, not {described(at)}")
-        return np.array(at, np.float64)
+        images = as_numbers(x, "x", "an array (N, ...)", finite=True)
+        if images.ndim == 0 or images.size == 0:
+            raise ValueError(f"x must be an array (N, ...), at least one image, not {described(images)}")
+        return np.array(images, np.float64)
     if shape is None:
-        raise ValueError("gradcheck cannot know what the layer takes: give x, or input_shape such as (3, 8, 8)")
+        raise ValueError(
+            "gradcheck does not know the shape of the layer's input: give x, or input_shape such as (3, 8, 8)"
+        )
     return rng.standard_normal((3, *shape))
 
 
@@ -115,15 +115,15 @@ def _layer(
 ) -> Iterator[GradientRow]:
     try:
         check_class(layer)
-        own = {p: k.asarray(k.to_numpy(a).astype(np.float64)) for p, a in parameters(layer).items()}
-        layer = replace(layer, **own) if own else layer
+        weights = {p: k.asarray(k.to_numpy(a).astype(np.float64)) for p, a in parameters(layer).items()}
+        layer = replace(layer, **weights) if weights else layer
         check_contract(layer, k, k.asarray(x), rng)
     except BrokenContractError as error:
         yield GradientRow(name, "-", "contract", np.nan, False, str(error))
         return
     yield GradientRow(name, "-", "contract", 0.0, True)
     yield from measure(_input_probe(name, layer, k, x), rng, tolerance)
-    for p in own:
+    for p in weights:
         yield from measure(_parameter_probe(name, layer, k, x, p), rng, tolerance)
 
 
@@ -145,8 +145,8 @@ def _parameter_probe(name: str, layer: Any, k: Backend, x: Values, p: str) -> Pr
         changed = replace(layer, **{p: k.asarray(a)})
         return k.to_numpy(changed.gradients(k, k.asarray(d), changed.forward(k, k.asarray(x))[1])[p])
 
-    at = np.array(k.to_numpy(getattr(layer, p)))
-    return Probe(name, p, at, outputs, gradient, layer.forward(k, k.asarray(x))[0].shape)
+    point = np.array(k.to_numpy(getattr(layer, p)))
+    return Probe(name, p, point, outputs, gradient, layer.forward(k, k.asarray(x))[0].shape)
 
 
 # A network
@@ -160,21 +160,21 @@ def _network(net: Network, k: Backend, x: Values, rng: np.random.Generator, tole
             yield GradientRow(name, "-", "contract", np.nan, False, str(error))
             return
     net = net.to(k).astype(np.float64)
-    sound, reaches = True, net.forward(x, stop=INPUT).y
+    passed, inputs = True, net.forward(x, stop=INPUT).y
     for before, (name, layer) in zip(net.names, net.layers.items(), strict=False):
-        for row in _layer(name, layer, k, np.array(k.to_numpy(reaches)), rng, tolerance):
-            sound &= row.passed
+        for row in _layer(name, layer, k, np.array(k.to_numpy(inputs)), rng, tolerance):
+            passed &= row.passed
             yield row
             if row.method == "contract" and not row.passed:
-                return  # nothing behind this layer can be computed
-        reaches = net.forward(reaches, start=before, stop=name).y
-    if not sound:
-        return  # a layer is to blame; the rows of the network would only repeat it
+                return  # later layers have no inputs
+        inputs = net.forward(inputs, start=before, stop=name).y
+    if not passed:
+        return  # a layer is wrong; the rows of the network would only repeat its error
     trace = net.forward(x)
     for name in net.names[:-1]:
         yield from measure(_delta_probe(net, trace, name), rng, tolerance)
-    for name, own in net.parameters.items():
-        for p in own:
+    for name, weights in net.parameters.items():
+        for p in weights:
             yield from measure(_gradient_probe(net, trace, name, p), rng, tolerance)
     yield _stacked(net, trace, rng, tolerance * EXACT)
 
@@ -182,57 +182,57 @@ def _network(net: Network, k: Backend, x: Values, rng: np.random.Generator, tole
 def _delta_probe(net: Network, trace: Trace, name: str) -> Probe:
     """`deltas[name]` of a whole network: forward restarts at that name."""
     k = net.backend
-    at = np.array(k.to_numpy(trace[name]))
+    point = np.array(k.to_numpy(trace[name]))
 
     def outputs(a: Values) -> dict[str, Values]:
-        run = net.forward_unchecked(k.asarray(a), start=name)  # `a` may have an imaginary part
-        return {n: k.to_numpy(run[n]) for n in run if n != name}
+        rest = net.forward_unchecked(k.asarray(a), start=name)  # `a` may have an imaginary part
+        return {n: k.to_numpy(rest[n]) for n in rest if n != name}
 
     def delta(a: Values, d: Values) -> Values:
-        run = trace if np.array_equal(a, at) else net.forward(a, start=name)
-        return k.to_numpy(net.backward(run, d, stop=name)[name])
+        rest = trace if np.array_equal(a, point) else net.forward(a, start=name)
+        return k.to_numpy(net.backward(rest, d, stop=name)[name])
 
-    return Probe(name, f'deltas["{name}"]', at, outputs, delta, trace.y.shape)
+    return Probe(name, f'deltas["{name}"]', point, outputs, delta, trace.y.shape)
 
 
 def _gradient_probe(net: Network, trace: Trace, name: str, p: str) -> Probe:
     """`gradients[name][p]` of a whole network: forward restarts before that layer, with other weights."""
     k, before = net.backend, net.names[net.names.index(name) - 1]
 
-    def run(a: Values) -> tuple[Network, Trace]:
+    def forward(a: Values) -> tuple[Network, Trace]:
         changed = net.with_parameters({name: {p: k.asarray(a)}})
         return changed, changed.forward(trace[before], start=before)
 
     def outputs(a: Values) -> dict[str, Values]:
-        _, passed = run(a)
-        return {n: k.to_numpy(passed[n]) for n in passed if n != before}
+        _, rest = forward(a)
+        return {n: k.to_numpy(rest[n]) for n in rest if n != before}
 
     def gradient(a: Values, d: Values) -> Values:
-        changed, passed = run(a)
-        return k.to_numpy(changed.gradients(passed, changed.backward(passed, d, stop=name))[name][p])
+        changed, rest = forward(a)
+        return k.to_numpy(changed.gradients(rest, changed.backward(rest, d, stop=name))[name][p])
 
-    at = np.array(k.to_numpy(net.parameters[name][p]))
-    return Probe(name, f'gradients["{name}"]["{p}"]', at, outputs, gradient, trace.y.shape)
+    point = np.array(k.to_numpy(net.parameters[name][p]))
+    return Probe(name, f'gradients["{name}"]["{p}"]', point, outputs, gradient, trace.y.shape)
 
 
 def _stacked(net: Network, trace: Trace, rng: np.random.Generator, tolerance: float) -> GradientRow:
-    """Seeds (S, N, K) against the loop over S, for every delta and every gradient."""
+    """Compare seeds (S, N, K) with a loop over S, for every delta and every gradient."""
     k = net.backend
 
-    def answers(seed: Values) -> dict[str, Values]:
+    def derivatives(seed: Values) -> dict[str, Values]:
         deltas = net.backward(trace, seed)
-        found = {f'deltas["{name}"]': k.to_numpy(a) for name, a in deltas.items()}
-        for name, own in net.gradients(trace, deltas).items():
-            found |= {f'gradients["{name}"]["{p}"]': k.to_numpy(a) for p, a in own.items()}
-        return found
+        arrays = {f'deltas["{name}"]': k.to_numpy(a) for name, a in deltas.items()}
+        for name, gradients in net.gradients(trace, deltas).items():
+            arrays |= {f'gradients["{name}"]["{p}"]': k.to_numpy(a) for p, a in gradients.items()}
+        return arrays
 
     seeds = rng.standard_normal((SEEDS, *trace.y.shape))
-    together, one_by_one = answers(seeds), [answers(seed) for seed in seeds]
+    stacked, separate = derivatives(seeds), [derivatives(seed) for seed in seeds]
     worst, error = "", 0.0
-    for array, a in together.items():
-        loop = np.stack([one[array] for one in one_by_one])
-        with np.errstate(invalid="ignore"):  # infinity less infinity: NaN is the error then
+    for array, a in stacked.items():
+        loop = np.stack([arrays[array] for arrays in separate])
+        with np.errstate(invalid="ignore"):  # infinity minus infinity is NaN, which is then the error
             e = float(np.abs(a - loop).max(initial=0) / max(np.abs(loop).max(initial=0), np.finfo(float).tiny))
         worst, error = (array, e) if not e <= error else (worst, error)
-    note = "" if error <= tolerance else f"{worst} of stacked seeds is not what the seeds give one by one"
+    note = "" if error <= tolerance else f"{worst} of stacked seeds differs from that of the seeds one by one"
     return GradientRow("network", "deltas, gradients", "leading axes", error, not note, note)

@@ -1,4 +1,4 @@
-"""What the engine asks of a layer beyond the right numbers: pairs, shapes, keys, purity, leading axes."""
+"""The contract of a layer, apart from the right numbers: pairs, shapes, keys, purity, leading axes."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ from numpy.typing import NDArray
 from nnpg.layers import Layer, parameters
 from nnpg_kernels import Array, Backend
 
-SEEDS = 2  # how many are stacked to try leading axes
+SEEDS = 2  # seeds that are stacked to test leading axes
 
 
 class BrokenContractError(Exception):
-    """A layer does something that no layer may; the message tells its author what to change."""
+    """A layer does not do what the engine relies on; the message says what to change."""
 
 
 def check_contract(layer: Layer, k: Backend, x: Array, rng: np.random.Generator) -> None:
-    """Call every method of a layer and look at what comes back, but not yet at whether the derivative is right.
+    """Call every method of a layer and check the form of the results, but not the values of the derivatives.
 
     Raises
     ------
     BrokenContractError
-        If forward does not return (y, saved), backward or gradients return other shapes or keys than they must,
-        a method modifies what it was given or answers differently the second time, or stacked seeds (S, N, ...)
-        give another answer than the loop over them.
+        If forward does not return (y, saved), backward or gradients return wrong shapes or keys, a method modifies its
+        arguments or returns another result the second time, or the result for stacked seeds (S, N, ...) differs from
+        a loop over them.
     """
     out = _call(layer, "forward", k, x)
     if not isinstance(out, tuple) or len(out) != 2:
         raise BrokenContractError(
-            f"forward must return the pair (y, saved), not {_what(out)}: end it with `return y, saved`, "
+            f"forward must return the pair (y, saved), not {_described(out)}: end it with `return y, saved`, "
             "where saved is what backward needs, or None"
         )
     y, saved = out
     if not hasattr(y, "shape") or y.shape[:1] != x.shape[:1]:
         raise BrokenContractError(
-            f"forward must return an array y with the {len(x)} images along axis 0, not {_what(y)}"
+            f"forward must return an array y with the {len(x)} images along axis 0, not {_described(y)}"
         )
     if y.dtype != x.dtype:
         raise BrokenContractError(f"forward turned {x.dtype} into {y.dtype}: keep the type of x")
@@ -50,16 +50,19 @@ def check_contract(layer: Layer, k: Backend, x: Array, rng: np.random.Generator)
         _check_shape(dx, (*lead, *x.shape), "backward must return dL/dx in the shape of x", lead)
         grads = _call(layer, "gradients", k, delta, saved)
         if not isinstance(grads, dict) or set(grads) != set(learned):
-            keys = list(grads) if isinstance(grads, dict) else _what(grads)
+            keys = list(grads) if isinstance(grads, dict) else _described(grads)
             raise BrokenContractError(f"gradients must return a dict with the keys {list(learned)}, not {keys}")
         for name, shape in learned.items():
             _check_shape(grads[name], (*lead, *shape), f'gradients()["{name}"] must have the shape of {name}', lead)
-    for s in range(SEEDS):  # the last pass above was the stacked one
-        one = {"dL/dx": _call(layer, "backward", k, delta[s], saved), **_call(layer, "gradients", k, delta[s], saved)}
-        for name, a in one.items():
+    for s in range(SEEDS):  # dx and grads are now those of the stacked seeds
+        single = {
+            "dL/dx": _call(layer, "backward", k, delta[s], saved),
+            **_call(layer, "gradients", k, delta[s], saved),
+        }
+        for name, a in single.items():
             if not _equal(k.to_numpy(a), k.to_numpy((dx if name == "dL/dx" else grads[name])[s]), 1e-10):
                 raise BrokenContractError(
-                    f"{name} of {SEEDS} stacked seeds (S, N, ...) is not what the seeds give one by one: let the "
+                    f"{name} of {SEEDS} stacked seeds (S, N, ...) differs from that of the seeds one by one: let the "
                     "leading axes of delta broadcast, counting axes from the end"
                 )
 
@@ -81,29 +84,29 @@ def check_class(layer: Any) -> None:
         )
 
 
-def _call(layer: Layer, method: str, k: Backend, *given: Any) -> Any:
-    """Call a method twice; complain if it fails, changes what it was given, or changes its mind."""
-    before, own = _copies(given), _copies([getattr(layer, f.name) for f in _fields(layer)])
+def _call(layer: Layer, method: str, k: Backend, *args: Any) -> Any:
+    """Call a method twice; refuse it if it fails, modifies its arguments or the layer, or returns two results."""
+    args_before, fields_before = _copies(args), _copies([getattr(layer, f.name) for f in _fields(layer)])
     call: Callable[..., Any] = getattr(layer, method)
     try:
-        answer = call(k, *given)
-        again = call(k, *given)
+        result = call(k, *args)
+        second = call(k, *args)
     except Exception as error:
-        at = traceback.extract_tb(error.__traceback__)[-1]
-        shape = getattr(given[0], "shape", None)
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        shape = getattr(args[0], "shape", None)
         raise BrokenContractError(
             f"{method} raised {type(error).__name__} for an array of shape {shape}: {error} "
-            f"(line {at.lineno} in {at.name})"
+            f"(line {frame.lineno} in {frame.name})"
         ) from error
-    if not _same(before, _copies(given)):
+    if not _same(args_before, _copies(args)):
         raise BrokenContractError(f"{method} modifies its input: never write into {_names(method)}; work on a copy")
-    if not _same(own, _copies([getattr(layer, f.name) for f in _fields(layer)])):
+    if not _same(fields_before, _copies([getattr(layer, f.name) for f in _fields(layer)])):
         raise BrokenContractError(f"{method} modifies the layer's own arrays: a layer is a value and never changes")
-    if not _same(_copies(answer), _copies(again)):
+    if not _same(_copies(result), _copies(second)):
         raise BrokenContractError(
-            f"{method} gives another answer the second time: a layer is a pure function; draw randomness from a key"
+            f"{method} returns another result the second time: a layer is a pure function; draw randomness from a key"
         )
-    return answer
+    return result
 
 
 def _names(method: str) -> str:
@@ -114,15 +117,15 @@ def _fields(layer: Any) -> tuple[Any, ...]:
     return fields(layer) if is_dataclass(layer) else ()
 
 
-def _copies(thing: Any) -> list[NDArray[Any]]:
-    """Copies of all arrays inside tuples, lists, dicts and dataclasses."""
-    if hasattr(thing, "shape") and hasattr(thing, "dtype"):
-        return [np.array(thing.get() if hasattr(thing, "get") else thing)]
-    if isinstance(thing, dict):
-        thing = list(thing.values())
-    elif is_dataclass(thing):
-        thing = [getattr(thing, f.name) for f in fields(thing)]
-    return [a for t in thing for a in _copies(t)] if isinstance(thing, tuple | list) else []
+def _copies(value: Any) -> list[NDArray[Any]]:
+    """Return copies of all arrays inside tuples, lists, dicts and dataclasses."""
+    if hasattr(value, "shape") and hasattr(value, "dtype"):
+        return [np.array(value.get() if hasattr(value, "get") else value)]
+    if isinstance(value, dict):
+        value = list(value.values())
+    elif is_dataclass(value):
+        value = [getattr(value, f.name) for f in fields(value)]
+    return [a for part in value for a in _copies(part)] if isinstance(value, tuple | list) else []
 
 
 def _same(a: list[NDArray[Any]], b: list[NDArray[Any]]) -> bool:
@@ -138,9 +141,9 @@ def _equal(a: NDArray[Any], b: NDArray[Any], tolerance: float) -> bool:
 def _check_shape(a: Any, shape: tuple[int, ...], words: str, lead: tuple[int, ...]) -> None:
     if getattr(a, "shape", None) != shape:
         stacked = f" when {SEEDS} seeds are stacked in front of delta (its leading axes come through)" if lead else ""
-        raise BrokenContractError(f"{words}, {shape}{stacked}, not {_what(a)}")
+        raise BrokenContractError(f"{words}, {shape}{stacked}, not {_described(a)}")
 
 
-def _what(thing: Any) -> str:
-    shape = getattr(thing, "shape", None)
-    return f"an array of shape {shape}" if shape is not None else f"{type(thing).__name__}"
+def _described(value: Any) -> str:
+    shape = getattr(value, "shape", None)
+    return f"an array of shape {shape}" if shape is not None else f"{type(value).__name__}"

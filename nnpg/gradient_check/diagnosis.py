@@ -1,4 +1,4 @@
-"""From a wrong gradient to its likely cause: the mistakes that people make leave patterns."""
+"""The likely cause of a wrong gradient, from the pattern of its errors."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ Values = NDArray[Any]
 
 
 def likely_cause(analytic: Values, numeric: Values, images: int = 0) -> str:
-    """Say in words what would turn the right gradient `numeric` into `analytic`.
+    """Describe the mistake that turns the right gradient `numeric` into `analytic`.
 
     Parameters
     ----------
     analytic : array
-        What backward or gradients returned.
+        Result of backward or gradients.
     numeric : array of the same shape
-        What was measured; NaN where nothing was.
+        Measured values; NaN where nothing was measured.
     images : int
-        N, to recognise a mean where a sum belongs.
+        N, by which a mean in the place of a sum is recognised.
 
     Examples
     --------
@@ -35,16 +35,16 @@ def likely_cause(analytic: Values, numeric: Values, images: int = 0) -> str:
     """
     if not np.isfinite(analytic).all():
         return "NaN or infinity: a division by 0, a logarithm of 0 or an overflow"
-    known = np.isfinite(numeric)
-    if not known.any():
-        return "nothing could be measured: forward gives NaN or infinity nearby"
-    scale = np.abs(numeric[known]).max(initial=0)
-    wrong = known & (np.abs(analytic - np.where(known, numeric, 0)) > 1e-5 * scale)
+    measured = np.isfinite(numeric)
+    if not measured.any():
+        return "nothing could be measured: forward returns NaN or infinity nearby"
+    scale = np.abs(numeric[measured]).max(initial=0)
+    wrong = measured & (np.abs(analytic - np.where(measured, numeric, 0)) > 1e-5 * scale)
     if not wrong.any():
-        return "every entry is right to 1e-5: a loss of precision, float32 somewhere?"
+        return "every entry is right to 1e-5: a loss of precision, perhaps by float32"
 
     def same(a: Values) -> bool:
-        return bool(np.allclose(a[known], numeric[known], rtol=1e-5, atol=1e-5 * scale))
+        return bool(np.allclose(a[measured], numeric[measured], rtol=1e-5, atol=1e-5 * scale))
 
     if not analytic.any():
         return "it is 0 everywhere: a term is missing, or delta is never used"
@@ -52,7 +52,7 @@ def likely_cause(analytic: Values, numeric: Values, images: int = 0) -> str:
         return "it should be 0: the output does not depend on this array"
     if same(-analytic):
         return "the sign is flipped"
-    factor = float((analytic[known] * numeric[known]).sum() / (numeric[known] ** 2).sum())
+    factor = float((analytic[measured] * numeric[measured]).sum() / (numeric[measured] ** 2).sum())
     if factor and same(analytic / factor):
         return _factor(factor, images)
     for words, turn in _rearrangements(analytic.ndim):
@@ -62,7 +62,7 @@ def likely_cause(analytic: Values, numeric: Values, images: int = 0) -> str:
     inside = wrong[..., 1:-1, 1:-1] if analytic.ndim >= 3 else wrong
     if inside.size and not inside.any():
         return "wrong only at the border: padding, or the last window, is off by one"
-    count = f"{wrong.sum()} of {known.sum()} entries are wrong"
+    count = f"{wrong.sum()} of {measured.sum()} entries are wrong"
     if not analytic[wrong].any():
         return f"{count}, all of them 0: a term is missing there"
     if same(np.where(wrong, -analytic, analytic)):

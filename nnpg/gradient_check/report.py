@@ -1,4 +1,4 @@
-"""What a gradient check found: rows, a table, JSON, and the error that names the culprit."""
+"""The result of a gradient check: rows, a table, JSON, and the error that names what is wrong."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class GradientRow:
-    """One array checked by one method.
+    """The check of one array by one method.
 
     Parameters
     ----------
     layer : str
-        Name of the layer in the network, or its class.
+        Name of the layer in the network, or of its class.
     array : str
-        "x", "W", "b", or of a whole network `deltas["conv1"]` and `gradients["conv1"]["W"]`.
+        "x", "W", "b", or for a whole network `deltas["conv1"]` and `gradients["conv1"]["W"]`.
     method : str
         "contract", "adjoint", "finite differences", "complex step" or "leading axes".
     error : float
         Largest relative error; NaN where nothing could be measured.
     passed : bool
     note : str
-        What is wrong and the likely cause, or which kink was avoided.
+        The error and its likely cause, or the kink that was avoided.
     index : tuple of int, optional
-        The worst entry of the array, where the check failed.
+        The worst entry of the array, if the check failed.
     analytic, numeric : float, optional
-        That entry as backward or gradients give it, and as measured.
+        This entry as backward or gradients return it, and as measured.
     """
 
     layer: str
@@ -46,15 +46,15 @@ class GradientRow:
     numeric: float | None = None
 
     def __str__(self) -> str:
-        where = f"{self.layer}, {self.array}, {self.method}: "
+        name = f"{self.layer}, {self.array}, {self.method}: "
         if self.index is None:
-            return where + self.note
-        return f"{where}worst at {self.index}: analytic {self.analytic:.9g}, numeric {self.numeric:.9g}; {self.note}"
+            return name + self.note
+        return f"{name}worst at {self.index}: analytic {self.analytic:.9g}, numeric {self.numeric:.9g}; {self.note}"
 
 
 @dataclass(frozen=True)
 class GradientReport:
-    """Every row of a gradient check; prints as a table.
+    """All rows of a gradient check; prints as a table.
 
     Examples
     --------
@@ -84,7 +84,7 @@ class GradientReport:
         return [{key: _plain(value) for key, value in asdict(row).items()} for row in self.rows]
 
     def to_frame(self) -> pandas.DataFrame:
-        """Return one line per check, with the fields of `GradientRow`."""
+        """Return one row per check, with the fields of `GradientRow`."""
         return data_frame(
             [field.name for field in fields(GradientRow)], [tuple(row.values()) for row in self.to_dicts()]
         )
@@ -102,7 +102,7 @@ class GradientReport:
 
 
 class GradientCheckError(AssertionError):
-    """A gradient is wrong; the message says which, where and why, `report` holds every row."""
+    """A gradient is wrong. The message says where and what the likely cause is; `report` holds all rows."""
 
     def __init__(self, report: GradientReport) -> None:
         self.report = report

@@ -110,7 +110,7 @@ def calls() -> Iterator[Call]:
     yield call(curve_.class_error, name="Knockout.class_error", c=1, kinds={"c": w.number(0, K - 1, whole=True)})
     yield call(curve_.confusion, name="Knockout.confusion", step=1, kinds={"step": w.number(0, 2, whole=True)})
     shape = {
-        "thing": lambda v: w.wrong(None, "tanh", 3, nnpg.Tanh, w.Thing()),
+        "model": lambda v: w.wrong(None, "tanh", 3, nnpg.Tanh, w.Thing()),
         "input_shape": lambda v: [t for t in KINDS["input_shape"](v) if t.value is not None],
         "backend": lambda v: [t for t in w.choice("numpy") if t.value is not None],
         "x": lambda v: w.wrong(
@@ -119,14 +119,14 @@ def calls() -> Iterator[Call]:
         "raise_on_failure": w.flag,
     }
     yield call(
-        nnpg.gradcheck, plain={"thing": nnpg.Tanh(), "input_shape": (5,)}, kinds=shape, words={"thing": "gradcheck"}
+        nnpg.gradcheck, plain={"model": nnpg.Tanh(), "input_shape": (5,)}, kinds=shape, words={"model": "gradcheck"}
     )
     yield call(
         nnpg.gradcheck,
         name="gradcheck of a network",
-        plain={"thing": net("numpy")},
+        plain={"model": net("numpy")},
         kinds={
-            "thing": shape["thing"],
+            "model": shape["model"],
             "x": lambda v: w.wrong(
                 "a",
                 3,
@@ -137,5 +137,5 @@ def calls() -> Iterator[Call]:
             ),
         },
         skip=("input_shape", "rng", "backend", "tolerance", "raise_on_failure"),
-        words={"thing": "gradcheck"},
+        words={"model": "gradcheck"},
     )
