@@ -1,6 +1,8 @@
 """nnpg: neural networks with backpropagation by hand and the prediction gradient dy/do first class."""
 
 import nnpg_command.early  # noqa: F401 (before all others: Ctrl-C is answered while they are imported)
+from nnpg.analysis.loss_gradients import loss_gradient
+from nnpg.attacks import fast_gradient_sign, mask_sweep, minimal_distortion, projected_gradient
 from nnpg.class_gradients import class_gradient
 from nnpg.files import ModelFileError, load_network, save
 from nnpg.gradient_check import GradientCheckError, GradientReport, gradcheck
@@ -29,6 +31,7 @@ from nnpg.prediction import PredictionGradient, filter_layers, predict, predicti
 from nnpg.programs import NotCompiled, require_compiled
 from nnpg.programs.reports import CompilationReport, compilation_report
 from nnpg.rankings.pruning import prune
+from nnpg.recipes.models import cifar_net, digit_net, face_net
 from nnpg.recipes.networks import build, conv, dense
 from nnpg.scores import Filter, FilterScores, convolutional_gradient, filter_scores, saliency
 from nnpg.trace import Trace
@@ -39,66 +42,80 @@ from nnpg_kernels import use_threads
 
 __version__ = "0.1.0"
 
-__all__ = [
-    "SGD",
-    "AvgPool",
-    "Center",
-    "Clamp",
-    "CompilationReport",
-    "Conv",
-    "DecayPerUnit",
-    "Dense",
-    "Dropout",
-    "Epoch",
-    "Filter",
-    "FilterScores",
-    "Flatten",
-    "GradientCheckError",
-    "GradientReport",
-    "Intervention",
-    "Knockout",
-    "LBFGSTraining",
-    "Layer",
-    "LocalResponseNorm",
-    "MaxPool",
-    "ModelFileError",
+__all__ = [  # in the order of the path
+    # networks: layers, recipes, models
     "Network",
-    "NotCompiled",
-    "Override",
-    "Perturb",
-    "PlainDecay",
-    "PredictionGradient",
-    "ReLU",
-    "Resample",
-    "Sigmoid",
-    "Softmax",
-    "Step",
-    "Tanh",
     "Trace",
-    "Training",
-    "TrainingDiverged",
-    "benchmark_localisation",
     "build",
-    "class_gradient",
-    "compilation_report",
     "conv",
-    "convolutional_gradient",
     "dense",
-    "error_rate",
-    "filter_layers",
-    "filter_scores",
+    "Conv",
+    "Dense",
+    "Flatten",
+    "Center",
+    "Tanh",
+    "ReLU",
+    "Sigmoid",
+    "Step",
+    "Softmax",
+    "MaxPool",
+    "AvgPool",
+    "Dropout",
+    "LocalResponseNorm",
+    "Layer",
+    "face_net",
+    "digit_net",
+    "cifar_net",
     "gradcheck",
+    "GradientReport",
+    "GradientCheckError",
+    "load_backend",
+    "use_threads",
+    # training
+    "train",
+    "Training",
+    "Epoch",
+    "TrainingDiverged",
+    "SGD",
+    "PlainDecay",
+    "DecayPerUnit",
+    "train_lbfgs",
+    "LBFGSTraining",
+    "predict",
+    "error_rate",
+    "save",
+    "load_network",
+    "ModelFileError",
+    # the prediction gradient, and what follows from it
+    "prediction_gradient",
+    "class_gradient",
+    "PredictionGradient",
+    "loss_gradient",
+    "saliency",
+    "convolutional_gradient",
+    "filter_scores",
+    "filter_layers",
+    "FilterScores",
+    "Filter",
     "knock_out",
     "knock_out_curve",
-    "load_backend",
-    "load_network",
-    "predict",
-    "prediction_gradient",
+    "Knockout",
     "prune",
+    "benchmark_localisation",
+    # changed outputs
+    "Intervention",
+    "Override",
+    "Resample",
+    "Clamp",
+    "Perturb",
+    # attacks
+    "mask_sweep",
+    "fast_gradient_sign",
+    "projected_gradient",
+    "minimal_distortion",
+    # what is compiled
+    "compilation_report",
+    "CompilationReport",
     "require_compiled",
-    "saliency",
-    "save",
-    "train",
-    "train_lbfgs",
-    "use_threads",
+    "NotCompiled",
 ]

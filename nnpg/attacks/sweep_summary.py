@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from nnpg.analysis.statistics import Interval, wilson
 from nnpg.attacks.sweep import Sweep
-from nnpg.support.arguments import as_whole
+from nnpg.support.arguments import as_instance, as_whole
 
 
 def best_steps(sweep: Sweep) -> npt.NDArray[np.int64]:
@@ -23,6 +23,7 @@ def best_steps(sweep: Sweep) -> npt.NDArray[np.int64]:
     >>> best_steps(sweep)
     array([3])
     """
+    sweep = as_instance(sweep, Sweep, "sweep")
     return np.array([sweep.best(int(target)) for target in np.unique(sweep.targets)], np.int64)
 
 
@@ -31,6 +32,7 @@ def best_successes(sweep: Sweep) -> npt.NDArray[np.float64]:
 
     See `best_steps`.
     """
+    sweep = as_instance(sweep, Sweep, "sweep")
     return np.array([sweep.success_curve(int(target)).max() for target in np.unique(sweep.targets)])
 
 
@@ -53,7 +55,7 @@ def success_at(sweep: Sweep, steps: npt.ArrayLike) -> Interval:
     >>> success_at(sweep, [2]).value, success_at(sweep, best_steps(sweep)).value
     (0.0, 1.0)
     """
-    targets = np.unique(sweep.targets)
+    targets = np.unique(as_instance(sweep, Sweep, "sweep").targets)
     numbers = as_whole(
         steps, "steps", f"an array ({len(targets)},) of step sizes", ndim=1, least=0, most=len(sweep.etas) - 1
     )

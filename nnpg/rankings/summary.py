@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nnpg.scores import Filter, FilterScores
-from nnpg.support.arguments import as_count, as_instance, as_numbers, as_text
+from nnpg.support.arguments import as_count, as_instance, as_numbers, as_sequence, as_text
 
 
 def knock_out_area(error: npt.ArrayLike) -> npt.NDArray[np.float64]:
@@ -73,6 +73,7 @@ def shared_strongest(scores: FilterScores, rows: Sequence[int], n: int) -> float
     0.5
     """
     scores, n = as_instance(scores, FilterScores, "scores"), as_count(n, "n")
+    rows = as_sequence(rows, "rows", "rows of the scores")
     if len(rows) < 2:
         raise ValueError(f"rows must be at least 2, not {len(rows)}")
     strongest = [{unit[:2] for unit in scores.strongest(row, n)} for row in rows]

@@ -89,7 +89,7 @@ def as_examples(net: NetworkLike, x: Any, targets: Any, prefix: str = "") -> tup
     >>> as_examples(net, [[0.0, 1.0]], [3], "validation: ")
     Traceback (most recent call last):
     ...
-    ValueError: validation: targets must be 1 whole numbers 0 .. 2, one for each image, not [3]
+    ValueError: validation: targets must be 1 whole numbers 0 .. 2, one for each image, not int64 (1,) from 3 to 3
     """
     x = as_images(net, x, f"{prefix}x", least=1, finite=True)
     return x.astype(net.dtype, copy=False), as_targets(targets, len(x), net.K, f"{prefix}targets")

@@ -39,6 +39,8 @@ def calls() -> Iterator[Call]:
     def row(valid: Any) -> list[w.Trial]:
         return w.wrong(None, 9, "nobody", 1.5, True, [0]) + w.nothing_in_particular()
 
+    pairs = {"rows": lambda v: w.wrong(None, 3, [], [0], [0, 9], [0, 1.5]), "n": w.count}
+    yield call(rankings.shared_strongest, scores=s, rows=[0, 1], n=1, kinds=pairs)
     yield call(
         rankings.weakest_leaving,
         scores=s,
