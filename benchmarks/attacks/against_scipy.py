@@ -24,8 +24,8 @@ from benchmarks.contender import cores
 from benchmarks.measuring.agreement import Disagreement
 from benchmarks.measuring.probe import measure
 from nnpg.attacks import Distorted, choose_targets, minimal_distortion
-from nnpg.attacks.least_distortion.brackets import Search
-from nnpg.attacks.objective import victim_of
+from nnpg.attacks.least_distortion.brackets import Brackets
+from nnpg.attacks.objective import objective_of
 from nnpg.data import load
 from nnpg_kernels import one_blas_thread
 
@@ -99,8 +99,8 @@ def check(net: nnpg.Network, read: Reading, x: Array, targets: Array) -> None:
     Disagreement
         If a loss or a gradient differs by more than 1e-4 of the largest.
     """
-    victim = victim_of(net, "softmax_cross_entropy")
-    ours = victim.read(x, targets, victim.lanes(x, targets))
+    objective = objective_of(net, "softmax_cross_entropy")
+    ours = objective.evaluate(x, targets, objective.group_of(x, targets))
     for n, target in enumerate(targets):
         loss, g, _ = read(x[n], int(target))
         for name, a, b in (("loss", ours.loss[n], loss), ("gradient", ours.gradient[n], g)):
@@ -139,8 +139,8 @@ def scipy_loop(read: Reading, x0: Array, target: int, options: dict[str, Any], o
             size = min(size, length)
         if search:
             success, margins, sizes = np.array([margin > 0]), np.array([margin]), np.array([length])
-            done = search.closed(np, success, sizes, 0.01)[0] or (margin > 0 and abs(margin) < 0.1)
-            if search.record(np, true, success, margins, sizes, true)[0] or done:
+            done = search.converged(np, success, sizes, 0.01)[0] or (margin > 0 and abs(margin) < 0.1)
+            if search.update(np, true, success, margins, sizes, true)[0] or done:
                 break
         else:
             ok, no = (c, no) if margin > 0 else (ok, c)
@@ -150,12 +150,12 @@ def scipy_loop(read: Reading, x0: Array, target: int, options: dict[str, Any], o
     return (size / np.sqrt(x0.size) if best is not None else np.nan), evaluations
 
 
-def _first_search(read: Reading, x0: Array, target: int) -> Search:
+def _first_search(read: Reading, x0: Array, target: int) -> Brackets:
     """Guess c as our attack does."""
     _, g, z = read(x0, target)
     free = g * ~(((x0 <= 0) & (g > 0)) | ((x0 >= 1) & (g < 0)))
     c = np.array([float(free @ free) / (4 * max(-margin_of(z, target), 0.1))])
-    return Search.start(np, c, c)
+    return Brackets.start(np, c, c)
 
 
 def run(net: nnpg.Network, x: Array, labels: Array, images: int, rounds: int, console: Console) -> dict[str, Tally]:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from numpy.typing import NDArray
 
 from nnpg.attacks.checks import images_in_box
-from nnpg.attacks.objective import victim_of
+from nnpg.attacks.objective import objective_of
 from nnpg.network import Network
 from nnpg.support.arguments import as_class, as_count, as_generator, as_number
 from nnpg.support.progress import progress_bar
@@ -111,7 +111,7 @@ def learn_class_mask(
     target = as_class(target, net.K, "target")
     epochs, batch, rng = as_count(epochs, "epochs"), as_count(batch, "batch"), as_generator(rng)
     lr, momentum = as_number(lr, "lr", above=0), as_number(momentum, "momentum", least=0, below=1)
-    victim = victim_of(net, "softmax_cross_entropy")
+    objective = objective_of(net, "softmax_cross_entropy")
     W = np.zeros(net.input_shape, x.dtype)
     v, losses = W.copy(), []
     with one_blas_thread(), progress_bar("class mask", epochs, show=progress) as advance:
@@ -119,7 +119,7 @@ def learn_class_mask(
             order, total = rng.permutation(len(x)), 0.0
             for first in range(0, len(x), batch):
                 some = x[order[first : first + batch]]
-                loss, g = victim.loss_of(some + W, np.full(len(some), target))
+                loss, g = objective.loss_and_gradient(some + W, np.full(len(some), target))
                 total += float(loss.sum())
                 v = momentum * v + g.mean(axis=0)
                 W = (W - lr * v).astype(x.dtype)

@@ -1,11 +1,11 @@
-"""What an attack asks of a network: the loss, the margin of the target, and their gradients with respect to the image.
+"""What an attack asks of a network: the loss and the margin of a target, and their gradients with respect to the image.
 
-What the network says of an image must not depend on the other images, in no bit: a search would turn a last bit into
-another path. A compiled program (`nnpg.programs.tasks.Reading`) promises that. Layer by layer it takes more: a matrix
-product rounds a row differently when there are other numbers of rows, and even by where in the matrix the row stands.
-So the network is always run on blocks of the same number of images, the empty places filled with zeros; which places of
-a block give the same bits is tried out first, on this network and this machine; and an image always gets a place of the
-same kind, its lane, which is drawn from its own pixels.
+The answer for an image must not depend on the other images of its batch, in no bit: a search would follow another path
+from a difference in the last bit. A compiled program (`nnpg.programs.tasks.Reading`) promises that. Layer by layer it
+takes more: a matrix product rounds a row differently when the number of rows differs, and even by the position of the
+row in the matrix. So the network always runs on blocks of the same number of images, with zeros in the empty positions.
+Which positions of a block give the same bits is measured first, on this network and this machine; they form a group.
+An image always gets a position of the same group, which is chosen by a hash of its own pixels.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ from nnpg.network import INPUT, Network
 from nnpg.programs import find, tasks
 from nnpg_kernels import Array, one_blas_thread
 
-BLOCK = 48  # images in each run of the network: a multiple of the rows that matrix products take at a time;
-CONV_BLOCK = 8  # where there are convolutions, which go image by image anyway;
-DEVICE_BLOCK = 960  # and on a GPU
-LEEWAY = 2e-5  # of the largest score: a target that leads by less may lose its lead to another order of summation
-RIVALS = 4  # other classes, those with the largest scores, that are asked for one by one
+BLOCK = 48  # images in each run of the network: a multiple of the rows that matrix products take at a time
+CONV_BLOCK = 8  # with convolutions, which go image by image anyway
+DEVICE_BLOCK = 960  # on a GPU
+ROUNDING = 2e-5  # of the largest score: a smaller lead may be lost in another order of summation
+RIVALS = 4  # classes with the largest scores but the target's, each of which gets a gradient of its own
 
 Seed = Callable[[Array, Array], Array]
 
 
 @dataclass(eq=False)
-class Reading:
-    """What the network says of N images.
+class Evaluation:
+    """Loss and margin of N images for their targets.
 
     Parameters
     ----------
@@ -46,24 +46,24 @@ class Reading:
     gradient : array (N, m)
         d loss / d x.
     margin : array (N,), float64
-        Score of the target less the largest other score; scores are what the loss reads, before any squashing.
-    leeway : array (N,), float64
+        Score of the target minus the largest other score; scores are what the loss reads, before any squashing.
+    threshold : array (N,), float64
         An image counts as classified as its target when the margin is above this.
-    slope : array (N,), float64
+    margin_per_loss : array (N,), float64
         d log(y / (1 - y)) / d loss for the target's probability y, which is close to d margin / d loss; NaN for losses
-        that do not tell.
+        other than the cross-entropy.
     """
 
     loss: Array
     gradient: Array
     margin: Array
-    leeway: Array
-    slope: Array
+    threshold: Array
+    margin_per_loss: Array
 
 
 @dataclass(eq=False)
 class Rivals:
-    """The R classes with the largest scores but the target's: which (N, R), the margins over them, d margin / d x."""
+    """The R classes with the largest scores but the target's (N, R), the margins over them, and d margin / d x."""
 
     classes: Array
     margins: Array  # (N, R)
@@ -71,193 +71,199 @@ class Rivals:
 
 
 @dataclass(eq=False)
-class Lead:
-    """By how much a class leads, and what else.
+class Margin:
+    """The margin between one class of each image and the largest of the other scores.
 
     Parameters
     ----------
-    margin : array (N,), float64
-    leeway : array (N,), float64
-        As in `Reading`.
+    value, threshold : arrays (N,), float64
+        As `margin` and `threshold` of `Evaluation`.
     rival : array (N,), int
-        The largest score of the other classes than the one that was named.
+        The class with the largest of the other scores.
     gradient : array (N, m)
-        d margin / d x.
+        d value / d x.
     """
 
-    margin: Array
-    leeway: Array
+    value: Array
+    threshold: Array
     rival: Array
     gradient: Array
 
 
 @dataclass(frozen=True, eq=False)
-class Victim:
-    """A network under attack, and the loss that is to become small; made by `victim_of`.
+class Objective:
+    """The network that is attacked, and the loss that is minimised; made by `objective_of`.
 
     Parameters
     ----------
     net : Network
     loss : Loss
-    spots : tuple of arrays
-        For each lane, the places of a block that belong to it.
+    groups : tuple of arrays
+        For each group, its positions in a block.
     compiled : function or None
-        What `nnpg.programs` has for this network: there an image's answer does not depend on its place.
+        What `nnpg.programs` has for this network: there the answer for an image does not depend on its position.
     computed : str
-        How it is read, in words.
+        How it is computed, in words.
     """
 
     net: Network
     loss: Loss
-    spots: tuple[npt.NDArray[np.int64], ...]
+    groups: tuple[npt.NDArray[np.int64], ...]
     compiled: Callable[..., tuple[Array, Array]] | None = None
     computed: str = ""
 
     @property
     def block(self) -> int:
         """Images in each run of the network."""
-        return sum(map(len, self.spots))
+        return sum(map(len, self.groups))
 
     @property
     def xp(self) -> ModuleType:
         """The array module of the network's backend."""
         return self.net.backend.xp
 
-    def lanes(self, x: npt.NDArray[Any], target: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
-        """Draw the lanes of images (N, m) with their targets (N,), from nothing but these."""
-        if len(self.spots) == 1:
+    def group_of(self, x: npt.NDArray[Any], targets: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+        """Choose the groups (N,) of images (N, m) with their targets (N,), from nothing but these."""
+        if len(self.groups) == 1:
             return np.zeros(len(x), np.int64)
-        kind = np.empty(self.block, np.int64)
-        for lane, spots in enumerate(self.spots):
-            kind[spots] = lane
-        return kind[[zlib.crc32(row.tobytes(), int(t)) % self.block for row, t in zip(x, target, strict=True)]]
+        group = np.empty(self.block, np.int64)
+        for number, positions in enumerate(self.groups):
+            group[positions] = number
+        return group[[zlib.crc32(row.tobytes(), int(t)) % self.block for row, t in zip(x, targets, strict=True)]]
 
-    def read(self, x: Array, target: Array, lane: Array) -> Reading:
+    def evaluate(self, x: Array, targets: Array, group: Array) -> Evaluation:
         """Return loss, gradient and margin of the images x (N, m) for the targets (N,)."""
         xp, k = self.xp, self.net.backend
-        z, gradient = self._run(x, target, lane, lambda z, t: self.loss.seed(k, z, t))
-        loss = self.loss.value(k, z, target)
-        slope = xp.full(len(x), xp.nan)
+        z, gradient = self._run(x, targets, group, lambda z, t: self.loss.seed(k, z, t))
+        loss = self.loss.value(k, z, targets)
+        margin_per_loss = xp.full(len(x), xp.nan)
         if self.loss.name == "softmax_cross_entropy":
-            slope = -1 / xp.maximum(-xp.expm1(-loss), 1e-12)
-        margin, _ = _margins(xp, z, target, 1)
-        return Reading(loss, gradient, margin[:, 0], LEEWAY * (1 + abs(z).max(axis=1)), slope)
+            margin_per_loss = -1 / xp.maximum(-xp.expm1(-loss), 1e-12)
+        margin, _ = _margins(xp, z, targets, 1)
+        return Evaluation(loss, gradient, margin[:, 0], _threshold(z), margin_per_loss)
 
-    def loss_of(self, x: npt.NDArray[Any], target: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-        """Return the loss (N,) of images x (N, *shape) for the targets (N,), and its derivative by them."""
+    def loss_and_gradient(
+        self, x: npt.NDArray[Any], targets: npt.NDArray[Any]
+    ) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+        """Return the loss (N,) of images x (N, *shape) for the targets (N,), and its derivative with respect to x."""
         k, flat = self.net.backend, x.reshape(len(x), -1)
-        here = map(k.asarray, (flat, target, self.lanes(flat, target)))
-        told = self.read(*here)
-        return k.to_numpy(told.loss), k.to_numpy(told.gradient).reshape(x.shape)
+        evaluation = self.evaluate(*map(k.asarray, (flat, targets, self.group_of(flat, targets))))
+        return k.to_numpy(evaluation.loss), k.to_numpy(evaluation.gradient).reshape(x.shape)
 
-    def read_rivals(self, x: Array, target: Array, lane: Array, R: int = RIVALS) -> tuple[Reading, Rivals]:
-        """Return a reading, without slope, and the margins over the R largest other scores with their gradients."""
+    def evaluate_rivals(self, x: Array, targets: Array, group: Array, R: int = RIVALS) -> tuple[Evaluation, Rivals]:
+        """Return loss and margin, and the margins over the R largest other scores with their gradients."""
         xp, k = self.xp, self.net.backend
         R = min(R, self.net.K - 1)
 
         def seed(z: Array, t: Array) -> Array:  # (1 + R, N, K)
             classes, (_, others) = xp.arange(z.shape[1]), _margins(xp, z, t, R)
-            to, away = t[:, None] == classes, others.T[:, :, None] == classes  # (N, K), (R, N, K)
-            return xp.concatenate([self.loss.seed(k, z, t)[None], to.astype(z.dtype) - away])
+            plus, minus = t[:, None] == classes, others.T[:, :, None] == classes  # (N, K), (R, N, K)
+            return xp.concatenate([self.loss.seed(k, z, t)[None], plus.astype(z.dtype) - minus])
 
-        z, gradients = self._run(x, target, lane, seed)
-        margins, classes = _margins(xp, z, target, R)
-        nothing, leeway = xp.full(len(x), xp.nan), LEEWAY * (1 + abs(z).max(axis=1))
-        reading = Reading(self.loss.value(k, z, target), gradients[0], margins[:, 0], leeway, nothing)
-        return reading, Rivals(classes, margins, xp.ascontiguousarray(gradients[1:].swapaxes(0, 1)))
+        z, gradients = self._run(x, targets, group, seed)
+        margins, classes = _margins(xp, z, targets, R)
+        unknown = xp.full(len(x), xp.nan)
+        evaluation = Evaluation(self.loss.value(k, z, targets), gradients[0], margins[:, 0], _threshold(z), unknown)
+        return evaluation, Rivals(classes, margins, xp.ascontiguousarray(gradients[1:].swapaxes(0, 1)))
 
-    def lead(self, x: Array, label: Array, lane: Array, *, away: bool = False) -> Lead:
-        """Return the margin of each image's class over the others, or, away, of the largest other over it."""
+    def margin(self, x: Array, labels: Array, group: Array, *, away: bool = False) -> Margin:
+        """Return the margin of the class of each image over the others; `away`, of the largest other one over it."""
         xp, sign = self.xp, -1.0 if away else 1.0
 
         def seed(z: Array, t: Array) -> Array:
             classes, (_, other) = xp.arange(z.shape[1]), _margins(xp, z, t, 1)
             return sign * ((t[:, None] == classes).astype(x.dtype) - (other == classes))
 
-        z, gradient = self._run(x, label, lane, seed)
-        margin, other = _margins(xp, z, label, 1)
-        return Lead(sign * margin[:, 0], LEEWAY * (1 + abs(z).max(axis=1)), other[:, 0], gradient)
+        z, gradient = self._run(x, labels, group, seed)
+        margin, other = _margins(xp, z, labels, 1)
+        return Margin(sign * margin[:, 0], _threshold(z), other[:, 0], gradient)
 
-    def _run(self, x: Array, target: Array, lane: Array, seed: Seed) -> tuple[Array, Array]:
+    def _run(self, x: Array, targets: Array, group: Array, seed: Seed) -> tuple[Array, Array]:
         """Scores (N, K) in float64, and the delta of the images (..., N, m) for a seed."""
         if self.compiled is not None:
-            z, delta = self.compiled(x.reshape(-1, *self.net.input_shape), lambda z, rows: seed(z, target[rows]))
+            images = x.reshape(-1, *self.net.input_shape)
+            z, delta = self.compiled(images, lambda z, rows: seed(z, targets[rows]))
             return z, delta.reshape(*delta.shape[: delta.ndim - len(self.net.input_shape)], -1)
-        xp, size, to = self.xp, self.block, self._places(lane)
-        blocks = int(to.max()) // size + 1
-        images, targets = xp.zeros((blocks * size, x.shape[1]), x.dtype), xp.zeros(blocks * size, target.dtype)
-        images[to], targets[to] = x, target
+        xp, size, rows = self.xp, self.block, self._rows(group)
+        blocks = int(rows.max()) // size + 1
+        padded, padded_targets = xp.zeros((blocks * size, x.shape[1]), x.dtype), xp.zeros(blocks * size, targets.dtype)
+        padded[rows], padded_targets[rows] = x, targets
         scores, deltas = [], []
-        for n in range(0, len(images), size):
-            block, t = images[n : n + size].reshape(-1, *self.net.input_shape), targets[n : n + size]
+        for n in range(0, len(padded), size):
+            block, t = padded[n : n + size].reshape(-1, *self.net.input_shape), padded_targets[n : n + size]
             trace = self.net.forward(block, stop=self.loss.layer)
             scores.append(trace.y.astype(xp.float64))
             delta = self.net.backward(trace, seed(scores[-1], t), stop=INPUT, keep=(INPUT,))[INPUT]
             deltas.append(delta.reshape(*delta.shape[: delta.ndim - block.ndim], size, -1))
         z, delta = (a[0] if len(a) == 1 else xp.concatenate(a, axis=-2) for a in (scores, deltas))
-        return z[to], delta[..., to, :]
+        return z[rows], delta[..., rows, :]
 
-    def _places(self, lane: Array) -> Array:
-        """Where each image goes in a row of blocks (N,)."""
+    def _rows(self, group: Array) -> Array:
+        """Return the row of each image (N,) in a sequence of blocks: the next position of its group."""
         xp = self.xp
-        to = xp.empty(len(lane), xp.int64)
-        for number, spots in enumerate(self.spots):
-            rows = xp.flatnonzero(lane == number)
-            order = xp.arange(len(rows))
-            to[rows] = order // len(spots) * self.block + xp.asarray(spots)[order % len(spots)]
-        return to
+        rows = xp.empty(len(group), xp.int64)
+        for number, positions in enumerate(self.groups):
+            members = xp.flatnonzero(group == number)
+            order = xp.arange(len(members))
+            rows[members] = order // len(positions) * self.block + xp.asarray(positions)[order % len(positions)]
+        return rows
 
 
-def victim_of(net: Network, loss: str | LossMaker) -> Victim:
-    """Return a network with the loss of that name, its compiled program, or the lanes that this machine needs.
+def objective_of(net: Network, loss: str | LossMaker) -> Objective:
+    """Return a network with the loss of that name, and its compiled program, or the groups that this machine needs.
 
     Raises
     ------
     nnpg.programs.NotCompiled
         If there is no program inside `nnpg.require_compiled`.
     ValueError
-        If the loss reads anything but the network's last output or what goes into its last layer.
+        If the loss reads anything but the network's last output or the input of its last layer.
     """
-    how, last = loss_for(net, loss), net.names[-1]
+    objective, last = loss_for(net, loss), net.names[-1]
     squashed = last not in net.interventions and isinstance(net.layers.get(last), Softmax | Sigmoid)
     scores = net.names[-2:] if squashed else [last]
-    if how.layer not in scores:
+    if objective.layer not in scores:
         raise ValueError(
-            f"the loss {how.name!r} reads {how.layer!r}, but an attack needs one that reads the scores of the classes: "
-            f"{' or '.join(map(repr, scores))}"
+            f"the loss {objective.name!r} reads {objective.layer!r}, but an attack needs one that reads the scores of "
+            f"the classes: {' or '.join(map(repr, scores))}"
         )
     convolves = any(isinstance(layer, Conv) for layer in net.layers.values())
     block = DEVICE_BLOCK if net.backend.xp is not np else CONV_BLOCK if convolves else BLOCK
-    program = find(net, tasks.Reading(how.layer))
+    program, one_group = find(net, tasks.Reading(objective.layer)), (np.arange(block),)
     if program.run is not None:
-        return Victim(net, how, (np.arange(block),), program.run(), program.computed)
+        return Objective(net, objective, one_group, program.run(), program.computed)
     with one_blas_thread():
-        return Victim(net, how, _spots(Victim(net, how, (np.arange(block),))), computed=program.computed)
+        return Objective(net, objective, _groups(Objective(net, objective, one_group)), computed=program.computed)
 
 
-def _spots(victim: Victim) -> tuple[npt.NDArray[np.int64], ...]:
-    """Sort the places of a block by the bits that one image, without structure, gives in each of them."""
-    net, xp, m = victim.net, victim.xp, math.prod(victim.net.input_shape)
+def _groups(objective: Objective) -> tuple[npt.NDArray[np.int64], ...]:
+    """Sort the positions of a block by the bits that the same image, without structure, gives in each of them."""
+    net, xp, m = objective.net, objective.xp, math.prod(objective.net.input_shape)
     image = (np.arange(m) * 0.6180339887 % 1).astype(net.dtype)
-    x, zeros = net.backend.asarray(np.tile(image, (victim.block, 1))), xp.zeros(victim.block, xp.int64)
-    bits = [hashlib.sha256() for _ in range(victim.block)]
+    x, zeros = net.backend.asarray(np.tile(image, (objective.block, 1))), xp.zeros(objective.block, xp.int64)
+    hashes = [hashlib.sha256() for _ in range(objective.block)]
 
-    def see(*answers: Array) -> None:
+    def add(*answers: Array) -> None:
         for answer in map(net.backend.to_numpy, answers):
-            for n, one in enumerate(bits):
-                one.update(answer[n].tobytes())
+            for position, bits in enumerate(hashes):
+                bits.update(answer[position].tobytes())
 
-    plain = victim.read(x, zeros, zeros)
-    see(plain.loss, plain.gradient, plain.margin)
-    reading, rivals = victim.read_rivals(x, zeros, zeros)
-    see(reading.loss, reading.gradient, rivals.gradients)
-    found = [one.digest() for one in bits]
-    return tuple(np.flatnonzero([b == one for b in found]) for one in dict.fromkeys(found))
+    evaluation = objective.evaluate(x, zeros, zeros)
+    add(evaluation.loss, evaluation.gradient, evaluation.margin)
+    evaluation, rivals = objective.evaluate_rivals(x, zeros, zeros)
+    add(evaluation.loss, evaluation.gradient, rivals.gradients)
+    digests = [bits.digest() for bits in hashes]
+    return tuple(np.flatnonzero([d == digest for d in digests]) for digest in dict.fromkeys(digests))
 
 
-def _margins(xp: ModuleType, z: Array, target: Array, R: int) -> tuple[Array, Array]:
-    """Score of the target less the R largest others (N, R), and which classes these are."""
-    mine = target[:, None] == xp.arange(z.shape[1])  # (N, K)
-    others = xp.where(mine, -xp.inf, z)
+def _threshold(z: Array) -> Array:
+    """The margin (N,) above which another order of summation does not change the class."""
+    return ROUNDING * (1 + abs(z).max(axis=1))
+
+
+def _margins(xp: ModuleType, z: Array, targets: Array, R: int) -> tuple[Array, Array]:
+    """Score of the target minus the R largest others (N, R), and their classes."""
+    is_target = targets[:, None] == xp.arange(z.shape[1])  # (N, K)
+    others = xp.where(is_target, -xp.inf, z)
     order = xp.argsort(-others, axis=1)[:, :R] if R > 1 else others.argmax(axis=1)[:, None]
-    return z[mine][:, None] - xp.take_along_axis(others, order, axis=1), order
+    return z[is_target][:, None] - xp.take_along_axis(others, order, axis=1), order

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from nnpg.attacks.checks import images_in_box, targets_other_than
 from nnpg.attacks.metrics import distortion
-from nnpg.attacks.objective import Victim, victim_of
+from nnpg.attacks.objective import Objective, objective_of
 from nnpg.attacks.sweep import MaskOutcome
 from nnpg.attacks.targets import Targets
 from nnpg.network import Network
@@ -142,11 +142,11 @@ def projected_gradient(
     length = step if step is not None else radius if steps == 1 else 2.5 * radius / steps
     T, shape = wanted.shape[1], net.input_shape
     flat, aims = np.repeat(x, T, axis=0), wanted.ravel()  # (N T, *shape)
-    found, victim = np.empty_like(flat), victim_of(net, "softmax_cross_entropy")
+    found, objective = np.empty_like(flat), objective_of(net, "softmax_cross_entropy")
     with one_blas_thread(), progress_bar("steps", len(flat), show=progress) as advance:
         for n in range(0, len(flat), BLOCK):
             some = slice(n, n + BLOCK)
-            found[some] = _descend(victim, flat[some], aims[some], radius, norm, steps, length, box)
+            found[some] = _descend(objective, flat[some], aims[some], radius, norm, steps, length, box)
             advance(len(flat[some]))
     both = predict(net, np.concatenate([x, found]))
     before, y = both[: len(x)].argmax(axis=1)[:, None], both[len(x) :].reshape(len(x), T, -1)
@@ -183,11 +183,18 @@ def fast_gradient_sign(
 
 
 def _descend(
-    victim: Victim, x0: Array, t: Array, radius: float, norm: str, steps: int, step: float, box: tuple[float, float]
+    objective: Objective,
+    x0: Array,
+    t: Array,
+    radius: float,
+    norm: str,
+    steps: int,
+    step: float,
+    box: tuple[float, float],
 ) -> Array:
     x = x0
     for _ in range(steps):
-        _, g = victim.loss_of(x, t)
+        _, g = objective.loss_and_gradient(x, t)
         r = x - x0 - step * (np.sign(g) if norm == "max" else g / _rms(g))
         r = np.clip(r, -radius, radius) if norm == "max" else r * np.minimum(1, radius / _rms(r))
         x = np.clip(x0 + r, *box).astype(x0.dtype)

@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from nnpg.attacks.objective import BLOCK, victim_of
+from nnpg.attacks.objective import BLOCK, objective_of
 from nnpg.network import Network, as_network
 from nnpg.prediction import predict
 from nnpg.support.arguments import as_array, as_generator, as_labels, described
@@ -100,12 +100,12 @@ def _scores(net: Network, x: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 def _nearest(net: Network, x: npt.NDArray[Any], own: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
-    victim, k = victim_of(net, "softmax_cross_entropy"), net.backend
+    objective, k = objective_of(net, "softmax_cross_entropy"), net.backend
     found = []
     for n in range(0, len(x), BLOCK):
         some = k.asarray(x[n : n + BLOCK].reshape(len(x[n : n + BLOCK]), -1).astype(net.dtype))
-        lane = k.asarray(np.zeros(len(some), np.int64))
-        _, rivals = victim.read_rivals(some, k.asarray(own[n : n + BLOCK]), lane, net.K - 1)
+        group = k.asarray(np.zeros(len(some), np.int64))
+        _, rivals = objective.evaluate_rivals(some, k.asarray(own[n : n + BLOCK]), group, net.K - 1)
         steepness = np.sqrt((k.to_numpy(rivals.gradients).astype(np.float64) ** 2).sum(axis=2))
         distance = k.to_numpy(rivals.margins) / np.maximum(steepness, 1e-300)
         classes = k.to_numpy(rivals.classes)

@@ -138,15 +138,15 @@ def test_an_interrupted_search_goes_on_where_it_was(net, images, tmp_path, monke
 
     x, labels = images
     file, whole = tmp_path / "search.safetensors", attack(net, x, labels=labels)
-    searched, search = [], boundary_batches.search
+    searched, search = [], boundary_batches.search_boundary
 
-    def watched(some, seed):
+    def watched(problem, seed):
         if len(searched) == 1:
             raise KeyboardInterrupt
-        searched.append(len(some.x0))
-        return search(some, seed)
+        searched.append(len(problem.x0))
+        return search(problem, seed)
 
-    monkeypatch.setattr(boundary_batches, "search", watched)
+    monkeypatch.setattr(boundary_batches, "search_boundary", watched)
     with pytest.raises(KeyboardInterrupt):
         attack(net, x, labels=labels, checkpoint=file, memory_mb=0.3)
     done = sum(searched)
@@ -158,18 +158,18 @@ def test_an_interrupted_search_goes_on_where_it_was(net, images, tmp_path, monke
         attack(net, x, labels=labels, checkpoint=file, resume=True, rng=3)
 
 
-def test_more_sides_never_make_it_worse(images):
-    """The races and rounds only ever keep the better ones."""
+def test_more_rounds_never_make_it_worse(images):
+    """Each round keeps the better points only."""
     from nnpg.attacks.least_distortion import boundary
-    from nnpg.attacks.objective import victim_of
+    from nnpg.attacks.objective import objective_of
 
     net, (x, labels) = relu_net("numba"), images
-    victim, flat = victim_of(net, "softmax_cross_entropy"), x.reshape(len(x), -1)
+    objective, flat = objective_of(net, "softmax_cross_entropy"), x.reshape(len(x), -1)
     sizes = []
     for rounds in (0, 2, 6):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(boundary, "ROUNDS", rounds)
-            lane = victim.lanes(flat, labels)
-            kept = boundary.sides_of(victim, flat, labels, lane, (0.0, 1.0), away=True)
-            sizes.append(boundary.search(kept, 0).size.mean())
+            group = objective.group_of(flat, labels)
+            problem = boundary.BoundaryProblem.start(objective, flat, labels, group, (0.0, 1.0), away=True)
+            sizes.append(boundary.search_boundary(problem, 0).size.mean())
     assert all(b <= a * 1.002 for a, b in pairwise(sizes))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from nnpg.attacks.least_distortion.curvature import Curvature, Linear, box_step, solve
+from nnpg.attacks.least_distortion.curvature import Curvature, LinearConstraints, box_step, solve
 
 
 def learned(N=4, n=8, h=3, pairs=5, seed=0, shift=0.0):
@@ -17,7 +17,7 @@ def learned(N=4, n=8, h=3, pairs=5, seed=0, shift=0.0):
         s = rng.normal(size=(N, n)) * rng.lognormal(size=(N, 1))
         y = (H @ s[:, :, None])[:, :, 0] - shift * s
         which = (np.arange(N) + p) % 3 > 0  # each problem leaves out some
-        memory.learn(np, s, y, (s * s).sum(axis=1), which)
+        memory.store(np, s, y, (s * s).sum(axis=1), which)
         for k in np.flatnonzero(which):
             held[k] = [*held[k], (s[k], y[k] + shift * s[k])][-h:]
     return memory, held, rng
@@ -68,7 +68,7 @@ def test_conditions_are_met_at_least_cost():
     theta, g = rng.uniform(0.5, 2, 12), 0.1 * rng.normal(size=(12, 8))
     J, b = rng.normal(size=(12, 2, 8)), rng.uniform(0.0, 0.4, (12, 2))
     lower, upper = -rng.uniform(0.2, 0.5, (12, 8)), rng.uniform(0.2, 0.5, (12, 8))
-    d, settled = box_step(np, memory, g, lower, upper, np.zeros(12), theta, conditions=Linear(J, b))
+    d, settled = box_step(np, memory, g, lower, upper, np.zeros(12), theta, constraints=LinearConstraints(J, b))
     assert settled.mean() > 0.7
     for k in np.flatnonzero(settled):
         B = bfgs(held[k], theta[k], 8)
@@ -92,7 +92,7 @@ def test_pairs_without_curvature_are_not_used():
     """s'y < 0, until enough known curvature is added to make up for it."""
     memory = Curvature.empty(np, 1, 3, 2, np.float64)
     s = np.array([[1.0, 0.0, 0.0]])
-    memory.learn(np, s, -s, np.ones(1), np.array([True]))
+    memory.store(np, s, -s, np.ones(1), np.array([True]))
     assert not memory.usable(np, np.zeros(1)).any()
     assert memory.usable(np, np.array([2.0])).tolist() == [[True, False]]
 

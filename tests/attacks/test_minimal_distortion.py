@@ -9,7 +9,7 @@ from attack_nets import digits, exact_distortion, other_targets, sigmoid_net, so
 import nnpg
 from nnpg import ModelFileError, Softmax, build, dense
 from nnpg.attacks import Outcome, minimal_distortion
-from nnpg.attacks.objective import BLOCK, RIVALS, victim_of
+from nnpg.attacks.objective import BLOCK, RIVALS, objective_of
 from nnpg.data import load_mnist
 from nnpg.files import read_tensors, write_tensors
 from nnpg.files.checkpoints import sum_of
@@ -209,19 +209,19 @@ def test_a_result_does_not_depend_on_the_batch(sigmoid, images):
     same(minimal_distortion(sigmoid, x, t, memory_mb=0.25), whole)
 
 
-def test_the_places_of_a_lane_give_the_same_bits(sigmoid, images):
-    """What the promise rests on: an image in any place of its lane, among any others."""
+def test_the_positions_of_a_group_give_the_same_bits(sigmoid, images):
+    """An image in any position of its group, among any other images."""
     x, _, t = images
-    victim = victim_of(sigmoid, "softmax_cross_entropy")
-    assert sorted(np.concatenate(victim.spots)) == list(range(victim.block))
-    lane = victim.lanes(x, t)
-    np.testing.assert_array_equal(lane, [victim.lanes(x[[n]], t[[n]])[0] for n in range(len(x))])
-    reading = victim.read(x, t, lane)
+    objective = objective_of(sigmoid, "softmax_cross_entropy")
+    assert sorted(np.concatenate(objective.groups)) == list(range(objective.block))
+    group = objective.group_of(x, t)
+    np.testing.assert_array_equal(group, [objective.group_of(x[[n]], t[[n]])[0] for n in range(len(x))])
+    evaluation = objective.evaluate(x, t, group)
     for seed in range(5):
         order = np.random.default_rng(seed).permutation(len(x))
-        again = victim.read(x[order], t[order], lane[order])
-        for name in ("loss", "gradient", "margin", "leeway", "slope"):
-            np.testing.assert_array_equal(getattr(again, name), getattr(reading, name)[order])
+        again = objective.evaluate(x[order], t[order], group[order])
+        for name in ("loss", "gradient", "margin", "threshold", "margin_per_loss"):
+            np.testing.assert_array_equal(getattr(again, name), getattr(evaluation, name)[order])
 
 
 def test_memory_stays_within_its_budget():
@@ -246,29 +246,29 @@ def test_memory_stays_within_its_budget():
 
 def test_an_interrupted_attack_goes_on_where_it_was(sigmoid, images, tmp_path, monkeypatch):
     """What was finished is not done again, and everything comes out the same bits."""
-    from nnpg.attacks.least_distortion.solver import Flight
+    from nnpg.attacks.least_distortion.solver import Solver
 
     x, _, t = images
     file, whole = tmp_path / "attack.safetensors", minimal_distortion(sigmoid, x, t)
-    rounds, advance = [0], Flight.advance
+    iterations, iterate = [0], Solver.iterate
 
     def interrupted(self):
-        rounds[0] += 1
-        if rounds[0] == 16:
+        iterations[0] += 1
+        if iterations[0] == 16:
             raise KeyboardInterrupt
-        return advance(self)
+        return iterate(self)
 
-    monkeypatch.setattr("nnpg.attacks.least_distortion.solver.Flight.advance", interrupted)
+    monkeypatch.setattr("nnpg.attacks.least_distortion.solver.Solver.iterate", interrupted)
     with pytest.raises(KeyboardInterrupt):
         minimal_distortion(sigmoid, x, t, checkpoint=file)
-    monkeypatch.setattr("nnpg.attacks.least_distortion.solver.Flight.advance", advance)
-    seen, board = [], Flight.board
+    monkeypatch.setattr("nnpg.attacks.least_distortion.solver.Solver.iterate", iterate)
+    seen, add = [], Solver.add
 
     def watched(self, index, *rest):
         seen.extend(index.tolist())
-        return board(self, index, *rest)
+        return add(self, index, *rest)
 
-    monkeypatch.setattr("nnpg.attacks.least_distortion.solver.Flight.board", watched)
+    monkeypatch.setattr("nnpg.attacks.least_distortion.solver.Solver.add", watched)
     same(minimal_distortion(sigmoid, x, t, checkpoint=file, resume=True), whole)
     assert 0 < len(seen) < len(x), "some were done, some were not"
     seen.clear()
@@ -325,12 +325,12 @@ def test_what_a_checkpoint_cannot_name_is_refused_before_the_attack(sigmoid, ima
 @pytest.mark.parametrize(
     "change",
     [
-        lambda t: t.pop("best"),
+        lambda t: t.pop("adversarial"),
         lambda t: t.update(size=t["size"][:1]),
         lambda t: t.update(outcome=t["outcome"] + np.int8(50)),
-        lambda t: t.update(changed=t["changed"] + 10**12),
-        lambda t: t.update(changed=t["changed"][::-1].copy()),
-        lambda t: t.update(best=t["best"][:, :5]),
+        lambda t: t.update(rows=t["rows"] + 10**12),
+        lambda t: t.update(rows=t["rows"][::-1].copy()),
+        lambda t: t.update(adversarial=t["adversarial"][:, :5]),
         lambda t: t.update(evaluations=t["evaluations"].astype(np.int32)),
     ],
 )

@@ -39,7 +39,7 @@ def minimised(H, b, lower, upper, kappa=0.0, most=1000):
         there = np.clip(x + d, lower[index], upper[index])
         f_there, g_there = value_and_gradient(H[index], b[index], there)
         y = g_there - g - kappa * (there - x)
-        accepted = newton.learn(np, there - x, y, f, f_there, slope, 1e-14 * abs(f), known)
+        accepted = newton.update(np, there - x, y, f, f_there, slope, 1e-14 * abs(f), known)
         f = np.where(accepted, f_there, f)
         x[accepted], g[accepted] = there[accepted], g_there[accepted]
         evaluations[index] += 1
@@ -94,6 +94,6 @@ def test_a_step_that_raises_the_value_is_rejected_and_the_next_one_is_shorter():
     for _ in range(4):
         d, slope = newton.step(np, g, -wide, wide, known)
         lengths.append(np.linalg.norm(d))
-        assert not newton.learn(np, d, H[0] @ d[0] * np.ones((1, 1)), np.zeros(1), np.ones(1), slope, known, known)[0]
+        assert not newton.update(np, d, H[0] @ d[0] * np.ones((1, 1)), np.zeros(1), np.ones(1), slope, known, known)[0]
     assert lengths[-1] < lengths[1]
     assert newton.rejected.tolist() == [4]

@@ -10,7 +10,7 @@ from geometries import NETS, K, examples, network
 
 import nnpg
 from nnpg import conv, dense
-from nnpg.attacks.objective import victim_of
+from nnpg.attacks.objective import objective_of
 from nnpg.programs import find
 from nnpg.programs.tasks import Reading
 
@@ -89,32 +89,32 @@ def test_an_attack_reads_the_same_compiled_and_layer_by_layer(name: str) -> None
     x, t = examples(net, 9)
     x = x.reshape(9, -1)
     with nnpg.require_compiled():
-        fast = victim_of(net, "softmax_cross_entropy")
-    slow = victim_of(net.to("numpy"), "softmax_cross_entropy")
-    lanes = [v.lanes(x, t) for v in (fast, slow)]
-    readings = [v.read(x, t, lane) for v, lane in zip((fast, slow), lanes, strict=True)]
-    rivals = [v.read_rivals(x, t, lane)[1] for v, lane in zip((fast, slow), lanes, strict=True)]
-    leads = [v.lead(x, t, lane, away=True) for v, lane in zip((fast, slow), lanes, strict=True)]
-    for pair in (readings, rivals, leads):
+        fast = objective_of(net, "softmax_cross_entropy")
+    slow = objective_of(net.to("numpy"), "softmax_cross_entropy")
+    groups = [v.group_of(x, t) for v in (fast, slow)]
+    readings = [v.evaluate(x, t, group) for v, group in zip((fast, slow), groups, strict=True)]
+    rivals = [v.evaluate_rivals(x, t, group)[1] for v, group in zip((fast, slow), groups, strict=True)]
+    margins = [v.margin(x, t, group, away=True) for v, group in zip((fast, slow), groups, strict=True)]
+    for pair in (readings, rivals, margins):
         for field, value in vars(pair[1]).items():
             np.testing.assert_allclose(getattr(pair[0], field), value, rtol=1e-9, atol=1e-12, err_msg=field)
 
 
-def test_the_lead_is_the_margin_that_is_named() -> None:
+def test_the_margin_is_that_of_the_class_over_the_others() -> None:
     net = network("faces")
     x, t = examples(net, 9)
-    victim = victim_of(net, "softmax_cross_entropy")
+    objective = objective_of(net, "softmax_cross_entropy")
     z = net.forward(x, stop="dense2").y
     others = np.where(np.eye(K, dtype=bool)[t], -np.inf, z)
-    lead = victim.lead(x.reshape(9, -1), t, victim.lanes(x, t))
-    np.testing.assert_allclose(lead.margin, z[np.arange(9), t] - others.max(axis=1), rtol=1e-9)
-    np.testing.assert_array_equal(lead.rival, others.argmax(axis=1))
-    away = victim.lead(x.reshape(9, -1), t, victim.lanes(x, t), away=True)
-    np.testing.assert_allclose(away.margin, -lead.margin)
-    np.testing.assert_array_equal(away.gradient, -lead.gradient)
+    margin = objective.margin(x.reshape(9, -1), t, objective.group_of(x, t))
+    np.testing.assert_allclose(margin.value, z[np.arange(9), t] - others.max(axis=1), rtol=1e-9)
+    np.testing.assert_array_equal(margin.rival, others.argmax(axis=1))
+    away = objective.margin(x.reshape(9, -1), t, objective.group_of(x, t), away=True)
+    np.testing.assert_allclose(away.value, -margin.value)
+    np.testing.assert_array_equal(away.gradient, -margin.gradient)
     step = 1e-6 * np.random.default_rng(0).standard_normal(x.shape)
-    moved = victim.lead((x + step).reshape(9, -1), t, victim.lanes(x, t)).margin
-    np.testing.assert_allclose(moved - lead.margin, (lead.gradient * step.reshape(9, -1)).sum(axis=1), rtol=1e-3)
+    moved = objective.margin((x + step).reshape(9, -1), t, objective.group_of(x, t)).value
+    np.testing.assert_allclose(moved - margin.value, (margin.gradient * step.reshape(9, -1)).sum(axis=1), rtol=1e-3)
 
 
 def test_what_is_not_compiled_says_why_and_is_read_layer_by_layer() -> None:

@@ -1,4 +1,4 @@
-"""The least distortion for which a network takes an image for its target (Szegedy et al. 2014, 4.1).
+"""The least distortion for which a network takes an image for its target (Szegedy et al. 2013, 4.1).
 
 Read `definition` first: the paper's method for one image, with SciPy's L-BFGS-B. `attack` holds the public function,
 which solves many images at once. It has two solvers. `solver` minimises c |r| + loss for a batch of images, each with

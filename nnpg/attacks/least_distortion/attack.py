@@ -1,10 +1,7 @@
-"""The least change of an image that makes a network take it for another class (Szegedy et al. 2013, 4.1)."""
+"""The attack on many images at once: what is asked for is checked, solved batch by batch, and kept in checkpoints."""
 
 from __future__ import annotations
 
-import time
-from collections import deque
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,26 +11,22 @@ import numpy.typing as npt
 
 from nnpg.attacks.checks import images_in_box
 from nnpg.attacks.least_distortion.boundary import has_kinks
-from nnpg.attacks.least_distortion.boundary_batches import search_from_sides
+from nnpg.attacks.least_distortion.boundary_batches import search_pending
 from nnpg.attacks.least_distortion.norms import NORMS, NormName
-from nnpg.attacks.least_distortion.partial_results import Tally
-from nnpg.attacks.least_distortion.polish import to_the_boundary
-from nnpg.attacks.least_distortion.results import Distorted, Outcome
-from nnpg.attacks.least_distortion.rows import join, take
-from nnpg.attacks.least_distortion.solver import Flight, Landed, Settings
-from nnpg.attacks.objective import Victim, victim_of
+from nnpg.attacks.least_distortion.partial_results import PartialResults
+from nnpg.attacks.least_distortion.results import Distorted
+from nnpg.attacks.least_distortion.solver import Settings
+from nnpg.attacks.least_distortion.working_set import solve_pending, working_set_size
+from nnpg.attacks.objective import objective_of
 from nnpg.attacks.targets import Targets, choose_targets
 from nnpg.files.checkpoints import open_checkpoint, saving
 from nnpg.files.identities import array_identity, identity, loss_identity
 from nnpg.losses import LossMaker
 from nnpg.network import Network
 from nnpg.support.arguments import as_choice, as_count, as_flag, as_generator, as_number, as_path
-from nnpg.support.progress import Advance, progress_bar
+from nnpg.support.progress import progress_bar
 from nnpg_kernels import Array, one_blas_thread
 
-IN_FLIGHT = 96  # images at most, or three blocks of the network where that is more; still more is no faster on a CPU
-TOGETHER = 96  # images that are polished at once,
-ENTER_EVERY = 5.0  # seconds, at most, that an image waits for that
 SAVE_EVERY = 30.0  # seconds
 
 
@@ -73,7 +66,7 @@ def minimal_distortion(
     labels : array (N,), optional
         Own classes, which "random" and "all" avoid; what the network takes the images for unless given.
     rng : int or numpy.random.Generator, optional
-        Needed for "random". It also seeds the search from many sides, which has the seed 0 unless it is given.
+        Needed for "random". It also seeds the search from many points, which has the seed 0 unless it is given.
     norm : "squared_l2", "l2" or "l1"
         What |r| is. "l2" and "squared_l2" have the same minimisers, at another c; both are solved as the second.
     loss : str or function of the network
@@ -82,7 +75,7 @@ def minimal_distortion(
         Look for the nearest point of the boundary, where the loss no longer plays a part (not for "l1"). Without it the
         result is the paper's, and larger: by 1% for a sigmoid network, by up to 20% for a softmax layer with a strong
         decay. It goes on from the minimiser. But for a network with kinks (ReLU, Step, MaxPool) it is a search of its
-        own, from many sides (see `nnpg.attacks.least_distortion.boundary`), which makes up to 2,300 passes for each
+        own, from many points (see `nnpg.attacks.least_distortion.boundary`), which makes up to 2,300 passes for each
         image and target, or for each image where the targets are "all"; only images for which it finds nothing go the
         paper's way.
     tolerance : float
@@ -92,7 +85,7 @@ def minimal_distortion(
     history : int
         Curvature pairs an image keeps.
     evaluations : int
-        Passes forward and back on one image with one target, at most, before it is polished; a search from many sides
+        Passes forward and back on one image with one target, at most, before it is polished; a search from many points
         makes as many as it needs.
     memory_mb : float
         For the images in flight, in millions of bytes: it bounds how many there are, at most 96 on a CPU. An image of
@@ -141,14 +134,14 @@ def minimal_distortion(
     checkpoint = None if checkpoint is None else as_path(checkpoint, "checkpoint")
     drawn = None if rng is None else as_generator(rng)
     wanted = choose_targets(net, x, targets, labels=labels, rng=drawn)  # (N, T)
-    victim = victim_of(net, loss)
+    objective = objective_of(net, loss)
     untargeted = isinstance(targets, str) and targets == "all"
-    settings = Settings(NORMS[norm](victim.xp), box, tolerance, history, evaluations)
+    settings = Settings(NORMS[norm](objective.xp), box, tolerance, history, evaluations)
     flat = x.reshape(len(x), -1)
-    tally, together = Tally.start(flat, wanted), polish and norm != "l1"
-    from_sides = together and has_kinks(net)
-    seed = int(drawn.integers(2**32)) if from_sides and drawn is not None else 0
-    capacity = _capacity(victim, memory_mb, flat, norm, history)
+    results, polished = PartialResults.start(flat, wanted), polish and norm != "l1"
+    on_boundary = polished and has_kinks(net)
+    seed = int(drawn.integers(2**32)) if on_boundary and drawn is not None else 0
+    capacity = working_set_size(objective, memory_mb, flat, norm, history)
 
     def this_run() -> dict[str, Any]:
         return {
@@ -157,92 +150,22 @@ def minimal_distortion(
             "targets": array_identity(wanted),
             "loss": loss_identity(loss),
             "norm": norm,
-            "polish": together,
-            "search": [untargeted, seed] if from_sides else None,
+            "polish": polished,
+            "search": [untargeted, seed] if on_boundary else None,
             "settings": identity([tolerance, box, history, evaluations], "the settings"),
         }
 
-    store, saved = open_checkpoint(checkpoint, "attack", this_run, resume=resume, size=tally.nbytes)
+    store, saved = open_checkpoint(checkpoint, "attack", this_run, resume=resume, size=results.nbytes)
     if saved is not None:
-        tally.load(saved)
+        results.load(saved)
     # an overflow far from the box is found and its step rejected, so NumPy need not warn of it
     quiet = np.errstate(over="ignore", invalid="ignore", divide="ignore")
-    bar = progress_bar("attack", len(x), show=progress, done=tally.images_done)
-    with saving(store, tally.contents, SAVE_EVERY) as save, quiet, one_blas_thread(), bar as advance:
-        if from_sides:
-            search_from_sides(victim, settings, tally, capacity, untargeted, seed, advance, save)
-        _attack(victim, settings, tally, capacity, together, advance, save)
-    return replace(tally.result(net.input_shape), computed=victim.computed)
-
-
-def _attack(
-    victim: Victim,
-    settings: Settings,
-    tally: Tally,
-    capacity: int,
-    polish: bool,
-    advance: Advance,
-    save: Callable[[], None],
-) -> None:
-    """Do what is pending, as many at a time as there are seats, and in each lane as many as fill its places."""
-    k, T, pending = victim.net.backend, tally.targets.shape[1], tally.pending
-    targets = tally.targets.ravel()
-    lanes = victim.lanes(tally.x0[pending // T], targets[pending])
-    queues = [deque(pending[lanes == lane].tolist()) for lane in range(len(victim.spots))]
-    aboard = np.zeros(len(queues), np.int64)
-    seats = [max(1, len(spots) * capacity // victim.block) for spots in victim.spots]
-    flight, waiting = Flight(victim, settings), list[Landed]()
-
-    def free(lane: int) -> int:
-        return seats[lane] - int(aboard[lane])
-
-    entered = time.monotonic()
-    try:
-        while any(queues) or aboard.any():
-            some = [(queue.popleft(), n) for n, queue in enumerate(queues) for _ in range(min(free(n), len(queue)))]
-            if some:
-                index, lane = np.array(some).T
-                aboard += np.bincount(lane, minlength=len(queues))
-                flight.board(*map(k.asarray, (index, tally.x0[index // T], targets[index], lane)))
-            landed = flight.advance()
-            if landed is not None:
-                aboard -= np.bincount(k.to_numpy(landed.points.lane), minlength=len(queues))
-                waiting.append(landed)
-            now = time.monotonic()
-            full = sum(len(one.outcome) for one in waiting) >= min(max(TOGETHER, 2 * victim.block), capacity)
-            if waiting and (full or now - entered > ENTER_EVERY or not aboard.any()):
-                advance(_enter(victim, settings, tally, join(victim.xp, waiting), polish))
-                waiting, entered = [], now
-            save()
-    except KeyboardInterrupt:  # what has landed is not lost
-        if waiting:
-            _enter(victim, settings, tally, join(victim.xp, waiting), polish)
-        raise
-
-
-def _enter(victim: Victim, settings: Settings, tally: Tally, landed: Landed, polish: bool) -> int:
-    """Polish what has landed and enter it in the tally; return how many images are done by it."""
-    xp, to_numpy, points = victim.xp, victim.net.backend.to_numpy, landed.points
-    n = xp.flatnonzero((landed.outcome == int(Outcome.FOUND)) | (landed.outcome == int(Outcome.UNSETTLED)))
-    if polish and len(n):
-        some = take(points, n)
-        points.x[n], passes = to_the_boundary(victim, some, settings.box)
-        landed.size[n] = settings.norm.length(points.x[n] - points.x0[n])
-        landed.evaluations[n] += passes
-    rows = (points.index, landed.outcome, points.x, landed.size, landed.c, landed.evaluations)
-    return sum(tally.record(*row) for row in zip(*map(to_numpy, rows), strict=True))
-
-
-def _capacity(victim: Victim, memory_mb: float, x: Array, norm: str, history: int) -> int:
-    """How many images may be in flight: at least one in each lane."""
-    numbers = x.shape[1] * (20 * history + 55) * (2 if norm == "l1" else 1)
-    each, least = numbers * x.itemsize / 1e6, len(victim.spots)
-    if not memory_mb >= each * least:
-        raise ValueError(
-            f"memory_mb={memory_mb:g} is too little: {least} images of {x.shape[1]} pixels with history={history} take "
-            f"{each * least:.3g} MB; allow more, or a shorter history"
-        )
-    return min(max(IN_FLIGHT, 3 * victim.block), int(memory_mb / each))
+    bar = progress_bar("attack", len(x), show=progress, done=results.images_done)
+    with saving(store, results.contents, SAVE_EVERY) as save, quiet, one_blas_thread(), bar as advance:
+        if on_boundary:
+            search_pending(objective, settings, results, capacity, untargeted, seed, advance, save)
+        solve_pending(objective, settings, results, capacity, polished, advance, save)
+    return replace(results.result(net.input_shape), computed=objective.computed)
 
 
 def _checked(

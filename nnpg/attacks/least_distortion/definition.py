@@ -27,7 +27,7 @@ def least_distorted(
 
     by L-BFGS-B from r = 0, where the loss is the cross-entropy. The larger c is, the nearer the minimiser stays to x,
     until the network no longer takes it for the target. A line search finds the largest c that succeeds (Szegedy et
-    al. 2014, 4.1). The paper writes |r|; its square has the same minimisers, at another c, and is smooth at r = 0.
+    al. 2013, 4.1). The paper writes |r|; its square has the same minimisers, at another c, and is smooth at r = 0.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""|r| of the image's change r as a function that L-BFGS can minimise, and the box it lives in."""
+"""|r| as a function that L-BFGS can minimise, and the bounds of its variables."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ class Norm(Protocol):
     def curvature(self) -> float: ...  # d2 penalty / dv2, a multiple of the identity
     def start(self, x0: Array) -> Array: ...  # v of x0
     def bounds(self, x0: Array, low: float, high: float) -> tuple[Any, Any]: ...  # on v, for x in the box
-    def image(self, v: Array, x0: Array, low: float, high: float) -> Array: ...  # x, inside the box exactly
+    def image(self, v: Array, x0: Array, low: float, high: float) -> Array: ...  # x, exactly inside the box
     def penalty(self, v: Array, x0: Array) -> Array: ...  # (N,) float64
     def gradient(self, v: Array, x0: Array) -> Array: ...  # of the penalty
     def size(self, penalty: Array) -> Array: ...  # (N,): |r| from the penalty
-    def pull(self, delta: Array) -> Array: ...  # d/dv from d/dx
-    def length(self, d: Array) -> Array: ...  # (N,): |r| of a change of v
-    def steepest(self, g: Array) -> Array: ...  # (N,): largest g'd of a change of length 1
-    def first_c(self, steepness: Array, gap: Array) -> Array: ...  # (N,): a c to begin with
+    def pullback(self, delta: Array) -> Array: ...  # d/dv from d/dx
+    def length(self, d: Array) -> Array: ...  # (N,): |d| of a change d of v
+    def dual(self, g: Array) -> Array: ...  # (N,): the dual norm, the largest g'd with |d| = 1
+    def first_c(self, steepness: Array, gap: Array) -> Array: ...  # (N,): the first c to try
     def reported(self, c: Array, size: Array) -> Array: ...  # (N,): c as the caller means it
 
 
@@ -62,7 +62,7 @@ class SquaredL2:
         """|r|_2."""
         return self.xp.sqrt(penalty)
 
-    def pull(self, delta: Array) -> Array:
+    def pullback(self, delta: Array) -> Array:
         """dL/dv = dL/dx."""
         return delta
 
@@ -70,12 +70,12 @@ class SquaredL2:
         """|d|_2."""
         return self.xp.sqrt(dot(self.xp, d, d))
 
-    def steepest(self, g: Array) -> Array:
+    def dual(self, g: Array) -> Array:
         """|g|_2."""
         return self.length(g)
 
     def first_c(self, steepness: Array, gap: Array) -> Array:
-        """At a flat boundary |r| = gap / steepness, and 2 c |r| = steepness / 2, half of the loss's first pull."""
+        """At a flat boundary |r| = gap / steepness; c so that 2 c |r| = steepness / 2, half of the first gradient."""
         return steepness**2 / (4 * gap)
 
     def reported(self, c: Array, size: Array) -> Array:
@@ -85,7 +85,7 @@ class SquaredL2:
 
 @dataclass(frozen=True)
 class L2(SquaredL2):
-    """|r|_2, by way of its square: c |r|_2 and c' |r|_2^2 have the same gradient where c = 2 c' |r|_2."""
+    """|r|_2, solved as its square: c |r|_2 and c' |r|_2^2 have the same gradient where c = 2 c' |r|_2."""
 
     def reported(self, c: Array, size: Array) -> Array:
         """2 c' |r|_2."""
@@ -104,11 +104,11 @@ class L1:
         return self.xp.zeros((len(x0), 2 * x0.shape[1]), x0.dtype)
 
     def bounds(self, x0: Array, low: float, high: float) -> tuple[Any, Any]:
-        """p reaches from 0 to the upper side of the box, q to the lower one."""
+        """0 <= p <= high - x0 and 0 <= q <= x0 - low."""
         return 0.0, self.xp.concatenate([high - x0, x0 - low], axis=1)
 
     def image(self, v: Array, x0: Array, low: float, high: float) -> Array:
-        """x = x0 + p - q, but for rounding."""
+        """x = x0 + p - q, clipped, since rounding may leave the box."""
         p, q = self.xp.split(v, 2, axis=1)
         return self.xp.minimum(self.xp.maximum(x0 + (p - q), low), high)
 
@@ -124,7 +124,7 @@ class L1:
         """|r|_1 itself."""
         return penalty
 
-    def pull(self, delta: Array) -> Array:
+    def pullback(self, delta: Array) -> Array:
         """dL/dp = dL/dx, dL/dq = -dL/dx."""
         return self.xp.concatenate([delta, -delta], axis=1)
 
@@ -132,12 +132,12 @@ class L1:
         """|d|_1."""
         return abs(d).astype(self.xp.float64).sum(axis=1)
 
-    def steepest(self, g: Array) -> Array:
+    def dual(self, g: Array) -> Array:
         """|g|_inf."""
         return abs(g).max(axis=1).astype(self.xp.float64)
 
     def first_c(self, steepness: Array, gap: Array) -> Array:
-        """At a flat boundary half of the loss's first pull; less than that, so that more than one pixel moves."""
+        """Below half of the first gradient, so that more than one pixel moves."""
         return steepness / 4
 
     def reported(self, c: Array, size: Array) -> Array:

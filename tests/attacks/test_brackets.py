@@ -3,16 +3,16 @@
 import numpy as np
 import pytest
 
-from nnpg.attacks.least_distortion.brackets import Search
+from nnpg.attacks.least_distortion.brackets import Brackets
 
 
 def search(margin, size, first, tolerance=0.01, most=60):
     """Run N searches on functions of c; return the largest successes and how many c were tried."""
-    state, left, tried = Search.start(np, first, first), np.ones(len(first), bool), 0
+    state, left, tried = Brackets.start(np, first, first), np.ones(len(first), bool), 0
     while left.any() and tried < most:
         m, s = margin(state.c), size(state.c)
-        done = state.closed(np, m > 0, s, tolerance) & left
-        lost = state.record(np, left, m > 0, m, s, left)
+        done = state.converged(np, m > 0, s, tolerance) & left
+        lost = state.update(np, left, m > 0, m, s, left)
         left, tried = left & ~done & ~lost, tried + 1
     assert not left.any(), "it ends"
     return state, tried
@@ -30,9 +30,9 @@ def test_it_finds_where_success_ends(steepness, jump):
         return np.where(m > 0, m + jump, m - jump)
 
     state, tried = search(margin, lambda c: 1 / c, first)
-    assert (state.c_ok <= last).all()
-    assert (state.c_ok >= last / 1.011).all()
-    assert (state.c_no > last * (1 - 1e-9)).all()
+    assert (state.c_low <= last).all()
+    assert (state.c_low >= last / 1.011).all()
+    assert (state.c_high > last * (1 - 1e-9)).all()
     assert tried < 25
 
 
@@ -40,9 +40,9 @@ def test_each_search_goes_its_own_way():
     last = np.array([0.1, 3.0, 700.0])
 
     def alone(n):
-        return search(lambda c: np.log(last[n] / c), lambda c: c**-0.5, np.ones(1))[0].c_ok[0]
+        return search(lambda c: np.log(last[n] / c), lambda c: c**-0.5, np.ones(1))[0].c_low[0]
 
-    together = search(lambda c: np.log(last / c), lambda c: c**-0.5, np.ones(3))[0].c_ok
+    together = search(lambda c: np.log(last / c), lambda c: c**-0.5, np.ones(3))[0].c_low
     assert together.tolist() == [alone(n) for n in range(3)]
 
 
@@ -50,4 +50,4 @@ def test_it_gives_up_where_no_c_succeeds_or_none_fails():
     for sign in (-1.0, 1.0):
         state, tried = search(lambda c, sign=sign: np.full(2, sign), lambda c: c, np.array([1.0, 50.0]))
         assert tried < 20
-        assert (state.c_ok == 0).all() if sign < 0 else np.isinf(state.c_no).all()
+        assert (state.c_low == 0).all() if sign < 0 else np.isinf(state.c_high).all()
