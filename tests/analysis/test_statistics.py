@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy.stats import binom, ttest_1samp
+from scipy.stats import binom, spearmanr, ttest_1samp
 
 from nnpg.analysis.statistics import (
     bootstrap,
@@ -87,6 +87,15 @@ def test_the_crossed_interval_is_seeded_keeps_to_its_range_and_says_when_it_cann
 def test_rank_correlation_sees_only_the_order():
     assert rank_correlation([1, 2, 3], [1, 10, 1000]) == pytest.approx(1)
     assert rank_correlation([1, 2, 3], [3, 2, 1]) == pytest.approx(-1)
+
+
+@pytest.mark.parametrize("n", [2, 3, 8, 33, 500])
+def test_rank_correlation_is_scipys_to_the_last_bit(n):
+    rng = np.random.default_rng(n)
+    for values in (2, n, 10**6):  # many ties, some, none
+        a, b = rng.integers(0, values, (2, n)).astype(np.float64)
+        a[0], b[0] = -1, -1  # neither is constant
+        assert rank_correlation(a, b) == spearmanr(a, b).statistic
 
 
 def test_the_paired_test_is_scipys_and_agrees_with_the_interval():
