@@ -23,6 +23,7 @@ from nnpg.plots.style import (
     drawing,
     place_image,
     place_picture,
+    place_shape,
     text_width,
     wrapped,
 )
@@ -94,7 +95,7 @@ def filter_gallery(
             left, top = _MARGIN + n % columns * (cell + _APART), _MARGIN + n // columns * block
             ax.text(left + cell / 2, top + 0.12, name, size=SMALL, weight="bold", ha="center")
             place_image(ax, o[n], left, top + 0.17, cell, tall, cmap="gray", **_limits(o[n]))
-            ax.add_patch(Rectangle((left, top + 0.17), cell, tall, fill=False, edgecolor=FAINT, linewidth=0.5))
+            place_shape(ax, Rectangle((left, top + 0.17), cell, tall, fill=False, edgecolor=FAINT, linewidth=0.5))
             numbers_shown = [[_number(value) for value in line] for line in kernel]
             step = max(text_width(number) for line in numbers_shown for number in line) + 0.08
             right = left + cell / 2 + step * (kernel.shape[1] - 1) / 2 + step / 2 - 0.04
@@ -308,9 +309,10 @@ def _box(ax: Axes, box: Array, left: float, top: float, pixel: float) -> None:
 
     i, j, height, width = box * pixel
     for colour, linewidth in (("white", 2.2), (COLOURS[1], 1.1)):
-        ax.add_patch(
-            Rectangle((left + j, top + i), width, height, fill=False, edgecolor=colour, linewidth=linewidth, zorder=5)
+        box_at = Rectangle(
+            (left + j, top + i), width, height, fill=False, edgecolor=colour, linewidth=linewidth, zorder=5
         )
+        place_shape(ax, box_at)
 
 
 def _ring(ax: Axes, x: float, y: float) -> None:

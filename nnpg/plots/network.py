@@ -24,6 +24,7 @@ from nnpg.plots.style import (
     drawing,
     place_image,
     place_picture,
+    place_shape,
     text_width,
     wrapped,
 )
@@ -202,7 +203,8 @@ def _network(
             share = scores[line.layer][f] / highest
             colour = "none" if np.isnan(share) else cmap(float((share + 1) / 2 if signed else share))
             centre = x + (i + 0.5) * pitch
-            ax.add_patch(Circle((centre, middle), 0.42 * pitch, facecolor=colour, edgecolor=INK, linewidth=0.4))
+            circle = Circle((centre, middle), 0.42 * pitch, facecolor=colour, edgecolor=INK, linewidth=0.4)
+            place_shape(ax, circle)
             if line.numbered:
                 below = middle + _LINE / 2 + _NUMBERS / 2
                 ax.text(centre, below, str(f), size=SMALL, color=GREY, ha="center", va="center_baseline")

@@ -17,6 +17,7 @@ from nnpg_kernels import Array
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.patches import Patch
 
 COLUMN, PAGE = 3.5, 7.16  # inches: a column and a page of the papers; figures are made at their final size
 SMALL, NORMAL = 7.0, 8.0  # points
@@ -116,12 +117,17 @@ def place_image(ax: Axes, image: Array, left: float, top: float, width: float, h
     ax.imshow(image, extent=(left, left + width, top + height, top), aspect="auto", **options)
 
 
+def place_shape(ax: Axes, shape: Patch) -> None:
+    """Put a shape on a `canvas`. Its ends are fixed, so the shape is not measured as `add_patch` would."""
+    ax.add_artist(shape)
+
+
 def place_picture(ax: Axes, image: Array, left: float, top: float, width: float, height: float) -> None:
     """Put an image (H, W, 3) on a `canvas`, in a thin frame that separates a white background from the page."""
     from matplotlib.patches import Rectangle
 
     place_image(ax, image, left, top, width, height)
-    ax.add_patch(Rectangle((left, top), width, height, fill=False, edgecolor=FAINT, linewidth=0.5))
+    place_shape(ax, Rectangle((left, top), width, height, fill=False, edgecolor=FAINT, linewidth=0.5))
 
 
 def line_look(i: int) -> dict[str, Any]:

@@ -7,11 +7,13 @@ Left and right are the viewer's.
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nnpg.data.dataset import Dataset
+from nnpg.data.drawn_faces.brushes import Picture
 from nnpg.data.drawn_faces.people import FEATURES, NEUTRAL, Condition, Face, Shot
 from nnpg.data.drawn_faces.portrait import draw
 from nnpg.support.arguments import as_count
@@ -135,7 +137,12 @@ def feature_mask(face: Face, size: int = 60) -> NDArray[np.bool_]:
     shows = np.zeros((size, size), bool)
     for condition in CONDITIONS:
         if condition.name in ("normal", "happy", "sad", "surprised"):
-            shows |= np.abs(draw(face, condition, size=size) - draw(bare, condition, size=size)) > MASK_THRESHOLD
+            shows |= np.abs(draw(face, condition, size=size) - _without_feature(bare, condition, size)) > MASK_THRESHOLD
     reach = -(-size // 60)
     around = np.lib.stride_tricks.sliding_window_view(np.pad(shows, reach), (2 * reach + 1, 2 * reach + 1))
     return np.asarray(around.any((2, 3)))
+
+
+@lru_cache(maxsize=4)  # one for each condition of a mask: identities that share a base face follow one another
+def _without_feature(face: Face, condition: Condition, size: int) -> Picture:
+    return draw(face, condition, size=size)
