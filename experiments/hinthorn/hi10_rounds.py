@@ -14,7 +14,7 @@ import numpy as np
 from experiments.experiment import Context, Experiment, Result, Row, row, row_named
 from experiments.models.hinthorn.attack_rounds import Rounds, attack_rounds
 from experiments.models.hinthorn.base import CONV, DENSE, base_net
-from experiments.models.hinthorn.hard_negatives import CONTROL, HARD_PAPER, HARD_SMOKE, Variant
+from experiments.models.hinthorn.variants import CONTROL, HARD_PAPER, HARD_SMOKE, Variant
 from nnpg.analysis.statistics import holm, mean_interval, paired_p
 from nnpg.plots import Measured, interval_plot
 from nnpg_kernels import Array

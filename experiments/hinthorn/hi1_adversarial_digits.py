@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, row
-from experiments.models.hinthorn.base import PAPER_PAIRS, Pairs, adversarial_pairs, base_net
-from experiments.models.hinthorn.hard_negatives import HARD_PAPER, HARD_SMOKE, Hard
+from experiments.models.hinthorn.base import PAPER_PAIRS, base_net
+from experiments.models.hinthorn.pairs import Pairs, adversarial_pairs
+from experiments.models.hinthorn.variants import HARD_PAPER, HARD_SMOKE, Hard
 from nnpg import Network, predict
 from nnpg.analysis.statistics import Interval, mean_interval, wilson
 from nnpg.plots import image_grid, signed_colours

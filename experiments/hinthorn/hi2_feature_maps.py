@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, row
-from experiments.models.hinthorn.base import PAPER, SMOKE, Base, Pairs, adversarial_pairs, base_net
+from experiments.models.hinthorn.base import PAPER, SMOKE, Base, base_net
+from experiments.models.hinthorn.pairs import Pairs, adversarial_pairs
 from nnpg import Network
 from nnpg.analysis.statistics import mean_interval, paired_p
 from nnpg.maps.receptive_fields import receptive_field

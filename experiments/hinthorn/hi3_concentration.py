@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, Row, row, row_named
-from experiments.models.hinthorn.base import MAPS, NEURONS, Pairs, adversarial_pairs, base_net
-from experiments.models.hinthorn.hard_negatives import HARD_PAPER, HARD_SMOKE, Hard
+from experiments.models.hinthorn.base import MAPS, NEURONS, base_net
+from experiments.models.hinthorn.pairs import Pairs, adversarial_pairs
+from experiments.models.hinthorn.variants import HARD_PAPER, HARD_SMOKE, Hard
 from nnpg import Network
 from nnpg.analysis.statistics import mean_interval, paired_p
 from nnpg.plots import Lines, image_grid, line_panels

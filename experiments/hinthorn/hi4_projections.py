@@ -9,23 +9,25 @@ common way, which the changes of the pixels do not show (Fig. 11); some units ch
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 
 import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, Row, row, row_named
-from experiments.models.hinthorn.base import MAPS, Pairs, adversarial_pairs, base_net
-from experiments.models.hinthorn.hard_negatives import HARD_PAPER, HARD_SMOKE, Hard
-from nnpg import Network
+from experiments.hinthorn.projection_pictures import draw_members, draw_units, project_all
+from experiments.models.hinthorn.base import base_net
+from experiments.models.hinthorn.pairs import Pairs, adversarial_pairs
+from experiments.models.hinthorn.variants import HARD_PAPER, HARD_SMOKE, Hard
+from nnpg.analysis.angles import along, likeness_within_groups
+from nnpg.analysis.comparisons import compared
 from nnpg.analysis.groups import Groups
-from nnpg.analysis.statistics import holm, mean_interval, paired_p
-from nnpg.maps.projection import RULES, Rule, mean_projection, project
-from nnpg.plots import image_grid, signed_colours
+from nnpg.analysis.statistics import mean_interval
+from nnpg.data import Dataset
+from nnpg.maps.projection import RULES
 from nnpg.rankings.knock_out_curves import gini
 from nnpg.training_methods.volatility import top_share
 from nnpg_kernels import Array
 
-MEMBERS = 4  # of the group in Fig. 11
 LEAST = 3  # pairs in a group whose members are compared
 
 
@@ -45,13 +47,13 @@ def run(config: Config, context: Context) -> Result:
     groups = pairs.groups("both")
     changes: dict[str, Array] = {"pixels": pairs.adversarial - pairs.originals}
     for rule in RULES:
-        before, after = (_all_units(base.net, x, rule) for x in (pairs.originals, pairs.adversarial))  # type: ignore[arg-type]
+        before, after = (project_all(base.net, x, rule) for x in (pairs.originals, pairs.adversarial))  # type: ignore[arg-type]
         changes[rule] = after - before
     rows = _common(changes, groups)
-    rows += _towards(changes, groups, pairs, base.train.x, base.train.labels)
-    each = _draw_units(base.net, _group(every, config.averaged), context.folder)
+    rows += _towards(changes, groups, pairs, base.train)
+    each = draw_units(base.net, _group(every, config.averaged), context.folder)
     rows += _units(each)
-    _draw_members(base.net, _group(every, config.members), context.folder)
+    draw_members(base.net, _group(every, config.members), context.folder)
     deconvnet, pixels = (row_named(rows, _likeness_row(name)).ours for name in ("deconvnet", "pixels"))
     better = row_named(rows, _excess_row("deconvnet")).held
     more, holds = ("significantly more", "holds") if better else ("not significantly more", "does not hold")
@@ -63,26 +65,18 @@ def run(config: Config, context: Context) -> Result:
     return Result(tuple(rows), verdict, ("units.png", "members.png"))
 
 
-def _all_units(net: Network, x: Array, rule: Rule) -> Array:
-    parts = [project(net, net.forward(x[n : n + 100], stop=MAPS), layer=MAPS, rule=rule) for n in range(0, len(x), 100)]
-    return np.concatenate(parts)
-
-
 def _common(changes: dict[str, Array], groups: Groups) -> list[Row]:
     """Mean cosine of the changes of two members of a group, group by group."""
-    large = [g for g in range(len(groups)) if groups.sizes[g] >= LEAST]
-    alike = {name: np.array([_cosine(c[groups.index == g]) for g in large]) for name, c in changes.items()}
-    n, by = len(large), "95% t over groups"
-    p = holm(np.nan_to_num([paired_p(alike[rule] - alike["pixels"]) for rule in RULES], nan=1.0))
+    alike = {name: likeness_within_groups(groups, change, least=LEAST) for name, change in changes.items()}
+    n, by = len(alike["pixels"]), "95% t over groups"
     rows = [
         row(_likeness_row(name), None, mean_interval(cosines), n, unit="cosine", interval=by)
         for name, cosines in alike.items()
     ]
-    for rule, q in zip(RULES, p, strict=True):
-        more = mean_interval(alike[rule] - alike["pixels"])
-        name = _excess_row(rule)
-        rows.append(row(name, None, more, n, unit="cosine", interval=by, held=bool(q < 0.05 and more.value > 0)))
-        rows.append(row(f"{name}, p", None, float(q), n, unit="p (paired t, Holm)"))
+    for rule, excess in compared({rule: alike[rule] - alike["pixels"] for rule in RULES}).items():
+        more, name = mean_interval(excess.differences), _excess_row(rule)
+        rows.append(row(name, None, more, n, unit="cosine", interval=by, held=excess.significant(1)))
+        rows.append(row(f"{name}, p", None, excess.p, n, unit="p (paired t, Holm)"))
     return rows
 
 
@@ -94,26 +88,15 @@ def _excess_row(rule: str) -> str:
     return f"{rule}: likeness within a group minus that of the pixels"
 
 
-def _cosine(changes: Array) -> float:
-    flat = changes.reshape(len(changes), -1).astype(float)
-    flat /= np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-30)
-    both = flat @ flat.T
-    return float(both[~np.eye(len(both), dtype=bool)].mean())
-
-
-def _towards(changes: dict[str, Array], groups: Groups, pairs: Pairs, x: Array, labels: Array) -> list[Row]:
+def _towards(changes: dict[str, Array], groups: Groups, pairs: Pairs, data: Dataset) -> list[Row]:
     """Cosine of the mean change of a group with the difference of mean images, target minus source."""
-    means = {c: x[labels == c].mean(axis=0) for c in np.unique(labels)}
-    first = [int(np.flatnonzero(groups.index == g)[0]) for g in range(len(groups))]
+    means = {c: data.x[data.labels == c].mean(axis=0) for c in np.unique(data.labels)}
+    first = [int(np.flatnonzero(groups.index == g)[0]) for g in range(len(groups))]  # a pair of each group
     differences = np.stack([means[pairs.targets[i]] - means[pairs.labels[i]] for i in first])
-    rows = []
+    rows, over = [], partial(row, n=len(groups), unit="cosine", interval="95% t over groups")
     for name, change in changes.items():
-        mean = groups.mean(change)
-        along = np.array([_cosine(np.stack(both)) for both in zip(mean, differences, strict=True)])
-        rows.append(
-            row(f"{name}: mean change along target minus source", None, mean_interval(along), len(along), unit="cosine",
-                interval="95% t over groups")
-        )  # fmt: skip
+        towards = mean_interval(along(groups.mean(change), differences))
+        rows.append(over(f"{name}: mean change along target minus source", None, towards))
     return rows
 
 
@@ -133,32 +116,6 @@ def _group(pairs: Pairs, wanted: tuple[int, ...]) -> Pairs:
         groups = pairs.groups("both")
         inside = groups.index == groups.sizes.argmax()
     return pairs[inside]
-
-
-def _draw_units(net: Network, group: Pairs, folder: Path) -> Array:
-    """Fig. 12: each unit's mean projection, adversarial minus original, roots in one scale; returns norms (F,)."""
-    before, after = (mean_projection(net, x, layer=MAPS, units="each") for x in (group.originals, group.adversarial))
-    change = (after - before)[:, 0]  # (F, H, W)
-    F, H, W = change.shape
-    roots = np.sign(change) * abs(change) ** 0.5  # small changes would be invisible beside the largest
-    colours = signed_colours(roots.reshape(1, F * H, W)).reshape(3, F, H, W).swapaxes(0, 1)
-    image_grid(colours, folder / "units.png", columns=16, titles=[str(f) for f in range(F)])
-    return np.asarray(np.linalg.norm(change.reshape(F, -1), axis=1))
-
-
-def _draw_members(net: Network, group: Pairs, folder: Path) -> None:
-    """Fig. 11: members of a group: image, adversarial image, their projections, and the difference of these."""
-    shown = group[: min(MEMBERS, len(group))]
-    before, after = (_all_units(net, x, "deconvnet")[:, 0] for x in (shown.originals, shown.adversarial))
-    cells = []
-    for n in range(len(shown)):
-        three = np.stack([before[n], after[n], after[n] - before[n]])
-        colours = signed_colours(three.reshape(1, -1, three.shape[-1])).reshape(3, *three.shape).swapaxes(0, 1)
-        cells += [*np.repeat([shown.originals[n], shown.adversarial[n]], 3, axis=1), *colours]
-    heads = ["original", "adversarial", "projected original", "projected adversarial", "difference"]
-    labels = [f"{s} to {t}" for s, t in zip(shown.labels, shown.targets, strict=True)]
-    titles = heads + [""] * (len(cells) - len(heads))
-    image_grid(np.stack(cells), folder / "members.png", titles=titles, columns=5, row_labels=labels)
 
 
 EXPERIMENT = Experiment(

@@ -11,15 +11,8 @@ import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, Row, row
 from experiments.models.hinthorn.base import CONV, DENSE
-from experiments.models.hinthorn.hard_negatives import (
-    CONTROL,
-    HARD_PAPER,
-    HARD_SMOKE,
-    Hard,
-    Variant,
-    chosen_variants,
-    hard_negative_runs,
-)
+from experiments.models.hinthorn.hard_negatives import hard_negative_runs
+from experiments.models.hinthorn.variants import CONTROL, HARD_PAPER, HARD_SMOKE, Hard, Variant, chosen_variants
 from nnpg.analysis.statistics import mean_interval
 from nnpg.plots import Lines, line_panels
 from nnpg.rankings.knock_out_curves import gini

@@ -11,8 +11,9 @@ from __future__ import annotations
 import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, Row, Text, row
-from experiments.models.hinthorn.base import MAPS, NEURONS, adversarial_pairs, base_net
-from experiments.models.hinthorn.hard_negatives import HARD_PAPER, HARD_SMOKE, Hard
+from experiments.models.hinthorn.base import MAPS, NEURONS, base_net
+from experiments.models.hinthorn.pairs import adversarial_pairs
+from experiments.models.hinthorn.variants import HARD_PAPER, HARD_SMOKE, Hard
 from nnpg.analysis.groups import Groups
 from nnpg.analysis.statistics import holm, mean_interval, paired_p
 from nnpg.plots import Measured, interval_plot

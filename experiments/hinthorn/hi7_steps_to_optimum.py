@@ -14,16 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, Row, row
-from experiments.models.hinthorn.hard_negatives import (
-    CONTROL,
-    HARD_PAPER,
-    HARD_SMOKE,
-    Hard,
-    against_control,
-    chosen_variants,
-    hard_negative_runs,
-    steps_to_optimum,
-)
+from experiments.models.hinthorn.hard_negatives import hard_negative_runs
+from experiments.models.hinthorn.runs import against_control
+from experiments.models.hinthorn.variants import CONTROL, HARD_PAPER, HARD_SMOKE, Hard, chosen_variants
+from nnpg.analysis.learning_curves import steps_to_optimum
 from nnpg.analysis.statistics import Interval, mean_interval
 from nnpg.plots import Lines, line_panels
 
@@ -52,7 +46,7 @@ def run(config: Config, context: Context) -> Result:
         if variant == CONTROL:
             continue
         ratio = np.exp(
-            -np.array(mean_interval(found[rate, variant].difference))
+            -np.array(mean_interval(found[rate, variant].differences))
         )  # the control's steps over the variant's
         p = found[rate, variant].p
         faster = bool(p < 0.05 and ratio[0] > 1)

@@ -8,15 +8,9 @@ Expected: both are accurate on the originals that they train on. Test images, wh
 from __future__ import annotations
 
 from experiments.experiment import Context, Experiment, Result, Row, row
-from experiments.models.hinthorn.hard_negatives import (
-    CONTROL,
-    HARD_PAPER,
-    HARD_SMOKE,
-    Hard,
-    against_control,
-    chosen_variants,
-    hard_negative_runs,
-)
+from experiments.models.hinthorn.hard_negatives import hard_negative_runs
+from experiments.models.hinthorn.runs import against_control
+from experiments.models.hinthorn.variants import CONTROL, HARD_PAPER, HARD_SMOKE, Hard, chosen_variants
 from nnpg.analysis.statistics import mean_interval
 from nnpg.plots import Measured, interval_plot
 
@@ -37,7 +31,7 @@ def run(config: Hard, context: Context) -> Result:
             if variant == CONTROL:
                 continue
             c = found[rate, variant]
-            more = mean_interval(c.difference)
+            more = mean_interval(c.differences)
             better_than_control = c.p < 0.05 and more.value > 0
             claim = 0.02 if level == "originals" else None
             rows.append(row(f"{name}, minus control", claim, more, n, interval=by, held=better_than_control))

@@ -11,16 +11,10 @@ from dataclasses import dataclass
 
 from experiments.experiment import Context, Experiment, Result, Row, row
 from experiments.models.hinthorn.base import CONV, DENSE
-from experiments.models.hinthorn.hard_negatives import (
-    CONTROL,
-    HARD_PAPER,
-    HARD_SMOKE,
-    Hard,
-    Variant,
-    against_control,
-    hard_negative_runs,
-    steps_to_optimum,
-)
+from experiments.models.hinthorn.hard_negatives import hard_negative_runs
+from experiments.models.hinthorn.runs import against_control
+from experiments.models.hinthorn.variants import CONTROL, HARD_PAPER, HARD_SMOKE, Hard, Variant
+from nnpg.analysis.learning_curves import steps_to_optimum
 from nnpg.analysis.statistics import mean_interval
 from nnpg.plots import Lines, line_panels
 
@@ -50,7 +44,7 @@ def run(config: Config, context: Context) -> Result:
         ]
         if variant != CONTROL:
             c = found[rate, variant]
-            rows.append(row(f"{name}: fresh, minus control", None, mean_interval(c.difference), n, interval=by))
+            rows.append(row(f"{name}: fresh, minus control", None, mean_interval(c.differences), n, interval=by))
             rows.append(row(f"{name}: fresh, minus control, p", None, c.p, n, unit="p (paired t, Holm)"))
     panels = [
         Lines(layer, runs[rate, CONTROL].steps,
@@ -59,7 +53,7 @@ def run(config: Config, context: Context) -> Result:
         for rate in config.rates for layer in (CONV, DENSE)
     ]  # fmt: skip
     line_panels(panels, context.folder / "schedule.png")
-    differing = [f"{v.name} ({c.difference.mean():+.3f})" for (_, v), c in found.items() if v.alpha and c.p < 0.05]
+    differing = [f"{v.name} ({c.mean:+.3f})" for (_, v), c in found.items() if v.alpha and c.p < 0.05]
     verdict = (
         f"Of {len(growing) * len(config.rates)} growing shares, those that significantly differ from the control on "
         f"fresh pairs are {', '.join(differing) if differing else 'none'}; the paper makes no claim."

@@ -7,20 +7,10 @@ from collections.abc import Callable
 import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, Row, Text, row
-from experiments.models.hinthorn.hard_negatives import (
-    CONTROL,
-    HARD_PAPER,
-    HARD_SMOKE,
-    LEVELS,
-    PAPERS,
-    Compared,
-    Hard,
-    Key,
-    Runs,
-    against_control,
-    chosen_variants,
-    hard_negative_runs,
-)
+from experiments.models.hinthorn.hard_negatives import hard_negative_runs
+from experiments.models.hinthorn.runs import LEVELS, Runs, against_control
+from experiments.models.hinthorn.variants import CONTROL, HARD_PAPER, HARD_SMOKE, PAPERS, Hard, Key, chosen_variants
+from nnpg.analysis.comparisons import Compared
 from nnpg.analysis.groups import By
 from nnpg.analysis.statistics import mean_interval
 from nnpg.plots import Measured, interval_plot
@@ -70,8 +60,8 @@ def _differences(found: dict[Key, Compared], theirs: dict[Key, float]) -> list[R
     """Selective dropout minus control on fresh pairs; it held where the sign of the paper's difference is confirmed."""
     rows = []
     for (rate, variant), c in found.items():
-        ours, name = mean_interval(c.difference), f"lr {rate:g}, {variant.name} minus control: fresh"
-        n = len(c.difference)
+        ours, name = mean_interval(c.differences), f"lr {rate:g}, {variant.name} minus control: fresh"
+        n = len(c.differences)
         claim = _claim(theirs, (rate, variant))
         held = None if not claim else c.p < 0.05 and bool(np.sign(ours.value) == np.sign(claim))
         rows.append(row(name, claim, ours, n, interval=T, held=held))
@@ -109,14 +99,14 @@ def _verdict(found: dict[Key, Compared], theirs: dict[Key, float]) -> str:
 
     def listed(sign: int) -> str:
         differing = [
-            f"{v.name} at {rate:g} ({c.difference.mean():+.3f})"
+            f"{v.name} at {rate:g} ({c.mean:+.3f})"
             for (rate, v), c in found.items()
-            if c.p < 0.05 and c.difference.mean() * sign > 0
+            if c.p < 0.05 and c.mean * sign > 0
         ]
         return f"{len(differing)} ({', '.join(differing)})" if differing else "none"
 
     claimed = [key for key in found if (_claim(theirs, key) or 0) > 0]
-    right = [key for key in claimed if found[key].p < 0.05 and found[key].difference.mean() > 0]
+    right = [key for key in claimed if found[key].p < 0.05 and found[key].mean > 0]
     answer = "that selective dropout generalises better than the control "
     answer += "holds" if right and len(right) == len(claimed) else "holds in part" if right else "is not confirmed"
     return (

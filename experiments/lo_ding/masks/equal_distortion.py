@@ -26,7 +26,7 @@ from nnpg.plots import Lines
 LEVELS = (0.005, 0.01, 0.02, 0.04)  # root mean square of the change, in pixels of 0 .. 1
 SHOWN = 2  # of these: the one in the rows
 STEPS = 10
-PAPERS, PROJECTED = "gradient of y_t (the paper's)", f"projected gradient, {STEPS} steps"
+LINEAR, PROJECTED = "gradient of y_t (the paper's)", f"projected gradient, {STEPS} steps"
 
 
 def at_distortion(name: str) -> str:
@@ -40,7 +40,7 @@ def at_equal_distortion(net: Network, images: Images, config: Config, context: C
     x, t = data.x, data.labels
     gradient = linear(net)
     masks = {
-        PAPERS: to_unit(gradient),
+        LINEAR: to_unit(gradient),
         "gradient of z_t": to_unit(linear(net, of="logit")),
         "Gaussian noise": to_unit(noise_like(gradient, context.seed_or(config.seed))),
     }

@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, Row, Text, held_in_words, row, row_named
-from experiments.lo_ding.masks.equal_distortion import PAPERS, PROJECTED, at_distortion, at_equal_distortion
+from experiments.lo_ding.masks.equal_distortion import LINEAR, PROJECTED, at_distortion, at_equal_distortion
 from experiments.models.cifar import (
     LONGEST,
     PER_GREY,
@@ -56,7 +56,7 @@ def run(config: Config, context: Context) -> Result:
     line_panels([panel], context.folder / "attacks.png", columns=1)
     inside = sum(bool(r.held) for r in rows if r.unit == "eta, grey levels" and r.held is not None)
     best = row_named(rows, AT_BEST)
-    linear_step, steps = (row_named(other_rows, at_distortion(name)).ours for name in (PAPERS, PROJECTED))
+    linear_step, steps = (row_named(other_rows, at_distortion(name)).ours for name in (LINEAR, PROJECTED))
     verdict = (
         f"That each target has its best eta from 5000 to 10000 held for {inside} of {len(images.train.class_names)} "
         f"targets, and that nearly every image can then be made any class {held_in_words(best.held)} "

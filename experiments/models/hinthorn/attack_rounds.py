@@ -10,8 +10,9 @@ import numpy as np
 
 from experiments.experiment import Context
 from experiments.jobs import run_jobs
-from experiments.models.hinthorn.base import BaseNet, Pairs
-from experiments.models.hinthorn.hard_negatives import Hard, Variant
+from experiments.models.hinthorn.base import BaseNet
+from experiments.models.hinthorn.pairs import Pairs
+from experiments.models.hinthorn.variants import Hard, Variant
 from experiments.models.kept import kept_file
 from nnpg import SGD, Network, error_rate, load_network, predict
 from nnpg.attacks import minimal_distortion

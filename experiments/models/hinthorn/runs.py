@@ -1,0 +1,59 @@
+"""What hard-negative training gives for each variant, over seeds, and how a variant compares with the control."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from experiments.models.hinthorn.variants import CONTROL, Key
+from nnpg.analysis.comparisons import Compared, compared
+from nnpg_kernels import Array
+
+LEVELS = ("held out", "fresh", "trained on", "originals", "test")  # of the accuracies at the end
+
+
+@dataclass(frozen=True, eq=False)
+class Runs:
+    """The results of one variant at one learning rate, over R seeds.
+
+    Parameters
+    ----------
+    final : mapping
+        final["fresh"] is an array (R,) of accuracies at the end, for each of LEVELS.
+    steps : array (T,)
+    held_out, fresh : arrays (R, T)
+        Accuracy during training, on the held-out pairs and on the first `judged` fresh pairs.
+    instability : array (R, F)
+    n_held_out : int
+        Pairs held out in the first seed.
+    """
+
+    final: dict[str, Array]
+    steps: Array
+    held_out: Array
+    fresh: Array
+    instability: Array
+    n_held_out: int
+
+
+def joined(seeds: Sequence[Mapping[str, Array]]) -> Runs:
+    """Return one variant's results over seeds from the tensors that were kept for each."""
+    T = min(len(run["steps"]) for run in seeds)  # the numbers of groups, and so of steps, differ slightly
+    final = np.stack([run["final"] for run in seeds])
+    return Runs(
+        {level: final[:, i] for i, level in enumerate(LEVELS)},
+        seeds[0]["steps"][:T],
+        np.stack([run["held out"][:T] for run in seeds]),
+        np.stack([run["fresh"][:T] for run in seeds]),
+        np.stack([run["instability"] for run in seeds]),
+        int(seeds[0]["n held out"][0]),
+    )
+
+
+def against_control(runs: Mapping[Key, Runs], values: Callable[[Runs], Array]) -> dict[Key, Compared]:
+    """Compare every variant with the control of its learning rate, seed by seed; p is corrected for all variants."""
+    return compared(
+        {key: values(run) - values(runs[key[0], CONTROL]) for key, run in runs.items() if key[1] != CONTROL}
+    )
