@@ -34,7 +34,7 @@ def test_every_file_and_folder_of_the_project_that_a_page_names_exists(page: str
 
 
 def test_the_readme_draws_the_root_as_it_is() -> None:
-    path = re.search(r"\nnpg/ +the straight path: ([\w,\s]+?)\n  layers/", (CHECKOUT / "README.md").read_text())
+    path = re.search(r"\nnnpg/ +the straight path: ([\w,\s]+?)\n  layers/", (CHECKOUT / "README.md").read_text())
     assert path is not None
     drawn = set(re.findall(r"\w+", path[1]))
     assert drawn == {file.stem for file in Path(nnpg.__file__).parent.glob("*.py") if not file.stem.startswith("__")}
