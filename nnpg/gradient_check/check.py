@@ -185,12 +185,12 @@ def _delta_probe(net: Network, trace: Trace, name: str) -> Probe:
     point = np.array(k.to_numpy(trace[name]))
 
     def outputs(a: Values) -> dict[str, Values]:
-        rest = net.forward_unchecked(k.asarray(a), start=name)  # `a` may have an imaginary part
-        return {n: k.to_numpy(rest[n]) for n in rest if n != name}
+        later = net.forward_unchecked(k.asarray(a), start=name)  # `a` may have an imaginary part
+        return {n: k.to_numpy(later[n]) for n in later if n != name}
 
     def delta(a: Values, d: Values) -> Values:
-        rest = trace if np.array_equal(a, point) else net.forward(a, start=name)
-        return k.to_numpy(net.backward(rest, d, stop=name)[name])
+        later = trace if np.array_equal(a, point) else net.forward(a, start=name)
+        return k.to_numpy(net.backward(later, d, stop=name)[name])
 
     return Probe(name, f'deltas["{name}"]', point, outputs, delta, trace.y.shape)
 
@@ -204,12 +204,12 @@ def _gradient_probe(net: Network, trace: Trace, name: str, p: str) -> Probe:
         return changed, changed.forward(trace[before], start=before)
 
     def outputs(a: Values) -> dict[str, Values]:
-        _, rest = forward(a)
-        return {n: k.to_numpy(rest[n]) for n in rest if n != before}
+        _, later = forward(a)
+        return {n: k.to_numpy(later[n]) for n in later if n != before}
 
     def gradient(a: Values, d: Values) -> Values:
-        changed, rest = forward(a)
-        return k.to_numpy(changed.gradients(rest, changed.backward(rest, d, stop=name))[name][p])
+        changed, later = forward(a)
+        return k.to_numpy(changed.gradients(later, changed.backward(later, d, stop=name))[name][p])
 
     point = np.array(k.to_numpy(net.parameters[name][p]))
     return Probe(name, f'gradients["{name}"]["{p}"]', point, outputs, gradient, trace.y.shape)

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import tomllib
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 import nnpg
-
-ROOT = Path(__file__).parent.parent.parent
 
 
 @pytest.fixture
@@ -140,16 +136,6 @@ def test_no_command_shows_the_help(run) -> None:
     assert answer.code == 0
     for command in ("demo", "train", "rank", "knockout", "gradcheck", "info"):
         assert command in answer.out
-
-
-def test_the_help_says_where_the_experiments_are(run) -> None:
-    """The wheel does not contain them: `python -m experiments` alone would end in "No module named experiments"."""
-    words = " ".join(run("--help").out.split())
-    assert "python -m experiments" in words
-    assert "not part of the installed package" in words
-    wheel = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]
-    assert "experiments" not in wheel["wheel"]["packages"]
-    assert "/experiments" in wheel["sdist"]["include"]
 
 
 @pytest.mark.parametrize("command", ["demo", "train", "rank", "knockout", "gradcheck", "info"])

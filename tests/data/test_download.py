@@ -1,4 +1,4 @@
-"""Downloads against a server on this machine that can be cut off, lie, or know nothing of ranges."""
+"""Downloads from a local server that can break off, send wrong bytes, or not support ranges."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class Mirror(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.files = {"big.gz": BODY}
-        self.cuts: list[int] = []  # the next answers break off after so many bytes
+        self.cuts: list[int] = []  # the next answers break off after this many bytes
         self.ranges = True
-        self.status = 0  # answer everything with this
+        self.status = 0  # the status of every answer, unless 0
         self.asked: list[str | None] = []  # the Range header of each request
         self.sent = 0
         self.url = f"http://127.0.0.1:{self.server_address[1]}/"
@@ -59,7 +59,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body) - start))
         self.end_headers()
         cut = server.cuts.pop(0) if server.cuts else len(body)
-        server.sent += len(body[start : start + cut])  # before the client can know it has everything
+        server.sent += len(body[start : start + cut])  # before the client can have received everything
         self.wfile.write(body[start : start + cut])
         self.close_connection = True
 
@@ -81,7 +81,7 @@ def mirrors(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Mirror, Mirror]]:
 
 
 def whole(root: Path) -> bool:
-    """The file is there, right, and nothing else is."""
+    """Return whether the folder holds the right file and nothing else."""
     return (root / "toy" / "big.gz").read_bytes() == BODY and len(list((root / "toy").iterdir())) == 1
 
 
@@ -105,7 +105,7 @@ def test_cut_off_in_the_middle_goes_on_from_there(mirrors: tuple[Mirror, Mirror]
     fetch_data_set("toy", tmp_path)
     assert whole(tmp_path)
     assert mirrors[0].asked == [None, f"bytes={4 * CHUNK}-", f"bytes={7 * CHUNK}-"]
-    assert mirrors[0].sent == len(BODY) + 1000  # a chunk that broke is asked for again; nothing else is
+    assert mirrors[0].sent == len(BODY) + 1000  # only the broken chunk is requested again
     assert mirrors[1].asked == []
 
 
@@ -145,7 +145,7 @@ def test_server_without_ranges_starts_again(mirrors: tuple[Mirror, Mirror], tmp_
 
 
 @pytest.mark.parametrize("left_over", [b"rubbish", b"rubbish" * 100_000, BODY[:-1] + b"!"])
-def test_wrong_beginning_is_thrown_away(mirrors: tuple[Mirror, Mirror], tmp_path: Path, left_over: bytes) -> None:
+def test_a_wrong_beginning_is_discarded(mirrors: tuple[Mirror, Mirror], tmp_path: Path, left_over: bytes) -> None:
     (tmp_path / "toy").mkdir()
     (tmp_path / "toy" / "big.gz.part").write_bytes(left_over)
     fetch_data_set("toy", tmp_path)
@@ -161,7 +161,7 @@ def test_complete_part_needs_no_bytes(mirrors: tuple[Mirror, Mirror], tmp_path: 
     assert mirrors[0].sent == 0
 
 
-def test_lying_mirror_is_passed_over(mirrors: tuple[Mirror, Mirror], tmp_path: Path) -> None:
+def test_a_mirror_that_sends_wrong_bytes_is_skipped(mirrors: tuple[Mirror, Mirror], tmp_path: Path) -> None:
     mirrors[0].files = {"big.gz": b"<html>please log in</html>"}
     fetch_data_set("toy", tmp_path)
     assert whole(tmp_path)
@@ -303,7 +303,7 @@ def test_cifar10_archive_put_there_by_hand_is_unpacked(
 
 
 @pytest.mark.parametrize("spoil", ["missing", "link", "cut"])
-def test_cifar10_archive_that_is_not_one(
+def test_a_damaged_cifar10_archive_is_refused(
     mirrors, tmp_path: Path, batches, monkeypatch: pytest.MonkeyPatch, spoil: str
 ) -> None:
     name = "cifar-10-batches-bin/data_batch_4.bin"

@@ -1,4 +1,4 @@
-"""Built-in faces: the same bits for the same seed, told apart by the planted feature and by nothing else."""
+"""Built-in faces: the same bits for the same seed, which only the planted feature distinguishes within a triple."""
 
 from dataclasses import replace
 
@@ -29,9 +29,9 @@ def bare(face):
     return replace(face, feature=None)
 
 
-def difference(face, condition=NEUTRAL, **drawn):
-    """What the planted feature changes."""
-    return np.abs(draw(face, condition, **drawn) - draw(bare(face), condition, **drawn))
+def difference(face, condition=NEUTRAL, **options):
+    """Return how much the planted feature changes each pixel."""
+    return np.abs(draw(face, condition, **options) - draw(bare(face), condition, **options))
 
 
 def test_same_seed_same_bits(data):
@@ -88,7 +88,7 @@ def test_other_sizes_show_the_same_picture(size):
 
 
 def test_only_the_planted_feature_differs_within_a_triple(people):
-    """Take it away, and the three are one and the same picture to the last bit, however it is taken."""
+    """Without it, the three pictures are equal to the last bit, in every condition and shot."""
     rng = np.random.default_rng(0)
     for first in range(0, 15, 3):
         triple = people[first : first + 3]
@@ -123,8 +123,8 @@ def test_masks_hold_in_every_condition_and_shot(data, people):
 def test_masks_are_small_and_lie_on_the_head(data, people):
     for face, mask in zip(people, data.masks, strict=True):
         assert 30 < mask.sum() < 0.15 * 3600, face.feature
-        drawn = np.stack([draw(face), draw(face, BY_NAME["surprised"])])  # the jaw drops
-        person = (np.abs(drawn - drawn[:, :1, :1]) > 0.01).any(0)  # not the wall, which is one grey in soft light
+        pictures = np.stack([draw(face), draw(face, BY_NAME["surprised"])])  # the jaw drops
+        person = (np.abs(pictures - pictures[:, :1, :1]) > 0.01).any(0)  # the wall has one grey level
         near = np.zeros_like(mask)  # a pixel more on each side, for the pose
         for row, column in np.argwhere(person):
             near[max(row - 1, 0) : row + 2, max(column - 1, 0) : column + 2] = True
@@ -164,7 +164,7 @@ def test_ears_and_beard_lie_on_both_sides(data):
 
 
 def within_triple_accuracy(data, keep):
-    """Nearest mean of the other conditions, each condition's triple mean taken off, on the pixels `keep` gives."""
+    """Nearest mean of the other conditions, minus the mean of the triple per condition, on the pixels of `keep`."""
     x = data.x.reshape(5, 3, 11, 60, 60)
     hits = 0
     for t in range(5):
@@ -178,7 +178,7 @@ def within_triple_accuracy(data, keep):
     return hits / 165
 
 
-def test_what_tells_a_triple_apart_is_in_the_masks_and_nowhere_else(data):
+def test_only_the_masks_distinguish_a_triple(data):
     assert within_triple_accuracy(data, lambda mask: mask) > 0.9
     assert within_triple_accuracy(data, lambda mask: ~mask) < 0.45  # chance is 1/3 +- 0.04
 
@@ -211,7 +211,7 @@ def test_the_two_side_lights_are_mirror_images_on_the_skin():
 
 
 def test_centerlight_lights_from_the_front():
-    """A lamp in the viewer's place lights the middle of the face more than its sides, and less than the soft light."""
+    """A lamp at the viewer lights the middle of the face more than its sides, and less than the soft light."""
     lit, soft = draw(Face(), BY_NAME["centerlight"]), draw(Face(), NEUTRAL)
     left, middle, right = (lit[34:42, c : c + 4].mean() for c in (13, 24, 43))
     assert middle > 1.15 * max(left, right)
@@ -236,7 +236,7 @@ def test_a_condition_changes_the_part_it_names(changes, rows, columns):
     assert columns[0] <= c.min() <= c.max() <= columns[1]
 
 
-def test_the_conditions_do_what_they_are_called():
+def test_each_condition_does_what_its_name_says():
     assert BY_NAME["glasses"].glasses
     assert sum(condition.glasses for condition in CONDITIONS) == 1
     assert BY_NAME["sleepy"].left_eye == BY_NAME["sleepy"].right_eye == 0
@@ -256,7 +256,7 @@ def test_the_conditions_do_what_they_are_called():
         ({"seed": -1}, "seed must be a whole number of at least 0, not -1"),
     ],
 )
-def test_bad_arguments_are_refused_in_words(arguments, message):
+def test_bad_arguments_are_refused_with_a_message(arguments, message):
     with pytest.raises((ValueError, TypeError), match=message):
         faces(**arguments)
 

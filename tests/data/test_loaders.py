@@ -1,4 +1,4 @@
-"""Every loader: the good path on tiny files, each complaint by its words, and the real sets where they are."""
+"""Every loader: small files of the right format, each error message, and the real sets if they are there."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_yale_names_the_spoilt_file(yale: Path, spoil, words) -> None:
 
 
 @pytest.mark.parametrize("size", [0, -1])
-def test_no_image_has_no_pixels(yale: Path, size: int) -> None:
+def test_a_size_without_pixels_is_refused(yale: Path, size: int) -> None:
     with pytest.raises(ValueError, match="size must be a whole number of at least 1, not"):
         load_yale(yale, size)
 
@@ -184,7 +184,7 @@ def test_only_train_and_test(tmp_path: Path, loader) -> None:
 
 @pytest.fixture
 def cifar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Four records a file; in each the red, green and blue planes are 10, 20, 30 plus the file's number."""
+    """Four records per file; in each the red, green and blue planes are 10, 20, 30 plus the file's number."""
     monkeypatch.setattr(cifar10, "RECORDS", 4)
     folder = tmp_path / "cifar-10-batches-bin"
     folder.mkdir()
@@ -227,7 +227,7 @@ class Bomb:
 
 
 @pytest.mark.parametrize("place", ["cifar-10-batches-py/data_batch_1", "data_batch_1", "cifar-10-python.tar.gz"])
-def test_cifar10_pickled_layout_is_refused_unopened(tmp_path: Path, place: str) -> None:
+def test_the_pickled_layout_of_cifar10_is_refused_without_opening_it(tmp_path: Path, place: str) -> None:
     path = tmp_path / place
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(pickle.dumps(Bomb()))
@@ -291,11 +291,11 @@ def test_folder_names_what_is_wrong(pets: Path, spoil, words) -> None:
     assert [w for w in words if w not in str(error.value)] == []
 
 
-def test_folder_that_is_none(tmp_path: Path) -> None:
+def test_a_path_that_is_not_a_folder_of_images(tmp_path: Path) -> None:
     (tmp_path / "flat").mkdir()
     (tmp_path / "file").touch()
-    for name, found in ("flat", "no folders in it"), ("file", "a file"), ("nowhere", "nothing there"):
-        with pytest.raises(DataError, match=f"{name}.*one folder of images per class.*found {found}"):
+    for name, answer in ("flat", "no folders in it"), ("file", "a file"), ("nowhere", "nothing there"):
+        with pytest.raises(DataError, match=f"{name}.*one folder of images per class.*found {answer}"):
             load_folder(tmp_path / name)
 
 
@@ -305,7 +305,7 @@ def test_folder_palette_transparency_and_turned_photographs(tmp_path: Path) -> N
     palette.putpalette([0, 0, 0, 255, 0, 0])
     palette.save(tmp_path / "a" / "1.png", transparency=b"\x00\x80")
     exif = Image.Exif()
-    exif[0x0112] = 6  # the camera was turned: 3 x 2 as stored, 2 x 3 as meant
+    exif[0x0112] = 6  # the camera was turned: stored as 3 x 2, shown as 2 x 3
     Image.new("RGB", (3, 2), "red").save(tmp_path / "a" / "2.png", exif=exif)
     d = load_folder(tmp_path)
     assert d.x.shape == (2, 3, 3, 2)
@@ -395,7 +395,7 @@ def test_npz_cut_anywhere_or_something_else(tmp_path: Path) -> None:
     whole = path.read_bytes()
     np.save(tmp_path / "single.npy", X)
     others = [(tmp_path / "single.npy").read_bytes(), b"text", pickle.dumps(Bomb())]
-    flipped = whole.replace(X.tobytes(), X[::-1].tobytes())  # the archive's own checksum must catch it
+    flipped = whole.replace(X.tobytes(), X[::-1].tobytes())  # the checksum of the archive shows it
     assert flipped != whole
     with zipfile.ZipFile(tmp_path / "no_arrays.npz", "w") as archive:
         archive.writestr("x", b"text")
@@ -405,7 +405,7 @@ def test_npz_cut_anywhere_or_something_else(tmp_path: Path) -> None:
             b"PK\x01\x02\x2d\x03\x2d", b"PK\x01\x02\x2d\x03\xff"
         )
     )
-    assert others[-1] != whole  # a ZIP version of the future: zipfile answers NotImplementedError
+    assert others[-1] != whole  # an unknown ZIP version: zipfile raises NotImplementedError
     for content in [*(whole[:cut] for cut in range(0, len(whole), 13)), *others, flipped]:
         path.write_bytes(content)
         with pytest.raises(DataError, match=r"a\.npz: expected a"):
@@ -429,7 +429,7 @@ def test_load_finds_each_set_by_name_in_nnpg_data(
     assert [len(load("mnist")), len(load("mnist", split="test"))] == [5, 3]
     assert [len(load("cifar10")), len(load("cifar10", split="test"))] == [20, 4]
     assert len(load("faces", size=30)) == 165
-    with pytest.raises(DataError, match="missing"):  # the argument comes before the environment
+    with pytest.raises(DataError, match="missing"):  # the argument overrides the environment
         load("yale", yale / "elsewhere")
 
 

@@ -1,4 +1,4 @@
-"""Files are whole or not there; whether one can be written is found out before the work; no result is lost after it."""
+"""Files are written whole or not at all; whether they can be is tried before the work; no result is lost after it."""
 
 import errno
 import os
@@ -24,7 +24,7 @@ def elsewhere(tmp_path, monkeypatch):
 
 @pytest.fixture
 def full(monkeypatch):
-    """A disk that has no room left, but for the folders that the test adds to this list."""
+    """A full disk, except for the folders that the test adds to this list."""
     room, fsync = [], os.fsync
 
     def no_space(number):
@@ -37,7 +37,7 @@ def full(monkeypatch):
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, OSError, ValueError])
-def test_what_ends_the_writing_early_leaves_the_old_file_and_no_other(tmp_path, error):
+def test_an_error_while_writing_leaves_the_old_file_and_no_other(tmp_path, error):
     file = tmp_path / "a.bin"
     file.write_bytes(b"old")
 
@@ -52,7 +52,7 @@ def test_what_ends_the_writing_early_leaves_the_old_file_and_no_other(tmp_path, 
     assert list(tmp_path.iterdir()) == [file]
 
 
-def test_what_a_killed_process_left_is_in_nobody_s_way(tmp_path):
+def test_the_temporary_file_of_a_killed_process_disturbs_no_writer(tmp_path):
     left = tmp_path / ".nnpg-0a1b2c3d4e5f6071.part"
     left.write_bytes(b"part")
     writable(tmp_path / "a.bin")
@@ -63,7 +63,7 @@ def test_what_a_killed_process_left_is_in_nobody_s_way(tmp_path):
 
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 def test_ctrl_c_in_one_long_call_leaves_no_temporary_file(tmp_path):
-    """Python does not see the signal there; the process is ended without coming back to the block."""
+    """Python does not see the signal during the call; the process ends without ending the block."""
     script = """
 import numpy as np
 from nnpg.files import atomic_write, temporary_folder
@@ -84,7 +84,7 @@ with temporary_folder() as folder, atomic_write("a.bin") as out:
         try:
             assert process.stdout.readline() == b"ready\n"
             assert len(list(tmp_path.rglob("*"))) == 4, "a folder in the temporary one, a figure in it, and a part"
-            time.sleep(0.3)  # until it is in the long call, most likely; before, Python itself ends the block
+            time.sleep(0.3)  # most likely until it is in the long call; before it, Python itself ends the block
             process.send_signal(signal.SIGINT)
             assert process.wait(30) in (130, -signal.SIGINT)
         finally:
@@ -92,7 +92,7 @@ with temporary_folder() as folder, atomic_write("a.bin") as out:
     assert list(tmp_path.rglob("*")) == [tmp_path / "tmp"]
 
 
-def test_where_nothing_can_be_written_is_said_before_the_work(tmp_path):
+def test_a_path_that_cannot_be_written_is_refused_before_the_work(tmp_path):
     (tmp_path / "notes.txt").write_text("a file")
     (tmp_path / "folder").mkdir()
     for path, error, words in (
@@ -125,8 +125,8 @@ def limited(folder, script):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="limits of POSIX")
-def test_a_disk_without_room_is_found_before_the_work(tmp_path):
-    """A limit on the size of files stands for a disk without room: both refuse the same calls."""
+def test_a_full_disk_is_noticed_before_the_work(tmp_path):
+    """A limit on the size of files in place of a full disk: both refuse the same calls."""
     done = limited(tmp_path, "f.writable('a.bin', 90_000); f.writable('a.bin', 200_000)")
     assert "OSError: [Errno 27] cannot write a.bin: File too large" in done.stderr
     assert list(tmp_path.iterdir()) == []
@@ -147,18 +147,18 @@ def test_a_file_system_that_reserves_no_space_is_tried_by_writing(tmp_path, monk
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_result_that_finds_no_room_is_put_elsewhere(tmp_path, elsewhere, full):
+def test_a_result_that_does_not_fit_is_written_elsewhere(tmp_path, elsewhere, full):
     full.append(elsewhere)
     file = tmp_path / "a.bin"
     with pytest.raises(NotWrittenError, match=rf"cannot write {file}: No space left on device\. It is in ") as error:
         write_file(file, b"whole")
-    (kept,) = elsewhere.glob("*/a.bin")
-    assert str(kept) in str(error.value)
-    assert kept.read_bytes() == b"whole"
+    (copy,) = elsewhere.glob("*/a.bin")
+    assert str(copy) in str(error.value)
+    assert copy.read_bytes() == b"whole"
     assert list(tmp_path.iterdir()) == [elsewhere]
 
 
-def test_a_result_whose_folder_is_gone_is_put_elsewhere(tmp_path, elsewhere):
+def test_a_result_whose_folder_is_gone_is_written_elsewhere(tmp_path, elsewhere):
     with pytest.raises(NotWrittenError, match=r"none.a\.bin: No such file or directory\. It is in .*elsewhere.*a\.bin"):
         write_file(tmp_path / "none" / "a.bin", b"whole")
     assert [path.read_bytes() for path in elsewhere.glob("*/a.bin")] == [b"whole"]
@@ -172,14 +172,14 @@ def test_the_files_of_one_result_stay_together(tmp_path, elsewhere):
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == {"a.txt": b"one", "b.txt": b"two"}
 
 
-def test_the_home_folder_and_then_the_current_one_take_what_the_temporary_one_does_not(tmp_path, monkeypatch, full):
-    home, here = tmp_path / "home", tmp_path / "here"
+def test_the_home_folder_and_then_the_current_one_are_tried_after_the_temporary_one(tmp_path, monkeypatch, full):
+    home, current = tmp_path / "home", tmp_path / "current"
     home.mkdir()
-    here.mkdir()
+    current.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "none"))
     monkeypatch.setenv("HOME", str(home))
-    monkeypatch.chdir(here)
-    for room in (home, here):
+    monkeypatch.chdir(current)
+    for room in (home, current):
         full[:] = [room]
         with pytest.raises(NotWrittenError, match=f"It is in {room}"):
             write_file(tmp_path / "a.bin", b"whole")

@@ -1,4 +1,4 @@
-"""Files: exact, whole, and refused in words."""
+"""Model files: read back exactly, written whole, and refused with a message that names what is wrong."""
 
 import json
 import os
@@ -80,7 +80,7 @@ def test_a_file_is_whole_or_not_there(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == [file]
 
 
-def test_what_is_no_network_is_refused(tmp_path):
+def test_a_file_that_is_not_a_network_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match="nnpg train"):
         load_network(tmp_path / "none.safetensors")
     junk = tmp_path / "junk.safetensors"
@@ -223,7 +223,7 @@ def test_a_limit_on_outputs_can_be_raised(tmp_path):
 
 
 def test_nothing_is_allocated_before_a_file_is_checked(tmp_path):
-    """A file of some hundred bytes once made 2.5 GB."""
+    """A file of some hundred bytes can declare arrays of gigabytes."""
     net = build([conv(1, 1, padding=1), nnpg.Flatten(), dense(2)], input_shape=(1, 2, 2), rng=0)
     tensors, header = dict(tensors_of(net)), json.loads(json.dumps(header_of(net)))
     layer_of(header, "conv1").update(padding=[12_500] * 4)
@@ -305,16 +305,16 @@ def test_sizes_that_a_file_does_not_have_are_refused(tmp_path):
 
 def test_arrays_come_back_whatever_their_order_in_memory(tmp_path):
     a = np.arange(6, dtype=np.float32).reshape(2, 3)
-    given = {"T": a.T, "big": a.astype(">f4"), "back": a[::-1], "wide": np.broadcast_to(a[0], (4, 3)), "none": a[:0]}
-    found, _ = read_tensors(write_tensors(tmp_path / "a.safetensors", given, {}))
-    for name, array in given.items():
-        np.testing.assert_array_equal(found[name], array)
-        assert found[name].flags.c_contiguous
-        assert found[name].flags.writeable
-        assert found[name].dtype.isnative
+    arrays = {"T": a.T, "big": a.astype(">f4"), "back": a[::-1], "wide": np.broadcast_to(a[0], (4, 3)), "none": a[:0]}
+    read, _ = read_tensors(write_tensors(tmp_path / "a.safetensors", arrays, {}))
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(read[name], array)
+        assert read[name].flags.c_contiguous
+        assert read[name].flags.writeable
+        assert read[name].dtype.isnative
 
 
-def test_what_a_file_cannot_hold_is_refused_when_saving(tmp_path):
+def test_a_network_that_a_file_cannot_hold_is_refused_when_saving(tmp_path):
     net = every_layer()
     with pytest.raises(ValueError, match="interventions on relu1"):
         save(net.intervene("relu1", nnpg.Clamp(0, 1)), tmp_path / "net.safetensors")

@@ -46,7 +46,7 @@ def test_the_same_seed_gives_the_same_weights() -> None:
     np.testing.assert_array_equal(W(3), W(np.random.default_rng(3)))
     assert not np.array_equal(W(3), W(4))
     rng = np.random.default_rng(3)
-    assert not np.array_equal(W(rng), W(rng))  # a generator moves on
+    assert not np.array_equal(W(rng), W(rng))  # the state of a generator changes
 
 
 def test_a_layer_of_your_own_and_ready_made_layers() -> None:
@@ -63,12 +63,12 @@ def test_no_bias_and_dtype() -> None:
         rng=0,
         dtype=np.float64,
     )
-    assert {name: list(own) for name, own in net.parameters.items()} == {"conv1": ["W"], "dense1": ["W"]}
+    assert {name: list(weights) for name, weights in net.parameters.items()} == {"conv1": ["W"], "dense1": ["W"]}
     assert net.dtype == np.float64
     assert nnpg.build([nnpg.dense(2)], input_shape=(3,), rng=0).dtype == np.float32
 
 
-FAN_IN, FAN_OUT = 3 * 5 * 4, 16 // 1 * 5 * 4  # inputs an output sees; outputs an input reaches
+FAN_IN, FAN_OUT = 3 * 5 * 4, 16 // 1 * 5 * 4  # inputs of one output; outputs of one input
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_uniform_initialisers_stay_in_their_range() -> None:
 
 
 def test_the_variance_survives_deep_networks() -> None:
-    """What LeCun's and He's are for: unit variance in, unit variance out (half of it behind rectifiers, as E[y^2])."""
+    """With LeCun's and He's initialisers unit variance stays unit variance (after rectifiers half of it, as E[y^2])."""
     rng = np.random.default_rng(0)
     x = y = rng.standard_normal((2000, 64))
     for _ in range(6):

@@ -46,7 +46,7 @@ def test_the_model_chosen_for_a_size_takes_it(image_shape) -> None:
     assert MODELS[model_for(image_shape)](x, 4).forward(x).y.shape == (1, 4)
 
 
-def test_images_that_do_not_fit_are_refused_in_words() -> None:
+def test_images_that_do_not_fit_are_refused_with_a_message() -> None:
     with pytest.raises(ValueError, match=r"images \(N, C, H, W\)"):
         face_net(np.zeros((60, 60)))
     with pytest.raises(ValueError, match="cannot take an input"):

@@ -1,4 +1,4 @@
-"""Patches are cut from images, whitening is folded in, and the convolution does what the encoder of patches does."""
+"""Patches are parts of images; whitening is folded into the encoder; the convolution is the encoder of patches."""
 
 import numpy as np
 import pytest
@@ -9,13 +9,13 @@ from nnpg.recipes.patch_features import as_convolution, random_patches, zca
 
 def test_patches_are_parts_of_images_and_come_from_everywhere():
     x = np.arange(3 * 2 * 6 * 5, dtype=float).reshape(3, 2, 6, 5)
-    found = random_patches(x, 400, 3, rng=0).reshape(-1, 2, 3, 3)
-    corner = found[:, 0, 0, 0].astype(int)
-    n, rest = np.divmod(corner, 60)
-    h, w = np.divmod(rest, 5)
-    for patch, i, a, b in zip(found, n, h, w, strict=True):
+    patches = random_patches(x, 400, 3, rng=0).reshape(-1, 2, 3, 3)
+    corner = patches[:, 0, 0, 0].astype(int)
+    n, position = np.divmod(corner, 60)
+    h, w = np.divmod(position, 5)
+    for patch, i, a, b in zip(patches, n, h, w, strict=True):
         np.testing.assert_array_equal(patch, x[i, :, a : a + 3, b : b + 3])
-    assert len(set(zip(n, h, w, strict=True))) == 3 * 4 * 3, "every place"
+    assert len(set(zip(n, h, w, strict=True))) == 3 * 4 * 3, "every position"
     with pytest.raises(ValueError, match="size must be a whole number from 1 to 5, not 6"):
         random_patches(x, 1, 6, rng=0)
 
@@ -36,7 +36,7 @@ def test_a_convolution_of_the_folded_encoder_is_the_encoder_at_every_place():
 
 
 def test_whitening_changes_patches_least():
-    """ZCA: symmetric; strong patterns come down to variance 1, those below eps of the mean do not come up to it."""
+    """ZCA is symmetric; strong patterns get the variance 1, those below eps of the mean a smaller one."""
     rng = np.random.default_rng(0)
     axes = np.linalg.qr(rng.normal(size=(4, 4)))[0]
     patches = rng.normal(size=(20000, 4)) * [10, 3, 1, 1e-4] @ axes.T + 7
