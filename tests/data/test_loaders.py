@@ -141,7 +141,7 @@ IMAGES, LABELS = "train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte"
     [
         (IMAGES, None, [IMAGES, "is missing", "nnpg.data.download mnist", "NNPG_DATA"]),
         (LABELS, None, ["train-labels-idx1-ubyte.gz is missing"]),
-        (IMAGES, gzip.compress(idx(np.zeros(5))), ["magic number 0x00000803, found 0x00000801"]),
+        (IMAGES, gzip.compress(idx(np.zeros(5)), mtime=0), ["magic number 0x00000803, found 0x00000801"]),
         (LABELS, idx(np.zeros((5, 28, 28))), ["magic number 0x00000801, found 0x00000803"]),
         (LABELS, b"", ["magic number", "found an empty file"]),
         (LABELS, idx(np.zeros(5))[:-1], ["expected 13 bytes for the shape (5,)", "found 12"]),
