@@ -108,6 +108,7 @@ def test_contenders_take_turns_each_with_its_own_threads():
     assert {name: len(t.rounds) for name, t in times.items()} == {"a": 2, "b": 2}
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux can reset the peak of resident memory")
 def test_the_peak_holds_what_was_freed_before_it_was_read():
     def peak(megabytes):
@@ -121,6 +122,7 @@ def test_the_peak_holds_what_was_freed_before_it_was_read():
     assert peak(20) <= 50  # the earlier, higher peak is forgotten
 
 
+@pytest.mark.slow
 def test_a_process_of_its_own_measures_memory():
     assert 0 < processes.peak_mb(BY_NAME["W1-b32"], "nnpg", "numpy") < 1000
 

@@ -5,6 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from attack_nets import digits, relu_net
+from selection import slow_except
 
 import nnpg
 from nnpg.attacks import Outcome, minimal_distortion
@@ -13,7 +14,7 @@ from nnpg.attacks.least_distortion.boundary import has_kinks
 BACKENDS = ("numpy", "numba")
 
 
-@pytest.fixture(scope="module", params=BACKENDS)
+@pytest.fixture(scope="module", params=slow_except({"numba"}, BACKENDS))
 def net(request):
     return relu_net(request.param)
 

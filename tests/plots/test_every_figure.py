@@ -210,7 +210,7 @@ FIGURES: list[Draw] = [
     intervals, confusions, one_matrix, outputs, regions, functions, planes, gallery, scatter, wiring,
     cells, many_cells, depths, lines, histograms,
 ]  # fmt: skip
-TWICE = (history, confusions)  # written twice in each format; `test_settings_neither_leak_out_nor_in` writes all twice
+ALWAYS = (history, scatter, grid)  # written in each format and under other settings in every run; all with --slow
 MAGIC = {".png": b"\x89PNG", ".svg": b"<?xml", ".pdf": b"%PDF"}
 
 
@@ -237,7 +237,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Draw, str], b
 
 
 @pytest.mark.parametrize("suffix", MAGIC)
-@pytest.mark.parametrize("draw", slow_except(TWICE, FIGURES))
+@pytest.mark.parametrize("draw", slow_except(ALWAYS, FIGURES))
 def test_the_same_figure_is_the_same_file(
     draw: Draw, suffix: str, written: Callable[[Draw, str], bytes], tmp_path: Path
 ) -> None:
@@ -327,7 +327,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.
     assert list(tmp_path.iterdir()) == [path]
 
 
-@pytest.mark.parametrize("draw", FIGURES)
+@pytest.mark.parametrize("draw", slow_except(ALWAYS, FIGURES))
 def test_settings_neither_leak_out_nor_in(draw: Draw, written: Callable[[Draw, str], bytes], tmp_path: Path) -> None:
     with matplotlib.rc_context(
         {"font.size": 30, "axes.facecolor": "red", "lines.linewidth": 9, "savefig.bbox": "tight"}

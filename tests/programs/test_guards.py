@@ -47,7 +47,7 @@ print("all the same")
 """
 
 
-@pytest.mark.parametrize("kind", slow_except({"f2", "u1"}, ["f8", "u1", "i8", "f2", ">f4", "?"]))
+@pytest.mark.parametrize("kind", slow_except({"f2"}, ["f8", "u1", "i8", "f2", ">f4", "?"]))
 def test_every_parameter_of_another_type_gives_the_answers_of_the_layers(kind: str) -> None:
     script = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n{MIXED}"
     assert child(script, kind) == "all the same\n"
