@@ -40,39 +40,39 @@ class Workspace:
 
 
 @dataclass(frozen=True, eq=False)
-class Backspace:
-    """What the way back takes besides: derivatives by each block's y and z, and by the input."""
+class DeltaWorkspace:
+    """Planes of one thread for the backward pass: derivatives by y and z of each block, and by the input."""
 
     delta: list[Planes]
     dz: list[Planes | None]
     dx: Planes
 
 
-def workspace(plan: Plan, per_pixel: int) -> Workspace:
-    """Make room for one block of images."""
+def forward_workspace(plan: Plan, per_pixel: int) -> Workspace:
+    """Allocate the planes of a forward pass of one block of images."""
     dtype, vector = plan.dtype, lanes(plan.dtype)
     margins = [b.window.padding for b in plan.blocks[1:]] + [(0, 0, 0, 0)]
     here = maps_of(plan.input_shape, per_pixel, dtype, plan.blocks[0].window.padding)
-    room = Workspace(here, [], [], [], None)
+    space = Workspace(here, [], [], [], None)
     for block, margin in zip(plan.blocks, margins, strict=True):
         conv = block.kind == "conv"
         if not conv and here.per_pixel != vector:
-            room = replace(room, bridge=aligned((1, here.C * here.H * here.W), dtype))
+            space = replace(space, bridge=aligned((1, here.C * here.H * here.W), dtype))
             here = Planes.make(here.C * here.H * here.W, 1, 1, vector, dtype)
         elif not conv:
             here = here.flat()
-        room.x.append(here)
+        space.x.append(here)
         here = maps_of(block.y_shape, per_pixel, dtype, margin)
-        room.y.append(here)
-        room.winner.append(maps_of(block.y_shape, per_pixel, dtype) if conv else None)
-    return room
+        space.y.append(here)
+        space.winner.append(maps_of(block.y_shape, per_pixel, dtype) if conv else None)
+    return space
 
 
-def backspace(plan: Plan, per_pixel: int) -> Backspace:
-    """Make room for the way back."""
+def delta_workspace(plan: Plan, per_pixel: int) -> DeltaWorkspace:
+    """Allocate the planes of a backward pass."""
     delta = [maps_of(block.y_shape, per_pixel, plan.dtype) for block in plan.blocks]
-    dz = [room_for_dz(block, per_pixel, plan.dtype) if block.kind == "conv" else None for block in plan.blocks]
-    return Backspace(delta, dz, maps_of(plan.input_shape, per_pixel, plan.dtype))
+    dz = [planes_of_dz(block, per_pixel, plan.dtype) if block.kind == "conv" else None for block in plan.blocks]
+    return DeltaWorkspace(delta, dz, maps_of(plan.input_shape, per_pixel, plan.dtype))
 
 
 def maps_of(
@@ -84,7 +84,7 @@ def maps_of(
     return Planes.make(math.prod(shape), 1, 1, lanes(dtype), dtype)
 
 
-def room_for_dz(block: Block, per_pixel: int, dtype: Any) -> Planes:
+def planes_of_dz(block: Block, per_pixel: int, dtype: Any) -> Planes:
     """dz with as many zeros around it as the filters, turned round, and the pooling windows reach."""
     (_, rows, columns), (_, H, W), window, pool = block.z_shape, block.x_shape, block.window, block.pool
     (I, J), (sh, sw), (di, dj) = window.size, window.stride, window.dilation
@@ -105,7 +105,7 @@ class BlockOps:
     before: list[Op]
     weigh: Op
     activate: list[Op]  # none or one
-    fix: list[Op]  # likewise
+    fix: list[Op]  # none or one
 
     @property
     def all(self) -> list[Op]:
@@ -114,19 +114,19 @@ class BlockOps:
 
 
 def forward_ops(
-    plan: Plan, room: Workspace, weights: Parameters, fixed: Mapping[int, Fixed] = NOTHING
+    plan: Plan, space: Workspace, weights: Parameters, fixed: Mapping[int, Fixed] = NOTHING
 ) -> list[BlockOps]:
     """From each block's input to its output, in which units may be fixed."""
     result: list[BlockOps] = []
     for i, block in enumerate(plan.blocks):
-        parameters, x, y, before = weights[block.weights], room.x[i], room.y[i], []
+        parameters, x, y, before = weights[block.weights], space.x[i], space.y[i], []
         if block.kind == "conv":
-            winner = room.winner[i]
+            winner = space.winner[i]
             assert winner is not None
             weigh = ops.convolution(x, parameters["W"], parameters.get("b"), block.window, block.pool, y, winner)
         else:
-            if i and plan.blocks[i - 1].kind == "conv" and room.bridge is not None:
-                before = ops.bridge(room.y[i - 1], x, room.bridge)
+            if i and plan.blocks[i - 1].kind == "conv" and space.bridge is not None:
+                before = ops.bridge(space.y[i - 1], x, space.bridge)
             weigh = ops.dense(x, parameters["W"], parameters.get("b"), y, plan.blocks[i - 1].y_shape[0] if i else 1)
         activate = [ops.activation(y, CODES[block.activation])] if block.activation else []
         fix = [ops.fix(y, fixed[i].units, fixed[i].values)] if i in fixed else []
@@ -146,34 +146,34 @@ class Slots:
 
 def backward_ops(
     plan: Plan,
-    room: Workspace,
-    back: Backspace,
+    space: Workspace,
+    deltas: DeltaWorkspace,
     weights: Parameters,
-    at: int,
-    until: int,
+    start: int,
+    stop: int,
     slots: Slots | None = None,
     fixed: Mapping[int, Fixed] = NOTHING,
 ) -> dict[int, list[Op]]:
-    """From the delta of block `at`'s output to that of block `until`'s (-1: the input); by the block they go through.
+    """From the delta of the output of block `start` to that of block `stop` (-1: the input); the ops by block.
 
-    Nothing goes back through a unit that is fixed. With slots, gradients on the way; those of block `until` + 1 too,
-    but not the delta before it.
+    Nothing goes back through a unit that is fixed. With slots, weight gradients are computed too, down to block
+    `stop` + 1, whose input gets no delta.
     """
     result: dict[int, list[Op]] = {}
-    for i in range(at, until, -1):
+    for i in range(start, stop, -1):
         block, parameters, steps = plan.blocks[i], weights[plan.blocks[i].weights], []
-        steps += stopped(back.delta[i], fixed.get(i))
-        further = i > until + 1 or slots is None
-        before = back.delta[i - 1] if i else back.dx
+        steps += stopped(deltas.delta[i], fixed.get(i))
+        further = i > stop + 1 or slots is None
+        before = deltas.delta[i - 1] if i else deltas.dx
         if block.kind == "conv":
-            winner, dz = room.winner[i], back.dz[i]
+            winner, dz = space.winner[i], deltas.dz[i]
             assert winner is not None
             assert dz is not None
             db = None if slots is None else slots.db[block.weights]
             steps.append(
                 ops.unpooling(
-                    back.delta[i],
-                    room.y[i],
+                    deltas.delta[i],
+                    space.y[i],
                     winner,
                     dz,
                     block.pool,
@@ -184,19 +184,21 @@ def backward_ops(
                 )
             )
             if slots is not None:
-                steps += ops.convolution_gradient(room.x[i], dz, parameters["W"], block.window, slots.dW[block.weights])
+                steps += ops.convolution_gradient(
+                    space.x[i], dz, parameters["W"], block.window, slots.dW[block.weights]
+                )
             if further:
                 steps.append(ops.convolution_delta(dz, parameters["W"], block.window, before))
         else:
             if block.activation:
-                steps.append(ops.activation_delta(back.delta[i], room.y[i], CODES[block.activation]))
+                steps.append(ops.activation_delta(deltas.delta[i], space.y[i], CODES[block.activation]))
             if slots is not None:
                 steps += [
-                    ops.leave(room.x[i], slots.x[block.weights]),
-                    ops.leave(back.delta[i], slots.delta[block.weights]),
+                    ops.leave(space.x[i], slots.x[block.weights]),
+                    ops.leave(deltas.delta[i], slots.delta[block.weights]),
                 ]
             if further:
-                steps += _dense_delta(plan, room, back, parameters["W"], i, before)
+                steps += _dense_delta(plan, space, deltas, parameters["W"], i, before)
         result[i] = steps
     return result
 
@@ -206,9 +208,9 @@ def stopped(delta: Planes, fixed: Fixed | None) -> list[Op]:
     return [] if fixed is None else [ops.fix(delta, fixed.units, None)]
 
 
-def _dense_delta(plan: Plan, room: Workspace, back: Backspace, W: Array, i: int, before: Planes) -> list[Op]:
+def _dense_delta(plan: Plan, space: Workspace, deltas: DeltaWorkspace, W: Array, i: int, before: Planes) -> list[Op]:
     if before.per_pixel == lanes(plan.dtype):
-        return [ops.dense_delta(back.delta[i], W, before if before.H * before.W == 1 else before.flat())]
-    assert room.bridge is not None
+        return [ops.dense_delta(deltas.delta[i], W, before if before.H * before.W == 1 else before.flat())]
+    assert space.bridge is not None
     row = Planes.make(W.shape[1], 1, 1, lanes(plan.dtype), plan.dtype)
-    return [ops.dense_delta(back.delta[i], W, row), *ops.bridge(before, row, room.bridge, back=True)]
+    return [ops.dense_delta(deltas.delta[i], W, row), *ops.bridge(before, row, space.bridge, back=True)]

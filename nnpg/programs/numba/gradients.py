@@ -19,15 +19,15 @@ from nnpg.programs import guards
 from nnpg.programs.numba import limits
 from nnpg.programs.numba.blocks import (
     CODES,
-    Backspace,
+    DeltaWorkspace,
     Workspace,
-    backspace,
     backward_ops,
+    delta_workspace,
     forward_ops,
+    forward_workspace,
     maps_of,
-    room_for_dz,
+    planes_of_dz,
     stopped,
-    workspace,
 )
 from nnpg.programs.overrides import Fixed, fixed_units
 from nnpg.programs.plan import Plan
@@ -83,15 +83,15 @@ def run(
     across = S >= FEW and not inside and all(block.kind != "conv" or _step_by_step(block) for block in plan.blocks)
 
     def block_ops() -> tuple[list[Op], list[Op]]:
-        room = workspace(plan, images)
+        space = forward_workspace(plan, images)
         forward = [
-            ops.enter(room.enter, x, mean=plan.mean),
-            *(o for block in forward_ops(plan, room, plan.weights, fixed) for o in block.all),
+            ops.enter(space.enter, x, mean=plan.mean),
+            *(o for block in forward_ops(plan, space, plan.weights, fixed) for o in block.all),
         ]
         if across:
-            return forward, _across_classes(plan, room, fixed, result, (classes, share, of), images)
+            return forward, _across_classes(plan, space, fixed, result, (classes, share, of), images)
         return forward, _one_class_at_a_time(
-            plan, room, backspace(plan, images), fixed, result, (classes, labels, share, of)
+            plan, space, delta_workspace(plan, images), fixed, result, (classes, labels, share, of)
         )
 
     threads = threads_for(-(-N // images))
@@ -124,54 +124,54 @@ def _by_block(plan: Plan, result: Mapping[str, Array]) -> dict[int, list[tuple[P
 
 def _one_class_at_a_time(
     plan: Plan,
-    room: Workspace,
-    derivatives: Backspace,
+    space: Workspace,
+    derivatives: DeltaWorkspace,
     fixed: Mapping[int, Fixed],
     result: Mapping[str, Array],
     seed: tuple[Array, Array | None, Array, str],
 ) -> list[Op]:
     """Seed, deltas, and each delta to its place as soon as it is there."""
     last = len(plan.blocks) - 1
-    steps = [ops.seed(room.y[last], derivatives.delta[last], *seed)]
+    steps = [ops.seed(space.y[last], derivatives.delta[last], *seed)]
     wanted = _by_block(plan, result)
-    back = backward_ops(plan, room, derivatives, plan.weights, last, min(wanted), fixed=fixed)
+    back = backward_ops(plan, space, derivatives, plan.weights, last, min(wanted), fixed=fixed)
     for i in range(last, min(wanted) - 1, -1):
         delta, here = derivatives.delta[i] if i >= 0 else derivatives.dx, wanted.get(i, [])
         steps += [ops.leave(delta, out, seeds=True) for place, out in here if not place.inner]
-        inner = [o for place, out in here if place.inner for o in _inside(plan, room, delta, place, out)]
+        inner = [o for place, out in here if place.inner for o in _inside(plan, space, delta, place, out)]
         steps += [*stopped(delta, fixed.get(i)), *inner] if inner else []
         steps += back.get(i, [])
     return steps
 
 
-def _inside(plan: Plan, room: Workspace, delta: Planes, place: Place, out: Array) -> list[Op]:
+def _inside(plan: Plan, space: Workspace, delta: Planes, place: Place, out: Array) -> list[Op]:
     """The delta of an output inside a block, from that of the block."""
     block, i = plan.blocks[place.block], place.block
     act = CODES[block.activation] if place.activation else CODES[""]
-    y = room.y[i]
+    y = space.y[i]
     before: list[Op] = []
     if place.pool:
-        winner, pool = room.winner[i], block.pool
+        winner, pool = space.winner[i], block.pool
         maps = replace(block, x_shape=block.z_shape, window=WHOLE)
         if block.activation and not place.activation:  # it may have rounded two pixels to one
-            winner, before = _winners_behind_activation(plan, room, i)
+            winner, before = _winners_behind_activation(plan, space, i)
     else:  # the one pixel of each window wins, which is number 0
         winner, pool = maps_of(block.y_shape, y.per_pixel, plan.dtype), WHOLE
         shape = block.y_shape if block.kind == "conv" else (*block.y_shape, 1, 1)
         maps = replace(block, x_shape=shape, z_shape=shape, y_shape=shape, window=WHOLE, pool=WHOLE)
     assert winner is not None
-    inner = room_for_dz(maps, y.per_pixel, plan.dtype)
+    inner = planes_of_dz(maps, y.per_pixel, plan.dtype)
     unpool = ops.unpooling(delta, y, winner, inner, pool, WHOLE, act, maps.z_shape[1], None)
     return [*before, unpool, ops.leave(inner, out, seeds=True)]
 
 
-def _winners_behind_activation(plan: Plan, room: Workspace, i: int) -> tuple[Planes, list[Op]]:
+def _winners_behind_activation(plan: Plan, space: Workspace, i: int) -> tuple[Planes, list[Op]]:
     """Winners among the activations of a block, which are computed again for it, as whole maps."""
-    block, per_pixel = plan.blocks[i], room.y[i].per_pixel
+    block, per_pixel = plan.blocks[i], space.y[i].per_pixel
     maps, winner = maps_of(block.z_shape, per_pixel, plan.dtype), maps_of(block.y_shape, per_pixel, plan.dtype)
     weights, unused = plan.weights[block.weights], maps_of(block.z_shape, per_pixel, plan.dtype)
     return winner, [
-        ops.convolution(room.x[i], weights["W"], weights.get("b"), block.window, WHOLE, maps, unused),
+        ops.convolution(space.x[i], weights["W"], weights.get("b"), block.window, WHOLE, maps, unused),
         ops.activation(maps, CODES[block.activation]),
         ops.first_winners(maps, block.pool, winner),
     ]
@@ -179,7 +179,7 @@ def _winners_behind_activation(plan: Plan, room: Workspace, i: int) -> tuple[Pla
 
 def _across_classes(
     plan: Plan,
-    room: Workspace,
+    space: Workspace,
     fixed: Mapping[int, Fixed],
     result: Mapping[str, Array],
     seed: tuple[Array, Array, str],
@@ -189,7 +189,7 @@ def _across_classes(
     last, vector = len(plan.blocks) - 1, lanes(plan.dtype)
     classes, share, of = seed
     delta = maps_of(plan.blocks[last].y_shape, vector, plan.dtype)
-    steps = [ops.seed(room.y[last], delta, classes, None, share, of, images)]
+    steps = [ops.seed(space.y[last], delta, classes, None, share, of, images)]
     wanted = _by_block(plan, result)
     for i in range(last, min(wanted) - 1, -1):
         steps += [ops.leave(delta, out, seeds=True, in_lanes=True) for _, out in wanted.get(i, [])]
@@ -197,18 +197,18 @@ def _across_classes(
             steps += stopped(delta, fixed.get(i))
             before = maps_of(plan.blocks[i - 1].y_shape if i else plan.input_shape, vector, plan.dtype)
             steps += _block_delta(
-                plan.blocks[i], room, i, plan.weights[plan.blocks[i].weights]["W"], delta, before, images
+                plan.blocks[i], space, i, plan.weights[plan.blocks[i].weights]["W"], delta, before, images
             )
             delta = before
     return steps
 
 
 def _block_delta(
-    block: Block, room: Workspace, i: int, W: Array, delta: Planes, before: Planes, images: int
+    block: Block, space: Workspace, i: int, W: Array, delta: Planes, before: Planes, images: int
 ) -> list[Op]:
-    act, winner = CODES[block.activation], room.winner[i]
+    act, winner = CODES[block.activation], space.winner[i]
     if block.kind == "conv":
         assert winner is not None
-        return ops.routed_delta(delta, room.y[i], winner, block.z_shape, block.pool, act, W, block.window, before)
-    steps = [ops.activation_delta_of_one(delta, room.y[i], images, act)] if block.activation else []
+        return ops.routed_delta(delta, space.y[i], winner, block.z_shape, block.pool, act, W, block.window, before)
+    steps = [ops.activation_delta_of_one(delta, space.y[i], images, act)] if block.activation else []
     return [*steps, ops.dense_delta(delta, W, before if before.H * before.W == 1 else before.flat())]

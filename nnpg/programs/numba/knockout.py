@@ -14,7 +14,7 @@ import numpy.typing as npt
 from nnpg.network import Network
 from nnpg.programs import guards
 from nnpg.programs.numba import limits
-from nnpg.programs.numba.blocks import Parameters, forward_ops, workspace
+from nnpg.programs.numba.blocks import Parameters, forward_ops, forward_workspace
 from nnpg.programs.numba.predict import behind_blocks, head_ops
 from nnpg.programs.overrides import Fixed, fixed_units
 from nnpg.programs.plan import Plan
@@ -81,8 +81,8 @@ def outputs_without(
     first: list[int] = []  # op of each block, of the end, and of each block's counts
 
     def thread_ops() -> list[Op]:
-        room = workspace(plan, images)
-        forward = forward_ops(plan, room, weights)
+        space = forward_workspace(plan, images)
+        forward = forward_ops(plan, space, weights)
         counts = [
             [
                 ops.put(forward[i].weigh, "F", alive[i]),
@@ -95,9 +95,9 @@ def outputs_without(
         first.clear()
         for part in [
             *counts,
-            [ops.enter(room.enter, x, mean=plan.mean)],
+            [ops.enter(space.enter, x, mean=plan.mean)],
             *(block.all for block in forward),
-            [*head_ops(plan, room), ops.leave(room.y[-1], result, seeds=True)],
+            [*head_ops(plan, space), ops.leave(space.y[-1], result, seeds=True)],
         ]:
             first.append(len(steps))
             steps += part
@@ -129,14 +129,14 @@ def _outputs_with_maps_set(
     first: list[int] = []  # op of each block, and of the end
 
     def thread_ops() -> list[Op]:
-        room = workspace(plan, images)
-        steps: list[Op] = [ops.enter(room.enter, x, mean=plan.mean)]
+        space = forward_workspace(plan, images)
+        steps: list[Op] = [ops.enter(space.enter, x, mean=plan.mean)]
         first.clear()
-        for i, block in enumerate(forward_ops(plan, room, plan.weights, fixed)):
+        for i, block in enumerate(forward_ops(plan, space, plan.weights, fixed)):
             first.append(len(steps))
-            steps += [*block.all, ops.fill(room.y[i], *sets[i])]
+            steps += [*block.all, ops.fill(space.y[i], *sets[i])]
         first.append(len(steps))
-        return [*steps, *head_ops(plan, room), ops.leave(room.y[-1], result, seeds=True)]
+        return [*steps, *head_ops(plan, space), ops.leave(space.y[-1], result, seeds=True)]
 
     each = [thread_ops() for _ in range(threads_for(-(-N // images)))]
     end = len(each[0])

@@ -7,7 +7,7 @@ import numpy as np
 from nnpg.network import Network
 from nnpg.programs import guards
 from nnpg.programs.numba import limits
-from nnpg.programs.numba.blocks import forward_ops, workspace
+from nnpg.programs.numba.blocks import forward_ops, forward_workspace
 from nnpg.programs.plan import Plan
 from nnpg.programs.tasks import Outputs
 from nnpg_kernels import Array
@@ -35,12 +35,12 @@ def run(net: Network, plan: Plan, task: Outputs, x: Array) -> dict[str, Array]:
     images = plan.at_once(N, lanes(plan.dtype))
 
     def thread_ops() -> list[Op]:
-        room = workspace(plan, images)
-        steps = [ops.enter(room.enter, x, mean=plan.mean)]
-        for i, block in enumerate(forward_ops(plan, room, plan.weights)[: max(wanted) + 1]):
+        space = forward_workspace(plan, images)
+        steps = [ops.enter(space.enter, x, mean=plan.mean)]
+        for i, block in enumerate(forward_ops(plan, space, plan.weights)[: max(wanted) + 1]):
             steps += block.all
             if i in wanted:
-                steps.append(ops.leave(room.y[i], result[wanted[i]]))
+                steps.append(ops.leave(space.y[i], result[wanted[i]]))
         return steps
 
     each = [thread_ops() for _ in range(threads_for(-(-N // images)))]

@@ -7,7 +7,7 @@ import numpy as np
 from nnpg.network import Network
 from nnpg.programs import guards
 from nnpg.programs.numba import limits
-from nnpg.programs.numba.blocks import CODES, Workspace, forward_ops, workspace
+from nnpg.programs.numba.blocks import CODES, Workspace, forward_ops, forward_workspace
 from nnpg.programs.overrides import fixed_units
 from nnpg.programs.plan import Plan
 from nnpg.programs.tasks import Predict
@@ -31,13 +31,13 @@ def run(net: Network, plan: Plan, task: Predict, x: Array) -> Array:
         images = plan.at_once(N, lanes(plan.dtype))
 
         def thread_ops() -> list[Op]:
-            room = workspace(plan, images)
-            blocks = forward_ops(plan, room, plan.weights, fixed_units(net, plan))
+            space = forward_workspace(plan, images)
+            blocks = forward_ops(plan, space, plan.weights, fixed_units(net, plan))
             return [
-                ops.enter(room.enter, x, mean=plan.mean),
+                ops.enter(space.enter, x, mean=plan.mean),
                 *(o for block in blocks for o in block.all),
-                *head_ops(plan, room),
-                ops.leave(room.y[-1], y),
+                *head_ops(plan, space),
+                ops.leave(space.y[-1], y),
             ]
 
         each = [thread_ops() for _ in range(threads_for(-(-N // images)))]
@@ -45,9 +45,9 @@ def run(net: Network, plan: Plan, task: Predict, x: Array) -> Array:
     return behind_blocks(net, plan, y)
 
 
-def head_ops(plan: Plan, room: Workspace) -> list[Op]:
+def head_ops(plan: Plan, space: Workspace) -> list[Op]:
     """What of the head has a kernel."""
-    return [ops.activation(room.y[-1], CODES["sigmoid"])] if plan.head == "sigmoid" else []
+    return [ops.activation(space.y[-1], CODES["sigmoid"])] if plan.head == "sigmoid" else []
 
 
 def behind_blocks(net: Network, plan: Plan, y: Array) -> Array:

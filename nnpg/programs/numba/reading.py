@@ -1,7 +1,7 @@
-"""What an attack asks: scores forward, then what Python makes of them back to the images; again and again.
+"""What an attack asks again and again: scores forward, then the seed that Python makes of them back to the images.
 
 Lanes are images, always a whole vector of them, empty ones filled with zeros: an image goes through the same kernels
-in the same order whatever shares its block, so its answer does not depend on its company.
+in the same order whatever else is in its block, so its answer does not depend on the other images.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy.typing as npt
 from nnpg.network import Network
 from nnpg.programs import guards
 from nnpg.programs.numba import limits
-from nnpg.programs.numba.blocks import backspace, backward_ops, forward_ops, workspace
+from nnpg.programs.numba.blocks import backward_ops, delta_workspace, forward_ops, forward_workspace
 from nnpg.programs.plan import Plan
 from nnpg.programs.tasks import Reading
 from nnpg_kernels import Array
@@ -34,7 +34,7 @@ Seed = Callable[[Scores, slice], Array]
 
 @dataclass(frozen=True, eq=False)
 class Session:
-    """Room for some images, and the programs that run over it.
+    """Arrays for M images, and the programs that run over them.
 
     Parameters
     ----------
@@ -42,12 +42,12 @@ class Session:
         Images, scores, what is sent back, and what comes back, of M images at a time.
     ops : list of Op
         Of each vector of images in turn: forward, then back.
-    each : (int, int)
-        How many of them are forward, and how many there are in all, for one vector.
+    counts : (int, int)
+        Ops of one vector: of the forward pass, and in all.
     vector : int
         Images in a vector.
     programs : dict
-        By whether they go forward, and for how many vectors.
+        By pass (whether it is the forward one) and number of vectors.
     """
 
     x: Array
@@ -55,12 +55,12 @@ class Session:
     seeds: Array
     delta: Array
     ops: list[Op]
-    each: tuple[int, int]
+    counts: tuple[int, int]
     vector: int
     programs: dict[tuple[bool, int], Program] = field(default_factory=dict)
 
     def __call__(self, x: Array, seed: Seed) -> tuple[Scores, Array]:
-        """Return scores (N, K) and derivatives (S, N, ...) of the images x (N, ...), or (N, ...) for a seed (N, K).
+        """Return scores (N, K) and deltas (S, N, ...) of the images x (N, ...), or (N, ...) for a seed (N, K).
 
         `seed(z, rows)` says what is sent back for the images `rows`, whose scores are z (n, K): (n, K) or (S, n, K).
         """
@@ -68,12 +68,12 @@ class Session:
         scores, parts = np.empty((len(x), self.z.shape[1])), []
         for first in range(0, max(1, len(x)), len(self.x)):
             rows = slice(first, min(first + len(self.x), len(x)))
-            scores[rows], part = self._some(x[rows], rows, seed)
+            scores[rows], part = self._part(x[rows], rows, seed)
             parts.append(part)
         axis = parts[0].ndim - x.ndim
         return scores, parts[0] if len(parts) == 1 else np.concatenate(parts, axis=axis)
 
-    def _some(self, x: Array, rows: slice, seed: Seed) -> tuple[Scores, Array]:
+    def _part(self, x: Array, rows: slice, seed: Seed) -> tuple[Scores, Array]:
         N, vectors = len(x), -(-len(x) // self.vector)
         self.x[:N], self.x[N : vectors * self.vector] = x, 0
         self._run(True, vectors)
@@ -82,23 +82,22 @@ class Session:
         S, K = wanted.shape[:-2], self.z.shape[1]
         if wanted.shape[-2:] != (N, K) or wanted.dtype.kind != "f":
             raise ValueError(f"a seed of {N} images must be (S, {N}, {K}), not {wanted.dtype} {wanted.shape}")
-        found = np.empty((*S, *x.shape), x.dtype)
+        deltas = np.empty((*S, *x.shape), x.dtype)
         count = math.prod(S)
-        each = zip(wanted.reshape(count, N, K), found.reshape(count, *x.shape), strict=True)
-        for one, delta in each:
-            self.seeds[:N], self.seeds[N : vectors * self.vector] = one, 0
+        for one_seed, delta in zip(wanted.reshape(count, N, K), deltas.reshape(count, *x.shape), strict=True):
+            self.seeds[:N], self.seeds[N : vectors * self.vector] = one_seed, 0
             self._run(False, vectors)
             delta[...] = self.delta[:N]
-        return z, found
+        return z, deltas
 
     def _run(self, forward: bool, vectors: int) -> None:
         if not vectors:
             return
         if (forward, vectors) not in self.programs:
-            turn, whole = self.each
-            first, last = (0, turn) if forward else (turn, whole)
+            turn, total = self.counts
+            first, last = (0, turn) if forward else (turn, total)
             step = self.vector
-            chains = [[Task(v * whole + first, v * whole + last, v * step, step)] for v in range(vectors)]
+            chains = [[Task(v * total + first, v * total + last, v * step, step)] for v in range(vectors)]
             self.programs[forward, vectors] = Program([self.ops] * threads_for(vectors), [chains])
         self.programs[forward, vectors]()
 
@@ -113,27 +112,27 @@ def why_not(net: Network, plan: Plan, task: Reading) -> str:
 
 
 def run(net: Network, plan: Plan, task: Reading) -> Session:
-    """Make room, and the ops of every vector of images: each has its own, since the way back needs what went there."""
+    """Allocate arrays, planes and ops of every vector of images: backward needs the planes that forward filled."""
     dtype, vector = plan.dtype, lanes(plan.dtype)
     (K,), M = plan.blocks[-1].y_shape, BLOCKS * vector
     x, delta = (aligned((M, *plan.input_shape), dtype) for _ in range(2))
     z, seeds = (aligned((M, K), dtype) for _ in range(2))
-    found: list[Op] = []
-    each = (0, 0)
+    all_ops: list[Op] = []
+    counts = (0, 0)
     for _ in range(BLOCKS):
-        room, derivatives = workspace(plan, vector), backspace(plan, vector)
+        space, deltas = forward_workspace(plan, vector), delta_workspace(plan, vector)
         last = len(plan.blocks) - 1
         forward = [
-            ops.enter(room.enter, x, mean=plan.mean),
-            *(o for block in forward_ops(plan, room, plan.weights) for o in block.all),
-            ops.leave(room.y[-1], z),
+            ops.enter(space.enter, x, mean=plan.mean),
+            *(o for block in forward_ops(plan, space, plan.weights) for o in block.all),
+            ops.leave(space.y[-1], z),
         ]
-        back = backward_ops(plan, room, derivatives, plan.weights, last, -1)
+        back = backward_ops(plan, space, deltas, plan.weights, last, -1)
         backward = [
-            ops.enter(derivatives.delta[last], seeds),
+            ops.enter(deltas.delta[last], seeds),
             *(o for i in range(last, -1, -1) for o in back[i]),
-            ops.leave(derivatives.dx, delta),
+            ops.leave(deltas.dx, delta),
         ]
-        each = (len(forward), len(forward) + len(backward))
-        found += [*forward, *backward]
-    return Session(x, z, seeds, delta, found, each, vector)
+        counts = (len(forward), len(forward) + len(backward))
+        all_ops += [*forward, *backward]
+    return Session(x, z, seeds, delta, all_ops, counts, vector)

@@ -18,7 +18,7 @@ from nnpg.network import Network
 from nnpg.optimisers import SGD, Decay, DecayPerUnit, PlainDecay, SGDState
 from nnpg.programs import guards
 from nnpg.programs.numba import limits
-from nnpg.programs.numba.blocks import Slots, backspace, backward_ops, forward_ops, workspace
+from nnpg.programs.numba.blocks import Slots, backward_ops, delta_workspace, forward_ops, forward_workspace
 from nnpg.programs.overrides import fixed_units
 from nnpg.programs.plan import Plan
 from nnpg.programs.tasks import Train
@@ -142,12 +142,12 @@ def run(net: Network, plan: Plan, task: Train, x: Array, t: Array, batch: int, s
     threads = threads_for(-(-batch // at_once))
 
     def block_ops() -> list[Op]:
-        room, derivatives = workspace(plan, at_once), backspace(plan, at_once)
-        z, delta = room.y[-1], derivatives.delta[-1]
-        back = backward_ops(plan, room, derivatives, weights, len(plan.blocks) - 1, -1, slots, fixed)
+        space, derivatives = forward_workspace(plan, at_once), delta_workspace(plan, at_once)
+        z, delta = space.y[-1], derivatives.delta[-1]
+        back = backward_ops(plan, space, derivatives, weights, len(plan.blocks) - 1, -1, slots, fixed)
         return [
-            ops.enter(room.enter, x, order=order, mean=plan.mean, per_time=batch),
-            *(o for block in forward_ops(plan, room, weights, fixed) for o in block.all),
+            ops.enter(space.enter, x, order=order, mean=plan.mean, per_time=batch),
+            *(o for block in forward_ops(plan, space, weights, fixed) for o in block.all),
             ops.cross_entropy(z, delta, labels, order, losses, wrong, images, batch)
             if labels is not None and of == "softmax"
             else ops.loss_of_each(z, delta, of, labels, targets, order, losses, wrong, images, batch),
