@@ -46,8 +46,6 @@ KNOWN_PRIVATE = frozenset(
 KNOWN_HIDDEN = frozenset({})
 KNOWN_LONG = frozenset(
     {
-        "kernels/nnpg_kernels/numba/ops.py",
-        "kernels/nnpg_kernels/numba/simd/tiles.py",
         "nnpg/analysis/spectral.py",
         "nnpg/attacks/sweep.py",
         "nnpg/plots/filters.py",

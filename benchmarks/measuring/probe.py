@@ -10,7 +10,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from benchmarks.contender import cores
-from nnpg_kernels.numba.runtime.jit import entry
+from nnpg_kernels.numba.runtime.compilation import entry
 from nnpg_kernels.numba.runtime.thread_pool import on_threads
 from nnpg_kernels.numba.simd import add_outer, lanes, store, wide_registers, zeros
 

@@ -1,4 +1,4 @@
-"""NNPG_CHECK=1: each planted fault turns red. In child processes, since some faults end the process."""
+"""NNPG_CHECK=1 finds each planted fault. In child processes, because some faults end the process."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SCRIPT = """
 import sys
 import numpy as np
 from nnpg_kernels.numba.runtime import fences
-from nnpg_kernels.numba.runtime.jit import entry, kernel
+from nnpg_kernels.numba.runtime.compilation import entry, kernel
 from nnpg_kernels.numba.runtime.memory import address, aligned, array, record, record_type
 from nnpg_kernels.numba.program import Program, Task, op
 from nnpg_kernels.numba.simd import splats, store
@@ -24,19 +24,19 @@ from nnpg_kernels.numba.runtime.thread_pool import share
 
 RECORD = record_type("x y first last to")
 
-def run(place, n, count, s, t):  # y[to] = the sum of x[first : last]
-    own = record(place, RECORD)
-    x, y = array(own.x, np.float64), array(own.y, np.float64)
+def run(place, n, count, seed, t):  # y[to] = the sum of x[first : last]
+    s = record(place, RECORD)
+    x, y = array(s.x, np.float64), array(s.y, np.float64)
     total = 0.0
-    for i in range(own.first, own.last):
+    for i in range(s.first, s.last):
         total += x[i]
-    y[own.to] = total
+    y[s.to] = total
 
 SUM = kernel(run)
 
-def run(place, n, count, s, t):  # y[to] = x[first], by words for vectors, to which a negative place is one in front
-    own = record(place, RECORD)
-    store(splats(array(own.x, np.float64), own.first, 1, 1, 1, 1), array(own.y, np.float64), own.to, 0, 1, 1)
+def run(place, n, count, seed, t):  # y[to] = x[first] by words for vectors, for which a negative place is one in front
+    s = record(place, RECORD)
+    store(splats(array(s.x, np.float64), s.first, 1, 1, 1, 1), array(s.y, np.float64), s.to, 0, 1, 1)
 
 COPY = kernel(run)
 
@@ -44,10 +44,10 @@ COPY = kernel(run)
 def past(counter, thread, x, y):
     y[0] = x[len(x)]
 
-def work(x, y, first, last, to, keeps=None, at=None, does=SUM):
+def work(x, y, first, last, to, keeps=None, at=None, kernel=SUM):
     keeps = (x, y) if keeps is None else keeps
     numbers = {"x": address(x) if at is None else at, "y": address(y), "first": first, "last": last, "to": to}
-    Program([[op("sum", does, RECORD, keeps, **numbers)]], [[[Task(0, 1, 0, 1)]]])()
+    Program([[op("sum", kernel, RECORD, keeps, **numbers)]], [[[Task(0, 1, 0, 1)]]])()
     print(y[0])
 
 def user(n):  # an array that is not made by `aligned`
@@ -65,10 +65,10 @@ FAULTS = {
     "read one past the slack": lambda: work(slack, user(1), 0, 13, 0),
     "write one past": lambda: work(user(4), user(1), 0, 4, 1),
     "write one past, aligned": lambda: work(user(4), aligned(1, "f8"), 0, 4, 1),
-    "read far in front": lambda: work(user(4), user(1), -1100, 4, 0, does=COPY),
-    "read one in front": lambda: work(user(4), user(1), -1, 4, 0, does=COPY),
+    "read far in front": lambda: work(user(4), user(1), -1100, 4, 0, kernel=COPY),
+    "read one in front": lambda: work(user(4), user(1), -1, 4, 0, kernel=COPY),
     "slack used": lambda: work(slack, user(1), 0, 5, 0),
-    "write one in front": lambda: work(user(4), user(1), 0, 4, -1, does=COPY),
+    "write one in front": lambda: work(user(4), user(1), 0, 4, -1, kernel=COPY),
     "write into the slack": lambda: work(user(4), slack, 0, 4, 4),
     "write to a read-only array": lambda: work(user(4), constant, 0, 4, 0),
     "an array not kept": lambda: work(user(4), user(1), 0, 4, 0, keeps=(user(1),)),
@@ -90,7 +90,7 @@ ENDS_AT_ONCE = [
     "read far in front",
     "shared kernel reads one past",
 ]
-SAYS = {
+MESSAGES = {
     "write one in front": "sum: the array of float64, (1,), was written in front of it",
     "write into the slack": "sum: the array of float64, (4,), was written behind it",
     "write to a read-only array": "sum: a read-only array of float64, (4,), was written to",
@@ -100,30 +100,30 @@ SAYS = {
 
 
 def child(*faults: str, check: str = "1") -> subprocess.CompletedProcess[str]:
-    """Do these one after another in a process of their own, which prints a line for each."""
+    """Do these one after another in a process of their s, which prints a line for each."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "kernels"), "NNPG_CHECK": check}
     return subprocess.run([sys.executable, "-c", SCRIPT, *faults], env=environment, capture_output=True, text=True)
 
 
 @pytest.mark.parametrize("check", ["0", "1"])
-def test_what_is_right_works_with_fences_and_without(check: str) -> None:
+def test_a_correct_kernel_gives_the_same_with_and_without_fences(check: str) -> None:
     assert child("nothing", "nothing, aligned", check=check).stdout.split() == ["10.0", "4.0"]
 
 
 @pytest.mark.parametrize("fault", slow_except({"read one past", "shared kernel reads one past"}, ENDS_AT_ONCE))
-def test_a_step_over_the_fence_ends_the_process(fault: str) -> None:
+def test_a_read_or_write_after_the_end_ends_the_process(fault: str) -> None:
     ended = child(fault)
     assert ended.returncode == -signal.SIGSEGV
-    assert "Segmentation fault" in ended.stderr  # with the lines that led there
+    assert "Segmentation fault" in ended.stderr  # with the Python lines of the call
 
 
-def test_what_lies_beside_an_array_is_nan() -> None:
+def test_memory_beside_an_array_is_nan() -> None:
     assert child("read one in front", "slack used").stdout.split() == ["nan", "nan"]
 
 
-def test_a_fault_that_does_not_end_the_process_is_named() -> None:
-    ended = child(*SAYS)
+def test_a_fault_that_does_not_end_the_process_is_an_error_that_names_it() -> None:
+    ended = child(*MESSAGES)
     assert ended.returncode == 0
-    for line, words in zip(ended.stdout.splitlines(), SAYS.values(), strict=True):
+    for line, words in zip(ended.stdout.splitlines(), MESSAGES.values(), strict=True):
         assert line.startswith("FenceBroken: ")
         assert words in line

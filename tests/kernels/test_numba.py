@@ -1,4 +1,4 @@
-"""What the Numba backend promises beyond being equal to the reference, which the tests of every backend hold."""
+"""The Numba backend: the same bits on any number of threads, any width of filters, and other processors."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ ROOT = Path(__file__).parents[2]
 reference = load("numpy")
 
 
-def everything(k: Any, dtype: Any = np.float32) -> list[Any]:
-    """Every kernel of a backend, on work large enough to be shared between threads."""
+def results_of_all_kernels(k: Any, dtype: Any = np.float32) -> list[Any]:
+    """Return the results of every kernel of a backend, on work large enough to be shared between threads."""
     rng = np.random.default_rng(0)
     x = rng.normal(size=(37, 3, 30, 45)).astype(dtype)
     W, b = rng.normal(size=(10, 3, 5, 5)).astype(dtype), rng.normal(size=10).astype(dtype)
@@ -45,16 +45,16 @@ def same_bits(a: list[Any], b: list[Any]) -> bool:
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_the_same_bits_on_any_number_of_threads(monkeypatch: pytest.MonkeyPatch, dtype: Any) -> None:
+def test_results_have_the_same_bits_on_any_number_of_threads(monkeypatch: pytest.MonkeyPatch, dtype: Any) -> None:
     results = []
     for threads in ("1", "2", "5"):
         monkeypatch.setenv("NNPG_NUM_THREADS", threads)
-        results.append(everything(fast, dtype))
+        results.append(results_of_all_kernels(fast, dtype))
     assert same_bits(results[0], results[1])
     assert same_bits(results[0], results[2])
-    terms = 37 * 29 * 44  # of the longest sum, a weight gradient; each of about 1, and rounded once
-    for ours, theirs in zip(results[0], everything(reference, dtype), strict=True):
-        np.testing.assert_allclose(ours, theirs, rtol=0, atol=terms * np.finfo(dtype).eps)
+    terms = 37 * 29 * 44  # of the longest sum, that of a weight gradient; each term is about 1 and rounded once
+    for result, expected in zip(results[0], results_of_all_kernels(reference, dtype), strict=True):
+        np.testing.assert_allclose(result, expected, rtol=0, atol=terms * np.finfo(dtype).eps)
 
 
 @pytest.mark.parametrize("columns", range(7, 14))
@@ -65,13 +65,13 @@ def test_a_filter_may_have_any_number_of_columns(columns: int, dtype: Any) -> No
         (1, (1, 1), (0, 0, 0, 0), (1, 1), 1),
         (3, (2, 1), (1, 0, 5, 2), (1, 1), 2),
         (2, (1, 1), (0, 2, 0, 9), (3, 2), 1),
-        (columns, (4, 4), (2, 2, 2, 2), (1, 1), 1),  # columns that are stepped over
+        (columns, (4, 4), (2, 2, 2, 2), (1, 1), 1),  # a stride over columns
     ):
         window = Window((rows, columns), stride, padding, dilation)
         x, W = rng.normal(size=(3, 4, 21, 33)).astype(dtype), rng.normal(size=(6, 4 // groups, rows, columns))
         H, width = window.output_shape(*x.shape[-2:])
         delta = rng.normal(size=(2, 3, 6, H, width)).astype(dtype)
-        for ours, theirs in zip(
+        for result, expected in zip(
             *(
                 (
                     k.conv_forward(x, W.astype(dtype), None, window, groups),
@@ -82,17 +82,17 @@ def test_a_filter_may_have_any_number_of_columns(columns: int, dtype: Any) -> No
             ),
             strict=True,
         ):
-            np.testing.assert_allclose(ours, theirs, rtol=0, atol=1000 * np.finfo(dtype).eps)
+            np.testing.assert_allclose(result, expected, rtol=0, atol=1000 * np.finfo(dtype).eps)
 
 
-def test_several_python_threads_at_once_give_the_serial_answer() -> None:
-    alone = everything(fast)
+def test_several_python_threads_at_once_give_the_serial_result() -> None:
+    alone = results_of_all_kernels(fast)
     with ThreadPoolExecutor(4) as pool:
-        together = list(pool.map(lambda _: everything(fast), range(8)))
+        together = list(pool.map(lambda _: results_of_all_kernels(fast), range(8)))
     assert all(same_bits(alone, one) for one in together)
 
 
-def test_the_number_of_threads_is_what_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_sets_the_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NNPG_NUM_THREADS", "3")
     assert thread_count() == 3
     monkeypatch.delenv("NNPG_NUM_THREADS")
@@ -103,11 +103,11 @@ def test_the_number_of_threads_is_what_the_environment_says(monkeypatch: pytest.
             thread_count()
 
 
-def test_the_number_of_threads_as_an_argument(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_use_threads_sets_the_number_of_threads_of_its_caller_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NNPG_NUM_THREADS", "3")
     with use_threads(2):
         assert thread_count() == 2
-        with ThreadPoolExecutor(1) as pool:  # it is the caller's own, not the process's
+        with ThreadPoolExecutor(1) as pool:  # the setting belongs to the caller's thread
             assert pool.submit(thread_count).result() == 3
         with pytest.raises(RuntimeError), use_threads(1):
             raise RuntimeError
@@ -118,7 +118,7 @@ def test_the_number_of_threads_as_an_argument(monkeypatch: pytest.MonkeyPatch) -
             pass
 
 
-def test_other_images_need_no_new_compilation() -> None:
+def test_images_of_another_number_or_size_need_no_new_compilation() -> None:
     from nnpg_kernels.numba.convolution import correlate
     from nnpg_kernels.numba.simd import lanes, wide_registers
 
@@ -132,8 +132,8 @@ def test_other_images_need_no_new_compilation() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("processor", ["generic", "haswell"])
-def test_a_machine_with_small_registers_gets_the_right_answer(tmp_path: Path, processor: str) -> None:
-    """Compiled for a plainer processor, in a process of its own: other tiles, the same numbers."""
+def test_code_for_small_registers_gives_the_results_of_numpy(tmp_path: Path, processor: str) -> None:
+    """Compiled for a simpler processor in a child process: other tiles, the same numbers."""
     program = (
         "import numpy as np, nnpg\n"
         "from nnpg_kernels import load, Window\n"

@@ -1,4 +1,4 @@
-"""The words of the vector layer, each against the same thing in NumPy, and what must not be touched."""
+"""Each word for vectors and tiles against the same in NumPy; numbers outside its result must not change."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ import numpy as np
 import pytest
 
 from nnpg_kernels.numba.runtime.atomics import next_task
-from nnpg_kernels.numba.runtime.jit import entry
+from nnpg_kernels.numba.runtime.compilation import entry
 from nnpg_kernels.numba.simd import (
     add_outer,
     add_products,
     add_products_below,
     add_sums,
-    every_second,
     lanes,
     load,
+    load_every_second,
     splats,
     store,
-    store_in_turn,
-    turned,
+    store_interleaved,
+    transposed,
     wide_registers,
     zeros,
 )
@@ -59,9 +59,9 @@ def numbers(dtype: Any, n: int, seed: int) -> Any:
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("rows", [1, 2, 3])
 @pytest.mark.parametrize("short", [-3, 0, 3, 100])
-def test_outer_products_fill_the_rows_asked_for_and_touch_nothing_else(dtype: Any, rows: int, short: int) -> None:
+def test_outer_products_fill_their_rows_and_change_nothing_else(dtype: Any, rows: int, short: int) -> None:
     L = lanes(dtype)
-    width = L + short  # less than one vector, one, a part of the second, more than the tile has
+    width = L + short  # a part of one vector, one, a part of the second, more than the tile has
     w, x, b = numbers(dtype, 12, 0), numbers(dtype, 100, 1), numbers(dtype, 4, 2)
     y = np.full(160, 7, dtype)
     outer(w, x, b, y, width, rows, L)
@@ -75,7 +75,7 @@ def test_outer_products_fill_the_rows_asked_for_and_touch_nothing_else(dtype: An
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("rows", [1, 2])
-def test_products_lane_by_lane_are_summed_into_place(dtype: Any, rows: int) -> None:
+def test_products_lane_by_lane_are_added_to_the_array(dtype: Any, rows: int) -> None:
     L = lanes(dtype)
     d, x, y = numbers(dtype, 100, 0), numbers(dtype, 100, 1), numbers(dtype, 20, 2)
     expected = y.astype(np.float64)
@@ -90,7 +90,7 @@ def test_products_lane_by_lane_are_summed_into_place(dtype: Any, rows: int) -> N
 
 @entry
 def exchange(x: Any, starts: Any, y: Any, rows: int, width: int) -> None:
-    store(turned(x, starts, 3), y, 2, 21, rows, width)
+    store(transposed(x, starts, 3), y, 2, 21, rows, width)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -108,18 +108,18 @@ def test_rows_and_lanes_are_exchanged(dtype: Any, short_rows: int, short: int) -
 
 
 @entry
-def by_turns(x: Any, y: Any, width: int) -> None:
-    store_in_turn(every_second(x, 1), load(x, 5, 1, 1, 1), y, 3, width)
+def interleave(x: Any, y: Any, width: int) -> None:
+    store_interleaved(load_every_second(x, 1), load(x, 5, 1, 1, 1), y, 3, width)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_every_second_number_and_two_vectors_in_turn(dtype: Any) -> None:
+def test_every_second_number_and_two_vectors_interleaved(dtype: Any) -> None:
     L = lanes(dtype)
     x, y = numbers(dtype, 100, 0), numbers(dtype, 100, 1)
     expected, width = y.copy(), 2 * L - 3
-    turns = np.stack([x[1 : 1 + 2 * L : 2], x[5 : 5 + L]], axis=1).reshape(-1)
-    expected[3 : 3 + width] = turns[:width]
-    by_turns(x, y, width)
+    pairs = np.stack([x[1 : 1 + 2 * L : 2], x[5 : 5 + L]], axis=1).reshape(-1)
+    expected[3 : 3 + width] = pairs[:width]
+    interleave(x, y, width)
     np.testing.assert_array_equal(y, expected)
 
 
@@ -139,15 +139,15 @@ def test_tanh_and_sigmoid_to_three_units_in_the_last_place(dtype: Any) -> None:
     y, z = np.empty_like(x), np.empty_like(x)
     squash(x, y, z, lanes(dtype))
     wide = x.astype(np.longdouble)
-    for ours, exact in ((y, np.tanh(wide)), (z, 1 / (1 + np.exp(-np.clip(wide, -700, 700))))):
-        normal = abs(exact) >= np.finfo(dtype).tiny  # below, numbers have fewer digits
-        apart = abs(ours - exact)[normal] / np.spacing(abs(exact[normal]).astype(dtype))
-        assert apart.max() <= 3
-        assert (abs(ours[~normal]) <= 2 * np.finfo(dtype).tiny).all()
+    for result, exact in ((y, np.tanh(wide)), (z, 1 / (1 + np.exp(-np.clip(wide, -700, 700))))):
+        normal = abs(exact) >= np.finfo(dtype).tiny  # smaller numbers have fewer digits
+        distance = abs(result - exact)[normal] / np.spacing(abs(exact[normal]).astype(dtype))
+        assert distance.max() <= 3
+        assert (abs(result[~normal]) <= 2 * np.finfo(dtype).tiny).all()
     np.testing.assert_array_equal(np.sign(y), np.sign(x))
     assert not np.signbit(y[(x == 0) & ~np.signbit(x)]).any()
-    spoiled = np.full(lanes(dtype), np.nan, dtype)
-    squash(spoiled, y, z, lanes(dtype))
+    not_numbers = np.full(lanes(dtype), np.nan, dtype)
+    squash(not_numbers, y, z, lanes(dtype))
     assert np.isnan([y[: lanes(dtype)], z[: lanes(dtype)]]).all()
 
 
@@ -165,7 +165,7 @@ def test_every_task_is_taken_by_one_thread_only() -> None:
     np.testing.assert_array_equal(taken, 1)
 
 
-def test_the_tile_follows_the_registers_of_the_machine_compiled_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wide_registers_are_those_of_the_processor_compiled_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("numba.config.CPU_FEATURES", "+avx2,+fma")
     assert not wide_registers.__wrapped__()
     monkeypatch.setattr("numba.config.CPU_FEATURES", "+avx2,+avx512f")
@@ -173,12 +173,12 @@ def test_the_tile_follows_the_registers_of_the_machine_compiled_for(monkeypatch:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_products_below_a_width_use_nothing_past_it(dtype: Any) -> None:
+def test_products_below_a_width_use_no_lane_from_it_on(dtype: Any) -> None:
     L = lanes(dtype)
     for width in (1, L // 2, L - 1, L):
         d, x, y = numbers(dtype, 60, 0), numbers(dtype, 60, 1), np.zeros(6, dtype)
         d[width:20] = d[20 + width :] = 0
         wanted = [[d[20 * r : 20 * r + width] @ x[7 * c : 7 * c + width] for c in range(3)] for r in range(2)]
-        x[14 + width :] = np.nan  # what the last of the three vectors has past the width
+        x[14 + width :] = np.nan  # lanes of the last of the three vectors from the width on
         products_below(d, x, y, width)
         np.testing.assert_allclose(y.reshape(2, 3), wanted, rtol=0, atol=100 * np.finfo(dtype).eps)

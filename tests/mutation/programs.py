@@ -277,11 +277,7 @@ def functions_of(module: str) -> tuple[str, ...]:
     return tuple(name for name in found if name not in OUTSIDE)
 
 
-OF_GRADIENTS = ("seed", "routed_delta", "first_winners", "activation_delta_of_one")
-OF_TRAINING = ("convolution_gradient", "dense_gradient", "cross_entropy", "loss_of_each", "sums", "step")
-OF_CHANGES = ("fix",)
-OF_SWEEPS = ("fill", "put")
-SOME = (*OF_GRADIENTS, *OF_TRAINING, *OF_CHANGES, *OF_SWEEPS)
+PLANES, OPS = "nnpg_kernels.numba.planes", "nnpg_kernels.numba.ops"
 BATTERIES: dict[str, tuple[Task, ...]] = {
     "predict": (predict, changed),
     "outputs": (outputs,),
@@ -292,20 +288,26 @@ BATTERIES: dict[str, tuple[Task, ...]] = {
     "training": (training, changed),
     "blocks": (predict, gradients, training, changed, reading),
 }
-PLANES, OPS = "nnpg_kernels.numba.planes", "nnpg_kernels.numba.ops"
+OPS_BY_TASK: tuple[tuple[str, tuple[str, ...], tuple[Task, ...]], ...] = (
+    ("images", functions_of(f"{OPS}.images"), (predict, gradients, training)),
+    ("fields", functions_of(f"{OPS}.fields"), (predict, gradients, training)),
+    ("convolutions", ("convolution", "unpooling", "convolution_delta"), (predict, gradients, training)),
+    ("convolutions", ("convolution_gradient",), (training,)),
+    ("convolutions", ("sparse_delta", "first_winners"), (gradients,)),
+    ("dense_layers", ("dense", "dense_delta"), (predict, gradients, training)),
+    ("dense_layers", ("dense_gradient",), (training,)),
+    ("elementwise", ("activation", "activation_delta"), (predict, gradients, training)),
+    ("elementwise", ("activation_delta_of_one",), (gradients,)),
+    ("elementwise", ("set_units",), (changed,)),
+    ("elementwise", ("set_maps", "set_field"), (sweeps,)),
+    ("training", ("seed",), (gradients,)),
+    ("training", ("cross_entropy", "loss_of_each", "bias_gradient", "momentum_step"), (training,)),
+)
 TARGETS = [
     *(
         Target(f"nnpg.programs.numba.{name}", functions_of(f"nnpg.programs.numba.{name}"), partial(battery, *tasks))
         for name, tasks in BATTERIES.items()
     ),
     Target(PLANES, functions_of(PLANES), partial(battery, predict, gradients, training)),
-    Target(OPS, OF_GRADIENTS, partial(battery, gradients)),
-    Target(OPS, OF_TRAINING, partial(battery, training)),
-    Target(OPS, OF_CHANGES, partial(battery, changed)),
-    Target(OPS, OF_SWEEPS, partial(battery, sweeps)),
-    Target(
-        OPS,
-        tuple(name for name in functions_of(OPS) if name not in SOME),
-        partial(battery, predict, gradients, training),
-    ),
+    *(Target(f"{OPS}.{name}", functions, partial(battery, *tasks)) for name, functions, tasks in OPS_BY_TASK),
 ]

@@ -9,7 +9,7 @@ from fuzz.geometries import TASKS, check, search
 from fuzz.random_networks import case as random_case
 
 from nnpg.programs.plan import plan_of
-from nnpg_kernels.numba import ops
+from nnpg_kernels.numba.ops import convolutions
 
 
 @pytest.mark.parametrize(("networks", "least"), [(5, 1), pytest.param(20, 5, marks=pytest.mark.slow)])
@@ -40,8 +40,11 @@ def test_the_networks_are_of_every_kind() -> None:
 
 
 def test_a_planted_fault_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    right = ops._pool
-    monkeypatch.setattr(ops, "_pool", lambda pool: right(pool) | {"left": pool.padding[0], "top": pool.padding[2]})
+    right = convolutions.pool_fields
+    wrong = {"left": lambda pool: pool.padding[0], "top": lambda pool: pool.padding[2]}
+    monkeypatch.setattr(
+        convolutions, "pool_fields", lambda pool: right(pool) | {field: f(pool) for field, f in wrong.items()}
+    )
     faults = [fault for seed in range(12) for fault in check(seed)[0]]
     assert any(fault.startswith("predict:") for fault in faults)
 

@@ -26,8 +26,8 @@ __all__ = ["asarray", "avg_pool_delta", "avg_pool_forward", "to_numpy", "xp"]
 
 name = "numba"
 
-SERIAL = 4e6  # multiply-adds below which a second thread costs more than it does
-AT_ONCE = 32  # images whose margins are in memory at a time for a weight gradient
+SERIAL = 4e6  # multiply-adds below which a second thread takes more time than it saves
+IMAGES_AT_ONCE = 32  # images in their margins that a weight gradient has in memory at a time
 
 
 def conv_forward(x: Array, W: Array, b: Array | None, window: Window, groups: int = 1) -> Array:
@@ -40,18 +40,18 @@ def conv_forward(x: Array, W: Array, b: Array | None, window: Window, groups: in
 
 
 def conv_delta(delta: Array, W: Array, window: Window, groups: int, shape: tuple[int, int]) -> Array:
-    """dL/dx = the filters, turned round, * delta in a margin as wide as they are."""
+    """dL/dx = the filters, rotated by half a turn, * delta in a margin as wide as they are."""
     expected = (len(W), *window.output_shape(*shape))
     _check(delta.shape[-3:] == expected and len(W) % groups == 0, f"delta {expected} and W", delta, W)
     if not _covered(window, delta, W) or window.stride[0] != 1:
         return numpy_backend.conv_delta(delta, W, window, groups, shape)
     F, C, I, J = W.shape
-    turned = (
+    rotated = (
         W.reshape(groups, F // groups, C, I, J)[..., ::-1, ::-1].swapaxes(1, 2).reshape(groups * C, F // groups, I, J)
     )
     (rows, columns), (top, _, left, _) = window.extent, window.padding
     images = delta.reshape(-1, *delta.shape[-3:])
-    dx = _correlate(images, turned, None, window, groups, shape, (rows - 1 - top, columns - 1 - left))
+    dx = _correlate(images, rotated, None, window, groups, shape, (rows - 1 - top, columns - 1 - left))
     return dx.reshape(*delta.shape[:-3], *dx.shape[1:])
 
 
@@ -69,19 +69,19 @@ def conv_gradient(delta: Array, x: Array, window: Window, groups: int = 1) -> Ar
     seeds = delta.reshape(-1, N, F, H, W)
     dW = np.zeros((len(seeds), F, x.shape[1] // groups, I, J), dtype)
     top, _, left, _ = window.padding
-    for first in range(0, N, AT_ONCE):
-        some = _readable(x[first : first + AT_ONCE], dtype)
-        s = _sizes(some, (F, H, W), window, groups, (top, left), width)
-        threads = _threads(len(some) * F * s.C * I * J * H * W, s.groups * s.C)
-        margins = np.empty(len(some) * x.shape[1] * s.rows * s.columns, dtype)
-        share(put_all_into_margins(), threads, s, some, margins)
-        for seed, own in zip(seeds, dW, strict=True):
-            # a last block of filters may read past the last image: what it reads there is dropped
-            rows = np.zeros((len(some) * F + tile_rows, H, width), dtype)
-            rows[: len(some) * F].reshape(len(some), F, H, width)[..., :W] = seed[first : first + AT_ONCE]
+    for first in range(0, N, IMAGES_AT_ONCE):
+        images = _readable(x[first : first + IMAGES_AT_ONCE], dtype)
+        s = _sizes(images, (F, H, W), window, groups, (top, left), width)
+        threads = _threads(len(images) * F * s.C * I * J * H * W, s.groups * s.C)
+        margins = np.empty(len(images) * x.shape[1] * s.rows * s.columns, dtype)
+        share(put_all_into_margins(), threads, s, images, margins)
+        for seed, sums in zip(seeds, dW, strict=True):
+            # The last block of filters may read after the last image; it drops these numbers.
+            rows = np.zeros((len(images) * F + tile_rows, H, width), dtype)
+            rows[: len(images) * F].reshape(len(images), F, H, width)[..., :W] = seed[first : first + IMAGES_AT_ONCE]
             for places in pieces(J):
                 kernel = correlate_gradient(tile_rows, len(places), vector)
-                share(kernel, threads, s, margins, rows.ravel(), width, own.reshape(-1), places.start)
+                share(kernel, threads, s, margins, rows.ravel(), width, sums.reshape(-1), places.start)
     return dW.reshape(*delta.shape[:-4], *dW.shape[1:])
 
 
@@ -94,7 +94,7 @@ def max_pool_forward(x: Array, window: Window) -> tuple[Array, Array]:
     y = np.empty((len(planes), H, W), x.dtype)
     winner = np.empty(y.shape, np.min_scalar_type(-window.size[0] * window.size[1]))
     threads = _threads(16 * y.size * window.size[0] * window.size[1], len(planes))
-    share(pool_forward(), threads, planes, *_numbers(window), y, winner)
+    share(pool_forward(), threads, planes, *_geometry(window), y, winner)
     return y.reshape(*x.shape[:-2], H, W), winner.reshape(*x.shape[:-2], H, W)
 
 
@@ -107,28 +107,28 @@ def max_pool_delta(delta: Array, winner: Array, window: Window, shape: tuple[int
     planes = _readable(delta.reshape(-1, *delta.shape[-2:]), delta.dtype)
     winners = _readable(winner.reshape(-1, *winner.shape[-2:]), winner.dtype)
     dx = np.zeros((len(planes), *shape), delta.dtype)
-    share(pool_delta(), _threads(16 * planes.size, len(planes)), planes, winners, *_numbers(window), dx)
+    share(pool_delta(), _threads(16 * planes.size, len(planes)), planes, winners, *_geometry(window), dx)
     return dx.reshape(*delta.shape[:-2], *shape)
 
 
-def _check(fits: bool, what: str, *given: Array | None) -> None:
-    """Kernels see no bounds: refuse arrays that do not fit, as NumPy does in the numpy_backend."""
+def _check(fits: bool, names: str, *arrays: Array | None) -> None:
+    """Refuse arrays that do not fit, as NumPy does: kernels do not check bounds."""
     if not fits:
-        shapes = ", ".join(str(a.shape) for a in given if a is not None)
-        raise ValueError(f"{what} do not fit: {shapes}")
+        shapes = ", ".join(str(a.shape) for a in arrays if a is not None)
+        raise ValueError(f"{names} do not fit: {shapes}")
 
 
 def _correlate(
-    x: Array, W: Array, b: Array | None, window: Window, groups: int, shape: tuple[int, int], at: tuple[int, int]
+    x: Array, W: Array, b: Array | None, window: Window, groups: int, shape: tuple[int, int], origin: tuple[int, int]
 ) -> Array:
-    """Correlate x, set into a margin at `at`, with W: an output of the given shape."""
+    """Correlate x, which starts at `origin` in its margin, with W; `shape` is the rows and columns of the output."""
     F, dtype = len(W), np.result_type(x, W)
     vector = lanes(dtype)
     tile_rows, tile_columns = (8, 2) if wide_registers() else (4, 1)
     tile_columns = 1 if shape[1] <= vector else tile_columns
     step = vector * tile_columns
     x = _readable(x, dtype)
-    s = _sizes(x, (F, *shape), window, groups, at, -(-shape[1] // step) * step)
+    s = _sizes(x, (F, *shape), window, groups, origin, -(-shape[1] // step) * step)
     y = np.empty((s.N, F, *shape), dtype)
     threads = _threads(y.size * s.C * s.I * s.J, s.N)
     margins = np.empty(threads * x.shape[1] * s.rows * s.columns, dtype)
@@ -151,28 +151,30 @@ def _covered(window: Window, *arrays: Array) -> bool:
     return window.stride[1] == 1 and np.result_type(*arrays) in (np.float32, np.float64)
 
 
-def _sizes(x: Array, out: tuple[int, int, int], window: Window, groups: int, at: tuple[int, int], width: int) -> Sizes:
+def _sizes(
+    x: Array, out: tuple[int, int, int], window: Window, groups: int, origin: tuple[int, int], width: int
+) -> Sizes:
     """The numbers of a convolution whose rows are computed `width` pixels wide."""
     F, H, W = out
-    (di, dj), stride = window.dilation, window.stride[0] if at == (window.padding[0], window.padding[2]) else 1
+    (di, dj), stride = window.dilation, window.stride[0] if origin == (window.padding[0], window.padding[2]) else 1
     rows = (H - 1) * stride + window.extent[0]
     columns = width + window.extent[1] - 1
     return Sizes(
-        len(x), groups, x.shape[1] // groups, F // groups, H, W, *window.size, stride, di, dj, rows, columns, *at
+        len(x), groups, x.shape[1] // groups, F // groups, H, W, *window.size, stride, di, dj, rows, columns, *origin
     )
 
 
 def _blocks(a: Array, groups: int, block: int, dtype: Any) -> Array:
-    """Filters (F, ...) in blocks, (groups, blocks, ..., block), flat; a group's last block is filled with zeros."""
-    own = a.reshape(groups, len(a) // groups, -1)
-    n = -(-own.shape[1] // block)
-    whole = np.zeros((groups, n * block, own.shape[2]), dtype)
-    whole[:, : own.shape[1]] = own
+    """Filters (F, ...) in blocks, flat: (groups, blocks, ..., block); the last block of a group ends in zeros."""
+    of_group = a.reshape(groups, len(a) // groups, -1)
+    n = -(-of_group.shape[1] // block)
+    whole = np.zeros((groups, n * block, of_group.shape[2]), dtype)
+    whole[:, : of_group.shape[1]] = of_group
     return np.ascontiguousarray(whole.reshape(groups, n, block, -1).swapaxes(-1, -2)).reshape(-1)
 
 
 def _readable(a: Array, dtype: Any) -> Array:
-    """The array as the kernels take it: in order, and read-only, so that one compiled kernel serves all."""
+    """The array in C order and read-only: the one type of array for which the kernels are compiled."""
     view = np.ascontiguousarray(a, dtype).view()
     view.flags.writeable = False
     return view
@@ -182,5 +184,5 @@ def _threads(work: float, tasks: int) -> int:
     return 1 if work < SERIAL else threads_for(tasks)
 
 
-def _numbers(window: Window) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int]]:
+def _geometry(window: Window) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int]]:
     return window.size, window.stride, (window.padding[0], window.padding[2])

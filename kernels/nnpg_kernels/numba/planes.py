@@ -1,8 +1,8 @@
-"""How a block of images lies in memory while kernels work on it: planes of rows, 1 image or a vector of images wide.
+"""How a block of images is laid out for the kernels: planes of rows, with 1 image or a vector of images per pixel.
 
-A block of one vector's lanes of images keeps pixel (c, h, w) of all of them side by side, one in each lane: a kernel is
-the scalar formula, sixteen times at once. A single image has its pixels side by side, and lanes run along a row.
-Round each plane there is a margin of zeros as wide as the filters need, so that no kernel tests for the edge.
+In a block of as many images as a vector has lanes, pixel (c, h, w) of all images is one vector: a kernel is the scalar
+formula, for sixteen images at once. In a block of one image, neighbouring pixels of a row are the lanes. Around each
+plane is a margin of zeros as wide as the filters need, so that no kernel tests for the edge.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy.typing as npt
 from nnpg_kernels.numba.runtime.memory import address, aligned
 from nnpg_kernels.numba.simd import lanes
 
-SLACK = 16  # vectors behind the last plane, which a tile wider than its row may read and never uses
+SLACK = 16  # vectors after the last plane: a tile wider than its row may read them and does not use them
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +27,7 @@ class Planes:
     ----------
     C, H, W : int
     per_pixel : int
-        Images in a block, side by side at each pixel: the lanes of a vector, or 1.
+        Images of a block at each pixel: the lanes of a vector, or 1.
     margin : (top, bottom, left, right), in pixels
     """
 
@@ -48,9 +48,9 @@ class Planes:
 
     @property
     def pitch(self) -> int:
-        """Numbers from one row to the next; a row's own pixels are filled up to whole vectors."""
-        vector, own = lanes(self.memory.dtype), self.W * self.per_pixel
-        return self.per_pixel * (self.margin[2] + self.margin[3]) + -(-own // vector) * vector
+        """Numbers from one row to the next; the pixels without the margin are rounded up to whole vectors."""
+        vector, numbers = lanes(self.memory.dtype), self.W * self.per_pixel
+        return self.per_pixel * (self.margin[2] + self.margin[3]) + -(-numbers // vector) * vector
 
     @property
     def plane(self) -> int:
@@ -58,12 +58,12 @@ class Planes:
         return self.pitch * (self.H + self.margin[0] + self.margin[1])
 
     def at(self, h: int = 0, w: int = 0) -> int:
-        """Return the address of pixel (h, w) of the first map; the margin has negative ones."""
+        """Return the address of pixel (h, w) of the first map; pixels of the margin have negative h or w."""
         numbers = (self.margin[0] + h) * self.pitch + (self.margin[2] + w) * self.per_pixel
         return address(self.memory) + numbers * self.memory.itemsize
 
     def flat(self) -> Planes:
         """Return the same memory as C H W maps of one pixel; there must be no margin."""
         if any(self.margin) or (self.per_pixel == 1 and self.W > 1):
-            raise ValueError("planes with a margin, or of a single image, do not lie pixel after pixel")
+            raise ValueError("planes with a margin, or of a single image, have gaps between pixels")
         return Planes(self.memory, self.C * self.H * self.W, 1, 1, self.per_pixel, (0, 0, 0, 0))

@@ -1,13 +1,13 @@
-"""A program is a table: each row a kernel's address and the numbers that it needs. Running it costs no Python.
+"""A program is a table: each row is the address of a kernel and of its numbers. It runs without Python.
 
     op      one kernel with its record: addresses, sizes and strides
-    task    a row of ops from `first` to `last`, for images n .. n + count (and a seed, slot or step number s)
-    chain   tasks that one thread does in turn, because they write to the same place
-    phase   chains that may be done in any order, by any thread; all end before the next phase begins
+    task    the ops `first` to `last` for images n to n + count, and s: a seed, a slot or a step
+    chain   tasks that one thread does in their order, because they write to the same memory
+    phase   chains that any thread may do in any order; all end before the next phase begins
 
-Kernels are compiled one by one, for a type of number and a tile, and never for sizes: a network of another shape, or
-more images, is another table. Every number has one writer, and what is summed is summed in the same order, so a result
-is the same bits on any number of threads.
+Kernels are compiled for a type of number and a tile, and not for sizes: a network of another shape, or another number
+of images, is another table. Every number has one writer, and sums have a fixed order, so the result has the same bits
+on any number of threads.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from numba import types
 from numba.extending import intrinsic
 
 from nnpg_kernels.numba.runtime import fences
-from nnpg_kernels.numba.runtime.atomics import look, next_task, wait_for_all
-from nnpg_kernels.numba.runtime.jit import entry
+from nnpg_kernels.numba.runtime.atomics import atomic_load, next_task, wait_for_all
+from nnpg_kernels.numba.runtime.compilation import entry
 from nnpg_kernels.numba.runtime.memory import address
 from nnpg_kernels.numba.runtime.thread_pool import on_threads
 
-NEXT = -1  # instead of a chain: the next one is still to be taken
-ALL = 2**62  # more tasks than there can be
-A_WHILE = 0.2  # seconds that the calling thread stays away from Python at most, unless one task takes longer
-GROWTH = 8  # of the number of tasks that it does at a time
+NEXT = -1  # in place of a chain: the thread has to take the next one
+ALL = 2**62  # more than any number of tasks
+PAUSE_AFTER = 0.2  # seconds in which the calling thread returns to Python, unless one task takes longer
+GROWTH = 8  # factor by which it increases its number of tasks between two returns
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,11 +44,11 @@ class Op:
     Parameters
     ----------
     name : str
-        What it does, for people.
+        What it does, for messages and tests.
     kernel : compiled kernel
     record : array (1,) of the kernel's record type
-    keeps : arrays whose addresses are in the record
-    fenced : arrays that have fences, or twins that do, with NNPG_CHECK=1
+    keeps : arrays whose addresses are in the record, so that they live as long as the op
+    fenced : with NNPG_CHECK=1, these arrays between fences, or their fenced copies
     """
 
     name: str
@@ -59,7 +59,7 @@ class Op:
 
 
 def op(name: str, kernel: Any, kind: np.dtype[Any], keeps: Sequence[Any], **numbers: int) -> Op:
-    """Make an op; every field of the record must be given."""
+    """Return an op; every field of the record must have a number."""
     if numbers.keys() != set(kind.names or ()):
         raise TypeError(f"{name}: the record takes {kind.names}, not {tuple(numbers)}")
     if fences.ON:
@@ -69,12 +69,12 @@ def op(name: str, kernel: Any, kind: np.dtype[Any], keeps: Sequence[Any], **numb
 
 
 def _fenced(name: str, kernel: Any, kind: np.dtype[Any], keeps: Sequence[Any], numbers: Mapping[str, int]) -> Op:
-    """The same with NNPG_CHECK=1: each address lies in an array that the op keeps, and the array in fences."""
+    """The same with NNPG_CHECK=1: each address must be inside an array that the op keeps, and the array is fenced."""
     arrays = [getattr(a, "memory", getattr(a, "record", a)) for a in keeps if a is not None]
-    kept = [fences.kept_for(a) for a in arrays]
+    fenced = [fences.fenced_form(a) for a in arrays]
     record = fences.fenced(1, kind)
-    record[0] = tuple(fences.inside(name, field, numbers[field], kept) for field in kind.names or ())
-    return Op(name, kernel, record, tuple(keeps), (*kept, record))
+    record[0] = tuple(fences.inside(name, field, numbers[field], fenced) for field in kind.names or ())
+    return Op(name, kernel, record, tuple(keeps), (*fenced, record))
 
 
 class Task(NamedTuple):
@@ -89,11 +89,11 @@ class Task(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Program:
-    """Ops for each thread, on that thread's own memory, and what is to be done with them.
+    """The ops of each thread, which work on memory of that thread, and the tasks.
 
     Parameters
     ----------
-    ops : for each thread, the same ops
+    ops : per thread, the same ops
     phases : phases of chains of tasks; a chain may be an array (tasks, 5) of them
     """
 
@@ -101,37 +101,37 @@ class Program:
     phases: Sequence[Sequence[Sequence[Task] | npt.NDArray[np.int64]]]
 
     def __call__(self, times: int = 1, first_time: int = 0) -> None:
-        """Do all phases, `times` over; kernels are told the time t = first_time, first_time + 1 ..."""
+        """Do all phases `times` times; kernels get the time t = first_time, first_time + 1 ..."""
         counters = np.zeros(2 * times * len(self.phases), np.int64)
         stop = np.zeros(1, np.int64)
 
-        def work(thread: int, threads: int) -> None:  # holds this program, and so its memory, while a thread runs it
-            place = np.array([0, NEXT, 0, 0])
+        def work(thread: int, threads: int) -> None:  # keeps this program and its memory alive
+            position = np.array([0, NEXT, 0, 0])
 
-            def done(most: int) -> bool:
-                _run(thread, threads, *self._table, counters, times, first_time, place, stop, most)
-                return bool(place[3])
+            def finished(most: int) -> bool:
+                _run(thread, threads, *self._table, counters, times, first_time, position, stop, most)
+                return bool(position[3])
 
             if thread == 0:
-                _with_pauses(done)
+                _with_pauses(finished)
             else:
-                done(ALL)
+                finished(ALL)
 
         try:
             with self._fences() if fences.ON else nullcontext():
                 on_threads(work, len(self.ops))
-        except BaseException:  # Ctrl-C: the other threads end after their task, and wait for nobody
+        except BaseException:  # Ctrl-C: the other threads stop after their task and wait for none
             stop[0] = 1
             raise
 
     def _fences(self) -> AbstractContextManager[None]:
-        ops = [o for each in self.ops for o in each]
+        ops = [o for of_thread in self.ops for o in of_thread]
         return fences.around(" + ".join(dict.fromkeys(o.name for o in ops)), [a for o in ops for a in o.fenced])
 
     @cached_property
     def _table(self) -> tuple[npt.NDArray[Any], ...]:
-        kernels = np.array([[o.kernel.address for o in own] for own in self.ops])
-        records = np.array([[address(o.record) for o in own] for own in self.ops])
+        kernels = np.array([[o.kernel.address for o in of_thread] for of_thread in self.ops])
+        records = np.array([[address(o.record) for o in of_thread] for of_thread in self.ops])
         chains = [chain for phase in self.phases for chain in phase]
         tasks = np.concatenate([np.asarray(chain, np.int64).reshape(-1, 5) for chain in chains])
         starts = np.cumsum([0, *(len(chain) for chain in chains)])
@@ -151,13 +151,13 @@ def _call(typing: Any, kernel: Any, record: Any, n: Any, count: Any, s: Any, t: 
     return types.void(*[types.int64] * 6), emit
 
 
-def _with_pauses(done: Callable[[int], bool]) -> None:
-    """Do tasks until all are done, and come back to Python now and then: only there can it see Ctrl-C."""
+def _with_pauses(finished: Callable[[int], bool]) -> None:
+    """Do tasks until all are done, and return to Python between: only there is Ctrl-C seen."""
     most = 1
     began = time.perf_counter()
-    while not done(most):
+    while not finished(most):
         now = time.perf_counter()
-        if now - began < A_WHILE / GROWTH:
+        if now - began < PAUSE_AFTER / GROWTH:
             most *= GROWTH
         began = now
 
@@ -174,26 +174,26 @@ def _run(
     counters: Any,
     times: int,
     first_time: int,
-    place: Any,
+    position: Any,
     stop: Any,
     most: int,
 ) -> None:
-    """What each thread does: take the next chain of the phase until none is left, then wait for the others.
+    """The loop of each thread: take the next chain of the phase until none is left, then wait for the other threads.
 
-    After `most` tasks it notes its place (stage, chain, task, 0) and returns; called again, it goes on from there. A
-    stage is one phase at one time. Once `stop` is set, no further task is done, and no thread waits.
+    After `most` tasks it writes its position (stage, chain, task, 0) and returns; called again, it continues there. A
+    stage is one phase at one time. After `stop` is set, no further task is done and no thread waits.
     """
     phases = len(bounds) - 1
-    stage, chain, task = place[0], place[1], place[2]
+    stage, chain, task = position[0], position[1], position[2]
     while stage < times * phases:
         phase = stage % phases
         if chain == NEXT:
             chain = bounds[phase] + next_task(counters, 2 * stage)
             task = starts[min(chain, bounds[phase + 1])]
-        while chain < bounds[phase + 1] and look(stop, 0) == 0:
-            while task < starts[chain + 1] and look(stop, 0) == 0:
+        while chain < bounds[phase + 1] and atomic_load(stop, 0) == 0:
+            while task < starts[chain + 1] and atomic_load(stop, 0) == 0:
                 if most == 0:
-                    place[0], place[1], place[2] = stage, chain, task
+                    position[0], position[1], position[2] = stage, chain, task
                     return
                 most -= 1
                 for o in range(tasks[task, 0], tasks[task, 1]):
@@ -210,4 +210,4 @@ def _run(
             task = starts[min(chain, bounds[phase + 1])]
         wait_for_all(counters, 2 * stage + 1, threads, stop)
         stage, chain = stage + 1, NEXT
-    place[3] = 1
+    position[3] = 1

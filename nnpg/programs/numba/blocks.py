@@ -13,7 +13,7 @@ from nnpg.programs.plan import Plan
 from nnpg.programs.planned_blocks import Block
 from nnpg_kernels import Array
 from nnpg_kernels.numba import ops
-from nnpg_kernels.numba.kernels.pooled_convolution import LINEAR, RELU, SIGMOID, TANH
+from nnpg_kernels.numba.kernels.activations import LINEAR, RELU, SIGMOID, TANH
 from nnpg_kernels.numba.planes import Planes
 from nnpg_kernels.numba.program import Op
 from nnpg_kernels.numba.runtime.memory import aligned
@@ -126,10 +126,10 @@ def forward_ops(
             weigh = ops.convolution(x, parameters["W"], parameters.get("b"), block.window, block.pool, y, winner)
         else:
             if i and plan.blocks[i - 1].kind == "conv" and space.bridge is not None:
-                before = ops.bridge(space.y[i - 1], x, space.bridge)
+                before = ops.repack(space.y[i - 1], x, space.bridge)
             weigh = ops.dense(x, parameters["W"], parameters.get("b"), y, plan.blocks[i - 1].y_shape[0] if i else 1)
         activate = [ops.activation(y, CODES[block.activation])] if block.activation else []
-        fix = [ops.fix(y, fixed[i].units, fixed[i].values)] if i in fixed else []
+        fix = [ops.set_units(y, fixed[i].units, fixed[i].values)] if i in fixed else []
         result.append(BlockOps(before, weigh, activate, fix))
     return result
 
@@ -194,8 +194,8 @@ def backward_ops(
                 steps.append(ops.activation_delta(deltas.delta[i], space.y[i], CODES[block.activation]))
             if slots is not None:
                 steps += [
-                    ops.leave(space.x[i], slots.x[block.weights]),
-                    ops.leave(deltas.delta[i], slots.delta[block.weights]),
+                    ops.unpack(space.x[i], slots.x[block.weights]),
+                    ops.unpack(deltas.delta[i], slots.delta[block.weights]),
                 ]
             if further:
                 steps += _dense_delta(plan, space, deltas, parameters["W"], i, before)
@@ -205,7 +205,7 @@ def backward_ops(
 
 def stopped(delta: Planes, fixed: Fixed | None) -> list[Op]:
     """What is sent back through a block's output: nothing where it is fixed."""
-    return [] if fixed is None else [ops.fix(delta, fixed.units, None)]
+    return [] if fixed is None else [ops.set_units(delta, fixed.units, None)]
 
 
 def _dense_delta(plan: Plan, space: Workspace, deltas: DeltaWorkspace, W: Array, i: int, before: Planes) -> list[Op]:
@@ -213,4 +213,4 @@ def _dense_delta(plan: Plan, space: Workspace, deltas: DeltaWorkspace, W: Array,
         return [ops.dense_delta(deltas.delta[i], W, before if before.H * before.W == 1 else before.flat())]
     assert space.bridge is not None
     row = Planes.make(W.shape[1], 1, 1, lanes(plan.dtype), plan.dtype)
-    return [ops.dense_delta(deltas.delta[i], W, row), *ops.bridge(before, row, space.bridge, back=True)]
+    return [ops.dense_delta(deltas.delta[i], W, row), *ops.repack(before, row, space.bridge, back=True)]

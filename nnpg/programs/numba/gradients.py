@@ -85,7 +85,7 @@ def run(
     def block_ops() -> tuple[list[Op], list[Op]]:
         space = forward_workspace(plan, images)
         forward = [
-            ops.enter(space.enter, x, mean=plan.mean),
+            ops.pack(space.enter, x, mean=plan.mean),
             *(o for block in forward_ops(plan, space, plan.weights, fixed) for o in block.all),
         ]
         if across:
@@ -137,7 +137,7 @@ def _one_class_at_a_time(
     back = backward_ops(plan, space, derivatives, plan.weights, last, min(wanted), fixed=fixed)
     for i in range(last, min(wanted) - 1, -1):
         delta, here = derivatives.delta[i] if i >= 0 else derivatives.dx, wanted.get(i, [])
-        steps += [ops.leave(delta, out, seeds=True) for place, out in here if not place.inner]
+        steps += [ops.unpack(delta, out, seeds=True) for place, out in here if not place.inner]
         inner = [o for place, out in here if place.inner for o in _inside(plan, space, delta, place, out)]
         steps += [*stopped(delta, fixed.get(i)), *inner] if inner else []
         steps += back.get(i, [])
@@ -162,7 +162,7 @@ def _inside(plan: Plan, space: Workspace, delta: Planes, place: Place, out: Arra
     assert winner is not None
     inner = planes_of_dz(maps, y.per_pixel, plan.dtype)
     unpool = ops.unpooling(delta, y, winner, inner, pool, WHOLE, act, maps.z_shape[1], None)
-    return [*before, unpool, ops.leave(inner, out, seeds=True)]
+    return [*before, unpool, ops.unpack(inner, out, seeds=True)]
 
 
 def _winners_behind_activation(plan: Plan, space: Workspace, i: int) -> tuple[Planes, list[Op]]:
@@ -192,7 +192,7 @@ def _across_classes(
     steps = [ops.seed(space.y[last], delta, classes, None, share, of, images)]
     wanted = _by_block(plan, result)
     for i in range(last, min(wanted) - 1, -1):
-        steps += [ops.leave(delta, out, seeds=True, in_lanes=True) for _, out in wanted.get(i, [])]
+        steps += [ops.unpack(delta, out, seeds=True, in_lanes=True) for _, out in wanted.get(i, [])]
         if i > min(wanted):
             steps += stopped(delta, fixed.get(i))
             before = maps_of(plan.blocks[i - 1].y_shape if i else plan.input_shape, vector, plan.dtype)
@@ -209,6 +209,6 @@ def _block_delta(
     act, winner = CODES[block.activation], space.winner[i]
     if block.kind == "conv":
         assert winner is not None
-        return ops.routed_delta(delta, space.y[i], winner, block.z_shape, block.pool, act, W, block.window, before)
+        return ops.sparse_delta(delta, space.y[i], winner, block.z_shape, block.pool, act, W, block.window, before)
     steps = [ops.activation_delta_of_one(delta, space.y[i], images, act)] if block.activation else []
     return [*steps, ops.dense_delta(delta, W, before if before.H * before.W == 1 else before.flat())]

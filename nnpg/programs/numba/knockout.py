@@ -85,9 +85,9 @@ def outputs_without(
         forward = forward_ops(plan, space, weights)
         counts = [
             [
-                ops.put(forward[i].weigh, "F", alive[i]),
-                *(ops.put(activate, "C", alive[i]) for activate in forward[i].activate),
-                ops.put(forward[i + 1].weigh, "C", alive[i]),
+                ops.set_field(forward[i].weigh, "F", alive[i]),
+                *(ops.set_field(activate, "C", alive[i]) for activate in forward[i].activate),
+                ops.set_field(forward[i + 1].weigh, "C", alive[i]),
             ]
             for i in range(len(plan.blocks) - 1)
         ]
@@ -95,9 +95,9 @@ def outputs_without(
         first.clear()
         for part in [
             *counts,
-            [ops.enter(space.enter, x, mean=plan.mean)],
+            [ops.pack(space.enter, x, mean=plan.mean)],
             *(block.all for block in forward),
-            [*head_ops(plan, space), ops.leave(space.y[-1], result, seeds=True)],
+            [*head_ops(plan, space), ops.unpack(space.y[-1], result, seeds=True)],
         ]:
             first.append(len(steps))
             steps += part
@@ -130,13 +130,13 @@ def _outputs_with_maps_set(
 
     def thread_ops() -> list[Op]:
         space = forward_workspace(plan, images)
-        steps: list[Op] = [ops.enter(space.enter, x, mean=plan.mean)]
+        steps: list[Op] = [ops.pack(space.enter, x, mean=plan.mean)]
         first.clear()
         for i, block in enumerate(forward_ops(plan, space, plan.weights, fixed)):
             first.append(len(steps))
-            steps += [*block.all, ops.fill(space.y[i], *sets[i])]
+            steps += [*block.all, ops.set_maps(space.y[i], *sets[i])]
         first.append(len(steps))
-        return [*steps, *head_ops(plan, space), ops.leave(space.y[-1], result, seeds=True)]
+        return [*steps, *head_ops(plan, space), ops.unpack(space.y[-1], result, seeds=True)]
 
     each = [thread_ops() for _ in range(threads_for(-(-N // images)))]
     end = len(each[0])

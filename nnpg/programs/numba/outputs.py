@@ -36,11 +36,11 @@ def run(net: Network, plan: Plan, task: Outputs, x: Array) -> dict[str, Array]:
 
     def thread_ops() -> list[Op]:
         space = forward_workspace(plan, images)
-        steps = [ops.enter(space.enter, x, mean=plan.mean)]
+        steps = [ops.pack(space.enter, x, mean=plan.mean)]
         for i, block in enumerate(forward_ops(plan, space, plan.weights)[: max(wanted) + 1]):
             steps += block.all
             if i in wanted:
-                steps.append(ops.leave(space.y[i], result[wanted[i]]))
+                steps.append(ops.unpack(space.y[i], result[wanted[i]]))
         return steps
 
     each = [thread_ops() for _ in range(threads_for(-(-N // images)))]

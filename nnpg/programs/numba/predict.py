@@ -34,10 +34,10 @@ def run(net: Network, plan: Plan, task: Predict, x: Array) -> Array:
             space = forward_workspace(plan, images)
             blocks = forward_ops(plan, space, plan.weights, fixed_units(net, plan))
             return [
-                ops.enter(space.enter, x, mean=plan.mean),
+                ops.pack(space.enter, x, mean=plan.mean),
                 *(o for block in blocks for o in block.all),
                 *head_ops(plan, space),
-                ops.leave(space.y[-1], y),
+                ops.unpack(space.y[-1], y),
             ]
 
         each = [thread_ops() for _ in range(threads_for(-(-N // images)))]

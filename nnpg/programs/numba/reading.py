@@ -123,15 +123,15 @@ def run(net: Network, plan: Plan, task: Reading) -> Session:
         space, deltas = forward_workspace(plan, vector), delta_workspace(plan, vector)
         last = len(plan.blocks) - 1
         forward = [
-            ops.enter(space.enter, x, mean=plan.mean),
+            ops.pack(space.enter, x, mean=plan.mean),
             *(o for block in forward_ops(plan, space, plan.weights) for o in block.all),
-            ops.leave(space.y[-1], z),
+            ops.unpack(space.y[-1], z),
         ]
         back = backward_ops(plan, space, deltas, plan.weights, last, -1)
         backward = [
-            ops.enter(deltas.delta[last], seeds),
+            ops.pack(deltas.delta[last], seeds),
             *(o for i in range(last, -1, -1) for o in back[i]),
-            ops.leave(deltas.dx, delta),
+            ops.unpack(deltas.dx, delta),
         ]
         counts = (len(forward), len(forward) + len(backward))
         all_ops += [*forward, *backward]

@@ -25,7 +25,7 @@ from nnpg.programs.tasks import Train
 from nnpg.support.read_only import frozen
 from nnpg_kernels import Array
 from nnpg_kernels.numba import ops
-from nnpg_kernels.numba.kernels.losses import OF
+from nnpg_kernels.numba.kernels.losses import LOSSES
 from nnpg_kernels.numba.planes import SLACK
 from nnpg_kernels.numba.program import Op, Program, Task
 from nnpg_kernels.numba.runtime.memory import aligned
@@ -106,7 +106,7 @@ def why_not(net: Network, plan: Plan, task: Train) -> str:
         return f"{drawn[0]} is drawn anew for each step"
     if type(loss) is not Loss or (loss.value, loss.seed) not in KERNELS:
         return f"the loss {loss.name!r} has no kernel"
-    if _loss(plan, loss) not in OF or len(plan.blocks[-1].y_shape) != 1:
+    if _loss(plan, loss) not in LOSSES or len(plan.blocks[-1].y_shape) != 1:
         return f"the loss {loss.name!r} reads {loss.layer}, and has no kernel for that"
     if type(optimiser) is not SGD:
         return f"the optimiser {type(optimiser).__name__} has no kernel"
@@ -116,7 +116,7 @@ def why_not(net: Network, plan: Plan, task: Train) -> str:
 
 
 def _loss(plan: Plan, loss: Loss) -> str:
-    """What the kernel computes from the output of the last block, in the words of `learning.OF`."""
+    """What the kernel computes from the output of the last block, in the words of `losses.LOSSES`."""
     kind = KERNELS[loss.value, loss.seed]
     if plan.index(loss.layer) == len(plan.blocks) - 1:
         return kind
@@ -146,7 +146,7 @@ def run(net: Network, plan: Plan, task: Train, x: Array, t: Array, batch: int, s
         z, delta = space.y[-1], derivatives.delta[-1]
         back = backward_ops(plan, space, derivatives, weights, len(plan.blocks) - 1, -1, slots, fixed)
         return [
-            ops.enter(space.enter, x, order=order, mean=plan.mean, per_time=batch),
+            ops.pack(space.enter, x, order=order, mean=plan.mean, per_step=batch),
             *(o for block in forward_ops(plan, space, weights, fixed) for o in block.all),
             ops.cross_entropy(z, delta, labels, order, losses, wrong, images, batch)
             if labels is not None and of == "softmax"
@@ -231,21 +231,21 @@ def _layer_ops(
         parameters, v = weights[name], velocity[name]
         decay = {p: np.array([_decay(optimiser.decay, name, p, w)]) for p, w in parameters.items()}
         if block.kind == "conv":
-            yield [ops.step(parameters["W"], slots.dW[name], v["W"], rates, momentum, decay["W"])]
+            yield [ops.momentum_step(parameters["W"], slots.dW[name], v["W"], rates, momentum, decay["W"])]
             if "b" in parameters:
-                yield [ops.step(parameters["b"], slots.db[name], v["b"], rates, momentum, decay["b"])]
+                yield [ops.momentum_step(parameters["b"], slots.db[name], v["b"], rates, momentum, decay["b"])]
             continue
         g = aligned((1, *parameters["W"].shape), parameters["W"].dtype)
         for rows in _pieces(len(parameters["W"])):
             yield [
                 ops.dense_gradient(slots.x[name], slots.delta[name], batch, rows, g[0]),
-                ops.step(parameters["W"][rows], g[:, rows], v["W"][rows], rates, momentum, decay["W"]),
+                ops.momentum_step(parameters["W"][rows], g[:, rows], v["W"][rows], rates, momentum, decay["W"]),
             ]
         if "b" in parameters:
             g_b = aligned((1, len(parameters["b"])), parameters["b"].dtype)
             yield [
-                ops.sums(slots.delta[name], batch, g_b[0]),
-                ops.step(parameters["b"], g_b, v["b"], rates, momentum, decay["b"]),
+                ops.bias_gradient(slots.delta[name], batch, g_b[0]),
+                ops.momentum_step(parameters["b"], g_b, v["b"], rates, momentum, decay["b"]),
             ]
 
 

@@ -8,14 +8,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nnpg_kernels.numba.kernels.pooled_convolution import RELU, SIGMOID, TANH
-from nnpg_kernels.numba.runtime.jit import kernel
+from nnpg_kernels.numba.runtime.compilation import kernel
 from nnpg_kernels.numba.runtime.memory import array, record, record_type
 from nnpg_kernels.numba.simd import arithmetic, lanes, load, store
 
-ACTIVATE = record_type("y plane row C H W joined activation")  # joined: all maps as one row
-ACTIVATE_BACK = record_type("delta y size activation")
-ACTIVATE_BACK_OF_ONE = record_type("delta y units lanes activation")
+ACTIVATE = record_type("y plane row C H W joined activation")  # joined: whether all maps are one row
+SLOPE = record_type("delta y size activation")
+SLOPE_OF_ONE = record_type("delta y units lanes activation")
+
+LINEAR, TANH, RELU, SIGMOID = range(4)  # codes of activations in records
 
 
 @cache
@@ -46,19 +47,19 @@ def activate(dtype: npt.DTypeLike) -> Any:
 
 
 @cache
-def activate_back(dtype: npt.DTypeLike) -> Any:
+def multiply_by_slope(dtype: npt.DTypeLike) -> Any:
     """Return the kernel of delta = delta act'(z), from y = act(z)."""
     kind = np.dtype(dtype).type
 
     def run(address: int, n: int, count: int, seed: int, t: int) -> None:
-        s = record(address, ACTIVATE_BACK)
+        s = record(address, SLOPE)
         delta, y = array(s.delta, kind), array(s.y, kind)
         if s.activation == TANH:
             for i in range(s.size):
                 delta[i] *= 1 - y[i] * y[i]
         elif s.activation == RELU:
             for i in range(s.size):
-                delta[i] = kind(0) if y[i] <= 0 else delta[i]  # NaN passes
+                delta[i] = kind(0) if y[i] <= 0 else delta[i]  # a NaN of y lets the delta pass
         elif s.activation == SIGMOID:
             for i in range(s.size):
                 delta[i] *= y[i] * (1 - y[i])
@@ -67,12 +68,12 @@ def activate_back(dtype: npt.DTypeLike) -> Any:
 
 
 @cache
-def activate_back_of_one(dtype: npt.DTypeLike) -> Any:
-    """Return the kernel of delta = delta act'(z) where lanes of delta are classes: y is image n's, in one lane of y."""
+def multiply_by_slope_of_one(dtype: npt.DTypeLike) -> Any:
+    """Return the kernel of delta = delta act'(z), where the lanes of delta are classes of image n, one lane of y."""
     kind, step = np.dtype(dtype).type, lanes(dtype)
 
     def run(address: int, n: int, count: int, seed: int, t: int) -> None:
-        s = record(address, ACTIVATE_BACK_OF_ONE)
+        s = record(address, SLOPE_OF_ONE)
         delta, y = array(s.delta, kind), array(s.y, kind)
         for unit in range(s.units):
             out = y[unit * step + n % s.lanes]

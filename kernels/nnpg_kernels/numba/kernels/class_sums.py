@@ -16,11 +16,11 @@ import numpy as np
 import numpy.typing as npt
 
 from nnpg_kernels.numba.runtime.atomics import next_task
-from nnpg_kernels.numba.runtime.jit import entry
+from nnpg_kernels.numba.runtime.compilation import entry
 from nnpg_kernels.numba.runtime.thread_pool import share
 from nnpg_kernels.threads import threads_for
 
-PIECE = 512  # units
+PIECE = 512  # units per task
 
 
 def sum_by_class(delta: npt.NDArray[Any], labels: npt.NDArray[Any], K: int) -> npt.NDArray[np.float64]:

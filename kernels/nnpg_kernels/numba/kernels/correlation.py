@@ -1,10 +1,10 @@
-"""The kernel that does nearly all the work: y = b + sum over channels and taps of w * x, on planes.
+"""The kernel that takes most of the time: y = b + sum over channels and taps of w * x, on planes.
 
     y[f, h, w] = b[f] + sum_{c, i, j} w[f, c, i, j] x[c, h, w; i, j]
 
-The strides of w, x and y say what it is: a convolution; its delta, with the filters read from behind and rows and
-channels exchanged; a dense layer, whose inputs are taps; its delta; its gradient, whose images are taps. Weights are
-read as the layer holds them; nothing is packed.
+The strides of w, x and y decide what it computes: a convolution; its delta, with the filters read backwards and filters
+and channels exchanged; a dense layer, whose inputs are taps; its delta; its gradient, whose images are taps. Weights
+are read where the layer has them and are not copied.
 
     task      a block of images, all of whose outputs it writes
     tile      4 or 5 filters by 4 vectors of pixels (AVX-512) that starts at the bias
@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nnpg_kernels.numba.runtime.jit import jit, kernel
+from nnpg_kernels.numba.runtime.compilation import jit, kernel
 from nnpg_kernels.numba.runtime.memory import array, record, record_type
 from nnpg_kernels.numba.simd import add_outer, lanes, splats, store, wide_registers
 
@@ -39,21 +39,21 @@ def correlate_rows(height: int, width: int, step: int) -> Any:
 
     @jit
     def rows(s: Any, x: Any, w: Any, b: Any, y: Any, f: int, h: int, p: int, y_plane: int) -> None:
-        some = s.F - f
+        rows_left = s.F - f
         taps_i, taps_j, x_i, x_j, w_i, w_j, w_row = s.I, s.J, s.x_i, s.x_j, s.w_i, s.w_j, s.w_row
         column = s.x_column
         for v in range(0, s.W, width * step):
-            tile = splats(b, f * s.b_row, s.b_row, some, height, width)
+            tile = splats(b, f * s.b_row, s.b_row, rows_left, height, width)
             start = h * s.x_row + v // step * column
             for c in range(s.C):
                 for i in range(taps_i):
                     at = start + c * s.x_channel + i * x_i
                     q = f * w_row + c * s.w_channel + i * w_i
                     for _ in range(taps_j):
-                        tile = add_outer(tile, w, q, w_row, some, x, at, column)
+                        tile = add_outer(tile, w, q, w_row, rows_left, x, at, column)
                         at += x_j
                         q += w_j
-            store(tile, y, p + v, y_plane, some, s.W - v)
+            store(tile, y, p + v, y_plane, rows_left, s.W - v)
 
     return rows
 
@@ -74,7 +74,7 @@ def correlate(dtype: npt.DTypeLike, height: int, width: int) -> Any:
 
 
 def tile_for(F: int, vectors: int) -> tuple[int, int]:
-    """Return the tile (rows, columns) that does F rows of `vectors` columns in the least time.
+    """Return the tile (rows, columns) that takes the least time for F rows of `vectors` columns.
 
     Examples
     --------
@@ -82,11 +82,11 @@ def tile_for(F: int, vectors: int) -> tuple[int, int]:
     >>> 5 % tile_for(F, vectors)[0] in (0, 1)
     True
     """
-    menu = ((4, 4), (5, 4), (8, 2), (5, 2), (8, 1), (10, 1)) if wide_registers() else ((4, 1), (5, 1))
+    tiles = ((4, 4), (5, 4), (8, 2), (5, 2), (8, 1), (10, 1)) if wide_registers() else ((4, 1), (5, 1))
 
     def time(tile: tuple[int, int]) -> float:
         rows, columns = tile
-        each = max(rows * columns / 2, (rows + columns) / 2, 4)  # multiply-adds, loads, and what one must wait for
-        return -(-F // rows) * -(-vectors // columns) * each
+        cycles = max(rows * columns / 2, (rows + columns) / 2, 4)  # multiply-adds, loads, latency of a multiply-add
+        return -(-F // rows) * -(-vectors // columns) * cycles
 
-    return min(menu, key=time)
+    return min(tiles, key=time)

@@ -1,4 +1,4 @@
-"""Images into planes and out of them: rows become lanes, and lanes rows, a square of numbers at a time."""
+"""Images into planes and out of them: rows become lanes, and lanes rows, one square of numbers at a time."""
 
 from __future__ import annotations
 
@@ -8,39 +8,37 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nnpg_kernels.numba.runtime.jit import kernel
+from nnpg_kernels.numba.runtime.compilation import kernel
 from nnpg_kernels.numba.runtime.memory import array, record, record_type
-from nnpg_kernels.numba.simd import lanes, splats, store, turned
+from nnpg_kernels.numba.simd import lanes, splats, store, transposed
 
-ENTER = record_type("images image_size order per_time mean planes plane row C H W starts")
-LEAVE = record_type("images image_size seed_size planes plane row C H W starts seeds")
-
-PUT = record_type("place values")
+PACK = record_type("images image_size order per_step mean planes plane row C H W starts")
+UNPACK = record_type("images image_size seed_size planes plane row C H W starts seeds")
 
 
 @cache
-def enter(dtype: npt.DTypeLike, per_pixel: int) -> Any:
-    """Return the kernel that copies images n .. n + count into planes, less a mean; empty lanes become 0.
+def pack(dtype: npt.DTypeLike, per_pixel: int) -> Any:
+    """Return the kernel that copies images n to n + count into planes, minus a mean; lanes without an image become 0.
 
-    With an order, image m is order[m]; at time t all are `per_time` t further on.
+    With an order, place m holds image order[m]. At step t of training, n counts from place `per_step` t.
     """
     kind, step = np.dtype(dtype).type, lanes(dtype)
 
     def run(address: int, n: int, count: int, seed: int, t: int) -> None:
-        s = record(address, ENTER)
+        s = record(address, PACK)
         images, planes, mean = array(s.images, kind), array(s.planes, kind), array(s.mean, kind)
         order, starts = array(s.order, np.int64), array(s.starts, np.int64)
         W = s.W
         for lane in range(per_pixel):
-            place = n + min(lane, count - 1) + t * s.per_time
+            place = n + min(lane, count - 1) + t * s.per_step
             starts[lane] = (order[place] if s.order else place) * s.image_size
         for c in range(s.C):
             for h in range(s.H):
                 pixel, to = (c * s.H + h) * W, c * s.plane + h * s.row
                 if per_pixel == step and step <= W:
                     for w in range(0, W, step):
-                        first = min(w, W - step)  # nothing is read past the images
-                        square = turned(images, starts, pixel + first)
+                        first = min(w, W - step)  # so that nothing is read after the last image
+                        square = transposed(images, starts, pixel + first)
                         if s.mean:
                             square = square - splats(mean, pixel + first, 1, step, step, 1)
                         store(square, planes, to + first * step, step, step, step)
@@ -59,21 +57,25 @@ def enter(dtype: npt.DTypeLike, per_pixel: int) -> Any:
 
 
 @cache
-def leave(dtype: npt.DTypeLike, per_pixel: int) -> Any:
-    """Return the kernel that copies planes to images (seeds, N, ...): those of image n, its lanes or seeds in them.
+def unpack(dtype: npt.DTypeLike, per_pixel: int) -> Any:
+    """Return the kernel that copies planes to images (seeds, N, ...).
 
-    Where lanes are images, they are n .. n + count of seed s; where they are `seeds`, the s-th vector of them.
+    Lanes are images n to n + count, for seed s; or, with a number of `seeds`, the seeds of the s-th vector for image n.
     """
     kind, step = np.dtype(dtype).type, lanes(dtype)
 
     def run(address: int, n: int, count: int, seed: int, t: int) -> None:
-        s = record(address, LEAVE)
+        s = record(address, UNPACK)
         images, planes, starts = array(s.images, kind), array(s.planes, kind), array(s.starts, np.int64)
         W = s.W
         if s.seeds:
-            used, first, apart = min(per_pixel, s.seeds - seed * per_pixel), seed * per_pixel * s.seed_size, s.seed_size
+            used, first, distance = (
+                min(per_pixel, s.seeds - seed * per_pixel),
+                seed * per_pixel * s.seed_size,
+                s.seed_size,
+            )
         else:
-            used, first, apart = count, seed * s.seed_size, s.image_size
+            used, first, distance = count, seed * s.seed_size, s.image_size
         first += n * s.image_size
         for k in range(step):
             starts[k] = k * per_pixel
@@ -81,21 +83,10 @@ def leave(dtype: npt.DTypeLike, per_pixel: int) -> Any:
             for h in range(s.H):
                 pixel, here = first + (c * s.H + h) * W, c * s.plane + h * s.row
                 if per_pixel == step:
-                    for w in range(0, W, step):  # what is read past a row is not stored
-                        store(turned(planes, starts, here + w * step), images, pixel + w, apart, used, W - w)
+                    for w in range(0, W, step):  # numbers after the end of a row are read and not stored
+                        store(transposed(planes, starts, here + w * step), images, pixel + w, distance, used, W - w)
                 else:
                     for w in range(W):
                         images[pixel + w] = planes[here + w]
-
-    return kernel(run)
-
-
-@cache
-def put() -> Any:
-    """Return the kernel that changes a number of another op's record: to values[s] at step s."""
-
-    def run(address: int, n: int, count: int, step: int, t: int) -> None:
-        s = record(address, PUT)
-        array(s.place, np.int64)[0] = array(s.values, np.int64)[step]
 
     return kernel(run)

@@ -1,15 +1,15 @@
-"""Convolution and max pooling in one pass: what lies between them is never in memory as a whole.
+"""Convolution and max pooling in one pass: the maps between them are never in memory as a whole.
 
     y[f, h, w] = max_{i, j} z[f, h s + i, w s + j],  z = b + w * x
 
     task      a block of images; filters in turn
-    band      as many rows of z as a pooling window has, for one tile of filters: it stays in the first cache
+    band      as many rows of z as a pooling window has, for one tile of filters; it stays in the first-level cache
     tile      that of `correlation`, which writes a row of the band
     bound     multiply-adds
     writer    each output and its winner are written once
 
-Backward (`unpool`): a delta goes to the winner of its window, times the activation's derivative, which is found from
-its output y. Multiplications by the zeros of all the others are what pooling spares.
+Backward (`unpool`): a delta goes to the winner of its window, times the slope of the activation, which is computed from
+its output y. All other pixels of the window get 0.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from nnpg_kernels.numba.kernels.activations import RELU, SIGMOID, TANH
 from nnpg_kernels.numba.kernels.correlation import CORRELATE, correlate_rows
-from nnpg_kernels.numba.runtime.jit import jit, kernel
+from nnpg_kernels.numba.runtime.compilation import jit, kernel
 from nnpg_kernels.numba.runtime.memory import array, record, record_type
-from nnpg_kernels.numba.simd import add_sums, every_second, lanes, load, store, store_in_turn, zeros
+from nnpg_kernels.numba.simd import add_sums, lanes, load, load_every_second, store, store_interleaved, zeros
 from nnpg_kernels.numba.simd.arithmetic import where_at_most, where_better, where_equal
 
 CONVOLVE = np.dtype(
@@ -42,12 +43,11 @@ UNPOOL = record_type(
     "size_i size_j stride_i stride_j top left "
     "per_pixel activation overlap row db db_slot"
 )
-LINEAR, TANH, RELU, SIGMOID = range(4)
 
 
 @cache
 def convolve(dtype: npt.DTypeLike, height: int, width: int, per_pixel: int) -> Any:
-    """Return the kernel for one type of number, one tile, and one way of laying images out."""
+    """Return the kernel for one type of number, one tile, and one number of images at a pixel."""
     kind, step = np.dtype(dtype).type, lanes(dtype)
     rows_of = correlate_rows(height, width, step)
     pool = _pool_row(step) if per_pixel == 1 else _pool_row_of_lanes(step)
@@ -56,9 +56,9 @@ def convolve(dtype: npt.DTypeLike, height: int, width: int, per_pixel: int) -> A
         s, c = record(address, CONVOLVE), record(address, CORRELATE)
         x, w, b, band = array(s.x, kind), array(s.w, kind), array(s.b, kind), array(s.y, kind)
         out, winner = array(s.out, kind), array(s.winner, kind)
-        plane = s.size_i * s.band_row  # of the band
+        plane = s.size_i * s.band_row  # numbers of one filter's rows in the band
         for f in range(0, s.F, height):
-            done = 0
+            done = 0  # rows of z that are computed
             for h in range(s.rows):
                 top = h * s.stride_i - s.top
                 done = max(done, top)
@@ -79,7 +79,7 @@ def _pool_row_of_lanes(step: int) -> Any:
     @jit
     def pool(s: Any, band: Any, b: int, top: int, out: Any, o: int, winner: Any, k: int) -> None:
         low, high = max(0, -top), min(s.size_i, s.z_rows - top)
-        first, end = (top + low) % s.size_i * s.band_row, s.size_i * s.band_row  # the band's rows go round
+        first, end = (top + low) % s.size_i * s.band_row, s.size_i * s.band_row  # its rows are used in turn
         size_j, band_row, stride = s.size_j, s.band_row, s.stride_j * step
         column = b + s.band_left - s.left * step
         for w in range(s.columns):
@@ -105,7 +105,10 @@ def _pool_row(step: int) -> Any:
     @jit
     def pool(s: Any, band: Any, b: int, top: int, out: Any, o: int, winner: Any, k: int) -> None:
         low, high = max(0, -top), min(s.size_i, s.z_rows - top)
-        top_row, end = (top + low) % s.size_i * s.band_row, s.size_i * s.band_row  # the band's rows go round
+        top_row, end = (
+            (top + low) % s.size_i * s.band_row,
+            s.size_i * s.band_row,
+        )  # its rows are used in turn
         column = b + s.band_left - s.left
         if s.stride_j == 2:  # lanes along the row
             for w in range(0, s.columns, step):
@@ -114,7 +117,7 @@ def _pool_row(step: int) -> Any:
                 best = place - np.inf
                 for i in range(low, high):
                     for j in range(s.size_j):
-                        value = every_second(band, start + row + j)
+                        value = load_every_second(band, start + row + j)
                         place = where_better(value, best, i * s.size_j + j, place)
                         best = where_better(value, best, value, best)
                     row = row + s.band_row if row + s.band_row < end else 0
@@ -123,15 +126,15 @@ def _pool_row(step: int) -> Any:
             return
         for w in range(s.columns):
             start, row = column + w * s.stride_j, top_row
-            first, at = band.dtype.type(-np.inf), 0
+            largest, at = band.dtype.type(-np.inf), 0
             for i in range(low, high):
                 for j in range(s.size_j):
                     number = band[start + row + j]
-                    keep = (number <= first) | (first != first)  # a NaN, once there, is never left
+                    keep = (number <= largest) | (largest != largest)  # a NaN stays the largest
                     at = at if keep else i * s.size_j + j
-                    first = first if keep else number
+                    largest = largest if keep else number
                 row = row + s.band_row if row + s.band_row < end else 0
-            out[o + w], winner[k + w] = first, at
+            out[o + w], winner[k + w] = largest, at
 
     return pool
 
@@ -156,14 +159,14 @@ def unpool(dtype: npt.DTypeLike, per_pixel: int) -> Any:
             for h in range(s.rows):
                 d, a = f * s.delta_plane + h * s.delta_row, f * s.y_plane + h * s.y_row
                 for v in range(0, wide, step):
-                    own, out = load(delta, d + v, step, 1, 1), load(y, a + v, step, 1, 1)
+                    part, out = load(delta, d + v, step, 1, 1), load(y, a + v, step, 1, 1)
                     if s.activation == TANH:
-                        own = own * (1.0 - out * out)
+                        part = part * (1.0 - out * out)
                     elif s.activation == RELU:
-                        own = where_at_most(out, 0.0, 0.0, own)
+                        part = where_at_most(out, 0.0, 0.0, part)
                     elif s.activation == SIGMOID:
-                        own = own * out * (1.0 - out)
-                    store(own, g, v, 0, 1, wide - v)  # the row ends in zeros
+                        part = part * out * (1.0 - out)
+                    store(part, g, v, 0, 1, wide - v)  # the row ends in zeros
                     total = total + load(g, v, step, 1, 1)
                 row_of(s, g, winner, f * s.winner_plane + h * s.winner_row, dz, f * s.dz_plane, h * s.stride_i - s.top)
             add_sums(total, db, f, 0, 1)
@@ -178,14 +181,14 @@ def _unpool_row_of_lanes(step: int) -> Any:
     @jit
     def send(s: Any, g: Any, winner: Any, k: int, dz: Any, plane: int, top: int) -> None:
         for w in range(s.columns):
-            own, won = load(g, w * step, step, 1, 1), load(winner, k + w * step, step, 1, 1)
+            delta, place = load(g, w * step, step, 1, 1), load(winner, k + w * step, step, 1, 1)
             for i in range(max(0, -top), min(s.size_i, s.dz_rows - top)):
                 to = plane + (top + i) * s.dz_row + w * s.stride_j * s.dz_column
                 for j in range(s.size_j):
-                    part = where_equal(won, i * s.size_j + j, own, 0.0)
+                    pixel = where_equal(place, i * s.size_j + j, delta, 0.0)
                     if s.overlap:
-                        part = part + load(dz, to, step, 1, 1)
-                    store(part, dz, to, 0, 1, step)
+                        pixel = pixel + load(dz, to, step, 1, 1)
+                    store(pixel, dz, to, 0, 1, step)
                     to += s.dz_column
 
     return send
@@ -200,20 +203,20 @@ def _unpool_row(step: int) -> Any:
         low, high = max(0, -top), min(s.size_i, s.dz_rows - top)
         if s.size_j == 2 and s.stride_j == 2 and s.dz_column == 1 and not s.overlap:  # lanes along the row
             for w in range(0, s.columns, step):
-                own, won = load(g, w, step, 1, 1), load(winner, k + w, step, 1, 1)
+                delta, won = load(g, w, step, 1, 1), load(winner, k + w, step, 1, 1)
                 for i in range(low, high):
-                    left = where_equal(won, 2 * i, own, 0.0)
-                    right = where_equal(won, 2 * i + 1, own, 0.0)
+                    left = where_equal(won, 2 * i, delta, 0.0)
+                    right = where_equal(won, 2 * i + 1, delta, 0.0)
                     to = plane + (top + i) * s.dz_row + 2 * w
-                    store_in_turn(left, right, dz, to, 2 * (s.columns - w))
+                    store_interleaved(left, right, dz, to, 2 * (s.columns - w))
             return
         for w in range(s.columns):
             number, place = g[w], winner[k + w]
             for i in range(low, high):
                 to = plane + (top + i) * s.dz_row + w * s.stride_j * s.dz_column
                 for j in range(s.size_j):
-                    part = number if place == i * s.size_j + j else g.dtype.type(0)
-                    dz[to] = dz[to] + part if s.overlap else part
+                    pixel = number if place == i * s.size_j + j else g.dtype.type(0)
+                    dz[to] = dz[to] + pixel if s.overlap else pixel
                     to += s.dz_column
 
     return send

@@ -1,7 +1,7 @@
-"""Which pixel of each pooling window won, from maps that lie in memory: the first of equal ones.
+"""Which pixel of each pooling window won, from maps that are in memory: the first of the largest.
 
-Convolution and pooling in one pass (`pooled_convolution`) compare before the activation, which may round two numbers
-to one: then the layers' first maximum is another pixel. It matters to a delta that is asked for between the two.
+`pooled_convolution` compares before the activation, which may round two different numbers to the same one: then the
+layers' first maximum is another pixel. This matters for a delta between the activation and the pooling.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nnpg_kernels.numba.runtime.jit import kernel
+from nnpg_kernels.numba.runtime.compilation import kernel
 from nnpg_kernels.numba.runtime.memory import array, record, record_type
 
 FIRST = record_type(
@@ -35,14 +35,14 @@ def first_winners(dtype: npt.DTypeLike) -> Any:
                 for w in range(s.columns):
                     left = w * s.stride_j - s.left
                     for lane in range(s.lanes):
-                        best, place = kind(-np.inf), 0
+                        largest, place = kind(-np.inf), 0
                         for i in range(max(0, -top), min(s.size_i, s.z_rows - top)):
                             row = f * s.maps_plane + (top + i) * s.maps_row
                             for j in range(max(0, -left), min(s.size_j, s.z_columns - left)):
                                 value = maps[row + (left + j) * s.lanes + lane]
-                                keep = (value <= best) | (best != best)  # a NaN, once there, is never left
+                                keep = (value <= largest) | (largest != largest)  # a NaN stays the largest
                                 place = place if keep else i * s.size_j + j
-                                best = best if keep else value
+                                largest = largest if keep else value
                         winner[f * s.winner_plane + h * s.winner_row + w * s.lanes + lane] = place
 
     return kernel(run)

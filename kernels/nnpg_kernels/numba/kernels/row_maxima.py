@@ -1,6 +1,6 @@
-"""The largest output of each row, and whether another one is so close that rounding may decide between them.
+"""The largest number of each row, and whether another one is so close that rounding may decide between them.
 
-largest[r] = argmax_k z[r, k];  close[r] = some other z[r, k] >= max_k z[r, k] - gap, or one is not finite
+largest[r] = argmax_k z[r, k];  close[r]: another z[r, k] >= max_k z[r, k] - gap, or one is not finite
 
 task      a piece of the rows
 bound     memory: each number is read once
@@ -15,15 +15,15 @@ import numpy as np
 import numpy.typing as npt
 
 from nnpg_kernels.numba.runtime.atomics import next_task
-from nnpg_kernels.numba.runtime.jit import jit
+from nnpg_kernels.numba.runtime.compilation import jit
 from nnpg_kernels.numba.runtime.thread_pool import share
 from nnpg_kernels.threads import threads_for
 
-PIECE = 4096  # rows
+PIECE = 4096  # rows per task
 
 
 def largest_of(z: npt.NDArray[Any], gap: float) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
-    """Return the first largest number of each row of z (R, K), and which rows are close calls.
+    """Return the place of the first largest number in each row of z (R, K), and whether another is as close as `gap`.
 
     Examples
     --------
@@ -48,6 +48,6 @@ def _largest(counter: Any, thread: int, z: Any, gap: float, largest: Any, close:
                     best, place = z[r, k], k
             near = 0
             for k in range(K):
-                near += not z[r, k] < best - gap  # true of NaN as well
+                near += not z[r, k] < best - gap  # true for NaN as well
             largest[r], close[r] = place, near > 1 or not np.isfinite(best)
         first = next_task(counter, 0) * piece

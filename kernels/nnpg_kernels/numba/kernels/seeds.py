@@ -1,10 +1,10 @@
-"""What is sent back to ask for dy_c/do: the derivative by the logits z of a class's probability, of z_c, or of log y_c.
+"""The seeds of dy_c/do: the derivatives of y_c, of z_c and of log y_c with respect to the logits z.
 
 prob       dy_c/dz_k     = y_c ([k = c] - y_k)
 logit      dz_c/dz_k     = [k = c]
 logprob    dlog y_c/dz_k = [k = c] - y_k
 
-And where y_k is the sigmoid of z_k, and each class by itself:
+Where y_k is the sigmoid of z_k, each class by itself:
 
 prob       dy_c/dz_c     = y_c (1 - y_c)
 logprob    dlog y_c/dz_c = sigmoid(-z_c)
@@ -19,23 +19,23 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nnpg_kernels.numba.runtime.jit import jit, kernel
+from nnpg_kernels.numba.runtime.compilation import jit, kernel
 from nnpg_kernels.numba.runtime.memory import array, record, record_type
 from nnpg_kernels.numba.simd import lanes
 
 SEED = record_type("z delta K lanes classes S labels weights of e")
-OF = {"prob": 0, "logit": 1, "logprob": 2, "prob of a sigmoid": 3, "logprob of a sigmoid": 4}
+DERIVATIVES = {"prob": 0, "logit": 1, "logprob": 2, "prob of a sigmoid": 3, "logprob of a sigmoid": 4}
 
 
 @jit
 def _softmax(z: Any, lane: int, step: int, K: int, e: Any) -> None:
     """e = softmax of one lane of z."""
-    best = z[lane]
+    largest = z[lane]
     for k in range(1, K):
-        best = max(best, z[k * step + lane])
-    total = best * 0
+        largest = max(largest, z[k * step + lane])
+    total = largest * 0
     for k in range(K):
-        e[k] = math.exp(z[k * step + lane] - best)
+        e[k] = math.exp(z[k * step + lane] - largest)
         total += e[k]
     for k in range(K):
         e[k] /= total
@@ -49,31 +49,31 @@ def sigmoid(z: Any, one: Any) -> Any:
 
 
 @jit
-def _of_sigmoid(z: Any, c: int, of: int, share: Any, one: Any, K: int, delta: Any, step: int, lane: int) -> None:
-    """One lane of delta, for outputs that are each a sigmoid."""
+def _of_sigmoid(z: Any, c: int, of: int, weight: Any, one: Any, K: int, delta: Any, step: int, lane: int) -> None:
+    """Write one lane of delta, for outputs that are each a sigmoid."""
     for k in range(K):
-        delta[k * step + lane] = share * 0
+        delta[k * step + lane] = weight * 0
     y = sigmoid(z[c * step], one)
-    delta[c * step + lane] = share * sigmoid(-z[c * step], one) if of == 4 else share * y * (one - y)
+    delta[c * step + lane] = weight * sigmoid(-z[c * step], one) if of == 4 else weight * y * (one - y)
 
 
 @jit
-def _derivatives(y: Any, K: int, c: int, of: int, share: Any, delta: Any, step: int, lane: int) -> None:
-    """One lane of delta: share times the derivative for class c."""
-    others = share * 0  # 1 - y_c, as the sum of the other y: it never rounds to 0
+def _derivatives(y: Any, K: int, c: int, of: int, weight: Any, delta: Any, step: int, lane: int) -> None:
+    """Write one lane of delta: `weight` times the derivative for class c."""
+    others = weight * 0  # 1 - y_c as the sum of all other y, which never rounds to 0
     for k in range(K):
         others += y[k] if k != c else y[k] * 0
     for k in range(K):
         if of == 1:
-            delta[k * step + lane] = share if k == c else share * 0
+            delta[k * step + lane] = weight if k == c else weight * 0
         else:
-            own = others if k == c else -y[k]
-            delta[k * step + lane] = share * (own if of == 2 else y[c] * own)
+            slope = others if k == c else -y[k]
+            delta[k * step + lane] = weight * (slope if of == 2 else y[c] * slope)
 
 
 @cache
 def seed_images(dtype: npt.DTypeLike) -> Any:
-    """Return the kernel for lanes of images n .. n + count: class classes[s], or each image's label."""
+    """Return the kernel for lanes of images n to n + count: for class classes[s], or for each image's label."""
     kind, step = np.dtype(dtype).type, lanes(dtype)
 
     def run(address: int, n: int, count: int, seed: int, t: int) -> None:
@@ -97,7 +97,7 @@ def seed_images(dtype: npt.DTypeLike) -> Any:
 
 @cache
 def seed_classes(dtype: npt.DTypeLike) -> Any:
-    """Return the kernel for lanes of classes: the s-th vector of `classes`, for image n."""
+    """Return the kernel for lanes of classes: those of the s-th vector of `classes`, for image n."""
     kind, step = np.dtype(dtype).type, lanes(dtype)
 
     def run(address: int, n: int, count: int, seed: int, t: int) -> None:

@@ -1,15 +1,15 @@
-"""Deltas of many classes at once, sent only where pooling had its maximum. Lanes are classes.
+"""Deltas of many classes at once, from the winners of pooling only. Lanes are classes.
 
 dx[c, h, w] = sum_{f, i, j} W[f, c, i, j] dz[f, h + top - i, w + left - j]
 
-All classes share one forward pass, so of each pooling window the same pixel won for all of them: dz is 0 everywhere
-else, and nothing but multiplications by 0 is left out. `route` lists the winners of an image in the order of their
-pixels, each with its vector of dz; what a dead ReLU would send is not listed. `gather` adds up what reaches each x.
+All classes share one forward pass, so in each pooling window the same pixel won for all of them, and dz is 0 at all
+other pixels: only multiplications by 0 are left out. `list_winners` lists the winners of an image in the order of their
+pixels, each with its vector of dz; winners at which a ReLU has slope 0 are left out. `gather` sums what each x gets.
 
 task      one image and one vector of classes
-tile      channels by 1 vector, whole sums
-inner     per winner in reach: 1 load of dz, 1 number of W a channel (they lie side by side) for as many multiply-adds
-bound     multiply-adds where there are 8 channels or more: their latency, or two a cycle
+tile      channels by 1 vector, which holds the whole sums
+inner     for each winner in reach: 1 load of dz and, per channel, 1 weight and 1 multiply-add
+bound     multiply-adds: their latency, or two a cycle where there are more than 8 channels
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nnpg_kernels.numba.kernels.pooled_convolution import RELU, SIGMOID, TANH
-from nnpg_kernels.numba.runtime.jit import kernel
+from nnpg_kernels.numba.kernels.activations import RELU, SIGMOID, TANH
+from nnpg_kernels.numba.runtime.compilation import kernel
 from nnpg_kernels.numba.runtime.memory import array, record, record_type
 from nnpg_kernels.numba.simd import add_outer, lanes, load, store, wide_registers, zeros
 
-ROUTE = record_type(
+LIST = record_type(
     "delta delta_plane delta_row y y_plane y_row winner winner_plane winner_row lanes F rows columns activation "
     "size_j stride_i stride_j top left z_rows z_columns dz weight starts filter channels"
 )
@@ -33,33 +33,34 @@ GATHER = record_type("dz weight starts z_rows z_columns w dx dx_plane dx_row C H
 
 
 def channels_at_once(C: int) -> int:
-    """Return the height of the tile for C channels; see `simd`."""
+    """Return the height of the tile for C channels: an even number."""
     most = 16 if wide_registers() else 4
-    each = -(-C // -(-C // most))
-    return each + each % 2
+    height = -(-C // -(-C // most))
+    return height + height % 2
 
 
 @cache
-def route(dtype: npt.DTypeLike) -> Any:
+def list_winners(dtype: npt.DTypeLike) -> Any:
     """Return the kernel that lists dz = delta act'(y) of image n at the winners.
 
-    The list is in the order of the pixels of z: those of pixel p are entries starts[p] to starts[p + 1].
+    The list is in the order of the pixels of z: pixel p has the entries starts[p] to starts[p + 1]. The loop runs
+    twice: it counts the entries of each pixel, then writes them.
     """
     kind, step = np.dtype(dtype).type, lanes(dtype)
 
     def run(address: int, n: int, count: int, seed: int, t: int) -> None:
-        s = record(address, ROUTE)
+        s = record(address, LIST)
         delta, y, winner, dz = array(s.delta, kind), array(s.y, kind), array(s.winner, kind), array(s.dz, kind)
         weight, starts = array(s.weight, np.int64), array(s.starts, np.int64)
         lane = n % s.lanes
         for p in range(s.z_rows * s.z_columns + 2):
             starts[p] = 0
-        for listing in range(2):
+        for writing in range(2):
             for f in range(s.F):
                 for h in range(s.rows):
                     out = f * s.y_plane + h * s.y_row + lane
                     won = f * s.winner_plane + h * s.winner_row + lane
-                    own = f * s.delta_plane + h * s.delta_row
+                    source = f * s.delta_plane + h * s.delta_row
                     for w in range(s.columns):
                         value = y[out + w * s.lanes]
                         if s.activation == RELU and value <= 0:
@@ -68,21 +69,21 @@ def route(dtype: npt.DTypeLike) -> Any:
                         row = h * s.stride_i - s.top + place // s.size_j
                         column = w * s.stride_j - s.left + place % s.size_j
                         if not (0 <= row < s.z_rows and 0 <= column < s.z_columns):
-                            continue  # a window that saw nothing but -inf
+                            continue  # in a window of nothing but -infinity the padding wins
                         p = row * s.z_columns + column
-                        if listing == 0:
+                        if writing == 0:
                             starts[p + 2] += 1
                             continue
                         entry = starts[p + 1]
                         starts[p + 1] = entry + 1
-                        part = load(delta, own + w * step, step, 1, 1)
+                        part = load(delta, source + w * step, step, 1, 1)
                         if s.activation == TANH:
                             part = part * (kind(1) - value * value)
                         elif s.activation == SIGMOID:
                             part = part * (value * (kind(1) - value))
                         store(part, dz, entry * step, 0, 1, step)
                         weight[entry] = f * s.filter - column * s.channels
-            if listing == 0:
+            if writing == 0:
                 for p in range(s.z_rows * s.z_columns + 1):
                     starts[p + 1] += starts[p]
 
@@ -93,15 +94,15 @@ def route(dtype: npt.DTypeLike) -> Any:
 def gather(dtype: npt.DTypeLike, height: int) -> Any:
     """Return the kernel of dx from a list of winners, for a tile of `height` channels.
 
-    W lies as (tiles of channels, I, F, J, height).
+    The weights are packed as (tiles of channels, I, F, J, height).
     """
     kind, step = np.dtype(dtype).type, lanes(dtype)
 
     def run(address: int, n: int, count: int, seed: int, t: int) -> None:
         s = record(address, GATHER)
-        dz, w_, dx = array(s.dz, kind), array(s.w, kind), array(s.dx, kind)
+        dz, weights, dx = array(s.dz, kind), array(s.w, kind), array(s.dx, kind)
         weight, starts = array(s.weight, np.int64), array(s.starts, np.int64)
-        of_row = s.F * s.J * height
+        row_size = s.F * s.J * height
         for c in range(0, s.C, height):
             for h in range(s.H):
                 low, high = max(0, h + s.top - s.z_rows + 1), min(s.I, h + s.top + 1)
@@ -110,19 +111,17 @@ def gather(dtype: npt.DTypeLike, height: int) -> Any:
                     tile, other = zeros(dx, height, 1), zeros(dx, height, 1)
                     for i in range(low, high):
                         row = (h + s.top - i) * s.z_columns
-                        q = (c // height * s.I + i) * of_row + (w + s.left) * height
+                        q = (c // height * s.I + i) * row_size + (w + s.left) * height
                         if first < last:
                             entry, end = starts[row + first], starts[row + last]
-                            while (
-                                height <= 8 and entry + 1 < end
-                            ):  # two at a time: a sum need not wait for the last one
-                                tile = add_outer(tile, w_, q + weight[entry], 1, height, dz, entry * step, step)
+                            while height <= 8 and entry + 1 < end:  # two sums, of which neither waits for the other
+                                tile = add_outer(tile, weights, q + weight[entry], 1, height, dz, entry * step, step)
                                 other = add_outer(
-                                    other, w_, q + weight[entry + 1], 1, height, dz, (entry + 1) * step, step
+                                    other, weights, q + weight[entry + 1], 1, height, dz, (entry + 1) * step, step
                                 )
                                 entry += 2
                             while entry < end:
-                                tile = add_outer(tile, w_, q + weight[entry], 1, height, dz, entry * step, step)
+                                tile = add_outer(tile, weights, q + weight[entry], 1, height, dz, entry * step, step)
                                 entry += 1
                     store(tile + other, dx, c * s.dx_plane + h * s.dx_row + w * step, s.dx_plane, s.C - c, step)
 

@@ -1,4 +1,4 @@
-"""What threads need to agree: a counter that no two can read alike, and a barrier."""
+"""How threads agree: a counter that gives each thread another number, and a barrier."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from nnpg_kernels.numba.runtime.jit import jit
+from nnpg_kernels.numba.runtime.compilation import jit
 
-SPINS = 1000  # looks at the barrier before the processor is offered to somebody else
-give_way = types.ExternalFunction("sched_yield", types.int32()) if sys.platform != "win32" else None
+SPINS = 1000  # reads of the barrier before the thread yields its core
+yield_core = types.ExternalFunction("sched_yield", types.int32()) if sys.platform != "win32" else None
 
 
 @intrinsic  # type: ignore[untyped-decorator]
 def next_task(typing: Any, counters: Any, i: Any) -> Any:
-    """counters[i]++ in one step that no other thread can divide; returns the value before."""
+    """counters[i] += 1, atomically; returns the value before."""
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         array = cgutils.create_struct_proxy(signature.args[0])(context, builder, value=args[0])
@@ -29,8 +29,8 @@ def next_task(typing: Any, counters: Any, i: Any) -> Any:
 
 
 @intrinsic  # type: ignore[untyped-decorator]
-def look(typing: Any, counters: Any, i: Any) -> Any:
-    """counters[i], as the other threads left it."""
+def atomic_load(typing: Any, counters: Any, i: Any) -> Any:
+    """counters[i], with what all other threads wrote."""
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         array = cgutils.create_struct_proxy(signature.args[0])(context, builder, value=args[0])
@@ -41,10 +41,10 @@ def look(typing: Any, counters: Any, i: Any) -> Any:
 
 @jit
 def wait_for_all(counters: Any, i: int, threads: int, stop: Any) -> None:
-    """Come to barrier i, and stay until all threads have come, or until stop[0] is set."""
+    """Wait at barrier i until all threads have reached it, or until stop[0] is set."""
     next_task(counters, i)
     spins = 0
-    while look(counters, i) < threads and look(stop, 0) == 0:
+    while atomic_load(counters, i) < threads and atomic_load(stop, 0) == 0:
         spins += 1
-        if give_way is not None and spins > SPINS:
-            give_way()
+        if yield_core is not None and spins > SPINS:
+            yield_core()

@@ -1,12 +1,12 @@
-"""Compiled kernels on disk: machine code and the names in it. Nothing in a file is executed or unpickled to read it.
+"""Compiled kernels on disk: machine code and the names in it. To read a file, nothing in it is run or unpickled.
 
-A file is one line that says what it is, a SHA-256 of all that follows, the length of the words, the words as JSON, and
-the machine code. What that protects against, and what it does not:
+A file is one line with the format, a SHA-256 of the rest, the length of the names, the names as JSON, and the machine
+code. What this protects against, and what it does not:
 
 - A file that is damaged, cut off, of another version or of another kernel is not loaded: the kernel is compiled again.
-- The checksum has no secret, so it does not stop somebody who can write to the file: machine code is code. The folder
+- The checksum has no secret, so it does not stop anyone who can write to the file: machine code is code. The folder
   and the file must therefore belong to the user who runs the program, and nobody else may write to them (mode 0700);
-  a file for which that is not so is not opened, and the kernel is compiled again.
+  otherwise the file is not opened, and the kernel is compiled again.
 - Whoever can act as this user, or as root, can run any code without this cache.
 """
 
@@ -41,7 +41,7 @@ class Kernel(NamedTuple):
 
 
 def private_folder(parent: Path) -> Path:
-    """Return this user's own folder there; it is made where there is none, so that only its owner may enter.
+    """Return the folder of this user in `parent`; a new one is made so that only its owner may enter.
 
     Examples
     --------
@@ -56,9 +56,9 @@ def private_folder(parent: Path) -> Path:
 
 
 def is_private(state: os.stat_result) -> bool:
-    """Return whether a file or folder is this user's, and nobody else may write to it.
+    """Return whether a file or folder belongs to this user and nobody else may write to it.
 
-    Where the system knows no owner by number (Windows), the folders of users are closed to others as a rule.
+    On a system without numbered owners (Windows) this is True: there, the folders of a user are closed to others.
     """
     if not hasattr(os, "geteuid"):
         return True
@@ -66,7 +66,7 @@ def is_private(state: os.stat_result) -> bool:
 
 
 def load(path: Path, key: str) -> Kernel | None:
-    """Return the kernel that is kept in this file under this key, or None.
+    """Return the kernel in this file if it has this key, or None.
 
     Examples
     --------
@@ -88,7 +88,7 @@ def load(path: Path, key: str) -> Kernel | None:
 
 
 def _parse(data: bytes, key: str) -> Kernel | None:
-    """What a file holds, if it is whole and of this key: nothing else is looked at before the checksum."""
+    """The kernel in a file, if the file is whole and has this key; the checksum is compared first."""
     start = len(FORMAT) + DIGEST
     if not data.startswith(FORMAT) or hashlib.sha256(data[start:]).digest() != data[len(FORMAT) : start]:
         return None
@@ -98,7 +98,7 @@ def _parse(data: bytes, key: str) -> Kernel | None:
 
 
 def save(path: Path, key: str, kernel: Kernel) -> None:
-    """Keep a kernel: the file appears whole, whoever else is writing.
+    """Write a kernel to its file, which appears whole even if other processes write it too.
 
     Raises
     ------
@@ -106,7 +106,7 @@ def save(path: Path, key: str, kernel: Kernel) -> None:
         Where it cannot be written, or the folder is not this user's alone.
     """
     if not is_private(os.lstat(path.parent)):
-        raise PermissionError(f"{path.parent} belongs to somebody else, or others may write to it")
+        raise PermissionError(f"{path.parent} belongs to another user, or others may write to it")
     words = json.dumps({"key": key, **kernel.words}).encode()
     body = len(words).to_bytes(LENGTH, "little") + words + kernel.code
     handle, part = tempfile.mkstemp(dir=path.parent, prefix=path.stem, suffix=".part")  # mode 0600

@@ -11,9 +11,9 @@ from numba import carray, types
 from numba.extending import intrinsic
 
 from nnpg_kernels.numba.runtime import fences
-from nnpg_kernels.numba.runtime.jit import jit
+from nnpg_kernels.numba.runtime.compilation import jit
 
-ENDLESS = 1 << 40  # kernels know how long their arrays are; the type wants a number
+NO_LENGTH = 1 << 40  # Numba's arrays have a length, which kernels do not use
 
 
 def record_type(names: str) -> np.dtype[Any]:
@@ -29,7 +29,7 @@ def record_type(names: str) -> np.dtype[Any]:
 
 @intrinsic  # type: ignore[untyped-decorator]
 def record(typing: Any, address: Any, kind: Any) -> Any:
-    """The record of type `kind` that lies there."""
+    """The record of type `kind` at this address."""
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return builder.inttoptr(args[0], context.get_value_type(kind.dtype))
@@ -49,15 +49,15 @@ def _pointer(typing: Any, address: Any, kind: Any) -> Any:
 
 @jit
 def array(address: int, kind: Any) -> Any:
-    """The numbers of type `kind` that start there."""
-    return carray(_pointer(address, kind), (ENDLESS,))
+    """The numbers of type `kind` from this address on."""
+    return carray(_pointer(address, kind), (NO_LENGTH,))
 
 
 def aligned(shape: int | tuple[int, ...], dtype: npt.DTypeLike, slack: int = 0) -> npt.NDArray[Any]:
-    """Return zeros that start where a 64-byte vector does, with `slack` numbers behind them.
+    """Return zeros aligned to 64 bytes, with `slack` numbers after them.
 
-    Tiles may read the slack, and use nothing of it; nobody writes to it. With NNPG_CHECK=1 the array is fenced, and
-    ends at a page instead: see `fences`.
+    Tiles may read the slack but neither use it nor write to it. With NNPG_CHECK=1 the array is between fences, and its
+    end is aligned instead: see `fences`.
 
     Examples
     --------

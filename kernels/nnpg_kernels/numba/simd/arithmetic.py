@@ -1,7 +1,7 @@
 """Tiles as numbers: `a + b`, `a - b`, `a * b`, `a / b` lane by lane (a or b may be a number), and what needs them.
 
-`tanh` and `sigmoid` are written once for float32 and float64 and are good to 3 units in the last place. The
-mathematical library's own are as good, but no compiler turns a call of theirs into vectors.
+`tanh` and `sigmoid` are written once for float32 and float64, with errors of at most 3 units in the last place. Those
+of the mathematical library are as exact, but no compiler turns a call to them into vectors.
 """
 
 from __future__ import annotations
@@ -15,28 +15,29 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, overload
 
-from nnpg_kernels.numba.runtime.jit import jit
-from nnpg_kernels.numba.simd.tiles import Tile, everywhere
+from nnpg_kernels.numba.runtime.compilation import jit
+from nnpg_kernels.numba.simd.emission import broadcast
+from nnpg_kernels.numba.simd.vectors import Tile
 
 LOG2_E = 1 / math.log(2)
-LN2_HIGH = 0.693359375  # exact in float32, with zeros behind: n * LN2_HIGH is exact
+LN2_HIGH = 0.693359375  # exact in float32 and ends in zero bits, so that n * LN2_HIGH is exact
 LN2_LOW = -2.121944400546905827679e-4  # ln 2 - LN2_HIGH, to more digits than math.log(2) has
 
 
 def _each(signature: Any, f: Any) -> Any:
-    """Code that applies f(builder, *vectors) to each vector of the arguments: tiles of one shape, or numbers."""
+    """Return code that applies f(builder, *vectors) to each vector of the arguments: tiles of one shape, or numbers."""
     tile = next(a for a in signature.args if isinstance(a, Tile))
 
-    def emit(context: Any, builder: Any, own: Any, args: Any) -> Any:
+    def emit(context: Any, builder: Any, call: Any, args: Any) -> Any:
         scalar = tile.vector.scalar
         spread = [
-            None if isinstance(kind, Tile) else everywhere(builder, context.cast(builder, a, kind, scalar), tile.vector)
-            for kind, a in zip(own.args, args, strict=True)
+            None if isinstance(kind, Tile) else broadcast(builder, context.cast(builder, a, kind, scalar), tile.vector)
+            for kind, a in zip(call.args, args, strict=True)
         ]
         block = ir.Constant(ir.ArrayType(tile.vector.llvm, tile.rows * tile.columns), ir.Undefined)
         for i in range(tile.rows * tile.columns):
-            own_vectors = [builder.extract_value(a, i) if s is None else s for a, s in zip(args, spread, strict=True)]
-            block = builder.insert_value(block, f(builder, *own_vectors), i)
+            vectors = [builder.extract_value(a, i) if s is None else s for a, s in zip(args, spread, strict=True)]
+            block = builder.insert_value(block, f(builder, *vectors), i)
         return block
 
     return emit
@@ -67,7 +68,7 @@ for _symbol, _instruction in (
 
 
 def _where(condition: Any) -> Any:
-    """Return the word that takes `yes` where condition(builder, a, b), `no` elsewhere, lane by lane."""
+    """Return the word that takes `yes` where condition(builder, a, b) holds and `no` elsewhere, lane by lane."""
 
     @intrinsic  # type: ignore[untyped-decorator]
     def where(typing: Any, a: Any, b: Any, yes: Any, no: Any) -> Any:
@@ -85,7 +86,7 @@ def _better(builder: Any, a: Any, b: Any) -> Any:
 where_below = _where(lambda builder, a, b: builder.fcmp_ordered("<", a, b))  # a < b; NaN is below nothing
 where_at_most = _where(lambda builder, a, b: builder.fcmp_ordered("<=", a, b))  # a <= b; NaN is at most nothing
 where_equal = _where(lambda builder, a, b: builder.fcmp_ordered("==", a, b))
-where_better = _where(_better)  # a > b, but a NaN, once there, is never left
+where_better = _where(_better)  # a > b; a NaN is better than any number
 
 
 @intrinsic  # type: ignore[untyped-decorator]
@@ -102,7 +103,7 @@ def rounded(typing: Any, x: Any) -> Any:
 
 @intrinsic  # type: ignore[untyped-decorator]
 def power_of_two(typing: Any, n: Any) -> Any:
-    """2^n for whole n: n goes where a number keeps its exponent. Below the smallest exponent, 2 to that."""
+    """2^n for whole n, which becomes the exponent bits; at least 2 to the smallest exponent."""
     bits, fraction, bias = (32, 23, 127) if n.vector.scalar == types.float32 else (64, 52, 1023)
 
     def build(builder: Any, vector: Any) -> Any:
@@ -123,7 +124,7 @@ def exponential(x: Any) -> Any:
     """
     n = rounded(x * LOG2_E)
     r = (x - n * LN2_HIGH) - n * LN2_LOW
-    # the Taylor series, to r^13 / 13!: what is left out is below 1e-17; float32 pays for six terms that it cannot see
+    # The Taylor series up to r^13 / 13!: the remainder is below 1e-17. For float32 six terms fewer would do.
     p = r * (1 / 6227020800) + 1 / 479001600
     p = p * r + 1 / 39916800
     p = p * r + 1 / 3628800
@@ -145,7 +146,7 @@ def tanh(x: Any) -> Any:
     size = where_below(x, 0.0, x * -1.0, x)
     size = where_below(20.0, size, 20.0, size)  # tanh 20 is 1 in float64 as well
     scale, p = exponential(size * -2.0)
-    t = scale * p + (scale - 1.0)  # nothing cancels near 0, where the scale is 1
+    t = scale * p + (scale - 1.0)  # exact near 0, where the scale is 1
     y = (0.0 - t) / (t + 2.0)
     return where_below(x, 0.0, y * -1.0, y)
 

@@ -1,10 +1,11 @@
 """How a kernel is compiled: once for a processor, kept on disk (see `disk_cache`), and run without the GIL.
 
-Numba keeps what it compiled too, but as a pickle, which runs whatever somebody wrote into it; and it knows a kernel by
-its own file and by its closure: a change in what the kernel is made of would not reach it, and a closure over another
-compiled function is never found again. So here each kernel has a file of its own, named after all that it is made of.
+Numba has a disk cache too, but it is made of pickles, and a pickle that somebody changed runs any code. Numba also
+identifies a kernel by its source file and its closure: it would miss a change in a function that the kernel calls, and
+it never finds a closure over another compiled function again. So here each kernel has one file, named after all that it
+is made of.
 
-    jit       for functions that other compiled functions call: they become part of these, and are not kept
+    jit       for functions that other compiled functions call; they become part of these and are not kept
     entry     for functions that Python calls and that return nothing
     kernel    for the kernels of a program, which are called by their address
 """
@@ -41,7 +42,7 @@ def jit(function: Callable[..., Any]) -> Any:
 
 def entry(function: Callable[..., Any]) -> Any:
     """Compile a function that Python calls, at its first call, and keep the result on disk. It returns nothing."""
-    cache = _Kept(function)
+    cache = _DiskCache(function)
     compiled = jit(function)
     compiled._cache = cache
     return compiled
@@ -49,18 +50,18 @@ def entry(function: Callable[..., Any]) -> Any:
 
 def kernel(function: Callable[..., Any]) -> Any:
     """Compile a kernel of a program now, to a function that is called by its address: see `program`."""
-    cache = _Kept(function, by_address=True)
+    cache = _DiskCache(function, by_address=True)
     compiled: Any = CFunc(function, (VOID_OF_FIVE.args, VOID_OF_FIVE.return_type), {}, {"error_model": "numpy"})
     compiled._cache = cache
     compiled.compile()
     return compiled
 
 
-class _Kept(NullCache):  # type: ignore[misc]
-    """What Numba asks for a function's compiled code, and tells when it has compiled it.
+class _DiskCache(NullCache):  # type: ignore[misc]
+    """Numba asks this object for a function's compiled code, and gives it what it has compiled.
 
     A symbol in machine code is known to the whole process, and Numba numbers its functions anew in each process: two
-    kernels compiled by two processes could have one name. So the function's name gets a hash of what it is made of.
+    kernels compiled by two processes could have the same name. So the function's name gets a hash of all it is made of.
     """
 
     def __init__(self, function: Callable[..., Any], *, by_address: bool = False) -> None:
@@ -70,22 +71,22 @@ class _Kept(NullCache):  # type: ignore[misc]
         function.__qualname__ += f"_{hashlib.sha256(self.made_of.encode()).hexdigest()[:16]}"
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
-        """Return what is kept for these types, ready to run, or None."""
+        """Return the kept code for these types, ready to run, or None."""
         target_context.refresh()
         codegen = target_context.codegen()
         key = self._key(sig, codegen)
         path = self._path(key)
-        found = None if path is None else disk_cache.load(path, key)
-        if found is None:
-            _compiling()
+        code = None if path is None else disk_cache.load(path, key)
+        if code is None:
+            announce_compilation()
             return None
-        library = _library(codegen, found)
+        library = _library(codegen, code)
         if self.by_address:
-            return SimpleNamespace(library=library, fndesc=SimpleNamespace(llvm_cfunc_wrapper_name=found.words["name"]))
-        return self._overload(sigutils.normalize_signature(sig)[0], found.words, library, target_context)
+            return SimpleNamespace(library=library, fndesc=SimpleNamespace(llvm_cfunc_wrapper_name=code.words["name"]))
+        return self._overload(sigutils.normalize_signature(sig)[0], code.words, library, target_context)
 
     def save_overload(self, sig: Any, data: Any) -> None:
-        """Keep what was compiled. Where it cannot be kept, say so once and go on."""
+        """Keep compiled code. Where it cannot be kept, warn once and continue."""
         if not _stands_alone(data, self.by_address):
             raise TypeError(
                 f"{self.function.__qualname__} needs Python objects when it runs: it cannot be kept on disk"
@@ -103,17 +104,17 @@ class _Kept(NullCache):  # type: ignore[misc]
         try:
             disk_cache.save(path, key, disk_cache.Kernel(words, code))
         except OSError as error:
-            _no_cache(str(error))
+            warn_not_kept(str(error))
 
     def _key(self, sig: Any, codegen: Any) -> str:
         return repr((str(sig), codegen.magic_tuple(), self.made_of))
 
     def _path(self, key: str) -> Path | None:
-        folder = _folder(self.function)
+        folder = folder_of(self.function)
         return folder and folder / f"{self.base}.{hashlib.sha256(key.encode()).hexdigest()[:20]}.kernel"
 
     def _overload(self, args: Any, words: dict[str, str], library: Any, target_context: Any) -> Any:
-        """What Numba's dispatcher keeps for one signature, as it would be after compiling."""
+        """What Numba's dispatcher has for one signature after compiling."""
         code, none = self.function.__code__, numba.types.none
         descriptor = PythonFunctionDescriptor(
             native=True,
@@ -133,19 +134,19 @@ class _Kept(NullCache):  # type: ignore[misc]
         environment, signature = Environment.from_fndesc(descriptor), none(*args)
         entry_point = target_context.get_executable(library, descriptor, environment)
         nothing = dict.fromkeys(CompileResult._fields)
-        own = {"typing_context": target_context.typing_context, "target_context": target_context, "lifted": ()}
-        own |= {"entry_point": entry_point, "fndesc": descriptor, "library": library, "signature": signature}
-        return CompileResult(**{**nothing, **own, "environment": environment, "objectmode": False})
+        fields = {"typing_context": target_context.typing_context, "target_context": target_context, "lifted": ()}
+        fields |= {"entry_point": entry_point, "fndesc": descriptor, "library": library, "signature": signature}
+        return CompileResult(**{**nothing, **fields, "environment": environment, "objectmode": False})
 
 
-def _library(codegen: Any, found: disk_cache.Kernel) -> Any:
-    """Machine code as Numba's library; of its functions only the one with the name is seen from outside."""
-    names = llvmlite.binding.parse_assembly(f'define void @"{found.words["name"]}"() {{ ret void }}')
-    return codegen.unserialize_library((found.words["library"], "object", (found.code, names.as_bitcode())))
+def _library(codegen: Any, kernel: disk_cache.Kernel) -> Any:
+    """Machine code as Numba's library, of which only the function with the name is visible outside."""
+    names = llvmlite.binding.parse_assembly(f'define void @"{kernel.words["name"]}"() {{ ret void }}')
+    return codegen.unserialize_library((kernel.words["library"], "object", (kernel.code, names.as_bitcode())))
 
 
 def _stands_alone(data: Any, by_address: bool) -> bool:
-    """Whether machine code is all that a compiled function needs: no Python constants, nothing to start first."""
+    """Whether a compiled function needs nothing but its machine code: no Python constants, no initialisation."""
     if data.objectmode or data.lifted or data.reload_init or data.library.has_dynamic_globals:
         return False
     return by_address or (data.signature.return_type == numba.types.none and not data.environment.consts)
@@ -175,36 +176,39 @@ def fingerprint() -> str:
     return hashlib.sha256(b"".join(path.read_bytes() for path in sources) + versions.encode()).hexdigest()
 
 
-_folders: dict[str, Path | None] = {}  # by source file
+folders: dict[str, Path | None] = {}  # by source file
 
 
-def _folder(function: Callable[..., Any]) -> Path | None:
-    """Where a function's code is kept: in a folder of this user, in the one that Numba would take for its source."""
+def folder_of(function: Callable[..., Any]) -> Path | None:
+    """Return where a function's code is kept: a folder of this user in the folder that Numba would use, or None."""
     source = function.__code__.co_filename
-    if source not in _folders:
+    if source not in folders:
         try:
-            _folders[source] = disk_cache.private_folder(
-                Path(CompileResultCacheImpl(function).locator.get_cache_path())
-            )
-        except (RuntimeError, OSError) as error:  # Numba found no folder to write to, or none can be made in it
-            _folders[source] = None
-            _no_cache(str(error))
-    return _folders[source]
+            folders[source] = disk_cache.private_folder(Path(CompileResultCacheImpl(function).locator.get_cache_path()))
+        except (
+            RuntimeError,
+            OSError,
+        ) as error:  # no folder that can be written to
+            folders[source] = None
+            warn_not_kept(str(error))
+    return folders[source]
 
 
 @cache
-def _compiling() -> None:
+def announce_compilation() -> None:
+    """Say once, at a terminal, that kernels are being compiled."""
     if sys.stderr.isatty():
         print("compiling kernels for this processor; they are kept, so only the first run waits", file=sys.stderr)
 
 
-_told: list[str] = []  # the one warning of this process
+warnings_given: list[str] = []  # at most one in a process
 
 
-def _no_cache(why: str) -> None:
-    if _told:
+def warn_not_kept(why: str) -> None:
+    """Warn once that kernels cannot be kept."""
+    if warnings_given:
         return
-    _told.append(why)
+    warnings_given.append(why)
     warnings.warn(
         f"nnpg's compiled kernels cannot be kept: {why}. Every new process compiles them again; set NUMBA_CACHE_DIR "
         "to a folder of your own that can be written to",

@@ -1,4 +1,4 @@
-"""Kept kernels: found again by another process, never mixed up, whole or not there, and nobody else's."""
+"""Compiled kernels on disk: other processes load them; damaged files and files of other users are not loaded."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nnpg_kernels.numba.runtime import disk_cache, jit
+from nnpg_kernels.numba.runtime import compilation, disk_cache
+from nnpg_kernels.numba.runtime.compilation import announce_compilation, fingerprint, made_of
 from nnpg_kernels.numba.runtime.disk_cache import Kernel, load, save
-from nnpg_kernels.numba.runtime.jit import _compiling, fingerprint, made_of
 
 ROOT = Path(__file__).parent.parent.parent
 PROGRAM = """
 import sys
 import numpy as np
-import nnpg_kernels.numba.runtime.jit as jit
+import nnpg_kernels.numba.runtime.compilation as compilation
 missed = []
-jit._compiling = lambda: missed.append(1)
+compilation.announce_compilation = lambda: missed.append(1)
 from nnpg_kernels.numba.kernels.class_sums import sum_by_class
 from nnpg_kernels.numba.kernels.correlation import correlate
 from nnpg_kernels.numba.kernels.pooled_convolution import convolve
@@ -45,24 +45,24 @@ def process(folder: Path, *tiles: str) -> subprocess.Popen[str]:
 
 
 def compiled(folder: Path, *tiles: str) -> int:
-    """How many kernels a new process had to compile."""
+    """Return how many kernels a new process had to compile."""
     child = process(folder, *tiles)
-    said, _ = child.communicate()
+    output, _ = child.communicate()
     assert child.returncode == 0
-    return int(said)
+    return int(output)
 
 
 @pytest.fixture
-def untold() -> Iterator[None]:
-    """No warning was given yet in this process."""
-    before = jit._told[:]
-    jit._told.clear()
+def no_warning_yet() -> Iterator[None]:
+    """The process has given no warning yet."""
+    before = compilation.warnings_given[:]
+    compilation.warnings_given.clear()
     yield
-    jit._told[:] = before
+    compilation.warnings_given[:] = before
 
 
 @pytest.fixture
-def own(tmp_path: Path) -> Path:
+def kernel_file(tmp_path: Path) -> Path:
     """The file of a kernel that is kept under the key "a"."""
     path = disk_cache.private_folder(tmp_path) / "f.kernel"
     save(path, "a", Kernel(WORDS, b"machine code" * 100))
@@ -71,7 +71,7 @@ def own(tmp_path: Path) -> Path:
 
 
 @pytest.mark.slow
-def test_another_process_compiles_nothing_and_two_at_once_do_not_mix_kernels_up(tmp_path: Path) -> None:
+def test_another_process_compiles_nothing_and_two_processes_at_once_do_not_confuse_kernels(tmp_path: Path) -> None:
     both = [process(tmp_path, "1x1", "2x1"), process(tmp_path, "2x1", "1x1")]
     assert all(int(p.communicate()[0]) > 0 for p in both)
     assert compiled(tmp_path, "1x1", "2x1") == 0
@@ -79,7 +79,7 @@ def test_another_process_compiles_nothing_and_two_at_once_do_not_mix_kernels_up(
 
 
 class Harmful:
-    """What runs a command when it is unpickled."""
+    """Its pickle runs a command when it is loaded."""
 
     def __init__(self, marker: Path) -> None:
         self.marker = marker
@@ -88,7 +88,9 @@ class Harmful:
         return Path.touch, (self.marker,)
 
 
-def test_a_harmful_pickle_in_place_of_every_kernel_does_not_run_and_all_is_compiled_again(tmp_path: Path) -> None:
+def test_a_harmful_pickle_in_place_of_every_kernel_does_not_run(
+    tmp_path: Path,
+) -> None:
     marker, cache = tmp_path / "marker", tmp_path / "cache"
     number = compiled(cache)
     files = list(cache.rglob("*.kernel"))
@@ -99,73 +101,75 @@ def test_a_harmful_pickle_in_place_of_every_kernel_does_not_run_and_all_is_compi
     assert not marker.exists()
     assert compiled(cache) == 0
     pickle.loads(pickle.dumps(Harmful(marker)))
-    assert marker.exists()  # it would have run
+    assert marker.exists()  # so the pickle would have run
 
 
-def test_nothing_in_the_kernels_can_unpickle() -> None:
+def test_no_kernel_module_imports_pickle() -> None:
     for path in (ROOT / "kernels").rglob("*.py"):
         assert not any("import" in line and "pickle" in line for line in path.read_text().splitlines()), path
 
 
-def test_a_flipped_bit_anywhere_is_seen(own: Path) -> None:
-    whole = own.read_bytes()
+def test_a_file_with_a_flipped_bit_anywhere_is_not_loaded(kernel_file: Path) -> None:
+    whole = kernel_file.read_bytes()
     for place in range(len(whole)):
-        own.write_bytes(whole[:place] + bytes([whole[place] ^ 1 << place % 8]) + whole[place + 1 :])
-        assert load(own, "a") is None, place
+        kernel_file.write_bytes(whole[:place] + bytes([whole[place] ^ 1 << place % 8]) + whole[place + 1 :])
+        assert load(kernel_file, "a") is None, place
 
 
-def test_a_file_cut_off_or_too_long_or_of_another_version_is_not_there(own: Path) -> None:
-    whole = own.read_bytes()
+def test_a_file_that_is_cut_off_or_too_long_or_of_another_version_is_not_loaded(kernel_file: Path) -> None:
+    whole = kernel_file.read_bytes()
     versions = [whole.replace(b"nnpg kernel 1", b"nnpg kernel 2"), b"\x80", b"text", disk_cache.FORMAT]
     for damaged in (*(whole[:end] for end in range(len(whole))), whole + b"\0", *versions):
-        own.write_bytes(damaged)
-        assert load(own, "a") is None
+        kernel_file.write_bytes(damaged)
+        assert load(kernel_file, "a") is None
 
 
-def test_the_file_of_another_kernel_is_not_there(own: Path) -> None:
-    assert load(own, "b") is None
-    assert load(own.with_name("g.kernel"), "a") is None
+def test_the_file_of_another_kernel_is_not_loaded(kernel_file: Path) -> None:
+    assert load(kernel_file, "b") is None
+    assert load(kernel_file.with_name("g.kernel"), "a") is None
 
 
 @pytest.mark.parametrize("mode", [0o620, 0o602, 0o666])
-def test_a_file_that_others_may_write_to_is_not_there(own: Path, mode: int) -> None:
-    own.chmod(mode)
-    assert load(own, "a") is None
-    own.chmod(0o644)
-    assert load(own, "a") is not None
+def test_a_file_that_others_may_write_to_is_not_loaded(kernel_file: Path, mode: int) -> None:
+    kernel_file.chmod(mode)
+    assert load(kernel_file, "a") is None
+    kernel_file.chmod(0o644)
+    assert load(kernel_file, "a") is not None
 
 
 @pytest.mark.parametrize("mode", [0o770, 0o707, 0o777])
-def test_nothing_is_read_from_a_folder_that_others_may_write_to_nor_written(own: Path, mode: int) -> None:
-    own.parent.chmod(mode)
-    assert load(own, "a") is None
+def test_a_folder_that_others_may_write_to_is_neither_read_nor_written(kernel_file: Path, mode: int) -> None:
+    kernel_file.parent.chmod(mode)
+    assert load(kernel_file, "a") is None
     with pytest.raises(PermissionError, match="others may write to it"):
-        save(own, "a", Kernel(WORDS, b""))
+        save(kernel_file, "a", Kernel(WORDS, b""))
 
 
-def test_the_file_or_folder_of_another_user_is_not_there(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_folder_of_another_user_is_neither_read_nor_written(
+    kernel_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("os.geteuid", lambda: os.getuid() + 1)
-    assert load(own, "a") is None
-    with pytest.raises(PermissionError, match="belongs to somebody else"):
-        save(own, "a", Kernel(WORDS, b""))
-    assert disk_cache.private_folder(own.parent.parent) != own.parent
+    assert load(kernel_file, "a") is None
+    with pytest.raises(PermissionError, match="belongs to another user"):
+        save(kernel_file, "a", Kernel(WORDS, b""))
+    assert disk_cache.private_folder(kernel_file.parent.parent) != kernel_file.parent
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
-def test_a_file_that_belongs_to_another_user_is_not_there(own: Path) -> None:
-    os.chown(own, 12345, -1)
-    assert load(own, "a") is None
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can change the owner of a file")
+def test_a_file_that_belongs_to_another_user_is_not_loaded(kernel_file: Path) -> None:
+    os.chown(kernel_file, 12345, -1)
+    assert load(kernel_file, "a") is None
 
 
-def test_links_and_pipes_and_folders_are_not_opened(own: Path) -> None:
-    link, pipe, folder = (own.with_name(name) for name in ("link", "pipe", "folder"))
-    link.symlink_to(own)
+def test_links_and_pipes_and_folders_are_not_opened(kernel_file: Path) -> None:
+    link, pipe, folder = (kernel_file.with_name(name) for name in ("link", "pipe", "folder"))
+    link.symlink_to(kernel_file)
     os.mkfifo(pipe)
     folder.mkdir()
     assert [load(path, "a") for path in (link, pipe, folder)] == [None] * 3
 
 
-def test_the_folder_is_this_users_alone_under_any_umask(tmp_path: Path) -> None:
+def test_only_this_user_may_enter_the_folder_under_any_umask(tmp_path: Path) -> None:
     for umask in (0, 0o077, 0o022):
         before = os.umask(umask)
         try:
@@ -180,19 +184,19 @@ def test_the_folder_is_this_users_alone_under_any_umask(tmp_path: Path) -> None:
 def put(n: int) -> Any:
     """A small compiled function that Python calls."""
 
-    @jit.entry
+    @compilation.entry
     def put(y: Any) -> None:
         y[0] = n
 
     return put
 
 
-def test_without_a_folder_of_ones_own_kernels_work_and_one_warning_says_why(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, untold: None
+def test_without_a_private_folder_kernels_work_and_one_warning_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_warning_yet: None
 ) -> None:
     folder, y = disk_cache.private_folder(tmp_path), np.zeros(1)
     folder.chmod(0o777)
-    monkeypatch.setattr("nnpg_kernels.numba.runtime.jit._folder", lambda function: folder)
+    monkeypatch.setattr(compilation, "folder_of", lambda function: folder)
     with pytest.warns(UserWarning, match="others may write to it.*set NUMBA_CACHE_DIR"):
         put(1)(y)
     assert y[0] == 1
@@ -201,13 +205,13 @@ def test_without_a_folder_of_ones_own_kernels_work_and_one_warning_says_why(
     assert not list(folder.iterdir())
 
 
-def test_without_any_folder_kernels_work_and_one_warning_says_so(monkeypatch: pytest.MonkeyPatch, untold: None) -> None:
-    def nowhere(self: Any, function: Any) -> None:
+def test_without_any_folder_kernels_work_and_warn_once(monkeypatch: pytest.MonkeyPatch, no_warning_yet: None) -> None:
+    def no_folder(self: Any, function: Any) -> None:
         raise RuntimeError("cannot cache function: no locator available for file")
 
     y = np.zeros(1)
-    monkeypatch.setattr("nnpg_kernels.numba.runtime.jit.CompileResultCacheImpl.__init__", nowhere)
-    monkeypatch.setattr("nnpg_kernels.numba.runtime.jit._folders", {})
+    monkeypatch.setattr("nnpg_kernels.numba.runtime.compilation.CompileResultCacheImpl.__init__", no_folder)
+    monkeypatch.setattr(compilation, "folders", {})
     with pytest.warns(UserWarning, match="no locator.*set NUMBA_CACHE_DIR"):
         put(1)(y)
     assert y[0] == 1
@@ -216,53 +220,55 @@ def test_without_any_folder_kernels_work_and_one_warning_says_so(monkeypatch: py
 
 
 def test_a_full_or_missing_disk_is_one_warning_and_no_error(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, untold: None
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_warning_yet: None
 ) -> None:
     y = np.zeros(1)
-    monkeypatch.setattr("nnpg_kernels.numba.runtime.jit._folder", lambda function: tmp_path / "gone")
+    monkeypatch.setattr(compilation, "folder_of", lambda function: tmp_path / "gone")
     with pytest.warns(UserWarning, match="set NUMBA_CACHE_DIR"):
         put(1)(y)
     put(2)(y)  # a second warning would be an error
     assert y[0] == 2
 
 
-def test_people_at_a_terminal_are_told_once_that_it_compiles(
+def test_a_terminal_is_told_once_that_kernels_are_compiled(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = disk_cache.private_folder(tmp_path)
-    monkeypatch.setattr("nnpg_kernels.numba.runtime.jit._folder", lambda function: folder)
-    _compiling.cache_clear()
+    monkeypatch.setattr(compilation, "folder_of", lambda function: folder)
+    announce_compilation.cache_clear()
     put(1)(np.zeros(1))
     assert capsys.readouterr().err == ""
-    _compiling.cache_clear()
+    announce_compilation.cache_clear()
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
-    put(1)(np.zeros(1))  # kept by now
+    put(1)(np.zeros(1))  # it is on disk now
     assert capsys.readouterr().err == ""
     for n in (2, 3):
         put(n)(np.zeros(1))
     assert capsys.readouterr().err.count("compiling kernels for this processor") == 1
 
 
-def test_what_needs_python_or_returns_something_is_no_entry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nnpg_kernels.numba.runtime.jit._folder", lambda function: disk_cache.private_folder(tmp_path))
+def test_a_function_that_returns_a_value_cannot_be_an_entry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "nnpg_kernels.numba.runtime.compilation.folder_of", lambda function: disk_cache.private_folder(tmp_path)
+    )
     with pytest.raises(TypeError, match="cannot be kept on disk"):
-        jit.entry(lambda x: x + 1)(1)
+        compilation.entry(lambda x: x + 1)(1)
 
 
 @pytest.mark.slow
-def test_kernels_that_two_processes_numbered_alike_are_told_apart(tmp_path: Path) -> None:
+def test_kernels_to_which_two_processes_gave_the_same_number_are_not_confused(tmp_path: Path) -> None:
     folder = disk_cache.private_folder(tmp_path)
     script = """
 import sys
 from pathlib import Path
 import numpy as np
-import nnpg_kernels.numba.runtime.jit as jit
+import nnpg_kernels.numba.runtime.compilation as compilation
 folder = Path(sys.argv[1])
-jit._folder = lambda function: folder
+compilation.folder_of = lambda function: folder
 def make(n):
     def run(address, a, b, c, d):
         jit_array(address, np.float64)[0] = n
-    return jit.kernel(run)
+    return compilation.kernel(run)
 from nnpg_kernels.numba.runtime.memory import array as jit_array
 y = np.zeros(1)
 kernels = [make(int(n)) for n in sys.argv[2:]]
@@ -272,13 +278,13 @@ for n, kernel in zip(sys.argv[2:], kernels):
 print(sum(kernel.cache_hits for kernel in kernels))
 """
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "kernels")}
-    for numbers, kept_by_now in ((["1"], "0"), (["2"], "0"), (["1", "2"], "2"), (["2", "1"], "2")):
+    for numbers, loaded in ((["1"], "0"), (["2"], "0"), (["1", "2"], "2"), (["2", "1"], "2")):
         command = [sys.executable, "-c", script, str(folder), *numbers]
         child = subprocess.run(command, env=environment, capture_output=True, text=True)
-        assert (child.returncode, child.stdout.strip()) == (0, kept_by_now), child.stderr
+        assert (child.returncode, child.stdout.strip()) == (0, loaded), child.stderr
 
 
-def test_many_writers_leave_one_whole_file(tmp_path: Path) -> None:
+def test_many_writers_at_once_leave_one_whole_file(tmp_path: Path) -> None:
     path = disk_cache.private_folder(tmp_path) / "f.kernel"
     kernels = [Kernel(WORDS, bytes([i]) * 100_000) for i in range(8)]
     with ThreadPoolExecutor(8) as pool:
@@ -287,7 +293,7 @@ def test_many_writers_leave_one_whole_file(tmp_path: Path) -> None:
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_a_key_says_what_a_kernel_is_made_of() -> None:
+def test_the_key_differs_for_everything_that_a_kernel_is_made_of() -> None:
     def make(n: Any, inner: Any) -> Any:
         return lambda x: inner(x) + n
 
@@ -303,7 +309,7 @@ def test_a_key_says_what_a_kernel_is_made_of() -> None:
     assert not any(" at 0x" in str(key) for key in keys)
 
 
-def test_sources_and_version_are_part_of_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_version_of_numba_is_part_of_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
     before = fingerprint()
     monkeypatch.setattr("numba.__version__", "0")
     assert fingerprint.__wrapped__() != before

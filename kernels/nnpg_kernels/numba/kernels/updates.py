@@ -1,0 +1,63 @@
+"""Steps of the parameters: the sums of bias gradients, and w <- w - lr v with v <- momentum v + g."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nnpg_kernels.numba.runtime.compilation import kernel
+from nnpg_kernels.numba.runtime.memory import array, record, record_type
+
+STEP = record_type("w g v slots slot_size size rates momentum decay")
+BIAS = record_type("delta N F sums")
+
+
+@cache
+def bias_gradient(dtype: npt.DTypeLike) -> Any:
+    """Return the kernel of db[f] = sum_n delta[n, f]."""
+    kind = np.dtype(dtype).type
+
+    def run(address: int, n: int, count: int, slot: int, t: int) -> None:
+        s = record(address, BIAS)
+        delta, out = array(s.delta, kind), array(s.sums, kind)
+        for f in range(s.F):
+            out[f] = 0
+        for i in range(s.N):
+            for f in range(s.F):
+                out[f] += delta[i * s.F + f]
+
+    return kernel(run)
+
+
+@cache
+def momentum_step(dtype: npt.DTypeLike) -> Any:
+    """Return the kernel of v = momentum v + (g + decay w), w = w - rates[t] v, where g is the sum of all slots.
+
+    The slots are 0 afterwards.
+    """
+    kind = np.dtype(dtype).type
+
+    def run(address: int, n: int, count: int, slot: int, t: int) -> None:
+        s = record(address, STEP)
+        w, g, v, rates = array(s.w, kind), array(s.g, kind), array(s.v, kind), array(s.rates, np.float64)
+        factors = array(s.momentum, np.float64)
+        momentum, decay, rate = kind(factors[0]), kind(array(s.decay, np.float64)[0]), kind(rates[t])
+        for k in range(1, s.slots):
+            part = array(s.g + k * s.slot_size, kind)
+            for i in range(s.size):
+                g[i] += part[i]
+                part[i] = 0
+        if momentum == 0:
+            for i in range(s.size):
+                w[i] -= rate * (g[i] + decay * w[i])
+                g[i] = 0
+        else:
+            for i in range(s.size):
+                v[i] = momentum * v[i] + (g[i] + decay * w[i])
+                w[i] -= rate * v[i]
+                g[i] = 0
+
+    return kernel(run)

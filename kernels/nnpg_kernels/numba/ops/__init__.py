@@ -1,0 +1,47 @@
+"""Ops from arrays and planes: kernels with their addresses, sizes and strides. See `program`."""
+
+from nnpg_kernels.numba.ops.convolutions import (
+    convolution,
+    convolution_delta,
+    convolution_gradient,
+    first_winners,
+    sparse_delta,
+    unpooling,
+)
+from nnpg_kernels.numba.ops.dense_layers import dense, dense_delta, dense_gradient
+from nnpg_kernels.numba.ops.elementwise import (
+    activation,
+    activation_delta,
+    activation_delta_of_one,
+    set_field,
+    set_maps,
+    set_units,
+)
+from nnpg_kernels.numba.ops.images import pack, repack, unpack
+from nnpg_kernels.numba.ops.training import bias_gradient, cross_entropy, loss_of_each, momentum_step, seed
+
+__all__ = [
+    "activation",
+    "activation_delta",
+    "activation_delta_of_one",
+    "bias_gradient",
+    "convolution",
+    "convolution_delta",
+    "convolution_gradient",
+    "cross_entropy",
+    "dense",
+    "dense_delta",
+    "dense_gradient",
+    "first_winners",
+    "loss_of_each",
+    "momentum_step",
+    "pack",
+    "repack",
+    "seed",
+    "set_field",
+    "set_maps",
+    "set_units",
+    "sparse_delta",
+    "unpack",
+    "unpooling",
+]

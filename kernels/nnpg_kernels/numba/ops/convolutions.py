@@ -1,0 +1,187 @@
+"""Ops of convolutions: forward with pooling, deltas, weight gradients, and the deltas of many classes at once."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nnpg_kernels.backend import Array
+from nnpg_kernels.geometry import Window
+from nnpg_kernels.numba.kernels import pooling_winners
+from nnpg_kernels.numba.kernels import sparse_delta as sparse_kernels
+from nnpg_kernels.numba.kernels.correlation import CORRELATE, correlate, tile_for
+from nnpg_kernels.numba.kernels.pooled_convolution import CONVOLVE, UNPOOL, convolve, unpool
+from nnpg_kernels.numba.kernels.weight_gradient import GRADIENT, accumulate_gradient, pieces
+from nnpg_kernels.numba.ops.fields import no_bias, pool_fields, weight_fields, window_fields
+from nnpg_kernels.numba.planes import SLACK, Planes
+from nnpg_kernels.numba.program import Op, op
+from nnpg_kernels.numba.runtime.memory import address, aligned
+from nnpg_kernels.numba.simd import lanes
+
+
+def convolution(x: Planes, W: Array, b: Array | None, window: Window, pool: Window, y: Planes, winner: Planes) -> Op:
+    """y = max over `pool` of z = W * x + b, and the winner of each window."""
+    dtype, (F, C, I, J), L = W.dtype, W.shape, x.per_pixel
+    vector, (rows, columns) = lanes(dtype), window.output_shape(x.H, x.W)
+    height, width = tile_for(F, -(-columns * L // vector))
+    left = pool.padding[2]
+    reach = max(columns, (y.W - 1) * pool.stride[1] + pool.size[1] - left)  # of the last window
+    band_row = -(-(left + reach) * L // vector) * vector
+    band = aligned(height * pool.size[0] * band_row, dtype, SLACK * vector)
+    band[:] = -np.inf  # so the padding of the pooling window never wins
+    bias = no_bias(dtype) if b is None else b
+    return op(
+        f"convolve {height}x{width}",
+        convolve(dtype, height, width, L),
+        CONVOLVE,
+        (x, W, bias, y, winner, band),
+        **window_fields(x, window, L),
+        **weight_fields(W, bias, b is not None, (C * I * J, I * J, J, 1)),
+        **{"y": address(band), "y_plane": 0, "y_row": 0},
+        **{"C": C, "F": F, "I": I, "J": J, "H": rows, "W": columns * L},
+        **{"per_pixel": L, "band_row": band_row, "band_left": left * L, "z_rows": rows},
+        **{"out": y.at(), "out_plane": y.plane, "out_row": y.pitch, "rows": y.H, "columns": y.W},
+        **{"winner": winner.at(), "winner_plane": winner.plane, "winner_row": winner.pitch},
+        **pool_fields(pool),
+    )
+
+
+def unpooling(
+    delta: Planes,
+    y: Planes,
+    winner: Planes,
+    dz: Planes,
+    pool: Window,
+    window: Window,
+    act: int,
+    rows: int,
+    db: Array | None,
+) -> Op:
+    """dz = delta act'(y) at the winners and 0 elsewhere, in `rows` rows; db += the sums of dz.
+
+    `act` is one of the codes of `activations`, `window` that of the convolution: between two rows or columns of dz lie
+    as many zeros as its stride leaves out.
+    """
+    L, dtype = y.per_pixel, y.memory.dtype
+    sh, sw = window.stride
+    sums = aligned((1, y.C), dtype) if db is None else db
+    overlap = pool.size[0] > pool.stride[0] or pool.size[1] > pool.stride[1]
+    row = aligned(-(-y.W * L // lanes(dtype)) * lanes(dtype) + 2 * lanes(dtype), dtype)
+    return op(
+        "unpool",
+        unpool(dtype, L),
+        UNPOOL,
+        (delta, y, winner, dz, row, sums),
+        **{"delta": delta.at(), "delta_plane": delta.plane, "delta_row": delta.pitch},
+        **{"y": y.at(), "y_plane": y.plane, "y_row": y.pitch, "F": y.C, "rows": y.H, "columns": y.W},
+        **{"winner": winner.at(), "winner_plane": winner.plane, "winner_row": winner.pitch},
+        **{"dz": dz.at(0, -sw * pool.padding[2]), "dz_plane": dz.plane, "dz_row": sh * dz.pitch},
+        **{"dz_column": sw * L, "dz_rows": rows},
+        **{"dz_wide": (dz.W + sw * pool.padding[2]) * L},
+        **{"per_pixel": L, "activation": act, "overlap": int(overlap), "row": address(row)},
+        **{"db": address(sums), "db_slot": 0 if db is None else db[0].nbytes},
+        **pool_fields(pool),
+    )
+
+
+def convolution_delta(dz: Planes, W: Array, window: Window, dx: Planes) -> Op:
+    """dx = the filters, read backwards, * dz, which has a margin of zeros."""
+    (F, C, I, J), L = W.shape, dx.per_pixel
+    (di, dj), (top, _, left, _) = window.dilation, window.padding
+    height, width = tile_for(C, -(-dx.W * L // lanes(W.dtype)))
+    bias = no_bias(W.dtype)
+    return op(
+        f"correlate {height}x{width}",
+        correlate(W.dtype, height, width),
+        CORRELATE,
+        (dz, W, dx, bias),
+        **{"x": dz.at(top - (I - 1) * di, left - (J - 1) * dj), "x_channel": dz.plane, "x_row": dz.pitch},
+        **{"x_column": lanes(W.dtype), "x_i": di * dz.pitch, "x_j": dj * L},
+        **{"w": address(W) + (I * J - 1) * W.itemsize, "w_row": I * J, "w_channel": C * I * J, "w_i": -J, "w_j": -1},
+        **{"b": address(bias), "b_row": 0, "y": dx.at(), "y_plane": dx.plane, "y_row": dx.pitch},
+        **{"C": F, "F": C, "I": I, "J": J, "H": dx.H, "W": dx.W * L},
+    )
+
+
+def convolution_gradient(x: Planes, dz: Planes, W: Array, window: Window, dW: Array) -> list[Op]:
+    """dW (slots, F, C, I, J) += dz times the pixels of x that each weight saw, in an op per piece of a filter's row."""
+    (F, C, I, J), L = W.shape, x.per_pixel
+    rows, columns = window.output_shape(x.H, x.W)
+    (sh, sw), vector = window.stride, lanes(W.dtype)
+    first = window_fields(x, window, L)
+    return [
+        op(
+            f"gradient {len(places)}",
+            accumulate_gradient(W.dtype, len(places)),
+            GRADIENT,
+            (x, dz, dW),
+            **first | {"x": first["x"] + places.start * first["x_j"] * W.itemsize},
+            **{"delta": dz.at(), "delta_plane": dz.plane, "delta_row": sh * dz.pitch},
+            **{"delta_column": vector * (sw if L > 1 else 1)},
+            **{"dW": address(dW) + places.start * W.itemsize, "dW_slot": dW[0].nbytes},
+            **{"C": C, "F": F, "I": I, "J": J, "H": rows},
+            **{"vectors": columns * L // vector, "rest": columns * L % vector},
+        )
+        for places in pieces(J)
+    ]
+
+
+def sparse_delta(
+    delta: Planes,
+    y: Planes,
+    winner: Planes,
+    z_shape: tuple[int, ...],
+    pool: Window,
+    act: int,
+    W: Array,
+    window: Window,
+    dx: Planes,
+) -> list[Op]:
+    """dx from the delta of a block's output, with a class in each lane; for strides and dilations of 1."""
+    (F, C, I, J), (_, rows, columns), dtype = W.shape, z_shape, W.dtype
+    vector, height = lanes(dtype), sparse_kernels.channels_at_once(C)
+    packed = aligned((-(-C // height), I, F, J, height), dtype)
+    for c in range(C):
+        packed[c // height, :, :, :, c % height] = W[:, c].transpose(1, 0, 2)
+    entries = F * y.H * y.W
+    dz, weight = aligned(entries * vector, dtype), np.zeros(entries, np.int64)
+    starts = np.zeros(rows * columns + 2, np.int64)
+    list_fields = {"dz": address(dz), "weight": address(weight), "starts": address(starts)}
+    list_fields |= {"z_rows": rows, "z_columns": columns}
+    pool_without_rows = {field: value for field, value in pool_fields(pool).items() if field != "size_i"}
+    listing = op(
+        "list winners",
+        sparse_kernels.list_winners(dtype),
+        sparse_kernels.LIST,
+        (delta, y, winner, dz, weight, starts),
+        **{"delta": delta.at(), "delta_plane": delta.plane, "delta_row": delta.pitch},
+        **{"y": y.at(), "y_plane": y.plane, "y_row": y.pitch, "lanes": y.per_pixel},
+        **{"winner": winner.at(), "winner_plane": winner.plane, "winner_row": winner.pitch},
+        **{"F": F, "rows": y.H, "columns": y.W, "activation": act, "filter": J * height, "channels": height},
+        **pool_without_rows,
+        **list_fields,
+    )
+    top, _, left, _ = window.padding
+    gather = op(
+        f"gather {height}",
+        sparse_kernels.gather(dtype, height),
+        sparse_kernels.GATHER,
+        (dz, weight, starts, packed, dx),
+        **{"w": address(packed), "dx": dx.at(), "dx_plane": dx.plane, "dx_row": dx.pitch},
+        **{"C": C, "H": dx.H, "W": dx.W, "I": I, "J": J, "F": F, "top": top, "left": left},
+        **list_fields,
+    )
+    return [listing, gather]
+
+
+def first_winners(maps: Planes, pool: Window, winner: Planes) -> Op:
+    """The winner of each window of maps that are in memory; see `pooling_winners`."""
+    return op(
+        "first winners",
+        pooling_winners.first_winners(maps.memory.dtype),
+        pooling_winners.FIRST,
+        (maps, winner),
+        **{"maps": maps.at(), "maps_plane": maps.plane, "maps_row": maps.pitch, "lanes": maps.per_pixel},
+        **{"winner": winner.at(), "winner_plane": winner.plane, "winner_row": winner.pitch},
+        **{"F": winner.C, "rows": winner.H, "columns": winner.W, "z_rows": maps.H, "z_columns": maps.W},
+        **pool_fields(pool),
+    )
