@@ -85,7 +85,7 @@ def spread_indices(data: Dataset, n: int) -> NDArray[np.intp]:
 def net_a(config: Config, context: Context, images: Images, pool: str = "3/2") -> Training:
     """Net A, the "pseudo-AlexNet": pooling 3 x 3 with stride 2, or "2/2"."""
     seen = images.train.x[images.fit]
-    net = cifar_net(seen, images.train.K, context.seed_or(config.seed), backend=context.backend)
+    net = cifar_net(seen, images.train.K, rng=context.seed_or(config.seed), backend=context.backend)
     if pool == "2/2":
         for name in ("pool1", "pool2", "pool3"):
             net = net.replace(name, MaxPool(2))  # maps keep their size, so the weights fit

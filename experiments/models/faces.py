@@ -110,7 +110,7 @@ class _Untrained(NamedTuple):
 def _net_f(data: Dataset, epochs: int, seed: int, context: Context) -> _Untrained:
     split = stratified_split(data, rng=seed)
     seen, _ = split.apply(data)
-    net = face_net(seen.x, data.K, seed, backend=context.backend)
+    net = face_net(seen.x, data.K, rng=seed, backend=context.backend)
     return _Untrained(split, face_training("net F", net, seen, seed, epochs))
 
 

@@ -28,7 +28,7 @@ def ask(face: FaceNet, task: str, conditions: tuple[str, ...], *, window: int, s
     sibling = t - t % PER_BASE + (t + 1) % PER_BASE
     classes, regions = (t, masks[t]) if task == "true" else (sibling, masks[t] | masks[sibling])
     every = methods(task, data.x, window=window, stride=stride)
-    untrained = face_net(face.split.apply(data)[0].x, data.K, face.seed, backend=face.net.backend.name)
+    untrained = face_net(face.split.apply(data)[0].x, data.K, rng=face.seed, backend=face.net.backend.name)
     every |= {f"{name}{UNTRAINED}": _on(untrained, every[name]) for name in (GRADIENT, DEPARTURE, SALIENCY)}
     groups = [features[c] for c in t]
     return benchmark_localisation(

@@ -78,7 +78,7 @@ def _agreements(face: FaceNet, layers: tuple[str, ...]) -> list[float]:
     """Rank correlation of image saliency with that of each hidden layer, and with image saliency before training."""
     one = one_of_each(face.data)
     x, t = face.data.x[one], face.data.labels[one]
-    untrained = face_net(face.split.apply(face.data)[0].x, face.data.K, face.seed, backend=face.net.backend.name)
+    untrained = face_net(face.split.apply(face.data)[0].x, face.data.K, rng=face.seed, backend=face.net.backend.name)
     others = [saliency_map(face.net, x, t, layer=layer) for layer in layers[1:]] + [saliency_map(untrained, x, t)]
     at_pixels = saliency_map(face.net, x, t)
     return [float(np.nanmean(map_agreement(at_pixels, other))) for other in others]

@@ -85,7 +85,7 @@ def run(config: Config, context: Context) -> Result:
 def _sigmoid_net(face: FaceNet, config: Config, context: Context) -> Network:
     """Net F with a sigmoid for each class, trained like the others, but with the thesis's Eq. 2.2."""
     seen, _ = face.split.apply(face.data)
-    net = face_net(seen.x, face.data.K, face.seed, backend=context.backend)
+    net = face_net(seen.x, face.data.K, rng=face.seed, backend=context.backend)
     *body, _ = net.layers.items()
     net = replace(net, layers={**dict(body), "sigmoid1": Sigmoid()})
     training = face_training("net F with sigmoids", net, seen, face.seed, config.epochs, EACH)

@@ -115,7 +115,7 @@ def train(
         own.lr if lr is None else lr,
         own.momentum if momentum is None else momentum,
     )
-    net = MODELS[name](train_set.x, train_set.K, seed, backend=backend)
+    net = MODELS[name](train_set.x, train_set.K, rng=seed, backend=backend)
     optimiser = nnpg.SGD(settings.lr, settings.momentum)
     if save:
         writable(save, size_of(net))  # now that its size is known

@@ -22,6 +22,7 @@ from nnpg.data.locations import check_file, data_folder
 from nnpg.data.readers import cifar10
 from nnpg.data.readers.yale import how_to_get_yale
 from nnpg.files.atomic import atomic_write, remove_left_temporaries
+from nnpg.support.arguments import as_flag
 from nnpg_command import DONE, Interrupted, UsageError, main
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ SOURCES = {
 }
 
 
-def fetch_data_set(name: str, folder: str | os.PathLike[str] | None = None, *, progress: bool = True) -> Path:
+def fetch_data_set(name: str, folder: str | os.PathLike[str] | None = None, *, progress: bool | None = None) -> Path:
     """Download a data set, unless it is in the folder already.
 
     Parameters
@@ -76,8 +77,8 @@ def fetch_data_set(name: str, folder: str | os.PathLike[str] | None = None, *, p
     folder : path, optional
         Folder of the data sets (default: NNPG_DATA, or else the platform's cache). MNIST's files go to
         ``folder/mnist``, CIFAR-10's archive to ``folder`` and its files to ``folder/cifar-10-batches-bin``.
-    progress : bool
-        Show a progress bar on standard error.
+    progress : bool, optional
+        Draw a bar; unless given, only on a terminal.
 
     Returns
     -------
@@ -97,6 +98,7 @@ def fetch_data_set(name: str, folder: str | os.PathLike[str] | None = None, *, p
     ...
     nnpg.data.dataset.DataError: Yale's terms do not allow passing the images on, ...
     """
+    show = sys.stderr.isatty() if progress is None else as_flag(progress, "progress")
     root = data_folder(folder)
     if name == "yale":
         raise DataError(how_to_get_yale(root))
@@ -109,7 +111,7 @@ def fetch_data_set(name: str, folder: str | os.PathLike[str] | None = None, *, p
     for file in _missing_files(folder, source):
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            _fetch(folder, file, source, progress)
+            _fetch(folder, file, source, show)
         except _NoMirrorError as error:
             raise DataError(_advice_by_hand(name, root, folder, source, error.args[0])) from error
         except OSError as error:
@@ -140,7 +142,7 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _fetch(folder: Path, file: str, source: Source, progress: bool) -> None:
+def _fetch(folder: Path, file: str, source: Source, show: bool) -> None:
     """Get one file from the first mirror that sends all of it; it gets its name when its checksum is right."""
     import requests
 
@@ -151,7 +153,7 @@ def _fetch(folder: Path, file: str, source: Source, progress: bool) -> None:
         while resumed:
             resumed = part.exists()
             try:
-                _collect_with_bar(mirror + file, part, progress)
+                _collect_with_bar(mirror + file, part, show)
             except requests.RequestException as error:
                 answers.append(f"  {mirror}{file}: {type(error).__name__}: {str(error)[:160]}")
                 break
@@ -167,12 +169,12 @@ def _fetch(folder: Path, file: str, source: Source, progress: bool) -> None:
     raise _NoMirrorError("\n".join([f"{file} could not be downloaded:", *answers]))
 
 
-def _collect_with_bar(url: str, part: Path, progress: bool) -> None:
+def _collect_with_bar(url: str, part: Path, show: bool) -> None:
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), disable=not progress) as bar:
+    with Progress(*columns, console=Console(stderr=True), disable=not show) as bar:
         _collect(url, part, bar)
 
 
@@ -258,7 +260,7 @@ def command(arguments: list[str]) -> int:
     parser.add_argument("--debug", action="store_true", help="on an error, also print the traceback")
     options = parser.parse_args(arguments)
     try:
-        folder = fetch_data_set(options.name, options.data_dir, progress=sys.stderr.isatty())
+        folder = fetch_data_set(options.name, options.data_dir)
     except KeyboardInterrupt as stop:
         raise Interrupted("stopped; the same command goes on from here") from stop
     print(f"{options.name} is in {folder}")

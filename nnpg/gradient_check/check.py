@@ -25,10 +25,10 @@ def gradcheck(
     x: npt.ArrayLike | None = None,
     *,
     input_shape: tuple[int, ...] | None = None,
-    rng: int | np.random.Generator = 0,
     backend: str | Backend | None = None,
     tolerance: float = 1e-6,
     raise_on_failure: bool = True,
+    rng: int | np.random.Generator = 0,
 ) -> GradientReport:
     """Check every derivative of a layer or a network against its forward pass, in float64.
 
@@ -44,13 +44,13 @@ def gradcheck(
         The images at which derivatives are checked; three random images unless given.
     input_shape : tuple of int, optional
         Shape of one image; needed for a layer without `x`.
-    rng : int or numpy.random.Generator
-        Draws x, the seeds and the directions.
     backend : str or Backend, optional
         Unless given, the network's own, or "numpy" for a layer.
     tolerance : float
         Largest relative error of finite differences; for the exact methods (adjoint, complex step) 1e-4 of it.
     raise_on_failure : bool
+    rng : int or numpy.random.Generator
+        Draws x, the seeds and the directions.
 
     Returns
     -------

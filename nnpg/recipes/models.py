@@ -23,9 +23,10 @@ Model = Callable[..., Network]
 def face_net(
     x_train: npt.ArrayLike,
     K: int = 15,
-    rng: int | np.random.Generator = 0,
+    *,
     dtype: npt.DTypeLike = "float32",
     backend: str = "auto",
+    rng: int | np.random.Generator = 0,
 ) -> Network:
     """Return Lo & Ding's network for faces (2015, IV.A): three blocks of 5, 8 and 10 maps, 20 tanh units, K classes.
 
@@ -35,11 +36,11 @@ def face_net(
         Training images, 36 x 36 pixels or more; their mean, one number, is subtracted from every image.
     K : int
         Number of classes.
-    rng : int or numpy.random.Generator
-        Draws the weights.
     dtype : float32 or float64
     backend : str
         See `nnpg_kernels.load`.
+    rng : int or numpy.random.Generator
+        Draws the weights.
 
     Returns
     -------
@@ -62,15 +63,16 @@ def face_net(
     for filters in (5, 8, 10):
         recipe += [conv(filters, 5), Tanh(), MaxPool(2)]
     recipe += [Flatten(), dense(20), Tanh(), dense(K), Softmax()]
-    return build(recipe, input_shape=x.shape[1:], rng=rng, dtype=dtype, backend=backend)
+    return build(recipe, input_shape=x.shape[1:], dtype=dtype, backend=backend, rng=rng)
 
 
 def digit_net(
     x_train: npt.ArrayLike,
     K: int = 10,
-    rng: int | np.random.Generator = 0,
+    *,
     dtype: npt.DTypeLike = "float32",
     backend: str = "auto",
+    rng: int | np.random.Generator = 0,
 ) -> Network:
     """Return Hinthorn's network for digits (2017, 2.2): two blocks of 32 and 64 maps, 200 rectified units, K classes.
 
@@ -78,7 +80,7 @@ def digit_net(
     ----------
     x_train : array (N, C, H, W)
         Training images, 22 x 22 pixels or more; their mean, one number, is subtracted from every image.
-    K, rng, dtype, backend
+    K, dtype, backend, rng
         As in `face_net`.
 
     Examples
@@ -92,15 +94,16 @@ def digit_net(
     recipe += [conv(32, 5, init="he"), ReLU(), MaxPool(3)]
     recipe += [conv(64, 5, init="he"), ReLU(), MaxPool(2)]
     recipe += [Flatten(), dense(200, init="he"), ReLU(), dense(K), Softmax()]
-    return build(recipe, input_shape=x.shape[1:], rng=rng, dtype=dtype, backend=backend)
+    return build(recipe, input_shape=x.shape[1:], dtype=dtype, backend=backend, rng=rng)
 
 
 def cifar_net(
     x_train: npt.ArrayLike,
     K: int = 10,
-    rng: int | np.random.Generator = 0,
+    *,
     dtype: npt.DTypeLike = "float32",
     backend: str = "auto",
+    rng: int | np.random.Generator = 0,
 ) -> Network:
     """Return Lo & Ding's "pseudo-AlexNet" for small colour images (2015, VII.A): blocks of 32, 32, 64 maps, K classes.
 
@@ -110,7 +113,7 @@ def cifar_net(
     ----------
     x_train : array (N, C, H, W)
         Training images of any size; the mean of each channel is subtracted from every image.
-    K, rng, dtype, backend
+    K, dtype, backend, rng
         As in `face_net`.
 
     Examples
@@ -124,7 +127,7 @@ def cifar_net(
     for filters in (32, 32, 64):
         recipe += [conv(filters, 5, padding=2, init="he"), ReLU(), MaxPool(3, 2, padding=1)]
     recipe += [Flatten(), dense(K), Softmax()]
-    return build(recipe, input_shape=x.shape[1:], rng=rng, dtype=dtype, backend=backend)
+    return build(recipe, input_shape=x.shape[1:], dtype=dtype, backend=backend, rng=rng)
 
 
 MODELS: dict[str, Model] = {"face_net": face_net, "digit_net": digit_net, "cifar_net": cifar_net}

@@ -112,9 +112,9 @@ def build(
     recipe: Iterable[Step],
     *,
     input_shape: tuple[int, ...],
-    rng: int | np.random.Generator,
     dtype: npt.DTypeLike = np.float32,
     backend: str = "auto",
+    rng: int | np.random.Generator,
 ) -> Network:
     """Make a network from a recipe.
 
@@ -126,11 +126,11 @@ def build(
     recipe : list of layers, of recipes of layers, or of pairs (name, either)
     input_shape : tuple of int
         Shape of one image, without N: (C, H, W) or (D,).
-    rng : int or numpy.random.Generator
-        Draws the weights.
     dtype : float32 or float64
     backend : str
         See `nnpg_kernels.load`.
+    rng : int or numpy.random.Generator
+        Draws the weights.
 
     Raises
     ------

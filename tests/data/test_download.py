@@ -215,8 +215,9 @@ def test_progress_bar_only_when_asked(
     mirrors: tuple[Mirror, Mirror], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fetch_data_set("toy", tmp_path / "a", progress=False)
+    fetch_data_set("toy", tmp_path / "b")  # stderr is not a terminal
     assert "big.gz ━" not in capsys.readouterr().err
-    fetch_data_set("toy", tmp_path / "b")
+    fetch_data_set("toy", tmp_path / "c", progress=True)
     assert "big.gz ━" in capsys.readouterr().err
 
 

@@ -9,7 +9,7 @@ from nnpg.recipes.models import MODELS, cifar_net, digit_net, face_net, model_fo
 
 
 def test_face_net_has_the_papers_shapes() -> None:
-    net = face_net(np.zeros((1, 1, 60, 60)), 15, 0)
+    net = face_net(np.zeros((1, 1, 60, 60)), 15, rng=0)
     trace = net.forward(np.zeros((1, 1, 60, 60)))
     assert [trace[f"pool{n}"].shape[1:] for n in (1, 2, 3)] == [(5, 28, 28), (8, 12, 12), (10, 4, 4)]
     assert net.n_parameters == 6683
@@ -22,19 +22,23 @@ def test_digit_net_flattens_to_256() -> None:
 @pytest.mark.parametrize("make", MODELS.values())
 def test_the_training_mean_is_subtracted(make) -> None:
     x = np.random.default_rng(0).random((4, 3, 40, 40))
-    net = make(x, 3, 0, "float64")
+    net = make(x, 3, dtype="float64", rng=0)
     assert abs(net.forward(x)["center1"].mean(axis=(0, 2, 3)).mean()) < 1e-12
 
 
 def test_cifar_net_subtracts_each_channels_mean() -> None:
     x = np.random.default_rng(0).random((4, 3, 8, 8)) * np.array([1, 2, 3])[:, None, None]
-    assert abs(cifar_net(x, 3, 0, "float64").forward(x)["center1"].mean(axis=(0, 2, 3))).max() < 1e-12
+    assert abs(cifar_net(x, 3, dtype="float64", rng=0).forward(x)["center1"].mean(axis=(0, 2, 3))).max() < 1e-12
 
 
 @pytest.mark.parametrize("make", MODELS.values())
 def test_the_same_seed_gives_the_same_weights_in_the_asked_type(make) -> None:
     x = np.random.default_rng(0).random((2, 1, 40, 40))
-    a, b, other = make(x, 3, 7, "float64"), make(x, 3, 7, "float64"), make(x, 3, 8, "float64")
+    a, b, other = (
+        make(x, 3, dtype="float64", rng=7),
+        make(x, 3, dtype="float64", rng=7),
+        make(x, 3, dtype="float64", rng=8),
+    )
     assert a.dtype == np.float64
     assert np.array_equal(a.layers["conv1"].W, b.layers["conv1"].W)
     assert not np.array_equal(a.layers["conv1"].W, other.layers["conv1"].W)

@@ -61,7 +61,7 @@ def base_net(config: Base, context: Context) -> BaseNet:
     """Train the network, resume its training, or load it."""
     seen, unseen = _images(config, context)
     seed = context.seed_or(config.seed)
-    net = digit_net(seen.x, seen.K, seed, backend=context.backend)
+    net = digit_net(seen.x, seen.K, rng=seed, backend=context.backend)
     optimiser = SGD(config.lr, momentum=0.9, decay=PlainDecay(1e-3), lr_decay=config.lr_decay)
     kept = KeptTraining("net H, training", net, seen, config.epochs, config.batch, optimiser, seed, validation=unseen)
     training = kept.run(context, context.progress)

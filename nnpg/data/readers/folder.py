@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +13,7 @@ from nnpg.data.limits import Limits, limits_for
 from nnpg.data.locations import check_file, kind_of
 from nnpg.data.readers.images import open_image, to_array
 from nnpg.support.arguments import as_flag, as_pair, as_path
+from nnpg.support.progress import progress_bar
 from nnpg_command import printable
 
 MANY = 300  # images; more are read with a progress bar
@@ -73,19 +72,22 @@ def load_folder(
     paths, labels, class_names = _listed(root)
     limits.check("classes", len(class_names), f"{root}")
     images: list[NDArray[np.float32]] = []
-    for path in _with_progress(paths):
-        opened = open_image(path, grey=grey, limits=limits)
-        if not images:
-            H, W = size or (opened.height, opened.width)
-            limits.check_bytes(4 * len(paths) * (1 if grey else 3) * H * W, f"{root}: {len(paths)} images of {W} x {H}")
-        image = to_array(opened, size)  # (C, H, W)
-        if images and image.shape != images[0].shape:
-            (_, H0, W0), (_, H, W) = images[0].shape, image.shape
-            raise DataError(
-                f"{path}: expected {W0} x {H0} pixels (width x height) like {paths[0]}, found {W} x {H}; "
-                "give a size to have all images resized to it"
-            )
-        images.append(image)
+    with progress_bar("reading images", len(paths), show=None if len(paths) > MANY else False) as advance:
+        for path in paths:
+            opened = open_image(path, grey=grey, limits=limits)
+            if not images:
+                H, W = size or (opened.height, opened.width)
+                needed = 4 * len(paths) * (1 if grey else 3) * H * W
+                limits.check_bytes(needed, f"{root}: {len(paths)} images of {W} x {H}")
+            image = to_array(opened, size)  # (C, H, W)
+            if images and image.shape != images[0].shape:
+                (_, H0, W0), (_, H, W) = images[0].shape, image.shape
+                raise DataError(
+                    f"{path}: expected {W0} x {H0} pixels (width x height) like {paths[0]}, found {W} x {H}; "
+                    "give a size to have all images resized to it"
+                )
+            images.append(image)
+            advance()
     return Dataset(np.stack(images), np.array(labels, np.int64), class_names, printable(root.resolve().name))
 
 
@@ -108,13 +110,3 @@ def _listed(root: Path) -> tuple[list[Path], list[int], tuple[str, ...]]:
         paths += files
         labels += [label] * len(files)
     return paths, labels, tuple(folder.name for folder in classes)
-
-
-def _with_progress(paths: list[Path]) -> Iterable[Path]:
-    """Return the paths, with a progress bar if there are many and stderr is a terminal."""
-    if len(paths) <= MANY or not sys.stderr.isatty():
-        return paths
-    from rich.console import Console
-    from rich.progress import track
-
-    return track(paths, "Reading images", console=Console(stderr=True), transient=True)

@@ -100,7 +100,7 @@ def measure(
     train_set, test_set = split.apply(data)
     say(f"training the 5-8-10 network on {len(train_set)} of the {len(data)} built-in faces, {epochs} epochs")
     training = train(
-        face_net(train_set.x, data.K, seed),
+        face_net(train_set.x, data.K, rng=seed),
         train_set.x,
         train_set.labels,
         epochs=epochs,
