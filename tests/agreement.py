@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from parameters import flat
 
 import nnpg
 
@@ -32,8 +33,8 @@ def every_task(net: nnpg.Network, x: Any, labels: Any, names: tuple[str, ...] | 
     ends_in_softmax = isinstance(net.layers[net.names[-1]], nnpg.Softmax | nnpg.Sigmoid)
     answers = {"predict": nnpg.predict(net, x)}
     for of in kinds if ends_in_softmax else ("logit",):
-        found = nnpg.prediction_gradient(net, x, layers=names, labels=labels, of=of, classes=kinds[of])
-        answers |= {f"d {of} / d {name}": delta for name, delta in found.deltas.items()}
+        gradient = nnpg.prediction_gradient(net, x, layers=names, labels=labels, of=of, classes=kinds[of])
+        answers |= {f"d {of} / d {name}": delta for name, delta in gradient.deltas.items()}
     means = nnpg.class_gradient(net, x, labels, layers=names, of="prob" if ends_in_softmax else "logit", progress=False)
     answers |= {f"mean d / d {name}": delta for name, delta in means.deltas.items()}
     units = [(name, 0) for name in nnpg.filter_layers(net) or names[1:-1]]
@@ -41,6 +42,6 @@ def every_task(net: nnpg.Network, x: Any, labels: Any, names: tuple[str, ...] | 
     done = nnpg.train(
         net, x, labels, epochs=2, batch=7, rng=1, optimiser=nnpg.SGD(lr=0.05, momentum=0.5), progress=False
     )
-    answers |= {f"{name}.{p}": w for name, own in done.net.parameters.items() for p, w in own.items()}
+    answers |= flat(done.net.parameters)
     answers["loss"] = np.array([epoch.loss for epoch in done.history])
     return answers

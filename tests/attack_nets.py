@@ -44,7 +44,7 @@ def exact_distortion(net, x, target):
     min |v - x|^2 / 2  such that  A v + b >= 0, 0 <= v <= 1;   v = clip(x + A' lambda), lambda >= 0.
     """
     W, b = (np.asarray(a, np.float64) for a in next(iter(net.parameters.values())).values())
-    found = []
+    distances = []
     for one, t in zip(x.astype(np.float64), target, strict=True):
         A, beyond = np.delete(W[t] - W, t, 0), np.delete(b[t] - b, t)
 
@@ -58,8 +58,8 @@ def exact_distortion(net, x, target):
         best = minimize(dual, np.zeros(len(A)), jac=True, method="L-BFGS-B", bounds=bounds, options=options)
         v = np.clip(one + A.T @ best.x, 0, 1)
         assert (A @ v + beyond).min() > -1e-5
-        found.append(np.sqrt(((v - one) ** 2).mean()))
-    return np.array(found)
+        distances.append(np.sqrt(((v - one) ** 2).mean()))
+    return np.array(distances)
 
 
 def relu_net(backend="numpy"):

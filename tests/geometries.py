@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from parameters import with_biases
 
 import nnpg
 from nnpg import conv, dense
@@ -44,9 +45,7 @@ def network(name: str, dtype: str = "float64", backend: str = "numba") -> nnpg.N
     recipe = [*recipe[:-2], nnpg.dense(K), nnpg.Softmax()]
     rng = np.random.default_rng(3)
     net = nnpg.build(recipe, input_shape=shape, rng=rng, dtype=dtype, backend=backend)
-    return net.with_parameters(
-        {n: {"b": rng.normal(0, 0.3, own["b"].shape).astype(dtype)} for n, own in net.parameters.items()}
-    )
+    return with_biases(net, rng)
 
 
 def examples(net: nnpg.Network, N: int) -> tuple[Any, Any]:

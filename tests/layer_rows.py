@@ -20,8 +20,8 @@ class Row(NamedTuple):
 
     def on(self, k: Backend, dtype: str = "float64") -> Any:
         """The layer with its arrays of that type, on that backend."""
-        own = {name: k.asarray(a.astype(dtype)) for name, a in arrays(self.layer).items()}
-        return replace(self.layer, **own) if own else self.layer
+        arrays_of_type = {name: k.asarray(a.astype(dtype)) for name, a in arrays(self.layer).items()}
+        return replace(self.layer, **arrays_of_type) if arrays_of_type else self.layer
 
     def x(self, N: int = 3, dtype: str = "float64", seed: int = 0) -> Array:
         return np.random.default_rng(seed).standard_normal((N, *self.shape)).astype(dtype)
@@ -36,9 +36,9 @@ def _weights(*shape: int) -> Array:
     return np.random.default_rng(sum(shape)).standard_normal(shape) / np.sqrt(np.prod(shape[1:]))
 
 
-def _conv(name: str, W: tuple[int, ...], shape: tuple[int, ...], bias: bool = True, **how: Any) -> Row:
+def _conv(name: str, W: tuple[int, ...], shape: tuple[int, ...], bias: bool = True, **settings: Any) -> Row:
     b = _weights(W[0], 1)[:, 0] if bias else None
-    return Row(f"conv {name}", nnpg.Conv(_weights(*W), b, **how), shape, affine=True)
+    return Row(f"conv {name}", nnpg.Conv(_weights(*W), b, **settings), shape, affine=True)
 
 
 ROWS = [

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from parameters import changed, flat
 
 import nnpg
 from fuzz.random_networks import Case, case
@@ -84,23 +85,19 @@ def answers(case: Case, seed: int) -> Iterator[tuple[str, Any]]:
     yield "forward", lambda: {name: trace[name] for name in net.layers}
     seeds = rng.standard_normal((2, *trace.y.shape)).astype(x.dtype)
     yield "backward", lambda: dict(net.backward(trace, seeds))
-    yield "gradients", lambda: _flat(net.gradients(trace, net.backward(trace, seeds[0])))
+    yield "gradients", lambda: flat(net.gradients(trace, net.backward(trace, seeds[0])))
     decay = (None, nnpg.PlainDecay(0.01), nnpg.DecayPerUnit(0.05))[rng.integers(3)]
     sgd = nnpg.SGD(0.05, momentum=float(rng.choice([0.0, 0.9])), decay=decay)
     batch = int(rng.choice([1, 2, 5, len(x)]))
     loss = "softmax_cross_entropy" if type(list(net.layers.values())[-1]) is nnpg.Softmax else "squared_error"
     yield (
         f"train batch {batch} {sgd} {loss}",
-        lambda: _flat(
+        lambda: flat(
             nnpg.train(
                 net, x, labels, epochs=1, batch=batch, rng=0, optimiser=sgd, loss=loss, progress=False
             ).net.parameters
         ),
     )
-
-
-def _flat(parameters: Any) -> dict[str, Any]:
-    return {f"{name}.{p}": w for name, weights in parameters.items() for p, w in weights.items()}
 
 
 def _classes(rng: np.random.Generator, K: int) -> Any:
@@ -162,9 +159,7 @@ def _at_a_kink(reference: Case, seed: int, name: str, tolerance: float) -> bool:
         return np.asarray(a, "float64") * (1 + 16 * np.finfo(kind).eps * rng.standard_normal(np.shape(a)))
 
     for _ in range(8):
-        moved = net.with_parameters(
-            {n: {p: shaken(w) for p, w in weights.items()} for n, weights in net.parameters.items()}
-        )
+        moved = net.with_parameters(changed(net.parameters, shaken))
         if differences(arrays_of(dict(answers(Case(moved, shaken(x), labels), seed))[name]), still, tolerance):
             return True
     return False

@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from parameters import flat
 
 import nnpg
 from nnpg.attacks import minimal_distortion
@@ -37,8 +38,7 @@ def work(kind: str, backend: str, checkpoint: Path | None) -> dict[str, np.ndarr
     if kind == "train":
         done = nnpg.train(net, x, t, epochs=EPOCHS, batch=4, rng=1, optimiser=nnpg.SGD(0.05, momentum=0.9),
                           validation=(x[:9], t[:9]), checkpoint=checkpoint, resume=True, progress=False)  # fmt: skip
-        weights = {f"{name}.{p}": w for name, layer in done.net.parameters.items() for p, w in layer.items()}
-        return weights | {"history": np.array([epoch[:4] for epoch in done.history])}
+        return flat(done.net.parameters) | {"history": np.array([epoch[:4] for epoch in done.history])}
     attacked = minimal_distortion(
         net, x[:24], "all", tolerance=0.001, checkpoint=checkpoint, resume=True, progress=False
     )

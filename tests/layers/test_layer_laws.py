@@ -92,8 +92,8 @@ def test_stacked_seeds_are_the_loop_over_them(row: Row, lead: tuple[int, ...], b
     assert dx.shape == (*lead, *row.x().shape)
     for s in np.ndindex(lead):
         np.testing.assert_allclose(dx[s], layer.backward(backend, d[s], saved), rtol=1e-12, atol=1e-12)
-        for name, own in layer.gradients(backend, d[s], saved).items():
-            np.testing.assert_allclose(grads[name][s], own, rtol=1e-12, atol=1e-12)
+        for name, gradient in layer.gradients(backend, d[s], saved).items():
+            np.testing.assert_allclose(grads[name][s], gradient, rtol=1e-12, atol=1e-12)
 
 
 @every_row
@@ -192,10 +192,10 @@ def test_images_do_not_see_each_other(row: Row, backend: Backend) -> None:
     dx, grads = layer.backward(backend, d, saved), layer.gradients(backend, d, saved)
     total = {name: np.zeros_like(a) for name, a in grads.items()}
     for n in range(len(x)):
-        one, kept = layer.forward(backend, x[n : n + 1])
+        one, saved_alone = layer.forward(backend, x[n : n + 1])
         np.testing.assert_allclose(one[0], y[n], rtol=1e-12, atol=1e-12)
-        np.testing.assert_allclose(layer.backward(backend, d[n : n + 1], kept)[0], dx[n], rtol=1e-12, atol=1e-12)
-        for name, a in layer.gradients(backend, d[n : n + 1], kept).items():
+        np.testing.assert_allclose(layer.backward(backend, d[n : n + 1], saved_alone)[0], dx[n], rtol=1e-12, atol=1e-12)
+        for name, a in layer.gradients(backend, d[n : n + 1], saved_alone).items():
             total[name] += a
     for name in grads:
         np.testing.assert_allclose(total[name], grads[name], rtol=1e-12, atol=1e-12)

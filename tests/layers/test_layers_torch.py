@@ -44,8 +44,10 @@ def _conv(layer: nnpg.Conv, x: Any, p: Tensors) -> Any:
 def _dropout(layer: nnpg.Dropout, x: Any, p: Tensors) -> Any:
     if layer.key is None:
         return F.dropout(x, layer.rate, training=False)
-    kept = np.random.default_rng(layer.key).random(tuple(x.shape)) >= layer.rate  # the same units, PyTorch's derivative
-    return x * torch.tensor(kept / (1 - layer.rate))
+    awake = (
+        np.random.default_rng(layer.key).random(tuple(x.shape)) >= layer.rate
+    )  # the same units, PyTorch's derivative
+    return x * torch.tensor(awake / (1 - layer.rate))
 
 
 ORACLES: dict[str, Callable[[Any, Any, Tensors], Any]] = {
@@ -71,12 +73,12 @@ def test_every_layer_has_an_oracle() -> None:
 
 def agree(layer: Any, x: Array, k: Backend) -> None:
     """Hold y, dL/dx and the gradient of every parameter against PyTorch's."""
-    own = nnpg.layers.parameters(layer)
+    arrays = nnpg.layers.parameters(layer)
     y, saved = layer.forward(k, k.asarray(x))
     y = k.to_numpy(y)
     d = delta(y)
     t = torch.tensor(x, requires_grad=True)
-    weights = {name: torch.tensor(k.to_numpy(a), requires_grad=True) for name, a in own.items()}
+    weights = {name: torch.tensor(k.to_numpy(a), requires_grad=True) for name, a in arrays.items()}
     their_y = ORACLES[type(layer).__name__](layer, t, weights)
     their_y.backward(torch.tensor(d))
     np.testing.assert_allclose(y, their_y.detach().numpy(), rtol=1e-10, atol=1e-10)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from parameters import changed
 
 import nnpg
 from nnpg.maps.projection import RULES, RuledReLU, mean_projection, project, unit_weights, with_rule
@@ -14,7 +15,7 @@ def positive(rng: np.random.Generator, backend="numpy") -> nnpg.Network:
         nnpg.Flatten(), nnpg.dense(5), nnpg.ReLU(),
     ]  # fmt: skip
     net = nnpg.build(recipe, input_shape=(2, 7, 6), rng=0, dtype="float64").to(backend)
-    return net.with_parameters({n: {p: abs(w) for p, w in own.items()} for n, own in net.parameters.items()})
+    return net.with_parameters(changed(net.parameters, abs))
 
 
 def mixed(backend="numpy") -> nnpg.Network:

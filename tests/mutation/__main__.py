@@ -15,9 +15,9 @@ def main() -> int:
     parser.add_argument("what", choices=["path", "programs"], help="the straight path, or the compiled programs")
     parser.add_argument("--share", type=int, default=1, help="try every N-th mutant only")
     parser.add_argument("--only", default="", help="modules whose name contains this")
-    given = parser.parse_args()
-    targets = importlib.import_module(f"mutation.{given.what}").TARGETS
-    return int(report([target for target in targets if given.only in target.module], SAME, given.share) > 0)
+    asked = parser.parse_args()
+    targets = importlib.import_module(f"mutation.{asked.what}").TARGETS
+    return int(report([target for target in targets if asked.only in target.module], SAME, asked.share) > 0)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+from parameters import changed
 
 import nnpg
 from mutation.forks import Target
@@ -153,10 +154,7 @@ def losses() -> None:
 
 def optimisers() -> None:
     net, rng = net_with("softmax"), np.random.default_rng(7)
-    gradients = [
-        {n: {p: rng.standard_normal(w.shape) for p, w in layer.items()} for n, layer in net.parameters.items()}
-        for _ in range(3)
-    ]
+    gradients = [changed(net.parameters, lambda array: rng.standard_normal(array.shape)) for _ in range(3)]
     decays = {
         None: lambda n, p, w: (0.0, 0.0),
         nnpg.PlainDecay(0.3): lambda n, p, w: (0.3, 0.3 / 2),
@@ -336,7 +334,7 @@ def gradients_of(net: nnpg.Network) -> None:
     assert several.for_class(0).classes == 0
     spoiled = x.copy()
     spoiled[3, 0, 0, 0] = np.nan
-    some = np.arange(N) != 3
+    others = np.arange(N) != 3
     for classes in ("true", "all"):
         got = nnpg.prediction_gradient(net, spoiled, layers=names, classes=classes, labels=LABELS)  # type: ignore[arg-type]
         whole = nnpg.prediction_gradient(net, x, layers=names, classes=classes, labels=LABELS)  # type: ignore[arg-type]
@@ -344,7 +342,7 @@ def gradients_of(net: nnpg.Network) -> None:
         for name in names:
             same(got[name], layered[name], 1e-9)
             axis = 0 if classes == "true" else 1
-            same(np.compress(some, got[name], axis), np.compress(some, whole[name], axis), 1e-9)
+            same(np.compress(others, got[name], axis), np.compress(others, whole[name], axis), 1e-9)
 
 
 # Scores
@@ -378,9 +376,9 @@ def scores() -> None:
     same(nnpg.saliency(only)["a"], abs(d).max(axis=1))
     same(nnpg.saliency(only, "frobenius")["a"], np.sqrt((d * d).sum(axis=1)))
     net, x = net_with("softmax"), images()
-    own = nnpg.prediction_gradient(net, x, classes="true", labels=LABELS)["pool1"]
-    means = np.stack([own[c == LABELS].mean(axis=0) for c in range(K)])
-    norms = np.stack([np.sqrt((own[c == LABELS] ** 2).sum(axis=(2, 3))).mean(axis=0) for c in range(K)])
+    gradient = nnpg.prediction_gradient(net, x, classes="true", labels=LABELS)["pool1"]
+    means = np.stack([gradient[c == LABELS].mean(axis=0) for c in range(K)])
+    norms = np.stack([np.sqrt((gradient[c == LABELS] ** 2).sum(axis=(2, 3))).mean(axis=0) for c in range(K)])
     of_mean = nnpg.filter_scores(net, x, LABELS, average="norm_of_mean", batch=2)
     same(of_mean.scores["pool1"], np.sqrt((means**2).sum(axis=(2, 3))))
     same(nnpg.filter_scores(net, x, LABELS, average="mean_of_norms", batch=2).scores["pool1"], norms)

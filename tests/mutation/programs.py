@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+from parameters import flat, with_biases
 
 import nnpg
 from mutation.forks import Target
@@ -85,11 +86,9 @@ def example(name: str, dtype: str, N: int) -> tuple[nnpg.Network, Any, Any]:
     shape, recipe = NETS[name]
     rng = np.random.default_rng(1)
     net = nnpg.build(recipe, input_shape=shape, rng=rng, dtype=dtype, backend="numba")
-    bias = {
-        n: {"b": rng.normal(0, 0.3, own["b"].shape).astype(dtype)} for n, own in net.parameters.items() if "b" in own
-    }
+    net = with_biases(net, rng)
     x = rng.standard_normal((N, *shape)).astype(dtype)
-    return net.with_parameters(bias), x, rng.integers(0, net.K, N)
+    return net, x, rng.integers(0, net.K, N)
 
 
 Answers = Iterator[tuple[str, Any]]
@@ -119,8 +118,8 @@ def outputs(net: nnpg.Network, x: Any, labels: Any) -> Answers:
     names = tuple(name for name in plan_of(net).places if plan_of(net).index(name) >= 0)
     program = programs.find(net, Outputs(names)) if programs.has_programs(net) else None
     for images in (x, x[:0]):
-        found = program.run(images) if program is not None and program.run is not None else net.forward(images)
-        yield from ((f"output {name}", found[name]) for name in names)
+        answer = program.run(images) if program is not None and program.run is not None else net.forward(images)
+        yield from ((f"output {name}", answer[name]) for name in names)
 
 
 def head_of(net: nnpg.Network) -> str:
@@ -141,15 +140,15 @@ def gradients(net: nnpg.Network, x: Any, labels: Any) -> Answers:
     ]
     for layers, of, classes in asked:
         of = of if head_of(net) else "logit"
-        found = nnpg.prediction_gradient(net, x, layers=layers, labels=labels, of=of, classes=classes)  # type: ignore[arg-type]
-        yield from ((f"{of} {name}", delta) for name, delta in found.deltas.items())
+        answer = nnpg.prediction_gradient(net, x, layers=layers, labels=labels, of=of, classes=classes)  # type: ignore[arg-type]
+        yield from ((f"{of} {name}", delta) for name, delta in answer.deltas.items())
     yield "no image", nnpg.prediction_gradient(net, x[:0], layers="input", of="logit")["input"]
 
 
 def means(net: nnpg.Network, x: Any, labels: Any) -> Answers:
     for method in ("gradient_of_average", "average_of_gradients"):
-        found = nnpg.class_gradient(net, x, labels, layers="input", of="logit", method=method, progress=False)  # type: ignore[arg-type]
-        yield method, found["input"]
+        answer = nnpg.class_gradient(net, x, labels, layers="input", of="logit", method=method, progress=False)  # type: ignore[arg-type]
+        yield method, answer["input"]
 
 
 def sweeps(net: nnpg.Network, x: Any, labels: Any) -> Answers:
@@ -179,10 +178,10 @@ def changed(net: nnpg.Network, x: Any, labels: Any) -> Answers:
     out = nnpg.knock_out(net.intervene(blocks_of(net)[0], part_of(net)), units_of(net)[:2], to="mean", reference=x)
     yield from predict(out, x, labels)
     for classes in ("true", "all"):
-        found = nnpg.prediction_gradient(
+        answer = nnpg.prediction_gradient(
             out, x, layers=("input", *blocks_of(net)[:-1]), labels=labels, of="logit", classes=classes
         )  # type: ignore[arg-type]
-        yield from ((f"changed {name}", delta) for name, delta in found.deltas.items())
+        yield from ((f"changed {name}", delta) for name, delta in answer.deltas.items())
     yield from trained(out, x, labels, losses_of(net)[-1], nnpg.SGD(lr=0.05))
 
 
@@ -221,19 +220,21 @@ def training(net: nnpg.Network, x: Any, labels: Any) -> Answers:
     yield from resumed(net, x, labels, second, plain)
 
 
-def trained(net: nnpg.Network, x: Any, t: Any, loss: str, sgd: nnpg.SGD, epochs: int = 2, **kept: Any) -> Answers:
+def trained(net: nnpg.Network, x: Any, t: Any, loss: str, sgd: nnpg.SGD, epochs: int = 2, **settings: Any) -> Answers:
     batch = max(1, len(x) // 3) if len(x) < 100 else 3 * len(x) // 5  # several steps; or more blocks than slots
-    done = nnpg.train(net, x, t, epochs=epochs, batch=batch, rng=1, optimiser=sgd, loss=loss, progress=False, **kept)
+    done = nnpg.train(
+        net, x, t, epochs=epochs, batch=batch, rng=1, optimiser=sgd, loss=loss, progress=False, **settings
+    )
     yield "losses", [[epoch.loss, epoch.error] for epoch in done.history]
-    yield from ((f"{n}.{p}", w) for n, own in done.net.parameters.items() for p, w in own.items())
+    yield from flat(done.net.parameters).items()
 
 
 def resumed(net: nnpg.Network, x: Any, t: Any, loss: str, sgd: nnpg.SGD) -> Answers:
     """The first epoch, and the second one from what was kept of the first."""
     with TemporaryDirectory() as folder:
         for epochs in (1, 2):
-            kept = {"checkpoint": Path(folder) / "kept", "resume": epochs > 1}
-            yield from trained(net, x, t, loss, sgd, epochs, **kept)
+            settings = {"checkpoint": Path(folder) / "kept", "resume": epochs > 1}
+            yield from trained(net, x, t, loss, sgd, epochs, **settings)
 
 
 Task = Callable[[nnpg.Network, Any, Any], Answers]
@@ -268,13 +269,13 @@ OUTSIDE = ("why_not", "_of_block", "_bytes")  # what says in words why nothing i
 def functions_of(module: str) -> tuple[str, ...]:
     """Every function and method of a module."""
     tree = ast.parse(Path(str(importlib.import_module(module).__file__)).read_text(encoding="utf-8"))
-    found = []
+    answer = []
     for node in tree.body:
         if isinstance(node, ast.FunctionDef):
-            found.append(node.name)
+            answer.append(node.name)
         elif isinstance(node, ast.ClassDef):
-            found += [f"{node.name}.{f.name}" for f in node.body if isinstance(f, ast.FunctionDef)]
-    return tuple(name for name in found if name not in OUTSIDE)
+            answer += [f"{node.name}.{f.name}" for f in node.body if isinstance(f, ast.FunctionDef)]
+    return tuple(name for name in answer if name not in OUTSIDE)
 
 
 PLANES, OPS = "nnpg_kernels.numba.planes", "nnpg_kernels.numba.ops"

@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+from parameters import with_biases
 
 import nnpg
 from nnpg_kernels import Backend
-
-
-def with_biases(net: nnpg.Network, seed: int = 9) -> nnpg.Network:
-    """Fresh networks have biases 0, which would hide a wrong bias."""
-    rng = np.random.default_rng(seed)
-    biases = {name: {"b": 0.3 * rng.standard_normal(own["b"].shape)} for name, own in net.parameters.items()}
-    return net.with_parameters(biases)
 
 
 def small(backend: Backend | str = "numpy", seed: int = 0) -> nnpg.Network:

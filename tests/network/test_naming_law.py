@@ -36,7 +36,7 @@ def test_the_seed_is_the_last_delta(backend: Backend) -> None:
     np.testing.assert_array_equal(net.backward(trace, seed)["softmax1"], seed)
 
 
-@pytest.mark.parametrize(("name", "array"), [(n, a) for n, own in nets.small().parameters.items() for a in own])
+@pytest.mark.parametrize(("name", "array"), [(n, a) for n, arrays in nets.small().parameters.items() for a in arrays])
 def test_gradient_is_the_slope_of_the_whole_network(name: str, array: str, backend: Backend) -> None:
     net = nets.small(backend)
     x, rng, h = nets.images(net), np.random.default_rng(2), 1e-6
@@ -71,8 +71,8 @@ def test_stacked_seeds_are_the_loop_over_them(lead: tuple[int, ...], backend: Ba
         for name in net.names:
             assert deltas[name].shape == (*lead, *trace[name].shape)
             np.testing.assert_allclose(deltas[name][s], alone[name], rtol=1e-12, atol=1e-13)
-        for name, own in net.gradients(trace, alone).items():
-            for array, gradient in own.items():
+        for name, arrays in net.gradients(trace, alone).items():
+            for array, gradient in arrays.items():
                 assert gradients[name][array].shape == (*lead, *gradient.shape)
                 np.testing.assert_allclose(gradients[name][array][s], gradient, rtol=1e-12, atol=1e-12)
 
@@ -129,9 +129,9 @@ def test_seed_enters_anywhere_and_stops_anywhere(backend: Backend) -> None:
             np.testing.assert_array_equal(delta, full[name])
     part = net.backward(trace, full["relu1"], start="relu1", stop="tanh1")
     assert list(part) == ["relu1", "conv2", "lrn1", "pool1", "tanh1"]
-    kept = net.backward(trace, full["softmax1"], keep={"pool1", "input"})
-    assert set(kept) == {"pool1", "input"}
-    for name, delta in [*part.items(), *kept.items()]:
+    asked_for = net.backward(trace, full["softmax1"], keep={"pool1", "input"})
+    assert set(asked_for) == {"pool1", "input"}
+    for name, delta in [*part.items(), *asked_for.items()]:
         np.testing.assert_array_equal(delta, full[name])
     assert set(net.gradients(trace, {"conv2": full["conv2"], "pool1": full["pool1"]})) == {"conv2"}
 
@@ -155,7 +155,11 @@ def test_type_is_kept_end_to_end(dtype: str, backend: Backend) -> None:
     trace = net.forward(nets.images(net))
     deltas = net.backward(trace, np.random.default_rng(0).standard_normal(trace.y.shape))
     gradients = net.gradients(trace, deltas)
-    every = [*(trace[n] for n in trace), *deltas.values(), *(a for own in gradients.values() for a in own.values())]
+    every = [
+        *(trace[n] for n in trace),
+        *deltas.values(),
+        *(a for arrays in gradients.values() for a in arrays.values()),
+    ]
     assert {a.dtype for a in every} == {np.dtype(dtype)}
     assert net.dtype == dtype
     assert nnpg.predict(net, nets.images(net)).dtype == dtype

@@ -8,6 +8,7 @@ import pickle
 import numpy as np
 import pytest
 from child import child
+from parameters import changed, flat
 
 import nnpg
 from nnpg import conv, dense
@@ -44,14 +45,13 @@ def test_the_dictionaries_it_was_made_from_are_nothing_to_it() -> None:
     "view", [lambda w: w, lambda w: w[:], lambda w: np.asfortranarray(w)], ids=["it", "view", "copy"]
 )
 def test_writing_to_an_array_that_it_was_made_from_changes_nothing(backend, view) -> None:  # type: ignore[no-untyped-def]
-    mine = {n: {p: w.copy() for p, w in own.items()} for n, own in small().parameters.items()}
-    net = small(backend).with_parameters({n: {p: view(w) for p, w in own.items()} for n, own in mine.items()})
+    mine = changed(small().parameters, np.copy)
+    net = small(backend).with_parameters(changed(mine, view))
     layer = nnpg.Dense(mine["dense1"]["W"])
     other = net.replace("dense1", layer)
     before, others = nnpg.predict(net, X), nnpg.predict(other, X)
-    for own in mine.values():
-        for w in own.values():
-            w *= 2
+    for array in flat(mine).values():
+        array *= 2
     assert (nnpg.predict(net, X) == before).all()
     assert (nnpg.predict(other, X) == others).all()
     assert (net.forward(X).y.argmax(axis=1) == before.argmax(axis=1)).all()
@@ -104,5 +104,5 @@ print(net.backend.name, nnpg.predict(net, x).tobytes().hex())
 
 def test_it_goes_to_another_process() -> None:
     net = small()
-    found = child(SCRIPT, data=pickle.dumps((net, X)))
-    assert found == f"numba {nnpg.predict(net, X).tobytes().hex()}\n"
+    answer = child(SCRIPT, data=pickle.dumps((net, X)))
+    assert answer == f"numba {nnpg.predict(net, X).tobytes().hex()}\n"

@@ -30,7 +30,10 @@ def one_thread() -> Iterator[None]:
 
 def outputs(net: nnpg.Network, x: np.ndarray) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
     """Every output of `nets.small`, written in PyTorch, and its weights."""
-    w = {name: {p: torch.tensor(a, requires_grad=True) for p, a in own.items()} for name, own in net.parameters.items()}
+    w = {
+        name: {p: torch.tensor(a, requires_grad=True) for p, a in parameters.items()}
+        for name, parameters in net.parameters.items()
+    }
     mask = np.random.default_rng(4).random((len(x), 8)) >= 0.3
     steps = [
         ("center1", lambda x: x - 0.2),
@@ -71,8 +74,8 @@ def test_every_output_delta_and_gradient(seed: int, backend: Backend) -> None:
         for name in net.names:
             np.testing.assert_allclose(trace[name], theirs[name].detach().numpy(), rtol=1e-10, atol=1e-10)
             np.testing.assert_allclose(deltas[name][s], theirs[name].grad.numpy(), rtol=1e-10, atol=1e-10)
-        for name, own in weights.items():
-            for p, w in own.items():
+        for name, parameters in weights.items():
+            for p, w in parameters.items():
                 np.testing.assert_allclose(gradients[name][p][s], w.grad.numpy(), rtol=1e-10, atol=1e-10)
 
 

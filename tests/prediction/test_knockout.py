@@ -24,7 +24,7 @@ def test_zero_mean_and_resample_set_what_they_say_and_nothing_else():
     other = knock_out(n, [("pool1", 1)], to="resample", reference=X, rng=0).forward(X)["pool1"]
     assert not zero[:, 1].any()
     np.testing.assert_allclose(mean[:, 1], np.broadcast_to(intact[:, 1].mean(axis=0), mean[:, 1].shape))
-    assert all(any((row == own).all() for own in intact[:, 1]) for row in other[:, 1])
+    assert all(any((row == row_of_original).all() for row_of_original in intact[:, 1]) for row in other[:, 1])
     assert (other[:, 1] != intact[:, 1]).any()
     for changed in (zero, mean, other):
         np.testing.assert_array_equal(changed[:, [0, 2]], intact[:, [0, 2]])
@@ -42,10 +42,10 @@ def test_the_original_is_untouched_and_shares_its_layers():
 @pytest.mark.parametrize("batch", [11, 4])
 def test_the_sweep_that_reruns_only_what_changed_is_the_loop_over_whole_networks(to, batch):
     n = net()
-    how = {"to": to, "reference": X, "rng": 5}
-    curve = knock_out_curve(n, X, LABELS, ORDER, batch=batch, **how)
+    settings = {"to": to, "reference": X, "rng": 5}
+    curve = knock_out_curve(n, X, LABELS, ORDER, batch=batch, **settings)
     for step in range(len(ORDER) + 1):
-        whole = nnpg.predict(knock_out(n, ORDER[:step], **how), X, batch=batch).argmax(axis=1)
+        whole = nnpg.predict(knock_out(n, ORDER[:step], **settings), X, batch=batch).argmax(axis=1)
         np.testing.assert_array_equal(curve.predictions[step], whole)
     assert len({tuple(p) for p in curve.predictions}) > 2, "the sweep must change predictions, or it tests nothing"
 

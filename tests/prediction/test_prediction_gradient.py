@@ -63,9 +63,9 @@ def test_all_classes_in_one_pass_is_the_loop_over_classes_and_true_picks_one_for
         np.testing.assert_array_equal(whole.for_class(c)["pool1"], whole["pool1"][c])
     true = prediction_gradient(n, x, classes="true", labels=labels)
     np.testing.assert_allclose(true["pool1"], whole["pool1"][labels, np.arange(5)], atol=1e-15)
-    some = prediction_gradient(n, x, classes=[2, 0])
-    np.testing.assert_allclose(some["pool1"], whole["pool1"][[2, 0]], atol=1e-15)
-    assert some.classes == (2, 0)
+    two = prediction_gradient(n, x, classes=[2, 0])
+    np.testing.assert_allclose(two["pool1"], whole["pool1"][[2, 0]], atol=1e-15)
+    assert two.classes == (2, 0)
 
 
 def test_the_batch_does_not_matter():

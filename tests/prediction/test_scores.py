@@ -86,9 +86,9 @@ def test_norm_of_mean_and_mean_of_norms_against_the_definitions():
         for average in ("norm_of_mean", "mean_of_norms")
     }
     for t in range(3):
-        own = pg[labels == t]
-        of_mean = np.sqrt((own.mean(axis=0) ** 2).sum(axis=(1, 2)))
-        of_norms = np.sqrt((own**2).sum(axis=(2, 3))).mean(axis=0)
+        of_class = pg[labels == t]
+        of_mean = np.sqrt((of_class.mean(axis=0) ** 2).sum(axis=(1, 2)))
+        of_norms = np.sqrt((of_class**2).sum(axis=(2, 3))).mean(axis=0)
         np.testing.assert_allclose(kinds["norm_of_mean"].scores["tanh1"][t], of_mean, rtol=1e-12)
         np.testing.assert_allclose(kinds["mean_of_norms"].scores["tanh1"][t], of_norms, rtol=1e-12)
         assert (of_mean < of_norms).all()

@@ -17,16 +17,16 @@ BACKENDS = ["numpy", "numba"]
 UNITS = [("pool1", 1), ("pool2", 0)]
 
 
-def tasks(net: nnpg.Network, x: Any, t: Any, **how: Any) -> dict[str, Any]:
+def tasks(net: nnpg.Network, x: Any, t: Any, **settings: Any) -> dict[str, Any]:
     return {
-        "predict": lambda: nnpg.predict(net, x, **how),
-        "error_rate": lambda: nnpg.error_rate(net, x, t, **how),
-        "prediction_gradient": lambda: nnpg.prediction_gradient(net, x, **how)["pool1"],
-        "true": lambda: nnpg.prediction_gradient(net, x, classes="true", labels=t, **how)["pool1"],
-        "class_gradient": lambda: nnpg.class_gradient(net, x, t, progress=False, **how)["pool1"],
-        "knock_out_curve": lambda: nnpg.knock_out_curve(net, x, t, UNITS, progress=False, **how).predictions,
-        "filter_scores": lambda: nnpg.filter_scores(net, x, t, progress=False, **how).scores["pool1"],
-        "norms": lambda: nnpg.filter_scores(net, x, t, average="mean_of_norms", **how).scores["pool1"],
+        "predict": lambda: nnpg.predict(net, x, **settings),
+        "error_rate": lambda: nnpg.error_rate(net, x, t, **settings),
+        "prediction_gradient": lambda: nnpg.prediction_gradient(net, x, **settings)["pool1"],
+        "true": lambda: nnpg.prediction_gradient(net, x, classes="true", labels=t, **settings)["pool1"],
+        "class_gradient": lambda: nnpg.class_gradient(net, x, t, progress=False, **settings)["pool1"],
+        "knock_out_curve": lambda: nnpg.knock_out_curve(net, x, t, UNITS, progress=False, **settings).predictions,
+        "filter_scores": lambda: nnpg.filter_scores(net, x, t, progress=False, **settings).scores["pool1"],
+        "norms": lambda: nnpg.filter_scores(net, x, t, average="mean_of_norms", **settings).scores["pool1"],
     }
 
 
@@ -65,14 +65,14 @@ def test_programs_and_layers_take_that_many_images(task: str, program: Any, monk
     seen: list[int] = []
     run, forward = program.run, nnpg.Network.forward
 
-    def counted(net: Any, plan: Any, asked: Any, x: Any, *given: Any) -> Any:
+    def counted(net: Any, plan: Any, asked: Any, x: Any, *arguments: Any) -> Any:
         seen.append(len(x))
-        return run(net, plan, asked, x, *given)
+        return run(net, plan, asked, x, *arguments)
 
-    def counted_forward(self: Any, x: Any, **given: Any) -> Any:
-        if not given:
+    def counted_forward(self: Any, x: Any, **arguments: Any) -> Any:
+        if not arguments:
             seen.append(len(x))
-        return forward(self, x, **given)
+        return forward(self, x, **arguments)
 
     monkeypatch.setattr(program, "run", counted)
     monkeypatch.setattr(nnpg.Network, "forward", counted_forward)
@@ -92,8 +92,8 @@ def test_no_images_give_no_answers_of_the_right_shape(name: str, backend: str) -
     assert nnpg.predict(net, x).dtype == net.dtype
     names = ["input", *(block.name for block in plan_of(net).blocks)]
     for classes, lead in (("all", (K, 0)), ([1, 2, 3, 4, 5], (5, 0)), ("true", (0,)), (3, (0,))):
-        found = nnpg.prediction_gradient(net, x, layers=names, classes=classes, labels=t)
-        assert {n: found[n].shape for n in names} == {n: (*lead, *net.shapes[n]) for n in names}
+        answer = nnpg.prediction_gradient(net, x, layers=names, classes=classes, labels=t)
+        assert {n: answer[n].shape for n in names} == {n: (*lead, *net.shapes[n]) for n in names}
     means = nnpg.class_gradient(net, x, t, layers=names, progress=False)
     assert all(means[n].shape == (K, *net.shapes[n]) and np.isnan(means[n]).all() for n in names)
     units = [(n, 0) for n in names[1:-1]]

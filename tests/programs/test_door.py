@@ -61,8 +61,8 @@ def test_own_steps_are_not_compiled() -> None:
     net = network("faces")
     x, t = examples(net, 5)
 
-    def take(*given: Any) -> Any:
-        return nnpg.training.step(*given[:-1])
+    def take(*arguments: Any) -> Any:
+        return nnpg.training.step(*arguments[:-1])
 
     with nnpg.require_compiled(), pytest.raises(nnpg.NotCompiled, match="take_step"):
         nnpg.train(net, x, t, epochs=1, batch=2, rng=0, take_step=take, progress=False)
@@ -100,14 +100,14 @@ def test_a_backend_of_ones_own_runs_its_own_kernels() -> None:
 def test_nobody_else_asks_for_a_backends_name() -> None:
     root = Path(nnpg.__file__).parent
     asks = re.compile(r"""name\s*(==|!=|in|not in)\s*[\[({]?\s*["'](numba|numpy|cupy)["']""")
-    found = [
+    lines = [
         f"{path.relative_to(root)}: {line.strip()}"
         for path in sorted(root.rglob("*.py"))
         if path.relative_to(root).parts[0] != "programs"
         for line in path.read_text().splitlines()
         if asks.search(line)
     ]
-    assert not found
+    assert not lines
 
 
 def test_a_few_large_images_of_filters_that_step_over_columns_go_by_layers() -> None:

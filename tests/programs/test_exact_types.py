@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from agreement import every_task
+from parameters import changed, flat
 
 import nnpg
 from nnpg import conv, dense
@@ -46,10 +47,10 @@ def network(backend: str = "numba") -> nnpg.Network:
 @pytest.mark.parametrize("name", list(network().layers))
 def test_a_subclass_of_any_layer_runs_its_own_passes(name: str) -> None:
     net = network()
-    own = net.layers[name]
-    given = {f.name: getattr(own, f.name) for f in fields(own)}  # type: ignore[arg-type]
-    net = net.replace(name, doubled(type(own))(**given))
-    assert all("layer by layer" in how for how in nnpg.compilation_report(net).to_dict().values())
+    layer = net.layers[name]
+    values = {f.name: getattr(layer, f.name) for f in fields(layer)}  # type: ignore[arg-type]
+    net = net.replace(name, doubled(type(layer))(**values))
+    assert all("layer by layer" in way for way in nnpg.compilation_report(net).to_dict().values())
     got = every_task(net, X, T)
     for key, wanted in every_task(net.to("numpy"), X, T).items():
         np.testing.assert_allclose(got[key], wanted, rtol=1e-4, atol=1e-5 * max(1.0, abs(wanted).max()), err_msg=key)
@@ -61,8 +62,7 @@ class Backwards(nnpg.SGD):
     """Goes up."""
 
     def step(self, net: Any, gradients: Any, state: Any) -> Any:
-        up = {n: {p: -g for p, g in own.items()} for n, own in gradients.items()}
-        return super().step(net, up, state)
+        return super().step(net, changed(gradients, lambda gradient: -gradient), state)
 
 
 @dataclass(frozen=True)
@@ -77,11 +77,11 @@ class OnlyFirst(nnpg.DecayPerUnit):
         return super().gradient(name, parameter, w) * (name == "conv1")
 
 
-def trained(backend: str, **how: Any) -> dict[str, Any]:
+def trained(backend: str, **settings: Any) -> dict[str, Any]:
     net = nnpg.build([conv(3, 3), nnpg.Tanh(), nnpg.Flatten(), dense(3), nnpg.Softmax()], input_shape=(1, 8, 8), rng=0,
                      dtype="f8", backend=backend)  # fmt: skip
-    done = nnpg.train(net, X, T, epochs=2, batch=4, rng=0, progress=False, **how)
-    return {f"{n}.{p}": w for n, own in done.net.parameters.items() for p, w in own.items()} | {"how": done.computed}
+    done = nnpg.train(net, X, T, epochs=2, batch=4, rng=0, progress=False, **settings)
+    return flat(done.net.parameters) | {"how": done.computed}
 
 
 @pytest.mark.parametrize(

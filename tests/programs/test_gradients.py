@@ -18,12 +18,12 @@ def outputs(net: nnpg.Network) -> list[str]:
     return ["input", *(block.name for block in plan_of(net).blocks)]
 
 
-def agree(net: nnpg.Network, N: int, rtol: float = 1e-9, **how: Any) -> None:
+def agree(net: nnpg.Network, N: int, rtol: float = 1e-9, **settings: Any) -> None:
     x, labels = examples(net, N)
     names = outputs(net)
     with nnpg.require_compiled():
-        got = nnpg.prediction_gradient(net, x, layers=names, labels=labels, **how)
-    wanted = nnpg.prediction_gradient(net.to("numpy"), x, layers=names, labels=labels, **how)
+        got = nnpg.prediction_gradient(net, x, layers=names, labels=labels, **settings)
+    wanted = nnpg.prediction_gradient(net.to("numpy"), x, layers=names, labels=labels, **settings)
     assert got.classes == wanted.classes
     for name in names:
         scale = abs(wanted[name]).max()
@@ -103,10 +103,10 @@ def test_means_by_class(classes: Any, method: Any) -> None:
     net = network("faces")
     x, labels = examples(net, 30)
     labels[labels == 3] = 4  # a class without images
-    how = {"classes": classes, "method": method}
+    settings = {"classes": classes, "method": method}
     with nnpg.require_compiled():
-        got = nnpg.class_gradient(net, x, labels, **how)
-    wanted = nnpg.class_gradient(net.to("numpy"), x, labels, **how)
+        got = nnpg.class_gradient(net, x, labels, **settings)
+    wanted = nnpg.class_gradient(net.to("numpy"), x, labels, **settings)
     assert got.computed == "compiled"
     assert "layer by layer" in wanted.computed
     for name in got.deltas:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from agreement import agree
 from geometries import NETS, K, network
+from parameters import flat, with_biases
 
 import nnpg
 from nnpg import conv, dense
@@ -34,9 +35,7 @@ BODY = [
 def with_head(head: str, dtype: str, body: list[Any] = BODY) -> nnpg.Network:
     rng = np.random.default_rng(3)
     net = nnpg.build([*body, *HEADS[head]], input_shape=(2, 12, 13), rng=rng, dtype=dtype, backend="numba")
-    return net.with_parameters(
-        {n: {"b": rng.normal(0, 0.3, own["b"].shape).astype(dtype)} for n, own in net.parameters.items()}
-    )
+    return with_biases(net, rng)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -44,11 +43,11 @@ def with_head(head: str, dtype: str, body: list[Any] = BODY) -> nnpg.Network:
 @pytest.mark.parametrize("N", [3, 20])
 def test_every_task_of_every_head(head: str, N: int, dtype: str) -> None:
     net = with_head(head, dtype)
-    found = nnpg.compilation_report(net).to_dict()
-    assert found.pop("train") == "layer by layer, because dropout1 is drawn anew for each step"
+    report = nnpg.compilation_report(net).to_dict()
+    assert report.pop("train") == "layer by layer, because dropout1 is drawn anew for each step"
     if type(net.layers[net.names[-1]]) is nnpg.Sigmoid:  # an attack's own loss would take its outputs for logits
-        assert found.pop("minimal_distortion").endswith("which is not the output of the last block")
-    assert set(found.values()) == {"compiled"}
+        assert report.pop("minimal_distortion").endswith("which is not the output of the last block")
+    assert set(report.values()) == {"compiled"}
     names = tuple(name for name in net.names if name in plan_of(net).places)
     assert {"input", "dropout1", "conv1", "tanh1", "pool1", "dropout2", "pool2", "flatten1", "dense1"} < set(names)
     agree(net, N, gradients=names)
@@ -61,10 +60,10 @@ def test_every_output_inside_a_block_of_every_geometry(name: str, N: int, classe
     net = network(name)
     names = [n for n in net.names if n in plan_of(net).places]
     x = np.random.default_rng(4).standard_normal((N, *net.input_shape))
-    how = {"layers": names, "classes": classes, "labels": np.arange(N) % K}
+    settings = {"layers": names, "classes": classes, "labels": np.arange(N) % K}
     with nnpg.require_compiled():
-        got = nnpg.prediction_gradient(net, x, **how)
-    wanted = nnpg.prediction_gradient(net.to("numpy"), x, **how)
+        got = nnpg.prediction_gradient(net, x, **settings)
+    wanted = nnpg.prediction_gradient(net.to("numpy"), x, **settings)
     for n in names:
         np.testing.assert_allclose(got[n], wanted[n], rtol=1e-9, atol=1e-9 * abs(wanted[n]).max(), err_msg=n)
 
@@ -93,14 +92,14 @@ def test_training_with_every_loss(loss: str, head: str, targets: str, dtype: str
     x, t = rng.standard_normal((21, 2, 12, 13)), rng.integers(0, 5, 21)
     t = rng.random((21, 5)) if targets == "rows" else t
     for batch in (3, 20):
-        how: dict[str, Any] = {"epochs": 2, "batch": batch, "rng": 1, "loss": loss, "progress": False}
+        settings: dict[str, Any] = {"epochs": 2, "batch": batch, "rng": 1, "loss": loss, "progress": False}
         with nnpg.require_compiled():
-            got = nnpg.train(net, x, t, **how)
-        wanted = nnpg.train(net.to("numpy"), x, t, **how)
+            got = nnpg.train(net, x, t, **settings)
+        wanted = nnpg.train(net.to("numpy"), x, t, **settings)
         far = 1e-10 if dtype == "float64" else 2e-5
-        for name, own in wanted.net.parameters.items():
-            for p, w in own.items():
-                np.testing.assert_allclose(got.net.parameters[name][p], w, rtol=far, atol=far, err_msg=f"{name}.{p}")
+        trained = flat(got.net.parameters)
+        for name, array in flat(wanted.net.parameters).items():
+            np.testing.assert_allclose(trained[name], array, rtol=far, atol=far, err_msg=name)
         for one, other in zip(got.history, wanted.history, strict=True):
             assert one.loss == pytest.approx(other.loss, rel=far)
             assert one.error == other.error

@@ -20,12 +20,12 @@ def test_every_geometry(name: str, N: int, dtype: str, rtol: float) -> None:
     net = network(name, dtype)
     x, _ = examples(net, N)
     names = [block.name for block in plan_of(net).blocks]
-    for some in (names, names[:1], names[::-1]):
+    for chosen in (names, names[:1], names[::-1]):
         with nnpg.require_compiled():
-            got = outputs(net, x, some)
-        assert set(got) == set(some)
-        wanted = outputs(net.to("numpy"), x, some)
-        for each in some:
+            got = outputs(net, x, chosen)
+        assert set(got) == set(chosen)
+        wanted = outputs(net.to("numpy"), x, chosen)
+        for each in chosen:
             assert got[each].dtype == dtype
             assert got[each].shape == wanted[each].shape
             scale = abs(wanted[each]).max(initial=0)

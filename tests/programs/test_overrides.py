@@ -40,10 +40,10 @@ def test_every_task_of_a_knocked_out_network(name: str, N: int, to: Any) -> None
 def test_single_pixels_and_logits_that_are_set_one_after_the_other(dtype: str) -> None:
     net, rng = network("faces", dtype), np.random.default_rng(5)
     pixels = rng.random(net.shapes["pool1"]) < 0.3
-    some = nnpg.Override(pixels, rng.standard_normal(net.shapes["pool1"]))
+    override = nnpg.Override(pixels, rng.standard_normal(net.shapes["pool1"]))
     again = nnpg.Override(pixels[:1], np.array(0.7))
     logits = nnpg.Override(np.arange(11) == 4, np.full((1, 11), -0.5))
-    net = net.intervene("pool1", some, again).intervene("dense2", logits)
+    net = net.intervene("pool1", override, again).intervene("dense2", logits)
     assert set(nnpg.compilation_report(net).to_dict().values()) == {"compiled"}
     agree(net, 20, gradients=outputs(net))
     agree(net, 3, gradients=("pool1", "dense1"))  # many classes at once
@@ -113,8 +113,8 @@ def test_a_sweep_by_the_name_of_an_output_before_a_dropout() -> None:
 )
 def test_what_is_set_otherwise_goes_layer_by_layer(name: str, change: Any, reason: str) -> None:
     net = network("faces").intervene(name, change)
-    for task, found in nnpg.compilation_report(net).found.items():
-        assert reason in found.why_not, task
+    for task, program in nnpg.compilation_report(net).found.items():
+        assert reason in program.why_not, task
     x, _ = examples(net, 5)
     np.testing.assert_allclose(nnpg.predict(net, x), nnpg.predict(net.to("numpy"), x), rtol=1e-9)
 

@@ -51,7 +51,7 @@ def test_the_same_bits_alone_and_in_any_company(name: str, dtype: str, monkeypat
     eye = np.eye(K, dtype=dtype)
 
     def answers(rows: np.ndarray, read: Any) -> tuple[np.ndarray, np.ndarray]:
-        return read(x[rows], lambda z, some: eye[z.argmax(axis=1)] - eye[t[rows][some]])
+        return read(x[rows], lambda z, places: eye[z.argmax(axis=1)] - eye[t[rows][places]])
 
     read, rng = session(net), np.random.default_rng(1)
     whole = answers(np.arange(37), read)
@@ -127,10 +127,10 @@ def test_what_is_not_compiled_says_why_and_is_read_layer_by_layer() -> None:
         (step, "softmax_cross_entropy", r"tanh1 \(Step\)"),
         (net.to("numpy"), "softmax_cross_entropy", "has no compiled programs"),
     ):
-        how = {"loss": loss, "polish": False, "evaluations": 5, "progress": False}
+        settings = {"loss": loss, "polish": False, "evaluations": 5, "progress": False}
         with nnpg.require_compiled(), pytest.raises(nnpg.NotCompiled, match=f"^minimal_distortion, .*{reason}"):
-            nnpg.attacks.minimal_distortion(one, x, 1, **how)
-        assert nnpg.attacks.minimal_distortion(one, x, 1, **how).computed.startswith("layer by layer, because")
+            nnpg.attacks.minimal_distortion(one, x, 1, **settings)
+        assert nnpg.attacks.minimal_distortion(one, x, 1, **settings).computed.startswith("layer by layer, because")
 
 
 def test_the_report_names_the_attack() -> None:

@@ -8,29 +8,28 @@ from typing import Any
 import numpy as np
 import pytest
 from geometries import HEAD, NETS, T
+from parameters import equal, flat, with_biases
 
 import nnpg
 from nnpg import conv
 from nnpg.programs.plan import plan_of
 
 
-def trained(name: str, N: int, batch: int, backend: str, dtype: str = "float64", **how: Any) -> nnpg.Training:
+def trained(name: str, N: int, batch: int, backend: str, dtype: str = "float64", **settings: Any) -> nnpg.Training:
     shape, recipe = NETS[name]
     rng = np.random.default_rng(5)
     net = nnpg.build(recipe, input_shape=shape, rng=rng, dtype=dtype, backend=backend)
     x, t = rng.standard_normal((N, *shape)).astype(dtype), rng.integers(0, net.K, N)
-    net = net.with_parameters(
-        {n: {"b": rng.normal(0, 0.1, own["b"].shape).astype(dtype)} for n, own in net.parameters.items()}
-    )
+    net = with_biases(net, rng, 0.1)
     with nnpg.require_compiled() if backend == "numba" else nullcontext():
-        sgd = nnpg.SGD(**{"lr": 0.1, **how})
+        sgd = nnpg.SGD(**{"lr": 0.1, **settings})
         return nnpg.train(net, x, t, epochs=2, batch=batch, rng=1, optimiser=sgd, progress=False)
 
 
 def same(a: nnpg.Training, b: nnpg.Training, rtol: float) -> None:
-    for name, own in a.net.parameters.items():
-        for p, w in own.items():
-            np.testing.assert_allclose(b.net.parameters[name][p], w, rtol=rtol, atol=rtol, err_msg=f"{name}.{p}")
+    theirs = flat(b.net.parameters)
+    for name, array in flat(a.net.parameters).items():
+        np.testing.assert_allclose(theirs[name], array, rtol=rtol, atol=rtol, err_msg=name)
     for one, other in zip(a.history, b.history, strict=True):
         assert one.loss == pytest.approx(other.loss, rel=rtol * 100)
         assert one.error == other.error
@@ -62,14 +61,11 @@ def test_float32_differs_by_its_rounding() -> None:
 
 @pytest.mark.parametrize("batch", [5, 300])
 def test_any_number_of_threads_gives_the_same_bits(batch: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = []
+    trainings = []
     for threads in ("1", "2", "5"):
         monkeypatch.setenv("NNPG_NUM_THREADS", threads)
-        found.append(trained("faces", 2 * batch, batch, "numba", "float32", momentum=0.9))
-    for other in found[1:]:
-        for name, own in found[0].net.parameters.items():
-            for p, w in own.items():
-                np.testing.assert_array_equal(other.net.parameters[name][p], w)
+        trainings.append(trained("faces", 2 * batch, batch, "numba", "float32", momentum=0.9))
+    assert all(equal(other.net, trainings[0].net) for other in trainings[1:])
 
 
 def test_what_is_not_covered_says_why_and_trains_layer_by_layer() -> None:

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from nets import with_biases
+from parameters import changed, flat, with_biases
 
 import nnpg
 from nnpg import knock_out, prune
@@ -90,9 +90,9 @@ def test_the_filters_that_stay_keep_their_order_and_their_weights():
 
 def test_nothing_is_changed_in_place_and_no_filters_is_no_change():
     net = built(CHAINS["the papers' chain"])
-    before = {n: {p: a.copy() for p, a in own.items()} for n, own in net.parameters.items()}
+    before = flat(changed(net.parameters, np.copy))
     prune(net, [("pool1", 1)])
-    assert all((net.parameters[n][p] == a).all() for n, own in before.items() for p, a in own.items())
+    assert all((flat(net.parameters)[name] == array).all() for name, array in before.items())
     assert prune(net, []) is net
 
 
@@ -124,7 +124,7 @@ def test_multiplications_are_counted_by_hand():
 def test_redrawn_draws_as_build_does_and_keeps_the_shape(init):
     recipe = [nnpg.conv(4, 3, groups=2, init=init), nnpg.Tanh(), nnpg.Flatten(), nnpg.dense(3, bias=False, init=init)]
     net = nnpg.build(recipe, input_shape=(2, 8, 8), rng=5)
-    used = net.with_parameters({n: {p: a + 1 for p, a in own.items()} for n, own in net.parameters.items()})
+    used = net.with_parameters(changed(net.parameters, lambda array: array + 1))
     again = redrawn(used, rng=5, init=init)
     for name, own in net.parameters.items():
         for parameter, a in own.items():

@@ -5,6 +5,7 @@ from math import comb
 
 import numpy as np
 import pytest
+from parameters import with_biases
 
 import nnpg
 from nnpg import knock_out
@@ -30,9 +31,7 @@ def conv_net(dtype="float64"):
     """Five filters in two blocks."""
     recipe = [nnpg.conv(3, 3), nnpg.Tanh(), nnpg.MaxPool(2), nnpg.conv(2, 2), nnpg.Tanh(), nnpg.Flatten()]
     net = nnpg.build([*recipe, nnpg.dense(3), nnpg.Softmax()], input_shape=(1, 8, 8), rng=3, dtype=dtype)
-    rng = np.random.default_rng(1)
-    biases = {name: {"b": 0.4 * rng.standard_normal(own["b"].shape)} for name, own in net.parameters.items()}
-    return net.with_parameters(biases)
+    return with_biases(net, np.random.default_rng(1), 0.4)
 
 
 def dense_net(last=None):

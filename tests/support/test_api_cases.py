@@ -15,10 +15,10 @@ EVERY = 12  # of which one case runs here; `make fuzz` runs all
 
 
 def test_a_fixed_part_of_all_cases_has_no_finding() -> None:
-    found = [
+    findings = [
         f"{case}: {verdict.words}" for case in list(cases())[::EVERY] if (verdict := judge(case)).kind == "finding"
     ]
-    assert not found, "\n".join(found)
+    assert not findings, "\n".join(findings)
 
 
 def test_every_public_function_has_a_call() -> None:

@@ -56,7 +56,11 @@ def test_the_passes_are_the_same_bits(backend: str, monkeypatch: pytest.MonkeyPa
         trace = net.forward(x)
         deltas = net.backward(trace, np.ones((5, 3), np.float32))
         gradients = net.gradients(trace, deltas)
-        return [*trace.outputs.values(), *deltas.values(), *(g for own in gradients.values() for g in own.values())]
+        return [
+            *trace.outputs.values(),
+            *deltas.values(),
+            *(g for of_layer in gradients.values() for g in of_layer.values()),
+        ]
 
     before = passes()
     monkeypatch.setattr(waiting, "BIG", 0)

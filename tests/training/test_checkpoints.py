@@ -5,6 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
+from parameters import equal
 
 import nnpg
 from nnpg import SGD, DecayPerUnit, ModelFileError, PlainDecay, Softmax, Tanh, build, dense, train
@@ -37,10 +38,6 @@ def run(file, epochs=2, resume=True, **changes):
 def file(tmp_path):
     run(tmp_path / "run.safetensors", epochs=1)
     return tmp_path / "run.safetensors"
-
-
-def same(a, b):
-    return all((w == b.parameters[n][p]).all() for n, own in a.parameters.items() for p, w in own.items())
 
 
 OTHERS = {
@@ -106,7 +103,7 @@ def test_the_same_run_goes_on_however_it_is_written(file):
     more = {"x": np.asfortranarray(x), "targets": t.astype(np.uint8), "rng": np.random.default_rng(3),
             "loss": softmax_cross_entropy}  # fmt: skip
     resumed = run(file, epochs=3, **more)
-    assert same(resumed.net, run(file.with_name("whole.safetensors"), epochs=3).net)
+    assert equal(resumed.net, run(file.with_name("whole.safetensors"), epochs=3).net)
     assert [e.epoch for e in resumed.history] == [1, 2, 3]
     assert resumed.history[0].validation_error is not None
 
@@ -118,7 +115,7 @@ def test_every_generator_of_numpy_goes_on_where_it_stood(tmp_path, kind):
 
     whole = run(tmp_path / "whole.safetensors", epochs=3, rng=rng())
     run(tmp_path / "part.safetensors", epochs=1, rng=rng())
-    assert same(whole.net, run(tmp_path / "part.safetensors", epochs=3, rng=rng()).net)
+    assert equal(whole.net, run(tmp_path / "part.safetensors", epochs=3, rng=rng()).net)
 
 
 def test_fewer_epochs_than_the_checkpoint_holds_are_refused(file):
@@ -135,10 +132,10 @@ def test_a_state_that_cannot_be_written_is_put_elsewhere_and_work_goes_on_from_t
     elsewhere.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(elsewhere))
 
-    def gone(kept, net, state, history, rng):
+    def gone(path, net, state, history, rng):
         if len(history) == 2:
             shutil.rmtree(folder)
-        write(kept, net, state, history, rng)
+        write(path, net, state, history, rng)
 
     monkeypatch.setattr(nnpg.training, "write_training", gone)
     with pytest.raises(NotWrittenError, match=r"cannot write .*run\.safetensors: .* It is in .*elsewhere") as error:
@@ -147,7 +144,7 @@ def test_a_state_that_cannot_be_written_is_put_elsewhere_and_work_goes_on_from_t
     assert str(state) in str(error.value)
     monkeypatch.undo()
     resumed = run(state, epochs=4)
-    assert same(resumed.net, whole.net)
+    assert equal(resumed.net, whole.net)
     assert [e[:4] for e in resumed.history] == [e[:4] for e in whole.history]
 
 

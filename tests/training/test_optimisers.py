@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from parameters import changed, flat
 
 import nnpg
 from nnpg import SGD, DecayPerUnit, PlainDecay
@@ -11,10 +12,7 @@ from nnpg.optimisers import penalty
 def net_and_gradients(seed=0):
     net = nnpg.build([nnpg.dense(3), nnpg.Tanh(), nnpg.dense(2)], input_shape=(4,), rng=seed, dtype="float64")
     rng = np.random.default_rng(seed + 1)
-    steps = [
-        {n: {p: rng.normal(size=w.shape) for p, w in own.items()} for n, own in net.parameters.items()}
-        for _ in range(4)
-    ]
+    steps = [changed(net.parameters, lambda array: rng.normal(size=array.shape)) for _ in range(4)]
     return net, steps
 
 
@@ -62,13 +60,13 @@ def test_szegedys_decay_divides_by_the_units_of_each_layer_and_spares_biases():
 
 def test_a_step_changes_nothing_that_was_given():
     net, (g, *_) = net_and_gradients()
-    before = {n: {p: w.copy() for p, w in own.items()} for n, own in net.parameters.items()}
+    before = flat(changed(net.parameters, np.copy))
     sgd = SGD(lr=0.1, momentum=0.9, decay=PlainDecay(0.1))
     state = sgd.start(net)
     sgd.step(net, g, state)
-    for name, own in before.items():
-        for p, w in own.items():
-            np.testing.assert_array_equal(net.parameters[name][p], w)
+    after = flat(net.parameters)
+    for name, array in before.items():
+        np.testing.assert_array_equal(after[name], array)
     assert state.t == 0
     assert not state.velocity
 
@@ -96,14 +94,14 @@ def test_impossible_settings_are_refused(settings, words):
 def test_against_torch():
     torch = pytest.importorskip("torch", reason="the oracle extra is not installed: pip install 'nnpg[oracle]'")
     net, steps = net_and_gradients()
-    flat = [torch.nn.Parameter(torch.tensor(w)) for own in net.parameters.values() for w in own.values()]
-    theirs = torch.optim.SGD(flat, lr=0.1, momentum=0.9, weight_decay=0.05)
+    weights = [torch.nn.Parameter(torch.tensor(array)) for array in flat(net.parameters).values()]
+    theirs = torch.optim.SGD(weights, lr=0.1, momentum=0.9, weight_decay=0.05)
     sgd = SGD(lr=0.1, momentum=0.9, decay=PlainDecay(0.05))
     state = sgd.start(net)
     for gradients in steps:
         net, state = sgd.step(net, gradients, state)
-        for p, g in zip(flat, [g for own in gradients.values() for g in own.values()], strict=True):
+        for p, g in zip(weights, flat(gradients).values(), strict=True):
             p.grad = torch.tensor(g)
         theirs.step()
-    for p, w in zip(flat, [w for own in net.parameters.values() for w in own.values()], strict=True):
+    for p, w in zip(weights, flat(net.parameters).values(), strict=True):
         np.testing.assert_allclose(w, p.detach().numpy(), rtol=0, atol=1e-14)

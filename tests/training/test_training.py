@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from parameters import equal
 
 import nnpg
 from nnpg import SGD, DecayPerUnit, Dropout, PlainDecay, Tanh, TrainingDiverged, build, conv, dense, error_rate, train
@@ -23,10 +24,6 @@ def small_net(seed=0, dtype="float32"):
     return build(recipe, input_shape=(1, 4, 4), rng=seed, dtype=dtype)
 
 
-def same_bits(a, b):
-    return all((w == b.parameters[n][p]).all() for n, own in a.parameters.items() for p, w in own.items())
-
-
 def test_it_learns_what_can_be_learned():
     x, t = blobs()
     net = small_net()
@@ -42,7 +39,7 @@ def test_the_network_that_was_given_is_not_changed():
     x, t = blobs()
     net, twin = small_net(), small_net()
     train(net, x, t, epochs=1, batch=8, rng=0)
-    assert same_bits(net, twin)
+    assert equal(net, twin)
 
 
 def test_one_full_batch_step_is_the_formula():
@@ -59,8 +56,8 @@ def test_one_full_batch_step_is_the_formula():
 def test_the_same_seed_gives_the_same_bits_and_another_seed_others():
     x, t = blobs()
     a, b, c = (train(small_net(), x, t, epochs=3, batch=8, rng=seed).net for seed in (0, 0, 1))
-    assert same_bits(a, b)
-    assert not same_bits(a, c)
+    assert equal(a, b)
+    assert not equal(a, c)
 
 
 def test_a_resumed_run_ends_in_the_same_bits(tmp_path):
@@ -70,7 +67,7 @@ def test_a_resumed_run_ends_in_the_same_bits(tmp_path):
     file = tmp_path / "run.safetensors"
     train(small_net(), x, t, epochs=2, rng=3, checkpoint=file, **settings)
     resumed = train(small_net(), x, t, epochs=6, rng=3, checkpoint=file, resume=True, **settings)
-    assert same_bits(whole.net, resumed.net)
+    assert equal(whole.net, resumed.net)
     assert [e[:3] for e in whole.history] == [e[:3] for e in resumed.history]
     assert [p.name for p in tmp_path.iterdir()] == ["run.safetensors"], "no temporary files are left"
 
@@ -92,7 +89,7 @@ def test_an_interrupt_leaves_a_whole_checkpoint(tmp_path, monkeypatch):
         train(small_net(), x, t, epochs=4, batch=8, rng=0, checkpoint=file)
     monkeypatch.undo()
     resumed = train(small_net(), x, t, epochs=4, batch=8, rng=0, checkpoint=file, resume=True)
-    assert same_bits(resumed.net, train(small_net(), x, t, epochs=4, batch=8, rng=0).net)
+    assert equal(resumed.net, train(small_net(), x, t, epochs=4, batch=8, rng=0).net)
 
 
 def test_a_checkpoint_is_not_overwritten(tmp_path):
