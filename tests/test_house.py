@@ -48,8 +48,6 @@ KNOWN_LONG = frozenset(
     {
         "nnpg/analysis/spectral.py",
         "nnpg/attacks/sweep.py",
-        "nnpg/plots/filters.py",
-        "nnpg/plots/network.py",
         "nnpg/training_methods/selective_dropout.py",
     }
 )

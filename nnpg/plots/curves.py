@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from nnpg.plots.checks import all_like, arrays_by_name, checked_panels
+from nnpg.plots.checks import all_like, arrays_by_name, checked_panels, ends_of, series_names
 from nnpg.plots.protocols import EpochLike
 from nnpg.plots.style import (
     COLOURS,
@@ -23,6 +23,7 @@ from nnpg.plots.style import (
     line_look,
     panel_axes,
     share_labels,
+    whole_ticks,
 )
 from nnpg.support.arguments import as_choice, as_count, as_numbers, as_text
 from nnpg_kernels import Array
@@ -100,10 +101,8 @@ def error_curves(
     as_choice(band, "band", _BANDS)
     panels, columns = checked_panels(panels, Panel), as_count(columns, "columns")
     data = [_runs(panel) for panel in panels]
-    names = list(dict.fromkeys(name for series in data for name in series))
-    if not names:
-        raise ValueError("panels hold no series: there is nothing to draw")
-    from matplotlib.ticker import MaxNLocator, PercentFormatter
+    names = series_names(data)
+    from matplotlib.ticker import PercentFormatter
 
     rows, columns, width = arrangement(len(panels), columns)
     labels = _labels(names, data, band)
@@ -115,7 +114,7 @@ def error_curves(
             for name, runs in series.items():
                 _series(ax, name, runs, panel.start, names.index(name), band, 60 // max(2, columns))
             ax.set(title=panel.title, xlabel=panel.xlabel, ylabel=panel.ylabel, ylim=(0, 1))
-            ax.xaxis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
+            whole_ticks(ax)
             ax.yaxis.set_major_formatter(PercentFormatter(1))
         share_labels(axes, columns)
         _legend(figure, len(names), labels, label_columns)
@@ -132,17 +131,16 @@ def _runs(panel: Panel) -> dict[str, Array]:
         if runs.ndim != 2 or runs.size == 0:
             raise ValueError(f"{where} {name!r} must be an array (R, T) of R runs, not one of shape {runs.shape}")
         if not (runs.min() >= 0 and runs.max() <= 1):  # NaN fails as well
-            found = f"{runs.min():.4g} .. {runs.max():.4g}"
-            raise ValueError(f"{where} {name!r} must hold errors as fractions in 0 .. 1, not {found}")
+            raise ValueError(f"{where} {name!r} must hold errors as fractions in 0 .. 1, not {ends_of(runs)}")
     return data
 
 
 def _series(ax: Axes, name: str, runs: Array, start: int, i: int, band: Band, markers: int) -> None:
-    """Draw the median of the runs as a line with at most so many markers, and their spread as a band."""
+    """Draw the median of the runs as a line with at most `markers` markers, and their spread as a band."""
     low, high, _ = _BANDS[band]
     steps = start + np.arange(runs.shape[1])
-    every = -(-len(steps) // max(1, markers))  # so that markers do not touch each other
-    ax.plot(steps, np.median(runs, axis=0), label=name, clip_on=False, zorder=3, markevery=every, **line_look(i))
+    spacing = -(-len(steps) // max(1, markers))  # markers do not touch each other
+    ax.plot(steps, np.median(runs, axis=0), label=name, clip_on=False, zorder=3, markevery=spacing, **line_look(i))
     if len(runs) > 1:
         edges = np.percentile(runs, [low, high], axis=0)
         colour = COLOURS[i % len(COLOURS)]
@@ -150,7 +148,7 @@ def _series(ax: Axes, name: str, runs: Array, start: int, i: int, band: Band, ma
 
 
 def _labels(names: list[str], data: list[dict[str, Array]], band: Band) -> list[str]:
-    """Return the words of the legend: the series, then what line and band are. One line of one run needs no legend."""
+    """Return the labels of the legend: the series, then what line and band are. One line of one run needs none."""
     counts = {len(runs) for series in data for runs in series.values()}
     if max(counts) == 1:
         return names if len(names) > 1 or len(data) > 1 else []
@@ -199,7 +197,7 @@ def training_history(history: Sequence[EpochLike], path: str | Path | None = Non
         raise ValueError("history is empty: train for at least one epoch")
     numbers = [(epoch.epoch, epoch.loss, epoch.error) for epoch in history]
     as_numbers(numbers, "history", "an epoch, a loss and an error each, an array (E, 3)")
-    from matplotlib.ticker import MaxNLocator, PercentFormatter
+    from matplotlib.ticker import PercentFormatter
 
     epochs = [epoch.epoch for epoch in history]
     held_out = [(epoch.epoch, epoch.validation_error) for epoch in history if epoch.validation_error is not None]
@@ -216,7 +214,7 @@ def training_history(history: Sequence[EpochLike], path: str | Path | None = Non
             figure.legend(loc="outside upper right", ncols=2)
         bottom.set(xlabel="epoch", ylabel="error", ylim=(0, None))
         bottom.yaxis.set_major_formatter(PercentFormatter(1))
-        bottom.xaxis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
+        whole_ticks(bottom)
         figure.align_ylabels()
     return figure
 
@@ -254,12 +252,10 @@ def loss_curve(
         raise ValueError("losses must be at least one number, not none")
     as_text(xlabel, "xlabel")
     as_count(start, "start", least=0)
-    from matplotlib.ticker import MaxNLocator
-
     with drawing(path, COLUMN, 2.0, layout="constrained") as figure:
         ax = figure.subplots()
         mark = "o" if values.size == 1 else ""  # a line of one point is invisible
         ax.plot(start + np.arange(values.size), values, color=COLOURS[0], marker=mark)
         ax.set(xlabel=xlabel, ylabel="loss", yscale="log" if values.min() > 0 else "linear")
-        ax.xaxis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
+        whole_ticks(ax)
     return figure

@@ -1,4 +1,4 @@
-"""How numbers spread: histograms, values with their intervals, and two numbers against each other."""
+"""Distributions: histograms, values with their intervals, and two numbers against each other."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from nnpg.plots.checks import arrays_by_name, as_like, checked_panels
+from nnpg.plots.checks import arrays_by_name, as_like, as_two, checked_panels
 from nnpg.plots.protocols import IntervalLike
 from nnpg.plots.style import (
     COLOURS,
@@ -95,15 +95,15 @@ def histogram_grid(
     from matplotlib.lines import Line2D
     from matplotlib.ticker import MaxNLocator
 
-    names = list(dict.fromkeys(n for row in data for cell, _ in row for n in cell))
-    colours = {n: _RGB.get(n, COLOURS[i % len(COLOURS)]) for i, n in enumerate(names)}
+    names = list(dict.fromkeys(name for row in data for cell, _ in row for name in cell))
+    colours = {name: _RGB.get(name, COLOURS[i % len(COLOURS)]) for i, name in enumerate(names)}
     with drawing(path, PAGE, 0.3 + 1.25 * len(cells), layout="constrained") as figure:
         grid = figure.subplots(len(cells), columns, squeeze=False)
         for line, label, row in zip(grid, row_labels, data, strict=True):
             for ax, (cell, title), is_centred in zip(line, row, centred_columns, strict=True):
-                every = np.concatenate(list(cell.values()))
-                reach = float(np.quantile(abs(every), 0.999)) or 1.0
-                ends = (-reach, reach) if is_centred else (float(every.min()), float(every.max()) or 1.0)
+                values = np.concatenate(list(cell.values()))
+                reach = float(np.quantile(abs(values), 0.999)) or 1.0
+                ends = (-reach, reach) if is_centred else (float(values.min()), float(values.max()) or 1.0)
                 for name, values in cell.items():
                     counts, edges = np.histogram(np.clip(values, *ends), bins=bins, range=ends)
                     ax.stairs(counts / values.size, edges, color=colours[name], linewidth=1)
@@ -117,19 +117,18 @@ def histogram_grid(
                 ax.xaxis.get_offset_text().set_size(SMALL)
             line[0].set_ylabel(label)
         if len(names) > 1:
-            handles = [Line2D([], [], color=colours[n]) for n in names]
+            handles = [Line2D([], [], color=colours[name]) for name in names]
             figure.legend(handles, names, loc="outside upper right", ncols=len(names), handlelength=1.5)
     return figure
 
 
 def _cell(cell: Cell) -> tuple[dict[str, Array], str]:
     """Return the finite values (n,) of a cell by name, and what is written above."""
-    if not isinstance(cell, tuple | list) or len(cell) != 2:
-        raise TypeError(f"cells must be rows of (values by name, title), not {described(cell)}")
-    values = {name: v.ravel() for name, v in arrays_by_name(cell[0], "cells", "an array", finite=True).items()}
+    arrays, title = as_two(cell, "cells", "rows of (values by name, title)")
+    values = {name: v.ravel() for name, v in arrays_by_name(arrays, "cells", "an array", finite=True).items()}
     if not values or not all(v.size for v in values.values()):
         raise ValueError("cells must hold values, at least one for each name, not an empty cell")
-    return values, as_text(cell[1], "cells: title")
+    return values, as_text(title, "cells: title")
 
 
 @dataclass(frozen=True, eq=False)
@@ -209,9 +208,7 @@ def interval_plot(
                     ax.axvline(v.value, color=GREY, linewidth=0.6, linestyle=(0, (2, 2)), zorder=0)
             ax.grid(visible=True, axis="x")
             ax.grid(visible=False, axis="y")
-            below = (
-                panels[n + columns].xlabel if n + columns < len(panels) else ""
-            )  # the label is written once per column
+            below = panels[n + columns].xlabel if n + columns < len(panels) else ""  # written once per column
             ax.set(title=panel.title, ylim=(len(names) - 0.5, -0.5))
             ax.set_xlabel("" if below == panel.xlabel else panel.xlabel)
             ax.set_yticks(range(len(names)), names)
@@ -286,5 +283,5 @@ def scatter_panels(
 
 
 def _flat(values: npt.ArrayLike, panel: Pairs, axis: str) -> Array:
-    given = as_numbers(values, f"panel {panel.title!r}: {axis}", "an array", finite=True)
-    return given.ravel().astype(np.float64)
+    array = as_numbers(values, f"panel {panel.title!r}: {axis}", "an array", finite=True)
+    return array.ravel().astype(np.float64)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from nnpg.plots.checks import arrays_by_name, checked_panels
+from nnpg.plots.checks import arrays_by_name, as_two, checked_panels
 from nnpg.plots.style import (
     COLOURS,
     COLUMN,
@@ -79,10 +79,10 @@ def function_panels(
     >>> figure.axes[0].lines[-1].get_ydata()[[0, 2, 3, 4]]
     array([ 0.,  0., nan,  1.])
     """
-    at = as_numbers(x, "x", "an ascending array (T,)", ndim=1, finite=True).astype(np.float64)
-    if at.size == 0 or (np.diff(at) < 0).any():
+    z = as_numbers(x, "x", "an ascending array (T,)", ndim=1, finite=True).astype(np.float64)
+    if z.size == 0 or (np.diff(z) < 0).any():
         raise ValueError(f"x must be at least one number, ascending, not {described(x)}")
-    expected = f"an array ({at.size},), one for each x,"
+    expected = f"an array ({z.size},), one for each x,"
     data = {
         title: arrays_by_name(curves, f"panels {title!r}", expected, ndim=1, finite=True)
         for title, curves in as_mapping(panels, "panels", "title to curves").items()
@@ -92,7 +92,7 @@ def function_panels(
         raise ValueError("panels must hold at least one panel with a curve, not none")
     for title, curves in data.items():
         for label, y in curves.items():
-            if y.shape != at.shape:
+            if y.shape != z.shape:
                 raise ValueError(f"panels {title!r}, {label!r} must be {expected} not {y.shape}")
     as_text(xlabel, "xlabel")
     columns = as_count(columns, "columns")
@@ -101,12 +101,12 @@ def function_panels(
     with drawing(path, COLUMN if columns <= 2 else PAGE, 0.3 + 1.55 * rows, layout="constrained") as figure:
         axes = panel_axes(figure, len(data), columns, sharex=True, sharey=True)
         for n, (ax, (name, curves)) in enumerate(zip(axes, data.items(), strict=True)):
-            for line_at in (ax.axhline, ax.axvline):
-                line_at(0, color="#b0b0b0", linewidth=0.6, zorder=0)
+            for draw_axis in (ax.axhline, ax.axvline):
+                draw_axis(0, color="#b0b0b0", linewidth=0.6, zorder=0)
             for label, y in curves.items():
                 i = labels.index(label)
                 ax.plot(
-                    *_with_gaps(at, y), color=COLOURS[i % len(COLOURS)], linestyle=DASHES[i % len(DASHES)], label=label
+                    *_with_gaps(z, y), color=COLOURS[i % len(COLOURS)], linestyle=DASHES[i % len(DASHES)], label=label
                 )
             ax.set(title=name, xlabel=xlabel if n + columns >= len(data) else "")
             ax.tick_params(labelbottom=n + columns >= len(data))
@@ -193,8 +193,10 @@ def _checked(panel: Plane) -> Plane:
     points = as_numbers(panel.points, f"{where}: points", f"an array ({P}, 2)", ndim=2, finite=True).astype(np.float64)
     filled = as_units(panel.filled, f"{where}: filled")
     if points.shape != (P, 2) or filled.shape != (P,) or P == 0:
-        found = f"{points.shape} and {filled.shape}"
-        raise ValueError(f"{where}: {P} names need points ({P}, 2) and filled ({P},), not {found}: give one for each")
+        raise ValueError(
+            f"{where}: {P} names need points ({P}, 2) and filled ({P},), not {points.shape} and {filled.shape}: "
+            "give one for each"
+        )
     if panel.answer is not None:
         as_function(panel.answer, f"{where}: answer", "answer(points)")
     lines = [_line(line, f"{where}: lines") for line in as_sequence(panel.lines, f"{where}: lines", "(w, b)")]
@@ -203,12 +205,11 @@ def _checked(panel: Plane) -> Plane:
 
 def _line(line: Any, name: str) -> tuple[Array, float]:
     """Return w (2,), which is not 0, and b."""
-    if not isinstance(line, tuple | list) or len(line) != 2:
-        raise TypeError(f"{name} must be a list of (w, b), not {described(line)}")
-    w = as_numbers(line[0], f"{name}: w", "an array (2,)", ndim=1, finite=True).astype(np.float64)
-    if w.shape != (2,) or not w.any():
-        raise ValueError(f"{name}: w must be two numbers, not both 0, not {described(line[0])}")
-    return w, as_number(line[1], f"{name}: b")
+    w, b = as_two(line, name, "a list of (w, b)")
+    normal = as_numbers(w, f"{name}: w", "an array (2,)", ndim=1, finite=True).astype(np.float64)
+    if normal.shape != (2,) or not normal.any():
+        raise ValueError(f"{name}: w must be two numbers, not both 0, not {described(w)}")
+    return normal, as_number(b, f"{name}: b")
 
 
 def _plane(ax: Axes, panel: Plane) -> None:
@@ -232,11 +233,11 @@ def _plane(ax: Axes, panel: Plane) -> None:
         along = np.array([-c, a]) / np.hypot(a, c) * (np.hypot(*foot) + np.hypot(*(high - low)) + np.hypot(*low))
         ax.plot(*np.stack([foot - along, foot + along], axis=1), color=colour, linewidth=1.1)
     for place in np.unique(points, axis=0):
-        here = (points == place).all(axis=1)
-        inner = INK if filled[here][0] else "white"
+        equal = (points == place).all(axis=1)
+        inner = INK if filled[equal][0] else "white"
         ax.plot(*place, "o", markersize=6, markerfacecolor=inner, markeredgecolor=INK, zorder=4)
-        words = ", ".join(name for name, is_here in zip(panel.names, here, strict=True) if is_here)
-        ax.annotate(words, place, (5, 5), textcoords="offset points", size=NORMAL, zorder=5)
+        label = ", ".join(name for name, is_equal in zip(panel.names, equal, strict=True) if is_equal)
+        ax.annotate(label, place, (5, 5), textcoords="offset points", size=NORMAL, zorder=5)
     ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), title=panel.title, aspect="equal")
     ax.set(xlabel=panel.xlabel, ylabel=panel.ylabel)
     for axis in (ax.xaxis, ax.yaxis):

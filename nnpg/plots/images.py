@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from nnpg.plots.checks import checked_images, optional_count
+from nnpg.plots.checks import checked_images, optional_count, optional_names
 from nnpg.plots.style import (
     COLOURS,
     COLUMN,
@@ -22,7 +22,7 @@ from nnpg.plots.style import (
     text_width,
     wrapped,
 )
-from nnpg.support.arguments import as_names, as_numbers, as_units, described
+from nnpg.support.arguments import as_numbers, as_units, described
 from nnpg_kernels import Array
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ _MARGIN, _GAP, _TEXT = 0.06, 0.06, 0.125  # inches; _TEXT is a line of text
 
 @dataclass(frozen=True)
 class _Sheet:
-    """Where everything goes, in inches."""
+    """Positions and sizes in inches."""
 
     width: float
     height: float
@@ -92,8 +92,8 @@ def image_grid(
     masks = None if overlay is None else as_units(overlay, "overlay")
     if masks is not None and masks.shape != (N, H, W):
         raise ValueError(f"overlay must be a bool array ({N}, {H}, {W}), not {masks.dtype} {masks.shape}")
-    titles = None if titles is None else as_names(titles, "titles", N)
-    row_labels = None if row_labels is None else as_names(row_labels, "row_labels")
+    titles = optional_names(titles, "titles", N)
+    row_labels = optional_names(row_labels, "row_labels")
     sheet = _sheet(N, H / W, titles, optional_count(columns, "columns"), row_labels)
     with drawing(path, sheet.width, sheet.height) as figure:
         ax = canvas(figure)
@@ -152,10 +152,8 @@ def _outline(ax: Axes, mask: Array, left: float, top: float, pixel: float) -> No
     i, j = np.nonzero(padded[1:-1, 1:] != padded[1:-1, :-1])
     vertical = np.stack([np.stack([j, i], -1), np.stack([j, i + 1], -1)], 1)
     edges = np.concatenate([horizontal, vertical]) * pixel + np.array([left, top])
-    for colour, width in (
-        ("white", 1.6),
-        (COLOURS[1], 0.8),
-    ):  # the white rim is seen on dark images, the colour on bright ones
+    # the white rim shows on dark images, the colour on bright ones
+    for colour, width in (("white", 1.6), (COLOURS[1], 0.8)):
         ax.add_collection(LineCollection(list(edges), colors=colour, linewidths=width, capstyle="projecting"))
 
 
@@ -172,10 +170,10 @@ def heat(images: npt.ArrayLike, maps: npt.ArrayLike) -> Array:
            [0.7 , 0.04]])
     """
     grey = as_numbers(images, "images", "an array (N, 1, H, W)", ndim=4)
-    seen = _maps(maps)
-    if grey.shape != (len(seen), 1, *seen.shape[1:]):
-        raise ValueError(f"maps must be (N, H, W) for images (N, 1, H, W), not {seen.shape} for {grey.shape}")
-    positive = np.clip(np.nan_to_num(seen, nan=0.0), 0, None)
+    values = _maps(maps)
+    if grey.shape != (len(values), 1, *values.shape[1:]):
+        raise ValueError(f"maps must be (N, H, W) for images (N, 1, H, W), not {values.shape} for {grey.shape}")
+    positive = np.clip(np.nan_to_num(values, nan=0.0), 0, None)
     highest = positive.max(axis=(1, 2), keepdims=True)
     strength = (positive / np.where(highest, highest, 1))[:, None] ** 0.8  # (N, 1, H, W)
     red = np.array([0.82, 0.04, 0.04])[:, None, None]
@@ -205,7 +203,7 @@ def signed_colours(maps: npt.ArrayLike) -> Array:
 
 
 def _maps(maps: npt.ArrayLike) -> Array:
-    found = as_numbers(maps, "maps", "an array (N, H, W)", ndim=3)
-    if found.size == 0:
-        raise ValueError(f"maps must be an array (N, H, W), at least one map, not {described(found)}")
-    return found
+    values = as_numbers(maps, "maps", "an array (N, H, W)", ndim=3)
+    if values.size == 0:
+        raise ValueError(f"maps must be an array (N, H, W), at least one map, not {described(values)}")
+    return values

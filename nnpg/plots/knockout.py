@@ -92,7 +92,7 @@ def knockout_panels(
 
 
 def _classes(curves: Mapping[tuple[int, str], KnockoutLike]) -> int:
-    """Return the number of classes of curves, each of which is there for every class and order of the others."""
+    """Return the number of classes; refuse curves that lack a class in one of the orders, or differ in that number."""
     expected = "curves must be a dict from (class, order) to Knockout"
     if not isinstance(curves, Mapping) or not curves:
         raise TypeError(f"{expected}, at least one, not {described(curves)}")
@@ -103,8 +103,8 @@ def _classes(curves: Mapping[tuple[int, str], KnockoutLike]) -> int:
     K, *others = {curve.K for curve in curves.values()}
     missing = [(c, order) for c, _ in curves for _, order in curves if (c, order) not in curves]
     if others or missing:
-        lacks = f"{missing[0]} is missing" if missing else f"their numbers of classes are {sorted([K, *others])}"
-        raise ValueError(f"{expected}, one for each class and order, all of one network, but {lacks}")
+        mistake = f"{missing[0]} is missing" if missing else f"their numbers of classes are {sorted([K, *others])}"
+        raise ValueError(f"{expected}, one for each class and order, all of one network, but {mistake}")
     return K
 
 
@@ -168,8 +168,8 @@ def damage_trace(
         for row, count in zip(*np.unique(predicted[-1], return_counts=True), strict=True):
             ax.text(T + 0.45, row, f"{count} of {len(present)}", size=SMALL, va="center", clip_on=False)
         ax.set(xlim=(-1.3, T + 0.3), ylim=(K - 0.5, -0.5), ylabel="class predicted most often")
-        every = -(-(T + 2) // int((width - 1) / 0.14))  # as many labels as there is room for
-        ax.set_xticks(range(-1, T + 1, every), labels[::every], rotation=90)
+        spacing = -(-(T + 2) // int((width - 1) / 0.14))  # as many labels as fit
+        ax.set_xticks(range(-1, T + 1, spacing), labels[::spacing], rotation=90)
         ax.set_yticks(range(K), ["\n".join(wrapped(name, 1.1)[:2]) for name in names])
         ax.set_xlabel("filters knocked out in turn")
         if highlight is not None:
@@ -184,9 +184,7 @@ def _bundled(predicted: Array) -> Array:
         before = heights[max(step - 1, 0)]
         for row in np.unique(rows):
             lines = np.flatnonzero(rows == row)
-            lines = lines[
-                np.argsort(before[lines], kind="stable")
-            ]  # in the order of the step before, so that few lines cross
+            lines = lines[np.argsort(before[lines], kind="stable")]  # ordered as before, so that few lines cross
             pitch = min(0.11, 0.8 / len(lines))
             heights[step, lines] += pitch * (np.arange(len(lines)) - (len(lines) - 1) / 2)
     return heights

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from nnpg.plots.checks import arrays_by_name, checked_panels
+from nnpg.plots.checks import arrays_by_name, as_two, checked_panels, series_names
 from nnpg.plots.style import (
     COLOURS,
     GREY,
@@ -69,7 +69,7 @@ def line_panels(
     columns : int
         Panels side by side.
     top : float, optional
-        Upper end of the axes; None for the tenth above the highest value.
+        Upper end of the axes; None for the next whole tenth above the highest value.
 
     Returns
     -------
@@ -94,7 +94,7 @@ def line_panels(
     if top is None:
         highest = max(np.nanmax([*np.ravel(y), 0.0]) for panel in panels for y in panel.series.values())
         top = min(1.0, float(np.floor(10 * highest) + 1) / 10)
-    names = list(dict.fromkeys(name for panel in panels for name in panel.series))
+    names = series_names(panel.series for panel in panels)
     rows, columns, width = arrangement(len(panels), columns)
     label_columns = legend_columns(names, width)
     height = 0.35 + 2.1 * rows + 0.15 * -(-len(names) // label_columns)
@@ -105,14 +105,14 @@ def line_panels(
             if panel.span is not None:
                 ax.axvspan(*panel.span, color=GREY, alpha=0.12, linewidth=0)
             if panel.level is not None:
-                value, words = panel.level
+                value, label = panel.level
                 ax.axhline(value, color=GREY, linewidth=0.8, linestyle=(0, (2, 2)), zorder=1)
-                ax.annotate(words, (0, value), (3, 2), xycoords=("axes fraction", "data"), textcoords="offset points",
+                ax.annotate(label, (0, value), (3, 2), xycoords=("axes fraction", "data"), textcoords="offset points",
                             size=SMALL, color=GREY)  # fmt: skip
-            every = -(-np.size(panel.x) // 20)  # so that markers do not touch each other
-            for name, given in panel.series.items():
-                y = np.asarray(given, np.float64)
-                ax.plot(panel.x, y, zorder=3, markevery=every, **line_look(names.index(name)))
+            spacing = -(-np.size(panel.x) // 20)  # markers do not touch each other
+            for name, values in panel.series.items():
+                y = np.asarray(values, np.float64)
+                ax.plot(panel.x, y, zorder=3, markevery=spacing, **line_look(names.index(name)))
             ax.set(title=panel.title, xlabel=panel.xlabel, ylabel=panel.ylabel, ylim=(0, 1.02 * top))
             ax.yaxis.set_major_formatter(PercentFormatter(1))
         share_labels(axes, columns)
@@ -139,10 +139,9 @@ def _checked(panel: Lines) -> Lines:
     if panel.span is not None:
         as_ends(panel.span, f"{where}: span")
     if panel.level is not None:
-        if not isinstance(panel.level, tuple | list) or len(panel.level) != 2:
-            raise TypeError(f"{where}: level must be (value, words), not {described(panel.level)}")
-        as_number(panel.level[0], f"{where}: level")
-        as_text(panel.level[1], f"{where}: words of the level")
+        level, label = as_two(panel.level, f"{where}: level", "(value, words)")
+        as_number(level, f"{where}: level")
+        as_text(label, f"{where}: words of the level")
     return replace(panel, x=x, series=series)
 
 
@@ -191,11 +190,11 @@ def depth_curves(
         L = len(as_names(panel.layers, f"panel {panel.title!r}, layers"))
         for name, v in arrays_by_name(panel.series, where, f"an array ({L},)", ndim=1).items():
             if L == 0 or v.shape != (L,) or not ((v > 0) & (v < np.inf) | np.isnan(v)).all():
-                found = described(panel.series[name])
-                raise ValueError(f"{where} {name!r} must be {L} positive numbers, one for each layer, not {found}")
-    names = list(dict.fromkeys(name for panel in panels for name in panel.series))
-    if not names:
-        raise ValueError("panels hold no series: there is nothing to draw")
+                raise ValueError(
+                    f"{where} {name!r} must be {L} positive numbers, one for each layer, not "
+                    f"{described(panel.series[name])}"
+                )
+    names = series_names(panel.series for panel in panels)
     rows, columns, width = arrangement(len(panels), columns)
     longest = max(len(name) for panel in panels for name in panel.layers)
     with drawing(path, width, 0.3 + rows * (1.75 + 0.06 * longest), layout="constrained") as figure:

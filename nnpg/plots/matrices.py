@@ -86,13 +86,13 @@ def matrix_panels(
     side = (width - 0.9) / columns - 0.15 if columns > 1 else width - 1.1
     with drawing(path, width, lines * (side + 0.28) + 0.35, layout="constrained") as figure:
         axes = panel_axes(figure, P, columns)
-        every = max(1, -(-K // int(side / 0.19)))
+        spacing = max(1, -(-K // int(side / 0.19)))
         for n, ax in enumerate(axes):
             picture = ax.imshow(m[n], cmap="inferno", vmin=low, vmax=high)
             ax.grid(visible=False)
             ax.set_title(titles[n])
-            ax.set_xticks(range(0, K, every), names[::every], rotation=90 if labels is not None else 0)
-            ax.set_yticks(range(0, K, every), names[::every])
+            ax.set_xticks(range(0, K, spacing), names[::spacing], rotation=90 if labels is not None else 0)
+            ax.set_yticks(range(0, K, spacing), names[::spacing])
             ax.tick_params(labelleft=n % columns == 0, labelbottom=n + columns >= P, labelsize=SMALL)
         figure.supylabel(rows, size=NORMAL)
         figure.supxlabel(columns_are, size=NORMAL)

@@ -1,9 +1,8 @@
-"""Networks as diagrams: a circle a feature map (Lo & Ding 2015, Table III); every weight of a small one."""
+"""The papers' network diagram: a circle per filter, brighter where its score is higher (Lo & Ding 2015, Table III)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,7 +12,6 @@ import numpy.typing as npt
 from nnpg.plots.checks import as_like, checked_images, optional_count
 from nnpg.plots.protocols import FilterScoresLike
 from nnpg.plots.style import (
-    COLOURS,
     COLUMN,
     GREY,
     INK,
@@ -28,7 +26,7 @@ from nnpg.plots.style import (
     text_width,
     wrapped,
 )
-from nnpg.support.arguments import as_names, as_numbers, as_sequence, described
+from nnpg.support.arguments import as_sequence
 from nnpg_kernels import Array
 
 if TYPE_CHECKING:
@@ -44,7 +42,6 @@ _NUMBERS = 0.115  # the line of filter numbers
 _FOOT = 0.42  # colour bar, and what the scores are
 _FACE = 0.7  # side of a face
 _CIRCLE = 0.2  # diameter
-_UNIT, _BIAS, _APART = 0.17, 0.27, 0.85  # radius of a unit, length of the arrow of a bias, between units of a layer
 
 
 class _Line(NamedTuple):
@@ -110,8 +107,8 @@ def network_diagram(
     2
     """
     as_like(scores, FilterScoresLike, "scores")
-    wanted = range(len(scores.rows)) if rows is None else as_sequence(rows, "rows", "names or numbers of rows")
-    chosen = [scores.row_index(row) for row in wanted]
+    named = range(len(scores.rows)) if rows is None else as_sequence(rows, "rows", "names or numbers of rows")
+    chosen = [scores.row_index(row) for row in named]
     if not chosen:
         raise ValueError("no rows to draw: name at least one")
     faces = None if images is None else checked_images(images, len(chosen), "rows drawn")
@@ -139,8 +136,8 @@ def network_diagram(
                 place_picture(ax, faces[n], x, y + head, W * pixel, H * pixel)
             row_scores = {layer: s[row] for layer, s in scores.scores.items()}
             _network(ax, row_scores, lines, pitch, x + left, y + head, cmap, signed)
-        what = "score / highest magnitude in this network" if signed else "score / highest in this network"
-        _colour_bar(ax, cmap, _MARGIN, height - _FOOT + 0.04, ("−1" if signed else "0", "1"), what)
+        meaning = "score / highest magnitude in this network" if signed else "score / highest in this network"
+        _colour_bar(ax, cmap, _MARGIN, height - _FOOT + 0.04, ("−1" if signed else "0", "1"), meaning)
         ax.text(_MARGIN, height - 0.1, f"score: {scores.description}", size=SMALL, color=GREY, va="center_baseline")
     return figure
 
@@ -156,7 +153,7 @@ def _lines(filters: dict[str, int], width: float) -> tuple[list[_Line], float, f
     pitch = min(_CIRCLE / 0.84, width / max(last - first for _, first, last in spans))
     lines, top = [], 0.0
     for (layer, first, last), below in zip(spans, [*spans[1:], None], strict=True):
-        # where the line below shows these numbers too, one row of them serves both
+        # one row of numbers is enough where the line below has the same ones
         numbered = below is None or below[1] != first or below[2] < last
         lines.append(_Line(layer, first, last, top, numbered))
         top += _LINE + (_NUMBERS if numbered else 0.0)
@@ -164,8 +161,8 @@ def _lines(filters: dict[str, int], width: float) -> tuple[list[_Line], float, f
 
 
 def _heading(scores: FilterScoresLike, row: int, width: float) -> _Heading:
-    every = [(s[row, f], layer, f) for layer, s in scores.scores.items() for f in range(s.shape[1])]
-    score, layer, f = max(every, key=lambda entry: np.nan_to_num(abs(entry[0]), nan=-1.0))
+    entries = [(s[row, f], layer, f) for layer, s in scores.scores.items() for f in range(s.shape[1])]
+    score, layer, f = max(entries, key=lambda entry: np.nan_to_num(abs(entry[0]), nan=-1.0))
     highest = "no score" if np.isnan(score) else f"highest {score:.5f}: {layer}[{f}]"
     name = wrapped(scores.rows[row], width, NORMAL, "bold")
     beside = len(name) == 1 and text_width(name[0], NORMAL, "bold") + text_width(highest) + 2 * _GAP <= width
@@ -217,97 +214,9 @@ def _colours(signed: bool) -> Colormap:
 
 
 def _colour_bar(ax: Axes, cmap: Colormap, left: float, top: float, ends: tuple[str, str], label: str) -> None:
-    """Put a small colour bar with words behind it on a `canvas`."""
+    """Put a small colour bar and its label on a `canvas`."""
     width, height, gap = 0.7, 0.09, 0.05
     left += text_width(ends[0]) + gap
     ax.text(left - gap, top + height / 2, ends[0], size=SMALL, ha="right", va="center_baseline")
     place_image(ax, np.linspace(0, 1, 256)[None], left, top, width, height, cmap=cmap)
     ax.text(left + width + gap, top + height / 2, f"{ends[1]}   {label}", size=SMALL, va="center_baseline")
-
-
-def wiring_diagram(
-    layers: Sequence[tuple[npt.ArrayLike, npt.ArrayLike]],
-    path: str | Path | None = None,
-    *,
-    names: Sequence[Sequence[str]],
-) -> Figure:
-    """Draw inputs and units as circles, a line for each weight with its number on it, an arrow below for each bias.
-
-    Parameters
-    ----------
-    layers : sequence of (W, b)
-        W (units, units before), b (units,) of each layer, from the first to the last. Weights of 0 are not drawn;
-        negative ones are dashed.
-    path : path, optional
-        Write the figure there: .png, .svg or .pdf.
-    names : a sequence of strings for the inputs, and one for each layer's units
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-
-    Raises
-    ------
-    ValueError, FileNotFoundError
-        If shapes or names do not fit, or the file cannot be written.
-
-    Examples
-    --------
-    >>> figure = wiring_diagram([([[1.0, -1.0]], [-0.5])], names=[["x1", "x2"], ["y"]])
-    >>> sorted(text.get_text() for text in figure.axes[0].texts if text.get_text())
-    ['1', 'x1', 'x2', 'y', '−0.5', '−1']
-    """
-    weights = [_layer(layer) for layer in as_sequence(layers, "layers", "(W, b)")]
-    names = [as_names(some, "names") for some in as_sequence(names, "names", "lists of strings")]
-    sizes = [len(layer_names) for layer_names in names]
-    if not weights or [(n, m) for m, n in pairwise(sizes)] != [W.shape for W, _ in weights]:
-        raise ValueError(f"names of {sizes} inputs and units do not fit weights {[W.shape for W, _ in weights]}")
-    if any(b.shape != W.shape[:1] for W, b in weights):
-        raise ValueError("each layer needs one bias per unit")
-    height = _APART * max(sizes) + 0.1
-    step = (COLUMN - 0.75) / len(weights)
-    with drawing(path, COLUMN, height) as figure:
-        ax = canvas(figure)
-        at = [
-            [(0.25 + column * step, height / 2 - 0.04 + (row - (n - 1) / 2) * _APART) for row in range(n)]
-            for column, n in enumerate(sizes)
-        ]
-        for column, (W, b) in enumerate(weights):
-            for u, end in enumerate(at[column + 1]):
-                for v, start in enumerate(at[column]):
-                    _weight(ax, start, end, float(W[u, v]), 0.30 if v % 2 == u % 2 else 0.36)
-                _bias(ax, end, float(b[u]))
-        for places, layer_names in zip(at, names, strict=True):
-            for (x, y), name in zip(places, layer_names, strict=True):
-                ax.plot(x, y, "o", markersize=2 * _UNIT * 72, markerfacecolor="white", markeredgecolor=INK, zorder=4)
-                ax.text(x, y, name, size=NORMAL, ha="center", va="center_baseline", zorder=5)
-    return figure
-
-
-def _layer(layer: tuple[npt.ArrayLike, npt.ArrayLike]) -> tuple[Array, Array]:
-    """Return W (units, units before) and b (units,)."""
-    if not isinstance(layer, tuple | list) or len(layer) != 2:
-        raise TypeError(f"layers must be a list of (W, b), not {described(layer)}")
-    W = as_numbers(layer[0], "layers: W", "an array (units, units before)", ndim=2, finite=True)
-    b = as_numbers(layer[1], "layers: b", "an array (units,)", ndim=1, finite=True)
-    return W.astype(np.float64), b.astype(np.float64)
-
-
-def _weight(ax: Axes, start: tuple[float, float], end: tuple[float, float], weight: float, along: float) -> None:
-    if weight == 0:
-        return
-    colour, dash = (COLOURS[0], "-") if weight > 0 else (COLOURS[1], (0, (4, 1.5)))
-    ax.plot(*zip(start, end, strict=True), color=colour, linestyle=dash, linewidth=1.2, zorder=1)
-    x, y = (a + along * (b - a) for a, b in zip(start, end, strict=True))
-    ax.text(x, y, _number(weight), size=SMALL, color=colour, ha="center", va="center_baseline", zorder=3,
-            bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.0})  # fmt: skip
-
-
-def _bias(ax: Axes, unit: tuple[float, float], bias: float) -> None:
-    x, y = unit
-    ax.annotate("", (x, y + _UNIT), (x, y + _UNIT + _BIAS), arrowprops={"arrowstyle": "->", "color": GREY, "lw": 0.8})
-    ax.text(x + 0.05, y + _UNIT + _BIAS - 0.05, _number(bias), size=SMALL, color=GREY, va="center_baseline")
-
-
-def _number(value: float) -> str:
-    return f"{value:g}".replace("-", "−")

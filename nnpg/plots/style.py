@@ -1,4 +1,4 @@
-"""One look for every figure: sizes for print, colours safe for colour-blind eyes, the same bytes every time."""
+"""One style for all figures: sizes for print, colours safe for colour-blind readers, the same bytes each time."""
 
 from __future__ import annotations
 
@@ -122,6 +122,12 @@ def place_shape(ax: Axes, shape: Patch) -> None:
     ax.add_artist(shape)
 
 
+def place_map(ax: Axes, values: Array, left: float, top: float, width: float, height: float) -> None:
+    """Put a map (H, W) on a `canvas`, grey from black at its lowest value to white at its highest."""
+    highest = values.max() if np.ptp(values) else values.min() + 1
+    place_image(ax, values, left, top, width, height, cmap="gray", vmin=values.min(), vmax=highest)
+
+
 def place_picture(ax: Axes, image: Array, left: float, top: float, width: float, height: float) -> None:
     """Put an image (H, W, 3) on a `canvas`, in a thin frame that separates a white background from the page."""
     from matplotlib.patches import Rectangle
@@ -160,6 +166,13 @@ def panel_axes(figure: Figure, count: int, columns: int, **shared: Any) -> list[
     for ax in axes[count:]:
         ax.remove()
     return list(axes[:count])
+
+
+def whole_ticks(ax: Axes) -> None:
+    """Put the ticks of the x axis at whole numbers."""
+    from matplotlib.ticker import MaxNLocator
+
+    ax.xaxis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
 
 
 def share_labels(axes: Sequence[Axes], columns: int) -> None:

@@ -1,4 +1,4 @@
-"""Network diagrams: one circle per filter, brighter where its score is higher; every weight of a small network."""
+"""Network diagrams: one circle per filter, brighter where its score is higher."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 
 from nnpg import FilterScores
-from nnpg.plots import network_diagram, wiring_diagram
+from nnpg.plots import network_diagram
 
 LAYERS = (("pool1", 5), ("pool2", 8), ("pool3", 10))
 
@@ -180,18 +180,3 @@ def test_an_unknown_row_is_named() -> None:
 
 def test_scores_draw_themselves() -> None:
     assert len(circles(scores_of().plot(rows=[1]))) == 23
-
-
-def test_a_wiring_diagram_writes_every_weight_that_is_not_zero_and_every_bias():
-    first, second = ([[1.5, 0.0], [2.5, -3.5]], [-0.5, -1.5]), ([[4.0, 5.0]], [0.25])
-    ax = wiring_diagram([first, second], names=[["x1", "x2"], ["a1", "a2"], ["y"]]).axes[0]
-    words = sorted(text.get_text() for text in ax.texts if text.get_text())
-    assert words == sorted(["1.5", "2.5", "−3.5", "4", "5", "−0.5", "−1.5", "0.25", "x1", "x2", "a1", "a2", "y"])
-    lines = [line for line in ax.lines if len(line.get_xdata()) == 2]
-    assert len(lines) == 5
-    assert [line.get_linestyle() for line in lines].count("--") == 1  # the weight below 0
-    for names in ([["x1", "x2"], ["a1"], ["y"]], [["x1"], ["a1", "a2"], ["y"]]):
-        with pytest.raises(ValueError, match="do not fit weights"):
-            wiring_diagram([first, second], names=names)
-    with pytest.raises(ValueError, match="one bias per unit"):
-        wiring_diagram([(first[0], [1.0])], names=[["x1", "x2"], ["a1", "a2"]])
