@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.runner import _cell, _fence
+from experiments.page import cell, fence
 from nnpg.data import DataError
 from nnpg.files import ModelFileError
 from nnpg.training import TrainingDiverged
@@ -148,9 +148,9 @@ def test_a_full_disk_behind_stdout_is_one_line(module) -> None:
 
 
 def test_names_in_markdown_are_text() -> None:
-    assert _cell("a|b`c`<img src=x>![y](z)\n") == r"a\|b\`c\`&lt;img src=x>\!\[y\](z)" + r"\\n"
-    assert _fence("a\n````\nb") == "`````"
-    assert _fence("plain") == "```"
+    assert cell("a|b`c`<img src=x>![y](z)\n") == r"a\|b\`c\`&lt;img src=x>\!\[y\](z)" + r"\\n"
+    assert fence("a\n````\nb") == "`````"
+    assert fence("plain") == "```"
 
 
 @POSIX

@@ -1,7 +1,4 @@
-"""Nets A and M of Lo & Ding (2015, VII.A and X.B) on CIFAR-10, and the masks of LD-11: for LD-7 to LD-14.
-
-Each network is trained once, each sweep is run once; both are kept in the folder of models, and resumed.
-"""
+"""Nets A and M of Lo & Ding (2015, VII.A and X.B) on CIFAR-10, for LD-7 to LD-14. Trained once, kept, and resumed."""
 
 from __future__ import annotations
 
@@ -13,18 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.experiment import Context
-from experiments.models.kept import KeptTraining, kept_file
+from experiments.models.kept import KeptTraining
 from nnpg import SGD, Center, Flatten, MaxPool, Network, Softmax, Tanh, Training, build, dense
-from nnpg.attacks import Sweep, linear, mask_sweep
 from nnpg.data import Dataset, faces, load, stratified_split
 from nnpg.recipes.models import cifar_net
-from nnpg.seeds import Of
 
 BATCH = 128
 CLASSES_FOR_TRIAL, TRIAL_SIZE = 4, 24  # of the built-in faces, which stand in for CIFAR-10 at the smallest scale
-LONGEST = 12750.0  # the paper's largest eta, 50 x 255
-PER_GREY = 255.0  # eta W in grey levels of 0 .. 255, W = dy/dx with x in 0 .. 1: eta / 255 in units of 0 .. 1
-PER_GREY_SQUARED = 255.0**2  # the same with W = dy/dx with x in 0 .. 255
 
 
 @dataclass(frozen=True)
@@ -111,37 +103,3 @@ def _trained(name: str, net: Network, optimiser: SGD, config: Config, context: C
     seed = context.seed_or(config.seed)
     training = KeptTraining(name, net, seen, epochs, BATCH, optimiser, seed, validation=held_out)
     return training.run(context, context.progress)
-
-
-def etas(config: Config, per: float = PER_GREY) -> NDArray[np.float64]:
-    """Return the step sizes, 0 to the paper's 12750, in the units of pixels in 0 .. 1."""
-    return np.linspace(0, LONGEST, config.steps) / per
-
-
-def training_sweep(
-    config: Config, context: Context, images: Images, *, victim: str = "A", of: Of = "prob", clip: bool = False
-) -> Sweep:
-    """LD-11's sweep: net A's masks for training images, all targets, tested on net A or on net M (LD-14)."""
-    a = net_a(config, context, images).net
-    net = a if victim == "A" else net_m(config, context, images).net
-    rows = spread_indices(images.train, config.images)
-    data, steps = images.train.subset(rows), etas(config)
-    facts = {"victim": net, "masks of": a, "of": of, "clip": clip, "data": data, "etas": steps}
-    return mask_sweep(
-        net, data.x, data.labels, "all", steps, masks=linear(a, of=of), clip=clip,
-        checkpoint=kept_file(context, f"masks of net A on net {victim}", facts), resume=True, progress=context.progress,
-    )  # fmt: skip
-
-
-def best_etas(sweep: Sweep, K: int) -> NDArray[np.float64]:
-    """Return each target's best step size (K,)."""
-    return sweep.etas[[sweep.best(target) for target in range(K)]]
-
-
-def in_colour(masks: NDArray[np.float32], largest: float | None = None) -> NDArray[np.float32]:
-    """Return masks (N, C, H, W) as pictures, grey where nothing changes: a change of `largest` is black or white.
-
-    0.5 is the true contrast. Unless `largest` is given, it is the largest change of each mask, so each fills the scale.
-    """
-    size = abs(masks).max(axis=(1, 2, 3), keepdims=True) if largest is None else np.float32(largest)
-    return np.clip(0.5 + 0.5 * masks / np.maximum(size, np.finfo(np.float32).tiny), 0, 1)

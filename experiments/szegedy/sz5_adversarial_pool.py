@@ -14,7 +14,7 @@ import numpy as np
 
 import nnpg
 from experiments.experiment import Context, Experiment, Result, Row, Text, row
-from experiments.models.mnist.nets import as_rows, digits, random_images
+from experiments.models.mnist.digits import as_rows, digits, random_images
 from experiments.models.mnist.pools import METHODS, POOL, PoolTraining, pool_nets
 from nnpg.analysis.statistics import mean_interval, paired_p
 from nnpg.plots import Measured, interval_plot

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, Row, row, row_named
-from experiments.models.mnist.nets import Trained, Training, digits, distorted, mnist_nets, random_images
+from experiments.models.mnist.digits import digits, random_images
+from experiments.models.mnist.lbfgs import Training
+from experiments.models.mnist.nets import Trained, distorted, mnist_nets
 from nnpg import predict
 from nnpg.analysis.statistics import Interval, mean_interval, wilson
 from nnpg.plots import image_grid

@@ -14,19 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, Row, Text, row
-from experiments.models.mnist.nets import (
-    MODELS,
-    READINGS,
-    SIX,
-    Trained,
-    Training,
-    as_rows,
-    digits,
-    distorted,
-    fully_trained,
-    mnist_nets,
-    random_images,
-)
+from experiments.models.mnist.digits import as_rows, digits, random_images
+from experiments.models.mnist.lbfgs import MODELS, READINGS, SIX, Training, fully_trained
+from experiments.models.mnist.nets import Trained, distorted, mnist_nets
 from nnpg import error_rate
 from nnpg.analysis.statistics import mean_interval, wilson
 from nnpg.attacks import Distorted

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, Row, Text, row
-from experiments.models.mnist.nets import SIX, Training, digits, distorted, mnist_nets, random_images
+from experiments.models.mnist.digits import digits, random_images
+from experiments.models.mnist.lbfgs import SIX, Training
+from experiments.models.mnist.nets import distorted, mnist_nets
 from experiments.szegedy import transfer
 from experiments.szegedy.szt1_least_distortion import PAPER as SIZES
 from nnpg.analysis.statistics import mean_interval

@@ -11,16 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from experiments.experiment import Context, Experiment, Result, row, row_named
-from experiments.models.mnist.nets import (
-    THREE,
-    Training,
-    as_rows,
-    digits,
-    distorted,
-    mnist_nets,
-    part_of,
-    random_images,
-)
+from experiments.models.mnist.digits import as_rows, digits, part_of, random_images
+from experiments.models.mnist.lbfgs import THREE, Training
+from experiments.models.mnist.nets import distorted, mnist_nets
 from nnpg import error_rate
 from nnpg.analysis.statistics import mean_interval, wilson
 

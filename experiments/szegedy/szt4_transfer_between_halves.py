@@ -16,7 +16,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, Text, row
-from experiments.models.mnist.nets import THREE, Training, digits, distorted, mnist_nets, random_images
+from experiments.models.mnist.digits import digits, random_images
+from experiments.models.mnist.lbfgs import THREE, Training
+from experiments.models.mnist.nets import distorted, mnist_nets
 from experiments.szegedy import transfer
 from nnpg.analysis.statistics import Interval, mean_interval
 from nnpg.attacks import amplified

@@ -17,7 +17,9 @@ import nnpg
 from experiments.experiment import Context, Experiment, Result, Row, Text, row
 from experiments.models.alexnet import alexnet
 from experiments.models.mnist.conv import ConvTraining, conv_net
-from experiments.models.mnist.nets import Training, digits, distorted, mnist_nets, random_images
+from experiments.models.mnist.digits import digits, random_images
+from experiments.models.mnist.lbfgs import Training
+from experiments.models.mnist.nets import distorted, mnist_nets
 from nnpg import Network
 from nnpg.analysis.spectral import Gain, Measured, lipschitz, measured_gains
 from nnpg.plots import Depth, depth_curves

@@ -9,7 +9,7 @@ from nnpg.attacks.metrics import confidence, distortion, error, target_success
 from nnpg.attacks.neighbours import nearest_images
 from nnpg.attacks.steps import Stepped, fast_gradient_sign, projected_gradient
 from nnpg.attacks.sweep import MaskOutcome, Sweep, apply_masks, mask_sweep
-from nnpg.attacks.sweep_summary import best_steps, best_successes, success_at
+from nnpg.attacks.sweep_summary import best_steps, best_successes, success_at, targets_differ
 from nnpg.attacks.targets import choose_targets
 
 __all__ = [
@@ -42,5 +42,6 @@ __all__ = [
     "shared",
     "success_at",
     "target_success",
+    "targets_differ",
     "to_unit",
 ]

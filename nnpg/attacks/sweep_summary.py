@@ -30,10 +30,24 @@ def best_steps(sweep: Sweep) -> npt.NDArray[np.int64]:
 def best_successes(sweep: Sweep) -> npt.NDArray[np.float64]:
     """Return the success at each target's best step size (T',).
 
-    See `best_steps`.
+    See `best_steps` for an example of a sweep.
     """
     sweep = as_instance(sweep, Sweep, "sweep")
     return np.array([sweep.success_curve(int(target)).max() for target in np.unique(sweep.targets)])
+
+
+def targets_differ(sweep: Sweep) -> bool:
+    """Return whether some targets are easier than others, at the step size that is best for all together.
+
+    They are if the 95% interval of the hardest target's success lies below that of the easiest.
+
+    See `best_steps` for an example of a sweep.
+    """
+    e, targets = sweep.best(), np.unique(sweep.targets)
+    shares = [sweep.target_success(e, int(target)) for target in targets]
+    successes = [share.value for share in shares]
+    hardest, easiest = shares[int(np.argmin(successes))], shares[int(np.argmax(successes))]
+    return hardest.high < easiest.low
 
 
 def success_at(sweep: Sweep, steps: npt.ArrayLike) -> Interval:

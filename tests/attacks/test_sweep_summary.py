@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from attack_nets import digits, sigmoid_net
 
-from nnpg.attacks import Sweep, best_steps, best_successes, success_at
+from nnpg.attacks import Sweep, best_steps, best_successes, mask_sweep, success_at, targets_differ
 
 
 @pytest.fixture
@@ -27,3 +28,23 @@ def test_other_steps_reach_fewer(sweep):
     for steps in ([1], [1, 3]):
         with pytest.raises(ValueError, match="steps must be"):
             success_at(sweep, steps)
+
+
+def test_targets_differ_where_their_intervals_do_not_meet():
+    def sweep_of(N):
+        targets = np.tile([1, 2], (N, 1))
+        predicted = np.stack([np.zeros((N, 2)), np.tile([1, 0], (N, 1))]).astype(np.int16)
+        shares = np.zeros(predicted.shape, np.float32)
+        return Sweep(np.array([0.0, 0.1]), np.zeros(N, np.int64), targets, predicted, shares, shares, shares, False)
+
+    assert targets_differ(sweep_of(20))
+    assert not targets_differ(sweep_of(2)), "two images say little"
+
+
+def test_successes_are_the_highest_shares_of_a_real_sweep():
+    net, (x, labels) = sigmoid_net(), digits(30)
+    sweep = mask_sweep(net, x, labels, "all", (0, 100.0, 400.0))
+    hits = (sweep.predicted[:, :, :, None] == np.arange(6)) & (sweep.targets[:, :, None] == np.arange(6))
+    shares = hits.sum(axis=(1, 2)) / (sweep.targets[:, :, None] == np.arange(6)).sum(axis=(0, 1))
+    assert best_successes(sweep) == pytest.approx(shares.max(axis=0))
+    assert best_steps(sweep).tolist() == shares.argmax(axis=0).tolist()

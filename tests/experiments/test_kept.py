@@ -12,7 +12,8 @@ from experiments.models.faces import FEW, face_nets
 from experiments.models.hinthorn.base import SMOKE, base_net
 from experiments.models.hinthorn.pairs import adversarial_pairs
 from experiments.models.kept import KeptTraining, kept_file
-from experiments.models.mnist.nets import Training, mnist_nets
+from experiments.models.mnist.lbfgs import Training
+from experiments.models.mnist.nets import mnist_nets
 from nnpg.data import Dataset
 
 

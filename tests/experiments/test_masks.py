@@ -7,21 +7,8 @@ from attack_nets import digits, sigmoid_net
 from experiments.experiment import Context
 from experiments.lo_ding.masks import ld7_net_a, ld13_nearest_masks
 from experiments.lo_ding.masks.ld10_gradient_moments import moments
-from experiments.models.cifar import (
-    PER_GREY,
-    PER_GREY_SQUARED,
-    SCALES,
-    Config,
-    best_etas,
-    etas,
-    in_colour,
-    load_images,
-    net_a,
-    net_m,
-    spread_indices,
-    training_sweep,
-)
-from experiments.thesis import th6_targeted_faces
+from experiments.models.cifar import SCALES, Config, load_images, net_a, net_m, spread_indices
+from experiments.models.masks import PER_GREY, PER_GREY_SQUARED, best_etas, etas, in_colour, training_sweep
 from nnpg.attacks import linear, mask_sweep, noise_like, scaled, to_unit
 from nnpg.data import faces
 
@@ -59,7 +46,7 @@ def test_the_nets_of_the_group_are_trained_once(context):
     labels = images.train.labels[spread_indices(images.train, config.images)]
     again = mask_sweep(nets["M"].net, x, labels, "all", etas(config), masks=linear(wide))
     assert (on_m.predicted == again.predicted).all()
-    best = best_etas(on_m, images.train.K)
+    best = best_etas(on_m)
     assert all(on_m.success_curve(k)[np.searchsorted(on_m.etas, best[k])] == on_m.success_curve(k).max()
                for k in range(images.train.K))  # fmt: skip
 
@@ -98,16 +85,6 @@ def test_a_mask_works_if_it_does_more_than_noise():
              ld13_nearest_masks.NOISE: mask_sweep(net, x, t, "all", (0, 1), masks=noise_like(masks, 0))}  # fmt: skip
     assert any(ld13_nearest_masks.works(found, k) for k in range(6))
     assert not any(ld13_nearest_masks.works(dict.fromkeys(found, found[ld13_nearest_masks.NOISE]), k) for k in range(6))
-
-
-def test_the_easiest_and_the_hardest_target():
-    net, (x, t) = sigmoid_net(), digits(30)
-    sweep = mask_sweep(net, x, t, "all", (0, 100.0, 400.0))
-    best, gap = th6_targeted_faces.easiest_and_hardest(sweep)
-    hits = (sweep.predicted[:, :, :, None] == np.arange(6)) & (sweep.targets[:, :, None] == np.arange(6))
-    each = (hits.sum(axis=(1, 2)) / (sweep.targets[:, :, None] == np.arange(6)).sum(axis=(0, 1))).max(axis=0)
-    assert best == pytest.approx(each)
-    assert gap == pytest.approx(each.max() - each.min())
 
 
 @pytest.mark.data

@@ -8,18 +8,9 @@ import pytest
 import nnpg
 from experiments.experiment import Context
 from experiments.models.alexnet import alexnet
-from experiments.models.mnist.nets import (
-    MODELS,
-    Trained,
-    Training,
-    decay_of,
-    digits,
-    distorted,
-    fully_trained,
-    mnist_nets,
-    part_of,
-    random_images,
-)
+from experiments.models.mnist.digits import digits, part_of, random_images
+from experiments.models.mnist.lbfgs import MODELS, Training, decay_of, fully_trained
+from experiments.models.mnist.nets import Trained, distorted, mnist_nets
 from experiments.models.mnist.pools import METHODS, POOL
 from experiments.szegedy import transfer
 from experiments.szegedy.sz5_adversarial_pool import _rows

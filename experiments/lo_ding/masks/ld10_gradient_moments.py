@@ -11,7 +11,8 @@ from __future__ import annotations
 import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, Row, held_in_words, row, row_named
-from experiments.models.cifar import SCALES, Config, Images, in_colour, load_images, net_a, spread_indices
+from experiments.models.cifar import SCALES, Config, Images, load_images, net_a, spread_indices
+from experiments.models.masks import in_colour
 from nnpg import Network, predict, prediction_gradient
 from nnpg.analysis.statistics import median_interval
 from nnpg.plots import histogram_grid, image_grid

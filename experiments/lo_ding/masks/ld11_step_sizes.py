@@ -14,34 +14,15 @@ import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, Row, Text, held_in_words, row, row_named
 from experiments.lo_ding.masks.equal_distortion import LINEAR, PROJECTED, at_distortion, at_equal_distortion
-from experiments.models.cifar import (
-    LONGEST,
-    PER_GREY,
-    PER_GREY_SQUARED,
-    SCALES,
-    Config,
-    Images,
-    etas,
-    load_images,
-    net_a,
-    spread_indices,
-    training_sweep,
-)
-from nnpg import Network
+from experiments.lo_ding.masks.readings_of_eta import readings_of_eta
+from experiments.models.cifar import SCALES, Config, load_images, net_a
+from experiments.models.masks import LONGEST, PER_GREY, training_sweep
 from nnpg.analysis.statistics import wilson
-from nnpg.attacks import MaskOutcome, Sweep, linear, mask_sweep, to_unit
+from nnpg.attacks import MaskOutcome, Sweep, best_steps, success_at
 from nnpg.plots import Lines, line_panels
-from nnpg.seeds import Of
 
 RANGE, USUAL = (5000.0, 10000.0), 7000.0
 AT_BEST = "classified as the target at each target's best eta"
-WIDEST = 0.25  # root mean square, where every mask is scaled to one size
-READINGS: tuple[tuple[Of, float, str], ...] = (
-    ("prob", PER_GREY, "y_t, mask in grey levels"),
-    ("prob", PER_GREY_SQUARED, "y_t, all in grey levels"),
-    ("logit", PER_GREY_SQUARED, "z_t, all in grey levels"),
-    ("logprob", PER_GREY_SQUARED, "log y_t, all in grey levels"),
-)
 
 
 def run(config: Config, context: Context) -> Result:
@@ -49,10 +30,10 @@ def run(config: Config, context: Context) -> Result:
     net = net_a(config, context, images).net
     sweep, cut = (training_sweep(config, context, images, clip=clip) for clip in (False, True))
     rows = _rows(sweep, cut, images.train.class_names)
-    readings, table = _readings(net, images, config, context)
+    readings, table = readings_of_eta(net, images, config, context, RANGE)
     others, other_rows, panel = at_equal_distortion(net, images, config, context)
     _draw(sweep, cut, images.train.class_names, context)
-    line_panels(readings, context.folder / "readings.png", columns=1)
+    line_panels([readings], context.folder / "readings.png", columns=1)
     line_panels([panel], context.folder / "attacks.png", columns=1)
     inside = sum(bool(r.held) for r in rows if r.unit == "eta, grey levels" and r.held is not None)
     best = row_named(rows, AT_BEST)
@@ -74,11 +55,9 @@ def run(config: Config, context: Context) -> Result:
 
 
 def _rows(sweep: Sweep, cut: Sweep, names: tuple[str, ...]) -> list[Row]:
-    n, by, K = sweep.targets.size, "95% Wilson", range(len(names))
-    best = [sweep.best(k) for k in K]
-    hits = np.array([[s.predicted[best[k]] == k for k in K] for s in (sweep, cut)])  # (2, K, N, T)
-    mine = np.array([sweep.of_target(k) for k in K])
-    every, clipped = (wilson(int((h & mine).sum()), n) for h in hits)
+    n, by = sweep.targets.size, "95% Wilson"
+    best = best_steps(sweep)
+    every, clipped = (success_at(s, best) for s in (sweep, cut))
     usual = int(abs(sweep.etas * PER_GREY - USUAL).argmin())
     ever = wilson(int(np.isfinite(sweep.least_eta).sum()), n)
     rows = [
@@ -92,9 +71,10 @@ def _rows(sweep: Sweep, cut: Sweep, names: tuple[str, ...]) -> list[Row]:
             int(np.isfinite(sweep.least_distortion).sum()), unit="pixel 0 .. 1"),
     ]  # fmt: skip
     for k, name in enumerate(names):
-        m, eta = int(sweep.of_target(k).sum()), float(sweep.etas[best[k]] * PER_GREY)
+        m, e = int(sweep.of_target(k).sum()), int(best[k])
+        eta = float(sweep.etas[e] * PER_GREY)
         rows.append(row(f"{name}: best eta", USUAL, eta, m, unit="eta, grey levels", held=RANGE[0] <= eta <= RANGE[1]))
-        rows.append(row(f"{name}: classified as it there", 1.0, sweep.target_success(best[k], k), m, interval=by))
+        rows.append(row(f"{name}: classified as it there", 1.0, sweep.target_success(e, k), m, interval=by))
     return rows
 
 
@@ -104,29 +84,6 @@ def _outcomes(sweep: Sweep, clipped: Sweep) -> str:
         counts = [int((s.outcome == outcome).sum()) for s in (sweep, clipped)]
         lines.append(f"{outcome.name:12}{counts[0]:10}{counts[1]:10}")
     return "\n".join(lines)
-
-
-def _readings(net: Network, images: Images, config: Config, context: Context) -> tuple[list[Lines], str]:
-    """The same search with other outputs differentiated and other units of eta, on fewer images.
-
-    The last reading is without eta: every mask is scaled to the same root mean square.
-    """
-    data, curves = images.train.subset(spread_indices(images.train, config.trial)), {}
-    lines = [f"{'':28}  {'best':>6}  at the best          at some eta  distortion at the best, median"]
-    tried = [(name, linear(net, of=of), etas(config, per), per) for of, per, name in READINGS]
-    tried.append(("one size, root mean square", to_unit(linear(net)), np.linspace(0, WIDEST, config.steps), 1.0))
-    for name, masks, steps, per in tried:
-        sweep = mask_sweep(net, data.x, data.labels, "all", steps, masks=masks, progress=context.progress)
-        e, share = sweep.best(), sweep.target_success(sweep.best())
-        around = f"{share.value:.1%} ({share.low:.1%}-{share.high:.1%})"
-        ever = np.isfinite(sweep.least_eta).mean()
-        size = float(np.median(sweep.distortion[e]))
-        lines.append(f"{name:28}  {sweep.etas[e] * per:6.5g}  {around:20}  {ever:10.1%}  {size:.4f}")
-        curves[name] = sweep.success_curve()
-    labels = [name for name, *_ in tried[:-1]]
-    panel = Lines("readings of eta", etas(config, 1.0), {name: curves[name] for name in labels},
-                  "eta as the paper counts it", "classified as the target", span=RANGE)  # fmt: skip
-    return [panel], "\n".join(lines)
 
 
 def _draw(sweep: Sweep, cut: Sweep, names: tuple[str, ...], context: Context) -> None:

@@ -14,18 +14,8 @@ import math
 import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, Row, held_in_words, row, row_named
-from experiments.models.cifar import (
-    SCALES,
-    Config,
-    Images,
-    best_etas,
-    in_colour,
-    load_images,
-    net_a,
-    net_m,
-    spread_indices,
-    training_sweep,
-)
+from experiments.models.cifar import SCALES, Config, Images, load_images, net_a, net_m, spread_indices
+from experiments.models.masks import best_etas, in_colour, training_sweep
 from nnpg import Network, predict
 from nnpg.analysis.statistics import median_interval
 from nnpg.attacks import Masker, Sweep, apply_masks, borrowed, linear, mask_sweep, nearest_images, scaled
@@ -42,7 +32,7 @@ def run(config: Config, context: Context) -> Result:
     images, seed = load_images(config, context), context.seed_or(config.seed)
     a, m = net_a(config, context, images).net, net_m(config, context, images).net
     every = training_sweep(config, context, images)
-    best = best_etas(every, images.train.K)
+    best = best_etas(every)
     least = every.least_distortion[np.isfinite(every.least_distortion)]
     known = images.train.subset(spread_indices(images.train, config.images))
     test = images.test.subset(spread_indices(images.test, config.queries))

@@ -12,17 +12,8 @@ from __future__ import annotations
 import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, Row, held_in_words, row
-from experiments.models.cifar import (
-    PER_GREY,
-    SCALES,
-    Config,
-    best_etas,
-    etas,
-    load_images,
-    net_a,
-    spread_indices,
-    training_sweep,
-)
+from experiments.models.cifar import SCALES, Config, load_images, net_a, spread_indices
+from experiments.models.masks import PER_GREY, best_etas, etas, training_sweep
 from nnpg.attacks import Sweep, borrowed, linear, mask_sweep, nearest_images, noise_like, scaled
 from nnpg.plots import Lines, Measured, interval_plot, line_panels
 
@@ -32,7 +23,7 @@ NEAREST, GRADIENT, RANDOM, NOISE = "nearest image's mask", "gradient of the imag
 def run(config: Config, context: Context) -> Result:
     images = load_images(config, context)
     a, names, seed = net_a(config, context, images).net, images.train.class_names, context.seed_or(config.seed)
-    best = best_etas(training_sweep(config, context, images), len(names))
+    best = best_etas(training_sweep(config, context, images))
     test = images.test.subset(spread_indices(images.test, config.queries))
     nearest, distance = nearest_images(test.x, images.train.x, progress=context.progress)
     other = np.random.default_rng(seed).integers(len(images.train), size=len(test))

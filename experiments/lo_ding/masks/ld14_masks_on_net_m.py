@@ -11,18 +11,8 @@ from __future__ import annotations
 import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, Row, held_in_words, row, row_named
-from experiments.models.cifar import (
-    PER_GREY,
-    SCALES,
-    Config,
-    best_etas,
-    etas,
-    load_images,
-    net_a,
-    net_m,
-    spread_indices,
-    training_sweep,
-)
+from experiments.models.cifar import SCALES, Config, load_images, net_a, net_m, spread_indices
+from experiments.models.masks import PER_GREY, best_etas, etas, training_sweep
 from nnpg.analysis.statistics import rank_correlation
 from nnpg.attacks import Sweep, linear, mask_sweep, noise_like
 from nnpg.plots import Lines, line_panels
@@ -63,7 +53,7 @@ def _rows(on_a: Sweep, on_m: Sweep, cut: Sweep, noise: Sweep, K: int) -> list[Ro
     e, last = on_a.best(), len(on_a.etas) - 1
     mine, theirs = on_a.target_success(e), on_m.target_success(on_m.best())
     rising = rank_correlation(on_m.etas, on_m.success_curve())
-    chosen = best_etas(on_a, K)
+    chosen = best_etas(on_a)
     at_best = [on_m.target_success(int(np.searchsorted(on_m.etas, chosen[k])), k).value for k in range(K)]
     return [
         row(BEST_A, None, mine, n, interval=wilson),

@@ -13,16 +13,8 @@ from __future__ import annotations
 import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, Row, held_in_words, row, row_named
-from experiments.models.cifar import (
-    PER_GREY_SQUARED,
-    SCALES,
-    Config,
-    Images,
-    in_colour,
-    load_images,
-    net_a,
-    spread_indices,
-)
+from experiments.models.cifar import SCALES, Config, Images, load_images, net_a, spread_indices
+from experiments.models.masks import PER_GREY_SQUARED, in_colour
 from nnpg import Network, predict
 from nnpg.analysis.statistics import mean_interval
 from nnpg.attacks import apply_masks, distortion, error, learn_class_mask, mask_sweep, noise_like, shared, to_unit

@@ -9,7 +9,7 @@ import numpy as np
 import nnpg
 from experiments.experiment import Context
 from experiments.models.kept import KeptTraining
-from experiments.models.mnist.nets import digits
+from experiments.models.mnist.digits import digits
 from nnpg import SGD, Network
 from nnpg.data import Dataset
 from nnpg.recipes.networks import Step

@@ -9,7 +9,8 @@ import nnpg
 from experiments.experiment import Context
 from experiments.jobs import run_jobs
 from experiments.models.kept import kept_file
-from experiments.models.mnist.nets import decay_of, digits, random_images
+from experiments.models.mnist.digits import digits, random_images
+from experiments.models.mnist.lbfgs import decay_of
 from nnpg import SGD, Network
 from nnpg.data import Dataset
 from nnpg.recipes.networks import Step
