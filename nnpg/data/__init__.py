@@ -1,4 +1,8 @@
-"""Data sets: built-in faces, loaders for real ones, and splits."""
+"""Data sets: the built-in faces, readers of files, and splits into training and test images.
+
+Where to read: `dataset` (the value), `catalogue` (every set by name or path), `readers` (files), `drawn_faces` (the
+built-in set), `splits`, `limits` (how much is read), `locations` (where files lie), `download` (a command).
+"""
 
 from nnpg.data.catalogue import load
 from nnpg.data.dataset import DataError, Dataset

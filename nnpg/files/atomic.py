@@ -151,7 +151,7 @@ def writable(path: str | os.PathLike[str], size: int = TRIAL) -> Path:
     path = Path(path)
     if not path.parent.is_dir():
         if path.parent.exists():
-            raise NotADirectoryError(f"cannot write {path}: {path.parent} is not a folder")
+            raise NotADirectoryError(f"cannot write {path}: {path.parent} is not a folder; choose another")
         raise FileNotFoundError(f"cannot write {path}: there is no folder {path.parent}; make it first")
     try:
         if path.is_dir():

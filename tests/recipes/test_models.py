@@ -34,11 +34,7 @@ def test_cifar_net_subtracts_each_channels_mean() -> None:
 @pytest.mark.parametrize("make", MODELS.values())
 def test_the_same_seed_gives_the_same_weights_in_the_asked_type(make) -> None:
     x = np.random.default_rng(0).random((2, 1, 40, 40))
-    a, b, other = (
-        make(x, 3, dtype="float64", rng=7),
-        make(x, 3, dtype="float64", rng=7),
-        make(x, 3, dtype="float64", rng=8),
-    )
+    a, b, other = (make(x, 3, dtype="float64", rng=seed) for seed in (7, 7, 8))
     assert a.dtype == np.float64
     assert np.array_equal(a.layers["conv1"].W, b.layers["conv1"].W)
     assert not np.array_equal(a.layers["conv1"].W, other.layers["conv1"].W)
