@@ -47,7 +47,6 @@ KNOWN_HIDDEN = frozenset({})
 KNOWN_LONG = frozenset(
     {
         "nnpg/analysis/spectral.py",
-        "nnpg/attacks/sweep.py",
         "nnpg/training_methods/selective_dropout.py",
     }
 )

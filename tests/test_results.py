@@ -33,13 +33,13 @@ SWEEP = Sweep(
     targets=np.array([[1], [0]]),
     predicted=np.array([[[0], [1]], [[1], [1]]], np.int16),
     target_confidence=np.zeros((2, 2, 1), np.float32),
-    own_confidence=np.zeros((2, 2, 1), np.float32),
+    label_confidence=np.zeros((2, 2, 1), np.float32),
     distortion=np.array([[[0.0], [0.0]], [[0.25], [0.75]]], np.float32),
     clipped=True,
 )
 DISTORTED = Distorted(
-    x=np.full((3, 1, 4, 4), 0.5),
-    target=np.array([1, 2, 0]),
+    adversarial=np.full((3, 1, 4, 4), 0.5),
+    targets=np.array([1, 2, 0]),
     outcome=np.array([Outcome.FOUND, Outcome.NOT_FOUND, Outcome.FOUND], np.int8),
     distortion=np.array([0.25, np.nan, 0.75]),
     size=np.array([1.0, np.nan, 3.0]),
@@ -47,7 +47,7 @@ DISTORTED = Distorted(
     evaluations=np.array([10, 20, 30]),
 )
 STEPPED = Stepped(
-    x=np.full((2, 2, 1, 4, 4), 0.5),
+    adversarial=np.full((2, 2, 1, 4, 4), 0.5),
     targets=np.array([[1, 2], [0, 2]]),
     predicted=np.array([[1, 0], [0, 1]]),
     outcome=np.array([[0, 2], [0, 2]], np.int8),
@@ -96,11 +96,11 @@ ALREADY         0                -        -
 UNSETTLED       0                -        -
 NOT_FOUND       1                -        -""",
     "Stepped": """
-outcome      changed images  mean distortion  mean confidence
-MASKED                    2            0.125              0.5
-ALREADY                   0                -                -
-NOT_MASKED                2            0.125            0.375
-NO_GRADIENT               0                -                -""",
+outcome      adversarial  mean distortion  mean confidence
+MASKED                 2            0.125              0.5
+ALREADY                0                -                -
+NOT_MASKED             2            0.125            0.375
+NO_GRADIENT            0                -                -""",
     "ClassMask": """
 epoch  loss
     1   0.5

@@ -70,7 +70,7 @@ def ours(net: nnpg.Network, x: Array, labels: Array, steps: int) -> dict[str, Co
 
     def swept() -> Answer:
         found = sweep()
-        return {"target": found.target_confidence, "own": found.own_confidence}
+        return {"target": found.target_confidence, "label": found.label_confidence}
 
     return {
         "Jacobian": Contender("nnpg", jacobian, lambda: {"input": jacobian()}, nullcontext),

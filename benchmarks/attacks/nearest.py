@@ -78,7 +78,7 @@ def run(net: nnpg.Network, x: Array, labels: Array, theirs: Rivals, rounds: int,
 
     def ours(x: Array, labels: Array) -> Array:
         with nnpg.require_compiled() if net.backend.name == "numba" else nullcontext():
-            return minimal_distortion(net, x, "all", labels=labels, progress=False).x
+            return minimal_distortion(net, x, "all", labels=labels, progress=False).adversarial
 
     def predict(x: Array) -> Array:
         return nnpg.predict(net, x).argmax(axis=1)

@@ -52,12 +52,12 @@ def run(config: Config, context: Context) -> Result:
                         held=bool(size.low <= PAPER <= size.high)))  # fmt: skip
     few = min(SHOWN, n)
     near = found["nearest"]
-    change = np.clip(0.5 + MAGNIFIED * (near.x - x), 0, 1)
-    triples = np.stack([x[:few], change[:few], near.x[:few]], axis=1).reshape(-1, *x.shape[1:])
+    change = np.clip(0.5 + MAGNIFIED * (near.adversarial - x), 0, 1)
+    triples = np.stack([x[:few], change[:few], near.adversarial[:few]], axis=1).reshape(-1, *x.shape[1:])
     names = test.class_names
     titles = [
         title
-        for label, target, size in zip(labels[:few], near.target, near.distortion, strict=False)
+        for label, target, size in zip(labels[:few], near.targets, near.distortion, strict=False)
         for title in (names[label], f"x {MAGNIFIED}", f"{names[target]} {size:.4f}")
     ]
     image_grid(triples, context.folder / "photographs.png", titles=titles, columns=min(6, len(triples)))

@@ -56,9 +56,9 @@ def run(config: Config, context: Context) -> Result:
     x = test.x[cars]
     found = minimal_distortion(net, x, 0, labels=test.labels[cars], progress=context.progress)
     few = min(SHOWN, len(x))
-    change = abs(found.x - x)
+    change = abs(found.adversarial - x)
     change = change / np.maximum(change.max(axis=(1, 2, 3), keepdims=True), 1e-9)
-    triples = np.stack([x[:few], found.x[:few], change[:few]], axis=1).reshape(-1, *x.shape[1:])
+    triples = np.stack([x[:few], found.adversarial[:few], change[:few]], axis=1).reshape(-1, *x.shape[1:])
     titles = [t for size in found.distortion[:few] for t in ("a car", f"not a car {size:.4f}", "|change|")]
     image_grid(triples, context.folder / "cars.png", titles=titles, columns=6)
     fooled, size = wilson(int(found.success.sum()), len(x)), mean_interval(found.distortion[found.success])

@@ -44,14 +44,14 @@ def run(config: Config, context: Context) -> Result:
     for name, paper in PAPER.items():
         found = distorted(nets[name], x, labels, config, context)
         size = mean_interval(found.distortion[found.success])
-        right = _accuracy(nets[name], found.x, labels)
+        right = _accuracy(nets[name], found.adversarial, labels)
         rows += [
             row(_on_distorted(name), 0.0, right, len(x), interval="95% Wilson",
                 held=right.value == 0),
             row(_distortion(name), paper, size, len(x), unit="RMS", interval="95% t over images",
                 held=bool(size.low <= paper <= size.high)),
         ]  # fmt: skip
-        figures.append(_draw(x, found.x, train.image_shape, context, f"distorted-{name.split('-')[0]}.png"))
+        figures.append(_draw(x, found.adversarial, train.image_shape, context, f"distorted-{name.split('-')[0]}.png"))
     x, labels = random_images(train, config.noisy, seed)
     noisy = x + config.noise * np.random.default_rng(seed).standard_normal(x.shape).astype(x.dtype)
     read = {}

@@ -52,7 +52,7 @@ def run(config: Config, context: Context) -> Result:
     nearest = {net.name: distorted(net, x, labels, config, context, "nearest") for net in nets}
     table = [r for net in nets for r in _rows(net, train, test, found[net.name], plain[net.name], nearest[net.name])]
     few = min(SHOWN, len(x))
-    shown = np.concatenate([np.stack([x[:few], d.x[:few]], axis=1) for d in found.values()])
+    shown = np.concatenate([np.stack([x[:few], d.adversarial[:few]], axis=1) for d in found.values()])
     image_grid(
         shown.reshape(-1, *train.image_shape), context.folder / "distorted.png", columns=2 * few,
         row_labels=[f"{name} {d.distortion.mean():.3f}" for name, d in found.items()],
@@ -96,11 +96,25 @@ def _rows(
         made.append(row(f"{net.name}: distortion, {variant}", rest[2], size, n, unit="RMS", interval=by, held=held))
     near = mean_interval(nearest.distortion[nearest.success])
     made.append(
-        row(f"{net.name}: distortion to the nearest class", None, near, len(nearest.x), unit="RMS", interval=by)
+        row(
+            f"{net.name}: distortion to the nearest class",
+            None,
+            near,
+            len(nearest.adversarial),
+            unit="RMS",
+            interval=by,
+        )
     )
-    fooled = wilson(n, len(found.x))
+    fooled = wilson(n, len(found.adversarial))
     made.append(
-        row(f"{net.name}: images fooled", 1.0, fooled, len(found.x), interval="95% Wilson", held=n == len(found.x))
+        row(
+            f"{net.name}: images fooled",
+            1.0,
+            fooled,
+            len(found.adversarial),
+            interval="95% Wilson",
+            held=n == len(found.adversarial),
+        )
     )
     return made
 

@@ -46,7 +46,7 @@ def run(config: Config, context: Context) -> Result:
     x, labels = random_images(train, config.images, seed)
     found = {net.name: distorted(net, x, labels, config, context) for net in nets}
     rng = np.random.default_rng(seed)
-    batches = {name: d.x for name, d in found.items()}
+    batches = {name: d.adversarial for name, d in found.items()}
     for size in (0.1, 0.3):
         noisy = x + size * rng.standard_normal(x.shape).astype(x.dtype)
         batches |= {f"noise {size}": noisy, f"noise {size}, clipped": noisy.clip(0, 1)}

@@ -21,7 +21,7 @@ from experiments.models.mnist.lbfgs import THREE, Training
 from experiments.models.mnist.nets import distorted, mnist_nets
 from experiments.szegedy import transfer
 from nnpg.analysis.statistics import Interval, mean_interval
-from nnpg.attacks import amplified
+from nnpg.attacks import amplify
 
 PAPER = {  # errors in %
     "M1": (100, 26.2, 5.9),
@@ -54,8 +54,8 @@ def run(config: Config, context: Context) -> Result:
     x, labels = random_images(test, config.images, seed)
     found = {net.name: distorted(net, x, labels, config, context) for net in nets}
     rng = np.random.default_rng(seed)
-    larger = {name: amplified(x, d.x, config.rms) for name, d in found.items()}
-    batches = {name: d.x for name, d in found.items()}
+    larger = {name: amplify(x, d.adversarial, config.rms) for name, d in found.items()}
+    batches = {name: d.adversarial for name, d in found.items()}
     batches["noise 0.06"] = x + 0.06 * rng.standard_normal(x.shape).astype(x.dtype)
     batches |= {f"{name}, enlarged": v for name, v in larger.items()}
     batches["noise 0.1"] = x + 0.1 * rng.standard_normal(x.shape).astype(x.dtype)

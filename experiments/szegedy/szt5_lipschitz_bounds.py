@@ -62,11 +62,11 @@ def run(config: Config, context: Context) -> Result:
 
     for trained in mnist_nets(NAMES, config, context):
         found = distorted(trained, x, labels, config, context)
-        add(trained.name, trained.net, _changes(x, found.x, seed), {})
+        add(trained.name, trained.net, _changes(x, found.adversarial, seed), {})
     net, _, _ = conv_net(ConvTraining(config.dataset, config.epochs, config.seed), context)
     images = x.reshape(-1, *train.image_shape)
     found = nnpg.attacks.minimal_distortion(net, images, "nearest", labels=labels, progress=context.progress)
-    add("Conv", net, _changes(images, found.x, seed), {})
+    add("Conv", net, _changes(images, found.adversarial, seed), {})
     large = nnpg.load_network(config.weights, context.backend) if config.weights else alexnet(config.alexnet, seed)
     noise = np.random.default_rng(seed)
     photos = noise.random((2, *large.input_shape), dtype=np.float32)

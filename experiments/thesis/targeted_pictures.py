@@ -39,7 +39,7 @@ def draw_faces(face: FaceNet, sweep: Sweep, chosen: np.ndarray, path: Path) -> N
         W = to_unit(linear(face.net))(x, np.array([[target]]), np.array([n]))[:, 0]
         pictures += [in_colour(W), *(apply_masks(x, W, LEVELS[e], (0.0, 1.0)) for e in SHOWN)]
         titles += ["mask, amplified"]
-        confidences = [(sweep.own_confidence[e, n, j], sweep.target_confidence[e, n, j]) for e in SHOWN]
+        confidences = [(sweep.label_confidence[e, n, j], sweep.target_confidence[e, n, j]) for e in SHOWN]
         titles += [f"change={LEVELS[e]:.2f} t={t:.0%} y={y:.0%}" for e, (t, y) in zip(SHOWN, confidences, strict=True)]
         labels.append(f"ID {label + 1} as {target + 1}")
     image_grid(np.concatenate(pictures), path, titles=titles, columns=1 + len(SHOWN), row_labels=labels)

@@ -1,4 +1,4 @@
-"""A change made larger, in its own direction (Szegedy et al. 2013, 4.2)."""
+"""A change that is scaled to a given distortion (Szegedy et al. 2013, 4.2)."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from nnpg.support.arguments import as_number, as_numbers
 from nnpg_kernels import Array
 
 
-def amplified(x: npt.ArrayLike, changed: npt.ArrayLike, rms: float) -> Array:
-    """Return x + rms (x' - x) / |x' - x|_RMS: each image changed as x' is, by as much as asked for.
+def amplify(x: npt.ArrayLike, adversarial: npt.ArrayLike, distortion: float) -> Array:
+    """Return x + distortion (x' - x) / |x' - x|_RMS: each image changed in the direction of x', by a given distortion.
 
     The paper writes the L2 norm, which would not give the standard deviation of 0.1 that it states; the root mean
     square over the pixels does. The result may leave the box.
 
     Parameters
     ----------
-    x, changed : arrays (N, ...)
-    rms : float
-        Root mean square of the change over all pixels of an image. An image that is not changed stays as it is.
+    x, adversarial : arrays (N, ...)
+    distortion : float
+        Root mean square of the change over all pixels of an image. Where x' = x, the image is returned unchanged.
 
     Raises
     ------
@@ -28,13 +28,17 @@ def amplified(x: npt.ArrayLike, changed: npt.ArrayLike, rms: float) -> Array:
 
     Examples
     --------
-    >>> amplified(np.zeros((1, 4)), np.array([[0.0, 0.3, 0.0, 0.4]]), 0.5)
+    >>> amplify(np.zeros((1, 4)), np.array([[0.0, 0.3, 0.0, 0.4]]), 0.5)
     array([[0. , 0.6, 0. , 0.8]])
     """
-    x, changed = (as_numbers(a, name, "an array (N, ...)", finite=True) for a, name in ((x, "x"), (changed, "changed")))
-    rms = as_number(rms, "rms", least=0)
-    if x.shape != changed.shape or x.ndim == 0:
-        raise ValueError(f"x and changed must be images of one shape (N, ...), not {x.shape} and {changed.shape}")
-    r = changed.astype(np.float64) - x
+    x, adversarial = (
+        as_numbers(a, name, "an array (N, ...)", finite=True) for a, name in ((x, "x"), (adversarial, "adversarial"))
+    )
+    distortion = as_number(distortion, "distortion", least=0)
+    if x.shape != adversarial.shape or x.ndim == 0:
+        raise ValueError(
+            f"x and adversarial must be images of one shape (N, ...), not {x.shape} and {adversarial.shape}"
+        )
+    r = adversarial.astype(np.float64) - x
     size = np.sqrt((r * r).mean(axis=tuple(range(1, r.ndim)), keepdims=True))
-    return np.asarray(x + r * (rms / np.where(size > 0, size, 1)), x.dtype)
+    return np.asarray(x + r * (distortion / np.where(size > 0, size, 1)), x.dtype)

@@ -1,4 +1,4 @@
-"""What every attack asks of its images and targets before it starts."""
+"""The checks of images and targets that every attack makes before it starts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from nnpg_kernels import Array
 
 
 def images_in_box(net: Network, x: Any, box: tuple[float, float]) -> Array:
-    """Return the images in the network's own type, or say what is wrong with their shape or their range.
+    """Return the images in the network's type, or raise an error where their shape or their range does not fit.
 
     Examples
     --------
@@ -51,7 +51,7 @@ def targets_other_than(
     Raises
     ------
     ValueError
-        If labels or targets are no classes of the network, or a target is the image's own label.
+        If labels or targets are not classes of the network, or a target is the image's label.
 
     Examples
     --------
@@ -63,10 +63,12 @@ def targets_other_than(
     ValueError: image 1 has label 1, which is its target too: leave it out, or choose another target
     """
     K = net.K
-    t = as_labels(labels, len(x), K).astype(np.int64)
-    wanted = choose_targets(net, x, targets, labels=t, rng=rng)
-    same = (wanted == t[:, None]).any(axis=1)
+    labels = as_labels(labels, len(x), K).astype(np.int64)
+    targets = choose_targets(net, x, targets, labels=labels, rng=rng)
+    same = (targets == labels[:, None]).any(axis=1)
     if same.any():
         n = int(np.flatnonzero(same)[0])
-        raise ValueError(f"image {n} has label {t[n]}, which is its target too: leave it out, or choose another target")
-    return t, wanted
+        raise ValueError(
+            f"image {n} has label {labels[n]}, which is its target too: leave it out, or choose another target"
+        )
+    return labels, targets

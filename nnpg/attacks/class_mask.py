@@ -1,4 +1,4 @@
-"""One mask for all images: learned with the network's weights frozen and every label the target (Lo & Ding VIII.A)."""
+"""One mask for all images, learned with frozen weights and the target as every label (Lo & Ding 2015, VIII.A)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class ClassMask:
-    """An additive mask.
+    """A mask that is added to every image.
 
     Parameters
     ----------
@@ -60,14 +60,14 @@ def learn_class_mask(
     target: int,
     *,
     epochs: int,
-    batch: int = 128,
     lr: float = 0.01,
     momentum: float = 0.9,
     box: tuple[float, float] = (0.0, 1.0),
     rng: int | np.random.Generator,
+    batch: int = 128,
     progress: bool | None = None,
 ) -> ClassMask:
-    """Learn the one W for which the network takes x + W for the target, whatever x (Lo & Ding 2015, VIII.A).
+    """Learn one W for which the network takes x + W for the target, for all x (Lo & Ding 2015, VIII.A).
 
     Training with all labels := target, in which W alone learns: W <- W - lr v, v <- momentum v + dL/dW, and dL/dW is
     the sum of the batch's dL/dx, since W is added to each of its images.
@@ -77,14 +77,16 @@ def learn_class_mask(
     net : Network
         Stays as it is.
     x : array (N, *net.input_shape)
-        Inside the box. x + W is not cut to it.
+        Inside the box. x + W is not clipped to it.
     target : int
-    epochs, batch : int
+    epochs : int
     lr, momentum : float
         Of plain stochastic gradient descent on the mean cross-entropy of a batch; lr in units of the pixel squared.
     box : (low, high)
     rng : int or numpy.random.Generator
         Order of the images.
+    batch : int
+        Images per step.
     progress : bool, optional
         Draw a bar; unless given, only on a terminal.
 
@@ -113,16 +115,16 @@ def learn_class_mask(
     lr, momentum = as_number(lr, "lr", above=0), as_number(momentum, "momentum", least=0, below=1)
     objective = objective_of(net, "softmax_cross_entropy")
     W = np.zeros(net.input_shape, x.dtype)
-    v, losses = W.copy(), []
+    velocity, losses = W.copy(), []
     with one_blas_thread(), progress_bar("class mask", epochs, show=progress) as advance:
         for _ in range(epochs):
             order, total = rng.permutation(len(x)), 0.0
             for first in range(0, len(x), batch):
-                some = x[order[first : first + batch]]
-                loss, g = objective.loss_and_gradient(some + W, np.full(len(some), target))
+                images = x[order[first : first + batch]]
+                loss, g = objective.loss_and_gradient(images + W, np.full(len(images), target))
                 total += float(loss.sum())
-                v = momentum * v + g.mean(axis=0)
-                W = (W - lr * v).astype(x.dtype)
+                velocity = momentum * velocity + g.mean(axis=0)
+                W = (W - lr * velocity).astype(x.dtype)
             losses.append(total / len(x))
             advance(loss=losses[-1])
     return ClassMask(W, int(target), np.array(losses))

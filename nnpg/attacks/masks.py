@@ -1,4 +1,4 @@
-"""Where masks come from: what is added to an image so that a network takes it for a target (Lo & Ding 2015, IX, X).
+"""Masks: what is added to an image so that a network takes it for a target (Lo & Ding 2015, IX, X).
 
 A `Masker` returns the masks (n, T, *shape) of n images for T targets each. `linear` is the papers': dy_t/dx. The others
 are made from it: the masks of other images, of other networks, or noise of the same size.
@@ -60,20 +60,20 @@ def gradient_masks(
     net, of, sign = as_network(net), as_of(of), as_flag(sign, "sign")
     x = as_images(net, x, least=1)
     expected = f"an array ({len(x)}, T), a row of classes for each image,"
-    wanted = as_whole(targets, "targets", expected, ndim=2, least=0, most=net.K - 1)
-    if len(wanted) != len(x):
-        raise ValueError(f"targets must be {expected} not {described(wanted)}")
-    if wanted.shape[1] == 1:
-        one = prediction_gradient(net, x, layers=INPUT, classes="true", labels=wanted[:, 0], of=of)
-        masks = one[INPUT][:, None]
+    targets = as_whole(targets, "targets", expected, ndim=2, least=0, most=net.K - 1)
+    if len(targets) != len(x):
+        raise ValueError(f"targets must be {expected} not {described(targets)}")
+    if targets.shape[1] == 1:
+        true_class = prediction_gradient(net, x, layers=INPUT, classes="true", labels=targets[:, 0], of=of)
+        masks = true_class[INPUT][:, None]
     else:
-        every = prediction_gradient(net, x, layers=INPUT, classes="all", of=of)[INPUT]  # (K, N, *shape)
-        masks = every[wanted, np.arange(len(x))[:, None]]  # (N, T, *shape)
+        all_classes = prediction_gradient(net, x, layers=INPUT, classes="all", of=of)[INPUT]  # (K, N, *shape)
+        masks = all_classes[targets, np.arange(len(x))[:, None]]  # (N, T, *shape)
     return np.sign(masks) if sign else masks
 
 
 def linear(net: Network, *, of: Of = "prob", sign: bool = False) -> Masker:
-    """Return the masker of an image's own gradient in `net`; another network's is a transfer (Lo & Ding 2015, X.B)."""
+    """Return the masker of the gradient in `net`; of another network it is a transfer (Lo & Ding 2015, X.B)."""
     return _Linear(as_network(net), as_of(of), as_flag(sign, "sign"))
 
 
@@ -88,7 +88,7 @@ def shared(masks: npt.ArrayLike) -> Masker:
 
 
 def noise_like(masks: Masker, seed: int) -> Masker:
-    """Return the masker of Gaussian noise, each mask as long as the one in its place; row n has its own draw.
+    """Return the masker of Gaussian noise, each mask as long as that of `masks`; each row n has a draw of its own.
 
     Examples
     --------
@@ -101,7 +101,7 @@ def noise_like(masks: Masker, seed: int) -> Masker:
 
 
 def scaled(masks: Masker, sizes: npt.ArrayLike) -> Masker:
-    """Return the masker that multiplies each mask by the size of its target, `sizes[t]` (K,): its best eta, say.
+    """Return the masker that multiplies each mask by the size of its target, `sizes[t]` (K,): for example the best eta.
 
     Examples
     --------
@@ -122,7 +122,27 @@ def to_unit(masks: Masker) -> Masker:
     return _ToUnit(as_masker(masks))
 
 
-# Maskers are values, not closures: a checkpoint tells two sweeps apart by what their maskers hold
+def apply_masks(
+    x: npt.ArrayLike, masks: npt.ArrayLike, eta: npt.ArrayLike, box: tuple[float, float] | None = None
+) -> Array:
+    """Return x + eta W, clipped to the box if one is given; eta is a number, or one per image.
+
+    Examples
+    --------
+    >>> apply_masks([[0.5, 0.9]], [[1.0, 1.0]], 0.2, box=(0, 1))
+    array([[0.7, 1. ]])
+    """
+    x, W = as_numbers(x, "x", "images (N, ...)"), as_numbers(masks, "masks", "an array that fits the images")
+    size = as_numbers(eta, "eta", "a number, or one for each image,").astype(
+        W.dtype if W.dtype.kind == "f" else np.float64
+    )
+    if size.ndim and size.shape[:1] != W.shape[:1]:
+        raise ValueError(f"eta must be a number, or one for each of {len(W)} images, not {size.shape}")
+    adversarial = x + size.reshape(size.shape + (1,) * (W.ndim - size.ndim)) * W
+    return adversarial if box is None else np.clip(adversarial, *box)
+
+
+# Maskers are values, not closures: a checkpoint compares what the maskers of two sweeps hold.
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,9 +178,9 @@ class _NoiseLike:
     seed: int
 
     def __call__(self, x: Array, targets: Array, rows: Array) -> Array:
-        model = self.masks(x, targets, rows)
-        drawn = np.stack([np.random.default_rng((self.seed, int(n))).normal(size=model.shape[1:]) for n in rows])
-        return np.asarray((drawn * (_length(model) / _length(drawn))).astype(model.dtype))
+        masks = self.masks(x, targets, rows)
+        drawn = np.stack([np.random.default_rng((self.seed, int(n))).normal(size=masks.shape[1:]) for n in rows])
+        return np.asarray((drawn * (_length(masks) / _length(drawn))).astype(masks.dtype))
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,9 +189,9 @@ class _Scaled:
     sizes: Array
 
     def __call__(self, x: Array, targets: Array, rows: Array) -> Array:
-        model = self.masks(x, targets, rows)
-        factor = self.sizes[targets].astype(model.dtype)
-        return np.asarray(model * factor.reshape(*factor.shape, *[1] * (model.ndim - 2)))
+        masks = self.masks(x, targets, rows)
+        factor = self.sizes[targets].astype(masks.dtype)
+        return np.asarray(masks * factor.reshape(*factor.shape, *[1] * (masks.ndim - 2)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,17 +199,17 @@ class _ToUnit:
     masks: Masker
 
     def __call__(self, x: Array, targets: Array, rows: Array) -> Array:
-        model = self.masks(x, targets, rows)
-        size = np.sqrt(np.float64(model[0, 0].size)) / np.maximum(_length(model), np.finfo(np.float64).tiny)
-        return np.asarray((model.astype(np.float64) * size).astype(model.dtype))
+        masks = self.masks(x, targets, rows)
+        size = np.sqrt(np.float64(masks[0, 0].size)) / np.maximum(_length(masks), np.finfo(np.float64).tiny)
+        return np.asarray((masks.astype(np.float64) * size).astype(masks.dtype))
 
 
 def as_masker(masks: Masker) -> Masker:
-    """Return a masker, or say that it is none."""
+    """Return a masker, or raise an error where it is none."""
     return as_function(masks, "masks", "(images, targets, rows) -> masks (n, T, ...)")
 
 
 def _length(masks: Array) -> Array:
     """|mask|_2, with axes to multiply by (n, T, 1, ...), in float64 so that small masks do not vanish."""
-    own = masks.reshape(*masks.shape[:2], -1).astype(np.float64)
-    return np.asarray(np.sqrt((own * own).sum(axis=-1)).reshape(*masks.shape[:2], *[1] * (masks.ndim - 2)))
+    flat = masks.reshape(*masks.shape[:2], -1).astype(np.float64)
+    return np.asarray(np.sqrt((flat * flat).sum(axis=-1)).reshape(*masks.shape[:2], *[1] * (masks.ndim - 2)))

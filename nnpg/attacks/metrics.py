@@ -1,4 +1,4 @@
-"""How well an attack did, in plain names: target_success, error, distortion, confidence. Shares come with intervals."""
+"""Measures of an attack: target_success, error, distortion, confidence. Shares come with intervals."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nnpg.support.arguments import as_labels, as_numbers, as_whole
 
 
 def target_success(predicted: npt.ArrayLike, targets: npt.ArrayLike) -> Interval:
-    """Return the share of predictions that are the target, with its Wilson interval; n is their number.
+    """Return the share of predictions that are the target, with its Wilson interval; n is the number of predictions.
 
     Examples
     --------
@@ -36,8 +36,8 @@ def error(predicted: npt.ArrayLike, labels: npt.ArrayLike) -> Interval:
     return wilson(int(wrong.sum()), wrong.size)
 
 
-def distortion(x: npt.ArrayLike, changed: npt.ArrayLike) -> NDArray[np.float64]:
-    """Return the root mean square of each image's change over all its pixels (N,), in units of the pixels.
+def distortion(x: npt.ArrayLike, adversarial: npt.ArrayLike) -> NDArray[np.float64]:
+    """Return the root mean square of the change over all pixels of each image (N,), in units of the pixels.
 
         sqrt(sum (x' - x)^2 / m)            (Szegedy et al. 2013, section 4.2)
 
@@ -47,9 +47,9 @@ def distortion(x: npt.ArrayLike, changed: npt.ArrayLike) -> NDArray[np.float64]:
     array([0.1])
     """
     a = as_numbers(x, "x", "images (N, ...)", finite=True).astype(np.float64)
-    b = as_numbers(changed, "changed", "images (N, ...)", finite=True).astype(np.float64)
+    b = as_numbers(adversarial, "adversarial", "images (N, ...)", finite=True).astype(np.float64)
     if a.shape != b.shape or a.ndim == 0:
-        raise ValueError(f"x and changed must be images of one shape (N, ...), not {a.shape} and {b.shape}")
+        raise ValueError(f"x and adversarial must be images of one shape (N, ...), not {a.shape} and {b.shape}")
     r = b - a
     return np.asarray(np.sqrt((r * r).reshape(len(r), -1).mean(axis=1)))
 

@@ -1,4 +1,4 @@
-"""Attacks of one or more steps at a given distortion: what the linear mask is measured against."""
+"""Attacks of one or more gradient steps within a given distance, to compare linear masks with."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from nnpg.attacks.checks import images_in_box, targets_other_than
 from nnpg.attacks.metrics import distortion
 from nnpg.attacks.objective import Objective, objective_of
-from nnpg.attacks.sweep import MaskOutcome
+from nnpg.attacks.sweep_result import MaskOutcome
 from nnpg.attacks.targets import Targets
 from nnpg.network import Network
 from nnpg.prediction import predict
@@ -31,15 +31,15 @@ BLOCK = 64  # images and targets at a time
 
 @dataclass(frozen=True, eq=False)
 class Stepped:
-    """N images changed for T targets each, within a given distance.
+    """N images with T adversarial ones each, one per target, within a given distance.
 
     Parameters
     ----------
-    x : array (N, T, *shape)
+    adversarial : array (N, T, *shape)
         Inside the box.
     targets : array (N, T), int
     predicted : array (N, T), int
-        What the network takes them for.
+        The class that the network takes them for.
     outcome : array (N, T) of `MaskOutcome`
     distortion : array (N, T), float64
         Root mean square of the change.
@@ -47,7 +47,7 @@ class Stepped:
         The network's output for the target.
     """
 
-    x: Array
+    adversarial: Array
     targets: NDArray[np.int64]
     predicted: NDArray[np.int64]
     outcome: NDArray[np.int8]
@@ -57,28 +57,28 @@ class Stepped:
     def __str__(self) -> str:
         rows: list[tuple[object, ...]] = []
         for outcome in MaskOutcome:
-            here = self.outcome == outcome
+            ended = self.outcome == outcome
             means = [
-                float(values[here].mean()) if here.any() else None for values in (self.distortion, self.confidence)
+                float(values[ended].mean()) if ended.any() else None for values in (self.distortion, self.confidence)
             ]
-            rows.append((outcome.name, int(here.sum()), *means))
-        return text_table(("outcome", "changed images", "mean distortion", "mean confidence"), rows)
+            rows.append((outcome.name, int(ended.sum()), *means))
+        return text_table(("outcome", "adversarial", "mean distortion", "mean confidence"), rows)
 
     def to_frame(self) -> pandas.DataFrame:
         """Return one line per image and target: image, target, predicted, outcome, distortion, confidence."""
         columns = (self.targets, self.predicted, self.outcome, self.distortion, self.confidence)
         rows = [
             (n, values[0], values[1], MaskOutcome(values[2]).name, *values[3:])
-            for n in range(len(self.x))
+            for n in range(len(self.adversarial))
             for values in zip(*(column[n] for column in columns), strict=True)
         ]
         return data_frame(("image", "target", "predicted", "outcome", "distortion", "confidence"), rows)
 
     def plot(self, path: str | Path | None = None, images: int = 4) -> Figure:
-        """Draw the first images, one row each, changed for each target; pixels must lie in 0 .. 1."""
+        """Draw the adversarial images of the first images, one row each; pixels must lie in 0 .. 1."""
         from nnpg.plots import image_grid
 
-        T, shown = self.targets.shape[1], self.x[:images]
+        T, shown = self.targets.shape[1], self.adversarial[:images]
         titles = [f"target {t}: RMS {d:.3g}" for t, d in zip(self.targets.flat, self.distortion.flat, strict=True)]
         return image_grid(shown.reshape(-1, *shown.shape[2:]), path, titles=titles[: len(shown) * T], columns=T)
 
@@ -88,7 +88,7 @@ def projected_gradient(
     x: npt.ArrayLike,
     labels: npt.ArrayLike,
     targets: Targets,
-    radius: float,
+    epsilon: float,
     *,
     norm: Literal["rms", "max"] = "rms",
     steps: int = 10,
@@ -97,7 +97,7 @@ def projected_gradient(
     rng: int | np.random.Generator | None = None,
     progress: bool | None = None,
 ) -> Stepped:
-    """Descend the cross-entropy with the target, never farther than `radius` from the image (Madry et al. 2018, Eq. 4).
+    """Descend the cross-entropy with the target within `epsilon` of the image (Madry et al. 2018, Eq. 4).
 
         x <- box( x0 + ball( x - x0 - step g / |g| ) ),   g = dL/dx           "rms": |r| = sqrt(sum r^2 / m)
         x <- box( x0 + ball( x - x0 - step sign(g) ) )                        "max": |r| = max |r_i|
@@ -107,12 +107,12 @@ def projected_gradient(
     net : Network
     x, labels, targets, box, rng
         As in `mask_sweep`.
-    radius : float
-        In units of the pixels.
+    epsilon : float
+        Largest |r|, in units of the pixels.
     norm : "rms" or "max"
     steps : int
     step : float, optional
-        2.5 radius / steps unless given, and radius for one step.
+        2.5 epsilon / steps unless given, and epsilon for one step.
     progress : bool, optional
         Draw a bar; unless given, only on a terminal.
 
@@ -130,32 +130,33 @@ def projected_gradient(
     >>> import nnpg
     >>> net = nnpg.build([nnpg.dense(2), nnpg.Softmax()], input_shape=(2,), rng=0)
     >>> net = net.replace("dense1", W=np.eye(2, dtype="float32"))
-    >>> done = projected_gradient(net, [[0.75, 0.5]], [0], 1, radius=0.2)
-    >>> done.predicted, done.x[0, 0].round(2)
+    >>> stepped = projected_gradient(net, [[0.75, 0.5]], [0], 1, epsilon=0.2)
+    >>> stepped.predicted, stepped.adversarial[0, 0].round(2)
     (array([[1]]), array([0.55, 0.7 ], dtype=float32))
     """
     x = images_in_box(net, x, box)
-    _, wanted = targets_other_than(net, x, labels, targets, rng)
+    _, targets = targets_other_than(net, x, labels, targets, rng)
     as_choice(norm, "norm", ("rms", "max"))
-    radius, steps = as_number(radius, "radius", above=0), as_count(steps, "steps")
-    step = None if step is None else as_number(step, "step", above=0)
-    length = step if step is not None else radius if steps == 1 else 2.5 * radius / steps
-    T, shape = wanted.shape[1], net.input_shape
-    flat, aims = np.repeat(x, T, axis=0), wanted.ravel()  # (N T, *shape)
-    found, objective = np.empty_like(flat), objective_of(net, "softmax_cross_entropy")
-    with one_blas_thread(), progress_bar("steps", len(flat), show=progress) as advance:
-        for n in range(0, len(flat), BLOCK):
-            some = slice(n, n + BLOCK)
-            found[some] = _descend(objective, flat[some], aims[some], radius, norm, steps, length, box)
-            advance(len(flat[some]))
-    both = predict(net, np.concatenate([x, found]))
-    before, y = both[: len(x)].argmax(axis=1)[:, None], both[len(x) :].reshape(len(x), T, -1)
-    predicted, size = y.argmax(axis=-1), distortion(flat, found).reshape(len(x), T)
+    epsilon, steps = as_number(epsilon, "epsilon", above=0), as_count(steps, "steps")
+    default = epsilon if steps == 1 else 2.5 * epsilon / steps
+    step = default if step is None else as_number(step, "step", above=0)
+    T, shape = targets.shape[1], net.input_shape
+    originals, flat_targets = np.repeat(x, T, axis=0), targets.ravel()  # (N T, *shape)
+    adversarial, objective = np.empty_like(originals), objective_of(net, "softmax_cross_entropy")
+    with one_blas_thread(), progress_bar("steps", len(originals), show=progress) as advance:
+        for n in range(0, len(originals), BLOCK):
+            rows = slice(n, n + BLOCK)
+            x0, t = originals[rows], flat_targets[rows]
+            adversarial[rows] = _descend(objective, x0, t, epsilon, norm, steps, step, box)
+            advance(len(x0))
+    outputs = predict(net, np.concatenate([x, adversarial]))
+    before, y = outputs[: len(x)].argmax(axis=1)[:, None], outputs[len(x) :].reshape(len(x), T, -1)
+    predicted, size = y.argmax(axis=-1), distortion(originals, adversarial).reshape(len(x), T)
     failed = np.where(size == 0, MaskOutcome.NO_GRADIENT, MaskOutcome.NOT_MASKED)
-    reached = np.where(before == wanted, MaskOutcome.ALREADY, MaskOutcome.MASKED)
-    outcome = np.where(predicted == wanted, reached, failed).astype(np.int8)
-    sure = np.take_along_axis(y, wanted[..., None], axis=-1)[..., 0]
-    return Stepped(found.reshape(len(x), T, *shape), wanted, predicted, outcome, size, sure.astype(np.float64))
+    reached = np.where(before == targets, MaskOutcome.ALREADY, MaskOutcome.MASKED)
+    outcome = np.where(predicted == targets, reached, failed).astype(np.int8)
+    confidence = np.take_along_axis(y, targets[..., None], axis=-1)[..., 0].astype(np.float64)
+    return Stepped(adversarial.reshape(len(x), T, *shape), targets, predicted, outcome, size, confidence)
 
 
 def fast_gradient_sign(
@@ -175,7 +176,7 @@ def fast_gradient_sign(
     >>> import nnpg
     >>> net = nnpg.build([nnpg.dense(2), nnpg.Softmax()], input_shape=(2,), rng=0)
     >>> net = net.replace("dense1", W=np.eye(2, dtype="float32"))
-    >>> fast_gradient_sign(net, [[0.75, 0.5]], [0], 1, 0.2).x[0, 0].round(2)
+    >>> fast_gradient_sign(net, [[0.75, 0.5]], [0], 1, 0.2).adversarial[0, 0].round(2)
     array([0.55, 0.7 ], dtype=float32)
     """
     epsilon = as_number(epsilon, "epsilon", above=0)
@@ -185,8 +186,8 @@ def fast_gradient_sign(
 def _descend(
     objective: Objective,
     x0: Array,
-    t: Array,
-    radius: float,
+    targets: Array,
+    epsilon: float,
     norm: str,
     steps: int,
     step: float,
@@ -194,9 +195,9 @@ def _descend(
 ) -> Array:
     x = x0
     for _ in range(steps):
-        _, g = objective.loss_and_gradient(x, t)
+        _, g = objective.loss_and_gradient(x, targets)
         r = x - x0 - step * (np.sign(g) if norm == "max" else g / _rms(g))
-        r = np.clip(r, -radius, radius) if norm == "max" else r * np.minimum(1, radius / _rms(r))
+        r = np.clip(r, -epsilon, epsilon) if norm == "max" else r * np.minimum(1, epsilon / _rms(r))
         x = np.clip(x0 + r, *box).astype(x0.dtype)
     return x
 

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nnpg.analysis.statistics import Interval, wilson
-from nnpg.attacks.sweep import Sweep
+from nnpg.attacks.sweep_result import Sweep
 from nnpg.support.arguments import as_instance, as_whole
 
 

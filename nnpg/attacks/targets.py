@@ -1,4 +1,4 @@
-"""Which class an attack wants each image to be taken for."""
+"""Targets: the classes that the network is to take each image for."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ def choose_targets(
     net : Network
     x : array (N, *net.input_shape)
     targets : a class, an array of N classes, or a rule
-        "random": drawn from all classes but the image's own, each as likely. "least_likely": the smallest score.
-        "nearest": the class whose boundary is nearest to first order, the least (z_own - z_k) / |grad (z_own - z_k)|_2
-        (Moosavi-Dezfooli et al. 2016, Eq. 8). "all": every class but the image's own.
+        "random": drawn from all classes but the image's, with equal probabilities. "least_likely": the smallest score.
+        "nearest": the class whose boundary is nearest to first order, the least (z_t - z_k) / |grad (z_t - z_k)|_2 for
+        the image's class t (Moosavi-Dezfooli et al. 2016, Eq. 8). "all": every class but the image's.
     labels : array (N,), optional
-        Each image's own class; what the network takes it for unless given.
+        The class of each image; the network's answer unless given.
     rng : int or numpy.random.Generator, optional
         Needed for "random".
 
@@ -62,52 +62,48 @@ def choose_targets(
     array([[2, 2]])
     """
     x, K = as_images(as_network(net), x), net.K
-    draw = None if rng is None else as_generator(rng)
-    own_classes = None if labels is None else as_labels(labels, len(x), K)
+    generator = None if rng is None else as_generator(rng)
+    known = None if labels is None else as_labels(labels, len(x), K)
     if not isinstance(targets, str):
-        return _given(targets, len(x), K)[:, None]
+        return _as_targets(targets, len(x), K)[:, None]
     if targets not in RULES:
         raise ValueError(f"targets must be {_expected(len(x), K)}, not {targets!r}")
-    if targets == "random" and draw is None:
+    if targets == "random" and generator is None:
         raise ValueError("targets='random' are drawn at random: pass rng=a seed, not None")
     if targets == "least_likely":
-        return _scores(net, x).argmin(axis=1)[:, None]
-    own = _scores(net, x).argmax(axis=1) if own_classes is None else own_classes
+        return predict(net, x).argmin(axis=1)[:, None]
+    labels = predict(net, x).argmax(axis=1) if known is None else known
     if targets == "nearest":
-        return _nearest(net, x, own)[:, None]
-    others = np.arange(K - 1) + (np.arange(K - 1) >= own[:, None])  # (N, K - 1)
-    if targets == "all" or draw is None:
+        return _nearest(net, x, labels)[:, None]
+    others = np.arange(K - 1) + (np.arange(K - 1) >= labels[:, None])  # (N, K - 1)
+    if targets == "all" or generator is None:
         return others
-    drawn = draw.integers(K - 1, size=len(x))
+    drawn = generator.integers(K - 1, size=len(x))
     return others[np.arange(len(x)), drawn][:, None]
 
 
-def _given(targets: Any, N: int, K: int) -> npt.NDArray[np.int64]:
+def _as_targets(targets: Any, N: int, K: int) -> npt.NDArray[np.int64]:
     """One class for each image (N,)."""
     expected = _expected(N, K)
-    given = as_array(targets, "targets", expected)
-    if given.dtype.kind not in "iu" or given.shape not in ((), (N,)) or ((given < 0) | (given >= K)).any():
+    classes = as_array(targets, "targets", expected)
+    if classes.dtype.kind not in "iu" or classes.shape not in ((), (N,)) or ((classes < 0) | (classes >= K)).any():
         raise ValueError(f"targets must be {expected}, not {described(targets)}")
-    return np.broadcast_to(given, (N,)).astype(np.int64)
+    return np.broadcast_to(classes, (N,)).astype(np.int64)
 
 
 def _expected(N: int, K: int) -> str:
     return f"a class 0 .. {K - 1}, one for each of {N} images, or one of {', '.join(map(repr, RULES))}"
 
 
-def _scores(net: Network, x: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    return predict(net, x)
-
-
-def _nearest(net: Network, x: npt.NDArray[Any], own: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+def _nearest(net: Network, x: npt.NDArray[Any], labels: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
     objective, k = objective_of(net, "softmax_cross_entropy"), net.backend
-    found = []
+    nearest = []
     for n in range(0, len(x), BLOCK):
-        some = k.asarray(x[n : n + BLOCK].reshape(len(x[n : n + BLOCK]), -1).astype(net.dtype))
-        group = k.asarray(np.zeros(len(some), np.int64))
-        _, rivals = objective.evaluate_rivals(some, k.asarray(own[n : n + BLOCK]), group, net.K - 1)
+        images = k.asarray(x[n : n + BLOCK].reshape(len(x[n : n + BLOCK]), -1).astype(net.dtype))
+        group = k.asarray(np.zeros(len(images), np.int64))
+        _, rivals = objective.evaluate_rivals(images, k.asarray(labels[n : n + BLOCK]), group, net.K - 1)
         steepness = np.sqrt((k.to_numpy(rivals.gradients).astype(np.float64) ** 2).sum(axis=2))
         distance = k.to_numpy(rivals.margins) / np.maximum(steepness, 1e-300)
         classes = k.to_numpy(rivals.classes)
-        found.append(classes[np.arange(len(classes)), distance.argmin(axis=1)])
-    return np.concatenate(found) if found else np.zeros(0, np.int64)
+        nearest.append(classes[np.arange(len(classes)), distance.argmin(axis=1)])
+    return np.concatenate(nearest) if nearest else np.zeros(0, np.int64)

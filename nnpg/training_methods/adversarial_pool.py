@@ -144,7 +144,7 @@ class AdversarialPool:
             _above(net, layer), h, self.targets, labels=labels, rng=draw, box=_box(net, layer), tolerance=0.05,
             polish=False, evaluations=200, progress=False,
         )  # fmt: skip
-        fresh = Pool(found.x[found.success], labels[found.success])
+        fresh = Pool(found.adversarial[found.success], labels[found.success])
         if pool is None:
             return fresh
         room = min(self.size - len(pool.labels), len(fresh.labels))

@@ -30,7 +30,7 @@ def attack(net, x, targets="all", **settings):
 
 
 def same(a, b, rows):
-    for name in ("x", "target", "outcome", "size", "c", "evaluations"):
+    for name in ("adversarial", "targets", "outcome", "size", "c", "evaluations"):
         np.testing.assert_array_equal(getattr(a, name), getattr(b, name)[rows], err_msg=name)
 
 
@@ -78,12 +78,12 @@ def test_every_success_is_one_and_lies_in_the_box(net, images, dtype, norm, poli
     x, labels, net = x[:4], labels[:4], net.astype(dtype)
     found = attack(net, x, labels=labels, norm=norm, polish=polish)
     assert found.success.all()
-    assert found.x.dtype == dtype
-    assert found.x.min() >= 0
-    assert found.x.max() <= 1
+    assert found.adversarial.dtype == dtype
+    assert found.adversarial.min() >= 0
+    assert found.adversarial.max() <= 1
     for batch in (1, 7, 256):
-        np.testing.assert_array_equal(nnpg.predict(net, found.x, batch=batch).argmax(axis=1), found.target)
-    r = (found.x.astype(np.float64) - x).reshape(4, -1)
+        np.testing.assert_array_equal(nnpg.predict(net, found.adversarial, batch=batch).argmax(axis=1), found.targets)
+    r = (found.adversarial.astype(np.float64) - x).reshape(4, -1)
     if norm != "l1":
         np.testing.assert_allclose(found.size, np.sqrt((r * r).sum(axis=1)), rtol=1e-6)
     assert (found.c > 0).all()
@@ -94,7 +94,7 @@ def test_a_target_is_reached_and_the_untargeted_attack_is_the_least_of_all(net, 
     free = attack(net, x, labels=labels)
     each = [attack(net, x, (labels + k) % 6) for k in range(1, 6)]
     for k, found in enumerate(each, 1):
-        np.testing.assert_array_equal(nnpg.predict(net, found.x).argmax(axis=1), (labels + k) % 6)
+        np.testing.assert_array_equal(nnpg.predict(net, found.adversarial).argmax(axis=1), (labels + k) % 6)
     assert (free.size <= 1.001 * np.min([found.size for found in each], axis=0)).all()
 
 
@@ -114,7 +114,7 @@ def test_a_seed_gives_its_own_bits_again_and_another_seed_others(net, images):
     x, labels = (a[:3] for a in images)
     one, again, other = (attack(net, x, labels=labels, rng=seed) for seed in (1, 1, 2))
     same(one, again, slice(None))
-    assert (one.x != other.x).any()
+    assert (one.adversarial != other.adversarial).any()
     np.testing.assert_allclose(one.size, other.size, rtol=0.02)
     same(attack(net, x, labels=labels, rng=np.random.default_rng(1)), one, slice(None))
 
@@ -125,12 +125,12 @@ def test_what_cannot_be_reached_is_not_found_and_what_is_there_already_is_left_a
     b[5] = -1e4
     hopeless = attack(net.replace("dense1", b=b), x, 5, evaluations=50)
     assert (hopeless.outcome == Outcome.NOT_FOUND).all()
-    np.testing.assert_array_equal(hopeless.x, x)
+    np.testing.assert_array_equal(hopeless.adversarial, x)
     for targets, own in ((labels, None), ("all", (labels + 1) % 6)):
         found = attack(net, x, targets, labels=own)
         assert (found.outcome == Outcome.ALREADY).all()
-        np.testing.assert_array_equal(found.x, x)
-        np.testing.assert_array_equal(found.target, labels)
+        np.testing.assert_array_equal(found.adversarial, x)
+        np.testing.assert_array_equal(found.targets, labels)
         np.testing.assert_array_equal(found.evaluations, 1)
 
 

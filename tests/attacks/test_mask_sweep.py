@@ -79,7 +79,7 @@ def test_the_sweep_is_what_the_images_say_one_by_one(net, images):
                 y = nnpg.predict(net, changed)
                 assert sweep.predicted[e, n, j] == y.argmax()
                 assert sweep.target_confidence[e, n, j] == pytest.approx(y[0, k], rel=1e-5)
-                assert sweep.own_confidence[e, n, j] == pytest.approx(y[0, t[n]], rel=1e-5)
+                assert sweep.label_confidence[e, n, j] == pytest.approx(y[0, t[n]], rel=1e-5)
                 size = np.sqrt(((changed - x[n]) ** 2).mean())
                 assert sweep.distortion[e, n, j] == pytest.approx(size, rel=1e-5, abs=1e-9)
 
@@ -181,7 +181,7 @@ def test_a_transfer_takes_the_other_networks_masks(net, images):
     ],
 )
 def test_bad_input_is_refused_before_any_work(net, monkeypatch, change, words):
-    monkeypatch.setattr("nnpg.attacks.sweep._try", lambda *_: pytest.fail("work was begun"))
+    monkeypatch.setattr("nnpg.attacks.sweep._sweep_images", lambda *_: pytest.fail("work was begun"))
     given = {"x": np.zeros((2, 60)), "labels": [0, 1], "targets": "all", "etas": [0.0, 1.0], "masks": None} | change
     with pytest.raises(ValueError, match=words):
         mask_sweep(net, given["x"], given["labels"], given["targets"], given["etas"], masks=given["masks"])
@@ -212,7 +212,7 @@ def test_an_interrupted_sweep_goes_on_where_it_stopped(net, tmp_path, monkeypatc
     asked[:] = [0] * 10
     again = mask_sweep(net, x, t, "all", [0.0, 9.0], masks=masks, checkpoint=file, resume=True)
     assert asked[10:] == [1, 6]  # of 70, 64 were done
-    for name in ("predicted", "target_confidence", "own_confidence", "distortion"):
+    for name in ("predicted", "target_confidence", "label_confidence", "distortion"):
         assert (getattr(again, name) == getattr(whole, name)).all()
     for words, other in {
         "its etas": {"etas": [0.0, 8.0]},

@@ -28,7 +28,7 @@ def images():
 
 
 def same(a, b, rows=slice(None)):
-    for name in ("x", "target", "outcome", "distortion", "size", "c", "evaluations"):
+    for name in ("adversarial", "targets", "outcome", "distortion", "size", "c", "evaluations"):
         np.testing.assert_array_equal(getattr(a, name), getattr(b, name)[rows], err_msg=name)
 
 
@@ -83,10 +83,10 @@ def test_the_least_l1_change_fills_the_strongest_pixels_first():
         exact.append(cost)
     found = minimal_distortion(net, x, t, norm="l1", tolerance=1e-3)
     assert found.success.all()
-    np.testing.assert_allclose(found.size, abs(found.x - x).sum(axis=1), rtol=1e-6)
+    np.testing.assert_allclose(found.size, abs(found.adversarial - x).sum(axis=1), rtol=1e-6)
     assert (found.size > np.array(exact) * (1 - 1e-6)).all()
     assert (found.size < np.array(exact) * 1.01).all()
-    assert ((abs(found.x - x) > 1e-6).sum(axis=1) < 15).all(), "most pixels are left alone"
+    assert ((abs(found.adversarial - x) > 1e-6).sum(axis=1) < 15).all(), "most pixels are left alone"
 
 
 def test_without_polish_it_ends_at_a_stationary_point_of_c_r_plus_loss(sigmoid, images):
@@ -96,11 +96,11 @@ def test_without_polish_it_ends_at_a_stationary_point_of_c_r_plus_loss(sigmoid, 
     loss, rows = softmax_cross_entropy(net), np.arange(len(x))
     for norm in ("squared_l2", "l2"):
         found = minimal_distortion(net, x, t, norm=norm, polish=False, tolerance=1e-3)
-        trace = net.forward(found.x, stop=loss.layer)
+        trace = net.forward(found.adversarial, stop=loss.layer)
         pull = net.backward(trace, loss.seed(net.backend, trace.y, t))["input"]
-        r, c = found.x - x.astype(np.float64), found.c[:, None]
+        r, c = found.adversarial - x.astype(np.float64), found.c[:, None]
         g = pull + c * (2 * r if norm == "squared_l2" else r / np.linalg.norm(r, axis=1)[rows, None])
-        projected = np.clip(found.x - g, 0, 1) - found.x
+        projected = np.clip(found.adversarial - g, 0, 1) - found.adversarial
         share = np.linalg.norm(projected, axis=1) / np.linalg.norm(pull, axis=1)
         assert np.median(share) < 0.02
         assert share.max() < 0.2
@@ -125,12 +125,12 @@ def test_every_success_is_one_and_lies_in_the_box(sigmoid, images, norm, dtype):
     net = sigmoid.astype(dtype)
     found = minimal_distortion(net, x, t, norm=norm)
     assert found.success.all()
-    assert found.x.dtype == dtype
-    assert found.x.min() >= 0
-    assert found.x.max() <= 1
+    assert found.adversarial.dtype == dtype
+    assert found.adversarial.min() >= 0
+    assert found.adversarial.max() <= 1
     for batch in (1, 7, 256):  # whatever the order of summation
-        np.testing.assert_array_equal(nnpg.predict(net, found.x, batch=batch).argmax(axis=1), t)
-    r = found.x.astype(np.float64) - x
+        np.testing.assert_array_equal(nnpg.predict(net, found.adversarial, batch=batch).argmax(axis=1), t)
+    r = found.adversarial.astype(np.float64) - x
     np.testing.assert_allclose(found.distortion, np.sqrt((r * r).mean(axis=1)), rtol=1e-6)
     assert (found.evaluations > 3).all()
 
@@ -146,10 +146,10 @@ def test_other_boxes_and_other_shapes(backend):
     t = nnpg.predict(net, x).argmin(axis=1)
     found = minimal_distortion(net, x, t, box=(-1, 1))
     assert found.success.all()
-    assert found.x.shape == x.shape
-    assert abs(found.x).max() <= 1
-    assert (nnpg.predict(net, found.x).argmax(axis=1) == t).all()
-    assert (found.x.min() < -0.9) or (found.x.max() > 0.9)
+    assert found.adversarial.shape == x.shape
+    assert abs(found.adversarial).max() <= 1
+    assert (nnpg.predict(net, found.adversarial).argmax(axis=1) == t).all()
+    assert (found.adversarial.min() < -0.9) or (found.adversarial.max() > 0.9)
     same(minimal_distortion(net, x[[4]], t[[4]], box=(-1, 1)), found, [4])
 
 
@@ -162,12 +162,12 @@ def test_no_success_is_never_passed_off_as_one(sigmoid, images):
     found = minimal_distortion(hopeless, x[:8], [5, 5, *t[2:8] % 5], evaluations=200)
     assert (found.outcome[:2] == Outcome.NOT_FOUND).all()
     assert not found.success[:2].any()
-    np.testing.assert_array_equal(found.x[:2], x[:2])
+    np.testing.assert_array_equal(found.adversarial[:2], x[:2])
     assert np.isnan(found.distortion[:2]).all()
     assert np.isnan(found.c[:2]).all()
     assert found.success[2:].all()
     hasty = minimal_distortion(sigmoid, x, t, evaluations=2, polish=False)
-    np.testing.assert_array_equal(nnpg.predict(sigmoid, hasty.x).argmax(axis=1) == t, hasty.success)
+    np.testing.assert_array_equal(nnpg.predict(sigmoid, hasty.adversarial).argmax(axis=1) == t, hasty.success)
     assert 0 < hasty.success.sum() < len(x)
     assert (hasty.outcome[hasty.success] == Outcome.UNSETTLED).all()
     assert "of 70 images are classified" in repr(hasty)
@@ -177,7 +177,7 @@ def test_an_image_that_is_its_target_already_is_left_alone(sigmoid, images):
     x, _, _ = images
     found = minimal_distortion(sigmoid, x, nnpg.predict(sigmoid, x).argmax(axis=1))
     assert (found.outcome == Outcome.ALREADY).all()
-    np.testing.assert_array_equal(found.x, x)
+    np.testing.assert_array_equal(found.adversarial, x)
     np.testing.assert_array_equal(found.distortion, 0)
     assert np.isinf(found.c).all()
     assert (found.evaluations == 1).all()
@@ -190,9 +190,9 @@ def test_the_untargeted_attack_is_the_least_over_all_other_classes(sigmoid, imag
     each = [minimal_distortion(sigmoid, x, (labels + k) % 6) for k in range(1, 6)]
     least = np.array([e.distortion for e in each])
     np.testing.assert_array_equal(found.distortion, least.min(axis=0))
-    np.testing.assert_array_equal(found.target, (labels + 1 + least.argmin(axis=0)) % 6)
+    np.testing.assert_array_equal(found.targets, (labels + 1 + least.argmin(axis=0)) % 6)
     np.testing.assert_array_equal(found.evaluations, sum(e.evaluations for e in each))
-    assert (nnpg.predict(sigmoid, found.x).argmax(axis=1) == found.target).all()
+    assert (nnpg.predict(sigmoid, found.adversarial).argmax(axis=1) == found.targets).all()
 
 
 # Alone or in company

@@ -77,13 +77,13 @@ def test_a_mask_that_cannot_be_learned(net, change, words):
 def test_steps_stay_in_the_ball_and_in_the_box(net, norm):
     x, t = digits(12)
     done = projected_gradient(net, x, t, "all", 0.05, norm=norm, steps=7)
-    r = done.x - x[:, None]
+    r = done.adversarial - x[:, None]
     size = np.sqrt((r.astype("f8") ** 2).mean(axis=-1)) if norm == "rms" else abs(r).max(axis=-1)
     assert size.max() <= 0.05 * (1 + 1e-5)
-    assert done.x.min() >= 0
-    assert done.x.max() <= 1
+    assert done.adversarial.min() >= 0
+    assert done.adversarial.max() <= 1
     assert np.median(size) > 0.03
-    y = predict(net, done.x.reshape(-1, 60)).reshape(12, 5, -1)
+    y = predict(net, done.adversarial.reshape(-1, 60)).reshape(12, 5, -1)
     assert (done.predicted == y.argmax(axis=-1)).all()
     assert done.confidence == pytest.approx(np.take_along_axis(y, done.targets[..., None], -1)[..., 0], rel=1e-4)
     assert ((done.outcome == MaskOutcome.MASKED) == (done.predicted == done.targets)).all()  # none was before
@@ -94,7 +94,7 @@ def test_one_signed_step_by_hand(net):
     targets = (t + 2) % 6
     done = fast_gradient_sign(net, x, t, targets, 0.03)
     g = gradient_masks(net, x, targets[:, None], of="logprob")[:, 0]
-    np.testing.assert_allclose(done.x[:, 0], (x + 0.03 * np.sign(g)).clip(0, 1), atol=1e-7)
+    np.testing.assert_allclose(done.adversarial[:, 0], (x + 0.03 * np.sign(g)).clip(0, 1), atol=1e-7)
 
 
 def test_more_steps_reach_at_least_as_far_and_noise_hardly_anywhere(net):
@@ -122,7 +122,7 @@ def test_steps_find_the_boundary_of_a_softmax_layer():
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"radius": 0.0}, "radius must be a finite number above 0, not 0"),
+        ({"epsilon": 0.0}, "epsilon must be a finite number above 0, not 0"),
         ({"steps": 0}, "steps must be a whole number of at least 1, not 0"),
         ({"norm": "l7"}, "norm must be 'rms' or 'max', not 'l7'"),
         ({"step": -1.0}, "step must be a finite number above 0, not -1"),
@@ -130,9 +130,9 @@ def test_steps_find_the_boundary_of_a_softmax_layer():
 )
 def test_steps_that_cannot_be_taken(net, change, words):
     x, t = digits(2)
-    settings = {"radius": 0.1} | change
+    settings = {"epsilon": 0.1} | change
     with pytest.raises(ValueError, match=words):
-        projected_gradient(net, x, t, "all", settings.pop("radius"), **settings)
+        projected_gradient(net, x, t, "all", settings.pop("epsilon"), **settings)
 
 
 # The nearest image

@@ -49,14 +49,14 @@ def test_the_nearest_class_is_not_the_second_most_likely_where_its_boundary_is_f
     net = net.replace("dense1", W=np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 10.0]]), b=np.array([2.0, 1.5, 0.0]))
     x = np.zeros((1, 2))
     assert choose_targets(net, x, "nearest").tolist() == [[2]]
-    assert minimal_distortion(net, x, "all", box=(-1, 1)).target == [2]
+    assert minimal_distortion(net, x, "all", box=(-1, 1)).targets == [2]
 
 
 def test_the_nearest_class_takes_least_where_boundaries_are_flat(net):
     x, _ = digits(12)
     nearest = choose_targets(net, x, "nearest").ravel()
     found = minimal_distortion(net, x, "all", box=(-50, 50))
-    np.testing.assert_array_equal(nearest, found.target)
+    np.testing.assert_array_equal(nearest, found.targets)
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ def work(kind: str, backend: str, checkpoint: Path | None) -> dict[str, np.ndarr
     attacked = minimal_distortion(
         net, x[:24], "all", tolerance=0.001, checkpoint=checkpoint, resume=True, progress=False
     )
-    return {"x": attacked.x, "size": attacked.size, "c": attacked.c, "evaluations": attacked.evaluations}
+    return {"x": attacked.adversarial, "size": attacked.size, "c": attacked.c, "evaluations": attacked.evaluations}
 
 
 def child(kind: str, backend: str, folder: Path) -> None:

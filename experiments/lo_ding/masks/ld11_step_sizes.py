@@ -95,7 +95,7 @@ def _draw(sweep: Sweep, cut: Sweep, names: tuple[str, ...], context: Context) ->
     ]  # fmt: skip
     line_panels(panels, context.folder / "success.png")
     series = {
-        "confidence in the source": sweep.own_confidence.mean(axis=(1, 2), dtype=np.float64),
+        "confidence in the source": sweep.label_confidence.mean(axis=(1, 2), dtype=np.float64),
         "confidence in the target": sweep.target_confidence.mean(axis=(1, 2), dtype=np.float64),
         "classified as the target": sweep.success_curve(),
         "classified as another class": sweep.error_curve(),

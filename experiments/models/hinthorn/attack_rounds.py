@@ -88,7 +88,7 @@ def _attacked(net: Network, data: Dataset, config: Rounds, rng: np.random.Genera
     x, labels = data.x[tried][right], data.labels[tried][right]
     targets = (labels + shift[right]) % data.K
     found = minimal_distortion(net, x, targets, polish=False, evaluations=config.evaluations, progress=False)
-    return Pairs(x, found.x, labels, targets, found.distortion, len(x))[found.success]
+    return Pairs(x, found.adversarial, labels, targets, found.distortion, len(x))[found.success]
 
 
 def _file(base: BaseNet, config: Rounds, variant: Variant, seed: int, context: Context) -> Path:

@@ -80,4 +80,4 @@ def _attack(job: tuple[Path, str, Array, Array, Path]) -> tuple[Array, Array, Ar
     where, backend, x, targets, file = job
     net = load_network(where, backend)
     done = minimal_distortion(net, x, targets, polish=False, checkpoint=file, resume=True, progress=False)
-    return done.x, done.success, done.distortion
+    return done.adversarial, done.success, done.distortion

@@ -36,7 +36,6 @@ def minimal_distortion(
     targets: Targets,
     *,
     labels: npt.ArrayLike | None = None,
-    rng: int | np.random.Generator | None = None,
     norm: NormName = "squared_l2",
     loss: str | LossMaker = "softmax_cross_entropy",
     polish: bool = True,
@@ -45,6 +44,7 @@ def minimal_distortion(
     history: int = 4,
     evaluations: int = 1000,
     memory_mb: float = 256.0,
+    rng: int | np.random.Generator | None = None,
     checkpoint: str | Path | None = None,
     resume: bool = False,
     progress: bool | None = None,
@@ -53,8 +53,9 @@ def minimal_distortion(
 
     Minimises c |r| + loss(x + r, target) over x + r in the box (Szegedy et al. 2013, 4.1), and finds for each image the
     largest c whose minimiser is still classified as the target. (The paper writes the minimum c; but a larger c gives a
-    smaller r, until the image falls back to its own class.) What it finds is a local minimum, as any such method does:
-    of the branch of minimisers that is met when c comes down from a guess that is made for each image.
+    smaller r, until the network takes the image for its own class again.) The minimum is a local one: it lies on the
+    branch of minimisers that is reached when c decreases from a guess for the image. The method for one image, with
+    SciPy, is in `nnpg.attacks.least_distortion.definition`.
 
     Parameters
     ----------
@@ -64,38 +65,38 @@ def minimal_distortion(
     targets : a class, an array of N classes, "random", "least_likely", "nearest" or "all"
         See `choose_targets`. "all" is the untargeted attack: the least over all other classes.
     labels : array (N,), optional
-        Own classes, which "random" and "all" avoid; what the network takes the images for unless given.
-    rng : int or numpy.random.Generator, optional
-        Needed for "random". It also seeds the search from many points, which has the seed 0 unless it is given.
+        The class of each image, which "random" and "all" exclude; the network's answer unless given.
     norm : "squared_l2", "l2" or "l1"
         What |r| is. "l2" and "squared_l2" have the same minimisers, at another c; both are solved as the second.
     loss : str or function of the network
         As in `nnpg.train`.
     polish : bool
-        Look for the nearest point of the boundary, where the loss no longer plays a part (not for "l1"). Without it the
-        result is the paper's, and larger: by 1% for a sigmoid network, by up to 20% for a softmax layer with a strong
-        decay. It goes on from the minimiser. But for a network with kinks (ReLU, Step, MaxPool) it is a search of its
-        own, from many points (see `nnpg.attacks.least_distortion.boundary`), which makes up to 2,300 passes for each
-        image and target, or for each image where the targets are "all"; only images for which it finds nothing go the
-        paper's way.
+        Move from the minimiser to the nearest point of the decision boundary, which does not depend on the loss (not
+        for "l1"). Without it the result is the paper's, and larger: by 1% for a sigmoid network, by up to 20% for a
+        softmax layer with a strong decay. For a network with kinks (ReLU, Step, MaxPool) it is a search along the
+        boundary from many points instead (see `nnpg.attacks.least_distortion.boundary`), with up to 2,300 passes for
+        each image and target, or for each image where the targets are "all"; the paper's method is used only for
+        images for which that finds nothing.
     tolerance : float
         Of the size, relative: for the bracket of c, and for the minimiser that ends the search.
     box : (low, high)
         Of the pixels.
     history : int
-        Curvature pairs an image keeps.
+        Curvature pairs per image.
     evaluations : int
-        Passes forward and back on one image with one target, at most, before it is polished; a search from many points
+        Forward and backward passes for one image with one target, at most, before the polish; a search from many points
         makes as many as it needs.
     memory_mb : float
-        For the images in flight, in millions of bytes: it bounds how many there are, at most 96 on a CPU. An image of
-        m pixels takes about m (20 history + 55) numbers, twice as many for "l1". The results come on top, and what
-        the network takes for a block of 48 images, or of 8 where it has convolutions.
+        For the images that are solved at a time, in millions of bytes: it bounds their number, which is at most 96 on a
+        CPU. An image of m pixels takes about m (20 history + 55) numbers, twice as many for "l1". The results and what
+        the network needs for a block of 48 images, or of 8 with convolutions, are not included.
+    rng : int or numpy.random.Generator, optional
+        Needed for "random". It also seeds the search from many points, which has the seed 0 unless it is given.
     checkpoint : path, optional
-        File that holds what is done; written every 30 seconds and when the work ends or is interrupted. Network and
+        File of the results so far; written every 30 seconds and when the work ends or is interrupted. Network and
         loss must be nnpg's own, since a file could not tell another's from one that has changed.
     resume : bool
-        Go on from the checkpoint if it is there: one of the same network, backend, images, targets and settings.
+        Continue from the checkpoint if there is one: of the same network, backend, images, targets and settings.
     progress : bool, optional
         Draw a bar; unless given, only on a terminal.
 
@@ -125,7 +126,7 @@ def minimal_distortion(
     >>> net = nnpg.build([nnpg.dense(2), nnpg.Softmax()], input_shape=(2,), rng=0)
     >>> net = net.replace("dense1", W=np.eye(2, dtype="float32"))
     >>> found = minimal_distortion(net, [[0.9, 0.5], [0.2, 0.6]], [1, 0])
-    >>> found.success, found.x.round(3)
+    >>> found.success, found.adversarial.round(3)
     (array([ True,  True]), array([[0.7, 0.7], [0.4, 0.4]], dtype=float32))
     """
     x = _checked(net, x, box, tolerance, norm, history, evaluations)

@@ -1,4 +1,4 @@
-"""What an attack found, image by image, and whether it found anything."""
+"""The result of a least-distortion attack per image."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 
 class Outcome(IntEnum):
-    """How the attack on one image ended.
+    """How the attack on an image ended.
 
-    FOUND: classified as the target, and c was located to the tolerance. ALREADY: the image itself is classified as the
-    target, nothing was changed. UNSETTLED: classified as the target, but the limit of evaluations came before c was
-    located. NOT_FOUND: no image that is classified as the target was met.
+    FOUND: classified as the target, and c was found to the tolerance. ALREADY: the image itself is classified as the
+    target, and nothing was changed. UNSETTLED: classified as the target, but the evaluations ran out before c was
+    found. NOT_FOUND: no image was found that is classified as the target.
     """
 
     FOUND = 0
@@ -38,9 +38,9 @@ class Distorted:
 
     Parameters
     ----------
-    x : array (N, *shape)
-        Inside the box exactly. Where the outcome is NOT_FOUND, the image as it was.
-    target : array (N,), int
+    adversarial : array (N, *shape)
+        Exactly inside the box. Where the outcome is NOT_FOUND, the original image.
+    targets : array (N,), int
     outcome : array (N,) of `Outcome`
     distortion : array (N,), float64
         Root mean square of the change over all pixels (Szegedy et al. 2013, Table 1); NaN where NOT_FOUND.
@@ -50,13 +50,13 @@ class Distorted:
         The largest that succeeded; from a search along the boundary, that for which x comes nearest to a minimiser of
         c |r| + loss. NaN where NOT_FOUND, infinite where ALREADY.
     evaluations : array (N,), int
-        Passes forward and back on this image. A pass back with several seeds counts as that many.
+        Forward and backward passes on this image. A backward pass with several seeds counts as that many.
     computed : str
-        How the network was read: "compiled", or "layer by layer, because ...".
+        How the network was computed: "compiled", or "layer by layer, because ...".
     """
 
-    x: Array
-    target: npt.NDArray[np.int64]
+    adversarial: Array
+    targets: npt.NDArray[np.int64]
     outcome: npt.NDArray[np.int8]
     distortion: npt.NDArray[np.float64]
     size: npt.NDArray[np.float64]
@@ -66,14 +66,10 @@ class Distorted:
 
     @property
     def success(self) -> npt.NDArray[np.bool_]:
-        """Which images are classified as their target (N,)."""
+        """Where images are classified as their targets (N,)."""
         return self.outcome != Outcome.NOT_FOUND
 
     def __str__(self) -> str:
-        return self.table()
-
-    def table(self) -> str:
-        """Return one line per outcome as text: images, mean and largest distortion."""
         rows: list[tuple[object, ...]] = []
         for outcome in Outcome:
             found = self.distortion[self.outcome == outcome]
@@ -85,17 +81,17 @@ class Distorted:
     def to_frame(self) -> pandas.DataFrame:
         """Return one line per image: image, target, outcome, distortion, size, c, evaluations."""
         names = [Outcome(value).name for value in self.outcome]
-        columns = (self.target, names, self.distortion, self.size, self.c, self.evaluations)
+        columns = (self.targets, names, self.distortion, self.size, self.c, self.evaluations)
         header = ("image", "target", "outcome", "distortion", "size", "c", "evaluations")
         return data_frame(header, [(n, *values) for n, values in enumerate(zip(*columns, strict=True))])
 
     def plot(self, path: str | Path | None = None, images: int = 12) -> Figure:
-        """Draw the first images as they are after the attack, with target and distortion; pixels must lie in 0 .. 1."""
+        """Draw the first adversarial images, with target and distortion; pixels must lie in 0 .. 1."""
         from nnpg.plots import image_grid
 
-        shown = list(zip(self.target, self.distortion, strict=True))[:images]
+        shown = list(zip(self.targets, self.distortion, strict=True))[:images]
         titles = [f"target {t}: " + ("not found" if np.isnan(d) else f"RMS {d:.3g}") for t, d in shown]
-        return image_grid(self.x[:images], path, titles=titles)
+        return image_grid(self.adversarial[:images], path, titles=titles)
 
     def __repr__(self) -> str:
         found = self.success

@@ -75,8 +75,8 @@ def calls() -> Iterator[Call]:
         kinds=kinds,
         skip=tuple(set(inspect.signature(attacks.minimal_distortion).parameters) - {"checkpoint", "resume"}),
     )
-    steps = {**kinds_with_labels, "radius": size, "step": w.number(0, optional=True), "epsilon": size}
-    yield call(attacks.projected_gradient, plain=plain | {"labels": t, "radius": 0.1, "steps": 2}, kinds=steps)
+    steps = {**kinds_with_labels, "step": w.number(0, optional=True), "epsilon": size}
+    yield call(attacks.projected_gradient, plain=plain | {"labels": t, "epsilon": 0.1, "steps": 2}, kinds=steps)
     yield call(attacks.fast_gradient_sign, plain=plain | {"labels": t, "epsilon": 0.1}, kinds=steps)
 
     def masker(valid: Any) -> list[w.Trial]:
@@ -116,9 +116,9 @@ def calls() -> Iterator[Call]:
     yield call(attacks.shared, masks=np.ones((K, 4)), kinds={"masks": w.no_arrays})
     added = {"x": w.no_arrays, "masks": w.no_arrays, "eta": lambda v: w.wrong(None, "a", 1j, [1, 2, 3], w.Thing())}
     yield call(attacks.apply_masks, x=x, masks=x, eta=0.1, kinds=added, skip=("box",))
-    images_and_changed = {"x": w.numbers(nan=False), "changed": w.numbers(nan=False), "rms": w.positive}
-    yield call(attacks.amplified, x=x, changed=1 - x, rms=0.1, kinds=images_and_changed)
-    yield call(attacks.distortion, x=x, changed=1 - x, kinds=images_and_changed)
+    pair = {"x": w.numbers(nan=False), "adversarial": w.numbers(nan=False), "distortion": w.positive}
+    yield call(attacks.amplify, x=x, adversarial=1 - x, distortion=0.1, kinds=pair)
+    yield call(attacks.distortion, x=x, adversarial=1 - x, kinds=pair)
 
     def of_any_class(valid: Any) -> list[w.Trial]:
         return [trial for trial in w.labels(99)(valid) if trial.words not in ("K", "one", "bool", "int 0")]

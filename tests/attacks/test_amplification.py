@@ -3,24 +3,24 @@
 import numpy as np
 import pytest
 
-from nnpg.attacks import amplified
+from nnpg.attacks import amplify
 
 
 def test_every_change_has_the_size_asked_for_and_its_own_direction():
     rng = np.random.default_rng(0)
     x = rng.random((5, 1, 4, 4)).astype("float32")
-    changed = (x + rng.normal(size=x.shape) * np.array([1e-3, 0.1, 1, 10, 0]).reshape(5, 1, 1, 1)).astype("float32")
-    larger = amplified(x, changed, 0.1)
-    r, given = (larger - x).reshape(5, -1), (changed - x).reshape(5, -1)
+    adversarial = (x + rng.normal(size=x.shape) * np.array([1e-3, 0.1, 1, 10, 0]).reshape(5, 1, 1, 1)).astype("float32")
+    larger = amplify(x, adversarial, 0.1)
+    r, given = (larger - x).reshape(5, -1), (adversarial - x).reshape(5, -1)
     np.testing.assert_allclose(np.sqrt((r[:4] ** 2).mean(axis=1)), 0.1, rtol=1e-4)
     cosine = (r * given)[:4].sum(axis=1) / np.linalg.norm(r[:4], axis=1) / np.linalg.norm(given[:4], axis=1)
     np.testing.assert_allclose(cosine, 1, rtol=1e-4)
-    assert (larger[4] == x[4]).all(), "an image that was not changed stays"
+    assert (larger[4] == x[4]).all(), "an image that was not adversarial stays"
     assert larger.dtype == x.dtype
 
 
 def test_shapes_must_agree():
     with pytest.raises(
-        ValueError, match=r"x and changed must be images of one shape \(N, ...\), not \(2, 3\) and \(2, 4\)"
+        ValueError, match=r"x and adversarial must be images of one shape \(N, ...\), not \(2, 3\) and \(2, 4\)"
     ):
-        amplified(np.zeros((2, 3)), np.zeros((2, 4)), 0.1)
+        amplify(np.zeros((2, 3)), np.zeros((2, 4)), 0.1)
