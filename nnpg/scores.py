@@ -184,7 +184,7 @@ def convolutional_gradient(gradient: PredictionGradient, norm: str = "frobenius"
     >>> convolutional_gradient(pg).scores["pool1"]
     array([[1., 1.]])
     """
-    collapse = _norm(norm)
+    collapse = as_norm(norm)
     _one_class_only(gradient)
     scores = {name: collapse(d.reshape(*d.shape[:2], -1), -1) for name, d in gradient.deltas.items()}
     return FilterScores(scores, gradient.rows, norm, gradient.of)
@@ -199,7 +199,7 @@ def saliency(gradient: PredictionGradient, norm: str = "max") -> dict[str, Array
     >>> saliency(pg)["input"]
     array([[[3., 1.]]])
     """
-    collapse = _norm(norm)
+    collapse = as_norm(norm)
     _one_class_only(gradient)
     flat = [name for name, d in gradient.deltas.items() if d.ndim != 4]
     if flat:
@@ -247,7 +247,7 @@ def filter_scores(
                     strongest                   weakest
     class 0         tanh1[0]     0.27364        tanh1[1]     0.12480
     """
-    _norm(norm)
+    as_norm(norm)
     if progress is not None:
         as_flag(progress, "progress")
     average = as_choice(average, "average", ("norm_of_mean", "mean_of_norms"))  # type: ignore[assignment]
@@ -283,7 +283,8 @@ def _mean_of_norms(
     return FilterScores(scores, rows, norm, of)
 
 
-def _norm(norm: str) -> Callable[[Array, Any], Array]:
+def as_norm(norm: str) -> Callable[[Array, Any], Array]:
+    """Return the function (array, axis) -> array of a norm's name."""
     return NORMS[as_choice(norm, "norm", NORMS)]
 
 

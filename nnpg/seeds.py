@@ -85,6 +85,30 @@ def class_seed(
     return logits, chosen * others - (1 - chosen) * y  # d log y_c / dz_j = [c = j] - y_j
 
 
+def class_outputs(net: Network, trace: Trace, of: Of) -> Array:
+    """Return what `class_seed` differentiates, for every class: y, z or log y, (N, K).
+
+    log y is computed from z in float64, so that it is finite where y rounds to 0.
+
+    Examples
+    --------
+    >>> import nnpg
+    >>> net = nnpg.build([nnpg.Softmax()], input_shape=(2,), rng=0)
+    >>> class_outputs(net, net.forward([[0.0, 1000.0]]), "logprob")
+    array([[-1000.,     0.]])
+    """
+    layer, _ = class_seed(net, trace, of=of)  # refuses a network that ends in another layer
+    if of != "logprob":
+        return net.backend.to_numpy(trace[layer])
+    z = net.backend.to_numpy(trace[layer]).astype(np.float64)
+    if layer == net.names[-1]:  # z is y itself
+        return np.log(np.maximum(z, np.finfo(z.dtype).tiny))
+    if type(net.layers[net.names[-1]]) is Softmax:
+        z = z - z.max(axis=1, keepdims=True)
+        return z - np.log(np.exp(z).sum(axis=1, keepdims=True))
+    return -np.logaddexp(0, -z)  # log sigmoid(z)
+
+
 def _one_hot_seed(net: Network, trace: Trace, classes: Classes, labels: npt.ArrayLike | None) -> Array:
     k, y = net.backend, trace.y
     N, K = len(y), net.K

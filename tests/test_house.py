@@ -38,18 +38,9 @@ HEIGHT = {name: -height for height, line in enumerate(LAYERS.split("\n")) for na
 
 # What still breaks a law below, to be emptied: an entry that breaks it no more must be deleted.
 KNOWN_ARROWS: dict[str, set[str]] = {}
-KNOWN_PRIVATE = frozenset(
-    {
-        "nnpg/rankings/passive.py: from nnpg.scores import _norm",
-    }
-)
+KNOWN_PRIVATE: frozenset[str] = frozenset()
 KNOWN_HIDDEN = frozenset({})
-KNOWN_LONG = frozenset(
-    {
-        "nnpg/analysis/spectral.py",
-        "nnpg/training_methods/selective_dropout.py",
-    }
-)
+KNOWN_LONG: frozenset[str] = frozenset()
 KNOWN_FULL: frozenset[str] = frozenset()
 
 LINES_AT_MOST = 300

@@ -18,10 +18,10 @@ from experiments.models.hinthorn.base import MAPS, NEURONS, base_net
 from experiments.models.hinthorn.pairs import Pairs, adversarial_pairs
 from experiments.models.hinthorn.variants import HARD_PAPER, HARD_SMOKE, Hard
 from nnpg import Network
+from nnpg.analysis.concentration import concentration_curve, gini, top_share
 from nnpg.analysis.statistics import mean_interval, paired_p
 from nnpg.plots import Lines, image_grid, line_panels
-from nnpg.rankings.knock_out_curves import gini
-from nnpg.training_methods.volatility import Measure, concentration_curve, top_share, unit_changes
+from nnpg.training_methods.volatility import Measure, unit_changes
 from nnpg_kernels import Array
 
 SHOWN = 4
@@ -39,7 +39,7 @@ def run(config: Hard, context: Context) -> Result:
     size = pairs.distortion[:, None, None, None] / (noise**2).mean(axis=(1, 2, 3), keepdims=True) ** 0.5
     noisy = (pairs.originals + size * noise).astype(np.float32)
     found = {
-        name: unit_changes(base.net, pairs.originals, changed, (NEURONS, MAPS))
+        name: unit_changes(base.net, pairs.originals, changed, layers=(NEURONS, MAPS))
         for name, changed in (("adversarial", pairs.adversarial), ("noise", noisy))
     }
     rows: list[Row] = []

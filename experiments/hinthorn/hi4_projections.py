@@ -20,12 +20,11 @@ from experiments.models.hinthorn.pairs import Pairs, adversarial_pairs
 from experiments.models.hinthorn.variants import HARD_PAPER, HARD_SMOKE, Hard
 from nnpg.analysis.angles import along, likeness_within_groups
 from nnpg.analysis.comparisons import compared
+from nnpg.analysis.concentration import gini, top_share
 from nnpg.analysis.groups import Groups
 from nnpg.analysis.statistics import mean_interval
 from nnpg.data import Dataset
 from nnpg.maps.projection import RULES
-from nnpg.rankings.knock_out_curves import gini
-from nnpg.training_methods.volatility import top_share
 from nnpg_kernels import Array
 
 LEAST = 3  # pairs in a group whose members are compared

@@ -15,7 +15,7 @@ from experiments.models.hinthorn.hard_negatives import hard_negative_runs
 from experiments.models.hinthorn.variants import CONTROL, HARD_PAPER, HARD_SMOKE, Hard, Variant, chosen_variants
 from nnpg.analysis.statistics import mean_interval
 from nnpg.plots import Lines, line_panels
-from nnpg.rankings.knock_out_curves import gini
+from nnpg.analysis.concentration import gini
 from nnpg_kernels import Array
 
 ALWAYS = 0.95

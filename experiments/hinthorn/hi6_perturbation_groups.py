@@ -14,11 +14,11 @@ from experiments.experiment import Context, Experiment, Result, Row, Text, row
 from experiments.models.hinthorn.base import MAPS, NEURONS, base_net
 from experiments.models.hinthorn.pairs import adversarial_pairs
 from experiments.models.hinthorn.variants import HARD_PAPER, HARD_SMOKE, Hard
+from nnpg.analysis.concentration import gini, top_share
 from nnpg.analysis.groups import Groups
 from nnpg.analysis.statistics import holm, mean_interval, paired_p
 from nnpg.plots import Measured, interval_plot
-from nnpg.rankings.knock_out_curves import gini
-from nnpg.training_methods.volatility import top_share, unit_changes
+from nnpg.training_methods.volatility import unit_changes
 from nnpg_kernels import Array
 
 WAYS = ("source", "target", "both")
@@ -28,7 +28,7 @@ LEAST = 4  # pairs in a group that is divided
 def run(config: Hard, context: Context) -> Result:
     base = base_net(config, context)
     pairs = adversarial_pairs(base, config, context).beyond(config.beyond)
-    found = unit_changes(base.net, pairs.originals, pairs.adversarial, (MAPS, NEURONS))
+    found = unit_changes(base.net, pairs.originals, pairs.adversarial, layers=(MAPS, NEURONS))
     rng = np.random.default_rng(context.seed_or(config.seed))
     alike: dict[tuple[str, str], tuple[Array, Array]] = {}
     rows: list[Row] = []

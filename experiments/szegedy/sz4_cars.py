@@ -114,7 +114,7 @@ def _network(config: Config, context: Context, train: Dataset, seed: int) -> Net
         [("encode", convolution), nnpg.Sigmoid(), nnpg.AvgPool(5, 4), nnpg.Flatten()],
         input_shape=train.image_shape, rng=seed, backend=context.backend,
     )  # fmt: skip
-    phi = features(below, train.x, "flatten1")
+    phi = features(below, train.x, layer="flatten1")
     head = nnpg.build([nnpg.dense(2), nnpg.Softmax()], input_shape=phi.shape[1:], rng=seed, backend=context.backend)
     head = nnpg.train_lbfgs(
         head, phi, train.labels, iterations=2 * config.iterations, decay=nnpg.DecayPerUnit(1e-4), batch=2048,

@@ -21,7 +21,7 @@ from experiments.models.mnist.digits import digits, random_images
 from experiments.models.mnist.lbfgs import Training
 from experiments.models.mnist.nets import distorted, mnist_nets
 from nnpg import Network
-from nnpg.analysis.spectral import Gain, Measured, lipschitz, measured_gains
+from nnpg.analysis.gains import Gain, MeasuredGain, lipschitz_bounds, measured_gains
 from nnpg.plots import Depth, depth_curves
 from nnpg_kernels import Array
 
@@ -29,6 +29,9 @@ PAPER = {  # of AlexNet: lower and upper
     "conv1": (0.1, 20), "conv2": (0.06, 10), "conv3": (0.01, 7), "conv4": (5e-5, 7.3), "conv5": (0.03, 11),
     "dense1": (0.09, 3.12), "dense2": (1e-4, 4), "dense3": (0.25, 4),
 }  # fmt: skip
+Gains = tuple[Gain, ...]
+Measured = dict[str, dict[str, MeasuredGain]]  # kind of change -> layer -> gain
+
 NAMES = ("N100-100-10", "N200-200-10", "AE400-10")
 
 
@@ -51,14 +54,14 @@ def run(config: Config, context: Context) -> Result:
     def add(
         name: str, net: Network, changes: dict[str, tuple[Array, Array]], paper: dict[str, tuple[float, float]]
     ) -> None:
-        gains = lipschitz(net)
+        gains = lipschitz_bounds(net).gains
         measured = {kind: measured_gains(net, a, b) for kind, (a, b) in changes.items()}
         rows.extend(_rows(name, gains, measured, paper))
         panels.append(_panel(name, gains, measured))
         lines.extend(_lines(name, net, gains, measured))
         first.append(next(g.bounds.upper for g in gains if g.bounds))
         scores = gains[-2]  # before the softmax
-        slack.append(scores.product / max(m[scores.name].total.max() for m in measured.values()))
+        slack.append(scores.product / max(m[scores.layer].total.max() for m in measured.values()))
 
     for trained in mnist_nets(NAMES, config, context):
         found = distorted(trained, x, labels, config, context)
@@ -93,45 +96,48 @@ def _changes(x: Array, distorted: Array, seed: int) -> dict[str, tuple[Array, Ar
 
 
 def _rows(
-    name: str, gains: tuple[Gain, ...], measured: dict[str, dict[str, Measured]], paper: dict[str, tuple[float, float]]
+    name: str,
+    gains: tuple[Gain, ...],
+    measured: dict[str, dict[str, MeasuredGain]],
+    paper: dict[str, tuple[float, float]],
 ) -> list[Row]:
     """Bounds of the layers with weights; for the whole network the bound, and the largest gain within it."""
     made = []
     for gain in gains:
         if gain.bounds:
-            low, high = paper.get(gain.name, (None, None))
-            made.append(row(f"{name}, {gain.name}: lower bound", low, gain.bounds.lower, 1, unit="gain"))
-            made.append(row(f"{name}, {gain.name}: upper bound", high, gain.bounds.upper, 1, unit="gain"))
+            low, high = paper.get(gain.layer, (None, None))
+            made.append(row(f"{name}, {gain.layer}: lower bound", low, gain.bounds.lower, 1, unit="gain"))
+            made.append(row(f"{name}, {gain.layer}: upper bound", high, gain.bounds.upper, 1, unit="gain"))
     scores = gains[-2]
     made.append(row(f"{name}: product of the bounds up to the scores", None, scores.product, 1, unit="gain"))
     for kind, of_kind in measured.items():
-        total = of_kind[scores.name].total
-        within = all((of_kind[g.name].total <= g.product * (1 + 1e-4)).all() for g in gains)
+        total = of_kind[scores.layer].total
+        within = all((of_kind[g.layer].total <= g.product * (1 + 1e-4)).all() for g in gains)
         made.append(
             row(f"{name}: largest gain, {kind}", None, float(total.max()), len(total), unit="gain", held=within)
         )
     return made
 
 
-def _panel(name: str, gains: tuple[Gain, ...], measured: dict[str, dict[str, Measured]]) -> Depth:
+def _panel(name: str, gains: Gains, measured: Measured) -> Depth:
     shown = gains[:-1]
     series: dict[str, list[float]] = {"bound": [g.product for g in shown]}
     for kind, of_kind in measured.items():
-        series[f"largest measured: {kind}"] = [float(of_kind[g.name].total.max()) or np.nan for g in shown]
-    return Depth(name, [g.name for g in shown], series)
+        series[f"largest measured: {kind}"] = [float(of_kind[g.layer].total.max()) or np.nan for g in shown]
+    return Depth(name, [g.layer for g in shown], series)
 
 
-def _lines(name: str, net: Network, gains: tuple[Gain, ...], measured: dict[str, dict[str, Measured]]) -> list[str]:
+def _lines(name: str, net: Network, gains: Gains, measured: Measured) -> list[str]:
     kinds = "".join(f"{kind:>14}" for kind in measured)
     lines = [
         f"{name:16} {'size':>18} {'lower':>10} {'constant':>10} {'product':>10}{kinds}   (largest gain of the layer)"
     ]
     for gain in gains:
-        W = net.parameters.get(gain.name, {}).get("W")
+        W = net.parameters.get(gain.layer, {}).get("W")
         size = "" if W is None else " x ".join(map(str, W.shape))
         low = f"{gain.bounds.lower:.3g}" if gain.bounds else ""
-        largest = "".join(f"{np.nanmax(of_kind[gain.name].layer):14.3g}" for of_kind in measured.values())
-        lines.append(f"{gain.name:16} {size:>18} {low:>10} {gain.constant:10.3g} {gain.product:10.3g}{largest}")
+        largest = "".join(f"{np.nanmax(of_kind[gain.layer].layer):14.3g}" for of_kind in measured.values())
+        lines.append(f"{gain.layer:16} {size:>18} {low:>10} {gain.constant:10.3g} {gain.product:10.3g}{largest}")
     return [*lines, ""]
 
 

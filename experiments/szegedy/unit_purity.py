@@ -53,11 +53,11 @@ class Kinds:
 
 def compare(net: Network, data: Dataset, config: Looking) -> Kinds:
     """Find the rows of images, and test their purity: against chance, and units against random directions."""
-    phi, rng = features(net, data.x, config.layer), np.random.default_rng(config.seed)
+    phi, rng = features(net, data.x, layer=config.layer), np.random.default_rng(config.seed)
     live = np.flatnonzero(phi.max(axis=0) > phi.min(axis=0))  # a dead unit has no strongest image
     units = np.sort(rng.permutation(live)[: config.directions])
-    of_units = strongest_images(phi[:, units], np.eye(len(units)), config.row)
-    of_directions = strongest_images(phi, random_directions(phi.shape[1], len(units), rng), config.row)
+    of_units = strongest_images(phi[:, units], np.eye(len(units)), n=config.row)
+    of_directions = strongest_images(phi, random_directions(phi.shape[1], len(units), rng=rng), n=config.row)
     pure, mixed = purity(data.labels, of_units), purity(data.labels, of_directions)
     chance = {"permutations": config.permutations, "rng": rng}
     n, by = len(units), "95% t over rows"

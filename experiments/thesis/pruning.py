@@ -10,7 +10,7 @@ import numpy as np
 from experiments.experiment import Context
 from experiments.models.faces import FaceNet, face_training
 from nnpg import Filter, Network, error_rate, knock_out, predict, prune
-from nnpg.rankings.pruning import redrawn
+from nnpg.rankings.pruning import redraw
 
 
 class Pruned(NamedTuple):
@@ -39,7 +39,7 @@ def error_on_test(face: FaceNet, net: Network) -> float:
 def retrained(face: FaceNet, like: Network, epochs: int, context: Context) -> Network:
     """A net of that size from new weights, with all the epochs that the full net had; kept, like the full one."""
     seen, _ = face.split.apply(face.data)
-    small = redrawn(like, face.seed)
+    small = redraw(like, rng=face.seed)
     return face_training("retrained net of pruned size", small, seen, face.seed, epochs).run(context, False).net
 
 

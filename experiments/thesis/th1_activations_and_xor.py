@@ -15,7 +15,7 @@ import numpy as np
 from experiments.experiment import Context, Experiment, Result, Text, held_in_words, row
 from experiments.models.faces import FEW, face_data
 from nnpg import Dense, Layer, Network, ReLU, Sigmoid, Step, Tanh, load_backend, predict
-from nnpg.analysis.edge_filters import KERNELS, answers_to_edges, convolved
+from nnpg.analysis.edge_filters import KERNELS, convolve, responds_to_edges
 from nnpg.analysis.separability import linearly_separable
 from nnpg.analysis.statistics import wilson
 from nnpg.data.examples import one_of_each
@@ -49,9 +49,9 @@ def run(config: Config, context: Context) -> Result:
     data = face_data(config.dataset, context)
     faces = data.x[one_of_each(data)]
     drawn = np.random.default_rng(context.seed_or(config.seed)).integers(-4, 5, (config.filters, 3, 3))
-    edges = answers_to_edges(faces, drawn)
+    edges = responds_to_edges(faces, drawn)
     blind = edges[drawn.sum(axis=(1, 2)) == 0]
-    example = bool(answers_to_edges(faces, [KERNELS["random"]])[0])
+    example = bool(responds_to_edges(faces, [KERNELS["random"]])[0])
     _draw(net, hidden, z, faces[0], context)
     usual = bool(edges.mean() > 0.5)
     rows = (
@@ -103,7 +103,7 @@ def _draw(net: Network, hidden: Array, z: Array, face: Array, context: Context) 
               [*zip(*SECOND, strict=True)], "a1: at least one", "a2: both"),
     ]  # fmt: skip
     plane_panels(planes, context.folder / "xor.png")
-    outputs = convolved(face[None], list(KERNELS.values()))[:, 0]
+    outputs = convolve(face[None], list(KERNELS.values()))[:, 0]
     filter_gallery({name: np.array(k) for name, k in KERNELS.items()}, outputs, context.folder / "filters.png")
 
 

@@ -42,7 +42,7 @@ def run(config: Config, context: Context) -> Result:
         for name in NAMES:
             scores = overall_scores(ranking(name, face, face.split.train_indices))
             for m in config.cut:
-                done[name, m].append(cut_and_train(face, weakest_leaving(scores, 0, m), config.more_epochs))
+                done[name, m].append(cut_and_train(face, weakest_leaving(scores, row=0, n=m), config.more_epochs))
     errors = {key: np.array([(p.before, p.after) for p in of]) for key, of in done.items()}  # (nets, 2)
     half = config.cut[len(config.cut) // 2]
     small, after_training = [p.net for p in done[OURS, half]], errors[OURS, half][:, 1]

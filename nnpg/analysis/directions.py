@@ -1,8 +1,8 @@
 """Which images excite a unit, or any other direction of a layer, most, and whether they are of one kind.
 
 A unit is the direction e_i of the space of a layer's outputs phi(x); Szegedy et al. (2013, 3) compare the images with
-the largest <phi(x), e_i> to those with the largest <phi(x), v> for random v, by eye. A number for it: the purity of the
-labels of such a row of images, and whether it is larger for units than for random directions.
+the largest <phi(x), e_i> to those with the largest <phi(x), v> for random v, by eye. Here it is measured: the purity of
+the labels of such a row of images, and whether it is larger for units than for random directions.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from nnpg.network import Network, as_network
+from nnpg.analysis.outputs import BATCH, layer_outputs
+from nnpg.network import Network
 from nnpg.support.arguments import as_count, as_generator, as_numbers, as_whole, described
-from nnpg.support.network_arguments import as_images, as_output
 from nnpg_kernels import Array
 
 Indices = npt.NDArray[np.int64]
@@ -27,24 +27,22 @@ class Difference(NamedTuple):
     p: float
 
 
-def features(net: Network, x: npt.ArrayLike, at: str, *, batch: int = 256) -> Array:
-    """Return the output `at` for all images, one row an image (N, D).
+def features(net: Network, x: npt.ArrayLike, *, layer: str, batch: int = BATCH) -> Array:
+    """Return one output for all images as rows phi(x), (N, D): `layer_outputs` with the axes of an image in one.
 
     Examples
     --------
     >>> import nnpg
     >>> net = nnpg.build([nnpg.conv(2, 3), nnpg.ReLU()], input_shape=(1, 5, 5), rng=0)
-    >>> features(net, np.zeros((4, 1, 5, 5)), "relu1").shape
+    >>> features(net, np.zeros((4, 1, 5, 5)), layer="relu1").shape
     (4, 18)
     """
-    net = as_network(net)
-    x, at, batch = as_images(net, x, least=1), as_output(net, at, "at"), as_count(batch, "batch")
-    rows = [net.backend.to_numpy(net.forward(x[n : n + batch], stop=at).y) for n in range(0, len(x), batch)]
-    return np.concatenate([row.reshape(len(row), -1) for row in rows])
+    outputs = layer_outputs(net, x, layer=layer, batch=batch)
+    return outputs.reshape(len(outputs), -1)
 
 
-def random_directions(D: int, S: int, rng: int | np.random.Generator) -> Array:
-    """Return S random unit vectors (S, D), each direction as likely: rows of a random basis while S <= D.
+def random_directions(D: int, S: int, *, rng: int | np.random.Generator) -> Array:
+    """Return S random unit vectors (S, D), uniform over all directions; while S <= D they are orthogonal.
 
     Examples
     --------
@@ -58,11 +56,11 @@ def random_directions(D: int, S: int, rng: int | np.random.Generator) -> Array:
     v = rng.standard_normal((S, D))
     if S <= D:
         q, r = np.linalg.qr(v.T)
-        return np.asarray((q * np.sign(np.diag(r))).T)
+        return np.asarray((q * np.sign(np.diag(r))).T)  # QR fixes the signs; with those of v it is uniform
     return np.asarray(v / np.linalg.norm(v, axis=1, keepdims=True))
 
 
-def strongest_images(rows: npt.ArrayLike, directions: npt.ArrayLike, n: int) -> Indices:
+def strongest_images(rows: npt.ArrayLike, directions: npt.ArrayLike, *, n: int) -> Indices:
     """Return the n images with the largest <phi(x), v> for each direction v, strongest first (S, n).
 
     Parameters
@@ -71,7 +69,12 @@ def strongest_images(rows: npt.ArrayLike, directions: npt.ArrayLike, n: int) -> 
         phi(x); see `features`.
     directions : array (S, D)
     n : int
-        Of equal images the first ones.
+        Images per direction.
+
+    Returns
+    -------
+    array (S, n)
+        Indices of images; of equal images the first ones.
 
     Raises
     ------
@@ -80,7 +83,7 @@ def strongest_images(rows: npt.ArrayLike, directions: npt.ArrayLike, n: int) -> 
 
     Examples
     --------
-    >>> strongest_images([[0.0, 3.0], [1.0, 1.0], [2.0, 2.0]], np.eye(2), 2)
+    >>> strongest_images([[0.0, 3.0], [1.0, 1.0], [2.0, 2.0]], np.eye(2), n=2)
     array([[2, 1],
            [0, 2]])
     """
@@ -106,69 +109,90 @@ def purity(labels: npt.ArrayLike, images: Indices) -> npt.NDArray[np.float64]:
     >>> purity([0, 0, 1, 2], np.array([[0, 1, 2], [1, 2, 3]])).round(2)
     array([0.67, 0.33])
     """
-    t, images = _dealt(labels, images)
-    own = t[images]
-    return np.asarray((own[:, :, None] == own[:, None, :]).sum(axis=2).max(axis=1) / own.shape[1])
+    labels, images = _as_rows(labels, images)
+    t = labels[images]
+    return np.asarray((t[:, :, None] == t[:, None, :]).sum(axis=2).max(axis=1) / t.shape[1])
 
 
 def above_chance(
     labels: npt.ArrayLike, images: Indices, *, permutations: int, rng: int | np.random.Generator
 ) -> Difference:
-    """Compare the mean purity of rows of images with that after the labels have been dealt out again at random.
+    """Compare the mean purity of rows of images with that for labels in random order (a permutation test).
 
-    p = (1 + number of deals at least as far from their own mean) / (1 + deals).
+        p = (1 + number of permutations at least as far from their mean) / (1 + permutations)
+
+    Parameters
+    ----------
+    labels, images
+        As in `purity`.
+    permutations : int
+    rng : int or numpy.random.Generator
+
+    Returns
+    -------
+    Difference
+        Mean purity minus the mean over the permutations.
 
     Examples
     --------
     >>> above_chance(np.repeat([0, 1], 50), np.array([[0, 1, 2, 3], [60, 61, 62, 63]]), permutations=99, rng=0).p
     0.01
     """
-    labels, images = _dealt(labels, images)
-    permutations, draw = as_count(permutations, "permutations"), as_generator(rng)
-    found = purity(labels, images).mean()
-    dealt = np.array([purity(draw.permutation(labels), images).mean() for _ in range(permutations)])
-    return Difference(float(found - dealt.mean()), _share(dealt - dealt.mean(), found - dealt.mean()))
+    labels, images = _as_rows(labels, images)
+    permutations, rng = as_count(permutations, "permutations"), as_generator(rng)
+    mean = purity(labels, images).mean()
+    permuted = np.array([purity(rng.permutation(labels), images).mean() for _ in range(permutations)])
+    return Difference(float(mean - permuted.mean()), _p_value(permuted - permuted.mean(), mean - permuted.mean()))
 
 
 def between_groups(
     a: npt.ArrayLike, b: npt.ArrayLike, *, permutations: int, rng: int | np.random.Generator
 ) -> Difference:
-    """Compare the means of two groups with those after the members have been dealt out again at random.
+    """Compare the means of two groups with those of groups with random members (a permutation test).
+
+        p = (1 + number of permutations with a difference at least as large) / (1 + permutations)
 
     Parameters
     ----------
     a, b : arrays (A,), (B,)
         Such as the purities of units and of random directions.
+    permutations : int
+    rng : int or numpy.random.Generator
+
+    Returns
+    -------
+    Difference
+        Mean of a minus mean of b.
 
     Examples
     --------
     >>> between_groups([0.0, 0.1, 0.2, 0.1], [0.9, 1.0, 0.8, 0.9], permutations=199, rng=0).p < 0.05
     True
     """
-    a, b = (_group(own, name) for own, name in ((a, "a"), (b, "b")))
-    permutations, draw = as_count(permutations, "permutations"), as_generator(rng)
-    both, found = np.concatenate([a, b]), a.mean() - b.mean()
-    dealt = np.empty(permutations)
+    a, b = (_as_group(values, name) for values, name in ((a, "a"), (b, "b")))
+    permutations, rng = as_count(permutations, "permutations"), as_generator(rng)
+    both, difference = np.concatenate([a, b]), a.mean() - b.mean()
+    permuted = np.empty(permutations)
     for i in range(permutations):
-        p = draw.permutation(both)
-        dealt[i] = p[: len(a)].mean() - p[len(a) :].mean()
-    return Difference(float(found), _share(dealt, found))
+        members = rng.permutation(both)
+        permuted[i] = members[: len(a)].mean() - members[len(a) :].mean()
+    return Difference(float(difference), _p_value(permuted, difference))
 
 
-def _group(values: npt.ArrayLike, name: str) -> Array:
-    v = as_numbers(values, name, "an array (A,), at least one,", ndim=1, finite=True)
-    if len(v) == 0:
-        raise ValueError(f"{name} must be an array of at least one number, not {described(v)}")
-    return v
+def _as_group(values: npt.ArrayLike, name: str) -> Array:
+    """Return the values of a group, at least one."""
+    numbers = as_numbers(values, name, "an array (A,), at least one,", ndim=1, finite=True)
+    if len(numbers) == 0:
+        raise ValueError(f"{name} must be an array of at least one number, not {described(numbers)}")
+    return numbers
 
 
-def _dealt(labels: npt.ArrayLike, images: Any) -> tuple[Array, Array]:
-    """Labels, and rows of images, each a number of a label."""
-    t = as_whole(labels, "labels", "an array (N,)", ndim=1)
-    of = as_whole(images, "images", "an array (S, n)", ndim=2, least=0, most=len(t) - 1)
-    return t, of
+def _as_rows(labels: npt.ArrayLike, images: Any) -> tuple[Array, Array]:
+    """Return labels (N,), and rows of images (S, n) as indices of them."""
+    labels = as_whole(labels, "labels", "an array (N,)", ndim=1)
+    return labels, as_whole(images, "images", "an array (S, n)", ndim=2, least=0, most=len(labels) - 1)
 
 
-def _share(dealt: npt.NDArray[np.float64], found: float) -> float:
-    """How often chance is as far off; a rounding error does not count as less."""
-    return float((1 + (abs(dealt) >= abs(found) - 1e-12).sum()) / (1 + len(dealt)))
+def _p_value(permuted: npt.NDArray[np.float64], difference: float) -> float:
+    """Return how often chance is at least as far off; a rounding error does not count as less."""
+    return float((1 + (abs(permuted) >= abs(difference) - 1e-12).sum()) / (1 + len(permuted)))

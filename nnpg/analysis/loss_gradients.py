@@ -7,10 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from nnpg.batches import in_batches
 from nnpg.losses import LossMaker, loss_for
 from nnpg.network import Network, as_network
 from nnpg.prediction import BATCH, as_layers
-from nnpg.support.arguments import as_count, as_labels
+from nnpg.support.arguments import as_labels
 from nnpg.support.network_arguments import as_images
 from nnpg_kernels import Array
 
@@ -24,11 +25,11 @@ def loss_gradient(
     layers: str | Sequence[str] | None = None,
     batch: int = BATCH,
 ) -> dict[str, Array]:
-    """Compute dL/do of each image's own loss for every unit o of the given layers: training's deltas.
+    """Compute dL/do of each image's own loss for every unit o of the given layers: the deltas of training.
 
-    For softmax with cross-entropy L = -log y_t, so dy_t/do = -y_t dL/do: within an image both rank units alike. A loss
-    that judges each output on its own also holds the other outputs' gradients: L = -log y_t - sum_k log(1 - y_k) gives
-    dL/do = -1/y_t dy_t/do + sum_{k != t} 1/(1 - y_k) dy_k/do, and another ranking.
+    For softmax with cross-entropy, L = -log y_t, so dy_t/do = -y_t dL/do: within an image both rank units alike. A loss
+    with a term for each output also holds the gradients of the other outputs: L = -log y_t - sum_{k != t} log(1 - y_k)
+    gives dL/do = -1/y_t dy_t/do + sum_{k != t} 1/(1 - y_k) dy_k/do, and another ranking.
 
     Parameters
     ----------
@@ -56,12 +57,12 @@ def loss_gradient(
     >>> loss_gradient(net, [[0.0, 0.0]], [0], layers="input")["input"]      # y - t, since z = x
     array([[-0.5,  0.5]])
     """
-    net, batch = as_network(net), as_count(batch, "batch")
-    x, how, k = as_images(net, x), loss_for(net, loss), net.backend
-    t, names = as_labels(labels, len(x), net.K), as_layers(net, layers)
+    net = as_network(net)
+    x, criterion, k = as_images(net, x), loss_for(net, loss), net.backend
+    labels, names = as_labels(labels, len(x), net.K), as_layers(net, layers)
     first, parts = min(names, key=net.names.index), []
-    for n in range(0, max(1, len(x)), batch):
-        trace = net.forward(x[n : n + batch], stop=how.layer)
-        seed = how.seed(k, trace[how.layer], t[n : n + batch])
+    for rows in in_batches(len(x), batch, BATCH):
+        trace = net.forward(x[rows], stop=criterion.layer)
+        seed = criterion.seed(k, trace[criterion.layer], labels[rows])
         parts.append(net.backward(trace, seed, stop=first, keep=names))
     return {name: np.concatenate([k.to_numpy(part[name]) for part in parts]) for name in names}

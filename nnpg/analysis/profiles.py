@@ -1,7 +1,7 @@
-"""Is a profile of filter scores a mark of the person? Rank correlation within against between classes (Lo & Ding, V.A).
+"""Does a profile of filter scores tell classes apart? Rank correlation within and between classes (Lo & Ding, V.A).
 
-The paper shows profiles of a few images and calls them "quite similar" within an identity. Here is the number: how
-alike the scores of two images are, for two images of one class, and for two of different ones.
+The paper shows profiles of a few images and calls them "quite similar" within an identity. Here it is measured: how
+alike the scores of two images are, for two images of one class, and for two of different classes.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ class WithinBetween(NamedTuple):
 
     @property
     def difference(self) -> float:
-        """Within less between: 0 where a profile says nothing about the class."""
+        """Within minus between: 0 where a profile says nothing about the class."""
         return self.within - self.between
 
 
 def rank_correlations(scores: npt.ArrayLike, others: npt.ArrayLike | None = None) -> npt.NDArray[np.float64]:
-    """Return Spearman's rank correlation of every row with every row; tied scores share their rank.
+    """Return Spearman's rank correlation of every row with every row; equal scores share their mean rank.
 
     Parameters
     ----------
@@ -43,6 +43,11 @@ def rank_correlations(scores: npt.ArrayLike, others: npt.ArrayLike | None = None
     -------
     array (N, N) or (N, R)
         NaN where a row is constant.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than 2 filters, or the rows are not of the same filters.
 
     Examples
     --------
@@ -88,7 +93,11 @@ def within_between(
         Symmetric; the diagonal is left out.
     labels : array (N,)
     counted : bool array (N, N), optional
-        Which pairs count; all unless given. Copies of one image are best left out.
+        Which pairs count; all unless given. Leave copies of one image out (`different_pictures`).
+
+    Returns
+    -------
+    WithinBetween
 
     Raises
     ------
@@ -101,19 +110,24 @@ def within_between(
     >>> pair.within, round(pair.between, 6), round(pair.difference, 6)
     (0.9, 0.3, 0.6)
     """
-    r, same, counts = _pairs(likeness, labels, counted)
-    return _split(r, same, counts)
+    likeness, same, counts = _as_pairs(likeness, labels, counted)
+    return _means(likeness, same, counts)
 
 
 def likeness_of_classes(
     likeness: npt.ArrayLike, labels: npt.ArrayLike, counted: npt.ArrayLike | None = None
 ) -> npt.NDArray[np.float64]:
-    """Average a likeness over the pairs of images of every two classes, (K, K); NaN where there is no pair.
+    """Average a likeness over the pairs of images of every two classes.
 
     Parameters
     ----------
     likeness, labels, counted
         As in `within_between`.
+
+    Returns
+    -------
+    array (K, K)
+        Symmetric; NaN where there is no pair.
 
     Examples
     --------
@@ -121,17 +135,17 @@ def likeness_of_classes(
     array([[0.9, 0.3],
            [0.3, nan]])
     """
-    r, _, counts = _pairs(likeness, labels, counted)
-    of = (np.asarray(labels) == np.arange(np.max(labels) + 1)[:, None]).astype(np.float64)  # (K, N)
-    both = (counts | counts.T).astype(np.float64)
-    n = of @ both @ of.T
-    return (of @ np.where(both, r, 0) @ of.T) / np.where(n, n, np.nan)
+    likeness, _, counts = _as_pairs(likeness, labels, counted)
+    one_hot = (np.asarray(labels) == np.arange(np.max(labels) + 1)[:, None]).astype(np.float64)  # (K, N)
+    pairs = (counts | counts.T).astype(np.float64)
+    n = one_hot @ pairs @ one_hot.T
+    return (one_hot @ np.where(pairs, likeness, 0) @ one_hot.T) / np.where(n, n, np.nan)
 
 
 def most_alike(
     likeness: npt.ArrayLike, counted: npt.ArrayLike | None = None, among: npt.ArrayLike | None = None
 ) -> npt.NDArray[np.intp]:
-    """Return the most alike other image of each image, (N,): its nearest neighbour.
+    """Return for each image the other image that is most like it: its nearest neighbour.
 
     Parameters
     ----------
@@ -140,27 +154,37 @@ def most_alike(
     among : array of indices, optional
         Images to choose from, such as those of the training set; all unless given.
 
+    Returns
+    -------
+    array (N,)
+        Indices of images.
+
     Examples
     --------
     >>> most_alike([[1, 0.9, 0.2], [0.9, 1, 0.4], [0.2, 0.4, 1]])
     array([1, 0, 1])
     """
-    r = _likeness(likeness)
-    allowed = _counted(counted, len(r)) & ~np.eye(len(r), dtype=bool)
+    likeness = _as_likeness(likeness)
+    N = len(likeness)
+    allowed = _as_counted(counted, N) & ~np.eye(N, dtype=bool)
     if among is not None:
-        chosen = as_whole(among, "among", "indices of images", ndim=1, least=0, most=len(r) - 1)
-        allowed[:, np.setdiff1d(np.arange(len(r)), chosen)] = False
-    return np.where(allowed, r, -np.inf).argmax(axis=1)
+        chosen = as_whole(among, "among", "indices of images", ndim=1, least=0, most=N - 1)
+        allowed[:, np.setdiff1d(np.arange(N), chosen)] = False
+    return np.where(allowed, likeness, -np.inf).argmax(axis=1)
 
 
 def different_pictures(n: int, copies: Sequence[tuple[int, int]]) -> npt.NDArray[np.bool_]:
-    """Return which pairs of n images are not the same picture, (n, n): what `counted` should leave out.
+    """Return which pairs of n images are not the same picture: the `counted` of `within_between` and its like.
 
     Parameters
     ----------
     n : int
     copies : pairs (image, its copy)
         As `nnpg.data.find_duplicates` finds them.
+
+    Returns
+    -------
+    bool array (n, n)
 
     Examples
     --------
@@ -181,22 +205,22 @@ def different_pictures(n: int, copies: Sequence[tuple[int, int]]) -> npt.NDArray
 def permutation_test(
     likeness: npt.ArrayLike,
     labels: npt.ArrayLike,
+    counted: npt.ArrayLike | None = None,
     *,
     permutations: int,
     rng: int | np.random.Generator,
-    counted: npt.ArrayLike | None = None,
 ) -> float:
-    """Return the probability that labels dealt at random put within at least as far above between (one-sided).
+    """Return the probability that labels in random order put within at least as far above between (one-sided).
 
         p = (1 + number of permutations with a difference at least as large) / (1 + permutations)
 
-    (Phipson and Smyth 2010: never 0.) Whole images are relabelled, not pairs, because pairs share images
-    (Mantel 1967).
+    (Phipson and Smyth 2010: never 0.) The labels of whole images are permuted, not those of pairs, because pairs share
+    images (Mantel 1967).
 
     Parameters
     ----------
     likeness, labels, counted
-        As in `within_between`. For several networks, their mean.
+        As in `within_between`. For several networks give the mean of their likenesses.
     permutations : int
     rng : int or numpy.random.Generator
 
@@ -207,17 +231,18 @@ def permutation_test(
     0.001
     """
     permutations, rng = as_count(permutations, "permutations"), as_generator(rng)
-    r, same, counts = _pairs(likeness, labels, counted)
-    draw, found = rng, _split(r, same, counts).difference
+    likeness, same, counts = _as_pairs(likeness, labels, counted)
+    difference = _means(likeness, same, counts).difference
     as_large = 0
     for _ in range(permutations):
-        p = draw.permutation(len(r))
-        as_large += _split(r, same[np.ix_(p, p)], counts).difference >= found - 1e-12  # rounding is no difference
+        order = rng.permutation(len(likeness))
+        permuted = _means(likeness, same[np.ix_(order, order)], counts).difference
+        as_large += permuted >= difference - 1e-12  # rounding is no difference
     return (1 + as_large) / (1 + permutations)
 
 
 def _standard_ranks(scores: npt.ArrayLike, name: str) -> Array:
-    """Ranks of each row with mean 0 and length 1, so that a product of two rows is their correlation."""
+    """Return the ranks of each row with mean 0 and length 1, so that a product of two rows is their correlation."""
     from scipy.stats import rankdata
 
     s = as_numbers(scores, name, "an array (N, M)", ndim=2, finite=True).astype(np.float64)
@@ -228,35 +253,41 @@ def _standard_ranks(scores: npt.ArrayLike, name: str) -> Array:
     return ranks / np.where(length, length, np.nan)
 
 
-def _pairs(likeness: npt.ArrayLike, labels: npt.ArrayLike, counted: npt.ArrayLike | None) -> tuple[Array, Array, Array]:
-    """The likeness, which pairs are of one class, and which pairs count: each pair once, above the diagonal."""
-    r = _likeness(likeness)
-    t = as_whole(labels, "labels", f"an array ({len(r)},), one for each row of the likeness,", ndim=1, least=0)
-    if len(t) != len(r):
-        raise ValueError(f"labels must be {len(r)}, one for each row of the likeness, not {len(t)}")
-    which = _counted(counted, len(r))
-    counts = np.triu(np.ones_like(r, bool), 1) & which & which.T
-    same = t[:, None] == t
+def _as_pairs(
+    likeness: npt.ArrayLike, labels: npt.ArrayLike, counted: npt.ArrayLike | None
+) -> tuple[Array, Array, Array]:
+    """Return the likeness, which pairs are of one class, and which count: each pair once, above the diagonal."""
+    likeness = _as_likeness(likeness)
+    N = len(likeness)
+    labels = as_whole(labels, "labels", f"an array ({N},), one for each row of the likeness,", ndim=1, least=0)
+    if len(labels) != N:
+        raise ValueError(f"labels must be {N}, one for each row of the likeness, not {len(labels)}")
+    allowed = _as_counted(counted, N)
+    counts = np.triu(np.ones_like(likeness, bool), 1) & allowed & allowed.T
+    same = labels[:, None] == labels
     if not (same & counts).any() or not (~same & counts).any():
         raise ValueError("there must be a pair of images of one class and a pair of different classes")
-    return r, same, counts
+    return likeness, same, counts
 
 
-def _likeness(likeness: npt.ArrayLike) -> Array:
+def _as_likeness(likeness: npt.ArrayLike) -> Array:
+    """Return a likeness of every image with every image, (N, N)."""
     r = as_numbers(likeness, "likeness", "an array (N, N)", ndim=2, finite=True).astype(np.float64)
     if r.shape[0] != r.shape[1] or r.size == 0:
         raise ValueError(f"likeness must be an array (N, N), not {described(r)}")
     return r
 
 
-def _counted(counted: npt.ArrayLike | None, N: int) -> Array:
+def _as_counted(counted: npt.ArrayLike | None, N: int) -> Array:
+    """Return which pairs count, (N, N); all of them for None."""
     if counted is None:
         return np.ones((N, N), bool)
-    which = as_units(counted, "counted")
-    if which.shape != (N, N):
-        raise ValueError(f"counted must be a bool array ({N}, {N}), not {described(which)}")
-    return which
+    allowed = as_units(counted, "counted")
+    if allowed.shape != (N, N):
+        raise ValueError(f"counted must be a bool array ({N}, {N}), not {described(allowed)}")
+    return allowed
 
 
-def _split(r: Array, same: Array, counts: Array) -> WithinBetween:
-    return WithinBetween(float(r[same & counts].mean()), float(r[~same & counts].mean()))
+def _means(likeness: Array, same: Array, counts: Array) -> WithinBetween:
+    """Return the mean over the pairs that count of one class, and over those of different classes."""
+    return WithinBetween(float(likeness[same & counts].mean()), float(likeness[~same & counts].mean()))

@@ -1,4 +1,4 @@
-"""Can a line part two kinds of points, as the last layer of a network must (Lo 2016, 2.4)?"""
+"""Can a line separate two kinds of points, as the last layer of a network must (Lo 2016, 2.4)?"""
 
 from __future__ import annotations
 
@@ -16,6 +16,10 @@ def linearly_separable(points: npt.ArrayLike, kind: npt.ArrayLike) -> bool:
     points : array (P, D)
     kind : bool array (P,)
 
+    Returns
+    -------
+    bool
+
     Raises
     ------
     ValueError
@@ -30,9 +34,10 @@ def linearly_separable(points: npt.ArrayLike, kind: npt.ArrayLike) -> bool:
     from scipy.optimize import linprog
 
     p = as_numbers(points, "points", "an array (P, D)", ndim=2, finite=True).astype(np.float64)
-    k = as_units(kind, "kind")
-    if k.shape != (len(p),) or p.size == 0:
-        raise ValueError(f"kind must be {len(p)} of True and False, one for each of the points, not {described(k)}")
-    rows = -np.where(k, 1.0, -1.0)[:, None] * np.hstack([p, np.ones((len(p), 1))])  # sign (w . p + b) >= 1
-    found = linprog(np.zeros(rows.shape[1]), A_ub=rows, b_ub=-np.ones(len(p)), bounds=(None, None))
-    return bool(found.success)
+    kind = as_units(kind, "kind")
+    if kind.shape != (len(p),) or p.size == 0:
+        raise ValueError(f"kind must be {len(p)} of True and False, one for each of the points, not {described(kind)}")
+    sign = np.where(kind, 1.0, -1.0)[:, None]
+    rows = -sign * np.hstack([p, np.ones((len(p), 1))])  # sign (w . p + b) >= 1
+    solution = linprog(np.zeros(rows.shape[1]), A_ub=rows, b_ub=-np.ones(len(p)), bounds=(None, None))
+    return bool(solution.success)

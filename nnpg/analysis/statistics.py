@@ -1,4 +1,4 @@
-"""How sure a figure is: intervals for shares and means, and how alike two rankings are."""
+"""How certain a number is: intervals for shares, means and medians, tests, and the correlation of two rankings."""
 
 from __future__ import annotations
 
@@ -22,7 +22,12 @@ class Interval(NamedTuple):
 
 
 def wilson(successes: int, n: int) -> Interval:
-    """Return a share and its 95% interval (Wilson 1927), which stays inside [0, 1] and is never empty at 0 or n.
+    """Return a share and its 95% interval (Wilson 1927), which stays inside [0, 1] and has a width at 0 and n too.
+
+    Parameters
+    ----------
+    successes, n : int
+        Of n independent trials.
 
     Examples
     --------
@@ -39,7 +44,7 @@ def wilson(successes: int, n: int) -> Interval:
 
 
 def mean_interval(values: npt.ArrayLike) -> Interval:
-    """Return the mean of independent values and its 95% interval (Student's t); the interval of one value is NaN.
+    """Return the mean of independent values and its 95% interval (Student's t); NaN for the interval of one value.
 
     Examples
     --------
@@ -66,7 +71,7 @@ def median_interval(values: npt.ArrayLike) -> Interval:
     from scipy.stats import binom
 
     v = np.sort(_sample(values, "values"))
-    below = max(1, int(binom.ppf(0.025, len(v), 0.5)))  # order statistics below .. its mirror cover at least 95%
+    below = max(1, int(binom.ppf(0.025, len(v), 0.5)))  # from this order statistic to its mirror: at least 95%
     return Interval(float(np.median(v)), float(v[below - 1]), float(v[-below]))
 
 
@@ -77,13 +82,14 @@ def bootstrap(
     resamples: int,
     rng: int | np.random.Generator,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the 95% percentile interval of one or more statistics when n samples are drawn again with replacement.
+    """Return the 95% percentile interval of one or more statistics over resamples of n samples with replacement.
 
     Parameters
     ----------
     statistic : function of indices (n,) -> array
-        The figures for the samples with these indices.
+        The statistics of the samples with these indices.
     n, resamples : int
+        Samples in each resample, and resamples.
     rng : int or numpy.random.Generator
 
     Returns
@@ -93,7 +99,7 @@ def bootstrap(
     Examples
     --------
     >>> x = np.arange(100.0)
-    >>> low, high = bootstrap(lambda some: np.array([x[some].mean()]), 100, resamples=500, rng=0)
+    >>> low, high = bootstrap(lambda indices: np.array([x[indices].mean()]), 100, resamples=500, rng=0)
     >>> bool(low[0] < 49.5 < high[0]), bool(high[0] - low[0] < 15)
     (True, True)
     """
@@ -111,25 +117,25 @@ def crossed_interval(
     resamples: int = 2000,
     rng: int | np.random.Generator = 0,
 ) -> Interval:
-    """Return the mean of a table and its 95% interval when rows and columns are both samples, such as nets and images.
+    """Return the mean of a table and its 95% interval where rows and columns are both samples, such as nets and images.
 
-    Every net is asked about the same images, so that neither is a sample of the other. Rows, and groups of columns, are
-    drawn again with replacement, independently of each other (the pigeonhole bootstrap: Owen 2007; somewhat too wide
-    rather than too narrow); the interval is from the 2.5% to the 97.5% quantile of the means.
+    Every net is tested on the same images, so that the cells of the table are not independent. Rows, and groups of
+    columns, are drawn again with replacement, independently of each other (the pigeonhole bootstrap, Owen 2007, whose
+    intervals are too wide rather than too narrow); the interval is from the 2.5% to the 97.5% quantile of the means.
 
     Parameters
     ----------
     values : array (R, C)
         Such as hit or not, for R nets and C images.
     groups : array (C,), optional
-        Columns that are drawn together, such as the images of one person; each its own unless given.
+        Columns that are drawn together, such as the images of one person; each column alone unless given.
     resamples : int
     rng : int or numpy.random.Generator
 
     Returns
     -------
     Interval
-        Without ends (NaN) where there is one row or one group: nothing says how much another would differ.
+        Its ends are NaN where there is one row or one group: nothing tells how much another would differ.
 
     Raises
     ------
@@ -146,24 +152,23 @@ def crossed_interval(
     if v.size == 0:
         raise ValueError(f"values must be a table (R, C) of finite numbers, not {described(v)}")
     resamples, rng = as_count(resamples, "resamples"), as_generator(rng)
-    of = np.arange(v.shape[1]) if groups is None else _groups(groups)
-    if of.shape != v.shape[1:]:
-        raise ValueError(f"groups must be {v.shape[1]}, one for each column of the values, not {described(of)}")
-    _, which = np.unique(of, return_inverse=True)
-    sizes = np.bincount(which).astype(np.float64)  # (G,)
-    sums = np.stack([np.bincount(which, row) for row in v])  # (R, G)
+    names = np.arange(v.shape[1]) if groups is None else _as_groups(groups)
+    if names.shape != v.shape[1:]:
+        raise ValueError(f"groups must be {v.shape[1]}, one for each column of the values, not {described(names)}")
+    _, group = np.unique(names, return_inverse=True)
+    sizes = np.bincount(group).astype(np.float64)  # (G,)
+    sums = np.stack([np.bincount(group, row) for row in v])  # (R, G)
     R, G = sums.shape
     if R < 2 or G < 2:
         return Interval(float(v.mean()), math.nan, math.nan)
-    draw = np.random.default_rng(rng)
-    a, b = (draw.multinomial(n, np.full(n, 1 / n), size=resamples) for n in (R, G))  # how often each is drawn
-    means = np.einsum("nr,rg,ng->n", a, sums, b, optimize=True) / (R * (b @ sizes))
+    rows, columns = (rng.multinomial(n, np.full(n, 1 / n), size=resamples) for n in (R, G))  # times each is drawn
+    means = np.einsum("nr,rg,ng->n", rows, sums, columns, optimize=True) / (R * (columns @ sizes))
     low, high = np.quantile(means, (0.025, 0.975))
     return Interval(float(v.mean()), float(low), float(high))
 
 
 def rank_correlation(a: npt.ArrayLike, b: npt.ArrayLike) -> float:
-    """Return Spearman's rank correlation of two rankings of the same things; NaN where one of them is constant.
+    """Return Spearman's rank correlation of two lists of values of the same things; NaN where one is constant.
 
     Examples
     --------
@@ -185,7 +190,7 @@ def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def paired_p(differences: npt.ArrayLike) -> float:
-    """Return the two-sided p of a paired t test: could independent differences have mean 0? NaN for a single one.
+    """Return the two-sided p of a paired t test that independent differences have mean 0; NaN for a single one.
 
     Examples
     --------
@@ -204,7 +209,9 @@ def paired_p(differences: npt.ArrayLike) -> float:
 
 
 def holm(p_values: npt.ArrayLike) -> NDArray[np.float64]:
-    """Return p values corrected for their number: the chance of one false alarm among all stays below p (Holm 1979).
+    """Return p values corrected for their number: the chance of any false alarm among all stays below p (Holm 1979).
+
+    With p_(1) <= ... <= p_(n), the corrected p_(i) is the largest of (n - j + 1) p_(j) for j <= i, at most 1.
 
     Examples
     --------
@@ -222,15 +229,15 @@ def holm(p_values: npt.ArrayLike) -> NDArray[np.float64]:
 
 
 def _sample(values: npt.ArrayLike, name: str) -> NDArray[np.float64]:
-    """At least one finite number, one after the other."""
+    """Return at least one finite number, in one row."""
     v = as_numbers(list(values) if isinstance(values, range) else values, name, "at least one", finite=True)
     if v.size == 0:
         raise ValueError(f"{name} must be at least one finite number, not {described(values)}")
     return np.asarray(v, np.float64).ravel()
 
 
-def _groups(groups: npt.ArrayLike) -> NDArray[Any]:
-    """What columns belong to: numbers or names."""
+def _as_groups(groups: npt.ArrayLike) -> NDArray[Any]:
+    """Return the groups of columns, as numbers or names."""
     if isinstance(groups, list | tuple) and all(isinstance(group, str) for group in groups):
         return np.asarray(groups)
     if isinstance(groups, np.ndarray) and groups.dtype.kind == "U":

@@ -9,7 +9,7 @@ from nnpg.analysis.outputs import layer_outputs
 from nnpg.batches import in_batches
 from nnpg.network import Network, as_network
 from nnpg.prediction import BATCH, filter_layers
-from nnpg.rankings.common import class_outputs
+from nnpg.seeds import class_outputs
 from nnpg.support.arguments import as_labels, as_numbers, described
 from nnpg.support.network_arguments import as_images, as_output
 from nnpg_kernels import Array

@@ -12,15 +12,16 @@
 | `ablation_scores`       | images, labels            | 1 + M forward (from the filter on)       |
 | `shapley_scores`        | images, labels            | 2 pairs M forward (from the filter on)   |
 
-All return `FilterScores` with one row a class, so that `strongest`, `weakest` and `knock_out_curve` take any of them.
-`shuffled_in_layers` turns any of them into the control that knows the layers only.
+All return `FilterScores` with one row per class, so that `strongest`, `weakest` and `knock_out_curve` take any of them.
+`shuffle_in_layers` turns any of them into the control that knows only the layers.
 """
 
-from nnpg.rankings.controls import layer_scores, random_scores, shuffled_in_layers
+from nnpg.rankings.controls import layer_scores, random_scores, shuffle_in_layers
 from nnpg.rankings.gradients import conductance_scores, taylor_scores
+from nnpg.rankings.knock_out_curves import knock_out_area
 from nnpg.rankings.passive import activation_scores, weight_norm_scores
 from nnpg.rankings.removal import ablation_scores, shapley_scores
-from nnpg.rankings.summary import knock_out_area, overall_scores, shared_strongest, weakest_leaving
+from nnpg.rankings.summary import overall_scores, shared_strongest, weakest_leaving
 
 __all__ = [
     "ablation_scores",
@@ -32,7 +33,7 @@ __all__ = [
     "random_scores",
     "shapley_scores",
     "shared_strongest",
-    "shuffled_in_layers",
+    "shuffle_in_layers",
     "taylor_scores",
     "weakest_leaving",
     "weight_norm_scores",

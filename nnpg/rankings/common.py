@@ -1,4 +1,4 @@
-"""What every ranking shares: which filters there are, what is explained, and one row of scores a class."""
+"""What every ranking shares: images with their labels, the filters there are, and one row of scores per class."""
 
 from __future__ import annotations
 
@@ -8,48 +8,29 @@ import numpy as np
 import numpy.typing as npt
 
 from nnpg.class_gradients import class_means
-from nnpg.layers import Softmax
 from nnpg.network import Network, as_network
 from nnpg.prediction import as_layers
 from nnpg.scores import FilterScores
-from nnpg.seeds import Of, class_seed
+from nnpg.seeds import Of, class_outputs
 from nnpg.support.arguments import as_class_names, as_labels
 from nnpg.support.network_arguments import as_images
-from nnpg.trace import Trace
 from nnpg_kernels import Array
 
-__all__ = ["class_outputs", "examples", "filter_counts", "runners_up", "scores_by_class", "sum_over_maps"]
 
-
-def examples(net: Network, x: npt.ArrayLike, labels: npt.ArrayLike) -> tuple[Array, Array]:
-    """Return images and labels as arrays, or say what is wrong with them."""
+def as_labelled_images(net: Network, x: npt.ArrayLike, labels: npt.ArrayLike) -> tuple[Array, Array]:
+    """Return images and their labels as arrays, or say what is wrong with them."""
     x = as_images(as_network(net), x, least=1, finite=True)
     return x, as_labels(labels, len(x), net.K)
 
 
 def filter_counts(net: Network, layers: str | Sequence[str] | None) -> dict[str, int]:
-    """Return the number of filters (maps or units) of each named output, the convolutional blocks' unless named."""
-    names = as_layers(as_network(net), layers)
-    trace = net.forward(np.zeros((1, *net.input_shape), net.dtype))
-    return {name: trace[name].shape[1] for name in names}
-
-
-def class_outputs(net: Network, trace: Trace, of: Of) -> Array:
-    """Return what `class_seed` differentiates, for every class: y, z or log y, (N, K)."""
-    at, _ = class_seed(net, trace, of=of)  # refuses an end that does not fit
-    if of != "logprob":
-        return net.backend.to_numpy(trace[at])
-    z = net.backend.to_numpy(trace[at]).astype(np.float64)
-    if at == net.names[-1]:  # z is y itself
-        return np.log(np.maximum(z, np.finfo(z.dtype).tiny))
-    if type(net.layers[net.names[-1]]) is Softmax:
-        z = z - z.max(axis=1, keepdims=True)
-        return z - np.log(np.exp(z).sum(axis=1, keepdims=True))
-    return -np.logaddexp(0, -z)  # log sigmoid(z)
+    """Return the number of filters (maps or units) of these outputs, those of the convolutional blocks unless given."""
+    names, shapes = as_layers(as_network(net), layers), net.shapes
+    return {name: shapes[name][0] for name in names}
 
 
 def runners_up(net: Network, x: npt.ArrayLike, labels: npt.ArrayLike) -> npt.NDArray[np.int64]:
-    """Return the class with the highest output other than the image's own class, (N,).
+    """Return the class with the highest output other than the image's true class, (N,).
 
     Examples
     --------
@@ -59,25 +40,30 @@ def runners_up(net: Network, x: npt.ArrayLike, labels: npt.ArrayLike) -> npt.NDA
     >>> runners_up(net, [[0.9, 0.2, 0.5], [0.9, 0.2, 0.5]], [0, 2])
     array([2, 0])
     """
-    x, labels = examples(net, x, labels)
+    x, labels = as_labelled_images(net, x, labels)
     z = class_outputs(net, net.forward(x), "logit").copy()
     z[np.arange(len(labels)), labels] = -np.inf
     return np.asarray(z.argmax(axis=1), np.int64)
 
 
 def sum_over_maps(a: Array) -> Array:
-    """Sum what belongs to one filter: (N, F, H, W) or (N, F) to (N, F), in float64."""
+    """Sum over the places of each filter's map: (N, F, H, W) or (N, F) to (N, F), in float64."""
     return a.reshape(*a.shape[:2], -1).sum(axis=-1, dtype=np.float64)
 
 
+def joined(parts: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
+    """Return the batches' arrays of each layer, (n, F), as one, (N, F)."""
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
 def scores_by_class(
-    each: Mapping[str, Array],
+    image_scores: Mapping[str, Array],
     labels: Array,
     K: int,
     class_names: Sequence[str] | None,
     what: str,
     of: Of = "prob",
 ) -> FilterScores:
-    """Average the score of each image, (N, F) a layer, over the images of each class."""
-    scores = {name: class_means(values, labels, K) for name, values in each.items()}
+    """Average the scores of the images, (N, F) per layer, over the images of each class."""
+    scores = {name: class_means(values, labels, K) for name, values in image_scores.items()}
     return FilterScores(scores, as_class_names(class_names, K), norm="", of=of, what=what)

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from nnpg.batches import in_batches
 from nnpg.network import Network
 from nnpg.prediction import BATCH
-from nnpg.rankings.common import examples, filter_counts, scores_by_class, sum_over_maps
+from nnpg.rankings.common import as_labelled_images, filter_counts, joined, scores_by_class, sum_over_maps
 from nnpg.scores import FilterScores
 from nnpg.seeds import Of, class_seed
 from nnpg.support.arguments import as_class_names, as_count, as_flag, as_numbers, described
@@ -38,7 +39,8 @@ def taylor_scores(
     net, x, labels, layers, of, class_names, batch
         As in `filter_scores`.
     magnitude : bool
-        Average the magnitudes, as Molchanov et al. do; else the sign is kept and a filter that hurts is negative.
+        Average the magnitudes, as Molchanov et al. do; otherwise the sign is kept, and a filter without which y_t would
+        be higher has a negative score.
 
     Examples
     --------
@@ -48,21 +50,14 @@ def taylor_scores(
     >>> taylor_scores(net, [[9.0, 9.0]], [0], layers="tanh1", of="logit").scores["tanh1"].round(3)
     array([[ 2., -1.]])
     """
-    x, t = examples(net, x, labels)
-    magnitude, batch, rows = (
-        as_flag(magnitude, "magnitude"),
-        as_count(batch, "batch"),
-        as_class_names(class_names, net.K),
-    )
-    names = list(filter_counts(net, layers))
-    parts: dict[str, list[Array]] = {name: [] for name in names}
-    for n in range(0, len(x), batch):
-        outputs, deltas = _outputs_and_gradients(net, x[n : n + batch], t[n : n + batch], names, of)
-        for name in names:
-            cost = sum_over_maps(outputs[name] * deltas[name])  # (n, F)
-            parts[name].append(abs(cost) if magnitude else cost)
-    each = {name: np.concatenate(own) for name, own in parts.items()}
-    return scores_by_class(each, t, net.K, rows, f"output x d {of} / d output", of)
+    x, labels = as_labelled_images(net, x, labels)
+    magnitude, class_names = as_flag(magnitude, "magnitude"), as_class_names(class_names, net.K)
+    names, parts = list(filter_counts(net, layers)), []
+    for rows in in_batches(len(x), batch, BATCH):
+        outputs, deltas = _outputs_and_gradients(net, x[rows], labels[rows], names, of)
+        costs = {name: sum_over_maps(outputs[name] * deltas[name]) for name in names}  # (n, F)
+        parts.append({name: abs(cost) for name, cost in costs.items()} if magnitude else costs)
+    return scores_by_class(joined(parts), labels, net.K, class_names, f"output x d {of} / d output", of)
 
 
 def conductance_scores(
@@ -77,19 +72,19 @@ def conductance_scores(
     class_names: Sequence[str] | None = None,
     batch: int = BATCH,
 ) -> FilterScores:
-    """Score a filter by its conductance: how much of y_t flows through it as the image grows out of a baseline.
+    """Score a filter by its conductance: how much of the change of y_t from a baseline to the image goes through it.
 
         Cond_f(x) = sum_{u in f} integral_0^1 dy_t/do_u . do_u/da da     along  x' + a (x - x')
 
-    (Dhamdhere et al. 2018, Eq. 3.) The conductances of all filters of a layer add up to y_t(x) - y_t(x'), as far as the
-    trapezoidal rule with `steps` steps is exact.
+    (Dhamdhere et al. 2018, Eq. 3.) The conductances of all filters of a layer add up to y_t(x) - y_t(x'), up to the
+    error of the trapezoidal rule with `steps` steps.
 
     Parameters
     ----------
     net, x, labels, layers, of, class_names, batch
         As in `filter_scores`.
     baseline : array that broadcasts against x, optional
-        The image x' that shows nothing; the mean of x unless given.
+        The image x' where the path begins; the mean of x unless given.
     steps : int
         Steps of the integral.
 
@@ -107,9 +102,9 @@ def conductance_scores(
     >>> scores.scores["tanh1"].round(3)
     array([[ 2., -1.]])
     """
-    x, t = examples(net, x, labels)
-    steps, batch, rows = as_count(steps, "steps"), as_count(batch, "batch"), as_class_names(class_names, net.K)
-    names = list(filter_counts(net, layers))
+    x, labels = as_labelled_images(net, x, labels)
+    steps, class_names = as_count(steps, "steps"), as_class_names(class_names, net.K)
+    names, parts = list(filter_counts(net, layers)), []
     x = x.astype(net.dtype, copy=False)
     expected = f"an array that broadcasts against images {x.shape},"
     start = x.mean(axis=0) if baseline is None else as_numbers(baseline, "baseline", expected, finite=True)
@@ -118,30 +113,26 @@ def conductance_scores(
         start = np.broadcast_to(start, x.shape)
     except ValueError:
         raise ValueError(f"baseline must be {expected} not {described(start)}") from None
-    parts: dict[str, list[Array]] = {name: [] for name in names}
-    for n in range(0, len(x), batch):
-        some = slice(n, n + batch)
+    for rows in in_batches(len(x), batch, BATCH):
         total: dict[str, Array] = {}
-        before = _outputs_and_gradients(net, start[some], t[some], names, of)
+        before = _outputs_and_gradients(net, start[rows], labels[rows], names, of)
         for step in range(1, steps + 1):
-            image = start[some] + step / steps * (x[some] - start[some])
-            after = _outputs_and_gradients(net, image, t[some], names, of)
-            for name in names:  # the mean gradient of both ends of the step, times the step of the output
+            images = start[rows] + step / steps * (x[rows] - start[rows])
+            after = _outputs_and_gradients(net, images, labels[rows], names, of)
+            for name in names:  # the mean gradient of both ends of the step, times the change of the output
                 slope = (before[1][name] + after[1][name]) / 2
                 total[name] = total.get(name, 0.0) + sum_over_maps(slope * (after[0][name] - before[0][name]))
             before = after
-        for name in names:
-            parts[name].append(total[name])
-    each = {name: np.concatenate(own) for name, own in parts.items()}
-    return scores_by_class(each, t, net.K, rows, f"conductance of {of}", of)
+        parts.append(total)
+    return scores_by_class(joined(parts), labels, net.K, class_names, f"conductance of {of}", of)
 
 
 def _outputs_and_gradients(
-    net: Network, x: Array, t: Array, names: list[str], of: Of
+    net: Network, x: Array, labels: Array, names: list[str], of: Of
 ) -> tuple[dict[str, Array], dict[str, Array]]:
-    """o and dy_t/do of the named outputs."""
+    """Return o and dy_t/do of the named outputs."""
     trace = net.forward(x)
-    at, seed = class_seed(net, trace, "true", of, t)
-    deltas = net.backward(trace, seed, start=at, stop=min(names, key=net.names.index), keep=names)
-    move = net.backend.to_numpy
-    return {name: move(trace[name]) for name in names}, {name: move(deltas[name]) for name in names}
+    layer, seed = class_seed(net, trace, "true", of, labels)
+    deltas = net.backward(trace, seed, start=layer, stop=min(names, key=net.names.index), keep=names)
+    to_numpy = net.backend.to_numpy
+    return {name: to_numpy(trace[name]) for name in names}, {name: to_numpy(deltas[name]) for name in names}

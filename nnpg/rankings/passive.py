@@ -1,4 +1,4 @@
-"""Rankings that do not ask what the network predicts: the size of the weights, the size of the outputs."""
+"""Rankings that do not depend on what the network predicts: the size of the weights, the size of the outputs."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from nnpg.batches import in_batches
 from nnpg.layers import Conv, Dense
 from nnpg.network import Network, as_network
 from nnpg.prediction import BATCH
-from nnpg.rankings.common import examples, filter_counts, scores_by_class
-from nnpg.scores import FilterScores, _norm
-from nnpg.support.arguments import as_class_names, as_count
-from nnpg_kernels import Array
+from nnpg.rankings.common import as_labelled_images, filter_counts, joined, scores_by_class
+from nnpg.scores import FilterScores, as_norm
+from nnpg.support.arguments import as_class_names
 
 
 def weight_norm_scores(
@@ -47,17 +47,17 @@ def weight_norm_scores(
     array([[5., 2.],
            [5., 2.]])
     """
-    collapse, K, scores = _norm(norm), as_network(net).K, {}
+    collapse, K, scores = as_norm(norm), as_network(net).K, {}
     rows = as_class_names(class_names, K)
     for name, F in filter_counts(net, layers).items():
-        before = [own for own in net.names[1 : net.names.index(name) + 1] if net.layers[own].parameters]
+        before = [maker for maker in net.names[1 : net.names.index(name) + 1] if net.layers[maker].parameters]
         layer = net.layers[before[-1]] if before else None
         if not isinstance(layer, Conv | Dense):
             raise ValueError(
                 f"{name!r} has no Conv or Dense layer before it, so its filters have no weights of their own"
             )
-        own = collapse(net.backend.to_numpy(layer.W).reshape(F, -1).astype(np.float64), -1)
-        scores[name] = np.broadcast_to(own, (K, F)).copy()
+        norms = collapse(net.backend.to_numpy(layer.W).reshape(F, -1).astype(np.float64), -1)
+        scores[name] = np.broadcast_to(norms, (K, F)).copy()
     return FilterScores(scores, rows, norm="", of="", what=f"{norm} of the weights")
 
 
@@ -85,13 +85,10 @@ def activation_scores(
     >>> activation_scores(net, [[0.0, 9.0], [0.0, -9.0]], [0, 0], layers="input").scores["input"][0]
     array([0., 9.])
     """
-    collapse, (x, t) = _norm(norm), examples(net, x, labels)
-    names, batch, rows = list(filter_counts(net, layers)), as_count(batch, "batch"), as_class_names(class_names, net.K)
-    parts: dict[str, list[Array]] = {name: [] for name in names}
-    for n in range(0, len(x), batch):
-        trace = net.forward(x[n : n + batch], stop=max(names, key=net.names.index))
-        for name in names:
-            o = net.backend.to_numpy(trace[name])
-            parts[name].append(collapse(o.reshape(*o.shape[:2], -1).astype(np.float64), -1))
-    each = {name: np.concatenate(own) for name, own in parts.items()}
-    return scores_by_class(each, t, net.K, rows, f"{norm} of the output, mean over images")
+    collapse, (x, labels) = as_norm(norm), as_labelled_images(net, x, labels)
+    class_names, names, parts = as_class_names(class_names, net.K), list(filter_counts(net, layers)), []
+    for rows in in_batches(len(x), batch, BATCH):
+        trace = net.forward(x[rows], stop=max(names, key=net.names.index))
+        outputs = {name: net.backend.to_numpy(trace[name]) for name in names}
+        parts.append({n: collapse(o.reshape(*o.shape[:2], -1).astype(np.float64), -1) for n, o in outputs.items()})
+    return scores_by_class(joined(parts), labels, net.K, class_names, f"{norm} of the output, mean over images")

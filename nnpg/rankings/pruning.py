@@ -1,7 +1,7 @@
 """Pruning: cut filters out of a network, so that it is smaller and faster (Lo 2016, future work; Li et al. 2017).
 
-A knocked-out network still computes its dead filters. Here they are gone: their weights, and the weights of the next
-layer that read them. The outputs are those of the knocked-out network, up to rounding.
+A knocked-out network still computes the filters that are out. Here their weights are cut out, and the weights of the
+next layer that read them. The outputs are those of the knocked-out network, up to rounding.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ PER_FILTER = (Tanh, ReLU, Sigmoid, Step, MaxPool, AvgPool, Flatten, Center, Drop
 def prune(net: Network, filters: Sequence[Filter | tuple[str, int]]) -> Network:
     """Return a smaller network without these filters, whose outputs are those of `knock_out(net, filters)`.
 
-    Whatever a filter set to 0 still sends on (sigmoid(0) = 1/2, say) goes into the biases of the next layer.
+    What a filter set to 0 still adds to the next layer (sigmoid(0) = 1/2, for example) goes into that layer's biases.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def prune(net: Network, filters: Sequence[Filter | tuple[str, int]]) -> Network:
     Returns
     -------
     Network
-        Train it on for a few epochs to mend it.
+        A few more epochs of training lower its error.
 
     Raises
     ------
@@ -62,18 +62,18 @@ def prune(net: Network, filters: Sequence[Filter | tuple[str, int]]) -> Network:
     >>> bool(abs(nnpg.predict(small, x) - nnpg.predict(dead, x)).max() < 1e-6)
     True
     """
-    groups: dict[str, dict[str, list[int]]] = {}  # layer that makes the filters -> output where they are 0 -> filters
+    dead: dict[str, dict[str, list[int]]] = {}  # layer that makes the filters -> output where they are 0 -> filters
     for layer, f in as_filters(as_network(net), filters):
-        groups.setdefault(_maker(net, layer), {}).setdefault(layer, []).append(f)
-    for maker, dead in groups.items():
-        _check(net, maker, dead)
-    for maker in sorted(groups, key=net.names.index):
-        net = _without(net, maker, groups[maker])
+        dead.setdefault(_maker(net, layer), {}).setdefault(layer, []).append(f)
+    for maker, outputs in dead.items():
+        _check(net, maker, outputs)
+    for maker in sorted(dead, key=net.names.index):
+        net = _without(net, maker, dead[maker])
     return net
 
 
 def multiplications(net: Network) -> int:
-    """Return how many multiplications of weights one image takes: what a forward pass costs on any machine.
+    """Return how many multiplications by weights a forward pass of one image takes: a cost that no machine changes.
 
     Examples
     --------
@@ -82,50 +82,45 @@ def multiplications(net: Network) -> int:
     >>> multiplications(net)      # 5 filters of 3 x 3 weights at 6 x 6 places, and 2 units of 180
     1980
     """
-    total, shapes = 0, _shapes(as_network(net))
+    total, shapes = 0, as_network(net).shapes
     for name, layer in net.layers.items():
         if isinstance(layer, Conv | Dense):
-            total += layer.W.size * math.prod(shapes[name][2:])  # each weight once at every place
+            total += layer.W.size * math.prod(shapes[name][1:])  # each weight once at every place
     return total
 
 
-def redrawn(net: Network, rng: int | np.random.Generator, init: str = "glorot") -> Network:
+def redraw(net: Network, *, init: str = "glorot", rng: int | np.random.Generator) -> Network:
     """Return a network of the same shape with new weights and biases 0: what a pruned one must beat (Liu et al. 2019).
 
     Parameters
     ----------
     net : Network
-        Its Conv and Dense layers are drawn anew.
-    rng : int or numpy.random.Generator
+        Its Conv and Dense layers get new weights.
     init : "glorot", "lecun" or "he"
+    rng : int or numpy.random.Generator
 
     Examples
     --------
     >>> import nnpg
     >>> net = nnpg.build([nnpg.conv(5, 3), nnpg.Flatten(), nnpg.dense(2)], input_shape=(1, 8, 8), rng=0)
-    >>> again = redrawn(net, rng=0)           # the seed that `build` was given draws the same weights
+    >>> again = redraw(net, rng=0)           # the seed that `build` was given draws the same weights
     >>> bool((again.layers["dense1"].W == net.layers["dense1"].W).all())
     True
     """
     init = as_choice(init, "init", INITIALISERS)
-    draw, k = as_generator(rng), as_network(net).backend
+    rng, k = as_generator(rng), as_network(net).backend
     for name, layer in net.layers.items():
         if isinstance(layer, Conv | Dense):
             F = len(layer.W) // (layer.groups if isinstance(layer, Conv) else 1)
             places = math.prod(layer.W.shape[2:])
-            W = INITIALISERS[init](draw, layer.W.shape, math.prod(layer.W.shape[1:]), F * places)
+            W = INITIALISERS[init](rng, layer.W.shape, math.prod(layer.W.shape[1:]), F * places)
             b = None if layer.b is None else k.asarray(np.zeros(len(W), layer.b.dtype))
             net = net.replace(name, W=k.asarray(W.astype(layer.W.dtype)), b=b)
     return net
 
 
-def _shapes(net: Network) -> dict[str, tuple[int, ...]]:
-    """Shape of every output for one image, (1, ...)."""
-    return {name: y.shape for name, y in net.forward(np.zeros((1, *net.input_shape), net.dtype)).outputs.items()}
-
-
 def _maker(net: Network, name: str) -> str:
-    """The Conv or Dense layer whose filters the output `name` holds."""
+    """Return the Conv or Dense layer whose filters the output `name` holds."""
     for before in reversed(net.names[1 : net.names.index(name) + 1]):
         if isinstance(net.layers[before], Conv | Dense):
             return before
@@ -135,7 +130,7 @@ def _maker(net: Network, name: str) -> str:
 
 
 def _between(net: Network, maker: str) -> tuple[list[str], str]:
-    """Names of the outputs from `maker` up to the next layer with weights, and that layer's name."""
+    """Return the names of the outputs from `maker` up to the next Conv or Dense layer, and the name of that layer."""
     names = net.names[net.names.index(maker) :]
     reader = next((n for n in names[1:] if isinstance(net.layers[n], Conv | Dense)), None)
     if reader is None:
@@ -146,9 +141,8 @@ def _between(net: Network, maker: str) -> tuple[list[str], str]:
 def _check(net: Network, maker: str, dead: dict[str, list[int]]) -> None:
     """Refuse before any work what cannot be cut out."""
     between, reader = _between(net, maker)
-    gone = {f for own in dead.values() for f in own}
     F = len(net.layers[maker].W)  # type: ignore[attr-defined]
-    if len(gone) == F:
+    if len(_filters(dead)) == F:
         raise ValueError(f"all {F} filters of {maker!r} would go: leave at least one")
     for name in between[1:]:
         layer = net.layers[name]
@@ -167,16 +161,15 @@ def _check(net: Network, maker: str, dead: dict[str, list[int]]) -> None:
 
 
 def _without(net: Network, maker: str, dead: dict[str, list[int]]) -> Network:
-    """Cut filters out of one layer, and what reads them out of the next."""
+    """Cut filters out of one layer, and the weights that read them out of the next."""
     k = net.backend
     between, reader = _between(net, maker)
     before, after = net.layers[maker], net.layers[reader]
     assert isinstance(before, Conv | Dense)
     assert isinstance(after, Conv | Dense)
-    gone = sorted({f for own in dead.values() for f in own})
-    keep = k.asarray(np.setdiff1d(np.arange(len(before.W)), gone))
-    shapes = _shapes(net)
-    left = _left_over(net, dead, between[-1], shapes)
+    keep = k.asarray(np.setdiff1d(np.arange(len(before.W)), _filters(dead)))
+    shapes = net.shapes
+    left = _left_over(net, dead, between[-1])
     layers: dict[str, Any] = {
         maker: replace(before, W=before.W[keep], b=None if before.b is None else before.b[keep]),
         reader: replace(after, W=_columns(after.W, keep, len(before.W)), b=_bias(net, reader, left)),
@@ -184,35 +177,40 @@ def _without(net: Network, maker: str, dead: dict[str, list[int]]) -> Network:
     for name in between[1:]:
         layer = net.layers[name]
         if isinstance(layer, Center) and layer.mean.ndim:
-            layers[name] = replace(layer, mean=_own(layer.mean, shapes[name][1:], keep, len(before.W)))
+            layers[name] = replace(layer, mean=_mean(layer.mean, shapes[name], keep, len(before.W)))
     return replace(net, layers={**net.layers, **layers})
 
 
-def _own(mean: Array, shape: tuple[int, ...], keep: Array, F: int) -> Array:
-    """The means of the filters that stay, of outputs (F, H, W), or (F H W,) after Flatten."""
-    own = np.broadcast_to(mean, shape).reshape(F, -1)[keep]
-    return own.reshape(len(keep), *shape[1:]) if len(shape) > 1 else own.ravel()
+def _filters(dead: dict[str, list[int]]) -> list[int]:
+    """Return the dead filters of a layer, whichever output they are named at."""
+    return sorted({f for filters in dead.values() for f in filters})
+
+
+def _mean(mean: Array, shape: tuple[int, ...], keep: Array, F: int) -> Array:
+    """Return the means of the filters that stay, of outputs (F, H, W), or (F H W,) after Flatten."""
+    rows = np.broadcast_to(mean, shape).reshape(F, -1)[keep]
+    return rows.reshape(len(keep), *shape[1:]) if len(shape) > 1 else rows.ravel()
 
 
 def _columns(W: Array, keep: Array, F: int) -> Array:
-    """The weights that read the filters that stay; of a Dense layer after Flatten, those of all their pixels."""
-    own = W.reshape(len(W), F, -1)[:, keep]
-    return own.reshape(len(W), len(keep), *W.shape[2:]) if W.ndim == 4 else own.reshape(len(W), -1)
+    """Return the weights that read the filters that stay; of a Dense layer after Flatten, those of all their pixels."""
+    columns = W.reshape(len(W), F, -1)[:, keep]
+    return columns.reshape(len(W), len(keep), *W.shape[2:]) if W.ndim == 4 else columns.reshape(len(W), -1)
 
 
-def _left_over(net: Network, dead: dict[str, list[int]], last: str, shapes: dict[str, tuple[int, ...]]) -> Array:
-    """What the dead filters, 0 at the outputs named, still send to the next layer, and 0 for all others, (1, ...)."""
-    k, sent = net.backend, []
+def _left_over(net: Network, dead: dict[str, list[int]], last: str) -> Array:
+    """Return what the dead filters, 0 at their outputs, still give to the next layer: (1, ...), 0 elsewhere."""
+    k, inputs = net.backend, []
     for name, filters in dead.items():
-        zero = np.zeros(shapes[name], net.dtype)
+        zero = np.zeros((1, *net.shapes[name]), net.dtype)
         y = k.to_numpy(net.forward(zero, start=name, stop=last).y).astype(np.float64)
-        own = np.isin(np.arange(zero.shape[1]), filters)
-        sent.append((y.reshape(1, len(own), -1) * own[:, None]).reshape(y.shape))
-    return np.sum(sent, axis=0)
+        mask = np.isin(np.arange(zero.shape[1]), filters)
+        inputs.append((y.reshape(1, len(mask), -1) * mask[:, None]).reshape(y.shape))
+    return np.sum(inputs, axis=0)
 
 
 def _bias(net: Network, reader: str, left: Array) -> Array | None:
-    """The bias of the layer that reads, with what the dead filters still send in it."""
+    """Return the bias of the layer that reads, with what the dead filters still add."""
     k, layer = net.backend, net.layers[reader]
     assert isinstance(layer, Conv | Dense)
     if not left.any():
@@ -222,7 +220,7 @@ def _bias(net: Network, reader: str, left: Array) -> Array | None:
     y = y.reshape(*y.shape[:2], -1)[0]  # (F, pixels)
     if abs(y - y[:, :1]).max() > 1e-9 * abs(y).max():
         raise ValueError(
-            f"a filter set to 0 still sends something on to {reader!r}, and padding makes it differ from pixel to "
-            "pixel, so that no bias can stand for it: set it to 0 after its squashing function instead"
+            f"a filter set to 0 still adds something to {reader!r}, and padding makes it differ from pixel to pixel, "
+            "so that no bias can replace it: set it to 0 after its squashing function instead"
         )
     return y[:, 0].astype(layer.W.dtype)

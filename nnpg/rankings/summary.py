@@ -1,4 +1,4 @@
-"""One figure from a knock-out curve, one ranking for all classes together, and what may be cut by it."""
+"""One ranking for all classes together, and the weakest filters that the layers of a network can spare."""
 
 from __future__ import annotations
 
@@ -7,43 +7,27 @@ from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
-import numpy.typing as npt
 
 from nnpg.scores import Filter, FilterScores
-from nnpg.support.arguments import as_count, as_instance, as_numbers, as_sequence, as_text
+from nnpg.support.arguments import as_count, as_instance, as_sequence, as_text
 
 
-def knock_out_area(error: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """Return the area under a knock-out curve, as a share of the largest there can be: 0 never wrong, 1 always wrong.
+def overall_scores(scores: FilterScores, *, row: str = "all classes") -> FilterScores:
+    """Return one ranking for all classes: the mean of the rows, each divided by its highest magnitude first.
 
-    Strongest first, a better ranking has a larger area; weakest first, a smaller one.
+    Gradients of different classes differ by orders of magnitude (Lo & Ding 2015, V.B): without the division one class
+    would decide the ranking. Rows without scores are left out.
 
     Parameters
     ----------
-    error : array (..., T + 1)
-        Error, a fraction, after 0 .. T knock-outs.
+    scores : FilterScores
+    row : str
+        Name of the one row of the result.
 
-    Returns
-    -------
-    array (...)
-        By the trapezoidal rule, over T.
-
-    Examples
-    --------
-    >>> float(knock_out_area([0.0, 1.0, 1.0]))
-    0.75
-    """
-    e = as_numbers(error, "error", "an array (..., T + 1)").astype(np.float64)
-    if e.ndim == 0 or e.shape[-1] < 2:
-        raise ValueError(f"a knock-out curve holds at least 2 errors, intact and after one filter, not shape {e.shape}")
-    return (e[..., 1:] + e[..., :-1]).mean(axis=-1) / 2
-
-
-def overall_scores(scores: FilterScores, row: str = "all classes") -> FilterScores:
-    """Return one ranking for all classes: the mean of the rows, each divided by its highest magnitude first.
-
-    Gradients of different classes differ by orders of magnitude (Lo & Ding 2015, V.B), so that without the division
-    one class would rank for all. Rows without scores are left out.
+    Raises
+    ------
+    ValueError
+        If no row holds a score.
 
     Examples
     --------
@@ -53,23 +37,29 @@ def overall_scores(scores: FilterScores, row: str = "all classes") -> FilterScor
     """
     scores, row = as_instance(scores, FilterScores, "scores"), as_text(row, "row")
     highest = abs(scores.matrix).max(axis=1)  # (R,); NaN for a class without images
-    seen = np.flatnonzero(~np.isnan(highest))
-    if not len(seen):
+    rows = np.flatnonzero(~np.isnan(highest))
+    if not len(rows):
         raise ValueError("no row holds a score")
-    scale = np.where(highest[seen] > 0, highest[seen], 1)[:, None]
-    means = {name: (own[seen] / scale).mean(axis=0, keepdims=True) for name, own in scores.scores.items()}
+    scale = np.where(highest[rows] > 0, highest[rows], 1)[:, None]
+    means = {name: (values[rows] / scale).mean(axis=0, keepdims=True) for name, values in scores.scores.items()}
     return replace(scores, scores=means, rows=(row,))
 
 
-def shared_strongest(scores: FilterScores, rows: Sequence[int], n: int) -> float:
+def shared_strongest(scores: FilterScores, *, rows: Sequence[int], n: int) -> float:
     """Return the share of the n strongest filters that two rows have in common, the mean over all pairs of rows.
 
     By chance it is n / M, for M filters.
 
+    Parameters
+    ----------
+    scores : FilterScores
+    rows : at least two rows, by name or number
+    n : int
+
     Examples
     --------
     >>> scores = FilterScores({"a": np.array([[3.0, 2.0, 1.0], [3.0, 1.0, 2.0]])}, ("x", "y"), "frobenius", "prob")
-    >>> shared_strongest(scores, [0, 1], 2)
+    >>> shared_strongest(scores, rows=[0, 1], n=2)
     0.5
     """
     scores, n = as_instance(scores, FilterScores, "scores"), as_count(n, "n")
@@ -80,8 +70,8 @@ def shared_strongest(scores: FilterScores, rows: Sequence[int], n: int) -> float
     return float(np.mean([len(a & b) / n for a, b in combinations(strongest, 2)]))
 
 
-def weakest_leaving(scores: FilterScores, row: int | str, n: int, *, leave: int = 1) -> list[Filter]:
-    """Return the n filters with the lowest scores, weakest first, passing over those that their layer cannot spare.
+def weakest_leaving(scores: FilterScores, *, row: int | str, n: int, leave: int = 1) -> list[Filter]:
+    """Return the n filters with the lowest scores, weakest first, so that every layer keeps some filters.
 
     Parameters
     ----------
@@ -89,7 +79,7 @@ def weakest_leaving(scores: FilterScores, row: int | str, n: int, *, leave: int 
     row : int or str
     n : int
     leave : int
-        Filters that every layer keeps: a network that lost a whole layer passes nothing on.
+        Filters that every layer keeps: a network without any filter in a layer passes nothing on.
 
     Raises
     ------
@@ -99,12 +89,12 @@ def weakest_leaving(scores: FilterScores, row: int | str, n: int, *, leave: int 
     Examples
     --------
     >>> scores = FilterScores({"a": np.array([[1.0, 2.0]]), "b": np.array([[3.0, 4.0]])}, ("x",), "frobenius", "prob")
-    >>> [unit[:2] for unit in weakest_leaving(scores, 0, 2)]
+    >>> [unit[:2] for unit in weakest_leaving(scores, row=0, n=2)]
     [('a', 0), ('b', 0)]
     """
     scores = as_instance(scores, FilterScores, "scores")
     n, leave = as_count(n, "n", least=0), as_count(leave, "leave", least=0)
-    spare = {layer: own.shape[1] - leave for layer, own in scores.scores.items()}
+    spare = {layer: values.shape[1] - leave for layer, values in scores.scores.items()}
     chosen: list[Filter] = []
     for unit in scores.weakest(row):
         if len(chosen) < n and spare[unit.layer] > 0:

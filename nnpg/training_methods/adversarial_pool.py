@@ -11,7 +11,7 @@ keeps the label of x, enters the network at that output, and so trains what lies
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -30,7 +30,7 @@ _BOXES: dict[type[Any], tuple[float, float]] = {Sigmoid: (0.0, 1.0), Softmax: (0
 
 
 class Pool(NamedTuple):
-    """Examples of one output (P, ...), and their labels (P,)."""
+    """Examples of one output (P, ...), and the labels of their images (P,)."""
 
     examples: Array
     labels: Array
@@ -45,7 +45,9 @@ class PoolState(SGDState):
 
 @dataclass(frozen=True, eq=False)
 class AdversarialPool:
-    """A step of `nnpg.train` on a batch of images and, at the same weight each, on examples from the pools.
+    """A step of `nnpg.train` on a batch of images and on examples from the pools, each with the same weight.
+
+        L = 1/M (sum over the batch of L(x) + sum over the pools' examples of L(example)),    M of them in all
 
     Pass it as `take_step` to `nnpg.train(net, x, labels, ...)`.
 
@@ -61,12 +63,12 @@ class AdversarialPool:
         Examples of each output that are made at a time; they replace random ones where the pool is full.
     every : int
         Steps from one time to the next.
+    targets : "random", "nearest" or "least_likely"
+        The classes that the examples are to be taken for.
+    seed : int
+        Draws images, targets, and the examples that are replaced: step t has the generator of (seed, t).
     batch : int
         Examples of each pool in a step.
-    seed : int
-        Of images, targets, and who is replaced.
-    targets : "random", "nearest" or "least_likely"
-        What the examples are to be taken for.
 
     Raises
     ------
@@ -86,13 +88,14 @@ class AdversarialPool:
 
     x: Array
     labels: Array
+    _: KW_ONLY
     layers: Sequence[str]
     size: int = 3000
     new: int = 300
     every: int = 600
-    batch: int = 50
-    seed: int = 0
     targets: Rule = "random"
+    seed: int = 0
+    batch: int = 50
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "x", as_numbers(self.x, "x", "images (N, ...)", finite=True))
@@ -111,12 +114,12 @@ class AdversarialPool:
     def __call__(
         self, net: Network, x: Array, targets: Array, loss: Loss, optimiser: SGD, state: SGDState, rows: Array
     ) -> tuple[Network, SGDState, Array, int]:
-        """Take one step; return as `nnpg.training.step` does, loss and errors of the images alone."""
-        k, draw = net.backend, np.random.default_rng([self.seed, state.t])
+        """Take one step; return what `nnpg.training.step` does, losses and errors of the images only."""
+        k, rng = net.backend, np.random.default_rng([self.seed, state.t])
         pools = dict(state.pools) if isinstance(state, PoolState) else {}
         if state.t % self.every == 0:
-            pools = {layer: self._renewed(net, layer, pools.get(layer), draw) for layer in self.layers}
-        chosen = {layer: draw.integers(len(p.labels), size=self.batch) for layer, p in pools.items() if len(p.labels)}
+            pools = {layer: self._renewed(net, layer, pools.get(layer), rng) for layer in self.layers}
+        chosen = {layer: rng.integers(len(p.labels), size=self.batch) for layer, p in pools.items() if len(p.labels)}
         total = len(x) + self.batch * len(chosen)
         trace = net.forward(x, stop=loss.layer)
         deltas = net.backward(
@@ -124,54 +127,54 @@ class AdversarialPool:
         )
         gradients = net.gradients(trace, deltas)
         for layer, n in chosen.items():
-            examples, labels = k.asarray(pools[layer].examples[n]), k.asarray(pools[layer].labels[n])
+            examples, labels = (k.asarray(a[n]) for a in pools[layer])
             above = net.forward(examples, start=layer, stop=loss.layer)
             stop = first_with_weights(net.layers, after=layer)
             deltas = net.backward(above, loss.seed(k, above.y, labels) / total, stop=stop)
-            gradients = _added(gradients, net.gradients(above, deltas))
+            gradients = _sum(gradients, net.gradients(above, deltas))
         after, new = optimiser.step(net, gradients, state)
         wrong = int((k.to_numpy(trace.y).argmax(axis=-1) != targets).sum())
         values = loss.value(k, trace.y, k.asarray(targets))
         return after, PoolState(new.t, new.velocity, pools), values, wrong
 
-    def _renewed(self, net: Network, layer: str, pool: Pool | None, draw: np.random.Generator) -> Pool:
-        """Make new examples of one output; put them behind those that are there, or in the place of random ones."""
+    def _renewed(self, net: Network, layer: str, pool: Pool | None, rng: np.random.Generator) -> Pool:
+        """Make new examples of one output; add them to the pool, in the place of random ones where it is full."""
         net = net.undrawn()
-        n = draw.integers(len(self.x), size=self.new)
+        n = rng.integers(len(self.x), size=self.new)
         x, labels = self.x[n], self.labels[n]
         h = x if layer == INPUT else net.backend.to_numpy(net.forward(x, stop=layer).y)
-        found = minimal_distortion(
-            _above(net, layer), h, self.targets, labels=labels, rng=draw, box=_box(net, layer), tolerance=0.05,
+        distorted = minimal_distortion(
+            _above(net, layer), h, self.targets, labels=labels, rng=rng, box=_box(net, layer), tolerance=0.05,
             polish=False, evaluations=200, progress=False,
         )  # fmt: skip
-        fresh = Pool(found.adversarial[found.success], labels[found.success])
+        fresh = Pool(distorted.adversarial[distorted.success], labels[distorted.success])
         if pool is None:
             return fresh
-        room = min(self.size - len(pool.labels), len(fresh.labels))
-        gone = draw.permutation(len(pool.labels))[: len(fresh.labels) - room]
-        kept = np.setdiff1d(np.arange(len(pool.labels)), gone)
-        return Pool(*(np.concatenate([old[kept], new]) for old, new in zip(pool, fresh, strict=True)))
+        N, added = len(pool.labels), len(fresh.labels)
+        replaced = rng.permutation(N)[: added - min(self.size - N, added)]
+        remaining = np.setdiff1d(np.arange(N), replaced)
+        return Pool(*(np.concatenate([old[remaining], new]) for old, new in zip(pool, fresh, strict=True)))
 
 
 def _above(net: Network, layer: str) -> Network:
-    """Return the layers behind an output, as a network of its own."""
+    """Return the layers after an output, as a network that takes the output."""
     names = net.names[net.names.index(layer) + 1 :]
-    shape = net.forward(np.zeros((1, *net.input_shape), net.dtype))[layer].shape[1:]
-    return replace(net, layers={name: net.layers[name] for name in names}, input_shape=shape)
+    return replace(net, layers={name: net.layers[name] for name in names}, input_shape=net.shapes[layer])
 
 
 def _box(net: Network, layer: str) -> tuple[float, float]:
-    """Range of an output: pixels in [0, 1], or what its layer can give."""
+    """Return the range of an output: [0, 1] for pixels, otherwise that of its layer."""
     if layer == INPUT:
         return 0.0, 1.0
     kind = type(net.layers[layer])
     if kind not in _BOXES:
         raise ValueError(
-            f"examples of {layer!r} need a known range, which a {kind.__name__} has not: pool 'input' and outputs of "
-            f"{', '.join(own.__name__ for own in _BOXES)}"
+            f"examples of {layer!r} need a known range, and that of a {kind.__name__} is not known: pool 'input' and "
+            f"outputs of {', '.join(known.__name__ for known in _BOXES)}"
         )
     return _BOXES[kind]
 
 
-def _added(a: Parameters, b: Parameters) -> Parameters:
-    return {n: {p: g + b[n][p] if n in b else g for p, g in own.items()} for n, own in a.items()}
+def _sum(a: Parameters, b: Parameters) -> Parameters:
+    """Return the gradients a plus the gradients b of those layers that have both."""
+    return {n: {p: g + b[n][p] if n in b else g for p, g in arrays.items()} for n, arrays in a.items()}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from nnpg.layers.blocks import first_with_weights
-from nnpg.losses import Loss, LossMaker, loss_for
+from nnpg.losses import LossMaker, loss_for
 from nnpg.network import Network, as_network
-from nnpg.optimisers import Decay, Parameters, as_decay, penalised, penalty
+from nnpg.optimisers import Decay, as_decay
 from nnpg.support.arguments import as_count, as_instance, as_number
 from nnpg.support.network_arguments import as_examples
 from nnpg.support.progress import progress_bar
 from nnpg.support.tables import data_frame, text_table
 from nnpg.training import TrainingDiverged
+from nnpg.training_methods.full_batch import flatten, mean_loss, unflatten
 from nnpg.training_methods.sparsity import Sparsity
 from nnpg_kernels import Array
 
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LBFGSTraining:
-    """A network at a minimum, or on its way to one, and the losses on the way; prints as a table of some of them.
+    """A network at a minimum or near one, and the losses on the way; prints as a table of at most 12 of them.
 
     Parameters
     ----------
@@ -40,7 +39,7 @@ class LBFGSTraining:
         Passes over all images.
     converged : bool
     message : str
-        SciPy's word on why it stopped.
+        Why SciPy stopped.
     """
 
     net: Network
@@ -97,7 +96,7 @@ def train_lbfgs(
     tolerance : float
         Converged when no component of the gradient is larger.
     batch : int
-        Images at a time; it bounds the memory and changes nothing else.
+        Images at a time; it bounds the memory, and changes the result by no more than rounding.
     progress : bool, optional
         Draw a bar; unless given, only on a terminal.
 
@@ -123,10 +122,10 @@ def train_lbfgs(
     iterations, memory, batch = (
         as_count(n, name) for n, name in ((iterations, "iterations"), (memory, "memory"), (batch, "batch"))
     )
-    tolerance, how, evaluations = as_number(tolerance, "tolerance", least=0), loss_for(net, loss), 0
+    tolerance, criterion, evaluations = as_number(tolerance, "tolerance", least=0), loss_for(net, loss), 0
     decay = None if decay is None else as_decay(decay)
     sparsity = None if sparsity is None else as_instance(sparsity, Sparsity, "sparsity")
-    if sparsity is not None and sparsity.layer not in (inner := net.names[1 : net.names.index(how.layer)]):
+    if sparsity is not None and sparsity.layer not in (inner := net.names[1 : net.names.index(criterion.layer)]):
         raise ValueError(f"sparsity needs an output between the input and the loss, {inner}, not {sparsity.layer!r}")
     losses: list[float] = []
     with progress_bar("L-BFGS", iterations, show=progress) as advance:
@@ -134,7 +133,8 @@ def train_lbfgs(
         def value_and_gradient(w: Array) -> tuple[float, Array]:
             nonlocal evaluations
             evaluations += 1
-            value, gradient = _mean_loss(_unflatten(net, w), x, targets, how, decay, batch, sparsity)
+            now = unflatten(net, w)
+            value, gradient = mean_loss(now, x, targets, criterion, decay=decay, sparsity=sparsity, batch=batch)
             if not np.isfinite(value):
                 raise TrainingDiverged(
                     f"L-BFGS met a loss of {value} at evaluation {evaluations}: check the scale of the inputs and "
@@ -149,66 +149,13 @@ def train_lbfgs(
             advance(loss=losses[-1])
 
         options = {"maxiter": iterations, "maxcor": memory, "gtol": tolerance, "ftol": 0.0, "maxfun": 20 * iterations}
-        found = minimize(
+        solution = minimize(
             value_and_gradient,
-            _flatten(net.parameters, net),
+            flatten(net, net.parameters),
             jac=True,
             method="L-BFGS-B",
             callback=callback,
             options=options,
         )
-    message = found.message if isinstance(found.message, str) else found.message.decode()
-    return LBFGSTraining(_unflatten(net, found.x), tuple(losses), evaluations, bool(found.success), message)
-
-
-def _mean_loss(
-    net: Network, x: Array, targets: Array, loss: Loss, decay: Decay | None, batch: int, sparsity: Sparsity | None
-) -> tuple[float, Array]:
-    """Mean loss over all images plus the penalties, and its gradient with respect to all weights in one row."""
-    k, stop = net.backend, first_with_weights(net.layers)
-    value, total = 0.0, np.zeros(net.n_parameters)
-    rates = None if sparsity is None else _mean_outputs(net, x, sparsity.layer, batch)
-    for n in range(0, len(x), batch):
-        images, t = x[n : n + batch], k.asarray(targets[n : n + batch])
-        trace = net.forward(images, stop=loss.layer)
-        seed, start = loss.seed(k, trace.y, t), loss.layer
-        value += float(loss.value(k, trace.y, t).sum(dtype=np.float64))
-        deltas: dict[str, Array] = {}
-        if sparsity is not None and rates is not None:  # each image has its share in the mean: 1/N, taken out below
-            deltas, start = net.backward(trace, seed, start=start, stop=sparsity.layer), sparsity.layer
-            seed = deltas[start] + k.asarray(sparsity.gradient(rates)).astype(net.dtype)
-        deltas |= net.backward(trace, seed, start=start, stop=stop)
-        total = total + _flatten(net.gradients(trace, deltas), net)
-    of_decay = _flatten(penalised(net, _zeros(net), decay), net)
-    sparse = 0.0 if sparsity is None or rates is None else sparsity.value(rates)
-    return value / len(x) + penalty(net, decay) + sparse, total / len(x) + of_decay
-
-
-def _mean_outputs(net: Network, x: Array, at: str, batch: int) -> npt.NDArray[np.float64]:
-    """Mean over all images of the output `at`, (F,) or (F, H, W)."""
-    sums = [
-        net.backend.to_numpy(net.forward(x[n : n + batch], stop=at).y).sum(axis=0, dtype=np.float64)
-        for n in range(0, len(x), batch)
-    ]
-    return np.asarray(sum(sums) / len(x))
-
-
-def _zeros(net: Network) -> Parameters:
-    return {n: {p: w * 0 for p, w in own.items()} for n, own in net.parameters.items()}
-
-
-def _flatten(parameters: Parameters, net: Network) -> Array:
-    to_numpy: Callable[[Array], Array] = net.backend.to_numpy
-    rows = [to_numpy(parameters[n][p]).ravel() for n, own in net.parameters.items() for p in own]
-    return np.concatenate(rows).astype(np.float64)
-
-
-def _unflatten(net: Network, w: Array) -> Network:
-    new: Parameters = {}
-    first = 0
-    for n, own in net.parameters.items():
-        new[n] = {}
-        for p, old in own.items():
-            new[n][p] = net.backend.asarray(w[first : first + old.size].reshape(old.shape).astype(old.dtype))
-            first += old.size
-    return net.with_parameters(new)
+    message = solution.message if isinstance(solution.message, str) else solution.message.decode()
+    return LBFGSTraining(unflatten(net, solution.x), tuple(losses), evaluations, bool(solution.success), message)

@@ -1,4 +1,4 @@
-"""Sparse units: a penalty on how often the units of a layer are on, on average over all images."""
+"""Sparse units: a penalty on the mean outputs of the units of a layer over all images."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Sparsity:
     layer : str
         Name of the output, whose units lie in (0, 1).
     rate : float in (0, 1)
-        rho: what the mean of each unit is drawn to.
+        rho: the mean output of each unit at which the penalty is 0.
     strength : float
         beta.
 
@@ -49,15 +49,16 @@ class Sparsity:
         object.__setattr__(self, "strength", as_number(self.strength, "Sparsity: strength", least=0))
 
     def value(self, rates: Rates) -> float:
-        """Beta sum_j KL(rho || r_j) for rates (F,)."""
+        """Return beta sum_j KL(rho || r_j) for rates (F,)."""
         p, r = self.rate, _inside(rates)
         return self.strength * float((p * np.log(p / r) + (1 - p) * np.log((1 - p) / (1 - r))).sum())
 
     def gradient(self, rates: Rates) -> Rates:
-        """d value / d r_j = beta (-rho / r_j + (1 - rho) / (1 - r_j))."""
+        """Return d value / d r_j = beta (-rho / r_j + (1 - rho) / (1 - r_j))."""
         p, r = self.rate, _inside(rates)
         return self.strength * ((1 - p) / (1 - r) - p / r)
 
 
 def _inside(rates: Rates) -> Rates:
+    """Return rates at which the logarithms are finite."""
     return np.clip(np.asarray(rates, np.float64), 1e-12, 1 - 1e-12)  # float32 sigmoids round to 0 and 1

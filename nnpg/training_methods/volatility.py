@@ -10,26 +10,35 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from nnpg.analysis.outputs import outputs_by_name
+from nnpg.batches import in_batches
 from nnpg.layers import Conv, Dense, Flatten, Softmax
 from nnpg.network import Network, as_network
-from nnpg.programs import find
-from nnpg.programs.tasks import Outputs
-from nnpg.support.arguments import as_choice, as_count, as_number, as_numbers, described
+from nnpg.support.arguments import as_choice, described
 from nnpg.support.network_arguments import as_images, as_outputs
+from nnpg.support.tables import data_frame, text_table
 from nnpg_kernels import Array
+
+if TYPE_CHECKING:
+    import pandas
+
+BATCH = 128  # pairs of images at a time
 
 Measure: TypeAlias = Literal["volatility", "shift"]
 MEASURES: tuple[Measure, ...] = ("volatility", "shift")
 
 
+_COLUMNS = ("before", "after", "volatility", "shift")
+
+
 @dataclass(frozen=True, eq=False)
 class Change:
-    """How N pairs change the F units of one layer; all arrays (N, F).
+    """How the F units of one layer change over N pairs of images; prints as a table of the units.
 
     Parameters
     ----------
@@ -43,13 +52,25 @@ class Change:
     after: Array
     shift: Array
 
+    def __str__(self) -> str:
+        columns = [a.mean(axis=0) for a in (self.before, self.after, self.volatility, self.shift)]
+        return text_table(
+            ("unit", *_COLUMNS), [(f, *map(float, row)) for f, row in enumerate(zip(*columns, strict=True))]
+        )
+
+    def to_frame(self) -> pandas.DataFrame:
+        """Return one line per pair and unit: pair, unit, before, after, volatility, shift."""
+        arrays = (self.before, self.after, self.volatility, self.shift)
+        rows = [(n, f, *(float(a[n, f]) for a in arrays)) for n, f in np.ndindex(*self.shift.shape)]
+        return data_frame(("pair", "unit", *_COLUMNS), rows)
+
     @property
     def volatility(self) -> Array:
         """| after - before |."""
         return abs(self.after - self.before)
 
     def of(self, measure: Measure) -> Array:
-        """Return the one or the other measure of change."""
+        """Return the measure of that name, (N, F)."""
         as_choice(measure, "measure", MEASURES)
         return self.volatility if measure == "volatility" else self.shift
 
@@ -79,9 +100,9 @@ def change_of(a: Array, b: Array) -> Change:
 
 
 def unit_changes(
-    net: Network, x: npt.ArrayLike, adversarial: npt.ArrayLike, layers: Sequence[str], *, batch: int = 128
+    net: Network, x: npt.ArrayLike, adversarial: npt.ArrayLike, *, layers: str | Sequence[str], batch: int = BATCH
 ) -> dict[str, Change]:
-    """Measure how pairs of images change the units of some layers.
+    """Measure how the units of layers change from images to their adversarial images.
 
     Parameters
     ----------
@@ -90,7 +111,7 @@ def unit_changes(
         Row n of both is one pair.
     layers : names of outputs
     batch : int
-        Pairs at a time.
+        Pairs at a time; it bounds the memory.
 
     Returns
     -------
@@ -106,7 +127,7 @@ def unit_changes(
     --------
     >>> import nnpg
     >>> net = nnpg.build([nnpg.dense(2)], input_shape=(2,), rng=0).replace("dense1", W=np.eye(2))
-    >>> unit_changes(net, [[1.0, 0.0]], [[1.0, 3.0]], ["dense1"])["dense1"].volatility
+    >>> unit_changes(net, [[1.0, 0.0]], [[1.0, 3.0]], layers="dense1")["dense1"].volatility
     array([[0., 3.]])
     """
     net = as_network(net)
@@ -114,10 +135,9 @@ def unit_changes(
     adversarial = as_images(net, adversarial, "adversarial", least=1, finite=True)
     if x.shape != adversarial.shape:
         raise ValueError(f"x and adversarial must be the same number of images, not {x.shape} and {adversarial.shape}")
-    layers, batch = as_outputs(net, layers), as_count(batch, "batch")
-    parts = []
-    for n in range(0, len(x), batch):
-        before, after = (outputs(net, images[n : n + batch], layers) for images in (x, adversarial))
+    layers, parts = as_outputs(net, layers), []
+    for rows in in_batches(len(x), batch, BATCH):
+        before, after = (outputs_by_name(net, images[rows], layers=layers) for images in (x, adversarial))
         parts.append({name: change_of(before[name], after[name]) for name in layers})
     return {
         name: Change(*(np.concatenate([getattr(p[name], f) for p in parts]) for f in ("before", "after", "shift")))
@@ -125,35 +145,20 @@ def unit_changes(
     }
 
 
-def outputs(net: Network, x: npt.NDArray[Any], names: Sequence[str]) -> dict[str, npt.NDArray[Any]]:
-    """Return some outputs (N, ...) of images by name, from a compiled program where there is one.
+def unit_output(net: Network, *, layer: str) -> str:
+    """Return the output at which the units of a layer with weights are read: after its activation and pooling.
 
-    Examples
-    --------
-    >>> import nnpg
-    >>> net = nnpg.build([nnpg.dense(2)], input_shape=(2,), rng=0).replace("dense1", W=np.eye(2, dtype="f4"))
-    >>> outputs(net, np.array([[1.0, 3.0]]), ["dense1"])
-    {'dense1': array([[1., 3.]], dtype=float32)}
-    """
-    if not len(names):
-        return {}
-    program = find(net, Outputs(tuple(names)))
-    if program.run is not None:
-        found: dict[str, npt.NDArray[Any]] = program.run(x)
-        return found
-    trace = net.forward(x, stop=max(names, key=net.names.index))
-    return {name: net.backend.to_numpy(trace[name]) for name in names}
-
-
-def unit_output(net: Network, layer: str) -> str:
-    """Name the output at which the units of a layer with weights are read: behind its activation and pooling.
+    Raises
+    ------
+    TypeError, KeyError
+        If `layer` is no layer with weights.
 
     Examples
     --------
     >>> import nnpg
     >>> recipe = [nnpg.conv(3, 3), nnpg.ReLU(), nnpg.MaxPool(2), nnpg.Flatten(), nnpg.dense(2), nnpg.Softmax()]
     >>> net = nnpg.build(recipe, input_shape=(1, 6, 6), rng=0)
-    >>> unit_output(net, "conv1"), unit_output(net, "dense1")
+    >>> unit_output(net, layer="conv1"), unit_output(net, layer="dense1")
     ('pool1', 'dense1')
     """
     names = list(as_network(net).layers)
@@ -167,48 +172,3 @@ def unit_output(net: Network, layer: str) -> str:
             break
         found = name
     return found
-
-
-def top_share(scores: npt.ArrayLike, share: float = 0.1) -> npt.NDArray[np.float64]:
-    """Return how much of the sum of scores (..., F) the largest `share` of them has, ceil(share F) of F.
-
-    Examples
-    --------
-    >>> float(top_share([1.0, 7.0, 1.0, 1.0], 0.25))
-    0.7
-    """
-    share = as_number(share, "share", above=0, most=1)
-    curve = concentration_curve(scores)
-    return curve[..., how_many(share, curve.shape[-1] - 1)]
-
-
-def how_many(share: float, F: int) -> int:
-    """Return ceil(share F), the number of units retained (Hinthorn 2017, 6), rounding errors aside.
-
-    Examples
-    --------
-    >>> how_many(0.55, 100), how_many(0.01, 32)
-    (55, 1)
-    """
-    share, F = as_number(share, "share", least=0, most=1), as_count(F, "F")
-    return int(np.ceil(round(share * F, 9)))
-
-
-def concentration_curve(scores: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """Return how much of the sum of scores (..., F) its n largest have, n = 0 .. F: (..., F + 1), from 0 to 1.
-
-    Twice the area between this curve and the diagonal is the Gini coefficient (`nnpg.rankings.knock_out_curves.gini`).
-
-    Examples
-    --------
-    >>> concentration_curve([1.0, 7.0, 1.0, 1.0])
-    array([0. , 0.7, 0.8, 0.9, 1. ])
-    """
-    s = as_numbers(scores, "scores", "an array (..., F)").astype(np.float64)
-    if s.ndim == 0 or s.shape[-1] == 0 or not (s >= 0).all():
-        raise ValueError(
-            f"scores must be an array (..., F) of numbers that are not negative, at least one, not {described(s)}"
-        )
-    sums = np.cumsum(-np.sort(-s, axis=-1), axis=-1)
-    with np.errstate(invalid="ignore"):  # nothing changed at all: NaN
-        return np.concatenate([np.zeros((*s.shape[:-1], 1)), sums / sums[..., -1:]], axis=-1)

@@ -10,7 +10,7 @@ from nnpg.analysis.directions import above_chance, between_groups, features, pur
 def test_features_are_the_named_output_whatever_the_batch():
     net = nnpg.build([nnpg.conv(3, 3), nnpg.ReLU(), nnpg.Flatten(), nnpg.dense(2)], input_shape=(1, 6, 6), rng=0)
     x = np.random.default_rng(0).random((7, 1, 6, 6)).astype("float32")
-    phi = features(net, x, "relu1", batch=3)
+    phi = features(net, x, layer="relu1", batch=3)
     np.testing.assert_allclose(phi, net.forward(x)["relu1"].reshape(7, -1), rtol=1e-5, atol=1e-7)
 
 
@@ -25,9 +25,9 @@ def test_random_directions_are_a_basis_and_prefer_no_side():
 
 def test_the_strongest_images_of_a_sum_of_units():
     phi = np.array([[5.0, 0], [0, 5], [3, 3], [4, 0]])
-    assert strongest_images(phi, [[1, 0], [0, 1], [1, 1], [-1, 0]], 2).tolist() == [[0, 3], [1, 2], [2, 0], [1, 2]]
+    assert strongest_images(phi, [[1, 0], [0, 1], [1, 1], [-1, 0]], n=2).tolist() == [[0, 3], [1, 2], [2, 0], [1, 2]]
     with pytest.raises(ValueError, match="n must be a whole number from 1 to 4, not 5"):
-        strongest_images(phi, np.eye(2), 5)
+        strongest_images(phi, np.eye(2), n=5)
 
 
 def test_purity_of_known_rows():

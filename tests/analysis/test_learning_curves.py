@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nnpg.analysis.learning_curves import steps_to_optimum
+from nnpg.training_methods.learning_curves import steps_to_optimum
 
 
 def test_the_first_step_within_the_tolerance_counts():

@@ -7,10 +7,11 @@ import pytest
 from geometries import NETS, examples, network
 
 import nnpg
+from nnpg.analysis.outputs import outputs_by_name
 from nnpg.programs import find
 from nnpg.programs.plan import plan_of
 from nnpg.programs.tasks import Outputs
-from nnpg.training_methods.volatility import outputs, unit_changes
+from nnpg.training_methods.volatility import unit_changes
 
 
 @pytest.mark.parametrize("name", NETS)
@@ -22,9 +23,9 @@ def test_every_geometry(name: str, N: int, dtype: str, rtol: float) -> None:
     names = [block.name for block in plan_of(net).blocks]
     for chosen in (names, names[:1], names[::-1]):
         with nnpg.require_compiled():
-            got = outputs(net, x, chosen)
+            got = outputs_by_name(net, x, layers=chosen)
         assert set(got) == set(chosen)
-        wanted = outputs(net.to("numpy"), x, chosen)
+        wanted = outputs_by_name(net.to("numpy"), x, layers=chosen)
         for each in chosen:
             assert got[each].dtype == dtype
             assert got[each].shape == wanted[each].shape
@@ -37,8 +38,8 @@ def test_changes_of_units_are_the_same_compiled_and_layer_by_layer() -> None:
     x, _ = examples(net, 20)
     y = x + 0.1 * np.random.default_rng(0).standard_normal(x.shape).astype("f4")
     with nnpg.require_compiled():
-        fast = unit_changes(net, x, y, ["pool1", "tanh2"], batch=7)
-    slow = unit_changes(net.to("numpy"), x, y, ["pool1", "tanh2"], batch=20)
+        fast = unit_changes(net, x, y, layers=["pool1", "tanh2"], batch=7)
+    slow = unit_changes(net.to("numpy"), x, y, layers=["pool1", "tanh2"], batch=20)
     for name, change in slow.items():
         for measure in ("before", "after", "shift"):
             np.testing.assert_allclose(getattr(fast[name], measure), getattr(change, measure), rtol=1e-4, atol=1e-6)
@@ -49,6 +50,6 @@ def test_what_is_inside_a_block_is_read_layer_by_layer_and_says_why(name: str) -
     net = network("faces")
     x, _ = examples(net, 3)
     assert find(net, Outputs((name,))).why_not == f"{name} is not the output of a block"
-    np.testing.assert_allclose(outputs(net, x, [name])[name], net.forward(x)[name])
+    np.testing.assert_allclose(outputs_by_name(net, x, layers=[name])[name], net.forward(x)[name])
     with nnpg.require_compiled(), pytest.raises(nnpg.NotCompiled, match=f"^unit_changes, .*{name} is not the output"):
-        outputs(net, x, [name])
+        outputs_by_name(net, x, layers=[name])

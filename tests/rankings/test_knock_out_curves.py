@@ -1,10 +1,9 @@
-"""What is read off a knock-out, by hand and by another formula."""
+"""What knock-out curves say, by hand."""
 
 import numpy as np
-import pytest
 
 from nnpg import Filter, Knockout
-from nnpg.rankings.knock_out_curves import failure_steps, gini, steps_to_reach
+from nnpg.rankings.knock_out_curves import failure_steps, steps_to_reach
 
 
 def knockout(predictions, labels, K):
@@ -20,16 +19,6 @@ def test_a_class_fails_when_most_of_its_images_are_taken_for_another():
     np.testing.assert_array_equal(failure_steps(k), [3, 1, 0, -1])
     never = knockout([[0, 1], [0, 1]], [0, 1], 2)
     np.testing.assert_array_equal(failure_steps(never), [2, 2])
-
-
-def test_gini_is_the_mean_difference():
-    s = np.random.default_rng(0).random((3, 7))
-    mean_difference = abs(s[:, :, None] - s[:, None]).sum(axis=(1, 2)) / (2 * 7 * s.sum(axis=1))
-    np.testing.assert_allclose(gini(s), mean_difference)
-    np.testing.assert_allclose(gini(5 * s), gini(s))
-    for wrong in ([1.0, -1.0], [np.nan, 1.0], [], 1.0):
-        with pytest.raises(ValueError, match="not negative"):
-            gini(wrong)
 
 
 def test_steps_to_reach_counts_the_intact_network_as_none():

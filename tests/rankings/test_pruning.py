@@ -6,7 +6,7 @@ from parameters import changed, flat, with_biases
 
 import nnpg
 from nnpg import knock_out, prune
-from nnpg.rankings.pruning import multiplications, redrawn
+from nnpg.rankings.pruning import multiplications, redraw
 
 CHAINS = {
     "the papers' chain": [
@@ -125,14 +125,14 @@ def test_redrawn_draws_as_build_does_and_keeps_the_shape(init):
     recipe = [nnpg.conv(4, 3, groups=2, init=init), nnpg.Tanh(), nnpg.Flatten(), nnpg.dense(3, bias=False, init=init)]
     net = nnpg.build(recipe, input_shape=(2, 8, 8), rng=5)
     used = net.with_parameters(changed(net.parameters, lambda array: array + 1))
-    again = redrawn(used, rng=5, init=init)
+    again = redraw(used, rng=5, init=init)
     for name, own in net.parameters.items():
         for parameter, a in own.items():
             np.testing.assert_array_equal(again.parameters[name][parameter], a)
     assert again.layers["dense1"].b is None
-    assert (redrawn(used, rng=6, init=init).layers["conv1"].W != net.layers["conv1"].W).all()
+    assert (redraw(used, rng=6, init=init).layers["conv1"].W != net.layers["conv1"].W).all()
     with pytest.raises(ValueError, match="init must be 'glorot', 'lecun' or 'he', not 'zero'"):
-        redrawn(net, rng=0, init="zero")
+        redraw(net, rng=0, init="zero")
 
 
 def refused(chain, gone, error, words, interventions=()):

@@ -18,13 +18,12 @@ from nnpg.rankings import (
     overall_scores,
     random_scores,
     shapley_scores,
-    shuffled_in_layers,
+    shuffle_in_layers,
     taylor_scores,
     weakest_leaving,
     weight_norm_scores,
 )
-from nnpg.rankings.common import class_outputs
-from nnpg.seeds import class_seed
+from nnpg.seeds import class_outputs, class_seed
 
 
 def conv_net(dtype="float64"):
@@ -248,13 +247,13 @@ def test_the_layer_goes_first_whatever_the_order_asked_for():
 
 def test_shuffling_in_layers_keeps_the_layers_and_forgets_the_filters():
     scores = nnpg.filter_scores(conv_net(), X, T)
-    dealt = [shuffled_in_layers(scores, rng=seed) for seed in range(60)]
+    shuffled = [shuffle_in_layers(scores, rng=seed) for seed in range(60)]
     for layer in ("pool1", "tanh2"):
-        for one in dealt:
+        for one in shuffled:
             np.testing.assert_array_equal(np.sort(one.scores[layer]), np.sort(scores.scores[layer]))
-    assert len({tuple(u.f for u in one.strongest(0)) for one in dealt}) == 12
-    assert any((np.argsort(one.scores["pool1"][0]) != np.argsort(one.scores["pool1"][1])).any() for one in dealt)
-    assert "shuffled in each layer" in dealt[0].table(1)
+    assert len({tuple(u.f for u in one.strongest(0)) for one in shuffled}) == 12
+    assert any((np.argsort(one.scores["pool1"][0]) != np.argsort(one.scores["pool1"][1])).any() for one in shuffled)
+    assert "shuffled in each layer" in shuffled[0].table(1)
 
 
 RANKINGS = {
@@ -342,8 +341,8 @@ def test_areas_and_overall_ranks_by_hand():
 
 def test_every_layer_keeps_what_it_must():
     scores = nnpg.FilterScores({"a": np.array([[1.0, 2.0, 3.0]]), "b": np.array([[4.0, 5.0, 6.0]])}, ("x",), "", "")
-    assert [u[:2] for u in weakest_leaving(scores, "x", 3)] == [("a", 0), ("a", 1), ("b", 0)]
-    assert [u[:2] for u in weakest_leaving(scores, "x", 3, leave=0)] == [("a", 0), ("a", 1), ("a", 2)]
-    assert [u[:2] for u in weakest_leaving(scores, "x", 2, leave=2)] == [("a", 0), ("b", 0)]
+    assert [u[:2] for u in weakest_leaving(scores, row="x", n=3)] == [("a", 0), ("a", 1), ("b", 0)]
+    assert [u[:2] for u in weakest_leaving(scores, row="x", n=3, leave=0)] == [("a", 0), ("a", 1), ("a", 2)]
+    assert [u[:2] for u in weakest_leaving(scores, row="x", n=2, leave=2)] == [("a", 0), ("b", 0)]
     with pytest.raises(ValueError, match="5 filters cannot go: every layer must keep 1, so that 4 can be spared"):
-        weakest_leaving(scores, "x", 5)
+        weakest_leaving(scores, row="x", n=5)

@@ -30,7 +30,7 @@ def one_step(pool, net, x, t, state=None, lr=1.0):
 @pytest.mark.parametrize("at", AT)
 def test_each_example_fools_the_layers_above_and_is_near_its_image(net, examples, at):
     x, t = examples
-    _, state, _, _ = one_step(AdversarialPool(x, t, (at,), new=25, batch=5, seed=7), net, x[:6], t[:6])
+    _, state, _, _ = one_step(AdversarialPool(x, t, layers=(at,), new=25, batch=5, seed=7), net, x[:6], t[:6])
     own = state.pools[at]
     n = np.random.default_rng([7, 0]).integers(len(x), size=25)
     assert own.labels.tolist() == t[n].tolist(), "all were found"
@@ -45,7 +45,7 @@ def test_each_example_fools_the_layers_above_and_is_near_its_image(net, examples
 def test_a_step_is_that_of_all_images_and_examples_at_equal_weight(net, examples):
     """By hand: the mean over 6 images and 2 x 4 examples; those of sigmoid1 leave the first layer alone."""
     x, t = examples
-    pool = AdversarialPool(x, t, ("input", "sigmoid1"), new=10, batch=4, seed=3)
+    pool = AdversarialPool(x, t, layers=("input", "sigmoid1"), new=10, batch=4, seed=3)
     before = PoolState(1, {}, one_step(pool, net, x[:6], t[:6])[1].pools)  # a step in which nothing is made
     after, state, values, wrong = one_step(pool, net, x[:6], t[:6], before)
     draw, loss = np.random.default_rng([3, 1]), loss_for(net, "softmax_cross_entropy")
@@ -71,7 +71,7 @@ def test_a_step_is_that_of_all_images_and_examples_at_equal_weight(net, examples
 
 def test_a_full_pool_keeps_its_size_and_loses_as_many_as_come(net, examples):
     x, t = examples
-    pool = AdversarialPool(x, t, ("sigmoid2",), size=20, new=12, every=1, batch=2)
+    pool = AdversarialPool(x, t, layers=("sigmoid2",), size=20, new=12, every=1, batch=2)
     state, sizes, last = None, [], None
     for _ in range(4):
         last = None if state is None else state.pools["sigmoid2"]
@@ -85,7 +85,7 @@ def test_a_full_pool_keeps_its_size_and_loses_as_many_as_come(net, examples):
 
 def test_the_examples_of_a_pool_are_learnt(net, examples):
     x, t = examples
-    pool, state, now = AdversarialPool(x, t, AT, new=20, every=10**6, batch=10), None, net
+    pool, state, now = AdversarialPool(x, t, layers=AT, new=20, every=10**6, batch=10), None, net
     for _ in range(150):
         now, state, _, _ = one_step(pool, now, x[:20], t[:20], state)
     for at in AT:
@@ -99,7 +99,7 @@ def test_training_with_a_pool_is_repeatable_and_dropout_sleeps_where_examples_ar
     net = nnpg.build(
         [nnpg.dense(20), nnpg.Sigmoid(), nnpg.Dropout(0.5), nnpg.dense(6), nnpg.Softmax()], input_shape=(60,), rng=0
     )
-    pool = AdversarialPool(x, t, ("input",), size=60, new=30, every=15, batch=20)
+    pool = AdversarialPool(x, t, layers=("input",), size=60, new=30, every=15, batch=20)
     how = {"epochs": 10, "batch": 20, "rng": 0, "optimiser": SGD(lr=0.5, momentum=0.9), "take_step": pool}
     found = [nnpg.train(net, x, t, **how).net for _ in range(2)]
     assert (found[0].layers["dense1"].W == found[1].layers["dense1"].W).all()
@@ -113,5 +113,5 @@ def test_training_with_a_pool_is_repeatable_and_dropout_sleeps_where_examples_ar
 def test_an_output_without_a_range_is_refused(examples):
     x, t = examples
     net = nnpg.build([nnpg.dense(8), nnpg.ReLU(), nnpg.dense(6), nnpg.Softmax()], input_shape=(60,), rng=0)
-    with pytest.raises(ValueError, match=r"examples of 'relu1' need a known range, which a ReLU has not"):
-        one_step(AdversarialPool(x, t, ("relu1",)), net, x[:4], t[:4])
+    with pytest.raises(ValueError, match=r"examples of 'relu1' need a known range, and that of a ReLU is not known"):
+        one_step(AdversarialPool(x, t, layers=("relu1",)), net, x[:4], t[:4])

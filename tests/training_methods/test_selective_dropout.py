@@ -8,7 +8,9 @@ import pytest
 import nnpg
 from nnpg.losses import loss_for
 from nnpg.training import step
-from nnpg.training_methods.selective_dropout import MaskedSGD, Retention, SelectiveDropout, hard_negative_training
+from nnpg.training_methods.hard_negatives import hard_negative_training
+from nnpg.training_methods.masked_sgd import MaskedSGD
+from nnpg.training_methods.selective_dropout import Retention, SelectiveDropout
 from nnpg.training_methods.volatility import unit_changes
 
 OPTIMISERS = [
@@ -41,7 +43,9 @@ def test_units_that_are_not_selected_keep_every_bit(layer, optimiser, mode, back
     """Step by step, velocities from earlier steps included: they must not move a unit that is not selected."""
     net, (adversarial, x, t) = small(backend), twins()
     seen = []
-    volatile = SelectiveDropout(x, layer, 0.4, mode=mode, watch=lambda n, now, chosen: seen.append((n, now, chosen)))
+    volatile = SelectiveDropout(
+        x, layer=layer, keep=0.4, mode=mode, watch=lambda n, now, chosen: seen.append((n, now, chosen))
+    )
     nnpg.train(net, adversarial, t, epochs=3, batch=2, rng=0, optimiser=optimiser, take_step=volatile, progress=False)
     assert len(seen) == 9
     assert len({tuple(chosen) for _, _, chosen in seen}) > 1  # so that units come and go, with velocity
@@ -116,9 +120,11 @@ def test_a_step_of_ones_own_that_is_the_ordinary_one_changes_nothing():
 def test_the_most_volatile_units_are_selected(measure):
     net, (adversarial, x, t) = small(), twins()
     seen = []
-    volatile = SelectiveDropout(x, "conv1", 0.5, measure=measure, watch=lambda n, now, chosen: seen.append(chosen))
+    volatile = SelectiveDropout(
+        x, layer="conv1", keep=0.5, measure=measure, watch=lambda n, now, chosen: seen.append(chosen)
+    )
     nnpg.train(net, adversarial, t, epochs=1, batch=6, rng=0, take_step=volatile, progress=False)
-    change = unit_changes(net, x, adversarial, ["pool1"])["pool1"].of(measure).mean(axis=0)
+    change = unit_changes(net, x, adversarial, layers="pool1")["pool1"].of(measure).mean(axis=0)
     assert seen[0].sum() == 3  # ceil(0.5 * 5)
     assert set(np.flatnonzero(seen[0])) == set(np.argsort(-change)[:3])
 
@@ -130,7 +136,7 @@ def test_selection_is_kept_for_as_long_as_asked():
     for every in (1, 3):
         seen = []
         volatile = SelectiveDropout(
-            x, "dense1", 0.25, every=every, watch=lambda n, now, chosen, s=seen: s.append(chosen)
+            x, layer="dense1", keep=0.25, every=every, watch=lambda n, now, chosen, s=seen: s.append(chosen)
         )
         nnpg.train(net, adversarial, t, epochs=4, batch=1, rng=0, take_step=volatile, progress=False)
         masks[every] = np.array(seen)
@@ -162,7 +168,7 @@ def test_the_share_grows_as_the_paper_writes():
     net, (adversarial, x, t) = small(), twins()
     counts = []
     volatile = SelectiveDropout(
-        x, "conv1", Retention(0.2, 0.1), watch=lambda n, now, chosen: counts.append(chosen.sum())
+        x, layer="conv1", keep=Retention(0.2, 0.1), watch=lambda n, now, chosen: counts.append(chosen.sum())
     )
     nnpg.train(net, adversarial, t, epochs=6, batch=1, rng=0, take_step=volatile, progress=False)
     assert counts == [int(np.ceil(5 * Retention(0.2, 0.1)(t))) for t in range(36)]
@@ -198,7 +204,7 @@ def test_wrong_words_are_named_before_any_work():
         ({"every": 0}, "at least 1"),
     ):
         with pytest.raises(ValueError, match=words):
-            SelectiveDropout(x, "conv1", **arguments)
+            SelectiveDropout(x, layer="conv1", **arguments)
     with pytest.raises(KeyError, match="conv9"):
         hard_negative_training(net, adversarial, x, t, layer="conv9", epochs=1, rng=0)
     with pytest.raises(ValueError, match="adversarial and originals must be as many images, not 6 and 5"):

@@ -5,7 +5,7 @@ import pytest
 
 import nnpg
 from nnpg.losses import loss_for
-from nnpg.training_methods.lbfgs import _flatten, _mean_loss, _unflatten
+from nnpg.training_methods.full_batch import flatten, mean_loss, unflatten
 from nnpg.training_methods.sparsity import Sparsity
 
 
@@ -22,10 +22,10 @@ def images():
 def test_the_gradient_is_that_of_the_value_whatever_the_batch():
     net, x, rng = coder(), images(), np.random.default_rng(2)
     loss, decay, sparse = loss_for(net, "squared_error"), nnpg.DecayPerUnit(0.1), Sparsity("sigmoid1", 0.1, 2.0)
-    w = _flatten(net.parameters, net)
+    w = flatten(net, net.parameters)
 
     def value(w, batch=23):
-        return _mean_loss(_unflatten(net, w), x, x, loss, decay, batch, sparse)
+        return mean_loss(unflatten(net, w), x, x, loss, decay=decay, sparsity=sparse, batch=batch)
 
     d, eps = rng.normal(size=w.shape), 1e-6
     slope = (value(w + eps * d)[0] - value(w - eps * d)[0]) / (2 * eps)

@@ -19,7 +19,7 @@ from experiments.models.faces import FEW, FaceNet, FaceNets, nets_of
 from nnpg import Knockout, filter_scores, knock_out_curve
 from nnpg.analysis.statistics import mean_interval, wilson
 from nnpg.plots import damage_trace, matrix_panels
-from nnpg.rankings.knock_out_curves import failure_steps, falls_in_words, steps_in_words
+from nnpg.rankings.knock_out_curves import describe_failures, describe_steps, failure_steps
 
 
 @dataclass(frozen=True)
@@ -78,9 +78,9 @@ def run(config: Config, context: Context) -> Result:
     )
     falling = Text(
         f"Knock-outs after which the images of an identity are most often classified as another (seed {first})",
-        falls_in_words(shown, names),
+        describe_failures(shown, names),
     )
-    steps = Text(f"Confusion, step by step (seed {first})", steps_in_words(shown, names))
+    steps = Text(f"Confusion, step by step (seed {first})", describe_steps(shown, names))
     return Result(rows, verdict, ("damage.png", "confusion.png"), (falling, steps))
 
 

@@ -19,10 +19,11 @@ from experiments.lo_ding.filters.table3 import TABLE_III
 from experiments.models.faces import FEW, IDENTITIES, FaceNets, nets_of
 from nnpg import filter_scores
 from nnpg.analysis.comparisons import same_within
+from nnpg.analysis.concentration import gini
 from nnpg.analysis.statistics import Interval, mean_interval
 from nnpg.plots import Panel, error_curves
 from nnpg.rankings import shared_strongest
-from nnpg.rankings.knock_out_curves import gini, steps_to_reach
+from nnpg.rankings.knock_out_curves import steps_to_reach
 
 MARGIN = 0.10  # within which two errors count as the same
 
@@ -57,7 +58,7 @@ def run(config: Config, context: Context) -> Result:
     lost = [over_nets(errors.overall[:, :, STRONG, out] - errors.overall[:, :, STRONG, 0]) for out in (1, 2)]
     identities = [identity - 1 for identity in config.identities]
     spread = over_nets(np.array([gini(s.matrix[identities]) for s in scores]))
-    shared = mean_interval([shared_strongest(s, identities, 3) for s in scores])
+    shared = mean_interval([shared_strongest(s, rows=identities, n=3) for s in scores])
     sparse, useful = spread.low > 1 / 3, shared.low > 3 / M
     rows += [
         over("overall_error added by 1 strong (paper: little)", None, lost[0], held=lost[0].high < MARGIN),

@@ -38,7 +38,7 @@ def ranking(name: str, face: FaceNet, indices: np.ndarray, *, steps: int = 16, p
         OURS: lambda: filter_scores(net, x, t),
         "random": lambda: rankings.random_scores(net, rng=face.seed),
         "layer, then random": lambda: rankings.layer_scores(net, rng=face.seed),
-        "shuffled gradient": lambda: rankings.shuffled_in_layers(filter_scores(net, x, t), face.seed),
+        "shuffled gradient": lambda: rankings.shuffle_in_layers(filter_scores(net, x, t), rng=face.seed),
         "weight norm": lambda: rankings.weight_norm_scores(net),
         "activation norm": lambda: rankings.activation_scores(net, x, t),
         "Taylor": lambda: rankings.taylor_scores(net, x, t),

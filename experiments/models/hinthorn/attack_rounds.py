@@ -18,7 +18,7 @@ from nnpg import SGD, Network, error_rate, load_network, predict
 from nnpg.attacks import minimal_distortion
 from nnpg.data import Dataset
 from nnpg.files import read_tensors, write_tensors
-from nnpg.training_methods.selective_dropout import hard_negative_training
+from nnpg.training_methods.hard_negatives import hard_negative_training
 from nnpg_kernels import Array
 
 

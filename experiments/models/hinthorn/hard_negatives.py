@@ -22,7 +22,7 @@ from experiments.models.kept import kept_file
 from nnpg import SGD, error_rate, load_network
 from nnpg.analysis.groups import By
 from nnpg.files import read_tensors, write_tensors
-from nnpg.training_methods.selective_dropout import hard_negative_training
+from nnpg.training_methods.hard_negatives import hard_negative_training
 from nnpg_kernels import Array
 
 
@@ -57,7 +57,7 @@ def _train(job: Job) -> None:
     rng = np.random.default_rng([seed, 2])
     order = rng.permutation(len(pool))
     drawn, fresh = pool[order[: config.drawn]], pool[order[config.drawn :]]
-    out = drawn.groups(by).hold_out(rng)
+    out = drawn.groups(by).hold_out(rng=rng)
     learnt, held_out = drawn[~out], drawn[out]
     sets = {
         "held out": (held_out.adversarial, held_out.labels),

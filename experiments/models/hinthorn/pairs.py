@@ -40,7 +40,7 @@ class Pairs:
 
     def groups(self, by: By) -> Groups:
         """Perturbation groups of these pairs."""
-        return perturbation_groups(self.labels, self.targets, by)
+        return perturbation_groups(self.labels, self.targets, by=by)
 
     def beyond(self, factor: float) -> Pairs:
         """Return the pairs with the change `factor` times as large, clipped to the box, and with the new distortions.

@@ -116,7 +116,7 @@ def autoencoder(
         decay=decay_of(coder, (CODER, CODER), len(unlabelled)), tolerance=TOLERANCE, batch=BATCH, progress=False,
     ).net  # fmt: skip
     head = Model((), model.decay[1:])
-    done = fully_trained(head, features(learnt, x, "sigmoid1", batch=BATCH), t, K, config, seed, backend)
+    done = fully_trained(head, features(learnt, x, layer="sigmoid1", batch=BATCH), t, K, config, seed, backend)
     layers = {"dense1": learnt.layers["dense1"], "sigmoid1": learnt.layers["sigmoid1"]}
     layers |= {"dense2": done.net.layers["dense1"], "softmax1": done.net.layers["softmax1"]}
     return replace(done, net=replace(learnt, layers=layers))

@@ -59,8 +59,8 @@ def _train(job: tuple[str, int, PoolTraining, Context, Path]) -> None:
     x, labels = random_images(train, config.images, 0)
     net, optimiser = _start(method, seed, config, train, context)
     pool = AdversarialPool(
-        x, labels, POOLED[method], size=config.pool, new=config.new, every=_steps(config, len(x)), batch=config.share,
-        seed=seed,
+        x, labels, layers=POOLED[method], size=config.pool, new=config.new, every=_steps(config, len(x)), seed=seed,
+        batch=config.share,
     ) if method in POOLED else None  # fmt: skip
     done = nnpg.train(
         net, x, labels, epochs=config.epochs, batch=config.batch, rng=seed, optimiser=optimiser, take_step=pool,

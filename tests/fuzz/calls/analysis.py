@@ -1,4 +1,4 @@
-"""What takes arrays alone: statistics, profiles, directions, patches."""
+"""What takes only arrays: statistics, profiles, directions, patches."""
 
 from __future__ import annotations
 
@@ -11,11 +11,10 @@ import nnpg
 from fuzz import wrong_values as w
 from fuzz.calls.call import Call, call
 from fuzz.calls.subjects import K, curve
-from nnpg.analysis import directions, edge_filters, profiles, separability, spectral, statistics
+from nnpg.analysis import concentration, directions, edge_filters, profiles, separability, spectral, statistics
 from nnpg.analysis.groups import perturbation_groups
 from nnpg.rankings import knock_out_curves
 from nnpg.recipes import patch_features
-from nnpg.training_methods import volatility
 
 
 def wide_labels(valid: Any) -> list[w.Trial]:
@@ -50,16 +49,16 @@ def calls() -> Iterator[Call]:
         plain={"statistic": lambda sample: np.array([sample.mean()]), "n": 5, "resamples": 10, "rng": 0},
         kinds={"statistic": w.function},
     )
-    yield call(knock_out_curves.gini, scores=flat, kinds={"scores": w.numbers(nan=False, flat_only=True)})
+    yield call(concentration.gini, scores=flat, kinds={"scores": w.numbers(nan=False, flat_only=True)})
     yield call(knock_out_curves.steps_to_reach, error=table, level=[0.5, 2.0], kinds={"error": vector, "level": vector})
     yield call(knock_out_curves.failure_steps, knockout=curve())
-    class_names = {"plain": {"names": ["a", "b", "c"]}, "kinds": {"names": w.names(K)}}
-    yield call(knock_out_curves.falls_in_words, knockout=curve(), **class_names)
+    class_names = {"plain": {"class_names": ["a", "b", "c"]}, "kinds": {"class_names": w.names(K)}}
+    yield call(knock_out_curves.describe_failures, knockout=curve(), **class_names)
     yield call(
-        knock_out_curves.steps_in_words,
+        knock_out_curves.describe_steps,
         knockout=curve(),
-        plain={"names": ["a", "b", "c"]},
-        kinds={"names": w.names(K), "most": w.number(0, whole=True)},
+        plain={"class_names": ["a", "b", "c"]},
+        kinds={"class_names": w.names(K), "most": w.number(0, whole=True)},
     )
     likeness = np.array([[1, 0.9, 0.2, 0.1], [0.9, 1, 0.4, 0.3], [0.2, 0.4, 1, 0.6], [0.1, 0.3, 0.6, 1]])
     classes = np.array([0, 0, 1, 1])
@@ -117,10 +116,13 @@ def calls() -> Iterator[Call]:
             "kind": lambda v: w.wrong(None, "a", 3, [True], [2, 3], ["a", "b"], [0.5, 1]),
         },
     )
-    yield call(volatility.top_share, scores=flat, kinds={"scores": finite, "share": w.number(0, 1)})
-    yield call(volatility.concentration_curve, scores=flat, kinds={"scores": finite})
+    yield call(concentration.top_share, scores=flat, kinds={"scores": finite, "share": w.number(0, 1)})
+    yield call(concentration.concentration_curve, scores=flat, kinds={"scores": finite})
     yield call(
-        volatility.how_many, share=0.5, plain={"F": 10}, kinds={"share": w.number(0, 1), "F": w.number(1, whole=True)}
+        concentration.units_in_share,
+        share=0.5,
+        plain={"F": 10},
+        kinds={"share": w.number(0, 1), "F": w.number(1, whole=True)},
     )
     yield call(
         directions.random_directions,
@@ -152,13 +154,13 @@ def calls() -> Iterator[Call]:
     kernels = np.ones((2, 3, 3))
     picture = np.random.default_rng(0).random((2, 1, 6, 6))
     yield call(
-        edge_filters.convolved,
+        edge_filters.convolve,
         images=picture,
         kernels=kernels,
         kinds={"images": w.numbers(nan=False), "kernels": w.numbers(nan=False)},
     )
     yield call(
-        edge_filters.answers_to_edges,
+        edge_filters.responds_to_edges,
         images=picture,
         kernels=[edge_filters.KERNELS["Sobel X"]],
         kinds={"images": w.numbers(nan=False), "kernels": w.numbers(nan=False)},

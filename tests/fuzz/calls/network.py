@@ -11,7 +11,7 @@ import nnpg
 from fuzz import wrong_values as w
 from fuzz.calls.call import Call, call
 from fuzz.calls.subjects import FILTERS, K, images, net
-from nnpg.rankings.pruning import multiplications, redrawn
+from nnpg.rankings.pruning import multiplications, redraw
 
 
 def calls() -> Iterator[Call]:
@@ -163,5 +163,5 @@ def calls() -> Iterator[Call]:
     yield call(nnpg.load_backend, plain={"name": "numpy"}, kinds={"name": w.choice}, words={"name": "backend"})
     yield call(nnpg.filter_layers, net=network)
     yield call(multiplications, net=network)
-    yield call(redrawn, net=network, rng=0)
+    yield call(redraw, net=network, rng=0)
     yield call(nnpg.prune, net=network, filters=FILTERS)

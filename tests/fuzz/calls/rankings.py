@@ -11,7 +11,7 @@ from fuzz import wrong_values as w
 from fuzz.calls.call import Call, call
 from fuzz.calls.subjects import LABELS, filter_scores, images, net
 from nnpg import rankings
-from nnpg.analysis import directions, spectral
+from nnpg.analysis import directions, gains
 from nnpg.maps import projection, receptive_fields
 from nnpg.training_methods import volatility
 
@@ -33,7 +33,7 @@ def calls() -> Iterator[Call]:
     yield call(rankings.ablation_scores, plain=plain, kinds=base)
     yield call(rankings.shapley_scores, plain=plain | {"pairs": 2, "rng": 0}, kinds={"pairs": w.number(2, whole=True)})
     s = filter_scores()
-    yield call(rankings.shuffled_in_layers, scores=s, rng=0)
+    yield call(rankings.shuffle_in_layers, scores=s, rng=0)
     yield call(rankings.overall_scores, scores=s, kinds={"row": w.text})
 
     def row(valid: Any) -> list[w.Trial]:
@@ -58,16 +58,16 @@ def calls() -> Iterator[Call]:
     yield call(
         volatility.unit_output, net=network, layer="conv1", kinds={"layer": lambda v: [*w.output(v), *w.wrong("tanh1")]}
     )
-    yield call(spectral.lipschitz, net=network)
+    yield call(gains.lipschitz_bounds, net=network)
     yield call(
-        spectral.measured_gains,
+        gains.measured_gains,
         net=network,
         x=x,
-        changed=1 - x,
-        kinds={"changed": lambda v: [*w.finite_images(v), *w.wrong(x)]},
-        words={"changed": "image"},
+        adversarial=1 - x,
+        kinds={"adversarial": lambda v: [*w.finite_images(v), *w.wrong(x)]},
+        words={"adversarial": "image"},
     )
-    yield call(directions.features, net=network, x=x, at="tanh1", kinds={"x": w.images})
+    yield call(directions.features, net=network, x=x, layer="tanh1", kinds={"x": w.images})
     yield call(projection.with_rule, net=network, rule="guided")
     units = {
         "units": lambda v: w.wrong("some", -1, 9, [], [9], np.ones(5), [[0], [1, 2]], {0}, w.Thing()),

@@ -80,7 +80,7 @@ def calls() -> Iterator[Call]:
         "rng": 0,
         "batch": 2,
     }
-    yield call(selective_dropout.hard_negative_training, plain=hard_negatives, kinds=weights)
+    yield call(hard_negatives.hard_negative_training, plain=hard_negatives, kinds=weights)
     yield call(
         selective_dropout.SelectiveDropout,
         plain={"originals": x, "layer": "dense1"},

@@ -1,0 +1,103 @@
+"""The mean loss over all images and its gradient, with all weights of a network in one row: what L-BFGS minimises."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from nnpg.batches import in_batches
+from nnpg.layers.blocks import first_with_weights
+from nnpg.losses import Loss
+from nnpg.network import Network
+from nnpg.optimisers import Decay, Parameters, penalised, penalty
+from nnpg.training_methods.sparsity import Sparsity
+from nnpg_kernels import Array
+
+
+def mean_loss(
+    net: Network,
+    x: Array,
+    targets: Array,
+    loss: Loss,
+    *,
+    decay: Decay | None = None,
+    sparsity: Sparsity | None = None,
+    batch: int,
+) -> tuple[float, Array]:
+    """Return the mean loss over all images plus the penalties, and its gradient with respect to all weights in one row.
+
+        value = 1/N sum_n L_n + decay + sparsity
+
+    Parameters
+    ----------
+    net : Network
+    x : array (N, *net.input_shape)
+    targets : array (N,) or (N, K)
+    loss : Loss
+    decay, sparsity : optional
+        Penalties on the weights, and on the mean outputs of one layer's units.
+    batch : int
+        Images at a time.
+    """
+    k, stop = net.backend, first_with_weights(net.layers)
+    value, total = 0.0, np.zeros(net.n_parameters)
+    rates = None if sparsity is None else _mean_outputs(net, x, sparsity.layer, batch)
+    for rows in in_batches(len(x), batch, batch):
+        t = k.asarray(targets[rows])
+        trace = net.forward(x[rows], stop=loss.layer)
+        seed, start = loss.seed(k, trace.y, t), loss.layer
+        value += float(loss.value(k, trace.y, t).sum(dtype=np.float64))
+        deltas: dict[str, Array] = {}
+        if sparsity is not None and rates is not None:  # each image's share of the mean is 1/N, which is divided below
+            deltas, start = net.backward(trace, seed, start=start, stop=sparsity.layer), sparsity.layer
+            seed = deltas[start] + k.asarray(sparsity.gradient(rates)).astype(net.dtype)
+        deltas |= net.backward(trace, seed, start=start, stop=stop)
+        total = total + flatten(net, net.gradients(trace, deltas))
+    zeros = {layer: {p: w * 0 for p, w in arrays.items()} for layer, arrays in net.parameters.items()}
+    of_decay = flatten(net, penalised(net, zeros, decay))
+    of_sparsity = 0.0 if sparsity is None or rates is None else sparsity.value(rates)
+    return value / len(x) + penalty(net, decay) + of_sparsity, total / len(x) + of_decay
+
+
+def flatten(net: Network, parameters: Parameters) -> Array:
+    """Return the weights of a network, or their gradients, in one row, in float64.
+
+    Examples
+    --------
+    >>> import nnpg
+    >>> net = nnpg.build([nnpg.dense(1)], input_shape=(2,), rng=0).replace("dense1", W=np.array([[3.0, 4.0]]))
+    >>> flatten(net, net.parameters)
+    array([3., 4., 0.])
+    """
+    names = [(layer, p) for layer, arrays in net.parameters.items() for p in arrays]
+    return np.concatenate([net.backend.to_numpy(parameters[n][p]).ravel() for n, p in names]).astype(np.float64)
+
+
+def unflatten(net: Network, w: Array) -> Network:
+    """Return the network with the weights of one row, the inverse of `flatten`, in the types of its own weights.
+
+    Examples
+    --------
+    >>> import nnpg
+    >>> net = nnpg.build([nnpg.dense(1)], input_shape=(2,), rng=0)
+    >>> unflatten(net, np.array([3.0, 4.0, 5.0])).layers["dense1"].b
+    array([5.], dtype=float32)
+    """
+    parameters: Parameters = {}
+    first = 0
+    for layer, arrays in net.parameters.items():
+        parameters[layer] = {}
+        for p, old in arrays.items():
+            values = w[first : first + old.size].reshape(old.shape).astype(old.dtype)
+            parameters[layer][p] = net.backend.asarray(values)
+            first += old.size
+    return net.with_parameters(parameters)
+
+
+def _mean_outputs(net: Network, x: Array, layer: str, batch: int) -> npt.NDArray[np.float64]:
+    """Return the mean over all images of an output, (F,) or (F, H, W)."""
+    sums = [
+        net.backend.to_numpy(net.forward(x[rows], stop=layer).y).sum(axis=0, dtype=np.float64)
+        for rows in in_batches(len(x), batch, batch)
+    ]
+    return np.asarray(sum(sums) / len(x))

@@ -1,0 +1,38 @@
+"""How unevenly scores are spread, by hand and by another formula."""
+
+import numpy as np
+import pytest
+
+from nnpg.analysis.concentration import concentration_curve, gini, top_share, units_in_share
+
+
+def test_gini_is_the_mean_difference():
+    s = np.random.default_rng(0).random((3, 7))
+    mean_difference = abs(s[:, :, None] - s[:, None]).sum(axis=(1, 2)) / (2 * 7 * s.sum(axis=1))
+    np.testing.assert_allclose(gini(s), mean_difference)
+    np.testing.assert_allclose(gini(5 * s), gini(s))
+    for wrong in ([1.0, -1.0], [np.nan, 1.0], [], 1.0):
+        with pytest.raises(ValueError, match="not negative"):
+            gini(wrong)
+
+
+def test_the_largest_scores_hold_their_part_of_the_sum():
+    one, even = np.eye(1, 10)[0], np.ones(10)
+    assert concentration_curve(even) == pytest.approx(np.linspace(0, 1, 11))
+    assert concentration_curve(one).tolist() == [0] + [1] * 10
+    assert top_share([one, even], share=0.1) == pytest.approx([1, 0.1])
+    scores = np.random.default_rng(0).random(50)
+    curve = concentration_curve(scores)
+    area = (curve[1:] + curve[:-1]).sum() / 2 / 50
+    assert 2 * (area - 0.5) == pytest.approx(gini(scores))
+    assert np.isnan(top_share(np.zeros(4)))
+    for wrong in ([-1.0, 2.0], [np.nan], []):
+        with pytest.raises(ValueError, match="not negative"):
+            concentration_curve(wrong)
+    with pytest.raises(ValueError, match="share"):
+        top_share(even, share=0)
+
+
+def test_the_units_in_a_share_are_rounded_up_but_not_by_rounding_errors():
+    assert [units_in_share(p, 200) for p in (0.2, 0.5, 0.7, 0.001, 1.0)] == [40, 100, 140, 1, 200]
+    assert units_in_share(0.1 + 0.2, 10) == 3  # 0.30000000000000004
