@@ -61,11 +61,6 @@ class HardNegatives:
 
         return line_panels([Lines("", self.steps, self.accuracy, "steps", "accuracy")], path, columns=1)
 
-    def steps_to_optimum(self, name: str, *, within: float = 0.0) -> int:
-        """Return after how many steps an accuracy first was no more than `within` below its highest."""
-        accuracy = self.accuracy[name]
-        return int(self.steps[np.flatnonzero(accuracy >= accuracy.max() - within)[0]])
-
     def _rows(self) -> list[tuple[object, ...]]:
         columns = [values.tolist() for values in self.accuracy.values()]
         return list(zip(self.steps.tolist(), *columns, strict=True))

@@ -9,6 +9,7 @@ import nnpg
 from nnpg.losses import loss_for
 from nnpg.training import step
 from nnpg.training_methods.hard_negatives import hard_negative_training
+from nnpg.training_methods.learning_curves import steps_to_optimum
 from nnpg.training_methods.masked_sgd import MaskedSGD
 from nnpg.training_methods.selective_dropout import Retention, SelectiveDropout
 from nnpg.training_methods.volatility import unit_changes
@@ -188,10 +189,12 @@ def test_accuracies_are_watched_and_the_optimum_is_found():
     curve = done.accuracy["originals"]
     assert curve[-1] == 1 - nnpg.error_rate(done.training.net, x, t)
     assert curve[0] == 1 - nnpg.error_rate(net, x, t)
-    best = done.steps_to_optimum("originals")
+    best = steps_to_optimum(done.steps, [curve], within=0)[0]
     assert curve[done.steps == best] == curve.max()
     assert (curve[done.steps < best] < curve.max()).all()
-    assert done.steps_to_optimum("originals", within=1.0) == 0
+    assert str(done).splitlines()[0].split() == ["steps", "originals", "adversarial"]
+    assert done.to_frame()["originals"].tolist() == curve.tolist()
+    assert len(done.plot().axes[0].lines) >= 2
 
 
 def test_wrong_words_are_named_before_any_work():

@@ -1,4 +1,4 @@
-"""What the curves of a training say: after how many steps the best is reached."""
+"""What the curves of a training say: after how many steps the highest value is reached."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from nnpg.support.arguments import as_number, as_numbers, described
 from nnpg_kernels import Array
 
 
-def steps_to_optimum(steps: npt.ArrayLike, curves: npt.ArrayLike, within: float = 0.01) -> Array:
-    """Return after how many steps each curve was first no more than `within` below its highest value, (R,).
+def steps_to_optimum(steps: npt.ArrayLike, curves: npt.ArrayLike, *, within: float = 0.01) -> Array:
+    """Return after how many steps each curve was first no more than `within` below its highest value.
 
     Parameters
     ----------
@@ -18,6 +18,15 @@ def steps_to_optimum(steps: npt.ArrayLike, curves: npt.ArrayLike, within: float 
     curves : array (R, T)
         Accuracies after so many steps, for R runs.
     within : float
+
+    Returns
+    -------
+    array (R,)
+
+    Raises
+    ------
+    ValueError
+        If the curves do not fit the steps, or there is none.
 
     Examples
     --------
