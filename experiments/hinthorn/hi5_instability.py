@@ -13,9 +13,9 @@ from experiments.experiment import Context, Experiment, Result, Row, row
 from experiments.models.hinthorn.base import CONV, DENSE
 from experiments.models.hinthorn.hard_negatives import hard_negative_runs
 from experiments.models.hinthorn.variants import CONTROL, HARD_PAPER, HARD_SMOKE, Hard, Variant, chosen_variants
+from nnpg.analysis.concentration import gini
 from nnpg.analysis.statistics import mean_interval
 from nnpg.plots import Lines, line_panels
-from nnpg.analysis.concentration import gini
 from nnpg_kernels import Array
 
 ALWAYS = 0.95
