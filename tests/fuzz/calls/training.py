@@ -13,7 +13,7 @@ from fuzz import wrong_values as w
 from fuzz.calls.call import Call, call
 from fuzz.calls.subjects import LABELS, K, images, net
 from nnpg import losses, optimisers
-from nnpg.training_methods import selective_dropout, sparsity
+from nnpg.training_methods import hard_negatives, selective_dropout, sparsity
 
 
 def calls() -> Iterator[Call]:
@@ -70,7 +70,7 @@ def calls() -> Iterator[Call]:
         "labels": w.needed_labels(K),
         "epochs": w.number(0, whole=True),
     }
-    hard_negatives = {
+    trained = {
         "net": net("numpy"),
         "adversarial": x,
         "originals": x,
@@ -80,7 +80,7 @@ def calls() -> Iterator[Call]:
         "rng": 0,
         "batch": 2,
     }
-    yield call(hard_negatives.hard_negative_training, plain=hard_negatives, kinds=weights)
+    yield call(hard_negatives.hard_negative_training, plain=trained, kinds=weights)
     yield call(
         selective_dropout.SelectiveDropout,
         plain={"originals": x, "layer": "dense1"},
