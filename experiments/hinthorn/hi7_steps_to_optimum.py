@@ -17,9 +17,9 @@ from experiments.experiment import Context, Experiment, Result, Row, row
 from experiments.models.hinthorn.hard_negatives import hard_negative_runs
 from experiments.models.hinthorn.runs import against_control
 from experiments.models.hinthorn.variants import CONTROL, HARD_PAPER, HARD_SMOKE, Hard, chosen_variants
-from nnpg.training_methods.learning_curves import steps_to_optimum
 from nnpg.analysis.statistics import Interval, mean_interval
 from nnpg.plots import Lines, line_panels
+from nnpg.training_methods.learning_curves import steps_to_optimum
 
 CLAIM = 2.0  # times fewer, at least
 

@@ -14,9 +14,9 @@ from experiments.models.hinthorn.base import CONV, DENSE
 from experiments.models.hinthorn.hard_negatives import hard_negative_runs
 from experiments.models.hinthorn.runs import against_control
 from experiments.models.hinthorn.variants import CONTROL, HARD_PAPER, HARD_SMOKE, Hard, Variant
-from nnpg.training_methods.learning_curves import steps_to_optimum
 from nnpg.analysis.statistics import mean_interval
 from nnpg.plots import Lines, line_panels
+from nnpg.training_methods.learning_curves import steps_to_optimum
 
 
 @dataclass(frozen=True)
