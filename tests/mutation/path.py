@@ -10,7 +10,9 @@ from parameters import changed
 
 import nnpg
 from mutation.forks import Target
+from nnpg.class_gradients import class_means
 from nnpg.knockout import Knockout
+from nnpg.layers.blocks import first_with_weights
 from nnpg.losses import loss_for
 from nnpg.optimisers import penalty
 from nnpg.seeds import class_seed
@@ -283,7 +285,36 @@ def by_hand(head: str, of: str, name: str) -> Any:
 
 def predictions() -> None:
     for backend in ("numpy", "numba"):
-        gradients_of(net_with("softmax").to(backend))
+        net = net_with("softmax").to(backend)
+        for batch in (None, 1, 2, N):
+            same(nnpg.predict(net, images(), batch=batch), net.forward(images()).y)
+        gradients_of(net)
+
+
+def means_by_class() -> None:
+    predictions()
+    labels = np.array([0, 2, 2, 2, 2])  # class 1 has no image
+    for shape in ((N,), (N, 4), (N, 2, 3)):
+        values = np.random.default_rng(13).standard_normal(shape)
+        wanted = [values[labels == c].mean(axis=0) if c != 1 else np.full(shape[1:], np.nan) for c in range(K)]
+        same(class_means(values, labels, K), wanted)
+
+
+def blocks() -> None:
+    predictions()
+    layers = net_with("softmax").layers
+    for after, first in {
+        None: "conv1",
+        "conv1": "dense1",
+        "pool1": "dense1",
+        "dense1": "softmax1",
+        "?": "conv1",
+    }.items():
+        assert first_with_weights(layers, after) == first
+    next_to = {name: layers[name] for name in ("conv1", "dense1", "softmax1")}
+    assert first_with_weights(next_to, "conv1") == "dense1"
+    for names in (["tanh1", "pool1", "flatten1"], ["tanh1"]):
+        assert first_with_weights({name: layers[name] for name in names}) == names[-1]
 
 
 def gradients_of(net: nnpg.Network) -> None:
@@ -498,8 +529,8 @@ TARGETS = [
          "gradients_in_batches", "image_axis", "differentiated"),
         predictions,
     ),
-    Target("nnpg.class_gradients", ("class_gradient", "class_means", "_sum_by_class", "_held_at_once"), predictions),
-    Target("nnpg.layers.blocks", ("block_outputs", "first_with_weights"), predictions),
+    Target("nnpg.class_gradients", ("class_gradient", "class_means", "_sum_by_class"), means_by_class),
+    Target("nnpg.layers.blocks", ("block_outputs", "first_with_weights"), blocks),
     Target("nnpg.trace", ("Trace.before", "Trace.__or__"), passes),
     Target(
         "nnpg.scores",

@@ -11,6 +11,7 @@ EQUAL = "both are of equal length wherever this is called"
 FLOAT = "a number is kept as a float"
 ANY = "any number drawn from the generator will do"
 ONE = "it holds one class"
+JOINED = "joining a single part gives that part"
 COPY = "a copy holds the same numbers"
 UNREAD = "a program does not read them"
 OPS = "all threads have equally many ops"
@@ -55,8 +56,8 @@ SAME: dict[str, dict[str, str]] = {
         "penalty: return -0.0": "-0 is 0",
     },
     "nnpg.network": {
-        "Network.backward: delta = delta.astype(trace[at].dtype, copy=True)": COPY,
-        "Network.backward: if delta.shape[max(-1, delta.ndim - trace[at].ndim):] != trace[at].shape:": (
+        "Network.backward: delta = delta.astype(trace[start].dtype, copy=True)": COPY,
+        "Network.backward: if delta.shape[max(-1, delta.ndim - trace[start].ndim):] != trace[start].shape:": (
             "a seed with fewer axes than the output is refused either way"
         ),
         "Network.as_input: return x.astype(self.dtype, copy=True)": COPY,
@@ -69,19 +70,31 @@ SAME: dict[str, dict[str, str]] = {
         "Network.as_input: if start is None and x.shape...": "it is of arrays on a device, which only a GPU has",
     },
     "nnpg.prediction": {
-        "filter_layers: if isinstance(layer, Conv | Flatten):": "a dense layer takes maps only behind a Flatten",
-        "prediction_gradient: joined = ...": "joining a single part gives that part",
-        "class_gradient: means = {n: s / images.reshape(-2, ...": UNKNOWN,
-        "class_gradient: held = ...": MEMORY,
-        "class_gradient: S = ...": MEMORY,
-        "_batches: yield (some, {name: d[-1] if _one_class(classes) else d for name, d in deltas.items()})": ONE,
-        "_one_class: return isinstance(classes, int)...": "a class is an int by then",
-        "_classes_of: return int(classes) if isinstance(classes, int) else...": "a class is an int by then",
+        "predict: return np.concatenate(parts)": JOINED,
+        "predict: return parts[0] if len(parts) == 0 else np.concatenate(parts)": JOINED,
+        "predict: return parts[0] if len(parts) == 2 else np.concatenate(parts)": JOINED,
+        "predict: return parts[-1] if len(parts) == 1 else np.concatenate(parts)": SINGLE,
+        "prediction_gradient: if len(deltas) == 0:": JOINED,
+        "prediction_gradient: if len(deltas) == 2:": JOINED,
+        "prediction_gradient: joined = deltas[-1]": SINGLE,
+        "gradients_in_batches: yield (part, {layer: delta if image_axis(classes) else delta[-1] for layer, delta in deltas.items()})": (  # noqa: E501
+            ONE
+        ),
+        "image_axis: return 0 if isinstance(classes, int) or ...": "a class is an int by then",
+        "differentiated: return int(classes) if isinstance(classes, int) else...": "a class is an int by then",
+    },
+    "nnpg.class_gradients": {
+        "class_gradient: if method != 'average_of_gradients':": "the two ways differ by rounding alone",
+        "class_gradient: weights, divisor = (np.ones(K), size / absent)": "it is 1, or not a number either way",
+        "class_gradient: means = {layer: a / divisor.reshape(-2, ...": UNKNOWN,
+        "class_means: counts = np.bincount(labels, minlength=K).reshape(-2, ...": UNKNOWN,
         "_sum_by_class: return sums.reshape(*delta.shape[:axis], K, *delta.shape[axis + 1:])": ONE,
         "_sum_by_class: return (sums if axis else sums[-1]).reshape(*delta.shape[:axis], K, *delta.shape[axis + 1:])": (
             ONE
         ),
-        "_one_class: return -(isinstance(...": "only its truth counts",
+    },
+    "nnpg.layers.blocks": {
+        "block_outputs: if isinstance(layer, Conv | Flatten):": "a dense layer takes maps only behind a Flatten",
     },
     "nnpg.scores": {
         "FilterScores.strongest: return self._ranked(row, -2)...": SIGN,
@@ -91,18 +104,17 @@ SAME: dict[str, dict[str, str]] = {
         ),
     },
     "nnpg.knockout": {
-        "knock_out_curve: predictions[step, some] = y.argmax(axis=1)": ROWS,
-        "knock_out_curve: changes = _changes(net, wanted, to, reference, rng)": UNREAD,
-        "knock_out_curve: nets = _cumulative(net, wanted, changes)": UNREAD,
-        "_cumulative: for f, change in zip(filters, changes, strict=True):": EQUAL,
-        "_by_layers: for f, change, net in zip(filters, changes, nets[1:], strict=False):": EQUAL,
-        "_wanted: return tuple((Filter(layer, f, *given[2:]) for (layer, f), given in zip(known, filters, strict=False)))": (  # noqa: E501
+        "knock_out_curve: predictions[step, rows] = y.argmax(axis=1)": ROWS,
+        "knock_out_curve: changes = _interventions(net, chosen, to, reference, rng)": UNREAD,
+        "outputs_by_layers: for unit, change, net in zip(filters, changes, nets[1:], strict=False):": EQUAL,
+        "outputs_by_layers: k = nets[1].backend": "all are on one backend",
+        "outputs_by_layers: k = nets[-1].backend": "all are on one backend",
+        "_cumulative: for unit, change in zip(filters, changes, strict=False):": EQUAL,
+        "_known_filters: return tuple((Filter(layer, f, *unit[2:]) for (layer, f), unit in zip(pairs, filters, strict=False)))": (  # noqa: E501
             EQUAL
         ),
-        "_by_layers: k = nets[1].backend": "all are on one backend",
-        "_by_layers: k = nets[-1].backend": "all are on one backend",
-        "_changes: changes.append(Resample(units, trace[layer], int(draw.integers(...": ANY,
-        "_changes: units = k.asarray((np.arange(F) == f).reshape(-2, *[1] * len(rest)))": UNKNOWN,
+        "_interventions: changes.append(Resample(units, trace[layer], int(draw.integers(...": ANY,
+        "_interventions: units = k.asarray((np.arange(F) == f).reshape(-2, *[1] * len(size)))": UNKNOWN,
     },
     "nnpg.programs.numba.predict": {
         "run: Program(each, [[[Task(-1, len(each[0]), ...": LAST,
@@ -118,10 +130,8 @@ SAME: dict[str, dict[str, str]] = {
         "run: for i, block in enumerate(forward_ops(plan, room, plan.weights)[:max(wanted) + 2]):": MORE,
     },
     "nnpg.programs.numba.reading": {
-        "Session.__call__: return (scores, np.concatenate(parts, axis=axis))": "joining a single part gives that part",
-        "Session.__call__: return (scores, parts[0] if len(parts) == 0 else ...": (
-            "joining a single part gives that part"
-        ),
+        "Session.__call__: return (scores, np.concatenate(parts, axis=axis))": JOINED,
+        "Session.__call__: return (scores, parts[0] if len(parts) == 0 else ...": (JOINED),
         "Session.__call__: return (scores, parts[-1] if len(parts) == 1 else ...": SINGLE,
         "Session.__call__: axis = parts[-1].ndim - x.ndim": "all parts have equally many axes",
         "Session.__call__: for first in range(0, max(2, len(x)), len(self.x)):": (
