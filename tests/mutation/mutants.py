@@ -13,7 +13,7 @@ ARITHMETIC = {
 COMPARISONS = {ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Eq: ast.NotEq, ast.Is: ast.IsNot}
 DROPPED = {"swapaxes", "transpose", "sum", "broadcast_to"}  # calls replaced by what they are called on
 SWAPPED = {"zeros": "ones", "zeros_like": "ones_like"}
-MEMORY_ONLY = {"in_batches", "advance", "progress_bar", "threads_for"}  # their arguments change no answer
+MEMORY_ONLY = {"_parts", "in_batches", "advance", "progress_bar", "threads_for"}  # their arguments change no answer
 
 CHECKS = ("as_", "_numbers")  # how names of functions begin that return an argument in one form, or refuse it
 
