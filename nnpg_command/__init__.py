@@ -1,9 +1,9 @@
-"""What every command of this project does with an error or Ctrl-C: one line on stderr, and an exit code.
+"""Every command of this project answers an error or Ctrl-C with one line on stderr and an exit code.
 
     0 done    1 failed (training diverged, a disk is full)    2 bad input or usage    130 interrupted
 
 `nnpg`, `python -m experiments`, `python -m benchmarks` and `python -m nnpg.data.download` all run through `main`.
-This package imports only small modules of Python's own, so that Ctrl-C is answered while the large ones are imported.
+This package imports only small modules of Python's own, so that Ctrl-C is answered while large ones are imported.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ def run(command: Command, arguments: Sequence[str]) -> int:
     >>> run(lambda arguments: None, [])
     0
     """
-    given, stderr = list(arguments), sys.stderr  # a progress bar puts another in its place while it runs
+    arguments, stderr = list(arguments), sys.stderr  # while a progress bar runs, sys.stderr is another object
     try:
-        code = command(given)
+        code = command(arguments)
         if sys.stdout is not None:
             sys.stdout.flush()  # a full disk or a closed pipe shows here
         if code == INTERRUPTED:
@@ -59,7 +59,7 @@ def run(command: Command, arguments: Sequence[str]) -> int:
         _discard_output()
         return FAILED
     except BaseException as error:
-        if "--debug" in given:
+        if "--debug" in arguments:
             _print_traceback()
         line, code = ("stopped", INTERRUPTED) if _stopped(error) else verdict(error)
         _discard_output_if_broken()
@@ -77,7 +77,7 @@ def main(command: Command, arguments: Sequence[str] | None = None) -> NoReturn:
     watch_for_interrupts()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # what a terminal's encoding lacks is no error
+            stream.reconfigure(errors="backslashreplace")  # a character that the encoding lacks is not an error
     code = run(command, sys.argv[1:] if arguments is None else arguments)
     ignore_interrupts()
     if code == INTERRUPTED:
@@ -87,12 +87,12 @@ def main(command: Command, arguments: Sequence[str] | None = None) -> NoReturn:
             with contextlib.suppress(OSError, ValueError, AttributeError):
                 stream.flush()
         os._exit(code)
-    gc.freeze()  # Python would look for circles among all that is about to go: a third of a second after a demo
+    gc.freeze()  # else Python searches all objects for reference cycles before it ends: 0.3 s after a demo
     sys.exit(code)
 
 
 def _stopped(error: BaseException) -> bool:
-    """Whether this is Ctrl-C, or what became of it on its way through a library."""
+    """Return whether this is Ctrl-C, or an error that a library raised because of it."""
     return isinstance(error, KeyboardInterrupt) or (interrupted() and not isinstance(error, Interrupted))
 
 
@@ -128,7 +128,7 @@ def _discard_output_if_broken() -> None:
 
 
 def _discard_output() -> None:
-    """Send what is left for stdout nowhere, so that Python does not complain of it at the end."""
+    """Discard what stdout has not written yet, so that Python reports no error about it at the end."""
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 

@@ -8,7 +8,7 @@ from nnpg_command.text import one_line
 
 DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
-_PATHS = {  # what the system says of a path that was named wrongly
+_PATHS = {  # errors of the system that mean a wrong path
     errno.ENOENT,
     errno.EEXIST,
     errno.EISDIR,
@@ -30,11 +30,11 @@ class UsageError(ValueError):
 
 
 class Interrupted(Exception):
-    """Ctrl-C, with what the person should know."""
+    """Ctrl-C, with a sentence about what was kept."""
 
 
 def verdict(error: BaseException) -> tuple[str, int]:
-    """Return what to say about an error in one line, and the exit code.
+    """Return an error's line and exit code.
 
     Examples
     --------
@@ -51,7 +51,7 @@ def verdict(error: BaseException) -> tuple[str, int]:
 
 def _verdict(error: BaseException) -> tuple[str, int]:
     name = type(error).__name__
-    if hasattr(error, "format_message"):  # typer's own: a wrong option, argument or command
+    if hasattr(error, "format_message"):  # an error of Typer: a wrong option, argument or command
         context = getattr(error, "ctx", None)
         more = f" (see: {context.command_path} --help)" if context else ""
         return error.format_message().replace("Value error, ", "") + more, BAD_INPUT

@@ -16,10 +16,10 @@ class Commands(TyperGroup):
     def main(self, *positional: Any, **extra: Any) -> NoReturn:
         """Run a command and leave with its exit code."""
         args = positional[0] if positional else extra.pop("args", None)
-        given = list(sys.argv[1:] if args is None else args)
+        given_arguments = list(sys.argv[1:] if args is None else args)
 
         def command(arguments: list[str]) -> Any:
-            own = [a for a in arguments if a != "--debug"]
-            return super(Commands, self).main(own, **extra | {"standalone_mode": False})
+            others = [argument for argument in arguments if argument != "--debug"]
+            return super(Commands, self).main(others, **extra | {"standalone_mode": False})
 
-        sys.exit(run(command, given))
+        sys.exit(run(command, given_arguments))

@@ -1,7 +1,7 @@
 """Ctrl-C ends a command within a second, whatever it is doing.
 
-Python sees a signal only between two of its own instructions. While one long call of compiled code runs (a matrix
-product, a compiler, the start of a library), it sees nothing. A second thread is told of the signal at once. It gives
+Python handles a signal only between two of its own instructions. While one long call of compiled code runs (a matrix
+product, a compiler, the start of a library), it handles none. A second thread learns of the signal at once. It gives
 Python a moment to end in order, and otherwise ends the process.
 """
 
@@ -16,16 +16,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-NOTICE = 0.4  # seconds in which Python must have seen the signal
-ORDERLY = 5.0  # seconds that the command then has to say what it kept
+NOTICE = 0.4  # seconds in which Python must have handled the signal
+ORDERLY = 5.0  # seconds that the command then has to say what was kept
 STEP = 0.02
 
-_seen: list[float] = []  # when Python saw Ctrl-C
+_seen: list[float] = []  # times at which Python handled Ctrl-C
 _swallowed: list[bool] = []  # Ctrl-C that arrived where Python drops exceptions, as in `__del__`
 
 
 def interrupted() -> bool:
-    """Whether this process has had Ctrl-C."""
+    """Return whether this process has received Ctrl-C."""
     return bool(_seen)
 
 
@@ -46,7 +46,7 @@ def watch_for_interrupts() -> None:
         return
     signal.signal(signal.SIGINT, _notice)
     sys.unraisablehook = _not_dropped
-    if os.name != "posix":  # elsewhere a signal is told to sockets only
+    if os.name != "posix":  # elsewhere only sockets receive the number of a signal
         return
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
@@ -89,8 +89,8 @@ def _not_dropped(unraisable: sys.UnraisableHookArgs) -> None:
 def _watch(reading: int) -> None:
     while signal.SIGINT not in os.read(reading, 64):
         continue
-    told = time.monotonic()
-    while time.monotonic() < told + (ORDERLY if _seen else NOTICE):
+    received = time.monotonic()
+    while time.monotonic() < received + (ORDERLY if _seen else NOTICE):
         time.sleep(STEP)
         if _swallowed:
             _swallowed.clear()
@@ -124,7 +124,7 @@ def end_progress_bars() -> None:
 def _end() -> None:
     """End the process without Python's help."""
     try:
-        if (files := sys.modules.get("nnpg.files.atomic")) is not None:  # not imported from here: it takes its time
+        if (files := sys.modules.get("nnpg.files.atomic")) is not None:  # an import would take too long
             files.remove_temporaries()
         if show_cursor():
             os.write(2, b"\n")

@@ -17,8 +17,8 @@ from nnpg.cli.training import train
 from nnpg_command.group import Commands
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _version(is_asked: bool) -> None:
+    if is_asked:
         typer.echo(f"nnpg {nnpg.__version__}, Python {platform.python_version()}")
         raise typer.Exit
 
@@ -40,14 +40,14 @@ def root(
     ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="On an error, also print where it came from.")] = False,
 ) -> None:
-    """Neural networks by hand, and the prediction gradient: which of its parts a network's answer hangs on.
+    """Neural networks by hand, and the prediction gradient: which of its parts a network's answer depends on.
 
     New here? `nnpg demo` needs no data: it trains a small network on built-in faces, ranks its filters, switches them
-    off one by one, and explains what it did on one page. Then, with data of your own:
+    off one by one, and explains all of it on one page. Then, with your own data:
 
     - `nnpg train --data faces --save faces.safetensors` trains,
 
-    - `nnpg rank faces.safetensors` says which filters each class hangs on,
+    - `nnpg rank faces.safetensors` says which filters each class depends on,
 
     - `nnpg knockout faces.safetensors --class face07` shows what the network loses with them.
 

@@ -1,4 +1,4 @@
-"""Which images a command works on: named on the command line, remembered in the model's file, split in the same way."""
+"""The images that a command works on: named on the command line, or in the model's file and divided as for training."""
 
 from __future__ import annotations
 
@@ -21,7 +21,16 @@ OWN_SPLIT = ("mnist", "cifar10")  # they come divided into training and test ima
 
 @dataclass(frozen=True, eq=False)
 class Parts:
-    """The training and the test images, what they are parts of, and how many test images are trained on as well."""
+    """A data set divided for training and testing.
+
+    Parameters
+    ----------
+    train, test : Dataset
+    undivided : Dataset, optional
+        The data set of which they are parts; None where it comes divided.
+    duplicates : int
+        Number of test images of which an exact copy is among the training images.
+    """
 
     train: Dataset
     test: Dataset
@@ -29,7 +38,7 @@ class Parts:
     duplicates: int = 0
 
     @property
-    def whole(self) -> Dataset:
+    def all(self) -> Dataset:
         """All images, in the order in which they came."""
         if self.undivided is not None:
             return self.undivided
@@ -40,7 +49,7 @@ class Parts:
 
 @dataclass(frozen=True)
 class Source:
-    """Where images come from and how they are divided; what a model's file remembers of its data.
+    """Where images come from and how they are divided.
 
     Parameters
     ----------
@@ -61,9 +70,9 @@ class Source:
         """Load the images and divide them."""
         if self.data in OWN_SPLIT:
             return Parts(load(self.data, self.data_dir, split="train"), load(self.data, self.data_dir, split="test"))
-        whole = load(self.data, self.data_dir)
-        split = stratified_split(whole, self.test_share, self.split_seed)
-        return Parts(*split.apply(whole), whole, len(split.duplicates(whole)))
+        undivided = load(self.data, self.data_dir)
+        split = stratified_split(undivided, self.test_share, self.split_seed)
+        return Parts(*split.apply(undivided), undivided, len(split.duplicates(undivided)))
 
     def describe_split(self) -> str:
         """Return how the images are divided, in words."""
@@ -84,8 +93,8 @@ def fingerprint(dataset: Dataset) -> str:
     return digest.hexdigest()[:16]
 
 
-def remembered(source: Source, train: Dataset, test: Dataset) -> dict[str, Any]:
-    """Return what a model's file says about its data."""
+def data_record(source: Source, train: Dataset, test: Dataset) -> dict[str, Any]:
+    """Return the entry "data" of a model's provenance: source, split, sizes and fingerprint."""
     return asdict(source) | {
         "name": train.name.removesuffix(" train"),
         "classes": list(train.class_names),
@@ -103,9 +112,9 @@ class Work:
     ----------
     net : Network
     images : Dataset
-        What the question is about.
+        The images that the command is about.
     train : Dataset
-        What the model was trained on, as far as that is known; else all images.
+        The images that the model was trained on, where that is known; else all images.
     """
 
     net: Network
@@ -117,18 +126,18 @@ def open_model(
     model: Path,
     data: str | None,
     data_dir: Path | None,
-    which: Images | None,
+    part: Images | None,
     backend: str,
     layers: Sequence[str] | None = None,
 ) -> Work:
-    """Load a model and the images: its own unless others are named.
+    """Load a model and its images: those of its training unless others are named.
 
     Parameters
     ----------
-    model, data, data_dir, which, backend
+    model, data, data_dir, part, backend
         The options of the commands.
     layers : names, optional
-        Outputs that the model must have; that is found out before any image is read.
+        Outputs that the model must have; checked before any image is read.
 
     Raises
     ------
@@ -143,30 +152,30 @@ def open_model(
             raise KeyError(f"no output named {name!r}; this network has {', '.join(net.names)}")
     known = _known(describe(model))
     if known is not None and data in (None, known["data"]):
-        own, data_dir = True, known["data_dir"] if data_dir is None else data_dir
+        is_own, data_dir = True, known["data_dir"] if data_dir is None else data_dir
         source = Source(known["data"], _text(data_dir), known["test_share"], known["split_seed"])
     elif data is not None:
-        own, source = False, Source(data, _text(data_dir))
+        is_own, source = False, Source(data, _text(data_dir))
     else:
         raise ValueError(f"{model} does not say what it was trained on: name the images with --data")
     divided = source.data in OWN_SPLIT
-    which = which or ("test" if divided else "all")
-    if which != "all" and not own and not divided:
+    part = part or ("test" if divided else "all")
+    if part != "all" and not is_own and not divided:
         raise ValueError(
-            f"--images {which} means the model's own {which} images, but {model} was not trained on {source.data}: "
+            f"--images {part} means the model's own {part} images, but {model} was not trained on {source.data}: "
             "leave --images out"
         )
     parts = source.load()
-    if known is not None and own and fingerprint(parts.train) != known["train_fingerprint"]:
+    if known is not None and is_own and fingerprint(parts.train) != known["train_fingerprint"]:
         print(f"note: {source.data} has changed since {model} was trained on it", file=sys.stderr)
-    images: Dataset = getattr(parts, "whole" if which == "all" else which)
+    images: Dataset = getattr(parts, part)
     if net.input_shape != images.image_shape or net.K != images.K:
-        takes, found = (" x ".join(map(str, shape)) for shape in (net.input_shape, images.image_shape))
+        expected, actual = (" x ".join(map(str, shape)) for shape in (net.input_shape, images.image_shape))
         raise ValueError(
-            f"{model} takes images of {takes} in {net.K} classes, but {source.data} has {found} in {images.K}: "
+            f"{model} takes images of {expected} in {net.K} classes, but {source.data} has {actual} in {images.K}: "
             "name other images with --data"
         )
-    return Work(net, images, parts.train if own or divided else parts.whole)
+    return Work(net, images, parts.train if is_own or divided else parts.all)
 
 
 def _text(path: Path | str | None) -> str | None:
@@ -174,15 +183,15 @@ def _text(path: Path | str | None) -> str | None:
 
 
 def _known(header: dict[str, Any]) -> dict[str, Any] | None:
-    """What `remembered` wrote, if this file's provenance holds it; other programs may write what they like there."""
+    """Return what `data_record` wrote into a file's provenance, or None: other programs may have written anything."""
     provenance = header.get("provenance")
     known = provenance.get("data") if isinstance(provenance, dict) else None
-    if not isinstance(known, dict) or not all(holds(known.get(key)) for key, holds in _REMEMBERED.items()):
+    if not isinstance(known, dict) or not all(holds(known.get(key)) for key, holds in _RECORD.items()):
         return None
     return known
 
 
-_REMEMBERED: dict[str, Callable[[Any], bool]] = {  # what `open_model` reads of it
+_RECORD: dict[str, Callable[[Any], bool]] = {  # the values that `open_model` reads
     "data": lambda v: isinstance(v, str),
     "data_dir": lambda v: v is None or isinstance(v, str),
     "test_share": lambda v: type(v) in (int, float) and 0 < v < 1,

@@ -1,4 +1,4 @@
-"""`nnpg demo`: the whole story on built-in faces."""
+"""`nnpg demo`: training, ranking and knock-outs on built-in faces, explained on one page."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Annotated, Any
 import typer
 
 import nnpg
-from nnpg.cli.data import Source, remembered
+from nnpg.cli.data import Source, data_record
 from nnpg.cli.options import JsonOption, print_json
 from nnpg.files import results_folder, writable
-from nnpg.report import demo as story
+from nnpg.report.demo import BATCH, EPOCHS, LR, SEED, Findings, measure
 from nnpg.scores import Filter
 from nnpg_command import Interrupted
 
@@ -29,11 +29,11 @@ def demo(
         typer.Option(
             "--seed", min=0, max=2**63 - 1, help="Of the split, the first weights and the order of the images."
         ),
-    ] = story.SEED,
+    ] = SEED,
     epochs: Annotated[
-        int | None, typer.Option("--epochs", min=1, help=f"Passes over the training images. [default: {story.EPOCHS}]")
+        int | None, typer.Option("--epochs", min=1, help=f"Passes over the training images. [default: {EPOCHS}]")
     ] = None,
-    quick: Annotated[bool, typer.Option("--quick", help=f"A look in a hurry: {QUICK_EPOCHS} epochs.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help=f"Train for {QUICK_EPOCHS} epochs only.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Train, rank, knock out and explain, on built-in faces: the place to start.
@@ -49,72 +49,73 @@ def demo(
     results_folder(out)
     writable(out / "index.html")
     writable(out / "faces.safetensors")
-    epochs = epochs or (QUICK_EPOCHS if quick else story.EPOCHS)
+    epochs = epochs or (QUICK_EPOCHS if quick else EPOCHS)
     command = f"nnpg demo --seed {seed} --epochs {epochs}"
     say = _quiet if as_json else print
     began = time.perf_counter()
     try:
-        found = story.measure(seed, epochs, say=say)
+        findings = measure(seed, epochs, say=say)
         say("drawing, and writing the page")
-        page = _write(found, out, seed, epochs, command)
+        page = _write(findings, out, seed, epochs, command)
     except KeyboardInterrupt as stop:
-        raise Interrupted(f"stopped; {out} is not complete. The same command starts afresh") from stop
+        raise Interrupted(f"stopped; {out} is not complete. The same command starts again") from stop
     seconds = time.perf_counter() - began
     if as_json:
-        print_json(_as_dict(found, page, seconds))
+        print_json(_as_dict(findings, page, seconds))
         return
-    _print(found)
+    _print(findings)
     print(f"\nopen {page}\n{seconds:.1f} s")
 
 
-def _write(found: story.Findings, out: Path, seed: int, epochs: int, command: str) -> Path:
+def _write(findings: Findings, out: Path, seed: int, epochs: int, command: str) -> Path:
     from nnpg.report.demo import page as demo_page
 
-    train_set, test_set = found.split.apply(found.data)
+    train_set, test_set = findings.split.apply(findings.data)
     provenance = {
         "nnpg": nnpg.__version__,
         "command": command,
         "model": "face_net",
-        "data": remembered(Source("faces", split_seed=seed), train_set, test_set),
-        "training": {"epochs": epochs, "batch": story.BATCH, "lr": story.LR, "momentum": 0.0, "seed": seed},
-        "train_error": found.train_error,
-        "test_error": found.test_error,
+        "data": data_record(Source("faces", split_seed=seed), train_set, test_set),
+        "training": {"epochs": epochs, "batch": BATCH, "lr": LR, "momentum": 0.0, "seed": seed},
+        "train_error": findings.train_error,
+        "test_error": findings.test_error,
     }
-    nnpg.save(found.training.net, out / "faces.safetensors", provenance)
-    return demo_page.write(found, out, command)
+    nnpg.save(findings.training.net, out / "faces.safetensors", provenance)
+    return demo_page.write(findings, out, command)
 
 
-def _print(found: story.Findings) -> None:
+def _print(findings: Findings) -> None:
     from nnpg.report.demo.page import held, verdict
 
     def ends(units: list[Filter]) -> str:
         return ", ".join(map(str, units))
 
     print(f"\n{'':8}{'feature':26}{'strongest filters':20}weakest filters")
-    for row, feature in zip(found.scores.rows, found.data.features or found.scores.rows, strict=True):
-        strongest, weakest = found.scores.strongest(row, 2), found.scores.weakest(row, 2)
+    for row, feature in zip(findings.scores.rows, findings.data.features or findings.scores.rows, strict=True):
+        strongest, weakest = findings.scores.strongest(row, 2), findings.scores.weakest(row, 2)
         print(f"{row:8}{feature:26}{ends(strongest):20}{ends(weakest)}")
-    print(f"\n{verdict(found)}\n{held(found)}\n")
-    for claim in found.claims:
+    print(f"\n{verdict(findings)}\n{held(findings)}\n")
+    for claim in findings.claims:
         print(f"{'yes' if claim.holds else 'no':5}{claim.claim}\n     {claim.found}")
 
 
-def _as_dict(found: story.Findings, page: Path, seconds: float) -> dict[str, Any]:
+def _as_dict(findings: Findings, page: Path, seconds: float) -> dict[str, Any]:
     return {
         "page": str(page),
         "model": str(page.parent / "faces.safetensors"),
         "seconds": seconds,
-        "train_error": found.train_error,
-        "test_error": found.test_error,
-        "claims": [asdict(claim) for claim in found.claims],
+        "train_error": findings.train_error,
+        "test_error": findings.test_error,
+        "claims": [asdict(claim) for claim in findings.claims],
         "ranking": [
             {
                 "class": row,
                 "strongest_first": [
-                    {"layer": unit.layer, "filter": unit.f, "score": unit.score} for unit in found.scores.strongest(row)
+                    {"layer": unit.layer, "filter": unit.f, "score": unit.score}
+                    for unit in findings.scores.strongest(row)
                 ],
             }
-            for row in found.scores.rows
+            for row in findings.scores.rows
         ],
     }
 

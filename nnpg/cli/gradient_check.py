@@ -1,4 +1,4 @@
-"""`nnpg gradcheck`: is every derivative of a network right."""
+"""`nnpg gradcheck`: every derivative of a network against its forward pass."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def gradcheck(
 ) -> None:
     """Check every derivative of a network against its own forward pass.
 
-    Backpropagation is written by hand here, so it is measured: each layer's output is moved a little, and the change is
-    compared with what backward says. In float64, for every layer, every delta and every weight. A mistake is named
-    with its layer, array, place and likely cause, and the exit code is 1.
+    Backpropagation is written by hand here, so it is checked: each layer's output is changed a little, and the effect
+    is compared with what backward returns, in float64, for every layer, every delta and every weight. A mistake is
+    named with its layer, array, place and likely cause, and the exit code is 1.
 
     Example: `nnpg gradcheck face_net`
     """

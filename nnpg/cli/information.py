@@ -30,16 +30,16 @@ def info(
 ) -> None:
     """Say what a model is and how it was made; without a model, what this machine offers.
 
-    A model's file remembers its layers, its data and how that was split, its training and its errors. Without one:
-    versions, the backends that compute, and which data sets lie where the other commands look.
+    A model's file holds its layers, its data and how that was split, its training and its errors. Without a model:
+    versions, backends, and the data sets that the other commands find.
 
     Example: `nnpg info faces.safetensors`
     """
-    found = _machine(data_dir) if model is None else _model(model)
+    facts = _machine(data_dir) if model is None else _model(model)
     if as_json:
-        print_json(found)
+        print_json(facts)
         return
-    for line in _lines(found):
+    for line in _lines(facts):
         print(line)
 
 
@@ -76,7 +76,7 @@ def _machine(data_dir: Path | None) -> dict[str, Any]:
 
 
 def _state(backend: str) -> str:
-    """Whether a backend can be used here, and whether it is the one that "auto" stands for."""
+    """Return whether a backend can be used on this machine, and whether "auto" stands for it."""
     try:
         loaded = nnpg.load_backend(backend)
     except (ImportError, ValueError) as error:
@@ -103,7 +103,7 @@ def _installed(package: str) -> str | None:
 
 
 def _lines(value: Any, indent: int = 0) -> list[str]:
-    """Nested values as an indented outline."""
+    """Return nested values as an indented outline."""
     pad, lines = "  " * indent, []
     for key, v in value.items():
         if isinstance(v, dict):

@@ -1,4 +1,4 @@
-"""`nnpg knockout`: what a network loses with its filters."""
+"""`nnpg knockout`: the errors of a network while its filters are switched off."""
 
 from __future__ import annotations
 
@@ -60,9 +60,9 @@ def knockout(
 ) -> None:
     """Switch a model's filters off one after the other, and count what it still gets right.
 
-    The filters are ranked for a class as in `nnpg rank`. If the ranking is right, taking the strongest first hurts at
-    once and taking the weakest first hurts late. The class error is the share of that class's images that go wrong, the
-    overall error that of all images. One class prints every step, several a line for each.
+    The filters are ranked for a class as in `nnpg rank`. If the ranking is right, errors rise at once when the
+    strongest go first, and late when the weakest go first. The class error is the share of that class's images that go
+    wrong, the overall error that of all images. For one class every step is printed, for several one line each.
 
     Example: `nnpg knockout faces.safetensors --class face07 --order both --draw knockout.png`
     """
@@ -81,7 +81,7 @@ def knockout(
         class_names=work.images.class_names,
     )
     curves: Curves = {
-        (row, which): _curve(work, scores, row, which, steps, to, seed) for row in rows for which in orders
+        (row, first): _curve(work, scores, row, first, steps, to, seed) for row in rows for first in orders
     }
     if draw:
         from nnpg.plots import error_curves, knockout_panels
@@ -89,25 +89,25 @@ def knockout(
         error_curves(knockout_panels(curves, scores.rows), draw, columns=len(orders))
     if as_json:
         settings: dict[str, Any] = {"to": to, "norm": norm, "average": average, "of": of, "images": len(work.images)}
-        found = [_as_dict(scores.rows[row], row, which, curve) for (row, which), curve in curves.items()]
-        print_json({"model": str(model), **settings, "curves": found})
+        dicts = [_as_dict(scores.rows[row], row, first, curve) for (row, first), curve in curves.items()]
+        print_json({"model": str(model), **settings, "curves": dicts})
         return
-    for which in orders:
-        print(_steps(scores.rows, rows[0], which, curves) if len(rows) == 1 else _summary(scores.rows, which, curves))
+    for first in orders:
+        print(_steps(scores.rows, rows[0], first, curves) if len(rows) == 1 else _summary(scores.rows, first, curves))
     if draw:
         print(f"wrote {draw}")
 
 
-def _curve(work: Work, scores: FilterScores, row: int, which: str, steps: int | None, to: To, seed: int) -> Knockout:
-    filters = scores.strongest(row, steps) if which == "strongest" else scores.weakest(row, steps)
+def _curve(work: Work, scores: FilterScores, row: int, first: str, steps: int | None, to: To, seed: int) -> Knockout:
+    filters = scores.strongest(row, steps) if first == "strongest" else scores.weakest(row, steps)
     reference = None if to == "zero" else work.train.x
     return knock_out_curve(work.net, work.images.x, work.images.labels, filters, to=to, reference=reference, rng=seed)
 
 
-def _as_dict(name: str, c: int, which: str, curve: Knockout) -> dict[str, Any]:
+def _as_dict(name: str, c: int, first: str, curve: Knockout) -> dict[str, Any]:
     return {
         "class": name,
-        "order": which,
+        "order": first,
         "filters": [{"layer": unit.layer, "filter": unit.f, "score": unit.score} for unit in curve.filters],
         "class_error": curve.class_error(c).tolist(),  # one more than filters: the first is the intact network
         "overall_error": curve.overall_error.tolist(),
@@ -115,9 +115,9 @@ def _as_dict(name: str, c: int, which: str, curve: Knockout) -> dict[str, Any]:
     }
 
 
-def _steps(names: tuple[str, ...], c: int, which: str, curves: Curves) -> str:
-    curve = curves[c, which]
-    lines = [f"{names[c]}, {which} first", f"{'off':>4} {'filter':16}{'class error':>12}{'overall error':>15}"]
+def _steps(names: tuple[str, ...], c: int, first: str, curves: Curves) -> str:
+    curve = curves[c, first]
+    lines = [f"{names[c]}, {first} first", f"{'off':>4} {'filter':16}{'class error':>12}{'overall error':>15}"]
     labels = ["(intact)", *map(str, curve.filters)]
     errors = zip(labels, curve.class_error(c), curve.overall_error, strict=True)
     for off, (label, of_class, overall) in enumerate(errors):
@@ -125,14 +125,14 @@ def _steps(names: tuple[str, ...], c: int, which: str, curves: Curves) -> str:
     return "\n".join([*lines, ""])
 
 
-def _summary(names: tuple[str, ...], which: str, curves: Curves) -> str:
-    """One line a class: the errors after so many filters."""
-    chosen = {c: curve for (c, order), curve in curves.items() if order == which}
+def _summary(names: tuple[str, ...], first: str, curves: Curves) -> str:
+    """Return one line per class: its errors after some of the numbers of filters."""
+    chosen = {c: curve for (c, order), curve in curves.items() if order == first}
     T = len(next(iter(chosen.values())).filters)
-    at = [n for n in (0, 1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 100) if n < T] + [T]
-    head = "".join(f"{n:>10}" for n in at)
-    lines = [f"{which} first: percent class error / overall error with so many filters off", f"{'':12}{head}"]
+    steps = [n for n in (0, 1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 100) if n < T] + [T]
+    head = "".join(f"{n:>10}" for n in steps)
+    lines = [f"{first} first: percent class error / overall error with so many filters off", f"{'':12}{head}"]
     for c, curve in chosen.items():
         of_class, overall = 100 * curve.class_error(c), 100 * curve.overall_error
-        lines.append(f"{names[c]:12}" + "".join(f"{f'{of_class[n]:.0f} / {overall[n]:.0f}':>10}" for n in at))
+        lines.append(f"{names[c]:12}" + "".join(f"{f'{of_class[n]:.0f} / {overall[n]:.0f}':>10}" for n in steps))
     return "\n".join([*lines, ""])

@@ -27,7 +27,7 @@ DATA_HELP = (
 )
 DataDirOption = Annotated[
     Path | None,
-    typer.Option("--data-dir", metavar="DIR", help="Where yale, mnist and cifar10 lie. Default: $NNPG_DATA."),
+    typer.Option("--data-dir", metavar="DIR", help="The folder of yale, mnist and cifar10. Default: $NNPG_DATA."),
 ]
 ModelArgument = Annotated[Path, typer.Argument(metavar="MODEL", help="A file that `nnpg train --save` wrote.")]
 ModelDataOption = Annotated[
@@ -88,13 +88,13 @@ def output_file(path: Path | None, *suffixes: str) -> Path | None:
     return writable(path)
 
 
-def chosen_classes(wanted: Sequence[str] | None, images: Dataset) -> list[int]:
+def chosen_classes(names: Sequence[str] | None, images: Dataset) -> list[int]:
     """Return the classes of these names; for None or "all", every class that has images."""
-    if not wanted or "all" in wanted:
+    if not names or "all" in names:
         return np.unique(images.labels).tolist()
     class_names = images.class_names
     chosen = []
-    for name in wanted:
+    for name in names:
         if name not in class_names:
             close = difflib.get_close_matches(name, class_names, 1)
             guess = f" (did you mean {close[0]!r}?)" if close else ""
@@ -108,7 +108,7 @@ def chosen_classes(wanted: Sequence[str] | None, images: Dataset) -> list[int]:
     return chosen
 
 
-def layer_names(given: str | None) -> tuple[str, ...] | None:
+def layer_names(text: str | None) -> tuple[str, ...] | None:
     """Split "pool1,pool2" into names; None means the library's choice.
 
     Examples
@@ -116,7 +116,7 @@ def layer_names(given: str | None) -> tuple[str, ...] | None:
     >>> layer_names("pool1, pool2")
     ('pool1', 'pool2')
     """
-    return None if given is None else tuple(name.strip() for name in given.split(","))
+    return None if text is None else tuple(name.strip() for name in text.split(","))
 
 
 def percent(error: float) -> str:

@@ -61,9 +61,9 @@ def rank(
 ) -> None:
     """Rank a model's filters, class by class, by how much the prediction depends on them.
 
-    The prediction gradient dy/do says how much the answer y for a class would move if a filter's output o moved a
-    little. It is averaged over the images of the class, and the whole map is made one number by its norm: a high number
-    is a filter that this class depends on. Filters count from 0 everywhere: pool1[2] is the third filter of pool1.
+    The prediction gradient dy/do is the rate at which the answer y for a class changes with a filter's output o. It is
+    averaged over the images of the class, and the norm makes one number of the whole map: a class depends on the
+    filters with high numbers. Filters count from 0 everywhere: pool1[2] is the third filter of pool1.
 
     Example: `nnpg rank faces.safetensors --class face07 --top 5 --draw ranking.png`
     """

@@ -13,7 +13,7 @@ import numpy as np
 import typer
 
 import nnpg
-from nnpg.cli.data import OWN_SPLIT, Source, remembered
+from nnpg.cli.data import OWN_SPLIT, Source, data_record
 from nnpg.cli.options import (
     DATA_HELP,
     BackendOption,
@@ -47,7 +47,7 @@ SETTINGS = {
     "cifar_net": Settings(26, 128, 0.01, 0.9),  # the paper's 10,000 steps
 }
 
-_By_model = "Default: the model's own."
+_BY_MODEL = "Default: the model's own."
 
 
 def train(
@@ -58,32 +58,36 @@ def train(
         typer.Option("--model", help="The papers' networks: for faces, for digits, for small colour images."),
     ] = "auto",
     epochs: Annotated[
-        int | None, typer.Option("--epochs", min=1, help=f"Passes over the training images. {_By_model}")
+        int | None, typer.Option("--epochs", min=1, help=f"Passes over the training images. {_BY_MODEL}")
     ] = None,
-    batch: Annotated[int | None, typer.Option("--batch", min=1, help=f"Images a step. {_By_model}")] = None,
-    lr: Annotated[float | None, typer.Option("--lr", help=f"Learning rate. {_By_model}")] = None,
-    momentum: Annotated[float | None, typer.Option("--momentum", help=f"In [0, 1). {_By_model}")] = None,
+    batch: Annotated[int | None, typer.Option("--batch", min=1, help=f"Images a step. {_BY_MODEL}")] = None,
+    lr: Annotated[float | None, typer.Option("--lr", help=f"Learning rate. {_BY_MODEL}")] = None,
+    momentum: Annotated[float | None, typer.Option("--momentum", help=f"In [0, 1). {_BY_MODEL}")] = None,
     seed: SeedOption = 0,
     test_share: Annotated[
         float, typer.Option("--test-share", help="Share of the images held out for testing, where the set has none.")
     ] = 0.25,
     save: Annotated[
-        Path | None, typer.Option("--save", metavar="FILE.safetensors", help="Where the trained model goes.")
+        Path | None, typer.Option("--save", metavar="FILE.safetensors", help="Write the trained model to this file.")
     ] = None,
     draw: Annotated[
         Path | None, typer.Option("--draw", metavar="FILE.png", help="Draw loss and errors, epoch by epoch.")
     ] = None,
     checkpoint: Annotated[
         Path | None,
-        typer.Option("--checkpoint", metavar="FILE.safetensors", help="Keep the whole state here after each epoch."),
+        typer.Option(
+            "--checkpoint",
+            metavar="FILE.safetensors",
+            help="Write the state of the training to this file after each epoch.",
+        ),
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint if it is there.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint if it exists.")] = False,
     backend: BackendOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
-    """Train a network and save it, with a note of how it was made.
+    """Train a network and save it, with a record of how it was made.
 
-    The network is the papers' one for images of that size. A quarter of each class's images is held out and never
+    The network is that of the papers for images of this size. A quarter of each class's images is held out and never
     trained on; the test error is the share of those that the network gets wrong. Interrupted (Ctrl-C), a run with
     --checkpoint goes on later with --resume, to the same bits.
 
@@ -95,12 +99,12 @@ def train(
     if resume and checkpoint is None:
         raise ValueError("--resume needs --checkpoint FILE: the file to go on from")
     if checkpoint is not None and checkpoint.exists() and not resume:
-        raise FileExistsError(f"{checkpoint} exists: go on from it with --resume, or delete it to start afresh")
+        raise FileExistsError(f"{checkpoint} exists: go on from it with --resume, or delete it to start again")
     if not 0 < test_share < 1:
         raise ValueError(f"--test-share must lie between 0 and 1, not {test_share:g}")
     if lr is not None and not math.isfinite(lr):
         raise ValueError(f"--lr must be a number above 0, not {lr:g}")
-    nnpg.SGD(0.1 if lr is None else lr, momentum or 0.0)  # judged before the images are read, as is the backend
+    nnpg.SGD(0.1 if lr is None else lr, momentum or 0.0)  # settings and backend are checked before the images are read
     nnpg.load_backend(backend)
     if test_share != 0.25 and data in OWN_SPLIT:
         raise ValueError(f"{data} comes with test images of its own: leave --test-share out")
@@ -108,12 +112,12 @@ def train(
     parts = source.load()
     train_set, test_set = parts.train, parts.test
     name = model_for(train_set.image_shape) if model == "auto" else model
-    own = SETTINGS[name]
+    default = SETTINGS[name]
     settings = Settings(
-        epochs or own.epochs,
-        batch or own.batch,
-        own.lr if lr is None else lr,
-        own.momentum if momentum is None else momentum,
+        epochs or default.epochs,
+        batch or default.batch,
+        default.lr if lr is None else lr,
+        default.momentum if momentum is None else momentum,
     )
     net = MODELS[name](train_set.x, train_set.K, rng=seed, backend=backend)
     optimiser = nnpg.SGD(settings.lr, settings.momentum)
@@ -146,7 +150,7 @@ def train(
         "nnpg": nnpg.__version__,
         "command": _command(),
         "model": name,
-        "data": remembered(source, train_set, test_set),
+        "data": data_record(source, train_set, test_set),
         "training": {
             "epochs": len(done.history),
             "batch": settings.batch,
@@ -188,7 +192,7 @@ def _error(net: nnpg.Network, images: Dataset) -> float:
 
 
 def _error_of_guessing(images: Dataset) -> float:
-    """The error of naming the most common class for every image."""
+    """Return the error of the answer that is always the most common class."""
     return 1 - np.bincount(images.labels).max() / len(images)
 
 

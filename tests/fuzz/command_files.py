@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 import nnpg
-from nnpg.cli.data import Source, remembered
+from nnpg.cli.data import Source, data_record
 from nnpg.data import load
 
 RESULT = {
@@ -104,7 +104,7 @@ def _models(here: Path) -> None:
         input_shape=data.image_shape,
         rng=0,
     )
-    nnpg.save(net, path, {"data": remembered(source, train, test)})
+    nnpg.save(net, path, {"data": data_record(source, train, test)})
     nnpg.save(net, here / "stranger.safetensors", {"data": 5, "training": "\x1b[2J"})
     nnpg.save(net.replace("dense1", W=net.layers["dense1"].W * np.nan), here / "nan.safetensors")
     whole = path.read_bytes()

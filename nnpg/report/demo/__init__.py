@@ -1,4 +1,4 @@
-"""The whole story on built-in faces: train, rank, knock out, look, and one page that explains it.
+"""The demo on built-in faces: train, rank, knock out, and one page that explains it.
 
 `measure` computes everything that the page says; `nnpg.report.demo.page` draws and writes it. Nothing is fixed
 beforehand: each claim is a number of the run, and the run decides whether it holds.

@@ -1,4 +1,4 @@
-"""Claims about prediction gradients, put to the test on one run: what each says is computed from that run."""
+"""Claims about prediction gradients, each tested with numbers of one run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from nnpg_kernels import Array
 
 @dataclass(frozen=True)
 class Claim:
-    """Something said about networks, what this run found, and whether that agrees."""
+    """A statement about networks, the numbers of this run, and whether they agree with it."""
 
     claim: str
     found: str
@@ -28,12 +28,11 @@ class Claim:
 
 
 def claims_about_gradients(net: Network, data: Dataset, scores: FilterScores) -> list[Claim]:
-    """Return what holds of the gradients themselves: two identities, what training has already, and V.A."""
+    """Test the gradients: two identities, the relation to the delta of training (III.B), and V.A."""
     x, t = data.x, data.labels
-    every = prediction_gradient(
-        net, x[:: len(x) // data.K], layers=tuple(scores.scores)
-    )  # all classes, one image of each
-    left_over = max(abs(d.sum(axis=0)).max() / abs(d).max() for d in every.deltas.values())
+    one_image_each = x[:: len(x) // data.K]
+    all_classes = prediction_gradient(net, one_image_each, layers=tuple(scores.scores))
+    left_over = max(abs(d.sum(axis=0)).max() / abs(d).max() for d in all_classes.deltas.values())
     exact = net.astype(np.float64).to("numpy")  # for two passes, kernels of another type are not worth compiling
     sides = [
         class_gradient(exact, x, t, method=method, progress=False).deltas
@@ -84,7 +83,7 @@ def _likeness(profiles: Array, t: Array) -> tuple[float, float]:
 def claims_about_knockouts(
     curves: Mapping[tuple[int, str], Knockout], random: Sequence[Knockout], class_names: Sequence[str]
 ) -> list[Claim]:
-    """Return what V.D says about knock-outs; curves[c, "strongest"] and [c, "weakest"] are of class c's ranking."""
+    """Test what V.D says about knock-outs; curves[c, "strongest"] and [c, "weakest"] are of class c's ranking."""
     people = [c for c, order in curves if order == "strongest"]
     strong = np.array([curves[c, "strongest"].overall_error for c in people])  # (P, T + 1)
     weak = np.array([curves[c, "weakest"].overall_error for c in people])
@@ -127,13 +126,13 @@ def claims_about_knockouts(
 
 
 def claim_about_places(density: Array) -> Claim:
-    """Return whether gradients lie where features were planted; `density` as `densities` in findings.py gives it."""
+    """Test whether gradients are large where features were planted; `density` is as `densities` returns it."""
     K = len(density)
-    found = int((density.argmax(axis=0) == np.arange(K)).sum())
+    people = int((density.argmax(axis=0) == np.arange(K)).sum())
     return Claim(
         "No one else's gradient lies as densely in the place of a planted feature as that of the person who has it",
-        f"for {found} of {K} people; chance would find 1",
-        found >= 5,  # by chance 5 or more of 15 happen about once in 450 runs
+        f"for {people} of {K} people; chance would find 1",
+        people >= 5,  # by chance 5 or more of 15 happen about once in 450 runs
     )
 
 

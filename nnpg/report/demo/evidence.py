@@ -1,4 +1,4 @@
-"""The middle of the demo's page: the ranking, what knocking out shows, and where in the picture the gradient lies.
+"""The middle of the demo's page: the ranking, the knock-out curves, and the gradient at the pixels.
 
 Each function draws its section's picture into a folder, and returns the numbers and tables that the template names.
 """
@@ -12,6 +12,7 @@ import numpy as np
 
 from nnpg.data import Dataset
 from nnpg.data.examples import one_of_each
+from nnpg.knockout import Knockout
 from nnpg.network import Network
 from nnpg.plots import damage_trace, error_curves, heat, image_grid, knockout_panels, network_diagram
 from nnpg.prediction import filter_layers
@@ -21,11 +22,11 @@ from nnpg.scores import Filter
 from nnpg_kernels import Array
 
 
-def ranking(found: Findings, out: Path) -> dict[str, Any]:
+def ranking(findings: Findings, out: Path) -> dict[str, Any]:
     """Section 6: every filter's score for every person."""
-    scores = found.scores
-    network_diagram(scores, out / "network.png", images=portraits(found.data), columns=2)
-    *sizes, last = (str(H * W) for _, H, W in block_shapes(found.training.net))
+    scores = findings.scores
+    network_diagram(scores, out / "network.png", images=portraits(findings.data), columns=2)
+    *sizes, last = (str(H * W) for _, H, W in block_shapes(findings.training.net))
     first = [scores.strongest(row)[0][:2] for row in scores.rows]
     leader = max(set(first), key=lambda unit: (first.count(unit), unit))
     rows = [
@@ -35,7 +36,7 @@ def ranking(found: Findings, out: Path) -> dict[str, Any]:
             *(f"{unit} ({unit.score:.2g})" for unit in scores.strongest(person, 2)),
             *(f"{unit} ({unit.score:.2g})" for unit in scores.weakest(person, 2)),
         )
-        for person, feature in zip(scores.rows, found.data.features or scores.rows, strict=True)
+        for person, feature in zip(scores.rows, findings.data.features or scores.rows, strict=True)
     ]
     return {
         "leader": str(Filter(*leader)),
@@ -49,10 +50,10 @@ def ranking(found: Findings, out: Path) -> dict[str, Any]:
     }
 
 
-def knockout(found: Findings, out: Path) -> dict[str, Any]:
+def knockout(findings: Findings, out: Path) -> dict[str, Any]:
     """Section 7: the errors while filters are knocked out."""
-    names, curves = found.data.class_names, found.curves
-    error_curves(knockout_panels(curves, names, found.random_orders), out / "knockout.png")
+    names, curves = findings.data.class_names, findings.curves
+    error_curves(knockout_panels(curves, names, findings.random_orders), out / "knockout.png")
     steps = (0, 3, 5, 10)
     rows = [
         (names[c], f"{order} first", *(f"{curves[c, order].overall_error[n]:.0%}" for n in steps))
@@ -63,20 +64,20 @@ def knockout(found: Findings, out: Path) -> dict[str, Any]:
     return {"random": RANDOM_ORDERS, "table": Table(header, rows, "Overall error after so many knock-outs.")}
 
 
-def damage(found: Findings, out: Path) -> dict[str, Any]:
+def damage(findings: Findings, out: Path) -> dict[str, Any]:
     """Section 8: whom a damaged network takes each person for."""
-    c, names = SHOWN[0], found.data.class_names
-    whole = found.curves[c, "strongest"]
-    first = type(whole)(whole.filters[:12], whole.predictions[:13], whole.labels, whole.K)
+    c, names = SHOWN[0], findings.data.class_names
+    curve = findings.curves[c, "strongest"]
+    first = Knockout(curve.filters[:12], curve.predictions[:13], curve.labels, curve.K)
     damage_trace(first, out / "damage.png", class_names=names, highlight=c)
     intact, after_5, after_10 = (len(np.unique(first.modes[n])) for n in (0, 5, 10))
     return {"person": names[c], "intact": intact, "after_5": after_5, "after_10": after_10}
 
 
-def places(found: Findings, out: Path) -> dict[str, Any]:
+def places(findings: Findings, out: Path) -> dict[str, Any]:
     """Section 9: the gradient at the pixels, and the places that it should find."""
-    data, density = found.data, found.density
-    coloured = heat(portraits(data), found.saliency)
+    data, density = findings.data, findings.density
+    coloured = heat(portraits(data), findings.saliency)
     image_grid(coloured, out / "places.png", titles=people(data), columns=5, overlay=data.masks)
     in_place = np.diag(density)  # each person's gradient in the place of the person's feature
     K = data.K

@@ -1,6 +1,6 @@
-"""The demo's page: what `nnpg.report.demo.measure` found, drawn, and explained step by step to a newcomer.
+"""The demo's page: the results of `nnpg.report.demo.measure`, drawn and explained step by step to a newcomer.
 
-The words are in `templates/demo.html.j2`; here are the pictures, the tables and the numbers between the words.
+The text is in `templates/demo.html.j2`. This module makes its pictures, tables and numbers.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ nnpg train --data MY_FOLDER --save mine.safetensors
 nnpg gradcheck face_net"""
 
 
-def write(found: Findings, out: Path, command: str) -> Path:
-    """Draw everything into the folder `out` and write `index.html` there; `command` is what made it."""
-    data = found.data
+def write(findings: Findings, out: Path, command: str) -> Path:
+    """Draw all pictures into the folder `out` and write `index.html` there; `command` is the command that made it."""
+    data = findings.data
     image_grid(portraits(data), out / "faces.png", titles=people(data), columns=5, overlay=data.masks)
     return write_template(
         out / "index.html",
@@ -46,58 +46,60 @@ def write(found: Findings, out: Path, command: str) -> Path:
         K=data.K,
         images=len(data),
         images_per_person=len(data) // data.K,
-        verdict=verdict(found),
-        held=held(found),
-        training=_training(found, out),
-        filters=_filters(found, out),
+        verdict=verdict(findings),
+        held=held(findings),
+        training=_training(findings, out),
+        filters=_filters(findings, out),
         equations=EQUATIONS,
-        nudge=_nudge(found),
-        ranking=ranking(found, out),
-        knockout=knockout(found, out),
-        damage=damage(found, out),
-        places=places(found, out),
+        nudge=_nudge(findings),
+        ranking=ranking(findings, out),
+        knockout=knockout(findings, out),
+        damage=damage(findings, out),
+        places=places(findings, out),
         claims=Table(
-            ("claim", "this run", "holds"), [(c.claim, c.found, "yes" if c.holds else "no") for c in found.claims]
+            ("claim", "this run", "holds"), [(c.claim, c.found, "yes" if c.holds else "no") for c in findings.claims]
         ),
         commands=COMMANDS.format(model=(out / "faces.safetensors").as_posix()),
     )
 
 
-def verdict(found: Findings) -> str:
-    """Say how well the network does on faces that it was not trained on."""
-    n = len(found.split.test_indices)
-    wrong = round(found.test_error * n)
+def verdict(findings: Findings) -> str:
+    """Return a sentence: how many test images the network gets wrong."""
+    n = len(findings.split.test_indices)
+    wrong = round(findings.test_error * n)
     mistakes = f"{wrong} mistake{'s' * (wrong != 1)}"
-    side = "under" if found.test_error < GOAL else "NOT under"
-    return f"On the {n} test images the network makes {mistakes}: {found.test_error:.1%}, {side} {GOAL:.0%}."
+    side = "under" if findings.test_error < GOAL else "NOT under"
+    return f"On the {n} test images the network makes {mistakes}: {findings.test_error:.1%}, {side} {GOAL:.0%}."
 
 
-def held(found: Findings) -> str:
-    """Say how many claims hold."""
-    return f"Of {len(found.claims)} claims put to the test, {sum(c.holds for c in found.claims)} hold in this run."
+def held(findings: Findings) -> str:
+    """Return a sentence: how many claims hold."""
+    return (
+        f"Of {len(findings.claims)} claims put to the test, {sum(c.holds for c in findings.claims)} hold in this run."
+    )
 
 
-def _training(found: Findings, out: Path) -> dict[str, Any]:
-    training_history(found.training.history, out / "training.png")
-    net = found.training.net
+def _training(findings: Findings, out: Path) -> dict[str, Any]:
+    training_history(findings.training.history, out / "training.png")
+    net = findings.training.net
     blocks = [
         (f"block {n}: conv{n}, tanh{n}, pool{n}", f"{F} filters", "x".join(map(str, (H, W))))
         for n, (F, H, W) in enumerate(block_shapes(net), start=1)
     ]
     return {
         "parameters": f"{net.n_parameters:,}",
-        "images": len(found.split.train_indices),
-        "test_images": len(found.split.test_indices),
+        "images": len(findings.split.train_indices),
+        "test_images": len(findings.split.test_indices),
         "batch": BATCH,
         "lr": f"{LR:g}",
-        "epochs": len(found.training.history),
-        "train_error": f"{found.train_error:.1%}",
+        "epochs": len(findings.training.history),
+        "train_error": f"{findings.train_error:.1%}",
         "blocks": Table(("part", "size", "output, pixels"), blocks),
     }
 
 
-def _filters(found: Findings, out: Path) -> dict[str, Any]:
-    data, net = found.data, found.training.net
+def _filters(findings: Findings, out: Path) -> dict[str, Any]:
+    data, net = findings.data, findings.training.net
     c = SHOWN[0]
     face = portraits(data)[c]
     maps = net.backend.to_numpy(net.forward(face[None])["tanh1"])[0]  # (F, H, W)
@@ -106,12 +108,12 @@ def _filters(found: Findings, out: Path) -> dict[str, Any]:
     cut = face[:, top : top + H, left : left + W]  # the face at the size of its maps
     titles = [data.class_names[c], *(str(Filter("tanh1", f)) for f in range(F))]
     image_grid(np.concatenate([cut[None], (maps[:, None] + 1) / 2]), out / "maps.png", titles=titles, columns=F + 1)
-    count = sum(scores.shape[1] for scores in found.scores.scores.values())
+    count = sum(scores.shape[1] for scores in findings.scores.scores.values())
     return {"person": data.class_names[c], "of_first_block": F, "count": count}
 
 
-def _nudge(found: Findings) -> dict[str, Any]:
-    data, nudge = found.data, found.nudge
+def _nudge(findings: Findings) -> dict[str, Any]:
+    data, nudge = findings.data, findings.nudge
     person = data.class_names[data.labels[nudge.image]]
     changes = [
         ("predicted by the gradient", f"{nudge.predicted:+.6f}"),
