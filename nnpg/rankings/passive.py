@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from nnpg.batches import in_batches
 from nnpg.layers import Conv, Dense
+from nnpg.layers.blocks import last_with_weights
 from nnpg.network import Network, as_network
 from nnpg.prediction import BATCH
 from nnpg.rankings.common import as_labelled_images, filter_counts, joined, scores_by_class
@@ -50,8 +51,8 @@ def weight_norm_scores(
     collapse, K, scores = as_norm(norm), as_network(net).K, {}
     rows = as_class_names(class_names, K)
     for name, F in filter_counts(net, layers).items():
-        before = [maker for maker in net.names[1 : net.names.index(name) + 1] if net.layers[maker].parameters]
-        layer = net.layers[before[-1]] if before else None
+        maker = last_with_weights(net.layers, name)
+        layer = None if maker is None else net.layers[maker]
         if not isinstance(layer, Conv | Dense):
             raise ValueError(
                 f"{name!r} has no Conv or Dense layer before it, so its filters have no weights of their own"

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
@@ -17,7 +18,8 @@ import numpy.typing as npt
 
 from nnpg.analysis.outputs import outputs_by_name
 from nnpg.batches import in_batches
-from nnpg.layers import Conv, Dense, Flatten, Softmax
+from nnpg.layers import Softmax
+from nnpg.layers.blocks import block_of
 from nnpg.network import Network, as_network
 from nnpg.support.arguments import as_choice, described
 from nnpg.support.network_arguments import as_images, as_outputs
@@ -161,14 +163,10 @@ def unit_output(net: Network, *, layer: str) -> str:
     >>> unit_output(net, layer="conv1"), unit_output(net, layer="dense1")
     ('pool1', 'dense1')
     """
-    names = list(as_network(net).layers)
+    net = as_network(net)
     if not isinstance(layer, str):
         raise TypeError(f"layer must be the name of a layer with weights, not {described(layer)}")
     if layer not in net.layers or not net.layers[layer].parameters:
         raise KeyError(f"layer: no layer with weights named {layer!r}; this network has {', '.join(net.parameters)}")
-    found = layer
-    for name in names[names.index(layer) + 1 :]:
-        if isinstance(net.layers[name], Conv | Dense | Flatten | Softmax):
-            break
-        found = name
-    return found
+    block = block_of(net.layers, layer)
+    return [layer, *takewhile(lambda name: not isinstance(net.layers[name], Softmax), block[1:])][-1]
