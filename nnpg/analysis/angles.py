@@ -42,10 +42,10 @@ def mean_cosine(rows: npt.ArrayLike) -> float:
     >>> round(mean_cosine([[1.0, 0.0], [0.0, 2.0], [3.0, 3.0]]), 3)
     0.471
     """
-    both = cosines(rows)
-    if len(both) < 2:
-        raise ValueError(f"rows must be at least 2 vectors, not {len(both)}")
-    return float(both[~np.eye(len(both), dtype=bool)].mean())
+    cosine = cosines(rows)
+    if len(cosine) < 2:
+        raise ValueError(f"rows must be at least 2 vectors, not {len(cosine)}")
+    return float(cosine[~np.eye(len(cosine), dtype=bool)].mean())
 
 
 def likeness_within_groups(groups: Groups, changes: npt.ArrayLike, *, least: int = 3) -> npt.NDArray[np.float64]:
@@ -89,4 +89,4 @@ def along(changes: npt.ArrayLike, directions: npt.ArrayLike) -> npt.NDArray[np.f
     a, b = (as_numbers(v, name, "an array (N, ...)") for v, name in ((changes, "changes"), (directions, "directions")))
     if a.shape != b.shape:
         raise ValueError(f"changes and directions must have one shape, not {a.shape} and {b.shape}")
-    return np.array([mean_cosine(np.stack(both)) for both in zip(a, b, strict=True)])
+    return np.array([mean_cosine(np.stack(pair)) for pair in zip(a, b, strict=True)])

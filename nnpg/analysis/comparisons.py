@@ -45,8 +45,8 @@ def compared(differences: Mapping[Key, npt.ArrayLike]) -> dict[Key, Compared]:
 
     Examples
     --------
-    >>> found = compared({"a": [1.0, 1.1, 0.9], "b": [0.5, -0.6, 0.2]})
-    >>> found["a"].significant(1), found["b"].significant(1)
+    >>> comparisons = compared({"a": [1.0, 1.1, 0.9], "b": [0.5, -0.6, 0.2]})
+    >>> comparisons["a"].significant(1), comparisons["b"].significant(1)
     (True, False)
     """
     values = {key: as_numbers(d, "differences", "an array (n,)", ndim=1) for key, d in differences.items()}

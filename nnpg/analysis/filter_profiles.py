@@ -69,7 +69,7 @@ def likeness_of_one_output(net: Network, x: npt.ArrayLike, labels: npt.ArrayLike
     """
     x = as_images(as_network(net), x, least=1)
     labels = as_labels(labels, len(x), net.K)
-    every = prediction_gradient(net, x, classes="all")
-    profiles = [convolutional_gradient(every.for_class(c)).matrix for c in range(net.K)]
+    gradient = prediction_gradient(net, x, classes="all")
+    profiles = [convolutional_gradient(gradient.for_class(c)).matrix for c in range(net.K)]
     alike = [rank_correlations(p[labels == c], p[labels != c]).mean() for c, p in enumerate(profiles)]
     return float(np.mean(alike))

@@ -54,8 +54,8 @@ def departures(net: Network, x: Array, layer: str, reference: npt.ArrayLike | No
     """Return each output minus its mean over the reference images, or over x, in float64: (N, F, H', W')."""
     others = None if reference is None else as_images(net, reference, "reference", least=1)
     outputs = layer_outputs(net, x, layer=layer, batch=BATCH).astype(np.float64)
-    usual = outputs if others is None else layer_outputs(net, others, layer=layer, batch=BATCH).astype(np.float64)
-    return outputs - usual.mean(axis=0)
+    averaged = outputs if others is None else layer_outputs(net, others, layer=layer, batch=BATCH).astype(np.float64)
+    return outputs - averaged.mean(axis=0)
 
 
 def log_outputs(net: Network, x: Array, classes: Array, *, batch: int) -> Array:

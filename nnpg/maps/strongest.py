@@ -66,8 +66,8 @@ def strongest_units(
     >>> import nnpg
     >>> net = nnpg.build([nnpg.conv(2, 3), nnpg.Tanh(), nnpg.Flatten(), nnpg.dense(2), nnpg.Softmax()],
     ...                  input_shape=(1, 5, 5), rng=0)
-    >>> found = strongest_units(net, np.zeros((4, 1, 5, 5)), [0, 1, 0, 1])
-    >>> found.gradients.shape, bool((found.places == found.units + 1).all())    # a 3 x 3 filter sees one pixel around
+    >>> strongest = strongest_units(net, np.zeros((4, 1, 5, 5)), [0, 1, 0, 1])
+    >>> strongest.gradients.shape, bool((strongest.places == strongest.units + 1).all())  # 1 pixel from the rim
     ((4, 2, 3, 3), True)
     """
     x = as_images(as_network(net), x, least=1)

@@ -9,12 +9,12 @@ from nnpg.analysis.groups import perturbation_groups
 
 def test_cosines_are_those_of_single_products():
     rows = np.random.default_rng(0).normal(size=(4, 2, 3))
-    found = cosines(rows)
+    result = cosines(rows)
     for i in range(4):
         for j in range(4):
             a, b = rows[i].ravel(), rows[j].ravel()
-            assert found[i, j] == pytest.approx(a @ b / np.sqrt((a @ a) * (b @ b)))
-    assert mean_cosine(rows) == pytest.approx(found[np.triu_indices(4, 1)].mean())
+            assert result[i, j] == pytest.approx(a @ b / np.sqrt((a @ a) * (b @ b)))
+    assert mean_cosine(rows) == pytest.approx(result[np.triu_indices(4, 1)].mean())
 
 
 def test_a_row_of_zeros_is_like_no_other():

@@ -11,13 +11,13 @@ from nnpg.analysis.statistics import Interval
 def test_p_is_that_of_the_paired_test_times_the_number_of_comparisons_for_the_smallest():
     rng = np.random.default_rng(0)
     differences = {"a": rng.normal(2, 1, 8), "b": rng.normal(0, 1, 8), "c": rng.normal(0, 1, 8)}
-    found = compared(differences)
-    assert list(found) == list(differences)
-    assert found["a"].p == pytest.approx(3 * ttest_1samp(differences["a"], 0).pvalue)
-    assert found["a"].significant(1)
-    assert not found["a"].significant(-1)
-    assert found["a"].mean == differences["a"].mean()
-    assert all(f.p <= 1 for f in found.values())
+    result = compared(differences)
+    assert list(result) == list(differences)
+    assert result["a"].p == pytest.approx(3 * ttest_1samp(differences["a"], 0).pvalue)
+    assert result["a"].significant(1)
+    assert not result["a"].significant(-1)
+    assert result["a"].mean == differences["a"].mean()
+    assert all(f.p <= 1 for f in result.values())
 
 
 def test_a_single_value_is_never_significant():

@@ -35,7 +35,7 @@ def test_purity_of_known_rows():
     assert purity(labels, np.array([[0, 1, 2], [3, 5, 4], [0, 3, 4]])) == pytest.approx([1, 2 / 3, 1 / 3])
 
 
-def test_p_values_are_fair_where_nothing_is_there_and_small_where_something_is():
+def test_p_values_are_uniform_for_random_labels_and_small_for_real_differences():
     rng = np.random.default_rng(0)
     labels = rng.integers(4, size=80)
     rows = rng.integers(80, size=(6, 5))

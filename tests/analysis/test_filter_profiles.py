@@ -16,11 +16,11 @@ def scores():
 
 
 def test_inside_layers_is_the_mean_over_layers():
-    found, s = correlations_inside_layers(scores()), scores().scores
+    correlations, s = correlations_inside_layers(scores()), scores().scores
     for i in range(4):
         for j in range(4):
             expected = np.mean([spearmanr(layer[i], layer[j]).statistic for layer in s.values()])
-            assert found[i, j] == pytest.approx(expected)
+            assert correlations[i, j] == pytest.approx(expected)
 
 
 def test_rows_share_their_strongest_filter_or_do_not():

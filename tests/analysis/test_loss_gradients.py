@@ -66,11 +66,11 @@ def test_it_is_the_derivative_of_the_loss_batch_by_batch(loss):
     x, t = images(5)
     n = net(nnpg.Softmax())
     dL = loss_gradient(n, x, t, loss=loss, layers=("input", "pool1"), batch=2)
-    how, eps, r = loss_for(n, loss), 1e-6, np.random.default_rng(3)
+    criterion, eps, r = loss_for(n, loss), 1e-6, np.random.default_rng(3)
 
     def value(shift, at, layer):
         trace = n.forward(n.forward(x)[layer] + shift * at, start=layer)
-        return how.value(n.backend, trace[how.layer], t)
+        return criterion.value(n.backend, trace[criterion.layer], t)
 
     for layer, delta in dL.items():
         at = r.normal(size=delta.shape)

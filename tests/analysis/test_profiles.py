@@ -38,10 +38,10 @@ def test_agreement_is_the_mean_over_rows():
 
 
 def test_a_constant_row_has_no_correlation():
-    found = rank_correlations([[1, 1, 1], [1, 2, 3]])
-    assert np.isnan(found[0]).all()
-    assert np.isnan(found[:, 0]).all()
-    assert found[1, 1] == pytest.approx(1)
+    result = rank_correlations([[1, 1, 1], [1, 2, 3]])
+    assert np.isnan(result[0]).all()
+    assert np.isnan(result[:, 0]).all()
+    assert result[1, 1] == pytest.approx(1)
 
 
 def test_averages_are_those_of_a_double_loop_without_the_diagonal():
@@ -49,13 +49,13 @@ def test_averages_are_those_of_a_double_loop_without_the_diagonal():
     r = r + r.T + 50 * np.eye(6)
     counted = RNG.random((6, 6)) < 0.8
     counted &= counted.T
-    for which in (None, counted):
-        pairs = [(i, j) for i, j in combinations(range(6), 2) if which is None or which[i, j]]
+    for pairs_counted in (None, counted):
+        pairs = [(i, j) for i, j in combinations(range(6), 2) if pairs_counted is None or pairs_counted[i, j]]
         within = [r[i, j] for i, j in pairs if labels[i] == labels[j]]
         between = [r[i, j] for i, j in pairs if labels[i] != labels[j]]
-        found = within_between(r, labels, which)
-        assert found == pytest.approx((np.mean(within), np.mean(between)))
-        assert found.difference == pytest.approx(np.mean(within) - np.mean(between))
+        result = within_between(r, labels, pairs_counted)
+        assert result == pytest.approx((np.mean(within), np.mean(between)))
+        assert result.difference == pytest.approx(np.mean(within) - np.mean(between))
 
 
 def test_the_likeness_of_classes_is_that_of_a_double_loop_and_copies_do_not_count():
@@ -64,11 +64,11 @@ def test_the_likeness_of_classes_is_that_of_a_double_loop_and_copies_do_not_coun
     counted = different_pictures(5, [(0, 3)])
     assert not counted[0, 3]
     assert counted[0, 1]
-    found = likeness_of_classes(r, labels, counted)
-    assert np.isnan(found[0, 0])  # its only pair is one picture twice
-    assert found[1, 1] == pytest.approx(np.mean([r[1, 2], r[1, 4], r[2, 4]]))
+    result = likeness_of_classes(r, labels, counted)
+    assert np.isnan(result[0, 0])  # its only pair is one picture twice
+    assert result[1, 1] == pytest.approx(np.mean([r[1, 2], r[1, 4], r[2, 4]]))
     across = np.mean([r[i, j] for i in (0, 3) for j in (1, 2, 4)])
-    assert (found[0, 1], found[1, 0]) == pytest.approx((across, across))
+    assert (result[0, 1], result[1, 0]) == pytest.approx((across, across))
 
 
 def test_the_most_alike_image_is_another_one_that_counts():
@@ -91,16 +91,16 @@ def test_the_permutation_test_keeps_its_level_and_finds_what_is_there():
 
     def p_value(seed, strength):
         rng = np.random.default_rng(seed)
-        own = strength * rng.normal(size=(4, 12))[labels]
-        r = rank_correlations(own + rng.normal(size=(16, 12)))
+        profiles = strength * rng.normal(size=(4, 12))[labels]
+        r = rank_correlations(profiles + rng.normal(size=(16, 12)))
         return permutation_test(r, labels, permutations=199, rng=seed)
 
     chance = np.array([p_value(seed, 0.0) for seed in range(200)])
     assert 0.01 <= (chance <= 0.05).mean() <= 0.10
     assert 0.4 < chance.mean() < 0.6
-    found = [p_value(seed, 1.0) for seed in range(10)]
-    assert max(found) <= 0.01
-    assert min(found) == 1 / 200, "never 0"
+    result = [p_value(seed, 1.0) for seed in range(10)]
+    assert max(result) <= 0.01
+    assert min(result) == 1 / 200, "never 0"
 
 
 def test_wrong_arguments_are_refused():

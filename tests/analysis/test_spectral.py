@@ -41,13 +41,13 @@ CASES = [  # F, C, (I, J), stride, dilation, groups, size
 def test_fourier_blocks_hold_the_singular_values_of_the_whole_matrix(F, C, taps, stride, dilation, groups, size):
     W = np.random.default_rng(0).normal(size=(F, C // groups, *taps))
     conv = nnpg.Conv(W, None, stride, 0, dilation, groups)
-    found = conv_bounds(W, size=size, stride=stride, dilation=dilation, groups=groups)
+    bounds = conv_bounds(W, size=size, stride=stride, dilation=dilation, groups=groups)
     values = np.linalg.svd(on_a_torus(conv, size, C), compute_uv=False)
     blocks = size[0] // stride[0] * size[1] // stride[1]
-    assert found.upper == pytest.approx(values[0], rel=1e-12)
+    assert bounds.upper == pytest.approx(values[0], rel=1e-12)
     rank = groups * blocks * min(F // groups, C // groups * stride[0] * stride[1])
     assert len(values) >= rank, "nothing is left out"
-    assert found.lower == pytest.approx(values[rank - 1], rel=1e-9, abs=1e-12)
+    assert bounds.lower == pytest.approx(values[rank - 1], rel=1e-9, abs=1e-12)
 
 
 def test_the_formula_as_printed_misses_the_matrix():

@@ -52,8 +52,8 @@ def test_wilson_stays_inside_and_refuses_nonsense():
 def test_bootstrap_of_the_mean_is_the_classical_interval_and_seeded():
     x = np.random.default_rng(0).normal(size=400)
 
-    def means(some):
-        return np.array([x[some].mean()])
+    def means(indices):
+        return np.array([x[indices].mean()])
 
     low, high = bootstrap(means, 400, resamples=2000, rng=1)
     np.testing.assert_allclose((high - low) / 2, 1.96 * x.std() / 20, rtol=0.08)

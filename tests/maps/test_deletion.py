@@ -26,9 +26,9 @@ def test_nothing_deleted_costs_nothing_and_places_without_a_number_go_last():
     assert not deletion_cost(net(), x, [0, 1, 0], maps, share=0).any()
     black = np.zeros((1, 1, 4))
     three = deletion_cost(net(), x, [0, 1, 0], maps, share=0.75, fill=black)
-    kept = x.copy()
-    kept[..., 1:] = 0
-    y, without = (np.log(nnpg.predict(net(), images)[np.arange(3), [0, 1, 0]]) for images in (x, kept))
+    remaining = x.copy()
+    remaining[..., 1:] = 0
+    y, without = (np.log(nnpg.predict(net(), images)[np.arange(3), [0, 1, 0]]) for images in (x, remaining))
     np.testing.assert_allclose(three, y - without)
 
 

@@ -49,25 +49,25 @@ def quadrant_images(n=24, seed=0):
     return x, t, regions
 
 
-def test_a_network_that_looks_at_the_region_is_found_to_by_every_method_and_not_by_chance():
+def test_every_method_points_at_the_region_that_a_network_reads_and_chance_does_not():
     x, t, regions = quadrant_images()
-    found = benchmark_localisation(quadrant_net(), x, t, regions, rng=0)
-    assert list(found.hits) == [*METHODS, "random"]
+    result = benchmark_localisation(quadrant_net(), x, t, regions, rng=0)
+    assert list(result.hits) == [*METHODS, "random"]
     for method in METHODS:
-        assert found.hits[method].all(), method
-    assert found.rate("random").value < 0.5
-    assert found.expected() == pytest.approx(25 / 144)
+        assert result.hits[method].all(), method
+    assert result.rate("random").value < 0.5
+    assert result.expected() == pytest.approx(25 / 144)
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_a_network_that_looks_elsewhere_is_never_said_to_look_there(method):
+def test_no_method_points_at_a_region_that_the_network_does_not_read(method):
     """The bright square is in the picture, but the class weighs another quadrant."""
     x, t, regions = quadrant_images()
     W = quadrant_net().layers["dense1"].W
     blind = quadrant_net().replace("dense1", W=W[[3, 2, 1, 0]])
-    found = benchmark_localisation(blind, x, t, regions, methods={method: METHODS[method]}, rng=0)
+    result = benchmark_localisation(blind, x, t, regions, methods={method: METHODS[method]}, rng=0)
     # saying that the square speaks against the class is right: only where evidence for it lies is asked
-    assert found.rate(method) == wilson(0, len(x))
+    assert result.rate(method) == wilson(0, len(x))
 
 
 def test_maps_without_a_network_or_a_class():
@@ -80,7 +80,7 @@ def test_maps_without_a_network_or_a_class():
     assert (departure_map(quadrant_net(), x[:1], t[:1])[0][1:-1, 1:-1] == 0).all()  # one image is its own average
 
 
-def test_occlusion_is_what_covering_really_costs():
+def test_occlusion_is_the_cost_of_covering_each_square():
     net, (x, t, _) = quadrant_net("float64"), quadrant_images(4)
     at = occlusion_map(net, x, t, window=3, stride=3, fill=0.25)
     hidden = x.copy()
@@ -90,7 +90,7 @@ def test_occlusion_is_what_covering_really_costs():
     assert (at[:, 3:6, 6:9] == at[:, 4:5, 7:8]).all()  # one square, one number
 
 
-def test_a_picture_can_cover():
+def test_a_picture_can_fill_the_square():
     net, (x, t, _) = quadrant_net("float64"), quadrant_images(4)
     usual = x.mean(axis=0)
     at = occlusion_map(net, x, t, window=12, stride=1, fill=usual)  # one square covers everything
@@ -134,29 +134,29 @@ def test_points_hits_and_mass_by_hand():
     maps[2, 2, 0] = -0.5  # nowhere positive, and still the highest
     regions = np.zeros((3, 4, 4), bool)
     regions[:, 1, 2] = regions[:, 2, 0] = True
-    found = score_maps({"m": maps}, regions, groups=["a", "a", "b"], rng=0)
-    np.testing.assert_array_equal(found.points["m"], [[1, 2], [0, 3], [2, 0]])
-    np.testing.assert_array_equal(found.hits["m"], [True, False, True])
-    np.testing.assert_array_equal(found.mass["m"], [0.75, 0.0, np.nan])
-    assert found.rate("m") == wilson(2, 3)
-    assert found.rate("m", "a") == wilson(1, 2)
-    assert found.mean_mass("m") == 0.375
-    assert np.isnan(found.mean_mass("m", "b"))
-    assert found.expected() == 2 / 16
+    result = score_maps({"m": maps}, regions, groups=["a", "a", "b"], rng=0)
+    np.testing.assert_array_equal(result.points["m"], [[1, 2], [0, 3], [2, 0]])
+    np.testing.assert_array_equal(result.hits["m"], [True, False, True])
+    np.testing.assert_array_equal(result.mass["m"], [0.75, 0.0, np.nan])
+    assert result.rate("m") == wilson(2, 3)
+    assert result.rate("m", "a") == wilson(1, 2)
+    assert result.mean_mass("m") == 0.375
+    assert np.isnan(result.mean_mass("m", "b"))
+    assert result.expected() == 2 / 16
     nearly = score_maps({"m": maps}, regions, tolerance=1, rng=0)
     np.testing.assert_array_equal(nearly.hits["m"], [True, True, True])
-    np.testing.assert_array_equal(nearly.mass["m"], found.mass["m"])
-    lines = found.table().splitlines()
+    np.testing.assert_array_equal(nearly.mass["m"], result.mass["m"])
+    lines = result.table().splitlines()
     assert [line.split() for line in lines] == [
         ["n", "chance", "m"], ["all", "3", "12%", "67%"], ["a", "2", "12%", "50%"], ["b", "1", "12%", "100%"],
     ]  # fmt: skip
     low, high = wilson(1, 2)[1:]
-    assert f"50% ({low:.0%} to {high:.0%})" in found.table(["m"], intervals=True)
-    assert len({len(line) for line in found.table(intervals=True).splitlines()}) == 1
-    both = join_localisations([found, found])
-    assert (both.rate("m", "a"), both.groups) == (wilson(2, 4), found.groups * 2)
+    assert f"50% ({low:.0%} to {high:.0%})" in result.table(["m"], intervals=True)
+    assert len({len(line) for line in result.table(intervals=True).splitlines()}) == 1
+    both = join_localisations([result, result])
+    assert (both.rate("m", "a"), both.groups) == (wilson(2, 4), result.groups * 2)
     with pytest.raises(ValueError, match="results must be of the same methods"):
-        join_localisations([found, score_maps({"other": maps}, regions, rng=0)])
+        join_localisations([result, score_maps({"other": maps}, regions, rng=0)])
 
 
 def test_ties_are_broken_at_random_so_a_flat_map_points_everywhere_alike():
@@ -167,7 +167,7 @@ def test_ties_are_broken_at_random_so_a_flat_map_points_everywhere_alike():
     np.testing.assert_array_equal(points, score_maps({"flat": flat}, regions, rng=0).points["flat"])
 
 
-def test_where_a_method_says_nothing_it_does_not_point():
+def test_no_point_lies_where_a_map_is_nan():
     maps = np.full((1, 3, 3), np.nan)
     maps[0, 1, 1] = -7
     region = np.zeros((1, 3, 3), bool)
@@ -179,12 +179,12 @@ def test_random_maps_hit_by_chance_on_the_built_in_faces():
     data = faces()
     regions = data.masks[data.labels]
     maps = np.random.default_rng(0).random((20, *regions.shape))
-    hits = np.concatenate([score_maps({"r": own}, regions, rng=0).hits["r"] for own in maps])
+    hits = np.concatenate([score_maps({"r": values}, regions, rng=0).hits["r"] for values in maps])
     rate = wilson(int(hits.sum()), len(hits))
     assert rate.low < regions.mean() < rate.high
-    own = score_maps({"truth": regions.astype(float)}, regions, rng=0)
-    assert own.rate("truth").value == 1
-    assert own.mean_mass("truth") == 1
+    exact = score_maps({"truth": regions.astype(float)}, regions, rng=0)
+    assert exact.rate("truth").value == 1
+    assert exact.mean_mass("truth") == 1
 
 
 def test_mass_of_each_map_in_each_region():
@@ -200,8 +200,8 @@ def test_what_does_not_fit_is_refused_before_any_work():
         raise AssertionError("was called")
 
     def run(**changes):
-        given = {"x": x, "classes": t, "regions": regions, "methods": {"m": never}, "rng": 0} | changes
-        return benchmark_localisation(net, **given)
+        arguments = {"x": x, "classes": t, "regions": regions, "methods": {"m": never}, "rng": 0} | changes
+        return benchmark_localisation(net, **arguments)
 
     with pytest.raises(ValueError, match=r"bool array \(4, 12, 12\), one region for each image, not an array float64"):
         run(regions=regions.astype(float))
@@ -219,11 +219,11 @@ def test_what_does_not_fit_is_refused_before_any_work():
         run(methods={}, groups=["a"])
     with pytest.raises(ValueError, match="maps must hold at least one"):
         score_maps({}, regions, rng=0)
-    found = run(methods={"s": saliency_map})
+    result = run(methods={"s": saliency_map})
     with pytest.raises(KeyError, match="no method 'S': there are s, random"):
-        found.rate("S")
+        result.rate("S")
     with pytest.raises(KeyError, match="no group 'mole'"):
-        found.rate("s", "mole")
+        result.rate("s", "mole")
     with pytest.raises(ValueError, match=r"at least one image of shape \(N, 1, 12, 12\)"):
         saliency_map(net, x[:, :, 1:], t)
     flat = nnpg.build([nnpg.Flatten(), nnpg.dense(4), nnpg.Softmax()], input_shape=(1, SIDE, SIDE), rng=0)
@@ -233,6 +233,6 @@ def test_what_does_not_fit_is_refused_before_any_work():
 
 def test_the_page_of_results_shows_how_to_score_a_method_of_your_own():
     page = Path(__file__).parents[2] / "docs" / "localisation.md"
-    found = doctest.testfile(str(page), module_relative=False)
-    assert found.attempted >= 9
-    assert found.failed == 0
+    result = doctest.testfile(str(page), module_relative=False)
+    assert result.attempted >= 9
+    assert result.failed == 0

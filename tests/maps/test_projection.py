@@ -44,7 +44,7 @@ def test_a_dense_chain_by_hand():
     assert project(turned, trace, layer="relu2")[0].tolist() == [10, 25]  # the activation 5 enters, not 1
 
 
-def test_the_way_back_goes_through_the_switches():
+def test_a_projection_goes_back_to_the_pixels_of_the_maxima():
     """A unit of a pooled map goes back to the pixel that won, by the flipped filter."""
     net = nnpg.build([nnpg.conv(1, (1, 2)), nnpg.ReLU(), nnpg.MaxPool((1, 2))], input_shape=(1, 1, 5), rng=0)
     net = net.replace("conv1", W=np.array([[[[1.0, 2.0]]]], "f"))
@@ -126,7 +126,7 @@ def test_nothing_is_copied_or_changed():
     assert (nnpg.predict(ruled, x) == nnpg.predict(net, x)).all()
 
 
-def test_wrong_words_are_named():
+def test_wrong_arguments_are_refused():
     net = mixed()
     trace = net.forward(np.zeros((2, 1, 8, 8)), stop="relu2")
     for arguments, words in (

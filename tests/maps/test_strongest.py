@@ -16,18 +16,18 @@ def net():
 
 def test_the_strongest_unit_has_the_highest_gradient_of_its_class(net):
     x, classes = np.random.default_rng(0).random((5, 1, 8, 8)), np.array([0, 1, 2, 0, 1])
-    found = strongest_units(net, x, classes)
+    strongest = strongest_units(net, x, classes)
     deltas = nnpg.prediction_gradient(net, x, layers="pool1", classes="true", labels=classes)["pool1"]
     for n in range(5):
-        assert deltas[n, found.filters[n], found.units[n, 0], found.units[n, 1]] == deltas[n].max()
-    assert (found.gradients == deltas).all()
-    assert (found.places == 2 * found.units + 2).all()  # a unit sees 4 x 4 pixels from twice its row and column on
-    assert found.leading_share == max(np.mean(found.filters == f) for f in range(3))
+        assert deltas[n, strongest.filters[n], strongest.units[n, 0], strongest.units[n, 1]] == deltas[n].max()
+    assert (strongest.gradients == deltas).all()
+    assert (strongest.places == 2 * strongest.units + 2).all()  # it sees 4 x 4 pixels from twice its row
+    assert strongest.leading_share == max(np.mean(strongest.filters == f) for f in range(3))
 
 
 def test_another_layer_can_be_asked_for(net):
-    found = strongest_units(net, np.random.default_rng(0).random((2, 1, 8, 8)), [0, 1], layer="tanh1")
-    assert found.outputs.shape == (2, 3, 6, 6)
+    strongest = strongest_units(net, np.random.default_rng(0).random((2, 1, 8, 8)), [0, 1], layer="tanh1")
+    assert strongest.outputs.shape == (2, 3, 6, 6)
 
 
 def test_contributing_places_are_where_the_map_is_highest(net):
@@ -62,10 +62,10 @@ def test_the_strongest_unit_and_the_middle_of_its_receptive_field():
     W = np.zeros((2, 2, 3, 3))  # class, filter, place
     W[0, 1, 2, 0], W[0, 0, 1, 1], W[1, 0, 0, 2] = 3, -9, 2
     net = net.replace("dense1", W=W.reshape(2, -1))
-    found = strongest_units(net, np.random.default_rng(0).random((2, 1, 8, 8)), np.array([0, 1]))
-    assert found.filters.tolist() == [1, 0]  # y_1 = 1 - y_0: evidence against class 0 is evidence for class 1
-    assert found.places.tolist() == [[6, 2], [4, 4]]
-    assert found.field.box(1, 1) == (2, 2, 4, 4)
+    strongest = strongest_units(net, np.random.default_rng(0).random((2, 1, 8, 8)), np.array([0, 1]))
+    assert strongest.filters.tolist() == [1, 0]  # y_1 = 1 - y_0: evidence against class 0 is evidence for class 1
+    assert strongest.places.tolist() == [[6, 2], [4, 4]]
+    assert strongest.field.box(1, 1) == (2, 2, 4, 4)
 
 
 def test_ranks_where_the_map_ascends_and_where_all_places_are_alike():

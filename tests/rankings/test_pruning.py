@@ -33,7 +33,7 @@ X = np.random.default_rng(1).normal(size=(5, 1, 8, 8))
 
 def built(chain):
     net = nnpg.build(chain, input_shape=(1, 8, 8), rng=0, dtype="float64")
-    return with_biases(net) if all("b" in own for own in net.parameters.values()) else net
+    return with_biases(net) if all("b" in arrays for arrays in net.parameters.values()) else net
 
 
 def outputs_of(net):
@@ -48,8 +48,8 @@ def outputs_of(net):
 def test_at_every_output_the_small_network_is_the_knocked_out_one(chain):
     net = built(CHAINS[chain])
     for name in outputs_of(net):
-        gone = [(name, 2), (name, 0)]
-        small, dead = prune(net, gone), knock_out(net, gone)
+        filters = [(name, 2), (name, 0)]
+        small, dead = prune(net, filters), knock_out(net, filters)
         assert small.n_parameters < net.n_parameters
         assert abs(nnpg.predict(dead, X) - nnpg.predict(net, X)).max() > 1e-4, (
             "the filters must matter, or this tests nothing"
@@ -62,20 +62,20 @@ def test_at_every_output_the_small_network_is_the_knocked_out_one(chain):
 def test_several_layers_at_once_in_any_order_and_twice(chain):
     net = built(CHAINS[chain])
     first, second, third = (n for n in net.layers if n in ("conv1", "conv2", "dense1"))
-    gone = [(third, 1), (first, 4), (second, 0), (second, 3), (first, 0), (first, 4)]
-    whole = prune(net, gone)
+    filters = [(third, 1), (first, 4), (second, 0), (second, 3), (first, 0), (first, 4)]
+    whole = prune(net, filters)
     assert [len(whole.layers[n].W) for n in (first, second, third)] == [3, 2, 5]
-    np.testing.assert_allclose(nnpg.predict(whole, X), nnpg.predict(knock_out(net, gone), X), atol=1e-13)
-    one_by_one = prune(prune(prune(net, gone[:1]), [(second, 3), (second, 0)]), [(first, 0), (first, 4)])
+    np.testing.assert_allclose(nnpg.predict(whole, X), nnpg.predict(knock_out(net, filters), X), atol=1e-13)
+    one_by_one = prune(prune(prune(net, filters[:1]), [(second, 3), (second, 0)]), [(first, 0), (first, 4)])
     np.testing.assert_allclose(nnpg.predict(one_by_one, X), nnpg.predict(whole, X), atol=1e-13)
 
 
 def test_one_layer_named_at_two_outputs():
     net = built(CHAINS["sigmoids, whose 0 is a half"])
-    gone = [("conv1", 1), ("sigmoid1", 3), ("avgpool1", 3)]
-    small = prune(net, gone)
+    filters = [("conv1", 1), ("sigmoid1", 3), ("avgpool1", 3)]
+    small = prune(net, filters)
     assert len(small.layers["conv1"].W) == 3
-    np.testing.assert_allclose(nnpg.predict(small, X), nnpg.predict(knock_out(net, gone[:2]), X), atol=1e-13)
+    np.testing.assert_allclose(nnpg.predict(small, X), nnpg.predict(knock_out(net, filters[:2]), X), atol=1e-13)
 
 
 def test_the_filters_that_stay_keep_their_order_and_their_weights():
@@ -121,13 +121,13 @@ def test_multiplications_are_counted_by_hand():
 
 
 @pytest.mark.parametrize("init", ["glorot", "he"])
-def test_redrawn_draws_as_build_does_and_keeps_the_shape(init):
+def test_redraw_draws_as_build_does_and_keeps_the_shape(init):
     recipe = [nnpg.conv(4, 3, groups=2, init=init), nnpg.Tanh(), nnpg.Flatten(), nnpg.dense(3, bias=False, init=init)]
     net = nnpg.build(recipe, input_shape=(2, 8, 8), rng=5)
     used = net.with_parameters(changed(net.parameters, lambda array: array + 1))
     again = redraw(used, rng=5, init=init)
-    for name, own in net.parameters.items():
-        for parameter, a in own.items():
+    for name, arrays in net.parameters.items():
+        for parameter, a in arrays.items():
             np.testing.assert_array_equal(again.parameters[name][parameter], a)
     assert again.layers["dense1"].b is None
     assert (redraw(used, rng=6, init=init).layers["conv1"].W != net.layers["conv1"].W).all()
@@ -135,19 +135,19 @@ def test_redrawn_draws_as_build_does_and_keeps_the_shape(init):
         redraw(net, rng=0, init="zero")
 
 
-def refused(chain, gone, error, words, interventions=()):
+def refused(chain, filters, error, words, interventions=()):
     net = nnpg.build(chain, input_shape=(2, 8, 8), rng=0)
     if interventions:
         net = knock_out(net, interventions)
     with pytest.raises(error, match=words):
-        prune(net, gone)
+        prune(net, filters)
 
 
 END = [nnpg.Flatten(), nnpg.dense(3), nnpg.Softmax()]
 
 
 @pytest.mark.parametrize(
-    ("chain", "gone", "error", "words"),
+    ("chain", "filters", "error", "words"),
     [
         ([nnpg.conv(4, 3), *END], [("pool7", 0)], KeyError, "no output named 'pool7'; this network has input, conv1"),
         ([nnpg.conv(4, 3), *END], [("conv1", 4)], IndexError, "has filters 0 .. 3, not 4"),
@@ -174,15 +174,17 @@ END = [nnpg.Flatten(), nnpg.dense(3), nnpg.Softmax()]
         ),
     ],
 )
-def test_what_cannot_be_cut_out_is_refused(chain, gone, error, words):
-    refused(chain, gone, error, words)
+def test_filters_that_cannot_be_cut_out_are_refused(chain, filters, error, words):
+    refused(chain, filters, error, words)
 
 
-def test_padding_is_no_obstacle_where_the_dead_filter_sends_nothing():
+def test_padding_is_no_obstacle_where_the_dead_filter_adds_nothing():
     chain = [nnpg.conv(4, 3), nnpg.Sigmoid(), nnpg.conv(4, 3, padding=1), *END]
     net = nnpg.build(chain, input_shape=(1, 8, 8), rng=0, dtype="float64")
-    gone = [("sigmoid1", 0)]
-    np.testing.assert_allclose(nnpg.predict(prune(net, gone), X), nnpg.predict(knock_out(net, gone), X), atol=1e-14)
+    filters = [("sigmoid1", 0)]
+    np.testing.assert_allclose(
+        nnpg.predict(prune(net, filters), X), nnpg.predict(knock_out(net, filters), X), atol=1e-14
+    )
 
 
 def test_interventions_on_these_filters_are_refused_and_others_kept():

@@ -109,12 +109,12 @@ def test_a_filter_that_reaches_nothing_has_no_value():
 @pytest.mark.parametrize("of", OF)
 @pytest.mark.parametrize("to", ["zero", "mean", "resample"])
 def test_ablation_is_the_difference_between_two_whole_networks(of, to):
-    net, how = conv_net(), {"to": to, "reference": X}
-    scores = ablation_scores(net, X, T, of=of, rng=4, **how).matrix
-    rng = np.random.default_rng(4)  # one draw a filter, as one call of knock_out takes them
-    keys = [change.key for change in _last(knock_out(net, FILTERS, rng=4, **how))] if to == "resample" else None
+    net, options = conv_net(), {"to": to, "reference": X}
+    scores = ablation_scores(net, X, T, of=of, rng=4, **options).matrix
+    rng = np.random.default_rng(4)  # one draw per filter, as in one call of knock_out
+    keys = [change.key for change in _last(knock_out(net, FILTERS, rng=4, **options))] if to == "resample" else None
     for p, unit in enumerate(FILTERS):
-        out = knock_out(net, [unit], rng=rng, **how)
+        out = knock_out(net, [unit], rng=rng, **options)
         if keys is not None:
             assert out.interventions[unit[0]][0].key == keys[p]
         np.testing.assert_allclose(scores[:, p], value(net, of) - value(out, of), atol=1e-13)
@@ -154,8 +154,8 @@ def test_taylor_is_the_slope_of_turning_a_filter_down(of):
         for turned in (1 - e, 1 + e):
             o = trace[layer].copy()
             o[:, f] *= turned
-            rest = trace.before(layer) | net.forward(o, start=layer)
-            y = class_outputs(net, rest, of)[np.arange(len(T)), T]
+            changed = trace.before(layer) | net.forward(o, start=layer)
+            y = class_outputs(net, changed, of)[np.arange(len(T)), T]
             slope.append(np.array([y[c == T].mean() for c in range(3)]))
         np.testing.assert_allclose(
             taylor_scores(net, X, T, of=of).scores[layer][:, f], (slope[1] - slope[0]) / (2 * e), atol=1e-8
@@ -165,15 +165,15 @@ def test_taylor_is_the_slope_of_turning_a_filter_down(of):
 def test_taylor_is_exact_ablation_where_the_rest_is_linear():
     net = dense_net()
     x, t = np.random.default_rng(0).normal(size=(5, 2)), np.array([0, 1, 2, 0, 1])
-    how = {"layers": "tanh1", "of": "logit"}
-    exact = ablation_scores(net, x, t, **how).matrix
-    np.testing.assert_allclose(taylor_scores(net, x, t, **how).matrix, exact, atol=1e-14)
+    options = {"layers": "tanh1", "of": "logit"}
+    exact = ablation_scores(net, x, t, **options).matrix
+    np.testing.assert_allclose(taylor_scores(net, x, t, **options).matrix, exact, atol=1e-14)
     np.testing.assert_allclose(
-        shapley_scores(net, x, t, pairs=2, rng=0, progress=False, **how)[0].matrix, exact, atol=1e-14
+        shapley_scores(net, x, t, pairs=2, rng=0, progress=False, **options)[0].matrix, exact, atol=1e-14
     )
-    one_each = ablation_scores(net, x[:3], t[:3], **how).matrix  # of one image, mean of magnitudes = magnitude of mean
+    one_each = ablation_scores(net, x[:3], t[:3], **options).matrix  # one image per class: both means are the same
     np.testing.assert_allclose(
-        taylor_scores(net, x[:3], t[:3], magnitude=True, **how).matrix, abs(one_each), atol=1e-14
+        taylor_scores(net, x[:3], t[:3], magnitude=True, **options).matrix, abs(one_each), atol=1e-14
     )
 
 
@@ -185,7 +185,7 @@ def test_magnitudes_do_not_cancel():
 
 
 @pytest.mark.parametrize("of", OF)
-def test_conductances_of_every_layer_add_up_to_what_the_image_changes(of):
+def test_conductances_of_every_layer_add_up_to_the_change_of_the_output(of):
     net, start = conv_net(), 0.1 * np.ones((1, 8, 8))
     change = value(net, of) - value(net, of, np.broadcast_to(start, X.shape))
     scores = conductance_scores(net, X, T, baseline=start, steps=400, of=of).scores
@@ -208,8 +208,8 @@ def test_conductance_of_a_linear_chain_by_hand():
     net = nnpg.build([nnpg.dense(4), nnpg.dense(3)], input_shape=(2,), rng=0, dtype="float64")
     x, start = np.array([[1.0, 2.0]]), np.array([0.5, -1.0])
     W, V = net.layers["dense1"].W, net.layers["dense2"].W
-    found = conductance_scores(net, x, [2], baseline=start, steps=1, layers="dense1", of="logit").matrix[2]
-    np.testing.assert_allclose(found, V[2] * (W @ (x[0] - start)), atol=1e-14)
+    matrix = conductance_scores(net, x, [2], baseline=start, steps=1, layers="dense1", of="logit").matrix[2]
+    np.testing.assert_allclose(matrix, V[2] * (W @ (x[0] - start)), atol=1e-14)
 
 
 def test_the_baseline_is_the_mean_image_unless_given():
@@ -236,7 +236,7 @@ def test_chance_is_seeded_and_each_class_has_its_own():
     assert len({tuple(np.argsort(row)) for seed in range(20) for row in random_scores(net, rng=seed).matrix}) > 30
 
 
-def test_the_layer_goes_first_whatever_the_order_asked_for():
+def test_the_first_layer_is_highest_in_any_order_of_the_names():
     for layers in (("pool1", "tanh2"), ("tanh2", "pool1")):
         scores = layer_scores(conv_net(), rng=0, layers=layers)
         for row in range(3):
@@ -259,9 +259,9 @@ def test_shuffling_in_layers_keeps_the_layers_and_forgets_the_filters():
 RANKINGS = {
     "activation": activation_scores,
     "taylor": taylor_scores,
-    "conductance": lambda net, x, t, **how: conductance_scores(net, x, t, baseline=0.0, **how),
+    "conductance": lambda net, x, t, **options: conductance_scores(net, x, t, baseline=0.0, **options),
     "ablation": ablation_scores,
-    "shapley": lambda net, x, t, **how: shapley_scores(net, x, t, pairs=2, rng=0, progress=False, **how)[0],
+    "shapley": lambda net, x, t, **options: shapley_scores(net, x, t, pairs=2, rng=0, progress=False, **options)[0],
 }
 
 
@@ -280,8 +280,8 @@ def test_batches_change_nothing_and_a_class_without_images_has_no_scores(name):
 @pytest.mark.parametrize("name", RANKINGS)
 def test_every_backend_ranks_alike(name, backend):
     net = conv_net()
-    found = RANKINGS[name](net.to(backend), X, T, layers=("pool1", "tanh2")).matrix
-    np.testing.assert_allclose(found, RANKINGS[name](net.to("numpy"), X, T).matrix, atol=1e-12)
+    matrix = RANKINGS[name](net.to(backend), X, T, layers=("pool1", "tanh2")).matrix
+    np.testing.assert_allclose(matrix, RANKINGS[name](net.to("numpy"), X, T).matrix, atol=1e-12)
 
 
 @pytest.mark.parametrize("name", RANKINGS)

@@ -1,4 +1,4 @@
-"""The adversarial pool: what its examples are, what they train, and that no dropout sleeps in them."""
+"""The adversarial pool: its examples, what they train, and that they are made without dropout."""
 
 import numpy as np
 import pytest
@@ -31,15 +31,15 @@ def one_step(pool, net, x, t, state=None, lr=1.0):
 def test_each_example_fools_the_layers_above_and_is_near_its_image(net, examples, at):
     x, t = examples
     _, state, _, _ = one_step(AdversarialPool(x, t, layers=(at,), new=25, batch=5, seed=7), net, x[:6], t[:6])
-    own = state.pools[at]
+    pooled = state.pools[at]
     n = np.random.default_rng([7, 0]).integers(len(x), size=25)
-    assert own.labels.tolist() == t[n].tolist(), "all were found"
-    assert (net.forward(own.examples, start=at).y.argmax(axis=1) != own.labels).all()
-    assert own.examples.min() >= 0
-    assert own.examples.max() <= 1
+    assert pooled.labels.tolist() == t[n].tolist(), "all were found"
+    assert (net.forward(pooled.examples, start=at).y.argmax(axis=1) != pooled.labels).all()
+    assert pooled.examples.min() >= 0
+    assert pooled.examples.max() <= 1
     phi = net.forward(x)[at]
-    others = np.linalg.norm(own.examples[:, None] - phi[None], axis=2).mean(axis=1)
-    assert (np.linalg.norm(own.examples - phi[n], axis=1) < 0.8 * others).all()
+    others = np.linalg.norm(pooled.examples[:, None] - phi[None], axis=2).mean(axis=1)
+    assert (np.linalg.norm(pooled.examples - phi[n], axis=1) < 0.8 * others).all()
 
 
 def test_a_step_is_that_of_all_images_and_examples_at_equal_weight(net, examples):
@@ -55,8 +55,8 @@ def test_a_step_is_that_of_all_images_and_examples_at_equal_weight(net, examples
         trace = net.forward(h, start=at, stop=loss.layer)
         until = {None: "dense1", "input": "dense1", "sigmoid1": "dense2"}[at]
         deltas = net.backward(trace, loss.seed(net.backend, trace.y, labels), stop=until)
-        for name, own in net.gradients(trace, deltas).items():
-            total[name] = total[name] + own["W"]
+        for name, pooled in net.gradients(trace, deltas).items():
+            total[name] = total[name] + pooled["W"]
 
     add(x[:6], t[:6], None)
     for at in ("input", "sigmoid1"):
@@ -89,25 +89,27 @@ def test_the_examples_of_a_pool_are_learnt(net, examples):
     for _ in range(150):
         now, state, _, _ = one_step(pool, now, x[:20], t[:20], state)
     for at in AT:
-        own = state.pools[at]
-        assert (net.forward(own.examples, start=at).y.argmax(axis=1) == own.labels).mean() == 0, "at first none is"
-        assert (now.forward(own.examples, start=at).y.argmax(axis=1) == own.labels).mean() > 0.7, at
+        pooled = state.pools[at]
+        assert (net.forward(pooled.examples, start=at).y.argmax(axis=1) == pooled.labels).mean() == 0, (
+            "at first none is"
+        )
+        assert (now.forward(pooled.examples, start=at).y.argmax(axis=1) == pooled.labels).mean() > 0.7, at
 
 
-def test_training_with_a_pool_is_repeatable_and_dropout_sleeps_where_examples_are_made(examples):
+def test_training_with_a_pool_is_repeatable_and_examples_are_made_without_dropout(examples):
     x, t = examples
     net = nnpg.build(
         [nnpg.dense(20), nnpg.Sigmoid(), nnpg.Dropout(0.5), nnpg.dense(6), nnpg.Softmax()], input_shape=(60,), rng=0
     )
     pool = AdversarialPool(x, t, layers=("input",), size=60, new=30, every=15, batch=20)
-    how = {"epochs": 10, "batch": 20, "rng": 0, "optimiser": SGD(lr=0.5, momentum=0.9), "take_step": pool}
-    found = [nnpg.train(net, x, t, **how).net for _ in range(2)]
-    assert (found[0].layers["dense1"].W == found[1].layers["dense1"].W).all()
+    options = {"epochs": 10, "batch": 20, "rng": 0, "optimiser": SGD(lr=0.5, momentum=0.9), "take_step": pool}
+    nets = [nnpg.train(net, x, t, **options).net for _ in range(2)]
+    assert (nets[0].layers["dense1"].W == nets[1].layers["dense1"].W).all()
     drawn = net.drawn(np.random.default_rng(0))
     _, state, _, _ = one_step(pool, drawn, x[:6], t[:6])
-    own = state.pools["input"]
-    assert (nnpg.predict(net, own.examples).argmax(axis=1) != own.labels).all()
-    assert (nnpg.predict(drawn, own.examples).argmax(axis=1) == own.labels).any(), "the mask makes a difference"
+    pooled = state.pools["input"]
+    assert (nnpg.predict(net, pooled.examples).argmax(axis=1) != pooled.labels).all()
+    assert (nnpg.predict(drawn, pooled.examples).argmax(axis=1) == pooled.labels).any(), "the mask makes a difference"
 
 
 def test_an_output_without_a_range_is_refused(examples):

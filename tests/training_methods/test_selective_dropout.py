@@ -1,4 +1,4 @@
-"""Selective dropout: who is not selected keeps every bit, the control is the ordinary loop, who is selected when."""
+"""Selective dropout: units that are not selected keep every bit; the control is the ordinary loop; what is selected."""
 
 from dataclasses import replace
 
@@ -97,24 +97,24 @@ def test_the_control_is_alternating_steps_of_the_ordinary_loop():
     loss, state, rng = loss_for(net, "softmax_cross_entropy"), sgd.start(net), np.random.default_rng(3)
     for _ in range(2):
         order = rng.permutation(6)
-        for some in (order[:4], order[4:]):
+        for rows in (order[:4], order[4:]):
             for images in (adversarial, x):
-                net, state, *_ = step(net, images[some], t[some], loss, sgd, state)
+                net, state, *_ = step(net, images[rows], t[rows], loss, sgd, state)
     for name, own in net.parameters.items():
         for p, w in own.items():
             np.testing.assert_array_equal(done.training.net.parameters[name][p], w)
     assert (done.instability == 1).all()
 
 
-def test_a_step_of_ones_own_that_is_the_ordinary_one_changes_nothing():
+def test_a_user_step_that_is_the_ordinary_step_changes_nothing():
     net, (x, _, t) = small(), twins()
-    how = {"epochs": 2, "batch": 4, "rng": 0, "progress": False}
-    plain = nnpg.train(net, x, t, **how)
-    own = nnpg.train(net, x, t, take_step=lambda *arguments: step(*arguments[:-1]), **how)
-    assert (own.net.parameters["conv1"]["W"] == plain.net.parameters["conv1"]["W"]).all()
-    assert [e.loss for e in own.history] == [e.loss for e in plain.history]
+    options = {"epochs": 2, "batch": 4, "rng": 0, "progress": False}
+    plain = nnpg.train(net, x, t, **options)
+    same = nnpg.train(net, x, t, take_step=lambda *arguments: step(*arguments[:-1]), **options)
+    assert (same.net.parameters["conv1"]["W"] == plain.net.parameters["conv1"]["W"]).all()
+    assert [e.loss for e in same.history] == [e.loss for e in plain.history]
     with pytest.raises(ValueError, match="checkpoint"):
-        nnpg.train(net, x, t, take_step=lambda *a: step(*a[:-1]), checkpoint="never.safetensors", **how)
+        nnpg.train(net, x, t, take_step=lambda *a: step(*a[:-1]), checkpoint="never.safetensors", **options)
 
 
 @pytest.mark.parametrize("measure", ["volatility", "shift"])
@@ -132,7 +132,7 @@ def test_the_most_volatile_units_are_selected(measure):
 
 def test_selection_is_kept_for_as_long_as_asked():
     net, (adversarial, x, t) = small(), twins()
-    how = {"layer": "dense1", "epochs": 4, "rng": 0, "keep": 0.25, "progress": False, "optimiser": nnpg.SGD(0.3)}
+    options = {"layer": "dense1", "epochs": 4, "rng": 0, "keep": 0.25, "progress": False, "optimiser": nnpg.SGD(0.3)}
     masks = {}
     for every in (1, 3):
         seen = []
@@ -145,12 +145,12 @@ def test_selection_is_kept_for_as_long_as_asked():
     assert not changes[[n for n in range(23) if (n + 1) % 3]].any()
     assert changes.any()
     assert (np.diff(masks[1].astype(int), axis=0) != 0).any(axis=1).sum() > changes.sum()
-    done = hard_negative_training(net, adversarial, x, t, **how)
+    done = hard_negative_training(net, adversarial, x, t, **options)
     assert done.instability.sum() == pytest.approx(2)  # 0.25 of 8 units each time
     assert (done.instability <= 1).all()
 
 
-def test_silent_units_are_silent_only_while_training():
+def test_units_are_silent_only_while_training():
     """Forward mode and gradient mode give other networks, both without interventions."""
     net, (adversarial, x, t) = small(), twins()
     nets = [
@@ -197,7 +197,7 @@ def test_accuracies_are_watched_and_the_optimum_is_found():
     assert len(done.plot().axes[0].lines) >= 2
 
 
-def test_wrong_words_are_named_before_any_work():
+def test_wrong_arguments_are_refused_before_any_work():
     net, (adversarial, x, t) = small(), twins()
     for arguments, words in (
         ({"keep": 0.0}, "share of units that learns"),
