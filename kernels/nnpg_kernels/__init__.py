@@ -1,4 +1,4 @@
-"""Array kernels behind one protocol. They know arrays and windows, never layers."""
+"""Array kernels with one protocol for all backends. They know arrays and windows, and no layers."""
 
 from nnpg_kernels.backend import BACKENDS, Array, Backend, load
 from nnpg_kernels.geometry import Window

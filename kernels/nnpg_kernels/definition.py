@@ -18,11 +18,11 @@ from nnpg_kernels.geometry import Window
 
 
 def meetings(window: Window, shape: tuple[int, int]) -> Iterator[tuple[int, int, int, int, int, int]]:
-    """Yield (h, w, i, j, row, column): place (i, j) of the window of output pixel (h, w) lies on this input pixel.
+    """Yield (h, w, i, j, row, column): place (i, j) of the window of output pixel (h, w) is on this input pixel.
 
         row = h s + i d - top,  column = w s + j d - left
 
-    with the strides s and the dilations d of each axis. What lies on the padding is left out.
+    with the strides s and the dilations d of each axis. Places on the padding are left out.
 
     Parameters
     ----------

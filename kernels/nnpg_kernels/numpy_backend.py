@@ -19,7 +19,7 @@ from nnpg_kernels.threads import one_blas_thread
 name = "numpy"
 xp = np
 
-PATCH_BYTES = 4 << 20  # patches of so many bytes are built at a time, so that they stay in the processor's cache
+PATCH_BYTES = 4 << 20  # size of the patches that are in memory at a time: they fit into the processor's cache
 
 
 def asarray(a: npt.ArrayLike) -> Array:
@@ -37,7 +37,7 @@ def to_numpy(a: Array) -> npt.NDArray[Any]:
 
 @one_blas_thread()
 def conv_forward(x: Array, W: Array, b: Array | None, window: Window, groups: int = 1) -> Array:
-    """y = W * x + b: one matrix product of the filters with the image's patches."""
+    """y = W * x + b: one matrix product of the filters with the patches of each image."""
     N, (F, C, I, J) = len(x), W.shape
     H, Wd = window.output_shape(*x.shape[-2:])
     filters = W.reshape(groups, F // groups, C * I * J)
@@ -52,7 +52,7 @@ def conv_forward(x: Array, W: Array, b: Array | None, window: Window, groups: in
 
 @one_blas_thread()
 def conv_delta(delta: Array, W: Array, window: Window, groups: int, shape: tuple[int, int]) -> Array:
-    """dL/dx[n,c,h*s+i*d,w*s+j*d] = sum_{f,i,j} W[f,c,i,j] delta[n,f,h,w]: the transposed product, patches put back."""
+    """dL/dx[n,c,h*s+i*d,w*s+j*d] = sum_{f,i,j} W[f,c,i,j] delta[n,f,h,w]: the transposed product, patches added."""
     (F, C, I, J), (H, Wd) = W.shape, delta.shape[-2:]
     lead = delta.shape[:-3]  # (..., N)
     delta = delta.reshape(-1, groups, F // groups, H * Wd)
@@ -118,7 +118,7 @@ def avg_pool_delta(delta: Array, window: Window, shape: tuple[int, int]) -> Arra
 
 
 def _taps(padded: Array, window: Window, shape: tuple[int, ...]) -> Iterator[tuple[int, int, Array]]:
-    """For each place (i, j) in the window: the view of the padded image that all windows have there."""
+    """For each place (i, j) in the window: the pixels of the padded image that all windows have there, as a view."""
     (sh, sw), (di, dj), (H, W) = window.stride, window.dilation, shape
     for i in range(window.size[0]):
         for j in range(window.size[1]):

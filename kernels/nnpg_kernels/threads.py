@@ -1,8 +1,8 @@
 """How many threads BLAS may use, and how many the compiled kernels use.
 
 A small network makes thousands of small matrix products. A second BLAS thread gains nothing there, and where the cores
-are busy each product waits for it: training can become a hundred times slower. One thread also gives the same bits
-whatever number of threads BLAS was set to.
+are busy each product waits for it: training can become a hundred times slower. With one thread, results also have the
+same bits for every number of threads that BLAS was set to.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 _lock = Lock()
-_inside = 0  # how many are inside `one_blas_thread` now, in all Python threads: the setting belongs to the process
+_inside = 0  # callers inside `one_blas_thread` now, in all Python threads: the setting belongs to the process
 _limiter: Any = None
 _wanted: ContextVar[int | None] = ContextVar("threads", default=None)
 
@@ -32,7 +32,7 @@ def _controller() -> Any:
 
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
-    """Let BLAS use one thread inside; the first one in sets it, the last one out puts it back.
+    """Let BLAS use one thread inside; the first caller sets it, and the last one restores the previous number.
 
     Examples
     --------
@@ -55,7 +55,7 @@ def one_blas_thread() -> Iterator[None]:
 
 @contextmanager
 def use_threads(count: int) -> Iterator[None]:
-    """Let our kernels use so many threads inside, whatever NNPG_NUM_THREADS says; results are the same bits.
+    """Let the compiled kernels use `count` threads inside, in place of NNPG_NUM_THREADS; results have the same bits.
 
     Raises
     ------
@@ -78,9 +78,9 @@ def use_threads(count: int) -> Iterator[None]:
 
 
 def thread_count() -> int:
-    """Return how many threads our kernels use.
+    """Return how many threads the compiled kernels use.
 
-    That of `use_threads`, or NNPG_NUM_THREADS, or else the processors this process may run on.
+    It is the number of `use_threads`, or NNPG_NUM_THREADS, or the number of processors that this process may use.
 
     Raises
     ------
@@ -104,7 +104,7 @@ def thread_count() -> int:
 
 
 def threads_for(tasks: int) -> int:
-    """Return how many threads are worth waking for so many tasks.
+    """Return how many threads to use for a number of tasks.
 
     Examples
     --------

@@ -58,17 +58,17 @@ slack[:] = 1
 constant = user(4)
 constant.flags.writeable = False
 FAULTS = {
-    "nothing": lambda: work(user(4), user(1), 0, 4, 0),
-    "nothing, aligned": lambda: work(slack, aligned(1, "f8"), 0, 4, 0),
-    "read one past": lambda: work(user(4), user(1), 0, 5, 0),
-    "read one past, aligned": lambda: work(aligned(4, "f8"), user(1), 0, 5, 0),
-    "read one past the slack": lambda: work(slack, user(1), 0, 13, 0),
-    "write one past": lambda: work(user(4), user(1), 0, 4, 1),
-    "write one past, aligned": lambda: work(user(4), aligned(1, "f8"), 0, 4, 1),
-    "read far in front": lambda: work(user(4), user(1), -1100, 4, 0, kernel=COPY),
-    "read one in front": lambda: work(user(4), user(1), -1, 4, 0, kernel=COPY),
+    "no fault": lambda: work(user(4), user(1), 0, 4, 0),
+    "no fault, aligned": lambda: work(slack, aligned(1, "f8"), 0, 4, 0),
+    "read one after": lambda: work(user(4), user(1), 0, 5, 0),
+    "read one after, aligned": lambda: work(aligned(4, "f8"), user(1), 0, 5, 0),
+    "read one after the slack": lambda: work(slack, user(1), 0, 13, 0),
+    "write one after": lambda: work(user(4), user(1), 0, 4, 1),
+    "write one after, aligned": lambda: work(user(4), aligned(1, "f8"), 0, 4, 1),
+    "read far before": lambda: work(user(4), user(1), -1100, 4, 0, kernel=COPY),
+    "read one before": lambda: work(user(4), user(1), -1, 4, 0, kernel=COPY),
     "slack used": lambda: work(slack, user(1), 0, 5, 0),
-    "write one in front": lambda: work(user(4), user(1), 0, 4, -1, kernel=COPY),
+    "write one before": lambda: work(user(4), user(1), 0, 4, -1, kernel=COPY),
     "write into the slack": lambda: work(user(4), slack, 0, 4, 4),
     "write to a read-only array": lambda: work(user(4), constant, 0, 4, 0),
     "an array not kept": lambda: work(user(4), user(1), 0, 4, 0, keeps=(user(1),)),
@@ -82,19 +82,19 @@ for fault in sys.argv[1:]:
         print(f"{type(error).__name__}: {error}")
 """
 ENDS_AT_ONCE = [
-    "read one past",
-    "read one past, aligned",
-    "read one past the slack",
-    "write one past",
-    "write one past, aligned",
-    "read far in front",
+    "read one after",
+    "read one after, aligned",
+    "read one after the slack",
+    "write one after",
+    "write one after, aligned",
+    "read far before",
     "shared kernel reads one past",
 ]
 MESSAGES = {
-    "write one in front": "sum: the array of float64, (1,), was written in front of it",
-    "write into the slack": "sum: the array of float64, (4,), was written behind it",
+    "write one before": "sum: the array of float64, (1,), was written before its start",
+    "write into the slack": "sum: the array of float64, (4,), was written after its end",
     "write to a read-only array": "sum: a read-only array of float64, (4,), was written to",
-    "an array not kept": "sum: the address x lies in none of the arrays that the op keeps",
+    "an array not kept": "sum: the address x is in none of the arrays that the op keeps",
     "an address from elsewhere": "is no size, and no address that `memory.address` returned",
 }
 
@@ -107,10 +107,10 @@ def child(*faults: str, check: str = "1") -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("check", ["0", "1"])
 def test_a_correct_kernel_gives_the_same_with_and_without_fences(check: str) -> None:
-    assert child("nothing", "nothing, aligned", check=check).stdout.split() == ["10.0", "4.0"]
+    assert child("no fault", "no fault, aligned", check=check).stdout.split() == ["10.0", "4.0"]
 
 
-@pytest.mark.parametrize("fault", slow_except({"read one past", "shared kernel reads one past"}, ENDS_AT_ONCE))
+@pytest.mark.parametrize("fault", slow_except({"read one after", "shared kernel reads one past"}, ENDS_AT_ONCE))
 def test_a_read_or_write_after_the_end_ends_the_process(fault: str) -> None:
     ended = child(fault)
     assert ended.returncode == -signal.SIGSEGV
@@ -118,7 +118,7 @@ def test_a_read_or_write_after_the_end_ends_the_process(fault: str) -> None:
 
 
 def test_memory_beside_an_array_is_nan() -> None:
-    assert child("read one in front", "slack used").stdout.split() == ["nan", "nan"]
+    assert child("read one before", "slack used").stdout.split() == ["nan", "nan"]
 
 
 def test_a_fault_that_does_not_end_the_process_is_an_error_that_names_it() -> None:

@@ -1,6 +1,6 @@
 """Convolution in Numba: lanes over the width of the image, tiles of filters by pixels. Column stride 1.
 
-`correlate` (forward, and the delta with the filters turned round)
+`correlate` (forward, and the delta with the filters rotated by half a turn)
     task      one image, copied into a margin of zeros, so that no load tests for the edge
     tile      8 filters x 32 pixels of one output row (float32, AVX-512), which starts at the bias
     inner     for each channel and place (i, j): 2 loads of pixels and 8 of weights for 16 multiply-adds

@@ -58,7 +58,7 @@ def unpooling(
 ) -> Op:
     """dz = delta act'(y) at the winners and 0 elsewhere, in `rows` rows; db += the sums of dz.
 
-    `act` is one of the codes of `activations`, `window` that of the convolution: between two rows or columns of dz lie
+    `act` is one of the codes of `activations`, `window` that of the convolution: between two rows or columns of dz are
     as many zeros as its stride leaves out.
     """
     L, dtype = y.per_pixel, y.memory.dtype

@@ -47,7 +47,7 @@ def dense_delta(delta: Planes, W: Array, dx: Planes) -> Op:
 
 
 def dense_gradient(x: Array, delta: Array, N: int, rows: slice, dW: Array) -> Op:
-    """dW[f, d] = sum_n delta[n, f] x[n, d] for the units f in `rows`; x (N, D) with room for a tile behind it."""
+    """dW[f, d] = sum_n delta[n, f] x[n, d] for the units f in `rows`; x (N, D) with slack for a tile after it."""
     (F, D), vector = dW.shape, lanes(dW.dtype)
     count = rows.stop - rows.start
     height, width = tile_for(count, -(-D // vector))

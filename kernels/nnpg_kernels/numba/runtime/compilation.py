@@ -1,6 +1,6 @@
 """How a kernel is compiled: once for a processor, kept on disk (see `disk_cache`), and run without the GIL.
 
-Numba has a disk cache too, but it is made of pickles, and a pickle that somebody changed runs any code. Numba also
+Numba has a disk cache too, but it is made of pickles, and a manipulated pickle runs any code. Numba also
 identifies a kernel by its source file and its closure: it would miss a change in a function that the kernel calls, and
 it never finds a closure over another compiled function again. So here each kernel has one file, named after all that it
 is made of.
@@ -211,6 +211,6 @@ def warn_not_kept(why: str) -> None:
     warnings_given.append(why)
     warnings.warn(
         f"nnpg's compiled kernels cannot be kept: {why}. Every new process compiles them again; set NUMBA_CACHE_DIR "
-        "to a folder of your own that can be written to",
+        "to a folder that only you can write to",
         stacklevel=5,
     )

@@ -5,7 +5,7 @@ code. What this protects against, and what it does not:
 
 - A file that is damaged, cut off, of another version or of another kernel is not loaded: the kernel is compiled again.
 - The checksum has no secret, so it does not stop anyone who can write to the file: machine code is code. The folder
-  and the file must therefore belong to the user who runs the program, and nobody else may write to them (mode 0700);
+  and the file must therefore belong to the user who runs the program, and no other user may write to them (mode 0700);
   otherwise the file is not opened, and the kernel is compiled again.
 - Whoever can act as this user, or as root, can run any code without this cache.
 """
@@ -56,7 +56,7 @@ def private_folder(parent: Path) -> Path:
 
 
 def is_private(state: os.stat_result) -> bool:
-    """Return whether a file or folder belongs to this user and nobody else may write to it.
+    """Return whether a file or folder belongs to this user and no other user may write to it.
 
     On a system without numbered owners (Windows) this is True: there, the folders of a user are closed to others.
     """

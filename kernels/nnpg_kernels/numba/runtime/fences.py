@@ -51,7 +51,7 @@ class Address(int):
 
 @dataclass(frozen=True)
 class Fence:
-    """Where an array lies in its memory; all in bytes.
+    """Where an array is in its memory; all in bytes.
 
     Parameters
     ----------
@@ -69,8 +69,8 @@ class Fence:
     def broken(self) -> str:
         """Return where something was written outside the array, or ""."""
         if (bytes_at(self.low, self.start - self.low) != ONES).any():
-            return "in front of it"
-        return "behind it" if (bytes_at(self.start + self.size, self.slack) != ONES).any() else ""
+            return "before its start"
+        return "after its end" if (bytes_at(self.start + self.size, self.slack) != ONES).any() else ""
 
 
 _fences: WeakKeyDictionary[mmap.mmap, Fence] = WeakKeyDictionary()
@@ -176,7 +176,7 @@ def inside(name: str, field: str, value: int, arrays: Sequence[Array | FencedCop
                 return int(value)
     if value == 0:
         return 0
-    raise FenceBroken(f"{name}: the address {field} lies in none of the arrays that the op keeps")
+    raise FenceBroken(f"{name}: the address {field} is in none of the arrays that the op keeps")
 
 
 @contextmanager
