@@ -134,7 +134,7 @@ def _torch(
         take = torch.gather
         T = targets.expand(len(etas), -1, -1)[..., None]
         mine = own[None, :, None, None].expand(len(etas), -1, 9, 1)
-        return {"target": take(y, 3, T)[..., 0].numpy(), "own": take(y, 3, mine)[..., 0].numpy()}
+        return {"target": take(y, 3, T)[..., 0].numpy(), "label": take(y, 3, mine)[..., 0].numpy()}
 
     return {
         "Jacobian": (jacobian, lambda: {"input": torch.stack(jacobian()).numpy()}),

@@ -1,4 +1,4 @@
-"""Changes made larger: by the RMS norm, in their own direction."""
+"""Changes scaled to a distortion, in the same direction."""
 
 import numpy as np
 import pytest
@@ -6,16 +6,16 @@ import pytest
 from nnpg.attacks import amplify
 
 
-def test_every_change_has_the_size_asked_for_and_its_own_direction():
+def test_every_change_has_the_given_distortion_and_the_same_direction():
     rng = np.random.default_rng(0)
     x = rng.random((5, 1, 4, 4)).astype("float32")
     adversarial = (x + rng.normal(size=x.shape) * np.array([1e-3, 0.1, 1, 10, 0]).reshape(5, 1, 1, 1)).astype("float32")
     larger = amplify(x, adversarial, 0.1)
-    r, given = (larger - x).reshape(5, -1), (adversarial - x).reshape(5, -1)
+    r, change = (larger - x).reshape(5, -1), (adversarial - x).reshape(5, -1)
     np.testing.assert_allclose(np.sqrt((r[:4] ** 2).mean(axis=1)), 0.1, rtol=1e-4)
-    cosine = (r * given)[:4].sum(axis=1) / np.linalg.norm(r[:4], axis=1) / np.linalg.norm(given[:4], axis=1)
+    cosine = (r * change)[:4].sum(axis=1) / np.linalg.norm(r[:4], axis=1) / np.linalg.norm(change[:4], axis=1)
     np.testing.assert_allclose(cosine, 1, rtol=1e-4)
-    assert (larger[4] == x[4]).all(), "an image that was not adversarial stays"
+    assert (larger[4] == x[4]).all(), "an image without a change stays the same"
     assert larger.dtype == x.dtype
 
 

@@ -64,7 +64,7 @@ def test_a_mask_is_the_derivative_of_the_targets_output(net, images, of, T):
     assert (gradient_masks(net, x, targets, of=of, sign=True) == np.sign(masks)).all()
 
 
-def test_the_sweep_is_what_the_images_say_one_by_one(net, images):
+def test_the_sweep_has_the_results_of_the_images_one_by_one(net, images):
     x, t = images
     etas = [0.0, 0.5, 3.0, 40.0]
     for clip in (False, True):
@@ -74,13 +74,13 @@ def test_the_sweep_is_what_the_images_say_one_by_one(net, images):
             k = int(sweep.targets[n, j])
             W = gradient_masks(net, x[n : n + 1], [[k]])[:, 0]
             for e, eta in enumerate(etas):
-                changed = x[n : n + 1] + eta * W
-                changed = changed.clip(0, 1) if clip else changed
-                y = nnpg.predict(net, changed)
+                adversarial = x[n : n + 1] + eta * W
+                adversarial = adversarial.clip(0, 1) if clip else adversarial
+                y = nnpg.predict(net, adversarial)
                 assert sweep.predicted[e, n, j] == y.argmax()
                 assert sweep.target_confidence[e, n, j] == pytest.approx(y[0, k], rel=1e-5)
                 assert sweep.label_confidence[e, n, j] == pytest.approx(y[0, t[n]], rel=1e-5)
-                size = np.sqrt(((changed - x[n]) ** 2).mean())
+                size = np.sqrt(((adversarial - x[n]) ** 2).mean())
                 assert sweep.distortion[e, n, j] == pytest.approx(size, rel=1e-5, abs=1e-9)
 
 
@@ -109,7 +109,7 @@ def test_every_image_and_target_has_an_outcome():
     assert sweep.least_eta[1, 0] == 0
 
 
-def test_shares_are_of_the_target_asked_for(net, images):
+def test_shares_are_of_the_given_target(net, images):
     x, t = images
     sweep = mask_sweep(net, x, t, "all", [0.0, 30.0])
     for k in range(6):
@@ -121,7 +121,7 @@ def test_shares_are_of_the_target_asked_for(net, images):
     assert sweep.error_curve()[1] == pytest.approx(whole)
 
 
-def test_masks_of_others(net, images):
+def test_masks_of_other_images_and_classes(net, images):
     x, t = images
     rows, targets = np.arange(7), ((t + 1) % 6)[:, None]
     donors = x[::-1].copy()
@@ -140,14 +140,14 @@ def test_noise_has_the_length_of_the_mask_and_another_direction_for_each_row(net
     x, t = images
     rows, targets = np.arange(7), ((t[:, None] + [1, 2]) % 6)
     noise = noise_like(linear(net), 3)
-    drawn, model = noise(x, targets, rows), gradient_masks(net, x, targets)
-    np.testing.assert_allclose(np.linalg.norm(drawn, axis=-1), np.linalg.norm(model, axis=-1))
-    assert (noise(x[4:], targets[4:], rows[4:]) == drawn[4:]).all()  # whatever the block
+    drawn, masks = noise(x, targets, rows), gradient_masks(net, x, targets)
+    np.testing.assert_allclose(np.linalg.norm(drawn, axis=-1), np.linalg.norm(masks, axis=-1))
+    assert (noise(x[4:], targets[4:], rows[4:]) == drawn[4:]).all()  # in any block
     assert abs(np.corrcoef(drawn[0, 0], drawn[1, 0])[0, 1]) < 0.5
     assert not (noise_like(linear(net), 4)(x, targets, rows) == drawn).any()
 
 
-def test_a_float32_mask_too_small_for_its_image_is_said_to_be_none():
+def test_a_float32_mask_that_is_too_small_to_change_its_image_has_its_own_outcome():
     net = softmax_of(np.eye(2) * 400).astype("float32")
     x = np.array([[0.9, 0.5]], "float32")  # y_1 is e^-160: its gradient is 0 in float32
     sweep = mask_sweep(net, x, [0], 1, [0, 1.0])
@@ -187,13 +187,13 @@ def test_bad_input_is_refused_before_any_work(net, monkeypatch, change, words):
         mask_sweep(net, given["x"], given["labels"], given["targets"], given["etas"], masks=given["masks"])
 
 
-def test_a_source_with_another_input_is_refused(net):
+def test_masks_of_a_network_with_another_input_are_refused(net):
     small = softmax_of(np.eye(6, 4))
     with pytest.raises(ValueError, match="image of shape"):
         mask_sweep(net, np.zeros((2, 60)), [0, 1], "all", [0.0, 1.0], masks=linear(small))
 
 
-def test_an_interrupted_sweep_goes_on_where_it_stopped(net, tmp_path, monkeypatch):
+def test_an_interrupted_sweep_continues_where_it_stopped(net, tmp_path, monkeypatch):
     x, t = digits(70)
     whole, file, asked = mask_sweep(net, x, t, "all", [0.0, 9.0]), tmp_path / "sweep.safetensors", []
 
@@ -260,5 +260,5 @@ def test_metrics_by_hand():
     assert error([1, 2, 2, 2], [1, 1, 1, 2]) == wilson(2, 4)
     assert distortion(np.zeros((2, 2)), [[0.3, 0.4], [0.0, -1.0]]) == pytest.approx([np.sqrt(0.125), np.sqrt(0.5)])
     assert confidence(np.array([[0.1, 0.9], [0.6, 0.4]]), [1, 1]).tolist() == [0.9, 0.4]
-    changed = apply_masks(np.zeros((2, 2)), np.ones((2, 2)), [0.5, 2.0], (0, 1))
-    assert changed.tolist() == [[0.5, 0.5], [1, 1]]
+    adversarial = apply_masks(np.zeros((2, 2)), np.ones((2, 2)), [0.5, 2.0], (0, 1))
+    assert adversarial.tolist() == [[0.5, 0.5], [1, 1]]

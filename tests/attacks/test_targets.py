@@ -13,13 +13,13 @@ def net():
     return softmax_net(1e-2, "float64")
 
 
-def test_a_class_or_one_each(net):
+def test_one_class_for_all_images_or_one_per_image(net):
     x, t = digits(5)
     assert choose_targets(net, x, 3).tolist() == [[3]] * 5
     assert choose_targets(net, x, t).ravel().tolist() == t.tolist()
 
 
-def test_random_targets_are_any_class_but_the_own_one_and_hang_on_the_seed_alone(net):
+def test_random_targets_are_any_other_class_and_depend_on_the_seed_alone(net):
     x, labels = digits(600)
     drawn = choose_targets(net, x, "random", labels=labels, rng=0).ravel()
     assert (drawn != labels).all()
@@ -30,12 +30,12 @@ def test_random_targets_are_any_class_but_the_own_one_and_hang_on_the_seed_alone
     assert (drawn != choose_targets(net, x, "random", labels=labels, rng=1).ravel()).any()
 
 
-def test_without_labels_the_own_class_is_what_the_network_says(net):
+def test_without_labels_the_class_of_an_image_is_the_network_s_answer(net):
     x, _ = digits(30)
-    own = nnpg.predict(net, x).argmax(axis=1)
+    labels = nnpg.predict(net, x).argmax(axis=1)
     others = choose_targets(net, x, "all")
     assert others.shape == (30, 5)
-    assert all(sorted([*row, mine]) == list(range(6)) for row, mine in zip(others.tolist(), own, strict=True))
+    assert all(sorted([*row, label]) == list(range(6)) for row, label in zip(others.tolist(), labels, strict=True))
 
 
 def test_the_least_likely_class(net):
@@ -52,7 +52,7 @@ def test_the_nearest_class_is_not_the_second_most_likely_where_its_boundary_is_f
     assert minimal_distortion(net, x, "all", box=(-1, 1)).targets == [2]
 
 
-def test_the_nearest_class_takes_least_where_boundaries_are_flat(net):
+def test_the_nearest_class_has_the_least_distortion_where_boundaries_are_flat(net):
     x, _ = digits(12)
     nearest = choose_targets(net, x, "nearest").ravel()
     found = minimal_distortion(net, x, "all", box=(-50, 50))

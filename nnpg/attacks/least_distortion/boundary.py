@@ -259,9 +259,7 @@ def _keep_best(xp: ModuleType, descents: Descents, x0: Array, margin: Margin) ->
     r = descents.x - x0
     size = xp.sqrt(dot(xp, r, r))
     n = xp.flatnonzero((margin.value > margin.threshold) & (size < descents.size))
-    better = take(descents, n)
-    better.best, better.size, better.rival = better.x, size[n], margin.rival[n]
-    put(descents, n, better)
+    descents.best[n], descents.size[n], descents.rival[n] = descents.x[n], size[n], margin.rival[n]
 
 
 def _project(

@@ -150,9 +150,9 @@ class Solver:
         c = xp.where(located, self.settings.norm.reported(brackets.c_low, brackets.size_low), xp.nan)
         c = xp.where(outcome[n] == int(Outcome.ALREADY), xp.inf, c)
         at_c = xp.where(located, brackets.c_low, brackets.c)
-        solved = take(working, n)
-        points = Points(solved.index, solved.best, solved.x0, solved.targets, solved.group, at_c, solved.newton)
-        return Solved(outcome[n], solved.best_size, solved.evaluations, c, points)
+        index, targets, group = working.index[n], working.targets[n], working.group[n]
+        points = Points(index, working.best[n], working.x0[n], targets, group, at_c, take(working.newton, n))
+        return Solved(outcome[n], working.best_size[n], working.evaluations[n], c, points)
 
     def _without_vacant(self) -> Subproblems:
         """Return the working set after removing the rows that are still vacant."""
@@ -257,8 +257,8 @@ class Solver:
         working.steps = working.steps * ~changed
         n = xp.flatnonzero(changed)
         if len(n):
-            part = take(working, n)
-            working.step[n], working.slope[n] = self._plan(part.newton, part.current, part.x0, part.brackets)
+            newton, current, brackets = take(working.newton, n), take(working.current, n), take(working.brackets, n)
+            working.step[n], working.slope[n] = self._plan(newton, current, working.x0[n], brackets)
 
     def _start_again(self, working: Subproblems, n: Array) -> None:
         """Search once more from the image itself, at a smaller c, which may lead to another minimum."""

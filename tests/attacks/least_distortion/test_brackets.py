@@ -36,7 +36,7 @@ def test_it_finds_where_success_ends(steepness, jump):
     assert tried < 25
 
 
-def test_each_search_goes_its_own_way():
+def test_a_search_does_not_depend_on_the_others():
     last = np.array([0.1, 3.0, 700.0])
 
     def alone(n):
@@ -46,7 +46,7 @@ def test_each_search_goes_its_own_way():
     assert together.tolist() == [alone(n) for n in range(3)]
 
 
-def test_it_gives_up_where_no_c_succeeds_or_none_fails():
+def test_it_ends_where_no_c_succeeds_or_none_fails():
     for sign in (-1.0, 1.0):
         state, tried = search(lambda c, sign=sign: np.full(2, sign), lambda c: c, np.array([1.0, 50.0]))
         assert tried < 20

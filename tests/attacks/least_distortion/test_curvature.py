@@ -46,7 +46,7 @@ def test_without_bounds_the_step_is_that_of_the_bfgs_matrix(kappa):
 def test_in_a_box_the_step_is_the_minimum_of_the_model():
     """There its gradient is 0 for free variables and points outward for those at a bound.
 
-    The active set need not come to rest when nearly every variable wants to go beyond its bound; it must say so.
+    The active set need not settle where nearly every variable is at a bound; then `settled` must be False.
     """
     memory, held, rng = learned(N=40)
     theta, g = rng.uniform(0.5, 2, 40), rng.normal(size=(40, 8))
@@ -63,7 +63,7 @@ def test_in_a_box_the_step_is_the_minimum_of_the_model():
     assert 0.2 < np.mean(at_bound) < 0.9
 
 
-def test_conditions_are_met_at_least_cost():
+def test_constraints_hold_at_the_minimum_of_the_model():
     memory, held, rng = learned(N=12)
     theta, g = rng.uniform(0.5, 2, 12), 0.1 * rng.normal(size=(12, 8))
     J, b = rng.normal(size=(12, 2, 8)), rng.uniform(0.0, 0.4, (12, 2))
@@ -97,7 +97,7 @@ def test_pairs_without_curvature_are_not_used():
     assert memory.usable(np, np.array([2.0])).tolist() == [[True, False]]
 
 
-def test_a_singular_matrix_is_made_regular_and_no_other_problem_feels_it():
+def test_a_singular_matrix_is_made_regular_without_a_change_of_the_other_problems():
     K, right = np.stack([np.eye(2), np.ones((2, 2)), 2 * np.eye(2)]), np.ones((3, 2))
     q = solve(np, K, right)
     assert np.isfinite(q).all()

@@ -1,10 +1,10 @@
-"""The search along the boundary: nearer than the quasi-Newton method where there are kinks, and nobody's neighbour."""
+"""The search along the boundary: nearer than the penalty method for networks with kinks, independent of the batch."""
 
 from itertools import pairwise
 
 import numpy as np
 import pytest
-from attack_nets import digits, relu_net
+from attack_nets import assert_same, digits, relu_net
 from selection import slow_except
 
 import nnpg
@@ -29,11 +29,6 @@ def attack(net, x, targets="all", **settings):
     return minimal_distortion(net, x, targets, progress=False, **settings)
 
 
-def same(a, b, rows):
-    for name in ("adversarial", "targets", "outcome", "size", "c", "evaluations"):
-        np.testing.assert_array_equal(getattr(a, name), getattr(b, name)[rows], err_msg=name)
-
-
 def test_which_networks_have_kinks():
     recipe = [nnpg.conv(2, 3), nnpg.Tanh(), nnpg.Flatten(), nnpg.dense(3), nnpg.Softmax()]
     assert not has_kinks(nnpg.build(recipe, input_shape=(1, 8, 8), rng=0))
@@ -41,15 +36,15 @@ def test_which_networks_have_kinks():
         assert has_kinks(nnpg.build([recipe[0], layer, *recipe[2:]], input_shape=(1, 8, 8), rng=0))
 
 
-def test_it_is_nearer_than_the_quasi_newton_method(net, images, monkeypatch):
+def test_it_is_nearer_than_the_penalty_method(net, images, monkeypatch):
     x, labels = images
     found = attack(net, x, labels=labels)
     monkeypatch.setattr("nnpg.attacks.least_distortion.attack.has_kinks", lambda net: False)
-    before = attack(net, x, labels=labels)
+    penalty = attack(net, x, labels=labels)
     assert found.success.all()
-    assert before.success.all()
-    assert (found.size <= 1.001 * before.size).all()
-    assert found.size.mean() < 0.995 * before.size.mean()
+    assert penalty.success.all()
+    assert (found.size <= 1.001 * penalty.size).all()
+    assert found.size.mean() < 0.995 * penalty.size.mean()
 
 
 def test_it_finds_the_nearest_point_of_another_class_in_the_plane():
@@ -61,10 +56,10 @@ def test_it_finds_the_nearest_point_of_another_class_in_the_plane():
     steps = np.linspace(0, 1, 801, dtype=np.float32)
     grid = np.stack(np.meshgrid(steps, steps), axis=-1).reshape(-1, 2)
     classes = nnpg.predict(net, grid).argmax(axis=1)
-    assert len(np.unique(classes)) >= 3, "there is something to find"
+    assert len(np.unique(classes)) >= 3, "there are boundaries"
     x = rng.random((20, 2), np.float32)
-    own = nnpg.predict(net, x).argmax(axis=1)
-    least = [np.linalg.norm(grid[classes != t] - one, axis=1).min() for one, t in zip(x, own, strict=True)]
+    labels = nnpg.predict(net, x).argmax(axis=1)
+    least = [np.linalg.norm(grid[classes != t] - one, axis=1).min() for one, t in zip(x, labels, strict=True)]
     found = attack(net, x)
     assert found.success.all()
     assert (found.size < np.array(least) + 1e-3).all()
@@ -73,7 +68,7 @@ def test_it_finds_the_nearest_point_of_another_class_in_the_plane():
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize(("norm", "polish"), [("squared_l2", True), ("l2", True), ("l1", True), ("l2", False)])
-def test_every_success_is_one_and_lies_in_the_box(net, images, dtype, norm, polish):
+def test_every_success_is_classified_as_its_target_and_lies_in_the_box(net, images, dtype, norm, polish):
     x, labels = images
     x, labels, net = x[:4], labels[:4], net.astype(dtype)
     found = attack(net, x, labels=labels, norm=norm, polish=polish)
@@ -91,50 +86,50 @@ def test_every_success_is_one_and_lies_in_the_box(net, images, dtype, norm, poli
 
 def test_a_target_is_reached_and_the_untargeted_attack_is_the_least_of_all(net, images):
     x, labels = (a[:4] for a in images)
-    free = attack(net, x, labels=labels)
+    untargeted = attack(net, x, labels=labels)
     each = [attack(net, x, (labels + k) % 6) for k in range(1, 6)]
     for k, found in enumerate(each, 1):
         np.testing.assert_array_equal(nnpg.predict(net, found.adversarial).argmax(axis=1), (labels + k) % 6)
-    assert (free.size <= 1.001 * np.min([found.size for found in each], axis=0)).all()
+    assert (untargeted.size <= 1.001 * np.min([found.size for found in each], axis=0)).all()
 
 
-def test_the_same_bits_alone_in_any_order_and_with_any_memory(net, images):
+def test_a_result_does_not_depend_on_the_batch(net, images):
     x, labels = images
     whole = attack(net, x, labels=labels)
     rng = np.random.default_rng(0)
     for n in (1, 5):
         some = rng.permutation(len(x))[:n]
-        same(attack(net, x[some], labels=labels[some]), whole, some)
-    same(attack(net, x, labels=labels, memory_mb=0.3), whole, slice(None))
+        assert_same(attack(net, x[some], labels=labels[some]), whole, some)
+    assert_same(attack(net, x, labels=labels, memory_mb=0.3), whole, slice(None))
     targets = (labels + 1) % 6
-    same(attack(net, x[[3]], targets[[3]]), attack(net, x[2:5], targets[2:5]), [1])
+    assert_same(attack(net, x[[3]], targets[[3]]), attack(net, x[2:5], targets[2:5]), [1])
 
 
-def test_a_seed_gives_its_own_bits_again_and_another_seed_others(net, images):
+def test_a_seed_gives_the_same_bits_again_and_another_seed_gives_others(net, images):
     x, labels = (a[:3] for a in images)
     one, again, other = (attack(net, x, labels=labels, rng=seed) for seed in (1, 1, 2))
-    same(one, again, slice(None))
+    assert_same(one, again, slice(None))
     assert (one.adversarial != other.adversarial).any()
     np.testing.assert_allclose(one.size, other.size, rtol=0.02)
-    same(attack(net, x, labels=labels, rng=np.random.default_rng(1)), one, slice(None))
+    assert_same(attack(net, x, labels=labels, rng=np.random.default_rng(1)), one, slice(None))
 
 
-def test_what_cannot_be_reached_is_not_found_and_what_is_there_already_is_left_alone(net, images):
+def test_an_unreachable_target_is_not_found_and_a_reached_one_changes_nothing(net, images):
     x, labels = (a[:3] for a in images)
     b = net.layers["dense1"].b.copy()
     b[5] = -1e4
     hopeless = attack(net.replace("dense1", b=b), x, 5, evaluations=50)
     assert (hopeless.outcome == Outcome.NOT_FOUND).all()
     np.testing.assert_array_equal(hopeless.adversarial, x)
-    for targets, own in ((labels, None), ("all", (labels + 1) % 6)):
-        found = attack(net, x, targets, labels=own)
+    for targets, classes in ((labels, None), ("all", (labels + 1) % 6)):
+        found = attack(net, x, targets, labels=classes)
         assert (found.outcome == Outcome.ALREADY).all()
         np.testing.assert_array_equal(found.adversarial, x)
         np.testing.assert_array_equal(found.targets, labels)
         np.testing.assert_array_equal(found.evaluations, 1)
 
 
-def test_an_interrupted_search_goes_on_where_it_was(net, images, tmp_path, monkeypatch):
+def test_an_interrupted_search_continues_where_it_stopped(net, images, tmp_path, monkeypatch):
     from nnpg.attacks.least_distortion import boundary_batches
 
     x, labels = images
@@ -153,7 +148,7 @@ def test_an_interrupted_search_goes_on_where_it_was(net, images, tmp_path, monke
     done = sum(searched)
     assert 0 < done < len(x)
     searched[:] = [0, 0, 0]
-    same(attack(net, x, labels=labels, checkpoint=file, resume=True, memory_mb=0.3), whole, slice(None))
+    assert_same(attack(net, x, labels=labels, checkpoint=file, resume=True, memory_mb=0.3), whole, slice(None))
     assert sum(searched) == len(x) - done, "what was done is not done again"
     with pytest.raises(ValueError, match="search"):
         attack(net, x, labels=labels, checkpoint=file, resume=True, rng=3)
