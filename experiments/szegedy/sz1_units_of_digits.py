@@ -10,11 +10,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from experiments.experiment import Context, Experiment, Result, row
+from experiments.experiment import Context, Experiment, Result
 from experiments.models.mnist.conv import ConvTraining, conv_net
-from experiments.szegedy.unit_purity import Looking, compare, draw, verdict
-from nnpg import error_rate
-from nnpg.analysis.statistics import wilson
+from experiments.szegedy.unit_purity import Looking, purity_result
 
 
 @dataclass(frozen=True)
@@ -30,15 +28,8 @@ class Config(ConvTraining):
 def run(config: Config, context: Context) -> Result:
     net, _, test = conv_net(config, context)
     seed = context.seed_or(config.seed)
-    found, figures = [], []
-    for layer in config.layers:
-        found.append(compare(net, test, Looking(layer, config.row, config.directions, config.permutations, seed)))
-        figures.append(f"rows-{layer}.png")
-        draw(found[-1], test, context.folder / figures[-1])
-    error = wilson(round(error_rate(net, test.x, test.labels) * len(test)), len(test))
-    rows = [row("test error of the network", None, error, len(test), interval="95% Wilson")]
-    rows += [r for kinds in found for r in kinds.rows]
-    return Result(tuple(rows), verdict(found), tuple(figures))
+    looks = [Looking(layer, config.row, config.directions, config.permutations, seed) for layer in config.layers]
+    return purity_result(net, test, looks, context)
 
 
 EXPERIMENT = Experiment(

@@ -10,12 +10,14 @@ other experiments. Distortions for the nearest class are beside them. A table co
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, Row, Text, row
+from experiments.models.mnist.decay_readings import readings_of_decay
 from experiments.models.mnist.digits import as_rows, digits, random_images
-from experiments.models.mnist.lbfgs import MODELS, READINGS, SIX, Training, fully_trained
+from experiments.models.mnist.lbfgs import SIX, Training
 from experiments.models.mnist.nets import Trained, distorted, mnist_nets
 from nnpg import error_rate
 from nnpg.analysis.statistics import mean_interval, wilson
@@ -57,7 +59,8 @@ def run(config: Config, context: Context) -> Result:
         shown.reshape(-1, *train.image_shape), context.folder / "distorted.png", columns=2 * few,
         row_labels=[f"{name} {d.distortion.mean():.3f}" for name, d in found.items()],
     )  # fmt: skip
-    readings, fits = _readings(train, test, config, context)
+    short = Training(config.dataset, config.calibration, seed=config.seed)
+    readings, fits = readings_of_decay(train, test, config.tried_on, short, context)
     size = [float(np.nanmean(plain[name].distortion)) for name in SIX]
     inside = sum(bool(r.held) for r in table if r.name.endswith("as the paper's"))
     all_fooled = all(d.success.all() for d in found.values())
@@ -81,62 +84,24 @@ def run(config: Config, context: Context) -> Result:
 def _rows(
     net: Trained, train: Dataset, test: Dataset, found: Distorted, plain: Distorted, nearest: Distorted
 ) -> list[Row]:
-    made, *rest = [], *PAPER[net.name]
-    for name, data, paper in (("training", train, rest[0]), ("test", test, rest[1])):
+    training, testing, distortion = PAPER[net.name]
+    rows = []
+    for name, data, paper in (("training", train, training / 100), ("test", test, testing / 100)):
         wrong = round(error_rate(net.net, as_rows(data), data.labels) * len(data))
-        ours = wilson(wrong, len(data))
-        made.append(
-            row(f"{net.name}: {name} error", paper / 100, ours, len(data), interval="95% Wilson",
-                held=bool(ours.low <= paper / 100 <= ours.high))
-        )  # fmt: skip
-    n, by = int(found.success.sum()), "95% t over images"
-    for variant, d in (("as the paper's", plain), ("polished", found)):
-        size = mean_interval(d.distortion[d.success])
-        held = bool(size.low <= rest[2] <= size.high)
-        made.append(row(f"{net.name}: distortion, {variant}", rest[2], size, n, unit="RMS", interval=by, held=held))
-    near = mean_interval(nearest.distortion[nearest.success])
-    made.append(
-        row(
-            f"{net.name}: distortion to the nearest class",
-            None,
-            near,
-            len(nearest.adversarial),
-            unit="RMS",
-            interval=by,
-        )
-    )
-    fooled = wilson(n, len(found.adversarial))
-    made.append(
-        row(
-            f"{net.name}: images fooled",
-            1.0,
-            fooled,
-            len(found.adversarial),
-            interval="95% Wilson",
-            held=n == len(found.adversarial),
-        )
-    )
-    return made
-
-
-def _readings(train: Dataset, test: Dataset, config: Config, context: Context) -> tuple[str, str]:
-    """Train softmax2 and softmax3 in each reading; return a table, and the reading nearest in log error."""
-    x, t = random_images(train, config.tried_on, context.seed_or(config.seed))
-    short = Training(config.dataset, config.calibration, seed=config.seed)
-    lines, off = (
-        ["decay added to     softmax2: training test    softmax3: training test    (the paper: 10 9.4, 21.2 20)"],
-        {},
-    )
-    for reading in READINGS:
-        found = []
-        for name in ("softmax2", "softmax3"):
-            done = fully_trained(
-                MODELS[name], x, t, train.K, short, context.seed_or(config.seed), context.backend, reading
-            )
-            found += [error_rate(done.net, x, t), error_rate(done.net, as_rows(test), test.labels)]
-        lines.append(f"{reading:16} {found[0]:19.2%} {found[1]:6.2%} {found[2]:18.2%} {found[3]:6.2%}")
-        off[reading] = sum(np.log(max(e, 1e-9) / p) ** 2 for e, p in zip(found[::2], (0.1, 0.212), strict=True))
-    return "\n".join(lines), min(off, key=lambda reading: off[reading])
+        error = wilson(wrong, len(data))
+        held = bool(error.low <= paper <= error.high)
+        rows.append(row(f"{net.name}: {name} error", paper, error, len(data), interval="95% Wilson", held=held))
+    fooled, over = int(found.success.sum()), partial(row, unit="RMS", interval="95% t over images")
+    for variant, changed in (("as the paper's", plain), ("polished", found)):
+        size = mean_interval(changed.distortion[changed.success])
+        held = bool(size.low <= distortion <= size.high)
+        rows.append(over(f"{net.name}: distortion, {variant}", distortion, size, fooled, held=held))
+    near, n = mean_interval(nearest.distortion[nearest.success]), len(found.adversarial)
+    return [
+        *rows,
+        over(f"{net.name}: distortion to the nearest class", None, near, len(nearest.adversarial)),
+        row(f"{net.name}: images fooled", 1.0, wilson(fooled, n), n, interval="95% Wilson", held=fooled == n),
+    ]
 
 
 EXPERIMENT = Experiment(

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from experiments.experiment import Row, held_in_words, row, row_named
-from nnpg import Network
+from experiments.experiment import Context, Result, Row, held_in_words, row, row_named
+from nnpg import Network, error_rate
 from nnpg.analysis.directions import above_chance, between_groups, features, purity, random_directions, strongest_images
-from nnpg.analysis.statistics import mean_interval
+from nnpg.analysis.statistics import mean_interval, wilson
 from nnpg.data import Dataset
 from nnpg.plots import image_grid
 from nnpg_kernels import Array
@@ -49,6 +50,19 @@ class Kinds:
     def alike(self) -> bool:
         """Whether no difference in purity was found."""
         return bool(self.row(f"{DIFFERENCE}, {TEST}").held)
+
+
+def purity_result(net: Network, test: Dataset, looks: Sequence[Looking], context: Context) -> Result:
+    """Return the rows of images of each layer with their tests, pictures and a verdict: all of SZ-1 and SZ-2."""
+    found, figures = [], []
+    for looking in looks:
+        found.append(compare(net, test, looking))
+        figures.append(f"rows-{looking.layer}.png")
+        draw(found[-1], test, context.folder / figures[-1])
+    error = wilson(round(error_rate(net, test.x, test.labels) * len(test)), len(test))
+    rows = [row("test error of the network", None, error, len(test), interval="95% Wilson")]
+    rows += [r for kinds in found for r in kinds.rows]
+    return Result(tuple(rows), verdict(found), tuple(figures))
 
 
 def compare(net: Network, data: Dataset, config: Looking) -> Kinds:
