@@ -68,7 +68,7 @@ def mask_sweep(
         Needed for "random".
     checkpoint : path, optional
         File of the results so far; written every minute and when the work ends or is interrupted. Network and masker
-        must be nnpg's own, since a file could not tell another's from one that has changed.
+        must be nnpg's, since a file cannot identify a class or a function of the user.
     resume : bool
         Continue from the checkpoint if there is one: of the same network, backend, images, targets, etas and masks.
     progress : bool, optional
@@ -89,8 +89,8 @@ def mask_sweep(
     ModelFileError
         If the checkpoint is damaged, or not one of a sweep.
     OSError
-        If the checkpoint cannot be written, which is tried before the work. Where it fails later, what is done is
-        written to another place, which the message names.
+        If the checkpoint cannot be written, which is tried before the work. If it fails later, the results so far
+        are written to another place, which the message names.
 
     Examples
     --------

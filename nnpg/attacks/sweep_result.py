@@ -1,4 +1,4 @@
-"""What a sweep of step sizes found, and how it is summed up."""
+"""The result of a sweep: outputs per step size, image and target, with shares and intervals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The attack on many images at once: what is asked for is checked, solved batch by batch, and kept in checkpoints."""
+"""The public function: it checks its arguments, solves many images by one of two methods, and keeps checkpoints."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def minimal_distortion(
         Needed for "random". It also seeds the search from many points, which has the seed 0 unless it is given.
     checkpoint : path, optional
         File of the results so far; written every 30 seconds and when the work ends or is interrupted. Network and
-        loss must be nnpg's own, since a file could not tell another's from one that has changed.
+        loss must be nnpg's, since a file cannot identify a class or a function of the user.
     resume : bool
         Continue from the checkpoint if there is one: of the same network, backend, images, targets and settings.
     progress : bool, optional
@@ -115,12 +115,12 @@ def minimal_distortion(
     ModelFileError
         If the checkpoint is damaged, or not one of an attack.
     OSError
-        If the checkpoint cannot be written, which is tried before the work. Where it fails later, what is done is
-        written to another place, which the message names.
+        If the checkpoint cannot be written, which is tried before the work. If it fails later, the results so far
+        are written to another place, which the message names.
 
     Examples
     --------
-    Two classes, by the larger pixel; half the difference is what it takes.
+    The class is that of the larger pixel, so the pixels must become equal.
 
     >>> import nnpg
     >>> net = nnpg.build([nnpg.dense(2), nnpg.Softmax()], input_shape=(2,), rng=0)
@@ -159,7 +159,7 @@ def minimal_distortion(
     store, saved = open_checkpoint(checkpoint, "attack", this_run, resume=resume, size=results.nbytes)
     if saved is not None:
         results.load(saved)
-    # an overflow far from the box is found and its step rejected, so NumPy need not warn of it
+    # a step that overflows is rejected, so NumPy need not warn
     quiet = np.errstate(over="ignore", invalid="ignore", divide="ignore")
     bar = progress_bar("attack", len(x), show=progress, done=results.images_done)
     with saving(store, results.contents, SAVE_EVERY) as save, quiet, one_blas_thread(), bar as advance:
@@ -172,7 +172,7 @@ def minimal_distortion(
 def _checked(
     net: Network, x: Any, box: tuple[float, float], tolerance: float, norm: str, history: int, evaluations: int
 ) -> Array:
-    """Return the images in the network's own type, or say what is wrong."""
+    """Return the images in the network's type, or raise an error for an argument that does not fit."""
     x = images_in_box(net, x, box)
     as_choice(norm, "norm", NORMS)
     as_number(tolerance, "tolerance", above=0, below=1)

@@ -32,7 +32,7 @@ def least_distorted(
     Parameters
     ----------
     net : Network
-        Computed in float64, so that rounding plays no part.
+        Computed in float64, which makes rounding negligible.
     x : array (*net.input_shape)
         Inside the box.
     target : int
@@ -50,7 +50,7 @@ def least_distorted(
 
     Examples
     --------
-    Two classes, by the larger pixel; half the difference is what it takes.
+    The class is that of the larger pixel, so the pixels must become equal.
 
     >>> import nnpg
     >>> net = nnpg.build([nnpg.dense(2), nnpg.Softmax()], input_shape=(2,), rng=0).replace("dense1", W=np.eye(2))
@@ -61,14 +61,14 @@ def least_distorted(
 
     net = net.astype("float64").to("numpy")
     x, target = images_in_box(net, np.asarray(x)[None], box).ravel(), as_class(target, net.K, "target")
-    loss, k, labels = softmax_cross_entropy(net), net.backend, np.array([target])
+    loss, k, targets = softmax_cross_entropy(net), net.backend, np.array([target])
 
     def objective(adversarial: npt.NDArray[np.float64], c: float) -> tuple[float, npt.NDArray[np.float64]]:
         """Value and gradient with respect to x + r."""
         r = adversarial - x
         trace = net.forward(adversarial.reshape(1, *net.input_shape), stop=loss.layer)
-        deltas = net.backward(trace, loss.seed(k, trace.y, labels))
-        return c * r @ r + loss.value(k, trace.y, labels)[0], 2 * c * r + deltas[INPUT].ravel()
+        deltas = net.backward(trace, loss.seed(k, trace.y, targets))
+        return c * r @ r + loss.value(k, trace.y, targets)[0], 2 * c * r + deltas[INPUT].ravel()
 
     best, c = None, FIRST_C
     succeeds, fails = 0.0, np.inf  # the largest c that succeeds, and the smallest above it that fails
@@ -78,5 +78,10 @@ def least_distorted(
             best, succeeds = adversarial.reshape(net.input_shape), c
         else:
             fails = c
-        c = 10 * succeeds if fails == np.inf else fails / 10 if succeeds == 0 else float(np.sqrt(succeeds * fails))
+        if fails == np.inf:
+            c = 10 * succeeds
+        elif succeeds == 0:
+            c = fails / 10
+        else:
+            c = float(np.sqrt(succeeds * fails))
     return best

@@ -1,4 +1,4 @@
-"""The results so far, and the checkpoint from which an interrupted attack goes on."""
+"""The results so far, and the checkpoint from which an interrupted attack continues."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ from nnpg_kernels import Array
 ROUNDS = 3
 ACTIVE_SET_ROUNDS = 4  # in each round
 SMALL_STEP = 0.02  # of |r|: a smaller step that made the image better is the last one
-OVERSHOOT = 1.0  # of the error of the last margin: by how much more to aim, since the boundary is curved
+OVERSHOOT = 1.0  # of the error of the last margin: by how much more to add, since the boundary is curved
 
 
 @dataclass(eq=False)
