@@ -9,11 +9,16 @@ import pytest
 from matplotlib.figure import Figure
 
 import nnpg
+from nnpg.analysis.gains import Gain, LipschitzBounds
+from nnpg.analysis.groups import Groups
+from nnpg.analysis.spectral import FrameBounds
 from nnpg.attacks import ClassMask, Distorted, MaskOutcome, Outcome, Stepped, Sweep
 from nnpg.gradient_check.report import GradientRow
 from nnpg.maps.results import Localisation
 from nnpg.network import Network
 from nnpg.support.tables import text_table
+from nnpg.training_methods.hard_negatives import HardNegatives
+from nnpg.training_methods.volatility import Change
 
 
 def network() -> Network:
@@ -71,6 +76,14 @@ RESULTS = {
     "Stepped": STEPPED,
     "Sweep": SWEEP,
     "ClassMask": ClassMask(np.zeros((1, 2, 2)), 1, np.array([0.5, 0.25])),
+    "HardNegatives": HardNegatives(
+        nnpg.Training(network(), HISTORY), np.array([0, 80]), {"held out": np.array([0.25, 0.5])}, np.array([1.0, 0.0])
+    ),
+    "LipschitzBounds": LipschitzBounds(
+        (Gain("dense1", FrameBounds(0.5, 8.0), 8.0, 8.0), Gain("sigmoid1", None, 0.25, 2.0))
+    ),
+    "Groups": Groups(np.array([0, 1, 1]), ("0 to 9", "9 to 1")),
+    "Change": Change(np.array([[3.0, 1.0]]), np.array([[1.0, 1.5]]), np.array([[4.0, 2.5]])),
     "GradientReport": nnpg.GradientReport((GradientRow("tanh1", "x", "complex step", 2e-16, True),)),
 }
 PRINTED = {
@@ -105,6 +118,22 @@ NO_GRADIENT            0                -                -""",
 epoch  loss
     1   0.5
     2  0.25""",
+    "HardNegatives": """
+steps  held out
+    0      0.25
+   80       0.5""",
+    "LipschitzBounds": """
+layer     lower bound  constant  product
+dense1            0.5         8        8
+sigmoid1            -      0.25        2""",
+    "Groups": """
+group   pairs
+0 to 9      1
+9 to 1      2""",
+    "Change": """
+unit  before  after  volatility  shift
+   0       3      1           2      4
+   1       1    1.5         0.5    2.5""",
 }
 FIRST_LINES = {
     "FilterScores": {"row": "class 0", "layer": "pool1", "filter": 0, "score": 0.25},
@@ -130,13 +159,18 @@ FIRST_LINES = {
     },
     "Sweep": {"eta": 0.0, "success": 0.0, "low": 0.0, "error": 0.0, "mean distortion": 0.0},
     "ClassMask": {"epoch": 1, "loss": 0.5},
+    "HardNegatives": {"steps": 0, "held out": 0.25},
+    "LipschitzBounds": {"layer": "dense1", "lower bound": 0.5, "constant": 8.0, "product": 8.0},
+    "Groups": {"group": "0 to 9", "pairs": 1},
+    "Change": {"pair": 0, "unit": 0, "before": 3.0, "after": 1.0, "volatility": 2.0, "shift": 4.0},
     "GradientReport": {"layer": "tanh1", "array": "x", "method": "complex step", "error": 2e-16, "passed": True},
 }
 LENGTHS = {
     **{"FilterScores": 2, "Knockout": 3, "Training": 2, "LBFGSTraining": 3, "Localisation": 2},
     **{"Distorted": 3, "Stepped": 4, "Sweep": 2, "ClassMask": 2, "GradientReport": 1},
+    **{"HardNegatives": 2, "LipschitzBounds": 2, "Groups": 2, "Change": 2},
 }
-DRAWN = [name for name in RESULTS if name != "GradientReport"]  # its errors are near 0: there is nothing to see
+DRAWN = [name for name in RESULTS if name not in ("GradientReport", "Groups", "Change")]  # which have no figure
 
 
 @pytest.mark.parametrize("name", PRINTED)

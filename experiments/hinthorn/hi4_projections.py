@@ -18,8 +18,8 @@ from experiments.hinthorn.projection_pictures import draw_members, draw_units, p
 from experiments.models.hinthorn.base import base_net
 from experiments.models.hinthorn.pairs import Pairs, adversarial_pairs
 from experiments.models.hinthorn.variants import HARD_PAPER, HARD_SMOKE, Hard
-from nnpg.analysis.angles import along, likeness_within_groups
-from nnpg.analysis.comparisons import compared
+from nnpg.analysis.angles import likeness_within_groups, pair_cosines
+from nnpg.analysis.comparisons import compare
 from nnpg.analysis.concentration import gini, top_share
 from nnpg.analysis.groups import Groups
 from nnpg.analysis.statistics import mean_interval
@@ -72,7 +72,7 @@ def _common(changes: dict[str, Array], groups: Groups) -> list[Row]:
         row(_likeness_row(name), None, mean_interval(cosines), n, unit="cosine", interval=by)
         for name, cosines in alike.items()
     ]
-    for rule, excess in compared({rule: alike[rule] - alike["pixels"] for rule in RULES}).items():
+    for rule, excess in compare({rule: alike[rule] - alike["pixels"] for rule in RULES}).items():
         more, name = mean_interval(excess.differences), _excess_row(rule)
         rows.append(row(name, None, more, n, unit="cosine", interval=by, held=excess.significant(1)))
         rows.append(row(f"{name}, p", None, excess.p, n, unit="p (paired t, Holm)"))
@@ -94,7 +94,7 @@ def _towards(changes: dict[str, Array], groups: Groups, pairs: Pairs, data: Data
     differences = np.stack([means[pairs.targets[i]] - means[pairs.labels[i]] for i in first])
     rows, over = [], partial(row, n=len(groups), unit="cosine", interval="95% t over groups")
     for name, change in changes.items():
-        towards = mean_interval(along(groups.mean(change), differences))
+        towards = mean_interval(pair_cosines(groups.mean(change), differences))
         rows.append(over(f"{name}: mean change along target minus source", None, towards))
     return rows
 

@@ -10,7 +10,7 @@ from experiments.experiment import Context, Experiment, Result, Row, Text, row
 from experiments.models.hinthorn.hard_negatives import hard_negative_runs
 from experiments.models.hinthorn.runs import LEVELS, Runs, against_control
 from experiments.models.hinthorn.variants import CONTROL, HARD_PAPER, HARD_SMOKE, PAPERS, Hard, Key, chosen_variants
-from nnpg.analysis.comparisons import Compared
+from nnpg.analysis.comparisons import Comparison
 from nnpg.analysis.groups import By
 from nnpg.analysis.statistics import mean_interval
 from nnpg.plots import Measured, interval_plot
@@ -56,7 +56,7 @@ def _accuracies(runs: dict[Key, Runs], theirs: dict[Key, float]) -> list[Row]:
     ]  # fmt: skip
 
 
-def _differences(found: dict[Key, Compared], theirs: dict[Key, float]) -> list[Row]:
+def _differences(found: dict[Key, Comparison], theirs: dict[Key, float]) -> list[Row]:
     """Selective dropout minus control on fresh pairs; it held where the sign of the paper's difference is confirmed."""
     rows = []
     for (rate, variant), c in found.items():
@@ -94,7 +94,7 @@ def _table(runs: dict[Key, Runs]) -> str:
     return "\n".join([*lines, "originals: of the pairs trained on; test: 500 test images"])
 
 
-def _verdict(found: dict[Key, Compared], theirs: dict[Key, float]) -> str:
+def _verdict(found: dict[Key, Comparison], theirs: dict[Key, float]) -> str:
     """How many differences are significant, their signs, and how many of the paper's are confirmed."""
 
     def listed(sign: int) -> str:

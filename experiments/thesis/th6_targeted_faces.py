@@ -19,7 +19,7 @@ import numpy.typing as npt
 from experiments.experiment import Context, Experiment, Result, Row, held_in_words, row, row_named
 from experiments.models.faces import FEW, FaceNet, FaceNets, nets_of
 from experiments.thesis.targeted_pictures import LEVELS, draw_curves, draw_faces
-from nnpg.analysis.comparisons import compared
+from nnpg.analysis.comparisons import compare
 from nnpg.analysis.statistics import mean_interval, rank_correlation
 from nnpg.attacks import Sweep, best_successes, gradient_masks, linear, mask_sweep, targets_differ, to_unit
 from nnpg.seeds import Of
@@ -81,7 +81,7 @@ def _rows(free: list[Sweep], cut: list[Sweep], logits: list[Sweep], away: list[S
     gaps = mean_interval([np.ptp(successes) for successes in best])
     orders = [rank_correlation(a, b) for a, b in combinations(best, 2)]
     reached, erred = np.array([s.success_curve()[e] for s in free]), np.array([s.error_curve()[e] for s in away])
-    more = compared({UNTARGETED: erred - reached})[UNTARGETED]
+    more = compare({UNTARGETED: erred - reached})[UNTARGETED]
     interval = mean_interval(more.differences)
     at_size: dict[str, npt.ArrayLike] = {
         "change 0.08: classified as the target": reached,

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from nnpg.analysis.groups import Groups
 from nnpg.support.arguments import as_count, as_numbers, described
 
-TINY = 1e-30  # a vector of zeros has cosine 0 with every other
+TINY = 1e-30  # a vector of zeros has cosine 0 with every vector
 
 
 def cosines(rows: npt.ArrayLike) -> npt.NDArray[np.float64]:
@@ -74,7 +74,7 @@ def likeness_within_groups(groups: Groups, changes: npt.ArrayLike, *, least: int
     return np.array([mean_cosine(changes[groups.index == g]) for g in large])
 
 
-def along(changes: npt.ArrayLike, directions: npt.ArrayLike) -> npt.NDArray[np.float64]:
+def pair_cosines(changes: npt.ArrayLike, directions: npt.ArrayLike) -> npt.NDArray[np.float64]:
     """Return the cosine of each change with its direction, (N,).
 
     Parameters
@@ -83,7 +83,7 @@ def along(changes: npt.ArrayLike, directions: npt.ArrayLike) -> npt.NDArray[np.f
 
     Examples
     --------
-    >>> along([[1.0, 0.0], [1.0, 1.0]], [[2.0, 0.0], [0.0, 1.0]]).round(3)
+    >>> pair_cosines([[1.0, 0.0], [1.0, 1.0]], [[2.0, 0.0], [0.0, 1.0]]).round(3)
     array([1.   , 0.707])
     """
     a, b = (as_numbers(v, name, "an array (N, ...)") for v, name in ((changes, "changes"), (directions, "directions")))

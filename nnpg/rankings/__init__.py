@@ -14,6 +14,10 @@
 
 All return `FilterScores` with one row per class, so that `strongest`, `weakest` and `knock_out_curve` take any of them.
 `shuffle_in_layers` turns any of them into the control that knows only the layers.
+
+gradients, passive, removal, controls  the rankings above
+summary, pruning                       one ranking for all classes; the filters cut out of the network
+knock_out_curves                       what knock-out curves say
 """
 
 from nnpg.rankings.controls import layer_scores, random_scores, shuffle_in_layers

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nnpg.analysis.angles import along, cosines, likeness_within_groups, mean_cosine
+from nnpg.analysis.angles import cosines, likeness_within_groups, mean_cosine, pair_cosines
 from nnpg.analysis.groups import perturbation_groups
 
 
@@ -33,14 +33,14 @@ def test_likeness_is_that_within_each_large_group():
 
 def test_along_is_the_cosine_of_each_pair():
     a, b = np.random.default_rng(0).normal(size=(2, 3, 4))
-    assert along(a, b) == pytest.approx(np.diag(cosines(np.concatenate([a, b]))[:3, 3:]))
-    assert along(a, -a) == pytest.approx(-np.ones(3))
+    assert pair_cosines(a, b) == pytest.approx(np.diag(cosines(np.concatenate([a, b]))[:3, 3:]))
+    assert pair_cosines(a, -a) == pytest.approx(-np.ones(3))
 
 
 @pytest.mark.parametrize(("call", "words"), [
     (lambda: cosines([1.0, 2.0]), "rows must be an array"),
     (lambda: mean_cosine([[1.0, 2.0]]), "at least 2 vectors"),
-    (lambda: along(np.ones((2, 3)), np.ones((3, 2))), "must have one shape"),
+    (lambda: pair_cosines(np.ones((2, 3)), np.ones((3, 2))), "must have one shape"),
 ])  # fmt: skip
 def test_what_does_not_fit_is_refused(call, words):
     with pytest.raises(ValueError, match=words):

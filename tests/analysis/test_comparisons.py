@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 from scipy.stats import ttest_1samp
 
-from nnpg.analysis.comparisons import compared, same_within
+from nnpg.analysis.comparisons import compare, same_within
 from nnpg.analysis.statistics import Interval
 
 
 def test_p_is_that_of_the_paired_test_times_the_number_of_comparisons_for_the_smallest():
     rng = np.random.default_rng(0)
     differences = {"a": rng.normal(2, 1, 8), "b": rng.normal(0, 1, 8), "c": rng.normal(0, 1, 8)}
-    result = compared(differences)
+    result = compare(differences)
     assert list(result) == list(differences)
     assert result["a"].p == pytest.approx(3 * ttest_1samp(differences["a"], 0).pvalue)
     assert result["a"].significant(1)
@@ -21,8 +21,8 @@ def test_p_is_that_of_the_paired_test_times_the_number_of_comparisons_for_the_sm
 
 
 def test_a_single_value_is_never_significant():
-    assert compared({"a": [5.0]})["a"].p == 1
-    assert compared({}) == {}
+    assert compare({"a": [5.0]})["a"].p == 1
+    assert compare({}) == {}
 
 
 @pytest.mark.parametrize(
@@ -30,4 +30,4 @@ def test_a_single_value_is_never_significant():
     [(-0.05, 0.05, True), (0.01, 0.09, True), (0.01, 0.2, False), (-0.2, -0.01, False), (-0.2, 0.2, None)],
 )
 def test_two_values_are_the_same_within_a_margin_differ_or_are_open(low, high, same):
-    assert same_within(Interval((low + high) / 2, low, high), 0.1) is same
+    assert same_within(Interval((low + high) / 2, low, high), margin=0.1) is same

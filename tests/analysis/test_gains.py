@@ -53,17 +53,6 @@ def test_the_product_takes_each_layer_once():
     assert all(g.bounds.upper == g.constant >= g.bounds.lower for g in gains if g.bounds)
 
 
-def test_bounds_print_as_a_table_of_the_layers_and_go_to_a_frame():
-    one = nnpg.build([nnpg.dense(2), nnpg.Sigmoid()], input_shape=(2,), rng=0)
-    bounds = lipschitz_bounds(one.replace("dense1", W=np.diag([8.0, 2.0]).astype("f4")))
-    assert str(bounds).splitlines() == [
-        "layer     lower bound  constant  product",
-        "dense1              2         8        8",
-        "sigmoid1            -      0.25        2",
-    ]
-    assert bounds.to_frame()["product"].tolist() == [8, 2]
-
-
 def test_a_network_without_known_constants_is_refused():
     with pytest.raises(ValueError, match=r"'step' \(Step\) has no Lipschitz constant"):
         lipschitz_bounds(nnpg.Network({"step": nnpg.Step()}, (2,)))

@@ -32,9 +32,3 @@ def test_one_of_each_group_is_held_out_and_drawn_at_random():
     assert (np.bincount(groups.index[held], minlength=len(groups)) == 1).all()
     assert (held == groups.hold_out(rng=1)).all()
     assert (held != groups.hold_out(rng=2)).any()
-
-
-def test_groups_print_as_a_table_and_go_to_a_frame():
-    groups = perturbation_groups([3, 3, 1], [5, 5, 7])
-    assert str(groups) == "group   pairs\n1 to 7      1\n3 to 5      2"
-    assert groups.to_frame().to_dict("list") == {"group": ["1 to 7", "3 to 5"], "pairs": [1, 2]}

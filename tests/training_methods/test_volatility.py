@@ -56,15 +56,3 @@ def test_where_units_are_read():
     for wrong in ("tanh1", "conv9"):
         with pytest.raises(KeyError, match="conv1, dense1, dense2"):
             unit_output(net, layer=wrong)
-
-
-def test_a_change_prints_a_line_per_unit_and_goes_to_a_frame_with_a_line_per_pair_and_unit():
-    change = change_of(np.array([[3.0, -1.0], [1.0, 0.0]]), np.array([[1.0, 1.0], [1.0, 4.0]]))
-    assert str(change).splitlines() == [
-        "unit  before  after  volatility  shift",
-        "   0       2      1           1      1",
-        "   1     0.5    2.5           2      3",
-    ]
-    frame = change.to_frame()
-    assert list(frame.columns) == ["pair", "unit", "before", "after", "volatility", "shift"]
-    assert frame.iloc[1].tolist() == [0, 1, 1, 1, 0, 2]

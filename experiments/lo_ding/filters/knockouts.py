@@ -9,7 +9,7 @@ import numpy as np
 
 from experiments.models.faces import IDENTITIES, FaceNet
 from nnpg import Filter, FilterScores, Knockout, knock_out_curve
-from nnpg.analysis.comparisons import Compared, compared
+from nnpg.analysis.comparisons import Comparison, compare
 from nnpg.analysis.statistics import Interval, mean_interval
 from nnpg.knockout import To
 from nnpg.rankings import knock_out_area
@@ -76,17 +76,17 @@ def over_nets(values: np.ndarray) -> Interval:
     return mean_interval(values.reshape(len(values), -1).mean(axis=1))
 
 
-def against_others(gaps: Mapping[str, Mapping[str, np.ndarray]], ours: str) -> dict[str, dict[str, Compared]]:
+def against_others(gaps: Mapping[str, Mapping[str, np.ndarray]], ours: str) -> dict[str, dict[str, Comparison]]:
     """Compare one ranking with all others, for every kind of error: gaps["class"]["random"] holds one value per net.
 
     Differences are ours minus the other's; p is corrected for all rankings and kinds together.
     """
     pairs = [(kind, name) for kind, of_kind in gaps.items() for name in of_kind if name != ours]
-    found = compared({(kind, name): gaps[kind][ours] - gaps[kind][name] for kind, name in pairs})
+    found = compare({(kind, name): gaps[kind][ours] - gaps[kind][name] for kind, name in pairs})
     return {kind: {name: found[kind, name] for k, name in pairs if k == kind} for kind in gaps}
 
 
-def significant(comparisons: Mapping[str, Compared], sign: int) -> dict[str, float]:
+def significant(comparisons: Mapping[str, Comparison], sign: int) -> dict[str, float]:
     """Return the rankings that ours is above (sign 1) or below (sign -1), corrected p < 0.05, and the difference."""
     return {name: abs(c.mean) for name, c in comparisons.items() if c.significant(sign)}
 

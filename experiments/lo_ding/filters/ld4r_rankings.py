@@ -28,7 +28,7 @@ from experiments.lo_ding.filters.knockouts import (
 from experiments.lo_ding.filters.rankings import CONTROLS, NAMES, OURS, area_panels, area_table, curves, ranking, timed
 from experiments.models.faces import FEW, IDENTITIES, FaceNet, FaceNets, nets_of
 from nnpg import FilterScores
-from nnpg.analysis.comparisons import Compared
+from nnpg.analysis.comparisons import Comparison
 from nnpg.analysis.statistics import mean_interval
 from nnpg.plots import error_curves, interval_plot
 
@@ -77,7 +77,7 @@ def _rows(kind: str, gaps: dict[str, np.ndarray]) -> list[Row]:
     return rows
 
 
-def _verdict(found: dict[str, dict[str, Compared]], seconds: dict[str, float], soonest: dict[str, float]) -> str:
+def _verdict(found: dict[str, dict[str, Comparison]], seconds: dict[str, float], soonest: dict[str, float]) -> str:
     """Which gaps differ with corrected p below 0.05, and the answer that follows."""
 
     def listed(names: dict[str, float]) -> str:

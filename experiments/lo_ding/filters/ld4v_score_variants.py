@@ -20,7 +20,7 @@ from experiments.experiment import Context, Experiment, Result, Text, row
 from experiments.lo_ding.filters.knockouts import against_others, both_gaps, errors_of_nets, significant
 from experiments.models.faces import FEW, IDENTITIES, FaceNet, FaceNets, nets_of
 from nnpg import FilterScores, filter_layers, filter_scores
-from nnpg.analysis.comparisons import Compared
+from nnpg.analysis.comparisons import Comparison
 from nnpg.analysis.profiles import rank_agreement
 from nnpg.analysis.statistics import Interval, mean_interval
 from nnpg.plots import Measured, interval_plot
@@ -97,7 +97,7 @@ def _one_image(face: FaceNet) -> float:
     return float((abs(before - after) / after).max())
 
 
-def _verdict(found: dict[str, dict[str, Compared]], alike: dict[str, Interval]) -> str:
+def _verdict(found: dict[str, dict[str, Comparison]], alike: dict[str, Interval]) -> str:
     """Which variants are better or worse than the papers' with corrected p below 0.05, and which rank alike."""
 
     def listed(names: dict[str, float]) -> str:

@@ -52,7 +52,7 @@ def run(config: Config, context: Context) -> Result:
         rows += [
             over(f"{name}, 3 strong out", None, mean_interval(strong)),
             over(f"{name}, weaker half out", None, mean_interval(weak)),
-            over(f"{name}, 3 strong minus weaker half", 0.0, same[name], held=same_within(same[name], MARGIN)),
+            over(f"{name}, 3 strong minus weaker half", 0.0, same[name], held=same_within(same[name], margin=MARGIN)),
             over(f"{name}: weak filters worth 3 strong", M / 2, worth, unit="filters"),
         ]
     lost = [over_nets(errors.overall[:, :, STRONG, out] - errors.overall[:, :, STRONG, 0]) for out in (1, 2)]
@@ -78,10 +78,10 @@ def run(config: Config, context: Context) -> Result:
         return row_named(rows, name).ours
 
     verdict = (
-        f"'Three strong = the weaker half' {words[same_within(same['overall_error'], MARGIN)]} for overall error "
-        f"({ours('overall_error, 3 strong out'):.0%} against {ours('overall_error, weaker half out'):.0%}; 3 strong "
+        f"'Three strong = the weaker half' {words[same_within(same['overall_error'], margin=MARGIN)]} for overall "
+        f"error ({ours('overall_error, 3 strong out'):.0%} against {ours('overall_error, weaker half out'):.0%}; 3 strong "
         f"are worth {ours('overall_error: weak filters worth 3 strong'):.1f} weak) and "
-        f"{words[same_within(same['class_error'], MARGIN)]} for class error "
+        f"{words[same_within(same['class_error'], margin=MARGIN)]} for class error "
         f"({ours('class_error, 3 strong out'):.0%} against {ours('class_error, weaker half out'):.0%}); two strong "
         f"filters cost {lost[1].value:.0%}; profiles are {'' if sparse else 'not '}sparse: Gini "
         f"{spread.value:.2f}, the paper's own Table III {_paper_gini():.2f}; 'strong units are useful across classes' "

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from experiments.models.hinthorn.variants import CONTROL, Key
-from nnpg.analysis.comparisons import Compared, compared
+from nnpg.analysis.comparisons import Comparison, compare
 from nnpg_kernels import Array
 
 LEVELS = ("held out", "fresh", "trained on", "originals", "test")  # of the accuracies at the end
@@ -52,8 +52,6 @@ def joined(seeds: Sequence[Mapping[str, Array]]) -> Runs:
     )
 
 
-def against_control(runs: Mapping[Key, Runs], values: Callable[[Runs], Array]) -> dict[Key, Compared]:
+def against_control(runs: Mapping[Key, Runs], values: Callable[[Runs], Array]) -> dict[Key, Comparison]:
     """Compare every variant with the control of its learning rate, seed by seed; p is corrected for all variants."""
-    return compared(
-        {key: values(run) - values(runs[key[0], CONTROL]) for key, run in runs.items() if key[1] != CONTROL}
-    )
+    return compare({key: values(run) - values(runs[key[0], CONTROL]) for key, run in runs.items() if key[1] != CONTROL})
