@@ -153,6 +153,22 @@ def report(targets: Sequence[Target], same: Mapping[str, Mapping[str, str]], sha
     return wrong
 
 
+def stale(targets: Sequence[Target], same: Mapping[str, Mapping[str, str]]) -> list[str]:
+    """Return the entries of the list that stand for no mutant of any target, of the modules that are targets."""
+    used = {
+        (target.module, listed(mutant.name, same.get(target.module, {})))
+        for target in targets
+        for mutant in mutants_of(target)
+    }
+    modules = {target.module for target in targets}
+    return [
+        f"{module}: {key}"
+        for module, known in same.items()
+        for key in known
+        if (module, key) not in used and module in modules
+    ]
+
+
 def listed(name: str, same: Mapping[str, str]) -> str:
     """The entry that lists a mutant as one that computes the same, or ""; one that ends in ... stands for a group."""
     return next((key for key in same if (name.startswith(key[:-3]) if key.endswith("...") else name == key)), "")

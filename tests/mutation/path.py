@@ -12,7 +12,7 @@ import nnpg
 from mutation.forks import Target
 from nnpg.class_gradients import class_means
 from nnpg.knockout import Knockout
-from nnpg.layers.blocks import first_with_weights
+from nnpg.layers.blocks import block_of, first_with_weights
 from nnpg.losses import loss_for
 from nnpg.optimisers import penalty
 from nnpg.seeds import class_seed
@@ -313,6 +313,8 @@ def blocks() -> None:
         assert first_with_weights(layers, after) == first
     next_to = {name: layers[name] for name in ("conv1", "dense1", "softmax1")}
     assert first_with_weights(next_to, "conv1") == "dense1"
+    assert block_of(next_to, "conv1") == ["conv1"]
+    assert block_of(layers, "conv1") == ["conv1", "tanh1", "pool1"]
     for names in (["tanh1", "pool1", "flatten1"], ["tanh1"]):
         assert first_with_weights({name: layers[name] for name in names}) == names[-1]
 
@@ -530,7 +532,7 @@ TARGETS = [
         predictions,
     ),
     Target("nnpg.class_gradients", ("class_gradient", "class_means", "_sum_by_class"), means_by_class),
-    Target("nnpg.layers.blocks", ("block_outputs", "first_with_weights"), blocks),
+    Target("nnpg.layers.blocks", ("block_of", "block_outputs", "first_with_weights"), blocks),
     Target("nnpg.trace", ("Trace.before", "Trace.__or__"), passes),
     Target(
         "nnpg.scores",

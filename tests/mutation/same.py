@@ -93,9 +93,6 @@ SAME: dict[str, dict[str, str]] = {
             ONE
         ),
     },
-    "nnpg.layers.blocks": {
-        "block_outputs: if isinstance(layer, Conv | Flatten):": "a dense layer takes maps only behind a Flatten",
-    },
     "nnpg.scores": {
         "FilterScores.strongest: return self._ranked(row, -2)...": SIGN,
         "FilterScores.weakest: return self._ranked(row, 2)...": SIGN,
@@ -126,8 +123,8 @@ SAME: dict[str, dict[str, str]] = {
     "nnpg.programs.numba.outputs": {
         "run: Program(each, [[[Task(-1, len(each[0]), ...": LAST,
         "run: Program(each, [[[Task(0, len(each[-1]), ...": OPS,
-        "run: for i, block in enumerate(forward_ops(plan, room, plan.weights)[:max(wanted) + 1 + 1]):": MORE,
-        "run: for i, block in enumerate(forward_ops(plan, room, plan.weights)[:max(wanted) + 2]):": MORE,
+        "run: for i, block in enumerate(forward_ops(plan, space, plan.weights)[:max(wanted) + 1 + 1]):": MORE,
+        "run: for i, block in enumerate(forward_ops(plan, space, plan.weights)[:max(wanted) + 2]):": MORE,
     },
     "nnpg.programs.numba.reading": {
         "Session.__call__: return (scores, np.concatenate(parts, axis=axis))": JOINED,
@@ -137,25 +134,27 @@ SAME: dict[str, dict[str, str]] = {
         "Session.__call__: for first in range(0, max(2, len(x)), len(self.x)):": (
             "it counts only where there is no image"
         ),
-        "Session._some: self.seeds[:N], self.seeds[N:vectors * self.vector] = (one, ...": LANES,
-        "Session._some: self.seeds[:N], self.seeds[N + 1:...": LANES,
-        "Session._some: self.seeds[:N], self.seeds[N:vectors * self.vector + 1] = (one, 0)": LANES,
-        "Session._some: self.seeds[:N], self.seeds[N:vectors] = (one, 0)": LANES,
-        "Session._some: self.seeds[:N], self.seeds[N:self.vector] = (one, 0)": LANES,
-        "Session._some: each = zip(wanted.reshape(count, N, K), found.reshape(count, *x.shape), strict=False)": EQUAL,
-        "Session._some: self.x[:N], self.x[N:vectors * self.vector] = (x, ...": LANES,
-        "Session._some: self.x[:N], self.x[N + 1:...": LANES,
-        "Session._some: self.x[:N], self.x[N:vectors * self.vector + 1] = (x, 0)": LANES,
-        "Session._some: self.x[:N], self.x[N:vectors] = (x, 0)": LANES,
-        "Session._some: self.x[:N], self.x[N:self.vector] = (x, 0)": LANES,
+        "Session._part: self.seeds[:N], self.seeds[N:vectors * self.vector] = (one_seed, ...": LANES,
+        "Session._part: self.seeds[:N], self.seeds[N + 1:...": LANES,
+        "Session._part: self.seeds[:N], self.seeds[N:vectors * self.vector + 1] = (one_seed, 0)": LANES,
+        "Session._part: self.seeds[:N], self.seeds[N:vectors] = (one_seed, 0)": LANES,
+        "Session._part: self.seeds[:N], self.seeds[N:self.vector] = (one_seed, 0)": LANES,
+        "Session._part: for one_seed, delta in zip(wanted.reshape(count, N, K), deltas.reshape(count, *x.shape), strict=False):": (  # noqa: E501
+            EQUAL
+        ),
+        "Session._part: self.x[:N], self.x[N:vectors * self.vector] = (x, ...": LANES,
+        "Session._part: self.x[:N], self.x[N + 1:...": LANES,
+        "Session._part: self.x[:N], self.x[N:vectors * self.vector + 1] = (x, 0)": LANES,
+        "Session._part: self.x[:N], self.x[N:vectors] = (x, 0)": LANES,
+        "Session._part: self.x[:N], self.x[N:self.vector] = (x, 0)": LANES,
         "Session._run: self.programs[forward, vectors] = Program([self.ops], [chains])": "it is run on one thread here",
-        "Session._run: chains = [[Task(v * whole - first, ...": MORE,
-        "Session._run: chains = [[Task(v * whole, ...": MORE,
-        "Session._run: first, last = (-1, turn) if forward else (turn, whole)": LAST,
-        "run: back = backward_ops(plan, room, derivatives, plan.weights, last, -2)": (
+        "Session._run: chains = [[Task(v * total - first, ...": MORE,
+        "Session._run: chains = [[Task(v * total, ...": MORE,
+        "Session._run: first, last = (-1, turn) if forward else (turn, total)": LAST,
+        "run: back = backward_ops(plan, space, deltas, plan.weights, last, -2)": (
             "ops that belong to no block are not taken"
         ),
-        "run: each = (...": WRITTEN,
+        "run: counts = (...": WRITTEN,
         "run: (K,), M = (plan.blocks[-1].y_shape, vector)": MEMORY,
     },
     "nnpg.programs.numba.gradients": {
@@ -182,11 +181,11 @@ SAME: dict[str, dict[str, str]] = {
         ),
         "_step_by_step: return block.window.stride == (0, 1) and ...": "both ways give the same",
         "_step_by_step: return block.window.stride == (1, 0) and ...": "both ways give the same",
-        "_one_class_at_a_time: some += [*stopped(delta, fixed.get(i)), *inner]": "what is set to 0 is set to 0 again",
+        "_one_class_at_a_time: steps += [*stopped(delta, fixed.get(i)), *inner]": "what is set to 0 is set to 0 again",
         "_one_class_at_a_time: for i in range(last, min(wanted) - 2, -1):": MORE,
         "_across_classes: if i >= min(wanted):": MORE,
         "_across_classes: for i in range(last, min(wanted) - 2, -1):": MORE,
-        "_block_delta: return [*some, ops.dense_delta(delta, W, before...": FLAT,
+        "_block_delta: return [*steps, ops.dense_delta(delta, W, before...": FLAT,
     },
     "nnpg.programs.numba.knockout": {
         "surest: largest[close] = behind_blocks(net, plan, rows[close]).argmax(axis=1)": ROWS,
@@ -214,7 +213,7 @@ SAME: dict[str, dict[str, str]] = {
         "_first_out_last: out = list(dict.fromkeys((f for at, (_, f) in zip(where, filters, strict=False) if at == i)))": (  # noqa: E501
             EQUAL
         ),
-        "_alive: return [block.y_shape[0] - own for block, own in zip(plan.blocks, gone.cumsum(axis=1), strict=False)]": (  # noqa: E501
+        "_alive: return [block.y_shape[0] - out for block, out in zip(plan.blocks, gone.cumsum(axis=1), strict=False)]": (  # noqa: E501
             EQUAL
         ),
         "_alive: for step, (i, (_, f)) in enumerate(zip(where, filters, strict=False), start=1):": EQUAL,
@@ -227,17 +226,17 @@ SAME: dict[str, dict[str, str]] = {
     },
     "nnpg.programs.numba.training": {
         "Session.epoch: self.images[-1] = N % self.batch": SINGLE,
-        "Session.epoch: done += min(some, whole...": "the loop ends after the same steps",
-        "Session.epoch: some = max(...": TIME,
-        "Session.epoch: self.images[0], done, some = (self.batch, 0, ...": TIME,
-        "Session.epoch: self.images[-1], done, some = (self.batch, 0, 1)": SINGLE,
+        "Session.epoch: done += min(steps, whole...": "the loop ends after the same steps",
+        "Session.epoch: steps = max(...": TIME,
+        "Session.epoch: self.images[0], done, steps = (self.batch, 0, ...": TIME,
+        "Session.epoch: self.images[-1], done, steps = (self.batch, 0, 1)": SINGLE,
         "_loss: return f'{kind} of a {plan.head}' if plan.rest and loss.layer == plan.rest[-1] else ''": SINGLE,
         "run: chains[s].append(Task(0, len(each[-1]), n, min(at_once, count - n), s))": OPS,
         "run: chains = [[] for _ in range(min(SLOTS, -...": "tasks of no image do nothing",
-        "run: second.append([Task(first, first + len(own), 1, count)])": UNREAD_BY_OPS,
-        "run: second.append([Task(first, first + len(own), -1, count)])": UNREAD_BY_OPS,
+        "run: second.append([Task(first, first + len(of_layer), 1, count)])": UNREAD_BY_OPS,
+        "run: second.append([Task(first, first + len(of_layer), -1, count)])": UNREAD_BY_OPS,
         "run: first = len(each[-1])": OPS,
-        "run: return [ops.pack(room.enter, x, order=o... ops.loss_of_each(...": (
+        "run: return [ops.pack(space.enter, x, order=o... ops.loss_of_each(...": (
             "it is the same loss from a slower kernel"
         ),
         "run: slots = _slots(plan, weights, min(SLOTS, -...": MEMORY,
@@ -246,34 +245,34 @@ SAME: dict[str, dict[str, str]] = {
         "run: optimiser, dtype, N, K = (task.optimiser, plan.dtype, len(x), plan.blocks[-1].y_shape[-1])": SINGLE,
         "_velocity: return -aligned(w.shape, w.dtype)": "-0 is 0",
         "_layer_ops: yield [ops.bias_gradient(slots.delta[name], batch, g_b[-1]), ...": SINGLE,
-        "_layer_ops: g_b = aligned((2, len(own['b'])), own['b'].dtype)": UNUSED,
+        "_layer_ops: g_b = aligned((2, len(parameters['b'])), parameters['b'].dtype)": UNUSED,
         "_layer_ops: yield [ops.dense_gradient(slots.x[name], slots.delta[name], batch, rows, g[-1]), ...": SINGLE,
-        "_layer_ops: g = aligned((2, *own['W'].shape), own['W'].dtype)": UNUSED,
+        "_layer_ops: g = aligned((2, *parameters['W'].shape), parameters['W'].dtype)": UNUSED,
         "_pieces: each = ...": THREADS,
         "_decay: return float(decay.gradient(name, parameter, np.ones((len(w), 1))).flat[-1])": "all are equal",
         "_decay: return float(decay.gradient(name, parameter, np.ones((len(w), 2))).flat[0])": "all are equal",
         "_decay: return -0.0": "-0 is 0",
     },
     "nnpg.programs.numba.blocks": {
-        "workspace: room.winner.append(maps_of(block.y_shape, per_pixel, dtype))": MEMORY,
-        "workspace: room = replace(room, bridge=aligned((2, ...": UNUSED,
-        "workspace: for block, margin in zip(plan.blocks, margins, strict=False):": EQUAL,
-        "workspace: margins = [b.window.padding for b in plan.blocks[1:]] + [(1, 0, 0, 0)]": MEMORY,
-        "workspace: margins = [b.window.padding for b in plan.blocks[1:]] + [(0, 1, 0, 0)]": MEMORY,
-        "workspace: margins = [b.window.padding for b in plan.blocks[1:]] + [(0, 0, 1, 0)]": MEMORY,
-        "workspace: margins = [b.window.padding for b in plan.blocks[1:]] + [(0, 0, 0, 1)]": MEMORY,
-        "room_for_dz: after = ...": ROOM,
-        "room_for_dz: before = ...": ROOM,
-        "room_for_dz: above, below = ...": ROOM,
-        "room_for_dz: reach = ...": ROOM,
-        "room_for_dz: rows, columns = (rows - 1 + 1, (columns - 1) * sw + 1)": "the margin below is as much higher",
+        "forward_workspace: space.winner.append(maps_of(block.y_shape, per_pixel, dtype))": MEMORY,
+        "forward_workspace: space = replace(space, bridge=aligned((2, ...": UNUSED,
+        "forward_workspace: for block, margin in zip(plan.blocks, margins, strict=False):": EQUAL,
+        "forward_workspace: margins = [b.window.padding for b in plan.blocks[1:]] + [(1, 0, 0, 0)]": MEMORY,
+        "forward_workspace: margins = [b.window.padding for b in plan.blocks[1:]] + [(0, 1, 0, 0)]": MEMORY,
+        "forward_workspace: margins = [b.window.padding for b in plan.blocks[1:]] + [(0, 0, 1, 0)]": MEMORY,
+        "forward_workspace: margins = [b.window.padding for b in plan.blocks[1:]] + [(0, 0, 0, 1)]": MEMORY,
+        "planes_of_dz: after = ...": ROOM,
+        "planes_of_dz: before = ...": ROOM,
+        "planes_of_dz: above, below = ...": ROOM,
+        "planes_of_dz: reach = ...": ROOM,
+        "planes_of_dz: rows, columns = (rows - 1 + 1, (columns - 1) * sw + 1)": "the margin below is as much higher",
         "forward_ops: activate = [ops.activation(y, CODES[block.activation])]": "a linear activation changes nothing",
-        "forward_ops: weigh = ops.dense(x, own['W'], own.get('b'), y, 1)": "the same sum in another order",
-        "forward_ops: weigh = ops.dense(x, own['W'], own.get('b'), y, plan.blocks[i - 1].y_shape[-1] if i else 1)": (
+        "forward_ops: weigh = ops.dense(x, parameters['W'], parameters.get('b'), y, 1)": "the same sum in another order",  # noqa: E501
+        "forward_ops: weigh = ops.dense(x, parameters['W'], parameters.get('b'), y, plan.blocks[i - 1].y_shape[-1] if i else 1)": (  # noqa: E501
             "the same sum in another order"
         ),
         "backward_ops: further = ...": MORE,
-        "_dense_delta: return [ops.dense_delta(back.delta[i], W, before...": FLAT,
+        "_dense_delta: return [ops.dense_delta(deltas.delta[i], W, before...": FLAT,
     },
     "nnpg_kernels.numba.ops.images": {
         "pack: size, starts = (planes.C * planes.H * planes.W, np.ones(lanes(images.dtype), np.int64))": WRITTEN,

@@ -10,6 +10,8 @@ import pytest
 from child import ROOT, SOURCES
 
 from mutation import path, programs
+from mutation.forks import stale
+from mutation.same import SAME
 
 
 def mutation(*args: str, fences: str = "0") -> str:
@@ -30,3 +32,10 @@ def test_every_mutant_of_the_path_is_caught() -> None:
 @pytest.mark.slow
 def test_a_share_of_the_mutants_of_compiled_programs_is_caught() -> None:
     assert mutation("programs", "--share", "11", fences="1").count("0 survive") == len(programs.TARGETS)
+
+
+@pytest.mark.slow
+def test_every_mutant_that_is_listed_as_the_same_exists() -> None:
+    targets = [*path.TARGETS, *programs.TARGETS]
+    assert stale(targets, SAME) == []
+    assert set(SAME) <= {target.module for target in targets}
