@@ -79,8 +79,8 @@ def run(config: Config, context: Context) -> Result:
 
     verdict = (
         f"'Three strong = the weaker half' {words[same_within(same['overall_error'], margin=MARGIN)]} for overall "
-        f"error ({ours('overall_error, 3 strong out'):.0%} against {ours('overall_error, weaker half out'):.0%}; 3 strong "
-        f"are worth {ours('overall_error: weak filters worth 3 strong'):.1f} weak) and "
+        f"error ({ours('overall_error, 3 strong out'):.0%} against {ours('overall_error, weaker half out'):.0%}; 3 "
+        f"strong are worth {ours('overall_error: weak filters worth 3 strong'):.1f} weak) and "
         f"{words[same_within(same['class_error'], margin=MARGIN)]} for class error "
         f"({ours('class_error, 3 strong out'):.0%} against {ours('class_error, weaker half out'):.0%}); two strong "
         f"filters cost {lost[1].value:.0%}; profiles are {'' if sparse else 'not '}sparse: Gini "
