@@ -53,7 +53,7 @@ def test_each_error_is_one_line_with_its_code(capsys, error, code, line) -> None
     assert verdict(error)[1] == code
 
 
-def test_debug_shows_where_it_came_from(capsys) -> None:
+def test_debug_prints_the_traceback(capsys) -> None:
     def command(arguments: list[str]) -> None:
         raise DataError("no")
 
@@ -155,7 +155,7 @@ def test_names_in_markdown_are_text() -> None:
 
 @POSIX
 @pytest.mark.parametrize("moment", ["while the bar starts", "while it runs", "in one long call"])
-def test_a_terminal_is_left_as_it_was(moment: str) -> None:
+def test_after_ctrl_c_the_cursor_is_shown_and_nothing_follows_the_last_line(moment: str) -> None:
     import pty  # not on every system
 
     work = {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import sys
 
 import numpy as np
@@ -14,15 +16,18 @@ from nnpg.analysis.groups import Groups
 from nnpg.analysis.spectral import FrameBounds
 from nnpg.attacks import ClassMask, Distorted, MaskOutcome, Outcome, Stepped, Sweep
 from nnpg.gradient_check.report import GradientRow
+from nnpg.maps.receptive_fields import ReceptiveField
 from nnpg.maps.results import Localisation
+from nnpg.maps.strongest import StrongestUnits
 from nnpg.network import Network
+from nnpg.programs.reports import compilation_report
 from nnpg.support.tables import text_table
 from nnpg.training_methods.hard_negatives import HardNegatives
 from nnpg.training_methods.volatility import Change
 
 
 def network() -> Network:
-    return nnpg.build([nnpg.dense(2), nnpg.Softmax()], input_shape=(3,), rng=0)
+    return nnpg.build([nnpg.dense(2), nnpg.Softmax()], input_shape=(3,), rng=0, backend="numpy")
 
 
 KNOCKOUT = nnpg.Knockout(
@@ -84,6 +89,15 @@ RESULTS = {
     ),
     "Groups": Groups(np.array([0, 1, 1]), ("0 to 9", "9 to 1")),
     "Change": Change(np.array([[3.0, 1.0]]), np.array([[1.0, 1.5]]), np.array([[4.0, 2.5]])),
+    "StrongestUnits": StrongestUnits(
+        outputs=np.zeros((2, 1, 2, 2)),
+        gradients=np.array([[[[0.25, 0.0], [0.0, 0.0]]], [[[0.0, 0.0], [0.0, 0.5]]]]),
+        field=ReceptiveField((0, 0), (1, 1), (3, 3)),
+        filters=np.array([0, 0]),
+        units=np.array([[0, 0], [1, 1]]),
+        places=np.array([[1, 1], [2, 2]]),
+    ),
+    "CompilationReport": compilation_report(network()),
     "GradientReport": nnpg.GradientReport((GradientRow("tanh1", "x", "complex step", 2e-16, True),)),
 }
 PRINTED = {
@@ -134,6 +148,10 @@ group   pairs
 unit  before  after  volatility  shift
    0       3      1           2      4
    1       1    1.5         0.5    2.5""",
+    "StrongestUnits": """
+image  filter  unit row  unit column  gradient  pixel row  pixel column
+    0       0         0            0      0.25          1             1
+    1       0         1            1       0.5          2             2""",
 }
 FIRST_LINES = {
     "FilterScores": {"row": "class 0", "layer": "pool1", "filter": 0, "score": 0.25},
@@ -163,14 +181,27 @@ FIRST_LINES = {
     "LipschitzBounds": {"layer": "dense1", "lower bound": 0.5, "constant": 8.0, "product": 8.0},
     "Groups": {"group": "0 to 9", "pairs": 1},
     "Change": {"pair": 0, "unit": 0, "before": 3.0, "after": 1.0, "volatility": 2.0, "shift": 4.0},
+    "StrongestUnits": {"image": 0, "filter": 0, "gradient": 0.25, "pixel row": 1, "pixel column": 1},
+    "CompilationReport": {
+        "function": "predict",
+        "computed": "layer by layer, because the backend 'numpy' has no compiled programs",
+    },
     "GradientReport": {"layer": "tanh1", "array": "x", "method": "complex step", "error": 2e-16, "passed": True},
 }
 LENGTHS = {
     **{"FilterScores": 2, "Knockout": 3, "Training": 2, "LBFGSTraining": 3, "Localisation": 2},
     **{"Distorted": 3, "Stepped": 4, "Sweep": 2, "ClassMask": 2, "GradientReport": 1},
-    **{"HardNegatives": 2, "LipschitzBounds": 2, "Groups": 2, "Change": 2},
+    **{"HardNegatives": 2, "LipschitzBounds": 2, "Change": 2, "Groups": 2, "StrongestUnits": 2},
+    "CompilationReport": len(compilation_report(network()).found),
 }
-DRAWN = [name for name in RESULTS if name not in ("GradientReport", "Groups", "Change")]  # which have no figure
+NOT_DRAWN = {
+    "GradientReport": "its errors are near 0",
+    "Change": "one number per pair and unit",
+    "Groups": "their sizes",
+    "StrongestUnits": "a figure needs the images: nnpg.plots.strongest_regions",
+    "CompilationReport": "sentences",
+}
+DRAWN = [name for name in RESULTS if name not in NOT_DRAWN]
 
 
 @pytest.mark.parametrize("name", PRINTED)
@@ -179,7 +210,7 @@ def test_a_result_prints_as_a_table(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", RESULTS)
-def test_no_result_prints_its_arrays(name: str) -> None:
+def test_no_result_prints_arrays(name: str) -> None:
     lines = str(RESULTS[name]).splitlines()
     assert len(lines) >= 2
     assert "array(" not in str(RESULTS[name])
@@ -191,6 +222,24 @@ def test_a_result_goes_to_a_data_frame(name: str) -> None:
     assert len(frame) == LENGTHS[name]
     first = frame.iloc[0]
     assert {column: first[column] for column in FIRST_LINES[name]} == FIRST_LINES[name]
+
+
+def classes_with(method: str) -> set[str]:
+    """Return the names of the classes of nnpg that have this method."""
+    modules = [
+        importlib.import_module(m.name) for m in pkgutil.walk_packages(nnpg.__path__, "nnpg.") if "__" not in m.name
+    ]
+    return {
+        name
+        for module in modules
+        for name, value in vars(module).items()
+        if isinstance(value, type) and value.__module__ == module.__name__ and hasattr(value, method)
+    }
+
+
+def test_every_result_is_tested_here() -> None:
+    assert classes_with("to_frame") == set(RESULTS)
+    assert classes_with("plot") == set(DRAWN)
 
 
 def test_a_sweeps_frame_holds_its_intervals_and_a_knock_outs_its_filters() -> None:
@@ -218,7 +267,7 @@ def test_a_result_plots_itself_and_writes_the_figure(name: str, tmp_path) -> Non
     assert path.read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_knock_out_plots_the_classes_that_are_asked_for() -> None:
+def test_a_knockout_plots_the_chosen_classes() -> None:
     lines = KNOCKOUT.plot(classes=[0]).axes[0].lines
     assert [list(line.get_ydata()) for line in lines] == [[0, 0.25, 0.5], [0, 0.5, 1]]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -14,12 +15,20 @@ from nnpg.network import Network, as_network
 from nnpg.prediction import filter_layers, prediction_gradient
 from nnpg.support.arguments import as_generator, as_labels, as_numbers, as_whole, described
 from nnpg.support.network_arguments import as_images, as_output
+from nnpg.support.tables import data_frame, text_table
 from nnpg_kernels import Array
+
+if TYPE_CHECKING:
+    import pandas
+
+_COLUMNS = ("image", "filter", "unit row", "unit column", "gradient", "pixel row", "pixel column")
 
 
 @dataclass(frozen=True, eq=False)
 class StrongestUnits:
-    """A layer's outputs and prediction gradients (N, F, H', W'), and the unit with the highest gradient.
+    """A layer's outputs and prediction gradients, and each image's unit with the highest one; prints as a table.
+
+    `nnpg.plots.strongest_regions` draws outputs and gradients beside the images.
 
     Parameters
     ----------
@@ -41,10 +50,22 @@ class StrongestUnits:
     units: Array
     places: Array
 
+    def __str__(self) -> str:
+        return text_table(_COLUMNS, self._rows())
+
+    def to_frame(self) -> pandas.DataFrame:
+        """Return one line per image: the strongest unit's filter, row, column and gradient, and its place in pixels."""
+        return data_frame(_COLUMNS, self._rows())
+
     @property
     def leading_share(self) -> float:
         """The share of the images whose strongest unit is in the filter that leads most often."""
         return float(np.bincount(self.filters).max() / len(self.filters))
+
+    def _rows(self) -> list[tuple[object, ...]]:
+        strongest = self.gradients.reshape(len(self.filters), -1).max(axis=1)
+        columns = (self.filters, *self.units.T, strongest, *self.places.T)
+        return [(n, *(value.item() for value in line)) for n, line in enumerate(zip(*columns, strict=True))]
 
 
 def strongest_units(

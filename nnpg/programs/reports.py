@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from nnpg.layers import Sigmoid, Softmax
 from nnpg.layers.blocks import block_outputs
@@ -13,6 +14,10 @@ from nnpg.optimisers import SGD
 from nnpg.programs import Found, look
 from nnpg.programs.plan import plan_of
 from nnpg.programs.tasks import ClassSums, Gradients, KnockOut, Outputs, Predict, Reading, Task, Train
+from nnpg.support.tables import data_frame
+
+if TYPE_CHECKING:
+    import pandas
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +37,10 @@ class CompilationReport:
     def __str__(self) -> str:
         width = max(map(len, self.found)) + 3
         return "\n".join(f"{name:{width}}{found.computed}" for name, found in self.found.items())
+
+    def to_frame(self) -> pandas.DataFrame:
+        """Return one line per function: function, computed."""
+        return data_frame(("function", "computed"), list(self.to_dict().items()))
 
     def to_dict(self) -> dict[str, str]:
         """Return how each is computed, in words, for JSON."""

@@ -21,14 +21,14 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_the_table_is_long_and_names_every_program() -> None:
+def test_the_table_has_many_rows_and_names_every_program() -> None:
     assert len(CASES) >= 150
     assert len(set(CASES)) == len(CASES)
     assert {case.program for case in CASES} == {"nnpg", "experiments", "benchmarks", "download"}
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.program}-{case.words[:60]!a}")
-def test_a_command_line_that_cannot_be_right_is_one_line(case: Case, here: Path) -> None:
+def test_a_wrong_command_line_is_answered_in_one_line(case: Case, here: Path) -> None:
     assert faults(case, here) == []
 
 
@@ -40,7 +40,7 @@ def test_a_report_shows_names_as_text(here: Path) -> None:
         assert "<img src=x" not in text
 
 
-def test_what_a_model_remembers_is_shown_without_control_characters(here: Path) -> None:
+def test_a_models_record_is_shown_without_control_characters(here: Path) -> None:
     shown = answer("nnpg", ["info", str(here / "stranger.safetensors")])
     assert shown.code == 0
     assert r"\x1b[2J" in shown.out

@@ -46,13 +46,13 @@ def test_the_page_holds_every_picture_and_every_claim(hurried) -> None:
     assert 'src="http' not in page
 
 
-def test_one_epoch_does_not_reach_the_goal_and_it_says_so(hurried) -> None:
+def test_after_one_epoch_the_demo_says_that_the_goal_is_not_reached(hurried) -> None:
     out, answer = hurried
     assert "NOT under 5%" in answer.out
     assert "NOT under 5%" in (out / "index.html").read_text(encoding="utf-8")
 
 
-def test_the_model_knows_its_faces(hurried, run) -> None:
+def test_the_saved_model_classifies_the_faces(hurried, run) -> None:
     out, answer = hurried
     asked = run("rank", out / "faces.safetensors", "--class", "face07", "--top", 2)
     assert asked.code == 0
@@ -71,7 +71,7 @@ def test_the_same_seed_writes_the_same_bytes(hurried, run) -> None:
         assert (out / name).read_bytes() == data, name
 
 
-def test_ctrl_c_is_answered_in_words(run, tmp_path, monkeypatch) -> None:
+def test_after_ctrl_c_one_sentence_says_what_is_incomplete(run, tmp_path, monkeypatch) -> None:
     def stopped(*args, **settings):
         raise KeyboardInterrupt
 

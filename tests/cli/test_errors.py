@@ -117,7 +117,7 @@ def test_the_checkpoint_of_another_run_is_refused(run, bars, tmp_path) -> None:
     assert "its batch is 4, this run's is 5" in answer.err
 
 
-def test_an_unknown_failure_is_code_1_and_asks_for_debug(run, monkeypatch, bars) -> None:
+def test_an_unexpected_error_is_code_1_and_its_line_names_debug(run, monkeypatch, bars) -> None:
     def broken(*args, **settings):
         raise RuntimeError("the disk sang")
 
@@ -160,7 +160,7 @@ def test_a_closed_pipe_ends_quietly(model) -> None:
     "changed",
     [None, {"data": 3}, {"data_dir": ["a"]}, {"test_share": "half"}, {"split_seed": -1}, {"train_fingerprint": None}],
 )
-def test_what_a_model_says_of_its_data_is_checked(run, model, tmp_path, changed) -> None:
+def test_a_models_record_of_its_data_is_checked(run, model, tmp_path, changed) -> None:
     """Other programs may write what they like there."""
     told = nnpg.files.describe(model)["provenance"]["data"]
     known = 7 if changed is None else told | changed

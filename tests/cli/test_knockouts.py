@@ -47,13 +47,13 @@ def test_all_classes_print_a_line_each(run, model) -> None:
     assert [line.split()[0] for line in strongest.splitlines()[2:]] == ["left", "middle", "right"]
 
 
-def test_everything_gone_leaves_one_answer(run, model) -> None:
+def test_without_filters_all_images_get_one_answer(run, model) -> None:
     report = run("knockout", model, "--class", "left", "--order", "weakest", "--json").json
     assert report["curves"][0]["overall_error"][-1] == pytest.approx(2 / 3)
 
 
 @pytest.mark.parametrize("to", ["zero", "mean", "resample"])
-def test_what_is_put_in_a_filters_place(run, model, bars, to) -> None:
+def test_filters_are_knocked_out_to_zero_mean_or_another_image(run, model, bars, to) -> None:
     args = ("knockout", model, "--class", "left", "--order", "strongest", "--to", to, "--seed", 3, "--json")
     report = run(*args).json
     assert report == run(*args).json  # drawn values too
@@ -64,7 +64,7 @@ def test_what_is_put_in_a_filters_place(run, model, bars, to) -> None:
     assert report["curves"][0]["overall_error"] == expected.overall_error.tolist()
 
 
-def test_the_picture(run, model, tmp_path) -> None:
+def test_the_curves_are_drawn(run, model, tmp_path) -> None:
     answer = run("knockout", model, "--steps", 3, "--draw", tmp_path / "k.png")
     assert answer.code == 0
     assert (tmp_path / "k.png").read_bytes().startswith(b"\x89PNG")

@@ -42,7 +42,7 @@ def test_mean_of_norms_is_another_ranking(run, model) -> None:
     assert scores["norm_of_mean"] != scores["mean_of_norms"]
 
 
-def test_the_test_images_are_those_the_model_never_saw(run, model, bars) -> None:
+def test_the_test_images_are_those_that_were_not_trained_on(run, model, bars) -> None:
     data = load(bars)
     _, test = stratified_split(data, rng=0).apply(data)
     scores = nnpg.filter_scores(nnpg.load_network(model), test.x, test.labels)
@@ -79,7 +79,7 @@ def test_changed_data_are_noticed(run, bars, tmp_path) -> None:
     assert "has changed since" in answer.err
 
 
-def test_a_model_of_the_library_needs_the_data_named(run, bars, tmp_path) -> None:
+def test_a_model_without_a_record_of_its_data_needs_data_on_the_command_line(run, bars, tmp_path) -> None:
     data = load(bars)
     from nnpg.recipes.models import cifar_net
 

@@ -34,13 +34,13 @@ def test_it_learns_and_says_what_to_do_next(run, bars, tmp_path) -> None:
     assert f"nnpg rank {tmp_path / 'm.safetensors'}" in answer.out
 
 
-def test_without_save_it_says_that_nothing_was_kept(run, bars, tmp_path, monkeypatch) -> None:
+def test_without_save_the_command_says_that_the_model_is_not_saved(run, bars, tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert "not saved" in run("train", "--data", bars, "--epochs", 1).out
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_file_remembers_how_it_was_made(run, bars, tmp_path) -> None:
+def test_the_file_records_how_it_was_made(run, bars, tmp_path) -> None:
     path = tmp_path / "m.safetensors"
     report = run(
         "train", "--data", bars, *FAST, "--seed", 4, "--lr", 0.02, "--momentum", 0.5, "--save", path, "--json"
@@ -62,7 +62,7 @@ def test_the_file_remembers_how_it_was_made(run, bars, tmp_path) -> None:
     assert kept["test_error"] == report["history"][-1]["validation_error"]
 
 
-def test_the_seed_decides_everything(run, bars, tmp_path) -> None:
+def test_the_result_depends_on_the_seed_only(run, bars, tmp_path) -> None:
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         run("train", "--data", bars, *FAST, "--seed", seed, "--save", tmp_path / f"{name}.safetensors")
     a, b, c = (weights(tmp_path / f"{name}.safetensors") for name in "abc")
@@ -124,7 +124,7 @@ def test_ctrl_c_without_a_checkpoint_says_that_nothing_is_kept(run, bars, monkey
     assert "nothing is kept" in answer.err
 
 
-def test_divergence_is_a_failure_not_bad_input(run, bars, tmp_path) -> None:
+def test_divergence_has_the_exit_code_of_a_failure(run, bars, tmp_path) -> None:
     answer = run("train", "--data", bars, *FAST, "--lr", 1e30, "--save", tmp_path / "m.safetensors")
     assert answer.code == 1
     assert "diverged at epoch 1" in answer.err
@@ -152,7 +152,7 @@ def test_the_history_is_drawn(run, bars, tmp_path) -> None:
     assert (tmp_path / "history.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_twins_across_the_split_are_reported(run, tmp_path) -> None:
+def test_duplicates_across_the_split_are_reported(run, tmp_path) -> None:
     x = np.zeros((8, 1, 12, 12), np.float32)
     np.savez(tmp_path / "twins.npz", x=x, labels=np.arange(8) % 2)
     answer = run("train", "--data", tmp_path / "twins.npz", "--epochs", 1)
@@ -161,7 +161,7 @@ def test_twins_across_the_split_are_reported(run, tmp_path) -> None:
 
 
 @pytest.mark.data
-def test_yale_from_its_folder_and_again_from_the_models_memory(run, data_dir, tmp_path, monkeypatch) -> None:
+def test_yale_is_read_from_its_folder_and_again_from_the_models_record(run, data_dir, tmp_path, monkeypatch) -> None:
     monkeypatch.delenv("NNPG_DATA")
     path = tmp_path / "yale.safetensors"
     answer = run("train", "--data", "yale", "--data-dir", data_dir, "--epochs", 1, "--save", path)
@@ -170,7 +170,7 @@ def test_yale_from_its_folder_and_again_from_the_models_memory(run, data_dir, tm
     assert asked["classes"][0]["class"] == "subject07"
 
 
-def test_a_net_whose_folder_is_gone_in_the_end_is_put_elsewhere(run, bars, tmp_path, monkeypatch) -> None:
+def test_a_model_whose_folder_is_gone_at_the_end_is_saved_elsewhere(run, bars, tmp_path, monkeypatch) -> None:
     folder, elsewhere = tmp_path / "out", tmp_path / "elsewhere"
     folder.mkdir()
     elsewhere.mkdir()
@@ -191,7 +191,7 @@ def test_a_net_whose_folder_is_gone_in_the_end_is_put_elsewhere(run, bars, tmp_p
     assert nnpg.load_network(kept).K == 3
 
 
-def test_a_disk_without_room_for_the_net_is_found_before_training(run, bars, tmp_path, monkeypatch) -> None:
+def test_a_full_disk_is_reported_before_training(run, bars, tmp_path, monkeypatch) -> None:
     def no_room(number, start, size):
         if size > 65_536:  # there is room for a small file, but not for this network
             raise OSError(errno.ENOSPC, "No space left on device")

@@ -31,7 +31,7 @@ def test_median_and_band(band, low: int, high: int, said: str) -> None:
     assert legend_words(figure) == ["ID 7", f"median, {said} of 7 runs"]
 
 
-def test_one_run_has_no_band_and_the_legend_says_nothing_of_runs() -> None:
+def test_one_run_has_no_band_and_its_legend_names_no_runs() -> None:
     figure = error_curves([Panel("t", {"a": RUNS[0], "b": RUNS[:1]})])
     assert not figure.axes[0].collections
     assert legend_words(figure) == ["a", "b"]
@@ -39,12 +39,12 @@ def test_one_run_has_no_band_and_the_legend_says_nothing_of_runs() -> None:
     assert not error_curves([Panel("t", {"a": RUNS[0]})]).legends
 
 
-def test_different_numbers_of_runs_are_said() -> None:
+def test_different_numbers_of_runs_are_in_the_legend() -> None:
     figure = error_curves([Panel("t", {"a": RUNS, "b": RUNS[:2]})])
     assert legend_words(figure)[-1] == "median, min–max of 2 to 7 runs"
 
 
-def test_a_series_looks_the_same_in_every_panel_and_no_two_look_alike() -> None:
+def test_a_series_has_one_look_in_all_panels_that_no_other_has() -> None:
     names = [f"ID {c}" for c in range(15)]
     first, second = error_curves(
         [Panel("a", dict.fromkeys(names, RUNS)), Panel("b", dict.fromkeys(reversed(names), RUNS))]
@@ -70,7 +70,7 @@ def test_axes_are_shared_percentages() -> None:
     assert all(step == round(step) for step in steps)
 
 
-def test_panels_that_say_something_else_keep_their_words() -> None:
+def test_panels_with_other_labels_keep_them() -> None:
     panels = [Panel(k, {"x": RUNS}, "filters", f"{k} error") for k in ("class", "overall", "class", "overall")]
     axes = error_curves(panels).axes
     assert [ax.get_ylabel() for ax in axes] == ["class error", "overall error"] * 2
@@ -114,7 +114,7 @@ def test_the_legend_covers_no_data(names: tuple[str, ...], columns: int) -> None
         ([Panel("t", {"x": []})], {}, "must be an array"),
     ],
 )
-def test_errors_in_words(panels: list[Panel], options: dict, message: str) -> None:
+def test_wrong_arguments_are_refused(panels: list[Panel], options: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         error_curves(panels, **options)
 

@@ -252,7 +252,7 @@ def test_the_same_figure_is_the_same_file(
 
 
 @pytest.mark.parametrize("draw", FIGURES)
-def test_print_size(draw: Draw) -> None:
+def test_figures_have_the_width_of_a_column_or_a_page(draw: Draw) -> None:
     figure = drawn(draw)
     width = figure.get_size_inches()[0]
     assert width in (3.5, 7.16)
@@ -262,7 +262,7 @@ def test_print_size(draw: Draw) -> None:
 
 
 @pytest.mark.parametrize("draw", FIGURES)
-def test_words_lie_inside_and_apart(draw: Draw) -> None:
+def test_text_lies_inside_the_figure_and_does_not_overlap(draw: Draw) -> None:
     figure = drawn(draw)
     boxes = [
         (text.get_text(), text.get_window_extent())  # type: ignore[attr-defined]

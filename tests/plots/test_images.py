@@ -35,7 +35,7 @@ def test_every_image_once_in_reading_order(images: np.ndarray) -> None:
     assert (np.diff(top[::3]) > height[0]).all()
 
 
-def test_grey_stays_absolute() -> None:
+def test_grey_levels_are_not_rescaled() -> None:
     """A dim image is dim: nothing is stretched to the full scale."""
     figure = image_grid(np.full((1, 1, 2, 2), 0.25))
     figure.canvas.draw()
@@ -44,7 +44,7 @@ def test_grey_stays_absolute() -> None:
     assert pixels[H // 2 + 9, W // 2 + 9, :3].tolist() in ([63] * 3, [64] * 3)
 
 
-def test_titles_and_row_labels_stand_where_they_belong() -> None:
+def test_titles_are_above_images_and_row_labels_beside_rows() -> None:
     titles = [f"t{n}" for n in range(7)]
     figure = image_grid(GREY, titles=titles, columns=3, row_labels=["r0", "r1", "r2"])
     at = {text.get_text(): text.get_position() for text in figure.axes[0].texts}
@@ -108,7 +108,7 @@ def test_outline_follows_the_pixels() -> None:
         ({"overlay": np.zeros((7, 6, 4))}, "overlay must be an array of True and False, not an array float64"),
     ],
 )
-def test_grid_errors_in_words(options: dict, message: str) -> None:
+def test_wrong_grids_are_refused(options: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         image_grid(GREY, **options)
 
@@ -121,7 +121,7 @@ def test_grid_errors_in_words(options: dict, message: str) -> None:
         (GREY - 1, "images must have pixels in 0 .. 1, not -"),
     ],
 )
-def test_image_errors_in_words(images: np.ndarray, message: str) -> None:
+def test_wrong_images_are_refused(images: np.ndarray, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         image_grid(images)
 
@@ -134,7 +134,7 @@ def test_row_labels_are_beside_the_middle_of_their_row():
         assert text.get_position()[1] == pytest.approx((bottom + top) / 2)
 
 
-def test_colours_of_maps():
+def test_colours_show_sign_and_size_of_maps():
     images, maps = np.full((1, 1, 1, 3), 0.5), np.array([[[np.nan, -1.0, 2.0]]])
     rgb = heat(images, maps)[0, :, 0]
     np.testing.assert_allclose(rgb[:, :2], 0.7)

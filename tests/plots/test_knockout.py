@@ -47,7 +47,7 @@ def test_a_class_without_images_has_no_line() -> None:
     assert len(ax.get_yticks()) == 6
 
 
-def test_words() -> None:
+def test_rows_and_steps_are_labelled() -> None:
     damage = knockout(6, 8)
     (ax,) = damage_trace(damage, class_names=list("abcdef"), highlight=2).axes
     assert [label.get_text() for label in ax.get_yticklabels()] == list("abcdef")
@@ -61,12 +61,12 @@ def test_words() -> None:
     assert counts == {row: f"{n} of 6" for row, n in zip(rows, number, strict=True)}
 
 
-def test_lines_are_told_apart() -> None:
+def test_every_line_has_its_own_look() -> None:
     (ax,) = damage_trace(knockout(15, 2)).axes
     assert len({(line.get_color(), str(line._unscaled_dash_pattern)) for line in ax.lines}) == 15
 
 
-def test_nothing_knocked_out() -> None:
+def test_a_knockout_of_no_filters_is_drawn() -> None:
     (ax,) = damage_trace(knockout(4, 0)).axes
     assert np.array_equal(heights(ax, 4, 0).round(), [[0, 1, 2, 3]] * 2)
 
@@ -78,6 +78,6 @@ def test_nothing_knocked_out() -> None:
         ({"highlight": 6}, "a class with images, not 6"),
     ],
 )
-def test_errors_in_words(options: dict, message: str) -> None:
+def test_wrong_arguments_are_refused(options: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         damage_trace(knockout(), **options)

@@ -62,7 +62,7 @@ def test_each_network_is_scaled_to_its_highest_score() -> None:
     assert [brightness(circle) for circle in both[:23]] == pytest.approx([brightness(circle) for circle in both[23:]])
 
 
-def test_circles_stand_by_layer_and_filter() -> None:
+def test_circles_are_ordered_by_layer_and_filter() -> None:
     x, y = np.array([circle.center for circle in circles(network_diagram(scores_of(1)))]).T
     starts = np.cumsum([0, *(F for _, F in LAYERS)])
     lines = [slice(a, b) for a, b in pairwise(starts)]
@@ -72,7 +72,7 @@ def test_circles_stand_by_layer_and_filter() -> None:
     assert x[lines[0]] == pytest.approx(x[lines[2]][:5])  # filter 3 stands below filter 3
 
 
-def test_words_name_rows_layers_filters_and_the_highest_score() -> None:
+def test_text_names_rows_layers_filters_and_the_highest_score() -> None:
     scores = scores_of(1)
     scores.scores["pool2"][0, 6] = 1.25
     figure = network_diagram(scores)
@@ -85,7 +85,7 @@ def test_words_name_rows_layers_filters_and_the_highest_score() -> None:
     assert "score: frobenius of d prob / d output" in said
 
 
-def test_filters_are_numbered_wherever_the_line_below_does_not_say_it() -> None:
+def test_filters_are_numbered_unless_the_line_below_has_the_same_numbers() -> None:
     scores = FilterScores({"a": np.ones((1, 3)), "b": np.ones((1, 2)), "c": np.ones((1, 2))}, ("x",), "l1", "prob")
     assert numbers(network_diagram(scores)) == ["0", "1", "2", "0", "1"]
 
@@ -120,7 +120,7 @@ def test_a_row_without_scores_is_empty_circles() -> None:
     assert "no score" in words(figure)
 
 
-def test_all_zero_is_all_dark() -> None:
+def test_scores_of_zero_are_dark_circles() -> None:
     figure = network_diagram(FilterScores({"pool1": np.zeros((1, 3))}, ("x",), "l1", "prob"))
     assert max(brightness(circle) for circle in circles(figure)) < 0.05
 
@@ -136,7 +136,7 @@ def test_signed_scores_are_coloured_by_sign() -> None:
     assert any("highest -2.00000" in word for word in words(figure))
 
 
-def test_faces_stand_beside_their_networks() -> None:
+def test_faces_are_beside_their_networks() -> None:
     images = np.random.default_rng(0).random((2, 1, 6, 4))
     figure = network_diagram(scores_of(), images=images)
     faces = [image for image in figure.axes[0].images if image.get_array().shape == (6, 4, 3)]
@@ -148,7 +148,7 @@ def test_faces_stand_beside_their_networks() -> None:
     assert faces[0].get_extent()[3] < first.center[1] < faces[1].get_extent()[3] < second.center[1]
 
 
-def test_columns() -> None:
+def test_more_than_six_rows_take_two_columns() -> None:
     scores = scores_of(8)
     x = [circle.center[0] for circle in circles(network_diagram(scores))[::23]]
     assert len(set(x)) == 2  # more than six rows: two columns, a page wide
@@ -168,7 +168,7 @@ def test_columns() -> None:
         ({"images": np.full((2, 1, 4, 4), np.nan)}, "images must have pixels in 0 .. 1, not nan .. nan"),
     ],
 )
-def test_errors_in_words(options: dict, message: str) -> None:
+def test_wrong_arguments_are_refused(options: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         network_diagram(scores_of(), **options)
 

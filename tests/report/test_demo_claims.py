@@ -40,7 +40,7 @@ def test_claims_about_knockouts_follow_the_curves(strongest, weakest, holds) -> 
     assert [claim.holds for claim in claims] == holds
 
 
-def test_the_claim_about_who_goes_first_looks_at_the_others() -> None:
+def test_the_claim_about_who_is_mistaken_first_depends_on_the_others() -> None:
     fast, labels = knockout(FAST), np.repeat(np.arange(3), 10)
     predictions = fast.predictions.copy()
     predictions[1:, labels == 1] = 0  # class 1 goes at the first step, class 0 at the second
@@ -50,7 +50,7 @@ def test_the_claim_about_who_goes_first_looks_at_the_others() -> None:
     assert claim.found == "1 of the other 2 go earlier"
 
 
-def test_a_gradient_in_the_right_places_is_found_and_one_in_the_wrong_places_is_not() -> None:
+def test_the_claim_about_places_holds_only_for_gradients_in_the_right_places() -> None:
     data = faces()
     right = data.masks.astype(float)
     assert claim_about_places(densities(right, data)).holds

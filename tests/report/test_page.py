@@ -60,7 +60,7 @@ def picture(tmp_path: Path) -> Path:
     return path
 
 
-def test_everything_is_there_in_order(tmp_path: Path, picture: Path) -> None:
+def test_a_page_holds_all_its_parts_in_order(tmp_path: Path, picture: Path) -> None:
     table = Table(("filter", "score"), [("pool1[4]", 0.25), ("pool3[1]", 0.01)], "The filters")
     sections = [
         Section(
@@ -82,7 +82,7 @@ def test_everything_is_there_in_order(tmp_path: Path, picture: Path) -> None:
     assert order == ["h1", "h2", "img", "table", "pre", "h2"]
 
 
-def test_a_whole_page_ends_in_a_line_that_says_so(tmp_path: Path) -> None:
+def test_a_complete_page_ends_with_the_end_of_a_line(tmp_path: Path) -> None:
     """Half a page is found by its end: see the search for interrupts."""
     path = write_page(tmp_path / "page.html", "Faces", [])
     assert path.read_bytes().endswith(b"</html>\n")
@@ -100,7 +100,7 @@ def test_everything_is_escaped(tmp_path: Path, picture: Path) -> None:
     assert page.attributes("img")[0]["alt"] == NASTY
 
 
-def test_pictures_are_inside(tmp_path: Path, picture: Path) -> None:
+def test_pictures_are_inside_the_file(tmp_path: Path, picture: Path) -> None:
     vector = tmp_path / "history.svg"
     training_history([Epoch(1, 2.0, 0.9, None, 0.1)], vector)
     path = write_page(tmp_path / "a.html", "t", [Section("s", figures=[Image(picture, "a"), Image(vector, "b")])])
@@ -119,7 +119,7 @@ def test_a_figure_is_shown_at_its_size_in_inches(tmp_path: Path, picture: Path) 
     assert float(str(image["height"])) == pytest.approx(3.1 * 96 * 1.4, abs=1)
 
 
-def test_nothing_is_loaded_and_nothing_runs(tmp_path: Path, picture: Path) -> None:
+def test_a_page_loads_nothing_and_runs_no_script(tmp_path: Path, picture: Path) -> None:
     path = write_page(tmp_path / "a.html", "t", [Section("s", "x", [Image(picture, "a")])])
     page = read(path)
     assert not re.search(r"https?:|url\(|@import|\son\w+=", path.read_text(encoding="utf-8").split("base64,")[0])
@@ -155,12 +155,12 @@ def test_numbers_are_set_flush_right_with_the_same_decimals(tmp_path: Path) -> N
     assert right == [False, True, True, True, True, True, True, False]
 
 
-def test_words_among_numbers_make_a_column_of_words(tmp_path: Path) -> None:
+def test_a_column_with_words_is_not_numeric(tmp_path: Path) -> None:
     said, right = cells([("a", 1.5, True), ("b", "many", False)], ("x", "y", "z"), tmp_path)
     assert (said, right) == (["a", "1.500", "True", "b", "many", "False"], [False, False, False])
 
 
-def test_numbers_that_are_none_do_not_break_a_column(tmp_path: Path) -> None:
+def test_missing_numbers_leave_a_column_numeric(tmp_path: Path) -> None:
     said, right = cells([(1, float("nan")), (2, float("inf")), (3, 0.0), (4, -1.5)], ("n", "x"), tmp_path)
     assert right == [True, True]
     assert said[1::2] == ["nan", "inf", "0.000", "-1.500"]
@@ -193,7 +193,9 @@ def test_the_same_page_is_the_same_file(tmp_path: Path, picture: Path) -> None:
         (Section("s", figures=[Image("figure.png", " ")]), ValueError, r"figure\.png.*no alt text"),
     ],
 )
-def test_errors_in_words_and_the_old_page_stays(section: Section, kind: type, message: str, tmp_path: Path) -> None:
+def test_errors_say_what_is_wrong_and_keep_the_old_page(
+    section: Section, kind: type, message: str, tmp_path: Path
+) -> None:
     path = write_page(tmp_path / "a.html", "old", [])
     before = path.read_bytes()
     with pytest.raises(kind, match=message):
@@ -202,13 +204,13 @@ def test_errors_in_words_and_the_old_page_stays(section: Section, kind: type, me
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_file_that_is_no_png_is_named(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_png_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"GIF89a")
     with pytest.raises(ValueError, match=r"'a\.png' is named \.png but is no such file"):
         write_page(tmp_path / "a.html", "t", [Section("s", figures=[Image(tmp_path / "a.png", "a")])])
 
 
-def test_where_a_page_can_go(tmp_path: Path) -> None:
+def test_a_page_needs_a_folder_and_the_suffix_html(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"\.html, not as 'a\.pdf'"):
         write_page(tmp_path / "a.pdf", "t", [])
     with pytest.raises(FileNotFoundError, match=r"nowhere.*make it first"):

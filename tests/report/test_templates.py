@@ -44,7 +44,7 @@ class Anything(dict):
         return Table((NASTY,), [(NASTY,)], NASTY) if name in ("table", "blocks") else NASTY
 
 
-def test_the_demo_escapes_whatever_its_data_says(tmp_path: Path) -> None:
+def test_the_demo_escapes_all_names_in_its_data(tmp_path: Path) -> None:
     """Class names, conditions and the folder's name come from outside."""
     (tmp_path / "x.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>", encoding="utf-8")
     plain = ("title", "command", "K", "images", "images_per_person", "verdict", "held", "equations", "commands")
