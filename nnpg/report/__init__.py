@@ -1,4 +1,4 @@
-"""Pages in one HTML file: the writer (`page`, its templates beside it), and the demo's story (`demo`)."""
+"""Pages in one HTML file: the writer (`page`, with its templates), and the page of the demo (`demo`)."""
 
 from nnpg.report.page import Section, write_page, write_template
 from nnpg.report.pictures import Image

@@ -1,7 +1,7 @@
-"""One self-contained HTML file: text, tables, code and pictures, to be mailed or opened anywhere.
+"""One self-contained HTML file: text, tables, code and pictures.
 
-The pictures are inside the file. It has no script and loads nothing, and tells the browser so. Its HTML is in
-`templates/`: `page.html.j2` is the page, `parts.html.j2` what it consists of, `demo.html.j2` the demo's story.
+The pictures are inside the file. It has no script, loads nothing, and forbids the browser both. Its HTML is in
+`templates/`: `page.html.j2` is the page, `parts.html.j2` its parts, `demo.html.j2` the page of the demo.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page; what it holds is shown in this order.
+    """A part of the page, shown in the order of these fields.
 
     Parameters
     ----------
     title : str
     text : str
-        A blank line parts paragraphs.
+        A blank line separates paragraphs.
     figures : sequence of Image
     tables : sequence of Table
     code : str
-        Kept as it is: commands, a program, what a program printed.
+        Shown as it is: commands, a program, or a program's output.
     """
 
     title: str
@@ -44,7 +44,7 @@ class Section:
 
 
 def write_page(path: str | Path, title: str, sections: Sequence[Section], lead: str = "") -> Path:
-    """Write one HTML file that holds everything; it replaces `path` whole or not at all.
+    """Write one HTML file with all pictures inside; it replaces `path` whole or not at all.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def write_page(path: str | Path, title: str, sections: Sequence[Section], lead: 
     title : str
     sections : sequence of Section
     lead : str
-        What the page is about, below its title; a blank line parts paragraphs.
+        A summary below the title; a blank line separates paragraphs.
 
     Returns
     -------
@@ -88,7 +88,7 @@ def write_template(path: str | Path, template: str, **values: Any) -> Path:
         A .html file.
     template : str
     **values
-        What the template names. Text is escaped; Image and Table are drawn with the macros of `parts.html.j2`.
+        Values of the template's variables. Text is escaped; Image and Table are drawn with the macros of `parts.html.j2`.
 
     Raises
     ------
@@ -105,7 +105,7 @@ def write_template(path: str | Path, template: str, **values: Any) -> Path:
 
 @cache
 def _environment() -> Environment:
-    from jinja2 import Environment, PackageLoader, StrictUndefined  # imported here: most commands write no page
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # imported here, because most commands write no page
 
     environment = Environment(
         loader=PackageLoader("nnpg.report", "templates"),

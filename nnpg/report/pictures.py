@@ -22,7 +22,7 @@ _SIGNATURES = {
     "image/webp": (b"RIFF",),
 }
 _MOST_BYTES = 64 << 20  # of a picture
-_SCREEN = 1.4  # Pictures are made for print; on a screen they are read from further away.
+_SCREEN = 1.4  # pictures are made for print; a screen is further away, so they are shown larger
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Image:
     path : path
         A PNG, SVG, JPEG, GIF or WebP file.
     alt : str
-        The words that replace it where it is not seen; required.
+        A description for readers who do not see the picture; required.
     caption : str
         Below it.
     """
@@ -46,7 +46,7 @@ class Image:
 
 @dataclass(frozen=True)
 class Embedded:
-    """What the HTML element of a picture holds: `source` is a data URL; width and height are in pixels, where known."""
+    """The HTML element of a picture: `source` is a data URL; width and height are in pixels, where known."""
 
     source: str
     alt: str
@@ -61,7 +61,7 @@ def embedded(image: Image) -> Embedded:
     Raises
     ------
     ValueError
-        If the file is of an unknown kind, not what its name says, too large, or without `alt` text.
+        If the file is of an unknown kind or of another kind than its suffix, too large, or without `alt` text.
     FileNotFoundError
         If it is missing.
     """
@@ -86,11 +86,11 @@ def embedded(image: Image) -> Embedded:
 
 
 def _png_size(data: bytes) -> tuple[int | None, int | None]:
-    """Return width and height on the screen, from the size in inches where the file tells it."""
+    """Return width and height on the screen, from the size in inches where the file states it."""
     if len(data) < 24:
         return None, None
     width, height = struct.unpack(">II", data[16:24])
-    found = data.find(b"pHYs", 0, 1000)
-    dots = struct.unpack(">I", data[found + 4 : found + 8])[0] if found > 0 else 0  # per metre
+    chunk = data.find(b"pHYs", 0, 1000)
+    dots = struct.unpack(">I", data[chunk + 4 : chunk + 8])[0] if chunk > 0 else 0  # per metre
     scale = _SCREEN * 96 / (dots * 0.0254) if dots else 1.0
     return round(width * scale), round(height * scale)
