@@ -194,5 +194,5 @@ def _as_rows(labels: npt.ArrayLike, images: Any) -> tuple[Array, Array]:
 
 
 def _p_value(permuted: npt.NDArray[np.float64], difference: float) -> float:
-    """Return how often chance is at least as far off; a rounding error does not count as less."""
+    """Return how often chance gives a difference at least as large; a rounding error does not make it smaller."""
     return float((1 + (abs(permuted) >= abs(difference) - 1e-12).sum()) / (1 + len(permuted)))

@@ -25,7 +25,7 @@ class WithinBetween(NamedTuple):
 
     @property
     def difference(self) -> float:
-        """Within minus between: 0 where a profile says nothing about the class."""
+        """Within minus between: 0 where a profile does not depend on the class."""
         return self.within - self.between
 
 

@@ -1,4 +1,4 @@
-"""Maps that know less on purpose: without a gradient, without a network. A method must do better than they do."""
+"""Controls for maps, which lack the gradient or the network on purpose: a method must do better than they do."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """Does a method point at the right place? Scores for maps of evidence where the truth is known.
 
-The built-in faces know it: each person differs from two others by one planted feature, and `Dataset.masks` says where.
+It is known for the built-in faces: each person differs from two others by one feature, and `Dataset.masks` holds its
+place.
 
     methods = {"prediction gradient": strongest_map, "saliency": saliency_map}
     result = benchmark_localisation(net, x, labels, masks[labels], methods=methods, groups=features, rng=0)

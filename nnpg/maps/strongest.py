@@ -1,4 +1,4 @@
-"""Each image's strongest unit, its place in the image, and what a map says of such places (Lo 2016, 4.3.1)."""
+"""Each image's strongest unit, its place in the image, and the values of maps at such places (Lo 2016, 4.3.1)."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ All return `FilterScores` with one row per class, so that `strongest`, `weakest`
 
 gradients, passive, removal, controls  the rankings above
 summary, pruning                       one ranking for all classes; the filters cut out of the network
-knock_out_curves                       what knock-out curves say
+knock_out_curves                       numbers from knock-out curves
 """
 
 from nnpg.rankings.controls import layer_scores, random_scores, shuffle_in_layers

@@ -1,4 +1,4 @@
-"""Rankings that know less on purpose: chance, the layer alone, a ranking whose scores are shuffled in each layer."""
+"""Controls for rankings: random scores, the layer alone, a ranking whose scores are shuffled in each layer."""
 
 from __future__ import annotations
 

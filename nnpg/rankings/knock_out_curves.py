@@ -1,4 +1,4 @@
-"""What knock-out curves say: the area below, the step at which each class fails, the step that reaches an error."""
+"""Numbers from knock-out curves: the area, the step at which each class fails, the step that reaches an error."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nnpg_kernels import Array
 
 
 def knock_out_area(error: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """Return the area under a knock-out curve, as a share of the largest there can be: 0 for never wrong.
+    """Return the area under a knock-out curve, as a share of the largest possible one: 1 if always wrong.
 
     Strongest first, a better ranking has a larger area; weakest first, a smaller one.
 

@@ -1,4 +1,4 @@
-"""What the curves of a training say: after how many steps the highest value is reached."""
+"""Numbers from the curves of a training: after how many steps the highest value is reached."""
 
 from __future__ import annotations
 
