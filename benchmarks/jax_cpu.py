@@ -68,11 +68,11 @@ class _Layout:
         return x @ P[-1][0].T + P[-1][1]
 
 
-def _train(workload: Workload, own: _Layout) -> tuple[Callable[[], float], Callable[[], Answer]]:
+def _train(workload: Workload, layout: _Layout) -> tuple[Callable[[], float], Callable[[], Answer]]:
     def loss(P: Parameters, x: Any, t: Any) -> Any:
-        for i in range(len(own.net.blocks)):
-            x = own.block(P, i, x)
-        z = own.head(P, x)
+        for i in range(len(layout.net.blocks)):
+            x = layout.block(P, i, x)
+        z = layout.head(P, x)
         return (jax.nn.logsumexp(z, 1) - jnp.take_along_axis(z, t[:, None], 1)[:, 0]).mean()
 
     def step(P: Parameters, V: Parameters, x: Any, t: Any) -> tuple[Parameters, Parameters, Any]:
@@ -81,16 +81,18 @@ def _train(workload: Workload, own: _Layout) -> tuple[Callable[[], float], Calla
         return jax.tree.map(lambda w, v: w - workload.lr * v, P, V if workload.momentum else g), V, value
 
     compiled = jax.jit(step, donate_argnums=(0, 1))
-    P, V = own.P, jax.tree.map(jnp.zeros_like, own.P) if workload.momentum else []
+    P, V = layout.P, jax.tree.map(jnp.zeros_like, layout.P) if workload.momentum else []
 
     def call() -> float:
         nonlocal P, V
-        P, V, value = compiled(P, V, own.x, own.t)
+        P, V, value = compiled(P, V, layout.x, layout.t)
         jax.block_until_ready(P)
         return float(value)
 
     def parameters() -> Answer:
-        return {f"{p}{i}": _ours(a, own.last) for i, layer in enumerate(P, 1) for p, a in zip("Wb", layer, strict=True)}
+        return {
+            f"{p}{i}": _ours(a, layout.last) for i, layer in enumerate(P, 1) for p, a in zip("Wb", layer, strict=True)
+        }
 
     return call, partial(training_answer, call, parameters)
 
@@ -101,62 +103,62 @@ def _ours(W: Any, last: bool) -> Any:
     return a.transpose(TO_FCIJ) if last and a.ndim == 4 else a
 
 
-def _jacobian(workload: Workload, own: _Layout) -> tuple[Callable[[], Any], Callable[[], Answer]]:
+def _jacobian(workload: Workload, layout: _Layout) -> tuple[Callable[[], Any], Callable[[], Answer]]:
     """One backward pass for each class, batched by vmap; a block's delta is that of a zero added to its output."""
-    K, B = own.net.K, len(own.net.blocks)
+    K, B = layout.net.K, len(layout.net.blocks)
 
     def rest(added: list[Any], x: Any) -> Any:
         for i in range(B):
-            x = (own.block(own.P, i, x) if i else x) + added[i]
-        return jax.nn.softmax(own.head(own.P, x))
+            x = (layout.block(layout.P, i, x) if i else x) + added[i]
+        return jax.nn.softmax(layout.head(layout.P, x))
 
     def jacobian(x: Any) -> Any:
-        outputs = [own.block(own.P, 0, x)]
+        outputs = [layout.block(layout.P, 0, x)]
         for i in range(1, B):
-            outputs.append(own.block(own.P, i, outputs[-1]))  # for their shapes: the compiler drops the rest
+            outputs.append(layout.block(layout.P, i, outputs[-1]))  # for their shapes: the compiler drops the rest
         y, pull = jax.vjp(partial(rest, x=outputs[0]), [jnp.zeros_like(o) for o in outputs])
         return jax.vmap(lambda e: pull(jnp.broadcast_to(e, y.shape))[0])(jnp.eye(K))
 
     compiled = jax.jit(jacobian)
 
     def call() -> Any:
-        return jax.block_until_ready(compiled(own.x))
+        return jax.block_until_ready(compiled(layout.x))
 
     def answer() -> Answer:
         blocks = [np.asarray(d) for d in call()]  # (S, N, F, H, W) or (S, N, H, W, F)
-        return {f"block {i}": np.moveaxis(d, -1, 2) if own.last else d for i, d in enumerate(blocks, 1)}
+        return {f"block {i}": np.moveaxis(d, -1, 2) if layout.last else d for i, d in enumerate(blocks, 1)}
 
     return call, answer
 
 
-def _sweep(workload: Workload, own: _Layout) -> tuple[Callable[[], Any], Callable[[], Answer]]:
+def _sweep(workload: Workload, layout: _Layout) -> tuple[Callable[[], Any], Callable[[], Answer]]:
     """Every step of every identity as a set of masks; the first block is computed once, the rest for each set."""
-    blocks, orders = own.net.blocks, workload.orders()
+    blocks, orders = layout.net.blocks, workload.orders()
     sets = (len(orders), len(orders[0]) + 1)
     masks = [np.ones((*sets, block.filters), "f4") for block in blocks]
     for identity, order in enumerate(orders):
         for after, (b, f) in enumerate(order, start=1):
             masks[b][identity, after:, f] = 0
-    given = [jnp.asarray(m.reshape(-1, m.shape[-1])) for m in masks]
+    switches = [jnp.asarray(m.reshape(-1, m.shape[-1])) for m in masks]
 
-    def logits(x: Any, given: Any) -> Any:
-        first = own.block(own.P, 0, x)
+    def logits(x: Any, switches: Any) -> Any:
+        first = layout.block(layout.P, 0, x)
 
         def one(alive: list[Any]) -> Any:
-            x = first * own.channels(alive[0])
+            x = first * layout.channels(alive[0])
             for i in range(1, len(blocks)):
-                x = own.block(own.P, i, x) * own.channels(alive[i])
-            return own.head(own.P, x)
+                x = layout.block(layout.P, i, x) * layout.channels(alive[i])
+            return layout.head(layout.P, x)
 
-        return lax.map(one, given)
+        return lax.map(one, switches)
 
     compiled = jax.jit(logits)
 
     def call() -> Any:
-        return jax.block_until_ready(compiled(own.x, given).argmax(-1))
+        return jax.block_until_ready(compiled(layout.x, switches).argmax(-1))
 
     def answer() -> Answer:
-        z = np.asarray(compiled(own.x, given))
+        z = np.asarray(compiled(layout.x, switches))
         return {"logits": z.reshape(*sets, *z.shape[1:])}
 
     return call, answer

@@ -83,18 +83,18 @@ def _train(workload: Workload, net: nnpg.Network) -> Contender:
 
 def _parameters(net: nnpg.Network) -> Answer:
     to_numpy = net.backend.to_numpy
-    own = net.parameters.values()
-    return {f"{p}{i}": np.array(to_numpy(layer[p])) for i, layer in enumerate(own, 1) for p in ("W", "b")}
+    layers = net.parameters.values()
+    return {f"{p}{i}": np.array(to_numpy(layer[p])) for i, layer in enumerate(layers, 1) for p in ("W", "b")}
 
 
 def training_answer(call: Callable[[], float], parameters: Callable[[], Answer]) -> Answer:
     """Return two losses, and how far each of two steps moved each parameter; the second shows the momentum."""
     answer: dict[str, Array] = {}
     losses, before = [], parameters()
-    for which in ("first", "second"):
+    for step in ("first", "second"):
         losses.append(call())
         after = parameters()
-        answer |= {f"{which} {name}": after[name] - before[name] for name in after}
+        answer |= {f"{step} {name}": after[name] - before[name] for name in after}
         before = after
     return {"loss": np.array(losses), **answer}
 

@@ -55,12 +55,12 @@ def _print_machine(console: Console, records: Sequence[Record]) -> None:
     if not found:
         return
     probes = [p for c in found for p in c["probe_gflops"].values()]
-    for what, key in (("sgemm", ""), ("multiply-adds in registers", "fma_")):
+    for kind, key in (("sgemm", ""), ("multiply-adds in registers", "fma_")):
         spans = [
             f"{min(p[key + name] for p in probes):.0f}-{max(p[key + name] for p in probes):.0f} GFLOP/s on {n}"
             for name, n in (("one_core", "one core"), ("all_cores", f"all {found[0]['cores']}"))
         ]
-        console.print(f"{what}, before and after each workload: {', '.join(spans)}", highlight=False)
+        console.print(f"{kind}, before and after each workload: {', '.join(spans)}", highlight=False)
     console.print(f"Backend: {found[0]['backend']}.")
     if found[0]["quick"]:
         console.print("--quick: a few images and single calls, to see that it runs. Nothing here is a measurement.")

@@ -107,9 +107,9 @@ def run(workload: Workload, options: Options) -> list[Record]:
         records.append(replace(record, problem=f"absent: {sides.INSTALL}"))
     measured = []
     for framework in frameworks:
-        own = {name: t for name, t in times.items() if name != "nnpg" and name.split()[0] == framework}
-        if own:
-            measured.append(_record(workload, framework, mine, own, agreements, alone, options, machine))
+        of_framework = {name: t for name, t in times.items() if name != "nnpg" and name.split()[0] == framework}
+        if of_framework:
+            measured.append(_record(workload, framework, mine, of_framework, agreements, alone, options, machine))
     return measured + records
 
 

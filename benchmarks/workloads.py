@@ -74,7 +74,9 @@ class Architecture:
         recipe += [nnpg.dense(self.K), nnpg.Softmax()]
         rng = np.random.default_rng(0)
         net = nnpg.build(recipe, input_shape=self.input_shape, rng=rng, backend="numpy")
-        biases = {name: {"b": rng.normal(0, 0.05, own["b"].shape).astype("f4")} for name, own in net.parameters.items()}
+        biases = {
+            name: {"b": rng.normal(0, 0.05, layer["b"].shape).astype("f4")} for name, layer in net.parameters.items()
+        }
         return net.with_parameters(biases)
 
 
@@ -142,7 +144,7 @@ class Workload:
 
     def weights(self) -> Weights:
         """Return (W, b) of each layer, in order."""
-        return tuple((own["W"], own["b"]) for own in self.net.network().parameters.values())
+        return tuple((layer["W"], layer["b"]) for layer in self.net.network().parameters.values())
 
     def orders(self) -> tuple[tuple[tuple[int, int], ...], ...]:
         """Return, for each identity, all filters (block, filter) in the order in which they are knocked out."""
@@ -209,5 +211,5 @@ def choose(only: str | None) -> tuple[Workload, ...]:
 
 
 def _named(workload: Workload, name: str) -> bool:
-    own = workload.name.lower()
-    return name in (own, own.split("-")[0])
+    full_name = workload.name.lower()
+    return name in (full_name, full_name.split("-")[0])

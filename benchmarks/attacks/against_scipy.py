@@ -178,19 +178,19 @@ def run(net: nnpg.Network, x: Array, labels: Array, images: int, rounds: int, co
         minimal_distortion(net, x[:4], targets[:4], polish=polish)
     per_round = max(1, images // rounds)
     for turn in range(rounds):
-        some = np.arange(turn, len(x), max(1, len(x) // per_round))[:per_round]  # spread over all
+        rows = np.arange(turn, len(x), max(1, len(x) // per_round))[:per_round]  # spread over all
         for name, polish in ways.items():
             began = time.perf_counter()
             found: Distorted = minimal_distortion(net, x, targets, polish=polish, progress=False)
             tally = tallies[name]
             tally.seconds += time.perf_counter() - began
             tally.passes += int(found.evaluations.sum())
-            tally.distortion += found.distortion[some].tolist()
-            tally.evaluations += found.evaluations[some].tolist()
+            tally.distortion += found.distortion[rows].tolist()
+            tally.evaluations += found.evaluations[rows].tolist()
         with one_blas_thread():
             for name, (read, options, ours) in loops.items():
                 began = time.perf_counter()
-                answers = [scipy_loop(read, x[n], int(targets[n]), options, ours) for n in some]
+                answers = [scipy_loop(read, x[n], int(targets[n]), options, ours) for n in rows]
                 tally = tallies[name]
                 tally.seconds += time.perf_counter() - began
                 tally.passes += sum(n for _, n in answers)

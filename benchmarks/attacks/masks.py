@@ -95,17 +95,17 @@ def _torch(
 ) -> dict[str, tuple[Callable[[], Any], Callable[[], Answer]]]:
     torch: Any = import_module("torch")  # optional, and so never seen by the type checker
     F: Any = torch.nn.functional
-    kept = torch.channels_last if layout == "channels_last" else torch.contiguous_format
+    order = torch.channels_last if layout == "channels_last" else torch.contiguous_format
 
     def tensor(a: Array) -> Any:
         b = torch.tensor(net.backend.to_numpy(a))
-        return b.contiguous(memory_format=kept) if b.ndim == 4 else b
+        return b.contiguous(memory_format=order) if b.ndim == 4 else b
 
-    P = [(tensor(own["W"]), tensor(own["b"])) for own in net.parameters.values()]
+    P = [(tensor(layer["W"]), tensor(layer["b"])) for layer in net.parameters.values()]
     mean = torch.tensor(net.backend.to_numpy(net.layers["center1"].mean))  # type: ignore[attr-defined]
     images, etas = tensor(x), np.linspace(0, 50, steps)
     every = np.arange(9) + (np.arange(9) >= labels[:SWEPT, None])  # (N, T)
-    targets, own = torch.tensor(every), torch.tensor(labels[:SWEPT])
+    targets, shown = torch.tensor(every), torch.tensor(labels[:SWEPT])
 
     def forward(x: Any) -> Any:
         y = x - mean
@@ -120,20 +120,20 @@ def _torch(
         return [torch.autograd.grad(y[:, c].sum(), at, retain_graph=c < K - 1)[0] for c in range(K)]
 
     def sweep() -> Any:
-        some = images[:SWEPT]
-        masks = torch.stack(jacobian(some))[targets.T, torch.arange(len(some))]  # (T, N, *shape)
-        found = []
+        shown_images = images[:SWEPT]
+        masks = torch.stack(jacobian(shown_images))[targets.T, torch.arange(len(shown_images))]  # (T, N, *shape)
+        outputs = []
         with torch.inference_mode():
             for eta in etas:
-                changed = (some + float(eta) * masks).reshape(-1, *SHAPE).contiguous(memory_format=kept)
-                found.append(forward(changed).reshape(9, len(some), -1))
-            return torch.stack(found).transpose(1, 2)  # (E, N, T, K)
+                changed = (shown_images + float(eta) * masks).reshape(-1, *SHAPE).contiguous(memory_format=order)
+                outputs.append(forward(changed).reshape(9, len(shown_images), -1))
+            return torch.stack(outputs).transpose(1, 2)  # (E, N, T, K)
 
     def swept() -> Answer:
         y = sweep()
         take = torch.gather
         T = targets.expand(len(etas), -1, -1)[..., None]
-        mine = own[None, :, None, None].expand(len(etas), -1, 9, 1)
+        mine = shown[None, :, None, None].expand(len(etas), -1, 9, 1)
         return {"target": take(y, 3, T)[..., 0].numpy(), "label": take(y, 3, mine)[..., 0].numpy()}
 
     return {
@@ -166,13 +166,13 @@ def benchmark(backend: str, rounds: int, images: int = JACOBIAN, steps: int = ST
     found, table = {}, Table(title=f"net A: milliseconds a call, median (minimum) of {rounds} rounds")
     for heading in ("workload", "", "ms", "ours faster by"):
         table.add_column(heading, justify="left" if heading in ("workload", "") else "right")
-    for name, own in mine.items():
-        answer = own.answer()
+    for name, our_side in mine.items():
+        answer = our_side.answer()
         for contender in others[name]:
             console.print(f"{name}, {contender.name}: {check(answer, contender.answer())}", highlight=False)
-        found[name] = times = interleaved([own, *others[name]], rounds)
+        found[name] = times = interleaved([our_side, *others[name]], rounds)
         for who, t in times.items():
-            ratio = "" if who == own.name else f"{t.median / times[own.name].median:.2f}"
+            ratio = "" if who == our_side.name else f"{t.median / times[our_side.name].median:.2f}"
             table.add_row(name, who, f"{t.median:.0f} ({t.minimum:.0f})", ratio)
     console.print(table)
     console.print(

@@ -58,18 +58,18 @@ def networks(data_dir: Path | None, file: Path | None) -> dict[str, nnpg.Network
     found = {}
     for name, (recipe, epochs) in recipes.items():
         net = nnpg.build(recipe, input_shape=(1, 28, 28), rng=0)
-        for rate, some in ((0.05, epochs), (0.01, 1)):
+        for rate, passes in ((0.05, epochs), (0.01, 1)):
             sgd = nnpg.SGD(lr=rate, momentum=0.9)
-            net = nnpg.train(net, train.x, train.labels, epochs=some, batch=100, rng=0, optimiser=sgd).net
+            net = nnpg.train(net, train.x, train.labels, epochs=passes, batch=100, rng=0, optimiser=sgd).net
         found[name] = net
     return found
 
 
 def others(net: nnpg.Network, x: Array, labels: Array, pool: Array) -> Array:
     """Return for each image the nearest one of the pool that the network takes for another class."""
-    own, flat = nnpg.predict(net, pool).argmax(axis=1), pool.reshape(len(pool), -1)
+    classes, flat = nnpg.predict(net, pool).argmax(axis=1), pool.reshape(len(pool), -1)
     squares = ((x.reshape(len(x), 1, -1) - flat) ** 2).sum(axis=2)
-    squares[labels[:, None] == own] = np.inf
+    squares[labels[:, None] == classes] = np.inf
     return pool[squares.argmin(axis=1)]
 
 
@@ -149,17 +149,17 @@ def verdicts(found: Mapping[str, Row]) -> list[str]:
     >>> verdicts({"ours": Row(np.array([1.0, 2.0]), [1.0]), "A": Row(np.array([0.9, 2.0]), [2.0])})
     ['best of the other 1 smaller than ours by over 0.1%: 1 of 2; ours smaller than it: 0 of 2']
     """
-    ours, rest = found[OURS], {name: row for name, row in found.items() if name != OURS}
-    if not rest:
+    ours, competitors = found[OURS], {name: row for name, row in found.items() if name != OURS}
+    if not competitors:
         return ["no other attack was run"]
-    best, N = np.min([row.size for row in rest.values()], axis=0), len(ours.size)
+    best, N = np.min([row.size for row in competitors.values()], axis=0), len(ours.size)
     nearer, farther = (best < (1 - SMALLER) * ours.size).sum(), (ours.size < (1 - SMALLER) * best).sum()
     said = [
-        f"best of the other {len(rest)} smaller than ours by over {SMALLER:.1%}: {nearer} of {N}; "
+        f"best of the other {len(competitors)} smaller than ours by over {SMALLER:.1%}: {nearer} of {N}; "
         f"ours smaller than it: {farther} of {N}"
     ]
-    if PACE in rest:
-        times = [theirs / own for theirs, own in zip(rest[PACE].seconds, ours.seconds, strict=True)]
+    if PACE in competitors:
+        times = [theirs / mine for theirs, mine in zip(competitors[PACE].seconds, ours.seconds, strict=True)]
         said.append(f"{PACE}, takes {median(times):.1f} times as long as ours, median of {len(times)} rounds in turn")
     return said
 

@@ -4,23 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import NamedTuple
-
-import numpy as np
 
 from experiments.experiment import Context
 from experiments.jobs import run_jobs
+from experiments.models.face_data import face_data
 from experiments.models.kept import KeptTraining
 from nnpg import SGD, Network, Training
-from nnpg.data import Dataset, Split, load, stratified_split
+from nnpg.data import Dataset, Split, stratified_split
 from nnpg.recipes.models import face_net
 
 SHORT = 10  # epochs: so few take less time than the start of a process
 LR, BATCH = 0.1, 4  # online steps at the paper's 0.1 diverge; batches of 4 do not
-IDENTITIES = (7, 10, 12, 14, 15)  # the paper's five, counted from 1
-FEW = "few-faces"  # 75 of the built-in faces, for runs of seconds
-FEW_CONDITIONS = ("normal", "happy", "glasses", "sleepy", "sad")
 FACE_SEED = 1  # of seeds 0, 1, 2 ... the first whose test error is at most the paper's 2/41 (LD-0 prints them all)
 
 
@@ -37,6 +32,11 @@ class FaceNet:
     def net(self) -> Network:
         """The trained network."""
         return self.training.net
+
+    def untrained(self) -> Network:
+        """Return the network as it was before the training."""
+        seen, _ = self.split.apply(self.data)
+        return face_net(seen.x, self.data.K, rng=self.seed, backend=self.net.backend.name)
 
 
 @dataclass(frozen=True)
@@ -57,20 +57,6 @@ class FaceNetsOfSets:
     epochs: int = 250
     seeds: int = 5
     seed: int = FACE_SEED
-
-
-def face_data(name: str, context: Context) -> Dataset:
-    """Return "yale", the built-in "faces", or FEW of them."""
-    return _few_faces() if name == FEW else load(name, context.data_dir)
-
-
-@cache
-def _few_faces() -> Dataset:
-    """Always the same, so drawn once per process: drawing takes longer than a short run."""
-    data = load("faces")
-    few = data.subset(np.isin(np.array(data.conditions), FEW_CONDITIONS), FEW)
-    few.x.setflags(write=False)
-    return few
 
 
 def face_nets(dataset: str, epochs: int, seeds: Sequence[int], context: Context) -> list[FaceNet]:

@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from experiments.experiment import Row, held_in_words, row, row_named
-from experiments.models.faces import FEW, IDENTITIES, FaceNet, FaceNetsOfSets
+from experiments.models.face_data import FEW, IDENTITIES
+from experiments.models.faces import FaceNet, FaceNetsOfSets
 from nnpg.analysis.statistics import mean_interval
 from nnpg.data import Dataset
 from nnpg.maps.occlusion import occlusion_map

@@ -19,7 +19,8 @@ from pathlib import Path
 import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, Row, Text, row
-from experiments.models.faces import FEW, IDENTITIES, FaceNet, FaceNets, nets_of
+from experiments.models.face_data import FEW, IDENTITIES
+from experiments.models.faces import FaceNet, FaceNets, nets_of
 from experiments.thesis.planted_features import (
     ALONE,
     DEPARTURE,

@@ -12,7 +12,6 @@ from nnpg.data.drawn_faces.identities import PER_BASE
 from nnpg.maps import contribution_map, departure_map, edge_map, occlusion_map, saliency_map, strongest_map
 from nnpg.maps.localisation import MapMethod
 from nnpg.maps.results import Localisation
-from nnpg.recipes.models import face_net
 from nnpg_kernels import Array
 
 GRADIENT, DEPARTURE, SALIENCY, OCCLUSION = "prediction gradient", "gradient x departure", "saliency", "occlusion"
@@ -28,7 +27,7 @@ def ask(face: FaceNet, task: str, conditions: tuple[str, ...], *, window: int, s
     sibling = t - t % PER_BASE + (t + 1) % PER_BASE
     classes, regions = (t, masks[t]) if task == "true" else (sibling, masks[t] | masks[sibling])
     every = methods(task, data.x, window=window, stride=stride)
-    untrained = face_net(face.split.apply(data)[0].x, data.K, rng=face.seed, backend=face.net.backend.name)
+    untrained = face.untrained()
     every |= {f"{name}{UNTRAINED}": _on(untrained, every[name]) for name in (GRADIENT, DEPARTURE, SALIENCY)}
     groups = [features[c] for c in t]
     return benchmark_localisation(

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, Text, held_in_words, row
-from experiments.models.faces import FEW, face_data
+from experiments.models.face_data import FEW, face_data
 from nnpg import Dense, Layer, Network, ReLU, Sigmoid, Step, Tanh, load_backend, predict
 from nnpg.analysis.edge_filters import KERNELS, convolve, responds_to_edges
 from nnpg.analysis.separability import linearly_separable

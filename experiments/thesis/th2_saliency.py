@@ -17,7 +17,8 @@ from pathlib import Path
 import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, Row, row, row_named
-from experiments.models.faces import FEW, IDENTITIES, FaceNet, FaceNetsOfSets, nets_of_set
+from experiments.models.face_data import FEW, IDENTITIES
+from experiments.models.faces import FaceNet, FaceNetsOfSets, nets_of_set
 from nnpg import filter_layers
 from nnpg.analysis.statistics import mean_interval
 from nnpg.data.examples import one_of_each
@@ -26,7 +27,6 @@ from nnpg.maps.deletion import deletion_cost, map_agreement
 from nnpg.maps.excitation import project_units
 from nnpg.maps.strongest import strongest_units
 from nnpg.plots import heat, image_grid, signed_colours
-from nnpg.recipes.models import face_net
 from nnpg_kernels import Array
 
 IMAGE, PROJECTED = "input", "pool2"
@@ -78,8 +78,8 @@ def _agreements(face: FaceNet, layers: tuple[str, ...]) -> list[float]:
     """Rank correlation of image saliency with that of each hidden layer, and with image saliency before training."""
     one = one_of_each(face.data)
     x, t = face.data.x[one], face.data.labels[one]
-    untrained = face_net(face.split.apply(face.data)[0].x, face.data.K, rng=face.seed, backend=face.net.backend.name)
-    others = [saliency_map(face.net, x, t, layer=layer) for layer in layers[1:]] + [saliency_map(untrained, x, t)]
+    others = [saliency_map(face.net, x, t, layer=layer) for layer in layers[1:]]
+    others.append(saliency_map(face.untrained(), x, t))
     at_pixels = saliency_map(face.net, x, t)
     return [float(np.nanmean(map_agreement(at_pixels, other))) for other in others]
 
@@ -112,12 +112,8 @@ def _draw(face: FaceNet, layers: tuple[str, ...], path: Path) -> None:
     projections = project_units(face.net, x, unit.filters, *unit.units.T, layer=PROJECTED)
     pictures.append(signed_colours(projections.sum(axis=1)))
     titles = [f"ID {identity}" for identity in IDENTITIES] + [""] * (len(shown) * (len(layers) + 1))
-    labels = [
-        "",
-        "saliency at the pixels",
-        *(f"at {layer}" for layer in layers[1:]),
-        f"{PROJECTED}'s strongest unit, projected",
-    ]
+    hidden = [f"at {layer}" for layer in layers[1:]]
+    labels = ["", "saliency at the pixels", *hidden, f"{PROJECTED}'s strongest unit, projected"]
     image_grid(np.concatenate(pictures), path, titles=titles, columns=len(shown), row_labels=labels)
 
 

@@ -14,10 +14,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from experiments.experiment import Context, Experiment, Result, Row, Text, row
-from experiments.models.faces import FACE_SEED, FEW, FaceNet, face_nets, face_training
-from nnpg import Network, Sigmoid, error_rate, predict, prediction_gradient
-from nnpg.analysis.loss_gradients import loss_gradient
+from experiments.experiment import Context, Experiment, Result, Row, Text, row, row_named
+from experiments.models.face_data import FEW
+from experiments.models.faces import FACE_SEED, FaceNet, face_nets, face_training
+from nnpg import Network, Sigmoid, error_rate, prediction_gradient
+from nnpg.analysis.loss_gradients import loss_gradient, made_up_label_error
+from nnpg.analysis.profiles import rank_agreement
 from nnpg.analysis.statistics import median_interval, rank_correlation, wilson
 from nnpg.class_gradients import class_means
 from nnpg.data.examples import one_of_each
@@ -51,27 +53,25 @@ def run(config: Config, context: Context) -> Result:
     rows, pairs = [], []
     for name, (net, loss) in cases.items():
         prediction = prediction_gradient(net, x, classes="true", labels=t).deltas
-        of_loss = loss_gradient(net, x, t, loss=loss)
-        p, q = _norms(prediction), _norms(of_loss)
+        loss_deltas = loss_gradient(net, x, t, loss=loss)
+        p, q = _norms(prediction), _norms(loss_deltas)
         rows += _rows(name, p, q, loss == SAME)
         pairs.append(Pairs(name, p / p.max(axis=1, keepdims=True), q / q.max(axis=1, keepdims=True)))
         if loss == SAME:
-            means = [_norms({n: class_means(d, t, face.data.K) for n, d in g.items()}) for g in (prediction, of_loss)]
-            alike = np.mean([rank_correlation(a, b) for a, b in zip(*means, strict=True)])
-            rows.append(
-                row(f"{name}: classes' rankings (norm of mean)", None, float(alike), face.data.K, unit="Spearman")
-            )
-    rows.append(_made_up(soft, x[one_of_each(face.data)]))
+            means = [
+                _norms({n: class_means(d, t, face.data.K) for n, d in g.items()}) for g in (prediction, loss_deltas)
+            ]
+            alike = rank_agreement(*means)
+            rows.append(row(f"{name}: classes' rankings (norm of mean)", None, alike, face.data.K, unit="Spearman"))
+    one = x[one_of_each(face.data)]
+    worst, name = made_up_label_error(soft, one), "softmax, cross-entropy: a made-up label against dy/do of that class"
+    rows.append(row(name, 0.0, worst, len(one), unit="relative difference", held=worst < 1e-10))
     test = face.split.test_indices
     missed = round(error_rate(sigmoid, x[test], t[test]) * len(test))
     rows.append(row("sigmoid net: test error", None, wilson(missed, len(test)), len(test), interval="95% Wilson"))
-    scatter_panels(
-        pairs,
-        context.folder / "gradients.png",
-        xlabel="prediction gradient: norm / highest",
-        ylabel="loss gradient: norm / highest",
-    )
-    shares = {r.name.split(":")[0]: r.ours for r in rows if r.name.endswith("ranked alike")}
+    of_prediction, of_loss = (f"{name} gradient: norm / highest" for name in ("prediction", "loss"))
+    scatter_panels(pairs, context.folder / "gradients.png", xlabel=of_prediction, ylabel=of_loss)
+    shares = {name: row_named(rows, _alike_row(name)).ours for name in cases}
     verdict = (
         "With softmax and cross-entropy the loss gradient ranks the filters of "
         f"{shares['softmax, cross-entropy']:.0%} of the images exactly as the prediction gradient does, so the "
@@ -98,31 +98,22 @@ def _norms(gradients: Mapping[str, Array]) -> Array:
     return np.concatenate([collapse(d.reshape(*d.shape[:2], -1), -1) for d in gradients.values()], axis=1)
 
 
+def _alike_row(name: str) -> str:
+    return f"{name}: images ranked alike"
+
+
 def _rows(name: str, p: Array, q: Array, same: bool) -> list[Row]:
     n, orders = len(p), [np.argsort(-scores, axis=1, kind="stable") for scores in (p, q)]
     alike = (orders[0] == orders[1]).all(axis=1)
     first = (orders[0] == orders[1])[:, 0]
     rho = [rank_correlation(a, b) for a, b in zip(p, q, strict=True)]
     return [
-        row(f"{name}: images ranked alike", float(same), wilson(int(alike.sum()), n), n, interval="95% Wilson",
+        row(_alike_row(name), float(same), wilson(int(alike.sum()), n), n, interval="95% Wilson",
             held=bool(alike.all() if same else alike.mean() < 0.5)),
         row(f"{name}: images with the same strongest filter", None, wilson(int(first.sum()), n), n,
             interval="95% Wilson"),
-        row(f"{name}: rank correlation", None, median_interval(rho), n, unit="Spearman",
-            interval="95% of the median"),
+        row(f"{name}: rank correlation", None, median_interval(rho), n, unit="Spearman", interval="95% of the median"),
     ]  # fmt: skip
-
-
-def _made_up(net: Network, x: Array) -> Row:
-    """The loss gradient of a made-up label c is that of y_c, over -y_c: largest relative difference, all classes."""
-    y, every = predict(net, x), prediction_gradient(net, x).deltas
-    worst = 0.0
-    for c in range(y.shape[1]):
-        for layer, d in loss_gradient(net, x, np.full(len(x), c)).items():
-            other = -y[:, c].reshape(-1, *[1] * (d.ndim - 1)) * d
-            worst = max(worst, float(abs(every[layer][c] - other).max() / abs(other).max()))
-    name = "softmax, cross-entropy: a made-up label against dy/do of that class"
-    return row(name, 0.0, worst, len(x), unit="relative difference", held=worst < 1e-10)
 
 
 EXPERIMENT = Experiment(

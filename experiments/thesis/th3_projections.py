@@ -17,7 +17,8 @@ from pathlib import Path
 import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, Row, row
-from experiments.models.faces import FEW, FaceNet, FaceNetsOfSets, nets_of_set
+from experiments.models.face_data import FEW
+from experiments.models.faces import FaceNet, FaceNetsOfSets, nets_of_set
 from nnpg import Conv, Filter
 from nnpg.analysis.profiles import WithinBetween, within_between
 from nnpg.analysis.statistics import mean_interval

@@ -17,7 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from experiments.experiment import Context, Experiment, Result, Row, held_in_words, row, row_named
-from experiments.models.faces import FEW, FaceNet, FaceNets, nets_of
+from experiments.models.face_data import FEW
+from experiments.models.faces import FaceNet, FaceNets, nets_of
 from experiments.thesis.targeted_pictures import LEVELS, draw_curves, draw_faces
 from nnpg.analysis.comparisons import compare
 from nnpg.analysis.statistics import mean_interval, rank_correlation

@@ -16,7 +16,8 @@ import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, Text, row
 from experiments.lo_ding.filters.rankings import OURS, ranking
-from experiments.models.faces import FEW, FaceNets, nets_of
+from experiments.models.face_data import FEW
+from experiments.models.faces import FaceNets, nets_of
 from experiments.thesis.pruning import Pruned, cut_and_train, error_on_test, retrained, seconds, weights
 from nnpg.analysis.statistics import mean_interval
 from nnpg.plots import Measured, interval_plot

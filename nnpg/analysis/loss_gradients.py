@@ -10,7 +10,7 @@ import numpy.typing as npt
 from nnpg.batches import in_batches
 from nnpg.losses import LossMaker, loss_for
 from nnpg.network import Network, as_network
-from nnpg.prediction import BATCH, as_layers
+from nnpg.prediction import BATCH, as_layers, predict, prediction_gradient
 from nnpg.support.arguments import as_labels
 from nnpg.support.network_arguments import as_images
 from nnpg_kernels import Array
@@ -66,3 +66,39 @@ def loss_gradient(
         seed = criterion.seed(k, trace[criterion.layer], labels[rows])
         parts.append(net.backward(trace, seed, stop=first, keep=names))
     return {name: np.concatenate([k.to_numpy(part[name]) for part in parts]) for name in names}
+
+
+def made_up_label_error(net: Network, x: npt.ArrayLike) -> float:
+    """Return by how much dy_c/do differs from -y_c dL/do for a made-up label c (Lo 2016, 3.2.1), at the most.
+
+    For softmax with cross-entropy the two are the same, so the loss gradient of a made-up label ranks the units of an
+    image as the prediction gradient of that class does.
+
+    Parameters
+    ----------
+    net : Network
+        Ends in Softmax.
+    x : array (N, *net.input_shape)
+
+    Returns
+    -------
+    float
+        The largest difference in a layer over the largest value there, over all classes and convolutional blocks.
+
+    Examples
+    --------
+    >>> import nnpg
+    >>> net = nnpg.build([nnpg.conv(2, 3), nnpg.Tanh(), nnpg.Flatten(), nnpg.dense(3), nnpg.Softmax()],
+    ...                  input_shape=(1, 5, 5), rng=0, dtype="float64")
+    >>> made_up_label_error(net, np.random.default_rng(0).random((4, 1, 5, 5))) < 1e-12
+    True
+    """
+    net = as_network(net)
+    x = as_images(net, x, least=1)
+    y, every = predict(net, x), prediction_gradient(net, x).deltas
+    worst = 0.0
+    for c in range(net.K):
+        for layer, of_loss in loss_gradient(net, x, np.full(len(x), c)).items():
+            other = -y[:, c].reshape(-1, *[1] * (of_loss.ndim - 1)) * of_loss
+            worst = max(worst, float(abs(every[layer][c] - other).max() / abs(other).max()))
+    return worst

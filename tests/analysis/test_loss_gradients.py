@@ -5,7 +5,7 @@ import pytest
 
 import nnpg
 from nnpg import prediction_gradient
-from nnpg.analysis.loss_gradients import loss_gradient
+from nnpg.analysis.loss_gradients import loss_gradient, made_up_label_error
 from nnpg.losses import loss_for
 
 
@@ -48,6 +48,9 @@ def test_a_made_up_label_gives_the_prediction_gradient_of_any_class():
         pg = prediction_gradient(n, x, classes=c)["pool1"]
         dL = loss_gradient(n, x, np.full(7, c))["pool1"]
         np.testing.assert_allclose(pg, -y[:, c, None, None, None] * dL, rtol=1e-10, atol=1e-14)
+    assert made_up_label_error(n, x) < 1e-12
+    single = n.astype("float32")
+    assert 1e-12 < made_up_label_error(single, x) < 1e-4, "rounding in float32 is seen"
 
 
 def test_per_output_loss_by_hand():

@@ -8,7 +8,8 @@ import pytest
 
 import nnpg
 from experiments.experiment import Context
-from experiments.models.faces import FEW, face_nets
+from experiments.models.face_data import FEW
+from experiments.models.faces import face_nets
 from experiments.models.hinthorn.base import SMOKE, base_net
 from experiments.models.hinthorn.pairs import adversarial_pairs
 from experiments.models.kept import KeptTraining, kept_file

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from experiments.models.faces import IDENTITIES, FaceNet
+from experiments.models.face_data import IDENTITIES
+from experiments.models.faces import FaceNet
 from nnpg import Filter, FilterScores, Knockout, knock_out_curve
 from nnpg.analysis.comparisons import Comparison, compare
 from nnpg.analysis.statistics import Interval, mean_interval

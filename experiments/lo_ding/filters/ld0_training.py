@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, Text, row
-from experiments.models.faces import FACE_SEED, FEW, FaceNet, FaceNets, nets_of
+from experiments.models.face_data import FEW
+from experiments.models.faces import FACE_SEED, FaceNet, FaceNets, nets_of
 from nnpg import error_rate, predict
 from nnpg.analysis.statistics import median_interval, wilson
 from nnpg.plots import Panel, error_curves

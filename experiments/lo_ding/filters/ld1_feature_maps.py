@@ -14,7 +14,8 @@ from functools import partial
 import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, row
-from experiments.models.faces import FEW, FaceNet, FaceNets, nets_of
+from experiments.models.face_data import FEW
+from experiments.models.faces import FaceNet, FaceNets, nets_of
 from nnpg.analysis.profiles import different_pictures, most_alike, within_between
 from nnpg.analysis.statistics import mean_interval
 from nnpg.data import find_duplicates

@@ -15,7 +15,8 @@ from functools import partial
 import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, Text, row
-from experiments.models.faces import FEW, IDENTITIES, FaceNet, FaceNets, nets_of
+from experiments.models.face_data import FEW, IDENTITIES
+from experiments.models.faces import FaceNet, FaceNets, nets_of
 from nnpg import FilterScores, convolutional_gradient, prediction_gradient
 from nnpg.analysis.filter_profiles import correlations_inside_layers, likeness_of_one_output, same_strongest
 from nnpg.analysis.profiles import (

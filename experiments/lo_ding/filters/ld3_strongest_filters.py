@@ -14,7 +14,8 @@ import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, Row, Text, row
 from experiments.lo_ding.filters.table3 import TABLE_III
-from experiments.models.faces import FACE_SEED, FEW, FaceNet, face_nets
+from experiments.models.face_data import FEW
+from experiments.models.faces import FACE_SEED, FaceNet, face_nets
 from nnpg import FilterScores, convolutional_gradient, filter_scores, prediction_gradient
 from nnpg.analysis.profiles import rank_agreement
 from nnpg.analysis.statistics import Interval, bootstrap

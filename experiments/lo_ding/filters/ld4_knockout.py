@@ -16,7 +16,8 @@ import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, Text, row
 from experiments.lo_ding.filters.knockouts import STRONG, WEAK, errors_of_nets, over_nets
-from experiments.models.faces import FEW, IDENTITIES, FaceNet, FaceNets, nets_of
+from experiments.models.face_data import FEW, IDENTITIES
+from experiments.models.faces import FaceNet, FaceNets, nets_of
 from nnpg import filter_scores
 from nnpg.analysis.statistics import rank_correlation
 from nnpg.knockout import To

@@ -26,7 +26,8 @@ from experiments.lo_ding.filters.knockouts import (
     significant,
 )
 from experiments.lo_ding.filters.rankings import CONTROLS, NAMES, OURS, area_panels, area_table, curves, ranking, timed
-from experiments.models.faces import FEW, IDENTITIES, FaceNet, FaceNets, nets_of
+from experiments.models.face_data import FEW, IDENTITIES
+from experiments.models.faces import FaceNet, FaceNets, nets_of
 from nnpg import FilterScores
 from nnpg.analysis.comparisons import Comparison
 from nnpg.analysis.statistics import mean_interval

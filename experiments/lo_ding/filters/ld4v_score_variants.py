@@ -18,7 +18,8 @@ import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, Text, row
 from experiments.lo_ding.filters.knockouts import against_others, both_gaps, errors_of_nets, significant
-from experiments.models.faces import FEW, IDENTITIES, FaceNet, FaceNets, nets_of
+from experiments.models.face_data import FEW, IDENTITIES
+from experiments.models.faces import FaceNet, FaceNets, nets_of
 from nnpg import FilterScores, filter_layers, filter_scores
 from nnpg.analysis.comparisons import Comparison
 from nnpg.analysis.profiles import rank_agreement

@@ -15,7 +15,8 @@ from functools import partial
 import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, Text, row
-from experiments.models.faces import FEW, FaceNet, FaceNets, nets_of
+from experiments.models.face_data import FEW
+from experiments.models.faces import FaceNet, FaceNets, nets_of
 from nnpg import Knockout, filter_scores, knock_out_curve
 from nnpg.analysis.statistics import mean_interval, wilson
 from nnpg.plots import damage_trace, matrix_panels

@@ -16,7 +16,8 @@ import numpy as np
 from experiments.experiment import Context, Experiment, Result, Row, held_in_words, row, row_named
 from experiments.lo_ding.filters.knockouts import ORDERS, STRONG, WEAK, errors_of_nets, over_nets
 from experiments.lo_ding.filters.table3 import TABLE_III
-from experiments.models.faces import FEW, IDENTITIES, FaceNets, nets_of
+from experiments.models.face_data import FEW, IDENTITIES
+from experiments.models.faces import FaceNets, nets_of
 from nnpg import filter_scores
 from nnpg.analysis.comparisons import same_within
 from nnpg.analysis.concentration import gini
