@@ -21,9 +21,9 @@ from typing import Any
 import numpy as np
 import pytest
 from layer_rows import ROWS, Row
-from mutation.mutants import mutated
 
 import nnpg
+from mutation.mutants import mutated
 from nnpg_kernels import numpy_backend
 
 LAYERS = ["layers.linear", "layers.activation", "layers.pooling", "layers.regularising"]
