@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from nnpg.maps.common import as_explained, as_map_layer
 from nnpg.maps.evidence import contribution_map
 from nnpg.maps.localisation import highest_place
 from nnpg.maps.receptive_fields import ReceptiveField, receptive_field
-from nnpg.network import Network, as_network
-from nnpg.prediction import filter_layers, prediction_gradient
-from nnpg.support.arguments import as_generator, as_labels, as_numbers, as_whole, described
-from nnpg.support.network_arguments import as_images, as_output
+from nnpg.network import Network
+from nnpg.prediction import prediction_gradient
+from nnpg.support.arguments import as_generator, as_numbers, as_whole, described
 from nnpg.support.tables import data_frame, text_table
 from nnpg_kernels import Array
 
@@ -59,7 +59,7 @@ class StrongestUnits:
 
     @property
     def leading_share(self) -> float:
-        """The share of the images whose strongest unit is in the filter that leads most often."""
+        """The share of the images whose strongest unit is in the filter for which this is most often the case."""
         return float(np.bincount(self.filters).max() / len(self.filters))
 
     def _rows(self) -> list[tuple[object, ...]]:
@@ -80,7 +80,16 @@ def strongest_units(
     classes : array (N,)
         The class c of each image.
     layer : str, optional
-        The output of a convolutional block; the first block's unless given.
+        A feature map's output; that of the first convolutional block unless given.
+
+    Returns
+    -------
+    StrongestUnits
+
+    Raises
+    ------
+    ValueError, KeyError
+        If images or classes do not fit the network, or `layer` is no output with feature maps.
 
     Examples
     --------
@@ -91,15 +100,14 @@ def strongest_units(
     >>> strongest.gradients.shape, bool((strongest.places == strongest.units + 1).all())  # 1 pixel from the rim
     ((4, 2, 3, 3), True)
     """
-    x = as_images(as_network(net), x, least=1)
-    classes = as_labels(classes, len(x), net.K)
-    layer = filter_layers(net)[0] if layer is None else as_output(net, layer)
+    x, classes = as_explained(net, x, classes)
+    layer = as_map_layer(net, layer)
     field, outputs = receptive_field(net, layer=layer), net.forward(x, stop=layer)[layer]
     delta = prediction_gradient(net, x, layers=layer, classes="true", labels=classes)[layer]
-    f, *ij = np.unravel_index(delta.reshape(len(x), -1).argmax(axis=1), delta.shape[1:])
+    filters, *ij = np.unravel_index(delta.reshape(len(x), -1).argmax(axis=1), delta.shape[1:])
     units = np.stack(ij, axis=1)
     places = units * field.step + field.start + np.array(field.size) // 2
-    return StrongestUnits(net.backend.to_numpy(outputs), delta, field, f, units, places)
+    return StrongestUnits(net.backend.to_numpy(outputs), delta, field, filters, units, places)
 
 
 def contributing_places(
@@ -110,7 +118,7 @@ def contributing_places(
     reference: npt.ArrayLike,
     rng: int | np.random.Generator,
 ) -> npt.NDArray[np.int64]:
-    """Return where gradient x departure from the average output is highest, (N, 2) pixels.
+    """Return the place at which `contribution_map` is highest for each image, (N, 2) pixels.
 
     Parameters
     ----------
@@ -120,7 +128,7 @@ def contributing_places(
     reference : array (M, C, H, W)
         The images over which outputs are averaged.
     rng : int or numpy.random.Generator
-        Draws one place where several tie.
+        Chooses one of several places that are equally high.
 
     Examples
     --------

@@ -72,3 +72,9 @@ def test_ranks_where_the_map_ascends_and_where_all_places_are_alike():
     ascending = np.arange(16.0).reshape(1, 4, 4)
     assert place_ranks(ascending, [[3, 3], [0, 0]])[0] == pytest.approx([31 / 32, 1 / 32])
     assert place_ranks(np.zeros((2, 4, 4)), [[0, 0], [2, 2]]).tolist() == [[0.5, 0.5]] * 2
+
+
+def test_a_network_without_feature_maps_is_refused():
+    flat = nnpg.build([nnpg.Flatten(), nnpg.dense(2)], input_shape=(1, 3, 3), rng=0)
+    with pytest.raises(ValueError, match="no convolutional block: say which layer"):
+        strongest_units(flat, np.zeros((1, 1, 3, 3)), [0])
