@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import nets
 import numpy as np
 import pytest
+from oracle import one_thread, torch  # noqa: F401 (the fixture is found by its name)
 
 import nnpg
 from nnpg_kernels import Backend
 
-torch = pytest.importorskip(
-    "torch", reason="PyTorch is the oracle: install the oracle extra, pip install -e '.[oracle]'"
-)
 F = torch.nn.functional
 pytestmark = pytest.mark.oracle
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """Threads of the oracle cost more than these small arrays do."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def outputs(net: nnpg.Network, x: np.ndarray) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
