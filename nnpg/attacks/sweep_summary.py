@@ -43,6 +43,7 @@ def targets_differ(sweep: Sweep) -> bool:
 
     See `best_steps` for an example of a sweep.
     """
+    sweep = as_instance(sweep, Sweep, "sweep")
     e, targets = sweep.best(), np.unique(sweep.targets)
     shares = [sweep.target_success(e, int(target)) for target in targets]
     successes = [share.value for share in shares]

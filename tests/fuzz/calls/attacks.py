@@ -57,7 +57,7 @@ def calls() -> Iterator[Call]:
     kinds_with_labels = {**kinds, "labels": w.needed_labels(K)}
     plain = {"net": attacked, "x": x, "targets": "nearest", "labels": t}
     sweep = attacks.mask_sweep(attacked, x, t, "nearest", [0.0, 0.1], rng=0)
-    for summary in (attacks.best_steps, attacks.best_successes):
+    for summary in (attacks.best_steps, attacks.best_successes, attacks.targets_differ):
         yield call(summary, sweep=sweep, kinds={"sweep": w.instance})
     steps = {"sweep": w.instance, "steps": lambda v: w.wrong(None, "a", [9] * len(v), [-1] * len(v), v[:-1], v + 0.5)}
     yield call(attacks.success_at, sweep=sweep, steps=attacks.best_steps(sweep), kinds=steps)
