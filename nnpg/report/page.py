@@ -88,7 +88,7 @@ def write_template(path: str | Path, template: str, **values: Any) -> Path:
         A .html file.
     template : str
     **values
-        Values of the template's variables. Text is escaped; Image and Table are drawn with the macros of `parts.html.j2`.
+        Values of the template's variables. Text is escaped; Image and Table use the macros of `parts.html.j2`.
 
     Raises
     ------
