@@ -27,8 +27,8 @@ def print_table(records: Sequence[Record]) -> None:
     if not console.is_terminal:
         console.width = 160
     table = Table(
-        title="milliseconds a call: median (minimum); ratio: theirs over ours; roof: our multiply-adds at the speed of "
-        "those in registers; peak memory in MB"
+        title="milliseconds per call: median (minimum); ratio: theirs over ours; roof: our multiply-adds at the speed "
+        "of those in registers; peak memory in MB"
     )
     separate = any(r.separate for r in records)
     for heading in ("workload", "competitor", "ours", "theirs", "ratio", "must", "goal", ""):

@@ -26,7 +26,7 @@ class Options:
     Parameters
     ----------
     quick : bool
-        A few images, one call a round, no processes of their own: shows that everything runs, and judges nothing.
+        A few images, one call per round, no processes of their own: shows that everything runs, and judges nothing.
     """
 
     backend: str = "auto"
@@ -41,7 +41,7 @@ class Options:
 class Record:
     """Our side against the best configuration of one framework, or why there is nothing to compare.
 
-    Times are milliseconds a call, ratios theirs over ours, memory MB.
+    Times are milliseconds per call, ratios theirs over ours, memory MB.
     """
 
     workload: str

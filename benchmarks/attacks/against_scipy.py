@@ -48,7 +48,7 @@ class Tally:
 
     @property
     def ms(self) -> float:
-        """Milliseconds an image, for the images that all ways attack: these may be harder than the others of ours."""
+        """Milliseconds per image, for the images that all ways attack: these may be harder than the others of ours."""
         return self.seconds / self.passes * float(np.mean(self.evaluations)) * 1e3
 
 
@@ -207,7 +207,7 @@ def report(tallies: dict[str, Tally], N: int, console: Console) -> None:
     )
     for heading in (
         "",
-        "ms an image",
+        "ms per image",
         "evaluations",
         "mean distortion",
         "not found",

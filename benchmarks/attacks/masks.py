@@ -163,7 +163,7 @@ def benchmark(backend: str, rounds: int, images: int = JACOBIAN, steps: int = ST
     console = Console()
     if not console.is_terminal:
         console.width = 120
-    found, table = {}, Table(title=f"net A: milliseconds a call, median (minimum) of {rounds} rounds")
+    found, table = {}, Table(title=f"net A: milliseconds per call, median (minimum) of {rounds} rounds")
     for heading in ("workload", "", "ms", "ours faster by"):
         table.add_column(heading, justify="left" if heading in ("workload", "") else "right")
     for name, our_side in mine.items():

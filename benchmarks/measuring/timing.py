@@ -18,7 +18,7 @@ SHORT = 0.1  # calls quicker than this are made once more before the clock start
 
 @dataclass(frozen=True)
 class Times:
-    """Milliseconds a call, or a step where a call takes several; one number for each round."""
+    """Milliseconds per call, or per step where a call takes several; one number for each round."""
 
     rounds: tuple[float, ...]
     calls: int  # in each round
@@ -76,7 +76,7 @@ def _first(contender: Contender) -> float:
 
 
 def _seconds(contender: Contender, calls: int) -> float:
-    """Seconds a call takes, the mean of several in a row."""
+    """Seconds per call, the mean of several in a row."""
     began = time.perf_counter()
     for _ in range(calls):
         contender.call()

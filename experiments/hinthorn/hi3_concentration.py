@@ -65,7 +65,7 @@ def run(config: Hard, context: Context) -> Result:
     return Result(tuple(rows), verdict, ("activations.png", "concentration.png"))
 
 
-def _rows(what: str, scores: dict[str, Array]) -> list[Row]:
+def _rows(title: str, scores: dict[str, Array]) -> list[Row]:
     by = "95% t over pairs"
     ok = np.all([s.sum(axis=1) > 0 for s in scores.values()], axis=0)  # where something changes
     n, ginis, rows = int(ok.sum()), {}, []
@@ -74,24 +74,28 @@ def _rows(what: str, scores: dict[str, Array]) -> list[Row]:
         ginis[name] = gini(s)
         still = (s < 0.01 * s.max(axis=1, keepdims=True)).mean(axis=1)
         rows += [
-            row(f"{what}: Gini, {name}", None, mean_interval(ginis[name]), n, unit="Gini", interval=by),
-            row(f"{what}: top 10%, {name}", None, mean_interval(top_share(s)), n, interval=by),
+            row(f"{title}: Gini, {name}", None, mean_interval(ginis[name]), n, unit="Gini", interval=by),
+            row(f"{title}: top 10%, {name}", None, mean_interval(top_share(s)), n, interval=by),
             row(
-                f"{what}: units changed less than 1% of the maximum, {name}", None, mean_interval(still), n, interval=by
+                f"{title}: units changed less than 1% of the maximum, {name}",
+                None,
+                mean_interval(still),
+                n,
+                interval=by,
             ),
         ]
     more = ginis["adversarial"] - ginis["noise"]
     p = paired_p(more)
     return [
         *rows,
-        row(_excess_row(what), None, mean_interval(more), n, unit="Gini", interval=by,
+        row(_excess_row(title), None, mean_interval(more), n, unit="Gini", interval=by,
             held=bool(p < 0.05 and more.mean() > 0)),
-        row(f"{what}: Gini, adversarial minus noise, p", None, p, n, unit="p (paired t)"),
+        row(f"{title}: Gini, adversarial minus noise, p", None, p, n, unit="p (paired t)"),
     ]  # fmt: skip
 
 
-def _excess_row(what: str) -> str:
-    return f"{what}: Gini, adversarial minus noise"
+def _excess_row(title: str) -> str:
+    return f"{title}: Gini, adversarial minus noise"
 
 
 def _draw(net: Network, pairs: Pairs, folder: Path) -> None:

@@ -54,8 +54,8 @@ def run(config: Hard, context: Context) -> Result:
             row(f"{name}: one minus two, p", None, float(q), n, unit="p (paired t, Holm)"),
         ]  # fmt: skip
     panels = [
-        Measured(layer, {f"by {way}, {what}": mean_interval(alike[layer, way][i]) for way in WAYS
-                         for i, what in enumerate(("one group", "two groups"))}, "rank correlation of volatilities")
+        Measured(layer, {f"by {way}, {pairing}": mean_interval(alike[layer, way][i]) for way in WAYS
+                         for i, pairing in enumerate(("one group", "two groups"))}, "rank correlation of volatilities")
         for layer in found
     ]  # fmt: skip
     interval_plot(panels, context.folder / "groups.png")

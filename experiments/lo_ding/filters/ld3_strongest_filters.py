@@ -76,14 +76,14 @@ def _identity(face: FaceNet, scores: FilterScores, identity: int, config: Config
     found = scores.strongest(t, 1)[0], scores.weakest(t, 1)[0]
     return [
         row(
-            f"ID {identity} {which}: ours {unit}",
+            f"ID {identity} {end}: ours {unit}",
             PAPER[identity][i],
             Interval(unit.score, low[i], high[i]),
             len(x),
             unit="gradient",
             interval="95% bootstrap over its images",
         )
-        for i, (which, unit) in enumerate(zip(("strongest", "weakest"), found, strict=True))
+        for i, (end, unit) in enumerate(zip(("strongest", "weakest"), found, strict=True))
     ]
 
 

@@ -51,13 +51,13 @@ def run(config: Config, context: Context) -> Result:
 def _rows(on_a: Sweep, on_m: Sweep, cut: Sweep, noise: Sweep, K: int) -> list[Row]:
     n, wilson = on_a.targets.size, "95% Wilson"
     e, last = on_a.best(), len(on_a.etas) - 1
-    mine, theirs = on_a.target_success(e), on_m.target_success(on_m.best())
+    best_on_a, best_on_m = on_a.target_success(e), on_m.target_success(on_m.best())
     rising = rank_correlation(on_m.etas, on_m.success_curve())
     chosen = best_etas(on_a)
     at_best = [on_m.target_success(int(np.searchsorted(on_m.etas, chosen[k])), k).value for k in range(K)]
     return [
-        row(BEST_A, None, mine, n, interval=wilson),
-        row(BEST_M, None, theirs, n, interval=wilson, held=theirs.high < mine.low),
+        row(BEST_A, None, best_on_a, n, interval=wilson),
+        row(BEST_M, None, best_on_m, n, interval=wilson, held=best_on_m.high < best_on_a.low),
         row(LARGEST, None, on_m.target_success(last), n, interval=wilson),
         row("net M at the largest eta, clipped to 0 .. 1", None, cut.target_success(last), n, interval=wilson),
         row(NOISE, None, noise.target_success(last), n, interval=wilson),
