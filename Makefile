@@ -7,14 +7,14 @@ BIN := .venv/bin
 demo: .venv/demo  ## train on built-in faces, rank, knock out, and write a page of pictures
 	$(BIN)/nnpg demo
 
-test: .venv/test  ## all tests that need neither a GPU nor real data nor minutes
+test: .venv/test  ## one case at least of every law, without GPU, real data and PyTorch
 	$(BIN)/python -m pytest
 
 fences: .venv/test  ## the tests of the compiled programs with every array between fences: see kernels/README.md
-	NNPG_CHECK=1 $(BIN)/python -m pytest tests/programs tests/kernels/test_numba.py tests/kernels/test_definition.py
+	NNPG_CHECK=1 $(BIN)/python -m pytest --slow tests/programs tests/kernels/test_numba.py tests/kernels/test_definition.py
 	NNPG_CHECK=1 PYTHONPATH=tests $(BIN)/python -m fuzz.geometries
 
-slow: .venv/test  ## the tests that take minutes
+slow: .venv/test  ## all other cases: every experiment, more random networks, figures, mutants
 	$(BIN)/python -m pytest --slow -m slow
 
 lint: .venv/lint

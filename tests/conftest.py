@@ -18,12 +18,12 @@ from nnpg_kernels import BACKENDS, Backend, load
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--slow", action="store_true", help="also run the tests marked slow (minutes each)")
+    parser.addoption("--slow", action="store_true", help="also run the tests marked slow: together they take minutes")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     without_data = pytest.mark.skip(reason="needs the real data: set NNPG_DATA to its folder")
-    too_slow = pytest.mark.skip(reason="takes minutes: run with --slow")
+    too_slow = pytest.mark.skip(reason="slow: run with --slow")
     for item in items:
         if item.get_closest_marker("data") and not os.environ.get("NNPG_DATA"):
             item.add_marker(without_data)
