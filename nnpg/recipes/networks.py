@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nnpg.layers import Conv, Dense, Layer
+from nnpg.layers.shapes import is_built_in
 from nnpg.network import INPUT, Network
 from nnpg.recipes.initialisers import Initialiser, as_initialiser
 from nnpg.support.arguments import (
@@ -145,7 +146,7 @@ def build(
     """
     steps = _steps(recipe)
     shape = input_shape = as_shape(input_shape, "input_shape")
-    k, rng, dtype = as_backend(backend), as_generator(rng), as_dtype(dtype)
+    k, numpy_backend, rng, dtype = as_backend(backend), load("numpy"), as_generator(rng), as_dtype(dtype)
     layers: dict[str, Layer] = {}
     x = np.zeros((1, *shape), dtype)  # one image of zeros is computed, so that the layers themselves give the shapes
     for chosen_name, step in steps:
@@ -156,11 +157,12 @@ def build(
             raise ValueError(f"two outputs are named {name!r}: give each layer another name")
         try:
             layer = step.make(rng, shape, dtype) if isinstance(step, Recipe) else step
-            x, _ = layer.forward(k, k.asarray(x))
+            kernels = numpy_backend if is_built_in(layer) and k.xp is np else k  # nothing to compile for one image
+            x, _ = layer.forward(kernels, kernels.asarray(x))
         except (ValueError, IndexError, TypeError) as error:
             raise ValueError(f"layer {name!r} cannot take an input of shape {shape}: {error}") from error
         layers[name], shape = layer, x.shape[1:]
-    net = Network(layers, input_shape, load("numpy"))
+    net = Network(layers, input_shape, numpy_backend)
     return net.to(k) if k is not net.backend else net
 
 
