@@ -7,7 +7,7 @@ BIN := .venv/bin
 demo: .venv/demo  ## train on built-in faces, rank, knock out, and write a page of pictures
 	$(BIN)/nnpg demo
 
-test: .venv/test  ## one case at least of every law, without GPU, real data and PyTorch
+test: .venv/test  ## every fast test; none needs a GPU, real data or PyTorch
 	$(BIN)/python -m pytest
 
 fences: .venv/test  ## the tests of the compiled programs with every array between fences: see kernels/README.md
