@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from attack_nets import digits, exact_distortion, other_targets, relu_net, sigmoid_net, softmax_net
+from selection import slow_except
 
 import nnpg
 from nnpg.attacks import minimal_distortion
@@ -20,7 +21,7 @@ def tanh_net():
 NETS = {"softmax": lambda: softmax_net(1e-2), "sigmoid": sigmoid_net, "tanh": tanh_net, "relu": relu_net}
 
 
-@pytest.fixture(scope="module", params=NETS)
+@pytest.fixture(scope="module", params=slow_except({"tanh", "relu"}, NETS))
 def attacked(request):
     """A network, images, targets, and |r| of each image by the definition."""
     net = NETS[request.param]()
