@@ -12,9 +12,9 @@ import numpy.typing as npt
 from nnpg import programs
 from nnpg.batches import in_batches
 from nnpg.network import Network, as_network
-from nnpg.prediction import BATCH, PredictionGradient, as_layers, differentiated, gradients_in_batches, image_axis
+from nnpg.prediction import BATCH, PredictionGradient, as_layers, gradients_in_batches
 from nnpg.programs.tasks import ClassSums, Gradients
-from nnpg.seeds import Classes, Of, as_classes, as_of
+from nnpg.seeds import Classes, Of, as_classes, as_of, differentiated, image_axis
 from nnpg.support.arguments import as_choice, as_class_names, as_labels
 from nnpg.support.network_arguments import as_images
 from nnpg.support.progress import progress_bar
@@ -89,7 +89,7 @@ def class_gradient(
             advance(len(t[part]))
     axis = image_axis(classes)  # now the axis of the classes t
     means = {layer: a / divisor.reshape(-1, *[1] * (a.ndim - axis - 1)) for layer, a in sums.items()}
-    return PredictionGradient(means, differentiated(net, classes), of, rows, program.computed)
+    return PredictionGradient(means, differentiated(classes, net.K), of, rows, program.computed)
 
 
 def class_means(each: Array, labels: Array, K: int) -> Array:
@@ -121,6 +121,6 @@ def _sum_by_class(net: Network, labels: Array, K: int, delta: Array, axis: int) 
 
 def _held_at_once(net: Network, layers: tuple[str, ...], classes: Classes) -> int:
     """How many images' deltas are filled before they are added up."""
-    S = len(differentiated(net, classes)) if image_axis(classes) else 1
+    S = len(differentiated(classes, net.K)) if image_axis(classes) else 1
     per_image = S * sum(math.prod(net.shapes[layer]) for layer in layers) * net.dtype.itemsize  # bytes
     return max(BATCH, HELD // max(1, per_image))

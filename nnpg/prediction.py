@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -23,11 +23,14 @@ from nnpg.layers.blocks import block_outputs
 from nnpg.network import Network, as_network
 from nnpg.programs import Found
 from nnpg.programs.tasks import Gradients, Predict
-from nnpg.seeds import Classes, Of, as_classes, as_of, chosen_classes, class_seed
+from nnpg.seeds import Classes, Of, as_classes, as_of, chosen_classes, class_seed, differentiated, image_axis
 from nnpg.support.arguments import all_finite, as_count, as_labels
 from nnpg.support.network_arguments import as_images, as_outputs
-from nnpg.support.tables import text_table
+from nnpg.support.tables import data_frame, text_table
 from nnpg_kernels import Array
+
+if TYPE_CHECKING:
+    import pandas
 
 PREDICTED = 4096  # images that compiled programs predict before Python sees to interrupts
 LAYERED = 256  # images that are predicted layer by layer at a time
@@ -106,6 +109,9 @@ def by_layers(
     return {layer: net.backend.to_numpy(deltas[layer]) for layer in layers}
 
 
+_COLUMNS = ("output", "shape", "largest magnitude", "root mean square")
+
+
 @dataclass(frozen=True, eq=False)
 class PredictionGradient:
     """dy/do for each image (or class of images), layer by layer; prints as a table of the layers.
@@ -136,11 +142,15 @@ class PredictionGradient:
         return self.deltas[name]
 
     def __str__(self) -> str:
-        rows = [
-            (name, "x".join(map(str, d.shape)), float(abs(d).max()), float((d * d).mean() ** 0.5))
-            for name, d in self.deltas.items()
-        ]
-        return text_table(("output", "shape", "largest magnitude", "root mean square"), rows)
+        return text_table(_COLUMNS, self._rows())
+
+    def to_frame(self) -> pandas.DataFrame:
+        """Return one line per output: its name and shape, and the largest and the root mean square of its deltas."""
+        return data_frame(_COLUMNS, self._rows())
+
+    def _rows(self) -> list[tuple[str, str, float, float]]:
+        sizes = {name: "x".join(map(str, d.shape)) for name, d in self.deltas.items()}
+        return [(n, sizes[n], float(abs(d).max()), float((d * d).mean() ** 0.5)) for n, d in self.deltas.items()]
 
     def averaged(self, deltas: dict[str, Array], row: str = "mean") -> PredictionGradient:
         """Return other deltas of the same kind, such as a mean over some images, as one row."""
@@ -216,7 +226,7 @@ def prediction_gradient(
     else:
         joined = {layer: np.concatenate([d[layer] for d in deltas], axis=image_axis(classes)) for layer in layers}
     rows = tuple(f"image {n}" for n in range(len(x)))
-    return PredictionGradient(joined, differentiated(net, classes), of, rows, program.computed)
+    return PredictionGradient(joined, differentiated(classes, net.K), of, rows, program.computed)
 
 
 def filter_layers(net: Network) -> tuple[str, ...]:
@@ -282,15 +292,3 @@ def gradients_in_batches(
             for layer, delta in deltas.items():
                 delta[:, spoiled] = again[layer]
         yield part, {layer: delta if image_axis(classes) else delta[0] for layer, delta in deltas.items()}
-
-
-def image_axis(classes: Classes) -> int:
-    """Return the axis N of a delta: 1 behind the axis S of several classes, 0 where there is one class per image."""
-    return 0 if isinstance(classes, int | np.integer) or (isinstance(classes, str) and classes == "true") else 1
-
-
-def differentiated(net: Network, classes: Classes) -> Any:
-    """Return the classes as `PredictionGradient` holds them."""
-    if isinstance(classes, str):
-        return classes if classes == "true" else tuple(range(net.K))
-    return int(classes) if isinstance(classes, int | np.integer) else tuple(int(c) for c in classes)

@@ -153,3 +153,15 @@ def chosen_classes(classes: Classes, labels: npt.ArrayLike | None, N: int, K: in
     if labels is None:
         raise ValueError("classes='true' needs labels, not None: pass labels=..., one for each image")
     return np.arange(K), as_labels(labels, N, K)
+
+
+def image_axis(classes: Classes) -> int:
+    """Return the axis N of a delta: 1 behind the axis S of several classes, 0 where there is one class per image."""
+    return 0 if isinstance(classes, int | np.integer) or (isinstance(classes, str) and classes == "true") else 1
+
+
+def differentiated(classes: Classes, K: int) -> Any:
+    """Return the classes as `PredictionGradient` holds them."""
+    if isinstance(classes, str):
+        return classes if classes == "true" else tuple(range(K))
+    return int(classes) if isinstance(classes, int | np.integer) else tuple(int(c) for c in classes)

@@ -36,6 +36,7 @@ KNOCKOUT = nnpg.Knockout(
     np.array([0, 0, 1, 1]),
     3,
 )
+GRADIENT = nnpg.PredictionGradient({"pool1": np.array([[[[3.0, -4.0]]]])}, "true", "prob", ("image 0",))
 HISTORY = (nnpg.Epoch(1, 2.5, 0.75, None, 0.1), nnpg.Epoch(2, 0.5, 0.25, 0.5, 0.1))
 SWEEP = Sweep(
     etas=np.array([0.0, 1.0]),
@@ -97,10 +98,15 @@ RESULTS = {
         units=np.array([[0, 0], [1, 1]]),
         places=np.array([[1, 1], [2, 2]]),
     ),
+    "PredictionGradient": GRADIENT,
     "CompilationReport": compilation_report(network()),
     "GradientReport": nnpg.GradientReport((GradientRow("tanh1", "x", "complex step", 2e-16, True),)),
 }
 PRINTED = {
+    "PredictionGradient": """
+output  shape    largest magnitude  root mean square
+pool1   1x1x1x2                  4             3.536
+""",
     "Knockout": """
 off  filter    overall error  classes lost
   0  (intact)  0.0%                      0
@@ -155,6 +161,7 @@ image  filter  unit row  unit column  gradient  pixel row  pixel column
 }
 FIRST_LINES = {
     "FilterScores": {"row": "class 0", "layer": "pool1", "filter": 0, "score": 0.25},
+    "PredictionGradient": {"output": "pool1", "shape": "1x1x1x2", "largest magnitude": 4.0},
     "Knockout": {"step": 0, "layer": "", "overall error": 0.0, "class 0": 0.0, "class 1": 0.0},
     "Training": {"epoch": 1, "loss": 2.5, "training error": 0.75, "seconds": 0.1},
     "LBFGSTraining": {"iteration": 0, "loss": 2.5},
@@ -192,9 +199,11 @@ LENGTHS = {
     **{"FilterScores": 2, "Knockout": 3, "Training": 2, "LBFGSTraining": 3, "Localisation": 2},
     **{"Distorted": 3, "Stepped": 4, "Sweep": 2, "ClassMask": 2, "GradientReport": 1},
     **{"HardNegatives": 2, "LipschitzBounds": 2, "Change": 2, "Groups": 2, "StrongestUnits": 2},
+    "PredictionGradient": 1,
     "CompilationReport": len(compilation_report(network()).found),
 }
 NOT_DRAWN = {
+    "PredictionGradient": "a figure needs one number per filter: nnpg.convolutional_gradient",
     "GradientReport": "its errors are near 0",
     "Change": "one number per pair and unit",
     "Groups": "their sizes",
@@ -270,14 +279,6 @@ def test_a_result_plots_itself_and_writes_the_figure(name: str, tmp_path) -> Non
 def test_a_knockout_plots_the_chosen_classes() -> None:
     lines = KNOCKOUT.plot(classes=[0]).axes[0].lines
     assert [list(line.get_ydata()) for line in lines] == [[0, 0.25, 0.5], [0, 0.5, 1]]
-
-
-def test_a_gradient_prints_one_line_per_layer() -> None:
-    gradient = nnpg.PredictionGradient({"pool1": np.array([[[[3.0, -4.0]]]])}, "true", "prob", ("image 0",))
-    assert str(gradient).splitlines() == [
-        "output  shape    largest magnitude  root mean square",
-        "pool1   1x1x1x2                  4             3.536",
-    ]
 
 
 def test_a_table_without_rows_is_its_header() -> None:

@@ -30,9 +30,10 @@ TARGETS = [
     Target(
         "nnpg.prediction",
         ("predict", "by_layers", "PredictionGradient.for_class", "prediction_gradient", "filter_layers", "as_layers",
-         "gradients_in_batches", "image_axis", "differentiated"),
+         "gradients_in_batches"),
         predictions,
     ),
+    Target("nnpg.seeds", ("image_axis", "differentiated"), predictions),
     Target("nnpg.class_gradients", ("class_gradient", "class_means", "_sum_by_class"), means_by_class),
     Target("nnpg.layers.blocks", ("block_of", "block_outputs", "first_with_weights"), blocks),
     Target("nnpg.trace", ("Trace.before", "Trace.__or__"), passes),

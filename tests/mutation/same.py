@@ -39,6 +39,8 @@ SAME: dict[str, dict[str, str]] = {
     "nnpg.seeds": {
         "class_seed: others = y @ (1 - k.xp.eye(y.shape[1], dtype=y.dtype))": ROWS,
         "_one_hot_seed: return k.xp.broadcast_to(e if chosen.ndim else e[-1], (*chosen.shape, N, K))": ONE,
+        "image_axis: return 0 if isinstance(classes, int) or ...": "a class is an int by then",
+        "differentiated: return int(classes) if isinstance(classes, int) else...": "a class is an int by then",
     },
     "nnpg.losses": {
         "one_hot: targets = targets[:, None] == k.xp.arange(like.shape[1])": ROWS,
@@ -80,8 +82,6 @@ SAME: dict[str, dict[str, str]] = {
         "gradients_in_batches: yield (part, {layer: delta if image_axis(classes) else delta[-1] for layer, delta in deltas.items()})": (  # noqa: E501
             ONE
         ),
-        "image_axis: return 0 if isinstance(classes, int) or ...": "a class is an int by then",
-        "differentiated: return int(classes) if isinstance(classes, int) else...": "a class is an int by then",
     },
     "nnpg.class_gradients": {
         "class_gradient: if method != 'average_of_gradients':": "the two ways differ by rounding alone",
