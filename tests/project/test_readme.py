@@ -9,7 +9,7 @@ import pytest
 
 import nnpg
 
-CHECKOUT = Path(__file__).parents[1]
+CHECKOUT = Path(__file__).parents[2]
 PAGES = ("README.md", "CONTRIBUTING.md", "kernels/README.md")
 EQUATIONS = re.findall(r"\| `([\w./]+)`: `([^`]+)` \|", (CHECKOUT / "README.md").read_text())
 
