@@ -12,7 +12,7 @@ import numpy.typing as npt
 from nnpg import programs
 from nnpg.batches import in_batches
 from nnpg.network import Network, as_network
-from nnpg.prediction import BATCH, PredictionGradient, as_layers, gradients_in_batches
+from nnpg.prediction import BATCH, PredictionGradient, as_layers, by_layers, gradients_in_batches
 from nnpg.programs.tasks import ClassSums, Gradients
 from nnpg.seeds import Classes, Of, as_classes, as_of, differentiated, image_axis
 from nnpg.support.arguments import as_choice, as_class_names, as_labels
@@ -21,6 +21,35 @@ from nnpg.support.progress import progress_bar
 from nnpg_kernels import Array
 
 HELD = 64 << 20  # bytes of deltas that compiled programs fill before they are added up
+
+
+def class_gradient_by_layers(
+    net: Network, x: Array, labels: npt.ArrayLike, layers: Sequence[str], of: Of = "prob"
+) -> dict[str, Array]:
+    """Compute Eq. 3 layer by layer: the definition, which `class_gradient` agrees with.
+
+        row t = 1/|X_t| sum_{j in X_t} dy_t^j/do
+
+    Parameters
+    ----------
+    net, x, labels, of
+        As in `class_gradient`.
+    layers : names of outputs
+
+    Returns
+    -------
+    dict
+        means[layer], (K, ...); NaN for a class without images.
+
+    Examples
+    --------
+    >>> import nnpg
+    >>> net = nnpg.build([nnpg.dense(4), nnpg.Tanh(), nnpg.dense(3), nnpg.Softmax()], input_shape=(2,), rng=0)
+    >>> class_gradient_by_layers(net, np.eye(2), [0, 2], ["tanh1"])["tanh1"].shape     # (K, D)
+    (3, 4)
+    """
+    deltas = by_layers(net, x, layers, "true", of, labels)  # dy_t^j/do for each image j and its class t, (N, ...)
+    return {layer: class_means(delta, np.asarray(labels), net.K) for layer, delta in deltas.items()}
 
 
 def class_gradient(
@@ -75,17 +104,17 @@ def class_gradient(
     program = programs.find(net, Gradients(layers, of, len(x)))
     parts = in_batches(len(x), batch, _held_at_once(net, layers, classes) if program else BATCH)
 
-    size = np.bincount(t, minlength=K)  # |X_t|
-    absent = np.where(size, 1.0, np.nan)
+    count = np.bincount(t, minlength=K)  # |X_t|
+    one_or_nan = np.where(count, 1.0, np.nan)  # NaN for a class without images
     if method == "average_of_gradients":
-        weights, divisor = np.ones(K), size * absent  # 1/|X_t| sum_j dy^j/do
+        weights, divisor = np.ones(K), count * one_or_nan  # 1/|X_t| sum_j dy^j/do
     else:
-        weights, divisor = 1 / np.maximum(size, 1), absent  # d/do of sum_j y^j / |X_t|, by the seed 1/|X_t|
+        weights, divisor = 1 / np.maximum(count, 1), one_or_nan  # d/do of sum_j y^j / |X_t|: the seed is 1/|X_t|
     sums: dict[str, Any] = dict.fromkeys(layers, 0.0)
     with progress_bar("class gradients", len(x), show=progress) as advance:
         for part, deltas in gradients_in_batches(net, program, x, layers, classes, t, of, parts, weights[t]):
             for layer, delta in deltas.items():
-                sums[layer] = sums[layer] + _sum_by_class(net, t[part], K, delta, image_axis(classes))
+                sums[layer] = sums[layer] + _sum_by_class(net, t[part], K, delta, image_axis(classes))  # the sum over j
             advance(len(t[part]))
     axis = image_axis(classes)  # now the axis of the classes t
     means = {layer: a / divisor.reshape(-1, *[1] * (a.ndim - axis - 1)) for layer, a in sums.items()}

@@ -215,14 +215,14 @@ def outputs_by_layers(
     nets : T + 1 networks
         With the first 0, 1, ... T filters knocked out.
     x : array (N, *net.input_shape)
-    filters, changes : T filters, and what is done to the output that each is in
+    filters, changes : T filters, and the intervention that switches each one off
     """
     k = nets[0].backend
     trace = nets[0].forward(x)
     yield k.to_numpy(trace.y)
     for unit, change, net in zip(filters, changes, nets[1:], strict=True):
-        maps, _ = change.forward(k, trace[unit.layer])  # (N, F, H, W), of which filter f is now dead
-        trace = trace.before(unit.layer) | net.forward(maps, start=unit.layer)  # only what comes after it runs again
+        changed, _ = change.forward(k, trace[unit.layer])  # (N, F, H, W), filter f set to 0 (`interventions.Override`)
+        trace = trace.before(unit.layer) | net.forward(changed, start=unit.layer)  # only what comes after it runs again
         yield k.to_numpy(trace.y)
 
 

@@ -4,7 +4,8 @@ It is the backward pass of training with another seed. Eq. 2 of Lo & Ding, facto
 
     dL/dw = dL/dy . dy/do . do/dw            seed, delta, gradients
 
-so `net.backward(trace, one-hot seed)[layer]` is dy_c/do for every unit o of the output `layer`, in one pass.
+`net.backward` multiplies the seed dL/dy by dy/do: the product, dL/do, is the delta. `net.gradients` multiplies it by
+do/dw. With L = y_c the seed is one-hot, and the delta is dy_c/do, for every unit o of an output in one pass.
 `by_layers` executes it. `nnpg.class_gradients` executes Eq. 3, the mean over the images of each class.
 """
 
@@ -80,8 +81,8 @@ def by_layers(
 ) -> dict[str, Array]:
     """Compute dy_c/do layer by layer: the definition, which every compiled program agrees with.
 
-    Eq. 2 without its last factor: the seed dL/dy of L = y_c is 1 for the class c and 0 elsewhere, and backward
-    multiplies it by dy/do. `prediction_gradient` says what the arguments are.
+    The first two factors of Eq. 2, with L = y_c: the seed dL/dy is 1 for the class c and 0 elsewhere, and backward
+    multiplies it by dy/do. The third, do/dw, is `net.gradients`. `prediction_gradient` says what the arguments are.
 
     Parameters
     ----------

@@ -85,7 +85,7 @@ SAME: dict[str, dict[str, str]] = {
     },
     "nnpg.class_gradients": {
         "class_gradient: if method != 'average_of_gradients':": "the two ways differ by rounding alone",
-        "class_gradient: weights, divisor = (np.ones(K), size / absent)": "it is 1, or not a number either way",
+        "class_gradient: weights, divisor = (np.ones(K), count / one_or_nan)": "it is 1, or not a number either way",
         "class_gradient: means = {layer: a / divisor.reshape(-2, ...": UNKNOWN,
         "class_means: counts = np.bincount(labels, minlength=K).reshape(-2, ...": UNKNOWN,
         "_sum_by_class: return sums.reshape(*delta.shape[:axis], K, *delta.shape[axis + 1:])": ONE,

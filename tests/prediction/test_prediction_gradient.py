@@ -5,6 +5,7 @@ import pytest
 
 import nnpg
 from nnpg import class_gradient, filter_layers, prediction_gradient
+from nnpg.class_gradients import class_gradient_by_layers
 from nnpg.losses import softmax_cross_entropy
 
 
@@ -118,6 +119,17 @@ def test_both_sides_of_equation_3_agree_and_are_the_mean_over_each_class(classes
         for side in (left, right):
             np.testing.assert_allclose(side["pool1"].take(t, axis=axis), mean, atol=1e-15)
     assert np.isnan(left["pool1"].take(3, axis=axis)).all()
+
+
+@pytest.mark.parametrize("of", ["prob", "logit", "logprob"])
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+def test_the_class_gradient_is_equation_3_by_layers(backend, of):
+    labels = np.array([0, 1, 2, 2, 2, 0, 1, 1, 2])  # class 3 has no image
+    n, layers = net().to(backend), ["input", "pool1", "relu1"]
+    means = class_gradient_by_layers(n, images(9), labels, layers, of)
+    found = class_gradient(n, images(9), labels, layers=layers, of=of, batch=4)
+    for layer in layers:
+        np.testing.assert_allclose(found[layer], means[layer], rtol=1e-9, atol=1e-14, equal_nan=True)
 
 
 def test_pooling_loses_no_gradient_norm_for_one_image_without_ties():

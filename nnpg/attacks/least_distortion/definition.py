@@ -15,13 +15,13 @@ from nnpg.network import INPUT, Network
 from nnpg.support.arguments import as_class
 
 FIRST_C, SMALLEST_C, LARGEST_C = 1.0, 1e-6, 1e6
-PRECISION = 1.01  # the search ends when a c that fails is larger than one that succeeds by this factor
+PRECISION = 1.01  # the search ends when the smallest c that fails is at most this times the largest that succeeds
 
 
 def least_distorted(
     net: Network, x: npt.ArrayLike, target: int, *, box: tuple[float, float] = (0.0, 1.0)
 ) -> npt.NDArray[np.float64] | None:
-    """Return the image that differs least from x among those which the network takes for the target.
+    """Return the least distorted image that the network takes for the target, of those that this search finds.
 
         minimise  c |r|^2 + loss(x + r, target)   over r,   such that x + r lies in the box
 
