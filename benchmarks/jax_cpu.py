@@ -25,13 +25,13 @@ TO_NHWC, TO_NCHW, TO_HWIO, TO_FCIJ = (0, 2, 3, 1), (0, 3, 1, 2), (2, 3, 1, 0), (
 def contenders(workload: Workload, only: str | None = None) -> list[Contender]:
     """Prepare a workload in every layout, or the one contender of that name."""
     make = {"train": _train, "jacobian": _jacobian, "sweep": _sweep}[workload.kind]
-    found = []
+    result = []
     for layout in ("nchw", "nhwc") if workload.net.blocks else ("",):
         name = f"jax {layout}".strip()
         if only in (None, name):
             call, answer = make(workload, _Layout(workload, layout == "nhwc"))
-            found.append(Contender(name, call, answer, nullcontext))
-    return found
+            result.append(Contender(name, call, answer, nullcontext))
+    return result
 
 
 class _Layout:
@@ -107,7 +107,7 @@ def _jacobian(workload: Workload, layout: _Layout) -> tuple[Callable[[], Any], C
     """One backward pass for each class, batched by vmap; a block's delta is that of a zero added to its output."""
     K, B = layout.net.K, len(layout.net.blocks)
 
-    def rest(added: list[Any], x: Any) -> Any:
+    def after_first_block(added: list[Any], x: Any) -> Any:
         for i in range(B):
             x = (layout.block(layout.P, i, x) if i else x) + added[i]
         return jax.nn.softmax(layout.head(layout.P, x))
@@ -116,7 +116,7 @@ def _jacobian(workload: Workload, layout: _Layout) -> tuple[Callable[[], Any], C
         outputs = [layout.block(layout.P, 0, x)]
         for i in range(1, B):
             outputs.append(layout.block(layout.P, i, outputs[-1]))  # for their shapes: the compiler drops the rest
-        y, pull = jax.vjp(partial(rest, x=outputs[0]), [jnp.zeros_like(o) for o in outputs])
+        y, pull = jax.vjp(partial(after_first_block, x=outputs[0]), [jnp.zeros_like(o) for o in outputs])
         return jax.vmap(lambda e: pull(jnp.broadcast_to(e, y.shape))[0])(jnp.eye(K))
 
     compiled = jax.jit(jacobian)

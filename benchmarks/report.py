@@ -51,18 +51,18 @@ def print_table(records: Sequence[Record]) -> None:
 
 
 def _print_machine(console: Console, records: Sequence[Record]) -> None:
-    found = [r.configuration for r in records if r.configuration]
-    if not found:
+    configurations = [r.configuration for r in records if r.configuration]
+    if not configurations:
         return
-    probes = [p for c in found for p in c["probe_gflops"].values()]
+    probes = [p for c in configurations for p in c["probe_gflops"].values()]
     for kind, key in (("sgemm", ""), ("multiply-adds in registers", "fma_")):
         spans = [
             f"{min(p[key + name] for p in probes):.0f}-{max(p[key + name] for p in probes):.0f} GFLOP/s on {n}"
-            for name, n in (("one_core", "one core"), ("all_cores", f"all {found[0]['cores']}"))
+            for name, n in (("one_core", "one core"), ("all_cores", f"all {configurations[0]['cores']}"))
         ]
         console.print(f"{kind}, before and after each workload: {', '.join(spans)}", highlight=False)
-    console.print(f"Backend: {found[0]['backend']}.")
-    if found[0]["quick"]:
+    console.print(f"Backend: {configurations[0]['backend']}.")
+    if configurations[0]["quick"]:
         console.print("--quick: a few images and single calls, to see that it runs. Nothing here is a measurement.")
 
 

@@ -189,10 +189,10 @@ def _verdict(ratio: float, must: float | None, goal: float | None) -> str:
 
 
 def _versions(packages: Sequence[str]) -> dict[str, str]:
-    found = {"python": platform.python_version()}
+    versions = {"python": platform.python_version()}
     for package in packages:
         try:
-            found[package] = version(package)
+            versions[package] = version(package)
         except PackageNotFoundError:
             continue
-    return found
+    return versions

@@ -22,8 +22,8 @@ def competitors(workload: Workload, framework: str, backend: str, only: str | No
     """Prepare every configuration of a framework, or the one of that name; `backend` is for our own training."""
     if framework == "nnpg":
         return [ours.own_epoch(workload, backend)]
-    found: list[Contender] = import_module(COMPETITORS[framework]).contenders(workload, only)
-    return found
+    result: list[Contender] = import_module(COMPETITORS[framework]).contenders(workload, only)
+    return result
 
 
 def contender(workload: Workload, name: str, backend: str) -> Contender:

@@ -25,14 +25,14 @@ def contenders(workload: Workload, only: str | None = None) -> list[Contender]:
     """Prepare a workload in every layout and number of threads, or the one contender of that name."""
     make = MAKE[workload.kind]
     layouts = ("nchw", "channels_last") if workload.net.blocks else ("",)
-    found = []
+    result = []
     for layout in layouts:
         for threads in sorted({1, min(2, cores()), cores()}):
             name = " ".join(filter(None, ("torch", layout, f"{threads}t")))
             if only in (None, name):
                 call, answer = make(workload, layout)
-                found.append(Contender(name, call, answer, partial(torch_threads, threads)))
-    return found
+                result.append(Contender(name, call, answer, partial(torch_threads, threads)))
+    return result
 
 
 @contextmanager
@@ -48,10 +48,10 @@ def torch_threads(n: int) -> Iterator[None]:
 
 def _prepared(workload: Workload, layout: str) -> tuple[Parameters, Any, Any]:
     """Weights, images and labels; images and filters in their layout before any time is taken."""
-    kept = torch.channels_last if layout == "channels_last" else torch.contiguous_format
+    memory_format = torch.channels_last if layout == "channels_last" else torch.contiguous_format
 
     def tensor(a: Any) -> Any:
-        return torch.tensor(a).contiguous(memory_format=kept) if a.ndim == 4 else torch.tensor(a)
+        return torch.tensor(a).contiguous(memory_format=memory_format) if a.ndim == 4 else torch.tensor(a)
 
     x, t = workload.inputs()
     return [(tensor(W), tensor(b)) for W, b in workload.weights()], tensor(x), torch.tensor(t)

@@ -202,12 +202,12 @@ def choose(only: str | None) -> tuple[Workload, ...]:
     """
     if only is None:
         return WORKLOADS
-    wanted = [name.strip().lower() for name in only.split(",")]
-    for name in wanted:
+    names = [name.strip().lower() for name in only.split(",")]
+    for name in names:
         if not any(_named(w, name) for w in WORKLOADS):
             known = ", ".join(w.name for w in WORKLOADS)
             raise ValueError(f"no workload {name!r}: choose of {known}, or the start of a name before its dash")
-    return tuple(w for w in WORKLOADS if any(_named(w, name) for name in wanted))
+    return tuple(w for w in WORKLOADS if any(_named(w, name) for name in names))
 
 
 def _named(workload: Workload, name: str) -> bool:

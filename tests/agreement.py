@@ -18,12 +18,12 @@ def agree(
     rng = np.random.default_rng(0)
     x, labels = rng.standard_normal((N, *net.input_shape)).astype("f4"), rng.integers(0, net.K, N)
     answers = [every_task(n, x, labels, gradients) for n in (net, net.to("numpy"))]
-    for name, wanted in answers[1].items():
+    for name, expected in answers[1].items():
         got = answers[0][name]
-        assert got.shape == wanted.shape, name
-        assert got.dtype == wanted.dtype, name
-        scale = np.nanmax(abs(wanted)) if wanted.size else 0
-        np.testing.assert_allclose(got, wanted, rtol=rtol, atol=rtol * scale, err_msg=name)
+        assert got.shape == expected.shape, name
+        assert got.dtype == expected.dtype, name
+        scale = np.nanmax(abs(expected)) if expected.size else 0
+        np.testing.assert_allclose(got, expected, rtol=rtol, atol=rtol * scale, err_msg=name)
 
 
 def every_task(net: nnpg.Network, x: Any, labels: Any, names: tuple[str, ...] | None = None) -> dict[str, Any]:

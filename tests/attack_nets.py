@@ -73,7 +73,7 @@ def relu_net(backend="numpy"):
     return nnpg.train(net, x.reshape(-1, 1, 8, 8), t, epochs=20, batch=20, rng=0, optimiser=sgd).net.to(backend)
 
 
-def assert_same(found, expected, rows=slice(None)):
+def assert_same(result, expected, rows=slice(None)):
     """Raise an error unless a result of `minimal_distortion` has the same bits as these rows of another one."""
     for name in ("adversarial", "targets", "outcome", "distortion", "size", "c", "evaluations"):
-        np.testing.assert_array_equal(getattr(found, name), getattr(expected, name)[rows], err_msg=name)
+        np.testing.assert_array_equal(getattr(result, name), getattr(expected, name)[rows], err_msg=name)

@@ -112,12 +112,12 @@ def circles(arrows: Iterable[tuple[str, str]]) -> list[list[str]]:
     ways: dict[str, list[str]] = {}
     for tail, head in sorted(set(arrows)):
         ways.setdefault(tail, []).append(head)
-    seen: set[str] = set()
+    in_circles: set[str] = set()
     shortest = []
     for start in ways:
-        circle = None if start in seen else _way_back(ways, start)
+        circle = None if start in in_circles else _way_back(ways, start)
         if circle:
-            seen.update(circle)
+            in_circles.update(circle)
             shortest.append(circle)
     return shortest
 

@@ -110,7 +110,7 @@ def check(net: nnpg.Network, read: Reading, x: Array, targets: Array) -> None:
 
 
 def margin_of(z: Array, target: int) -> float:
-    """Return the target's logit less the largest other one."""
+    """Return the target's logit minus the largest other logit."""
     return float(z[target] - np.delete(z, target).max())
 
 
@@ -132,10 +132,10 @@ def scipy_loop(read: Reading, x0: Array, target: int, options: dict[str, Any], o
             r = x - x0
             return c * float(r @ r) + loss, 2 * c * r + g
 
-        found = minimize(value, start, jac=True, method="L-BFGS-B", bounds=box, options=options).x
-        margin, length = margin_of(read(found, target)[2], target), float(np.linalg.norm(found - x0))
+        point = minimize(value, start, jac=True, method="L-BFGS-B", bounds=box, options=options).x
+        margin, length = margin_of(read(point, target)[2], target), float(np.linalg.norm(point - x0))
         if margin > 0:
-            start = best = found
+            start = best = point
             size = min(size, length)
         if search:
             success, margins, sizes = np.array([margin > 0]), np.array([margin]), np.array([length])
@@ -162,8 +162,8 @@ def run(net: nnpg.Network, x: Array, labels: Array, images: int, rounds: int, co
     """Attack all images by us and `images` of them by each SciPy loop, `rounds` times in turn."""
     x = x.reshape(len(x), -1)
     targets = choose_targets(net, x, "random", labels=labels, rng=0)[:, 0]
-    awake = nnpg.predict(net, x).argmax(axis=1) != targets
-    x, targets = x[awake], targets[awake]
+    differs = nnpg.predict(net, x).argmax(axis=1) != targets
+    x, targets = x[differs], targets[differs]
     reads = {dtype: by_hand(net, dtype) for dtype in (np.float64, np.float32)}
     for read in reads.values():
         check(net, read, x[:8], targets[:8])
@@ -181,12 +181,12 @@ def run(net: nnpg.Network, x: Array, labels: Array, images: int, rounds: int, co
         rows = np.arange(turn, len(x), max(1, len(x) // per_round))[:per_round]  # spread over all
         for name, polish in ways.items():
             began = time.perf_counter()
-            found: Distorted = minimal_distortion(net, x, targets, polish=polish, progress=False)
+            result: Distorted = minimal_distortion(net, x, targets, polish=polish, progress=False)
             tally = tallies[name]
             tally.seconds += time.perf_counter() - began
-            tally.passes += int(found.evaluations.sum())
-            tally.distortion += found.distortion[rows].tolist()
-            tally.evaluations += found.evaluations[rows].tolist()
+            tally.passes += int(result.evaluations.sum())
+            tally.distortion += result.distortion[rows].tolist()
+            tally.evaluations += result.evaluations[rows].tolist()
         with one_blas_thread():
             for name, (read, options, ours) in loops.items():
                 began = time.perf_counter()

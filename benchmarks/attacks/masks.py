@@ -69,8 +69,8 @@ def ours(net: nnpg.Network, x: Array, labels: Array, steps: int) -> dict[str, Co
         return mask_sweep(net, x[:SWEPT], labels[:SWEPT], "all", etas, progress=False)
 
     def swept() -> Answer:
-        found = sweep()
-        return {"target": found.target_confidence, "label": found.label_confidence}
+        result = sweep()
+        return {"target": result.target_confidence, "label": result.label_confidence}
 
     return {
         "Jacobian": Contender("nnpg", jacobian, lambda: {"input": jacobian()}, nullcontext),
@@ -80,14 +80,14 @@ def ours(net: nnpg.Network, x: Array, labels: Array, steps: int) -> dict[str, Co
 
 def theirs(net: nnpg.Network, x: Array, labels: Array, steps: int) -> dict[str, list[Contender]]:
     """Each of PyTorch's ways of doing both workloads."""
-    found: dict[str, list[Contender]] = {"Jacobian": [], "line search": []}
+    contenders: dict[str, list[Contender]] = {"Jacobian": [], "line search": []}
     for layout in ("nchw", "channels_last"):
         calls = _torch(net, x, labels, steps, layout)
         for threads in sorted({1, cores()}):
             for workload, (call, answer) in calls.items():
                 name = f"torch {layout} {threads}t"
-                found[workload].append(Contender(name, call, answer, partial(_threads, threads)))
-    return found
+                contenders[workload].append(Contender(name, call, answer, partial(_threads, threads)))
+    return contenders
 
 
 def _torch(
@@ -163,14 +163,14 @@ def benchmark(backend: str, rounds: int, images: int = JACOBIAN, steps: int = ST
     console = Console()
     if not console.is_terminal:
         console.width = 120
-    found, table = {}, Table(title=f"net A: milliseconds per call, median (minimum) of {rounds} rounds")
+    timings, table = {}, Table(title=f"net A: milliseconds per call, median (minimum) of {rounds} rounds")
     for heading in ("workload", "", "ms", "ours faster by"):
         table.add_column(heading, justify="left" if heading in ("workload", "") else "right")
     for name, our_side in mine.items():
         answer = our_side.answer()
         for contender in others[name]:
             console.print(f"{name}, {contender.name}: {check(answer, contender.answer())}", highlight=False)
-        found[name] = times = interleaved([our_side, *others[name]], rounds)
+        timings[name] = times = interleaved([our_side, *others[name]], rounds)
         for who, t in times.items():
             ratio = "" if who == our_side.name else f"{t.median / times[our_side.name].median:.2f}"
             table.add_row(name, who, f"{t.median:.0f} ({t.minimum:.0f})", ratio)
@@ -180,4 +180,4 @@ def benchmark(backend: str, rounds: int, images: int = JACOBIAN, steps: int = ST
         f"sizes. {cores()} cores, backend {backend}; sgemm probe now: {measure()}",
         highlight=False,
     )
-    return found
+    return timings

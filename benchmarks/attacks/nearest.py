@@ -55,14 +55,14 @@ def networks(data_dir: Path | None, file: Path | None) -> dict[str, nnpg.Network
         "convolutional": ([conv(8, 5), ReLU(), pool, conv(16, 5), ReLU(), pool, *head], 3),
         "784-100-100-10": ([nnpg.Flatten(), dense(100), ReLU(), dense(100), ReLU(), *head[3:]], 9),
     }
-    found = {}
+    nets = {}
     for name, (recipe, epochs) in recipes.items():
         net = nnpg.build(recipe, input_shape=(1, 28, 28), rng=0)
         for rate, passes in ((0.05, epochs), (0.01, 1)):
             sgd = nnpg.SGD(lr=rate, momentum=0.9)
             net = nnpg.train(net, train.x, train.labels, epochs=passes, batch=100, rng=0, optimiser=sgd).net
-        found[name] = net
-    return found
+        nets[name] = net
+    return nets
 
 
 def others(net: nnpg.Network, x: Array, labels: Array, pool: Array) -> Array:
@@ -88,21 +88,21 @@ def run(net: nnpg.Network, x: Array, labels: Array, theirs: Rivals, rounds: int,
             return _timed(attack, x, labels)
 
     ours(x[:2], labels[:2])  # the first call compiles
-    found = dict[str, Row]()
+    rows = dict[str, Row]()
     quick = cores()
     for turn in range(rounds):
-        _enter(found, OURS, _timed(ours, x, labels), x, labels, predict)
+        _enter(rows, OURS, _timed(ours, x, labels), x, labels, predict)
         if PACE in theirs.attacks:
             tried = {n: on(n, theirs.attacks[PACE]) for n in ({1, cores()} if turn == 0 else {quick})}
             quick = min(tried, key=lambda n: tried[n][1])
-            _enter(found, PACE, tried[quick], x, labels, theirs.predict)
+            _enter(rows, PACE, tried[quick], x, labels, theirs.predict)
     for name, attack in theirs.attacks.items():
         if name != PACE:
             try:
-                _enter(found, name, on(quick, attack), x, labels, theirs.predict)
+                _enter(rows, name, on(quick, attack), x, labels, theirs.predict)
             except (AssertionError, RuntimeError, ValueError) as error:
                 console.print(f"{name}: failed: {error}", highlight=False)
-    return found
+    return rows
 
 
 def _timed(attack: Attack, x: Array, labels: Array) -> tuple[Array, float]:
@@ -112,7 +112,7 @@ def _timed(attack: Attack, x: Array, labels: Array) -> tuple[Array, float]:
 
 
 def _enter(
-    found: dict[str, Row],
+    rows: dict[str, Row],
     name: str,
     done: tuple[Array, float],
     x: Array,
@@ -123,25 +123,25 @@ def _enter(
     flat = changed.reshape(len(x), -1)
     good = (predict(changed) != labels) & (flat.min(axis=1) >= -BOX) & (flat.max(axis=1) <= 1 + BOX)
     size = np.sqrt(((flat - x.reshape(len(x), -1).astype(np.float64)) ** 2).sum(axis=1))
-    found.setdefault(name, Row(np.where(good, size, np.inf), [])).seconds.append(seconds)
+    rows.setdefault(name, Row(np.where(good, size, np.inf), [])).seconds.append(seconds)
 
 
-def report(title: str, found: Mapping[str, Row], missing: Mapping[str, str], console: Console) -> None:
+def report(title: str, rows: Mapping[str, Row], missing: Mapping[str, str], console: Console) -> None:
     """Print a line for each attack, and how often the best of the others is nearer than ours."""
     table = Table(title=title)
     for heading in ("", "mean |r|", "median", "successes", "seconds"):
         table.add_column(heading, justify="right" if heading else "left")
-    for name, row in found.items():
+    for name, row in rows.items():
         good = row.size[np.isfinite(row.size)]
         numbers = (f"{good.mean():.4f}", f"{np.median(good):.4f}") if len(good) else ("-", "-")
         table.add_row(name, *numbers, f"{len(good)} of {len(row.size)}", f"{median(row.seconds):.1f}")
     for name, why in missing.items():
         table.add_row(name, why)
     console.print(table)
-    console.print(*verdicts(found), sep="\n", highlight=False)
+    console.print(*verdicts(rows), sep="\n", highlight=False)
 
 
-def verdicts(found: Mapping[str, Row]) -> list[str]:
+def verdicts(rows: Mapping[str, Row]) -> list[str]:
     """Say in words how ours compares.
 
     Examples
@@ -149,7 +149,7 @@ def verdicts(found: Mapping[str, Row]) -> list[str]:
     >>> verdicts({"ours": Row(np.array([1.0, 2.0]), [1.0]), "A": Row(np.array([0.9, 2.0]), [2.0])})
     ['best of the other 1 smaller than ours by over 0.1%: 1 of 2; ours smaller than it: 0 of 2']
     """
-    ours, competitors = found[OURS], {name: row for name, row in found.items() if name != OURS}
+    ours, competitors = rows[OURS], {name: row for name, row in rows.items() if name != OURS}
     if not competitors:
         return ["no other attack was run"]
     best, N = np.min([row.size for row in competitors.values()], axis=0), len(ours.size)
@@ -170,13 +170,13 @@ def benchmark(data_dir: Path | None, file: Path | None, images: int, rounds: int
     if not console.is_terminal:
         console.width = 120
     test: Dataset = load("mnist", data_dir, split="test")
-    found = {}
+    rows_by_net = {}
     for name, net in networks(data_dir, file).items():
         right = np.flatnonzero(nnpg.predict(net, test.x).argmax(axis=1) == test.labels)[:images]
         x, labels = test.x[right], test.labels[right].astype(np.int64)
         theirs = rivals(net, x, others(net, x, labels, test.x[-POOL:]))
-        found[name] = run(net, x, labels, theirs, rounds, console)
+        rows_by_net[name] = run(net, x, labels, theirs, rounds, console)
         error = nnpg.error_rate(net, test.x, test.labels)
-        report(f"{name}, test error {error:.2%}, {len(x)} images", found[name], theirs.missing, console)
+        report(f"{name}, test error {error:.2%}, {len(x)} images", rows_by_net[name], theirs.missing, console)
     console.print(f"{cores()} cores; sgemm probe now: {measure()}", highlight=False)
-    return found
+    return rows_by_net

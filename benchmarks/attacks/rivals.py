@@ -112,12 +112,12 @@ def rivals(net: nnpg.Network, x: Array, starts: Array) -> Rivals:
         torch = import_module("torch")
     except ImportError as error:
         return Rivals({}, dict.fromkeys((*FOOLBOX, *ADV_LIB), _missing(error)), lambda x: x, nullcontext)
-    model, found, missing = torch_copy(net, x), dict[str, Attack](), dict[str, str]()
+    model, torch_attacks, missing = torch_copy(net, x), dict[str, Attack](), dict[str, str]()
     for make, names in ((_foolbox, FOOLBOX), (_adv_lib, ADV_LIB)):
         try:
             with warnings.catch_warnings():  # of old syntax, and of slow compilation
                 warnings.simplefilter("ignore")
-                found |= dict(zip(names, make(model, torch.tensor(starts)), strict=True))
+                torch_attacks |= dict(zip(names, make(model, torch.tensor(starts)), strict=True))
         except ImportError as error:
             missing |= dict.fromkeys(names, _missing(error))
 
@@ -129,7 +129,7 @@ def rivals(net: nnpg.Network, x: Array, starts: Array) -> Rivals:
 
         return run
 
-    attacks = {name: arrays(attack) for name, attack in found.items()}
+    attacks = {name: arrays(attack) for name, attack in torch_attacks.items()}
     threads = import_module("benchmarks.torch_cpu").torch_threads
     return Rivals(attacks, missing, lambda x: np.asarray(model(torch.tensor(x)).argmax(dim=1)), threads)
 

@@ -67,9 +67,9 @@ def confidence(y: npt.ArrayLike, classes: npt.ArrayLike) -> NDArray[np.float64]:
     return np.asarray(np.take_along_axis(y, t[:, None], axis=1)[:, 0])
 
 
-def _classes(predicted: npt.ArrayLike, wanted: npt.ArrayLike, name: str) -> tuple[NDArray[Any], NDArray[Any]]:
+def _classes(predicted: npt.ArrayLike, classes: npt.ArrayLike, name: str) -> tuple[NDArray[Any], NDArray[Any]]:
     """Predictions and what they are compared with, of one shape."""
-    p, t = (as_whole(c, n, "an array of classes,", least=0) for c, n in ((predicted, "predicted"), (wanted, name)))
+    p, t = (as_whole(c, n, "an array of classes,", least=0) for c, n in ((predicted, "predicted"), (classes, name)))
     if t.ndim and p.shape != t.shape:  # (N,) and (N, 1) would make a table of N x N comparisons
         raise ValueError(f"predicted and {name} must be of one shape, not {p.shape} and {t.shape}")
     return p, t

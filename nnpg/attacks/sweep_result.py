@@ -85,8 +85,8 @@ class Sweep:
     def least_distortion(self) -> NDArray[np.float32]:
         """The distortion at the smallest eta that succeeds (N, T); NaN where there is none."""
         first = self.success.argmax(axis=0)[None]
-        found = np.take_along_axis(self.distortion, first, axis=0)[0]
-        return np.where(self.success.any(axis=0), found, np.float32(np.nan))
+        distortion = np.take_along_axis(self.distortion, first, axis=0)[0]
+        return np.where(self.success.any(axis=0), distortion, np.float32(np.nan))
 
     def of_target(self, target: int | None = None) -> NDArray[np.bool_]:
         """Return where the target (N, T) is this one; everywhere unless one is given."""

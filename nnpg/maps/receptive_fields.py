@@ -57,13 +57,13 @@ class ReceptiveField(NamedTuple):
         values, shape = as_numbers(maps, "maps", "an array (..., H, W)").astype(np.float64), as_pair(shape, "shape")
         if values.ndim < 2 or values.size == 0:
             raise ValueError(f"maps must be an array (..., H, W), not {described(values)}")
-        units, seen = [], []  # of each row of pixels, and of each column: the unit there, and whether there is one
+        units, has_unit = [], []  # of each row of pixels, and of each column: the unit there, and whether there is one
         for axis in (0, 1):
             first = self.start[axis] + (self.size[axis] - self.step[axis]) // 2
             unit = (np.arange(shape[axis]) - first) // self.step[axis]
-            seen.append((unit >= 0) & (unit < values.shape[axis - 2]))
+            has_unit.append((unit >= 0) & (unit < values.shape[axis - 2]))
             units.append(unit.clip(0, values.shape[axis - 2] - 1))
-        return np.where(seen[0][:, None] & seen[1], values[..., units[0][:, None], units[1]], np.nan)
+        return np.where(has_unit[0][:, None] & has_unit[1], values[..., units[0][:, None], units[1]], np.nan)
 
 
 def receptive_field(net: Network, *, layer: str) -> ReceptiveField:

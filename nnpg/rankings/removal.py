@@ -145,10 +145,10 @@ def shapley_scores(
                     added[pair, rows] += _marginals(net, trace, removals, leaving, labels[rows], of) / 2
                     advance()
     means = np.array([class_means(values, labels, net.K) for values in added])  # (pairs, K, M)
-    what = f"Shapley value of {of}"
-    scores = FilterScores(_by_layer(means.mean(axis=0), counts), class_names, "", of, what=what)
+    description = f"Shapley value of {of}"
+    scores = FilterScores(_by_layer(means.mean(axis=0), counts), class_names, "", of, what=description)
     errors = means.std(axis=0, ddof=1) / np.sqrt(pairs)
-    return scores, replace(scores, scores=_by_layer(errors, counts), what=f"standard error of the {what}")
+    return scores, replace(scores, scores=_by_layer(errors, counts), what=f"standard error of the {description}")
 
 
 def _marginals(net: Network, trace: Trace, removals: Removals, order: Array, labels: Array, of: Of) -> Array:

@@ -9,10 +9,10 @@ from nnpg.analysis.edge_filters import KERNELS, convolve, responds_to_edges
 def test_the_convolution_is_a_double_loop_without_flipping():
     images, kernel = np.random.default_rng(0).normal(size=(2, 1, 6, 7)), np.array(KERNELS["random"], float)
     out = convolve(images, [kernel])
-    wanted = [
+    expected = [
         [[(image[0, i : i + 3, j : j + 3] * kernel).sum() for j in range(5)] for i in range(4)] for image in images
     ]
-    np.testing.assert_allclose(out[0], wanted)
+    np.testing.assert_allclose(out[0], expected)
     with pytest.raises(ValueError, match="grey images"):
         convolve(images[:, 0], [kernel])
 

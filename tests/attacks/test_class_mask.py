@@ -27,10 +27,10 @@ def test_a_learned_mask_changes_the_class_of_images_and_not_the_network(net):
     before = net.layers["dense1"].W.copy()
     mask = learn_class_mask(net, x, 4, epochs=30, batch=20, lr=0.3, rng=0)
     assert (before == net.layers["dense1"].W).all()
-    some = x[t != 4]
-    turned = predict(net, apply_masks(some, np.broadcast_to(mask.W, some.shape), 1.0)).argmax(axis=1) == 4
+    others = x[t != 4]
+    turned = predict(net, apply_masks(others, np.broadcast_to(mask.W, others.shape), 1.0)).argmax(axis=1) == 4
     assert turned.mean() > 0.9
-    assert (predict(net, some).argmax(axis=1) == 4).mean() < 0.1
+    assert (predict(net, others).argmax(axis=1) == 4).mean() < 0.1
     assert mask.losses[-1] < 0.5 * mask.losses[0]
     again = learn_class_mask(net, x, 4, epochs=30, batch=20, lr=0.3, rng=0)
     assert (again.W == mask.W).all()

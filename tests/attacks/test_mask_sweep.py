@@ -182,9 +182,11 @@ def test_a_transfer_takes_the_other_networks_masks(net, images):
 )
 def test_bad_input_is_refused_before_any_work(net, monkeypatch, change, words):
     monkeypatch.setattr("nnpg.attacks.sweep._sweep_images", lambda *_: pytest.fail("work was begun"))
-    given = {"x": np.zeros((2, 60)), "labels": [0, 1], "targets": "all", "etas": [0.0, 1.0], "masks": None} | change
+    settings = {"x": np.zeros((2, 60)), "labels": [0, 1], "targets": "all", "etas": [0.0, 1.0], "masks": None} | change
     with pytest.raises(ValueError, match=words):
-        mask_sweep(net, given["x"], given["labels"], given["targets"], given["etas"], masks=given["masks"])
+        mask_sweep(
+            net, settings["x"], settings["labels"], settings["targets"], settings["etas"], masks=settings["masks"]
+        )
 
 
 def test_masks_of_a_network_with_another_input_are_refused(net):
@@ -197,11 +199,11 @@ def test_an_interrupted_sweep_continues_where_it_stopped(net, tmp_path, monkeypa
     x, t = digits(70)
     whole, file, asked = mask_sweep(net, x, t, "all", [0.0, 9.0]), tmp_path / "sweep.safetensors", []
 
-    def interrupted(net, x, targets, **how):
+    def interrupted(net, x, targets, **settings):
         asked.append(len(x))
         if len(asked) == 4:  # the first call only looks at the first image
             raise KeyboardInterrupt
-        return gradient_masks(net, x, targets, **how)
+        return gradient_masks(net, x, targets, **settings)
 
     masks = linear(net)
     monkeypatch.setattr("nnpg.attacks.masks.gradient_masks", interrupted)
@@ -221,10 +223,9 @@ def test_an_interrupted_sweep_continues_where_it_stopped(net, tmp_path, monkeypa
         "its masks, net, backend": {"masks": linear(softmax_of(np.eye(6, 60)))},
         "its masks": {"masks": to_unit(linear(net))},
     }.items():
-        given = {"etas": [0.0, 9.0], "masks": masks, "clip": False} | other
+        settings = {"etas": [0.0, 9.0], "masks": masks, "clip": False} | other
         with pytest.raises(ValueError, match=f"checkpoint of another run: {words}"):
-            mask_sweep(net, x, t, "all", given["etas"], masks=given["masks"], clip=given["clip"], checkpoint=file,
-                       resume=True)  # fmt: skip
+            mask_sweep(net, x, t, "all", **settings, checkpoint=file, resume=True)
 
 
 def test_a_masker_of_the_user_s_own_has_no_checkpoint(net, tmp_path):

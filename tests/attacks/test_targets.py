@@ -55,8 +55,8 @@ def test_the_nearest_class_is_not_the_second_most_likely_where_its_boundary_is_f
 def test_the_nearest_class_has_the_least_distortion_where_boundaries_are_flat(net):
     x, _ = digits(12)
     nearest = choose_targets(net, x, "nearest").ravel()
-    found = minimal_distortion(net, x, "all", box=(-50, 50))
-    np.testing.assert_array_equal(nearest, found.targets)
+    result = minimal_distortion(net, x, "all", box=(-50, 50))
+    np.testing.assert_array_equal(nearest, result.targets)
 
 
 @pytest.mark.parametrize(

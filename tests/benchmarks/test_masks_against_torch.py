@@ -13,10 +13,10 @@ def test_both_sides_do_both_workloads_and_agree(capsys):
 
     times = benchmark("numpy", 1, images=4, steps=2)
     assert times.keys() == {"Jacobian", "line search"}
-    for own in times.values():
-        assert next(iter(own)) == "nnpg"
-        assert any("channels_last" in name for name in own)
-        assert all(t.median > 0 for t in own.values())
+    for times_by_side in times.values():
+        assert next(iter(times_by_side)) == "nnpg"
+        assert any("channels_last" in name for name in times_by_side)
+        assert all(t.median > 0 for t in times_by_side.values())
     printed = capsys.readouterr().out
     assert "4 images x 10 classes" in printed
     assert "of the largest value" in printed

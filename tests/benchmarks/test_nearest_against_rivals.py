@@ -49,16 +49,16 @@ def test_only_images_of_another_class_in_the_box_count(net, images):
     assert (nnpg.predict(net, starts).argmax(axis=1) != labels).all()
     console = Console(file=io.StringIO(), record=True, width=120)
     theirs = made_up(net, starts)
-    found = nearest.run(net, x, labels, theirs, 2, console)
-    assert list(found) == ["ours", rivals.PACE, "lazy", "outside"]
-    assert np.isfinite(found["ours"].size).all()
+    rows = nearest.run(net, x, labels, theirs, 2, console)
+    assert list(rows) == ["ours", rivals.PACE, "lazy", "outside"]
+    assert np.isfinite(rows["ours"].size).all()
     far = np.linalg.norm((starts - x).reshape(4, -1), axis=1)
-    np.testing.assert_allclose(found[rivals.PACE].size, far, rtol=1e-6)
-    assert (found["ours"].size < far).all()
-    assert np.isinf(found["lazy"].size).all()
-    assert np.isinf(found["outside"].size).all()
-    assert len(found["ours"].seconds) == len(found[rivals.PACE].seconds) == 2
-    nearest.report("made up", found, theirs.missing, console)
+    np.testing.assert_allclose(rows[rivals.PACE].size, far, rtol=1e-6)
+    assert (rows["ours"].size < far).all()
+    assert np.isinf(rows["lazy"].size).all()
+    assert np.isinf(rows["outside"].size).all()
+    assert len(rows["ours"].seconds) == len(rows[rivals.PACE].seconds) == 2
+    nearest.report("made up", rows, theirs.missing, console)
     said = console.export_text()
     assert "broken: failed: no way out" in said
     assert "not run: no such module" in said
@@ -68,9 +68,9 @@ def test_only_images_of_another_class_in_the_box_count(net, images):
 
 def test_the_nearest_image_of_another_class_is_the_nearest(net, images):
     x, labels, pool = images
-    own = nnpg.predict(net, pool).argmax(axis=1)
+    classes = nnpg.predict(net, pool).argmax(axis=1)
     for one, t, start in zip(x, labels, nearest.others(net, x, labels, pool), strict=True):
-        far = [np.linalg.norm(p - one) for p, c in zip(pool, own, strict=True) if c != t]
+        far = [np.linalg.norm(p - one) for p, c in zip(pool, classes, strict=True) if c != t]
         assert np.linalg.norm(start - one) == pytest.approx(min(far))
 
 

@@ -39,7 +39,7 @@ def test_info_of_the_machine_finds_the_data(run, tmp_path) -> None:
 
 @pytest.mark.data
 def test_info_finds_the_real_data(run) -> None:
-    found = run("info", "--json").json
-    assert found["data_folder"] == os.environ["NNPG_DATA"]
-    assert found["data"]["yale"]
-    assert found["data"]["mnist"]
+    report = run("info", "--json").json
+    assert report["data_folder"] == os.environ["NNPG_DATA"]
+    assert report["data"]["yale"]
+    assert report["data"]["mnist"]

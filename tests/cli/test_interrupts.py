@@ -38,9 +38,9 @@ def test_a_command_ends_in_order(name: str) -> None:
     ],
 )
 def test_the_search_sees_what_is_wrong(tmp_path: Path, ending: Ending, words: list[str]) -> None:
-    found = interrupts.faults(ending, tmp_path, within=SOON)
-    assert len(found) == len(words)
-    assert all(word in fault for word, fault in zip(words, found, strict=True))
+    faults = interrupts.faults(ending, tmp_path, within=SOON)
+    assert len(faults) == len(words)
+    assert all(word in fault for word, fault in zip(words, faults, strict=True))
 
 
 @pytest.mark.parametrize(

@@ -18,11 +18,11 @@ def test_json_holds_the_librarys_curves(run, model, bars) -> None:
     data, net = load(bars), nnpg.load_network(model)
     filters = nnpg.filter_scores(net, data.x, data.labels).strongest(2, 12)
     expected = nnpg.knock_out_curve(net, data.x, data.labels, filters)
-    found = report["curves"][0]
-    assert [(f["layer"], f["filter"]) for f in found["filters"]] == [(unit.layer, unit.f) for unit in filters]
-    assert found["class_error"] == expected.class_error(2).tolist()
-    assert found["overall_error"] == expected.overall_error.tolist()
-    assert found["most_common_prediction"] == expected.modes.tolist()
+    strongest = report["curves"][0]
+    assert [(f["layer"], f["filter"]) for f in strongest["filters"]] == [(unit.layer, unit.f) for unit in filters]
+    assert strongest["class_error"] == expected.class_error(2).tolist()
+    assert strongest["overall_error"] == expected.overall_error.tolist()
+    assert strongest["most_common_prediction"] == expected.modes.tolist()
 
 
 def test_one_class_prints_every_step(run, model, bars) -> None:

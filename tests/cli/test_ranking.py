@@ -28,10 +28,10 @@ def test_json_holds_the_librarys_scores(run, model, bars) -> None:
     data = load(bars)
     scores = nnpg.filter_scores(nnpg.load_network(model), data.x, data.labels, norm="l1", of="logit")
     assert [ranked["class"] for ranked in report["classes"]] == ["middle"]
-    found = report["classes"][0]["strongest_first"]
+    filters = report["classes"][0]["strongest_first"]
     expected = scores.strongest(1)
-    assert [(f["layer"], f["filter"]) for f in found] == [(unit.layer, unit.f) for unit in expected]
-    np.testing.assert_allclose([f["score"] for f in found], [unit.score for unit in expected], rtol=1e-6)
+    assert [(f["layer"], f["filter"]) for f in filters] == [(unit.layer, unit.f) for unit in expected]
+    np.testing.assert_allclose([f["score"] for f in filters], [unit.score for unit in expected], rtol=1e-6)
 
 
 def test_mean_of_norms_is_another_ranking(run, model) -> None:
@@ -68,12 +68,12 @@ def test_csv_and_picture(run, model, tmp_path) -> None:
 
 
 def test_changed_data_are_noticed(run, bars, tmp_path) -> None:
-    own = tmp_path / "own.npz"
-    own.write_bytes(bars.read_bytes())
-    run("train", "--data", own, "--epochs", 1, "--save", tmp_path / "m.safetensors")
+    file = tmp_path / "own.npz"
+    file.write_bytes(bars.read_bytes())
+    run("train", "--data", file, "--epochs", 1, "--save", tmp_path / "m.safetensors")
     assert run("rank", tmp_path / "m.safetensors").err == ""
-    with np.load(own) as arrays:
-        np.savez(own, **{**arrays, "x": arrays["x"] * 0.5})
+    with np.load(file) as arrays:
+        np.savez(file, **{**arrays, "x": arrays["x"] * 0.5})
     answer = run("rank", tmp_path / "m.safetensors")
     assert answer.code == 0
     assert "has changed since" in answer.err

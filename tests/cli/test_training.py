@@ -45,13 +45,13 @@ def test_the_file_records_how_it_was_made(run, bars, tmp_path) -> None:
     report = run(
         "train", "--data", bars, *FAST, "--seed", 4, "--lr", 0.02, "--momentum", 0.5, "--save", path, "--json"
     ).json
-    kept = describe(path)["provenance"]
-    assert kept == report["provenance"]
-    assert kept["model"] == "cifar_net"
-    assert kept["data"]["data"] == str(bars)
-    assert kept["data"]["split_seed"] == 4
-    assert kept["data"]["classes"] == ["left", "middle", "right"]
-    assert {k: kept["training"][k] for k in ("epochs", "batch", "lr", "momentum", "seed")} == {
+    provenance = describe(path)["provenance"]
+    assert provenance == report["provenance"]
+    assert provenance["model"] == "cifar_net"
+    assert provenance["data"]["data"] == str(bars)
+    assert provenance["data"]["split_seed"] == 4
+    assert provenance["data"]["classes"] == ["left", "middle", "right"]
+    assert {k: provenance["training"][k] for k in ("epochs", "batch", "lr", "momentum", "seed")} == {
         "epochs": 3,
         "batch": 4,
         "lr": 0.02,
@@ -59,7 +59,7 @@ def test_the_file_records_how_it_was_made(run, bars, tmp_path) -> None:
         "seed": 4,
     }
     assert [epoch["epoch"] for epoch in report["history"]] == [1, 2, 3]
-    assert kept["test_error"] == report["history"][-1]["validation_error"]
+    assert provenance["test_error"] == report["history"][-1]["validation_error"]
 
 
 def test_the_result_depends_on_the_seed_only(run, bars, tmp_path) -> None:
@@ -177,18 +177,18 @@ def test_a_model_whose_folder_is_gone_at_the_end_is_saved_elsewhere(run, bars, t
     monkeypatch.setattr("tempfile.tempdir", str(elsewhere))
     train = nnpg.train
 
-    def then_gone(*args, **how):
-        done = train(*args, **how)
+    def then_gone(*args, **settings):
+        done = train(*args, **settings)
         folder.rmdir()
         return done
 
     monkeypatch.setattr("nnpg.train", then_gone)
     answer = run("train", "--data", bars, *FAST, "--save", folder / "net.safetensors")
-    (kept,) = elsewhere.glob("*/net.safetensors")
+    (file,) = elsewhere.glob("*/net.safetensors")
     assert answer.code == 1
     assert answer.err.splitlines()[-1].startswith(f"error: cannot write {folder / 'net.safetensors'}: No such file")
-    assert str(kept) in answer.err
-    assert nnpg.load_network(kept).K == 3
+    assert str(file) in answer.err
+    assert nnpg.load_network(file).K == 3
 
 
 def test_a_full_disk_is_reported_before_training(run, bars, tmp_path, monkeypatch) -> None:

@@ -84,8 +84,8 @@ def test_a_kept_training_is_read_back_and_one_without_a_context_leaves_no_file(t
     training = KeptTraining("net", net, images(0.5), 2, 1, nnpg.SGD(lr=0.1), 7)
     alone = training.run(None)
     assert not (tmp_path / "models").exists()
-    kept, again = (training.run(context(tmp_path)) for _ in range(2))
-    for one in (kept, again):
+    first, again = (training.run(context(tmp_path)) for _ in range(2))
+    for one in (first, again):
         assert (one.net.layers["dense1"].W == alone.net.layers["dense1"].W).all()
     assert len(list((tmp_path / "models").iterdir())) == 1
 

@@ -81,10 +81,12 @@ def test_when_the_papers_error_was_reached():
 def test_a_mask_works_if_it_does_more_than_noise():
     net, (x, t) = sigmoid_net(), digits(60)
     masks = scaled(to_unit(linear(net)), np.full(6, 0.3))
-    found = {ld13_nearest_masks.NEAREST: mask_sweep(net, x, t, "all", (0, 1), masks=masks),
+    sweeps = {ld13_nearest_masks.NEAREST: mask_sweep(net, x, t, "all", (0, 1), masks=masks),
              ld13_nearest_masks.NOISE: mask_sweep(net, x, t, "all", (0, 1), masks=noise_like(masks, 0))}  # fmt: skip
-    assert any(ld13_nearest_masks.works(found, k) for k in range(6))
-    assert not any(ld13_nearest_masks.works(dict.fromkeys(found, found[ld13_nearest_masks.NOISE]), k) for k in range(6))
+    assert any(ld13_nearest_masks.works(sweeps, k) for k in range(6))
+    assert not any(
+        ld13_nearest_masks.works(dict.fromkeys(sweeps, sweeps[ld13_nearest_masks.NOISE]), k) for k in range(6)
+    )
 
 
 @pytest.mark.data

@@ -32,8 +32,8 @@ def experiments(tmp_path, monkeypatch):
         shutil.rmtree(tmp_path / "out")
         return run(config, context)
 
-    for id, what in (("X-1", run), ("X-2", removed)):
-        monkeypatch.setitem(runner.EXPERIMENTS, id, Experiment(id, "A try", "nobody", {"quick": Config()}, what))
+    for id, function in (("X-1", run), ("X-2", removed)):
+        monkeypatch.setitem(runner.EXPERIMENTS, id, Experiment(id, "A try", "nobody", {"quick": Config()}, function))
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "elsewhere"))
     (tmp_path / "elsewhere").mkdir()
     return ran

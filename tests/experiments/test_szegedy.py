@@ -56,7 +56,7 @@ def test_networks_and_distorted_images_are_kept_and_found_again(tmp_path, monkey
     assert len(first[0].seen) == 16, "half of them"
     assert first[0].provenance["iterations"] == 2
     x, labels = np.random.default_rng(0).random((2, 784)).astype("float32"), np.array([0, 1])
-    found = distorted(first[0], x, labels, config, context(tmp_path))
+    result = distorted(first[0], x, labels, config, context(tmp_path))
 
     def never(*_, **__):
         raise AssertionError("it was kept")
@@ -65,7 +65,7 @@ def test_networks_and_distorted_images_are_kept_and_found_again(tmp_path, monkey
     monkeypatch.setattr("nnpg.attacks.least_distortion.solver.Solver.iterate", never)
     again = mnist_nets(("M1'", "AE400-10"), config, context(tmp_path))
     assert (again[1].net.layers["dense2"].W == first[1].net.layers["dense2"].W).all()
-    assert (distorted(again[0], x, labels, config, context(tmp_path)).adversarial == found.adversarial).all()
+    assert (distorted(again[0], x, labels, config, context(tmp_path)).adversarial == result.adversarial).all()
 
 
 def test_a_matrix_of_errors_and_its_agreement_with_the_paper():
@@ -84,8 +84,8 @@ def test_a_matrix_of_errors_and_its_agreement_with_the_paper():
     rows = transfer.cell_rows(wrong, 40, names, nets, paper)
     assert [r.name for r in rows[:2]] == ["A -> A", "A -> B"]
     assert [r.held for r in rows] == [True, False, None, None, True, None]
-    held, given, alike = transfer.agreement(rows)
-    assert (held, given) == (2, 3)
+    held, cells, alike = transfer.agreement(rows)
+    assert (held, cells) == (2, 3)
     assert alike == pytest.approx(0.87, abs=0.01)  # 25, 75, 75 against 24, 99, 70: one tie
     text = transfer.table(wrong, 40, names, nets, paper)
     assert "25 (14.2-40.2) | 24 in" in text
@@ -98,8 +98,8 @@ def test_units_that_respond_to_one_class_are_purer_than_random_directions():
     x = (np.eye(5)[labels] + 0.3 * rng.random((200, 5))).astype("float32").reshape(200, 1, 1, 5)
     net = nnpg.build([nnpg.ReLU(), nnpg.Flatten(), nnpg.dense(5), nnpg.Softmax()], input_shape=(1, 1, 5), rng=0)
     data = Dataset(x, labels, tuple("abcde"), "toy")
-    found = compare(net, data, Looking("relu1", 8, 5, 99, 0))
-    values = {r.name.removeprefix("relu1: "): r.ours for r in found.rows}
+    result = compare(net, data, Looking("relu1", 8, 5, 99, 0))
+    values = {r.name.removeprefix("relu1: "): r.ours for r in result.rows}
     assert values["purity of rows of units"] == 1
     assert values["purity of rows of units above chance, permutation test"] == 0.01
     dead = x.copy()

@@ -179,19 +179,19 @@ def array_replaced(whole: bytes, rng: Rng) -> bytes:
     entry = table[name]
     kinds = {"F32": np.float32, "F64": np.float64, "U8": np.uint8, "I8": np.int8, "I64": np.int64}
     a = np.frombuffer(data[slice(*entry["data_offsets"])], kinds[entry["dtype"]]).reshape(entry["shape"])
-    what = rng.integers(5)
-    if what == 0:
+    change = rng.integers(5)
+    if change == 0:
         kind = list(kinds)[rng.integers(len(kinds))]
         with np.errstate(invalid="ignore"):
             a = a.astype(kinds[kind])
         entry["dtype"] = kind
-    elif what == 1 and a.ndim:
+    elif change == 1 and a.ndim:
         axis = int(rng.integers(a.ndim))
         many = int(rng.choice([0, 2, 3, 400, 40_000]))
         a = np.repeat(a.take([0], axis=axis), many, axis=axis) if many * a.size < 10**6 else a
-    elif what == 2:
+    elif change == 2:
         a = a.reshape(-1)
-    elif what == 3:
+    elif change == 3:
         a = a.T.copy()
     else:
         a = a[None]

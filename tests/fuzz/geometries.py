@@ -113,16 +113,16 @@ def arrays_of(task: Any) -> dict[str, Any]:
     return {name: np.asarray(a) for name, a in (answer if isinstance(answer, dict) else {"": answer}).items()}
 
 
-def differences(got: dict[str, Any], wanted: dict[str, Any], tolerance: float) -> list[str]:
+def differences(got: dict[str, Any], expected: dict[str, Any], tolerance: float) -> list[str]:
     """In what two answers differ, in words."""
-    if "error" in got or "error" in wanted:
-        pair = [answer.get("error", "an answer") for answer in (got, wanted)]
+    if "error" in got or "error" in expected:
+        pair = [answer.get("error", "an answer") for answer in (got, expected)]
         return [] if pair[0] == pair[1] else [f"{pair[0]!r}, reference {pair[1]!r}"]
-    if got.keys() != wanted.keys():
-        return [f"names {list(got)}, reference {list(wanted)}"]
+    if got.keys() != expected.keys():
+        return [f"names {list(got)}, reference {list(expected)}"]
     unequal = []
     for name, a in got.items():
-        b = wanted[name]
+        b = expected[name]
         scale = np.abs(b[np.isfinite(b)]).max(initial=0.0) if b.dtype.kind == "f" else 0.0
         if a.shape != b.shape or a.dtype != b.dtype:
             unequal.append(f"{name}: {a.dtype} {a.shape}, reference {b.dtype} {b.shape}")

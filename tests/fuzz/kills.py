@@ -64,7 +64,7 @@ def killed(kind: str, backend: str, kills: int, rng: np.random.Generator) -> tup
             _lived(kind, backend, folder, float(rng.uniform(0, 2 * span)))
             done += not (folder / "result.safetensors").exists()
         _lived(kind, backend, folder, None)
-        expected, ended = (read_tensors(folder / f"{which}result.safetensors")[0] for which in ("whole-", ""))
+        expected, ended = (read_tensors(folder / f"{prefix}result.safetensors")[0] for prefix in ("whole-", ""))
         for key, a in expected.items():
             if a.tobytes() != ended[key].tobytes():
                 return done, f"{kind} by {backend}: {key} is another after {done} kills"

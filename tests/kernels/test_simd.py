@@ -178,7 +178,7 @@ def test_products_below_a_width_use_no_lane_from_it_on(dtype: Any) -> None:
     for width in (1, L // 2, L - 1, L):
         d, x, y = numbers(dtype, 60, 0), numbers(dtype, 60, 1), np.zeros(6, dtype)
         d[width:20] = d[20 + width :] = 0
-        wanted = [[d[20 * r : 20 * r + width] @ x[7 * c : 7 * c + width] for c in range(3)] for r in range(2)]
+        expected = [[d[20 * r : 20 * r + width] @ x[7 * c : 7 * c + width] for c in range(3)] for r in range(2)]
         x[14 + width :] = np.nan  # lanes of the last of the three vectors from the width on
         products_below(d, x, y, width)
-        np.testing.assert_allclose(y.reshape(2, 3), wanted, rtol=0, atol=100 * np.finfo(dtype).eps)
+        np.testing.assert_allclose(y.reshape(2, 3), expected, rtol=0, atol=100 * np.finfo(dtype).eps)

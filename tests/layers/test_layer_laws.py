@@ -64,11 +64,11 @@ def test_finite_differences(row: Row, backend: Backend) -> None:
     grads = layer.gradients(backend, d, saved)
     assert set(grads) == set(parameters(layer))
     for name, analytic in grads.items():
-        rest = {p: a for p, a in parameters(layer).items() if p != name}
+        others = {p: a for p, a in parameters(layer).items() if p != name}
         hyper = {f: getattr(layer, f) for f in ("stride", "padding", "dilation", "groups") if hasattr(layer, f)}
 
-        def f(a: Array, name: str = name, rest: Any = rest, hyper: Any = hyper) -> Array:
-            return type(layer)(**{name: a}, **rest, **hyper).forward(backend, x)[0]
+        def f(a: Array, name: str = name, others: Any = others, hyper: Any = hyper) -> Array:
+            return type(layer)(**{name: a}, **others, **hyper).forward(backend, x)[0]
 
         np.testing.assert_allclose(analytic, entry_by_entry(getattr(layer, name), f), rtol=0, atol=1e-8)
 

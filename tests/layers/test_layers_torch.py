@@ -33,10 +33,9 @@ def _conv(layer: nnpg.Conv, x: Any, p: Tensors) -> Any:
 def _dropout(layer: nnpg.Dropout, x: Any, p: Tensors) -> Any:
     if layer.key is None:
         return F.dropout(x, layer.rate, training=False)
-    awake = (
-        np.random.default_rng(layer.key).random(tuple(x.shape)) >= layer.rate
-    )  # the same units, PyTorch's derivative
-    return x * torch.tensor(awake / (1 - layer.rate))
+    # the same units; the derivative is PyTorch's
+    active = np.random.default_rng(layer.key).random(tuple(x.shape)) >= layer.rate
+    return x * torch.tensor(active / (1 - layer.rate))
 
 
 ORACLES: dict[str, Callable[[Any, Any, Tensors], Any]] = {

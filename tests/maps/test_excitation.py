@@ -22,10 +22,10 @@ def test_the_highest_outputs_are_those_of_a_loop_with_one_image_per_person():
     for f in range(4):
         tops = {int(n): o[n, f].max() for n in range(12)}
         each = [max(np.flatnonzero(p == PEOPLE), key=lambda n: tops[int(n)]) for p in range(4)]
-        wanted = sorted(each, key=lambda n: -tops[int(n)])[:3]
-        assert places.image[f].tolist() == wanted
+        expected = sorted(each, key=lambda n: -tops[int(n)])[:3]
+        assert places.image[f].tolist() == expected
         answers = o[places.image[f], f, places.i[f], places.j[f]]
-        np.testing.assert_array_equal(answers, [tops[int(n)] for n in wanted])
+        np.testing.assert_array_equal(answers, [tops[int(n)] for n in expected])
     plain = highest_outputs(net(), X, layer="conv2", n=12)
     assert all(sorted(row) == list(range(12)) for row in plain.image.tolist())
 

@@ -23,12 +23,12 @@ def test_a_unit_sees_exactly_the_pixels_with_a_gradient(recipe):
         for i, j in ((0, 0), (H - 1, W - 1), (H // 2, W // 2)):
             seed = np.zeros(trace[layer].shape)
             seed[0, 0, i, j] = 1
-            seen = net.backward(trace, seed, start=layer)["input"][0, 0] != 0
+            has_gradient = net.backward(trace, seed, start=layer)["input"][0, 0] != 0
             top, left, height, width = field.box(i, j)
             inside = np.zeros((17, 15), bool)
             inside[max(top, 0) : top + height, max(left, 0) : left + width] = True
-            assert not seen[~inside].any(), (layer, i, j)
-            rows, columns = np.flatnonzero(seen.any(axis=1)), np.flatnonzero(seen.any(axis=0))
+            assert not has_gradient[~inside].any(), (layer, i, j)
+            rows, columns = np.flatnonzero(has_gradient.any(axis=1)), np.flatnonzero(has_gradient.any(axis=0))
             edges = max(top, 0), min(top + height, 17) - 1, max(left, 0), min(left + width, 15) - 1
             if layer == "conv2" and "dilation" in str(recipe):  # a gap may reach over the edge
                 continue

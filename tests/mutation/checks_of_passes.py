@@ -42,15 +42,15 @@ def seeds() -> None:
         trace = net.forward(images())
         for of in ("prob", "logit", "logprob") if head != "none" else ("logit",):
             d = rng.standard_normal(images().shape)
-            wanted = slopes(lambda x, of=of, head=head: read(of, head, x), images(), d)  # (N, K)
+            derivatives = slopes(lambda x, of=of, head=head: read(of, head, x), images(), d)  # (N, K)
             for classes, chosen in {"all": range(K), 1: 1, (2, 0): (2, 0), "true": None}.items():
                 at, seed = class_seed(net, trace, classes, of, LABELS)  # type: ignore[arg-type]
                 deltas = net.backward(trace, seed, start=at)
                 got = (deltas["input"] * d).sum(axis=(-3, -2, -1))
                 expected = (
-                    wanted[np.arange(N), LABELS]
+                    derivatives[np.arange(N), LABELS]
                     if chosen is None
-                    else np.moveaxis(wanted, 1, 0)[list([chosen] if isinstance(chosen, int) else chosen)]
+                    else np.moveaxis(derivatives, 1, 0)[list([chosen] if isinstance(chosen, int) else chosen)]
                 )
                 same(got, expected[0] if isinstance(chosen, int) else expected, 1e-6)
     for head in ("softmax", "sigmoid"):  # what stands behind the last layer: d log y_c / dy_c = 1 / y_c
@@ -83,12 +83,12 @@ def losses() -> None:
             for t, meant in ((LABELS, one_hot), (targets, targets)):
                 at = trace[loss.layer] if not (name == "binary_cross_entropy" and head == "none") else y
                 if name == "softmax_cross_entropy":
-                    wanted = -(meant * np.log(y if head == "softmax" else p)).sum(axis=1)
+                    expected = -(meant * np.log(y if head == "softmax" else p)).sum(axis=1)
                 elif name == "binary_cross_entropy":
-                    wanted = -(meant * np.log(y) + (1 - meant) * np.log(1 - y)).sum(axis=1)
+                    expected = -(meant * np.log(y) + (1 - meant) * np.log(1 - y)).sum(axis=1)
                 else:
-                    wanted = ((y - meant) ** 2).sum(axis=1) / 2
-                same(loss.value(k, at, t), wanted)
+                    expected = ((y - meant) ** 2).sum(axis=1) / 2
+                same(loss.value(k, at, t), expected)
                 d = rng.standard_normal(at.shape)
                 along = slopes(lambda a, loss=loss, t=t: loss.value(k, a, t), at, d)
                 same((loss.seed(k, at, t) * d).sum(axis=1), along, 1e-6)
@@ -182,10 +182,12 @@ def passes() -> None:
     same(plain.forward([[1, 2]])["input"], [[1.0, 2.0]])
     for start in net.names:
         for upto in net.names[net.names.index(start) :]:
-            rest = net.forward(trace[start], start=start, stop=upto) if start != "input" else net.forward(x, stop=upto)
-            assert list(rest) == net.names[net.names.index(start) : net.names.index(upto) + 1]
-            same(rest.y, trace[upto])
-            joined = trace.before(start) | rest if start != "input" else rest
+            section = (
+                net.forward(trace[start], start=start, stop=upto) if start != "input" else net.forward(x, stop=upto)
+            )
+            assert list(section) == net.names[net.names.index(start) : net.names.index(upto) + 1]
+            same(section.y, trace[upto])
+            joined = trace.before(start) | section if start != "input" else section
             assert list(joined) == net.names[: net.names.index(upto) + 1]
     seed = np.random.default_rng(8).standard_normal((2, N, K))
     every = net.backward(trace, seed)

@@ -54,8 +54,8 @@ def means_by_class() -> None:
     labels = np.array([0, 2, 2, 2, 2])  # class 1 has no image
     for shape in ((N,), (N, 4), (N, 2, 3)):
         values = np.random.default_rng(13).standard_normal(shape)
-        wanted = [values[labels == c].mean(axis=0) if c != 1 else np.full(shape[1:], np.nan) for c in range(K)]
-        same(class_means(values, labels, K), wanted)
+        expected = [values[labels == c].mean(axis=0) if c != 1 else np.full(shape[1:], np.nan) for c in range(K)]
+        same(class_means(values, labels, K), expected)
 
 
 def blocks() -> None:
@@ -145,21 +145,21 @@ def scores() -> None:
         "rms": np.sqrt((flat**2).mean(-1)), "mean": flat.mean(-1),
     }  # fmt: skip
     pg = nnpg.PredictionGradient({"a": d, "b": d[:, :, 0, 0]}, "true", "prob", ("r", "s", "t", "u"))
-    for norm, wanted in formulas.items():
-        found = nnpg.convolutional_gradient(pg, norm)
-        same(found.scores["a"], wanted)
-        same(found.scores["b"], d[:, :, 0, 0] if norm == "mean" else abs(d[:, :, 0, 0]))
-        same(found.matrix, np.concatenate([found.scores["a"], found.scores["b"]], axis=1))
-        order = [(u.layer, u.f) for u in found.strongest("s")]
+    for norm, expected in formulas.items():
+        ranking = nnpg.convolutional_gradient(pg, norm)
+        same(ranking.scores["a"], expected)
+        same(ranking.scores["b"], d[:, :, 0, 0] if norm == "mean" else abs(d[:, :, 0, 0]))
+        same(ranking.matrix, np.concatenate([ranking.scores["a"], ranking.scores["b"]], axis=1))
+        order = [(u.layer, u.f) for u in ranking.strongest("s")]
         pairs = [("a", f) for f in range(3)] + [("b", f) for f in range(3)]
-        values = dict(zip(pairs, found.matrix[1], strict=True))
+        values = dict(zip(pairs, ranking.matrix[1], strict=True))
         assert order == sorted(pairs, key=lambda pair: -values[pair])
-        assert [(u.layer, u.f) for u in found.weakest(1, 2)] == order[::-1][:2]
-        assert [u.score for u in found.strongest(1, 2)] == sorted(values.values())[::-1][:2]
+        assert [(u.layer, u.f) for u in ranking.weakest(1, 2)] == order[::-1][:2]
+        assert [u.score for u in ranking.strongest(1, 2)] == sorted(values.values())[::-1][:2]
         for row in (1, np.int64(1), "s"):
-            assert found.row_index(row) == 1
-        assert found.weakest("s") == found.strongest(1)[::-1]
-        assert refused(lambda found=found: found.row_index("nowhere"))
+            assert ranking.row_index(row) == 1
+        assert ranking.weakest("s") == ranking.strongest(1)[::-1]
+        assert refused(lambda ranking=ranking: ranking.row_index("nowhere"))
     only = nnpg.PredictionGradient({"a": d}, "true", "prob", ("r", "s", "t", "u"))
     same(nnpg.saliency(only)["a"], abs(d).max(axis=1))
     same(nnpg.saliency(only, "frobenius")["a"], np.sqrt((d * d).sum(axis=1)))
@@ -184,47 +184,47 @@ def knockouts() -> None:
 def sweeps_of(net: nnpg.Network) -> None:
     x = images()
     filters = [("pool1", 2), ("conv1", 0), ("pool1", 1)]
-    rest, last = net_after("pool1"), net_after("conv1")
+    after_pool, after_conv = net_after("pool1"), net_after("conv1")
     for to in ("zero", "mean"):
         reference = x[:3] * 1.5
-        seen = net.forward(reference)
+        trace = net.forward(reference)
         value = {
-            name: seen[name].mean(axis=0) if to == "mean" else np.zeros(seen[name].shape[1:])
+            name: trace[name].mean(axis=0) if to == "mean" else np.zeros(trace[name].shape[1:])
             for name in ("conv1", "pool1")
         }
-        wanted = [net.forward(x).y]
+        expected = [net.forward(x).y]
         for upto in range(1, 4):
             out = filters[:upto]
             c = net.forward(x)["conv1"].copy()
             for name, f in out:
                 if name == "conv1":
                     c[:, f] = value["conv1"][f]
-            p = last(c)["pool1"].copy()
+            p = after_conv(c)["pool1"].copy()
             for name, f in out:
                 if name == "pool1":
                     p[:, f] = value["pool1"][f]
-            wanted.append(rest(p).y)
-            same(nnpg.knock_out(net, out, to=to, reference=reference).forward(x).y, wanted[-1])
+            expected.append(after_pool(p).y)
+            same(nnpg.knock_out(net, out, to=to, reference=reference).forward(x).y, expected[-1])
         curve = nnpg.knock_out_curve(net, x, LABELS, filters, to=to, reference=reference, batch=2, progress=False)
-        same(curve.predictions, [y.argmax(axis=1) for y in wanted])
+        same(curve.predictions, [y.argmax(axis=1) for y in expected])
     bright = 9 * abs(x)  # whose means are far from 0
     after = net.forward(bright)["pool1"].mean(axis=0)
     for to, value_of in (("zero", 0 * after), ("mean", after)):  # one output alone, which has a compiled program
-        p, wanted = net.forward(many())["pool1"].copy(), [net.forward(many()).y]
+        p, expected = net.forward(many())["pool1"].copy(), [net.forward(many()).y]
         for f in (2, 0):
             p[:, f] = value_of[f]
-            wanted.append(rest(p).y)
+            expected.append(after_pool(p).y)
         whole = nnpg.knock_out_curve(
             net, many(), np.zeros(len(p), int), [("pool1", 2), ("pool1", 0)], to=to, reference=bright, progress=False
         )
-        same(whole.predictions, [y.argmax(axis=1) for y in wanted])
+        same(whole.predictions, [y.argmax(axis=1) for y in expected])
     drawn = nnpg.knock_out(net, [("pool1", 1)], to="resample", reference=x, rng=3).forward(x)["pool1"]
     plain = net.forward(x)["pool1"]
     same(drawn[:, [0, 2]], plain[:, [0, 2]])
     assert all((drawn[i, 1] == plain[:, 1]).all(axis=(1, 2)).any() for i in range(N))
     assert not (drawn[:, 1] == plain[:, 1]).all()
-    given = [nnpg.Filter("pool1", 2, 0.5), ("pool1", 1)]
-    named = nnpg.knock_out_curve(net, x, LABELS, given, progress=False).filters
+    pairs = [nnpg.Filter("pool1", 2, 0.5), ("pool1", 1)]
+    named = nnpg.knock_out_curve(net, x, LABELS, pairs, progress=False).filters
     assert [(f.layer, f.f, str(f.score)) for f in named] == [("pool1", 2, "0.5"), ("pool1", 1, "nan")]
     curve = nnpg.knock_out_curve(net, x, LABELS, filters[:1], progress=False)  # no reference is needed
     assert curve.predictions.shape == (2, N)
@@ -235,9 +235,9 @@ def sweeps_of(net: nnpg.Network) -> None:
 
 def counts() -> None:
     predicted = np.array([[0, 2, 1, 2, 2], [1, 1, 1, 0, 1]])
-    found = Knockout((nnpg.Filter("pool1", 0),), predicted, LABELS, K)
-    same(found.overall_error, [0, 4 / 5])
-    same(found.class_error(2), [0, 1])
-    same(found.class_error(1), [0, 0])
-    same(found.confusion(1), [[0, 1, 0], [0, 1, 0], [1, 2, 0]])
-    same(found.modes, [[0, 1, 2], [1, 1, 1]])
+    knockout = Knockout((nnpg.Filter("pool1", 0),), predicted, LABELS, K)
+    same(knockout.overall_error, [0, 4 / 5])
+    same(knockout.class_error(2), [0, 1])
+    same(knockout.class_error(1), [0, 0])
+    same(knockout.confusion(1), [[0, 1, 0], [0, 1, 0], [1, 2, 0]])
+    same(knockout.modes, [[0, 1, 2], [1, 1, 1]])

@@ -60,8 +60,8 @@ def definition(tree: ast.Module, name: str) -> ast.FunctionDef:
     body: list[ast.stmt] = tree.body
     for cls in classes:
         (body,) = (node.body for node in body if isinstance(node, ast.ClassDef) and node.name == cls)
-    (found,) = (node for node in body if isinstance(node, ast.FunctionDef) and node.name == last)
-    return found
+    (function,) = (node for node in body if isinstance(node, ast.FunctionDef) and node.name == last)
+    return function
 
 
 def without_messages(function: ast.FunctionDef) -> ast.FunctionDef:

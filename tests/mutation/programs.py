@@ -152,9 +152,9 @@ def means(net: nnpg.Network, x: Any, labels: Any) -> Answers:
 
 
 def sweeps(net: nnpg.Network, x: Any, labels: Any) -> Answers:
-    units, seen = units_of(net), 9 * abs(x)
+    units, reference = units_of(net), 9 * abs(x)
     for to in ("zero", "mean"):
-        curve = nnpg.knock_out_curve(net, x, labels, units, to=to, reference=seen, progress=False)  # type: ignore[arg-type]
+        curve = nnpg.knock_out_curve(net, x, labels, units, to=to, reference=reference, progress=False)  # type: ignore[arg-type]
         yield to, curve.predictions
     yield "no image", nnpg.knock_out_curve(net, x[:0], labels[:0], units, progress=False).predictions
     if head_of(net) == "softmax":  # of two classes that round to the same probability, the first one counts
@@ -241,7 +241,7 @@ Task = Callable[[nnpg.Network, Any, Any], Answers]
 
 
 @cache
-def wanted(task: Task, case: tuple[str, str, int]) -> list[tuple[str, Any]]:
+def reference_answers(task: Task, case: tuple[str, str, int]) -> list[tuple[str, Any]]:
     net, x, labels = example(*case)
     return list(task(net.to("numpy"), x, labels))
 
@@ -250,7 +250,7 @@ def battery(*tasks: Task) -> None:
     for task in tasks:
         for case in cases():
             net, x, labels = example(*case)
-            tolerance, known = 1e-9 if case[1] == "float64" else 3e-5, wanted(task, case)
+            tolerance, known = 1e-9 if case[1] == "float64" else 3e-5, reference_answers(task, case)
             with nnpg.require_compiled(), use_threads(1):
                 for (name, got), (same, expected) in zip(task(net, x, labels), known, strict=True):
                     assert name == same

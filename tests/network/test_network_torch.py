@@ -40,12 +40,12 @@ def outputs(net: nnpg.Network, x: np.ndarray) -> tuple[dict[str, Any], dict[str,
         ("softmax1", lambda x: torch.softmax(x, -1)),
     ]
     assert [name for name, _ in steps] == list(net.layers)
-    found = {"input": torch.tensor(x, requires_grad=True)}
-    out = found["input"]
+    tensors = {"input": torch.tensor(x, requires_grad=True)}
+    out = tensors["input"]
     for name, f in steps:
-        out = found[name] = f(out)
+        out = tensors[name] = f(out)
         out.retain_grad()
-    return found, w
+    return tensors, w
 
 
 @pytest.mark.parametrize("seed", range(4))

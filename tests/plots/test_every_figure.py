@@ -109,7 +109,7 @@ def intervals(path: Path | None = None) -> Figure:
     values = {name: Interval(v, v - 0.1, v + 0.1) for name, v in zip(names, rng.random(4), strict=True)}
     values["one net only"] = Interval(0.3, math.nan, math.nan)
     panels = [
-        Measured(f"{what} error, {order} first", values, "area") for what in ("class", "overall") for order in "ab"
+        Measured(f"{scope} error, {order} first", values, "area") for scope in ("class", "overall") for order in "ab"
     ]
     return interval_plot(panels, path, highlight="prediction gradient", columns=2)
 

@@ -19,12 +19,12 @@ def test_a_map_sheet_holds_every_map_of_every_image():
     maps = {"conv1": rng.random((2, 3, 4, 4)), "conv2": rng.random((2, 2, 2, 2))}
     figure = feature_maps(rng.random((2, 1, 6, 6)), maps)
     drawn = [np.asarray(image.get_array()) for image in figure.axes[0].images]
-    given = [shown for n in range(2) for layer in maps.values() for shown in layer[n]]
-    assert len(drawn) == 2 + len(given)
-    found = [image for image in drawn if image.ndim == 2]
-    assert all((a == b).all() for a, b in zip(found, given, strict=True))
+    expected = [shown for n in range(2) for layer in maps.values() for shown in layer[n]]
+    assert len(drawn) == 2 + len(expected)
+    images = [image for image in drawn if image.ndim == 2]
+    assert all((a == b).all() for a, b in zip(images, expected, strict=True))
     limits = [image.get_clim() for image in figure.axes[0].images if np.ndim(image.get_array()) == 2]
-    assert limits == [(shown.min(), shown.max()) for shown in given]
+    assert limits == [(shown.min(), shown.max()) for shown in expected]
 
 
 @pytest.mark.parametrize(

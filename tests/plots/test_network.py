@@ -46,10 +46,10 @@ def flat(scores: FilterScores, row: int) -> np.ndarray:
 
 def test_brightness_ranks_as_the_scores_do_within_each_network() -> None:
     scores = scores_of()
-    found = circles(network_diagram(scores))
-    assert len(found) == 2 * 23
+    patches = circles(network_diagram(scores))
+    assert len(patches) == 2 * 23
     for row in range(2):
-        bright = [brightness(circle) for circle in found[23 * row : 23 * (row + 1)]]
+        bright = [brightness(circle) for circle in patches[23 * row : 23 * (row + 1)]]
         assert (np.diff(np.array(bright)[np.argsort(flat(scores, row))]) >= 0).all()
         assert len(set(bright)) > 18  # of 23; the map has 256 colours
         assert max(bright) > 0.9
@@ -92,15 +92,15 @@ def test_filters_are_numbered_unless_the_line_below_has_the_same_numbers() -> No
 
 def test_wide_layers_take_more_lines_and_stay_on_the_page() -> None:
     figure = network_diagram(FilterScores({"pool1": np.ones((1, 200))}, ("x",), "l1", "prob"))
-    found = circles(figure)
+    patches = circles(figure)
     width, height = figure.get_size_inches()
-    x, y = np.array([circle.center for circle in found]).T
-    assert len(found) == 200
+    x, y = np.array([circle.center for circle in patches]).T
+    assert len(patches) == 200
     assert len(set(y)) > 1
-    assert 0 < x.min() < x.max() + found[0].radius < width
-    assert 0 < y.min() < y.max() + found[0].radius < height
+    assert 0 < x.min() < x.max() + patches[0].radius < width
+    assert 0 < y.min() < y.max() + patches[0].radius < height
     assert len({(a, b) for a, b in zip(x.round(6), y.round(6), strict=True)}) == 200
-    assert min(np.diff(np.sort(x[y == y[0]]))) > 2 * found[0].radius  # they do not touch
+    assert min(np.diff(np.sort(x[y == y[0]]))) > 2 * patches[0].radius  # they do not touch
 
 
 def test_rows_are_chosen_and_ordered() -> None:

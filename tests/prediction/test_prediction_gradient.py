@@ -114,8 +114,8 @@ def test_both_sides_of_equation_3_agree_and_are_the_mean_over_each_class(classes
     right = class_gradient(n, x, labels, classes=classes, batch=4, method="gradient_of_average")
     axis = 0 if classes in ("true", 2) else 1
     for t in range(3):
-        own = np.flatnonzero(labels == t)
-        mean = pg["pool1"].take(own, axis=axis).mean(axis=axis)
+        rows = np.flatnonzero(labels == t)
+        mean = pg["pool1"].take(rows, axis=axis).mean(axis=axis)
         for side in (left, right):
             np.testing.assert_allclose(side["pool1"].take(t, axis=axis), mean, atol=1e-15)
     assert np.isnan(left["pool1"].take(3, axis=axis)).all()

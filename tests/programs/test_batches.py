@@ -47,9 +47,9 @@ def test_what_is_no_number_of_images_is_refused(task: str, batch: Any, backend: 
 def test_the_answer_does_not_depend_on_it(task: str, backend: str) -> None:
     net = network("faces", backend=backend)
     data = examples(net, 23)
-    wanted = tasks(net, *data)[task]()
+    expected = tasks(net, *data)[task]()
     for batch in (1, 7, np.int64(23), 1000):
-        np.testing.assert_allclose(tasks(net, *data, batch=batch)[task](), wanted, rtol=1e-10, atol=1e-13)
+        np.testing.assert_allclose(tasks(net, *data, batch=batch)[task](), expected, rtol=1e-10, atol=1e-13)
 
 
 @pytest.mark.parametrize(
@@ -62,25 +62,25 @@ def test_the_answer_does_not_depend_on_it(task: str, backend: str) -> None:
     ],
 )
 def test_programs_and_layers_take_that_many_images(task: str, program: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[int] = []
+    counts: list[int] = []
     run, forward = program.run, nnpg.Network.forward
 
     def counted(net: Any, plan: Any, asked: Any, x: Any, *arguments: Any) -> Any:
-        seen.append(len(x))
+        counts.append(len(x))
         return run(net, plan, asked, x, *arguments)
 
     def counted_forward(self: Any, x: Any, **arguments: Any) -> Any:
         if not arguments:
-            seen.append(len(x))
+            counts.append(len(x))
         return forward(self, x, **arguments)
 
     monkeypatch.setattr(program, "run", counted)
     monkeypatch.setattr(nnpg.Network, "forward", counted_forward)
     for backend in BACKENDS:
         net = network("faces", backend=backend)
-        seen.clear()
+        counts.clear()
         tasks(net, *examples(net, 10), batch=4)[task]()
-        assert seen == [4, 4, 2]
+        assert counts == [4, 4, 2]
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

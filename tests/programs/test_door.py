@@ -90,7 +90,7 @@ def test_reasons(layer: Any, task: str, reason: str) -> None:
 def test_a_backend_of_ones_own_runs_its_own_kernels() -> None:
     mine = types.ModuleType(nnpg_kernels.numba.backend.__name__)  # of the same name, and not the same
     mine.__dict__.update(vars(nnpg_kernels.numba.backend))
-    mine.conv_forward = lambda *given: 2 * nnpg_kernels.numba.backend.conv_forward(*given)  # type: ignore[attr-defined]
+    mine.conv_forward = lambda *arguments: 2 * nnpg_kernels.numba.backend.conv_forward(*arguments)  # type: ignore[attr-defined]
     net = network("faces").to(mine)
     x, _ = examples(net, 5)
     assert not nnpg.compilation_report(net)["predict"]

@@ -52,8 +52,10 @@ def test_a_subclass_of_any_layer_runs_its_own_passes(name: str) -> None:
     net = net.replace(name, doubled(type(layer))(**values))
     assert all("layer by layer" in way for way in nnpg.compilation_report(net).to_dict().values())
     got = every_task(net, X, T)
-    for key, wanted in every_task(net.to("numpy"), X, T).items():
-        np.testing.assert_allclose(got[key], wanted, rtol=1e-4, atol=1e-5 * max(1.0, abs(wanted).max()), err_msg=key)
+    for key, expected in every_task(net.to("numpy"), X, T).items():
+        np.testing.assert_allclose(
+            got[key], expected, rtol=1e-4, atol=1e-5 * max(1.0, abs(expected).max()), err_msg=key
+        )
     assert not np.allclose(nnpg.predict(net, X), nnpg.predict(network(), X))
 
 
@@ -81,11 +83,11 @@ def trained(backend: str, **settings: Any) -> dict[str, Any]:
     net = nnpg.build([conv(3, 3), nnpg.Tanh(), nnpg.Flatten(), dense(3), nnpg.Softmax()], input_shape=(1, 8, 8), rng=0,
                      dtype="f8", backend=backend)  # fmt: skip
     done = nnpg.train(net, X, T, epochs=2, batch=4, rng=0, progress=False, **settings)
-    return flat(done.net.parameters) | {"how": done.computed}
+    return flat(done.net.parameters) | {"computed": done.computed}
 
 
 @pytest.mark.parametrize(
-    "how",
+    "settings",
     [
         {"optimiser": Backwards(lr=0.1)},
         {"optimiser": nnpg.SGD(lr=0.1, decay=OnlyBiases(0.5))},
@@ -95,17 +97,17 @@ def trained(backend: str, **settings: Any) -> dict[str, Any]:
     ],
     ids=["SGD", "PlainDecay", "DecayPerUnit", "seed", "value"],
 )
-def test_training_takes_the_steps_of_a_subclass_and_the_seed_of_a_changed_loss(how: dict[str, Any]) -> None:
-    got, wanted = trained("numba", **how), trained("numpy", **how)
-    assert got.pop("how").startswith("layer by layer, because the ")
-    wanted.pop("how")
-    for name, w in wanted.items():
+def test_training_takes_the_steps_of_a_subclass_and_the_seed_of_a_changed_loss(settings: dict[str, Any]) -> None:
+    got, expected = trained("numba", **settings), trained("numpy", **settings)
+    assert got.pop("computed").startswith("layer by layer, because the ")
+    expected.pop("computed")
+    for name, w in expected.items():
         np.testing.assert_allclose(got[name], w, rtol=1e-10, err_msg=name)
 
 
 def test_another_name_alone_changes_nothing() -> None:
     renamed = trained("numba", loss=lambda net: replace(softmax_cross_entropy(net), name="mine"))
-    assert renamed.pop("how") == "compiled"
+    assert renamed.pop("computed") == "compiled"
     plain = trained("numba")
     assert all((renamed[name] == plain[name]).all() for name in renamed)
 

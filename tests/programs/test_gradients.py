@@ -23,12 +23,12 @@ def agree(net: nnpg.Network, N: int, rtol: float = 1e-9, **settings: Any) -> Non
     names = outputs(net)
     with nnpg.require_compiled():
         got = nnpg.prediction_gradient(net, x, layers=names, labels=labels, **settings)
-    wanted = nnpg.prediction_gradient(net.to("numpy"), x, layers=names, labels=labels, **settings)
-    assert got.classes == wanted.classes
+    expected = nnpg.prediction_gradient(net.to("numpy"), x, layers=names, labels=labels, **settings)
+    assert got.classes == expected.classes
     for name in names:
-        scale = abs(wanted[name]).max()
-        np.testing.assert_allclose(got[name], wanted[name], rtol=rtol, atol=rtol * scale, err_msg=name)
-        assert got[name].dtype == wanted[name].dtype
+        scale = abs(expected[name]).max()
+        np.testing.assert_allclose(got[name], expected[name], rtol=rtol, atol=rtol * scale, err_msg=name)
+        assert got[name].dtype == expected[name].dtype
 
 
 @pytest.mark.parametrize("name", NETS)
@@ -71,10 +71,10 @@ def test_a_dead_relu_and_a_saturated_class_send_nothing_and_no_noise() -> None:
     x[:] *= 1e3
     x[4] = 0
     got = nnpg.prediction_gradient(net, x)
-    wanted = nnpg.prediction_gradient(net.astype("float64").to("numpy"), x.astype("float64"))
+    expected = nnpg.prediction_gradient(net.astype("float64").to("numpy"), x.astype("float64"))
     for name in got.deltas:
-        scale = abs(wanted[name]).max()
-        np.testing.assert_allclose(got[name], wanted[name], rtol=1e-3, atol=1e-4 * scale)
+        scale = abs(expected[name]).max()
+        np.testing.assert_allclose(got[name], expected[name], rtol=1e-3, atol=1e-4 * scale)
 
 
 def test_an_image_that_is_not_finite_spoils_only_itself() -> None:
@@ -92,9 +92,9 @@ def test_an_image_that_is_not_finite_spoils_only_itself() -> None:
 def test_an_inner_delta_is_that_of_the_layers() -> None:
     net = network("faces")
     x, _ = examples(net, 5)
-    got, wanted = (nnpg.prediction_gradient(n, x, layers=["conv1", "tanh1", "pool1"]) for n in (net, net.to("numpy")))
+    got, expected = (nnpg.prediction_gradient(n, x, layers=["conv1", "tanh1", "pool1"]) for n in (net, net.to("numpy")))
     for name in got.deltas:
-        np.testing.assert_allclose(got[name], wanted[name], rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(got[name], expected[name], rtol=1e-9, atol=1e-12)
     assert got.computed == "compiled"
 
 
@@ -106,9 +106,9 @@ def test_means_by_class(classes: Any, method: Any) -> None:
     settings = {"classes": classes, "method": method}
     with nnpg.require_compiled():
         got = nnpg.class_gradient(net, x, labels, **settings)
-    wanted = nnpg.class_gradient(net.to("numpy"), x, labels, **settings)
+    expected = nnpg.class_gradient(net.to("numpy"), x, labels, **settings)
     assert got.computed == "compiled"
-    assert "layer by layer" in wanted.computed
+    assert "layer by layer" in expected.computed
     for name in got.deltas:
-        np.testing.assert_allclose(got[name], wanted[name], rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(got[name], expected[name], rtol=1e-9, atol=1e-12)
         assert np.isnan(got[name][..., 3, :, :, :]).all()

@@ -167,7 +167,7 @@ def test_a_plan_reads_a_layer_in_any_order_that_came_past_the_network(order: str
 
 
 @pytest.mark.parametrize(
-    ("given", "message"),
+    ("weights", "message"),
     [
         (np.zeros((2, 3), "f4").T.tolist(), "dense1.W is a list"),
         (np.zeros((3, 3), "f4"), r"dense1.W is \(3, 3\), not \(2, 3\)"),
@@ -175,9 +175,9 @@ def test_a_plan_reads_a_layer_in_any_order_that_came_past_the_network(order: str
         (np.ma.masked_array(np.zeros((2, 3), "f4")), "dense1.W is a MaskedArray"),
     ],
 )
-def test_what_no_copy_mends_is_refused_by_name(given: object, message: str) -> None:
+def test_what_no_copy_mends_is_refused_by_name(weights: object, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        guards.parameter("dense1.W", given, (2, 3), np.dtype("f4"))
+        guards.parameter("dense1.W", weights, (2, 3), np.dtype("f4"))
 
 
 def test_numbers_that_kernels_go_by_are_held_to_their_range() -> None:

@@ -63,9 +63,9 @@ def test_every_output_inside_a_block_of_every_geometry(name: str, N: int, classe
     settings = {"layers": names, "classes": classes, "labels": np.arange(N) % K}
     with nnpg.require_compiled():
         got = nnpg.prediction_gradient(net, x, **settings)
-    wanted = nnpg.prediction_gradient(net.to("numpy"), x, **settings)
+    expected = nnpg.prediction_gradient(net.to("numpy"), x, **settings)
     for n in names:
-        np.testing.assert_allclose(got[n], wanted[n], rtol=1e-9, atol=1e-9 * abs(wanted[n]).max(), err_msg=n)
+        np.testing.assert_allclose(got[n], expected[n], rtol=1e-9, atol=1e-9 * abs(expected[n]).max(), err_msg=n)
 
 
 def test_a_dropout_with_a_mask_is_no_part_of_a_plan() -> None:
@@ -95,12 +95,12 @@ def test_training_with_every_loss(loss: str, head: str, targets: str, dtype: str
         settings: dict[str, Any] = {"epochs": 2, "batch": batch, "rng": 1, "loss": loss, "progress": False}
         with nnpg.require_compiled():
             got = nnpg.train(net, x, t, **settings)
-        wanted = nnpg.train(net.to("numpy"), x, t, **settings)
+        expected = nnpg.train(net.to("numpy"), x, t, **settings)
         far = 1e-10 if dtype == "float64" else 2e-5
         trained = flat(got.net.parameters)
-        for name, array in flat(wanted.net.parameters).items():
+        for name, array in flat(expected.net.parameters).items():
             np.testing.assert_allclose(trained[name], array, rtol=far, atol=far, err_msg=name)
-        for one, other in zip(got.history, wanted.history, strict=True):
+        for one, other in zip(got.history, expected.history, strict=True):
             assert one.loss == pytest.approx(other.loss, rel=far)
             assert one.error == other.error
 
@@ -121,8 +121,8 @@ def test_a_sure_sigmoid_keeps_its_digits() -> None:
     for of in ("prob", "logprob"):
         with nnpg.require_compiled():
             got = nnpg.prediction_gradient(net, np.zeros((1, 5)), layers="dense1", of=of)["dense1"]
-        wanted = nnpg.prediction_gradient(net.to("numpy"), np.zeros((1, 5)), layers="dense1", of=of)["dense1"]
-        np.testing.assert_allclose(got, wanted, rtol=1e-6, atol=0)
+        expected = nnpg.prediction_gradient(net.to("numpy"), np.zeros((1, 5)), layers="dense1", of=of)["dense1"]
+        np.testing.assert_allclose(got, expected, rtol=1e-6, atol=0)
 
 
 def test_saturated_sigmoids_tie_and_the_first_is_predicted() -> None:

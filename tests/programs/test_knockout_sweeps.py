@@ -28,8 +28,8 @@ def test_every_output_of_every_step_is_that_of_the_network_without_the_filters(n
     assert (predicted == got.argmax(axis=-1)).all()
     for step in range(len(order) + 1):
         without = nnpg.knock_out(reference, order[:step]) if step else reference
-        wanted = without.forward(x).y
-        np.testing.assert_allclose(got[step], wanted, rtol=1e-9, atol=1e-12, err_msg=f"step {step}")
+        expected = without.forward(x).y
+        np.testing.assert_allclose(got[step], expected, rtol=1e-9, atol=1e-12, err_msg=f"step {step}")
     np.testing.assert_allclose(y, nnpg.predict(reference, x), rtol=1e-9, atol=1e-12)
 
 
@@ -37,9 +37,9 @@ def test_a_logit_and_the_inside_of_a_block_go_by_layers() -> None:
     net = network("faces")
     x, labels = examples(net, 12)
     for order in ([(plan_of(net).last, 2)], [("conv1", 1), ("pool2", 0)]):
-        got, wanted = (nnpg.knock_out_curve(n, x, labels, order, progress=False) for n in (net, net.to("numpy")))
+        got, expected = (nnpg.knock_out_curve(n, x, labels, order, progress=False) for n in (net, net.to("numpy")))
         assert "no block reads" in got.computed
-        assert (got.predictions == wanted.predictions).all()
+        assert (got.predictions == expected.predictions).all()
 
 
 def tied(dtype: str) -> nnpg.Network:

@@ -29,41 +29,43 @@ def test_one_image_that_is_not_finite(name: str, N: int, kind: str) -> None:
     net = nnpg.build([*RECIPES[name], nnpg.Softmax()], input_shape=(1, 9, 10), rng=0, dtype=kind, backend="numba")
     rng, bad = np.random.default_rng(N), N // 2
     clean, labels = rng.standard_normal((N, 1, 9, 10)).astype(kind), rng.integers(0, 4, N)
-    wanted = answers(net, clean, labels)
+    expected = answers(net, clean, labels)
     for value in (np.nan, np.inf, -np.inf):
         for place in (..., (0, 4, 4)):  # all of it; a pixel in the middle
             x = clean.copy()
             x[bad][place] = value
             got, reference = answers(net, x, labels), answers(net.to("numpy"), x, labels)
-            for what, numbers in got.items():
+            for task, numbers in got.items():
                 tolerance = 2e-4 if kind == "float32" else 1e-10
-                np.testing.assert_allclose(numbers, reference[what], rtol=tolerance, atol=tolerance, err_msg=what)
-                others = np.delete(numbers, bad, axis=images_of(what))
-                np.testing.assert_array_equal(others, np.delete(wanted[what], bad, axis=images_of(what)), err_msg=what)
+                np.testing.assert_allclose(numbers, reference[task], rtol=tolerance, atol=tolerance, err_msg=task)
+                others = np.delete(numbers, bad, axis=images_of(task))
+                np.testing.assert_array_equal(
+                    others, np.delete(expected[task], bad, axis=images_of(task)), err_msg=task
+                )
             if np.isnan(value) and place is ...:
                 assert np.isnan(got["predict"][bad]).all()
 
 
-def images_of(what: str) -> int:
-    return 1 if "all" in what or what == "knock out" else 0
+def images_of(task: str) -> int:
+    return 1 if "all" in task or task == "knock out" else 0
 
 
 def answers(net: nnpg.Network, x: Any, labels: Any) -> dict[str, Any]:
     """All that can be asked of a network, the axis of images first, or second where classes or steps are."""
-    found = {"predict": nnpg.predict(net, x)}
+    results = {"predict": nnpg.predict(net, x)}
     trace = net.forward(x)
-    found |= {f"forward {name}": trace[name] for name in net.layers}
+    results |= {f"forward {name}": trace[name] for name in net.layers}
     deltas = net.backward(trace, np.eye(4, dtype=x.dtype)[labels])
-    found |= {f"backward {name}": deltas[name] for name in deltas}
+    results |= {f"backward {name}": deltas[name] for name in deltas}
     layers = ["input", plan_of(net).blocks[0].name]
     for of in ("prob", "logit", "logprob"):
         for classes in ("all", "true", 1):
             pg = nnpg.prediction_gradient(net, x, layers=layers, classes=classes, labels=labels, of=of)
-            found |= {f"dy/do {of} {classes} {layer}": pg[layer] for layer in layers}
+            results |= {f"dy/do {of} {classes} {layer}": pg[layer] for layer in layers}
     filters = [(block.name, 0) for block in plan_of(net).blocks[:-1]]
     if np.isfinite(x).all():  # others are refused
-        found["knock out"] = nnpg.knock_out_curve(net, x, labels, filters, progress=False).predictions
-    return found
+        results["knock out"] = nnpg.knock_out_curve(net, x, labels, filters, progress=False).predictions
+    return results
 
 
 def test_the_first_nan_of_a_window_wins_and_nothing_wins_against_it(backend: Any) -> None:

@@ -25,12 +25,12 @@ def test_every_geometry(name: str, N: int, dtype: str, rtol: float) -> None:
         with nnpg.require_compiled():
             got = outputs_by_name(net, x, layers=chosen)
         assert set(got) == set(chosen)
-        wanted = outputs_by_name(net.to("numpy"), x, layers=chosen)
+        expected = outputs_by_name(net.to("numpy"), x, layers=chosen)
         for each in chosen:
             assert got[each].dtype == dtype
-            assert got[each].shape == wanted[each].shape
-            scale = abs(wanted[each]).max(initial=0)
-            np.testing.assert_allclose(got[each], wanted[each], rtol=rtol, atol=rtol * scale, err_msg=each)
+            assert got[each].shape == expected[each].shape
+            scale = abs(expected[each]).max(initial=0)
+            np.testing.assert_allclose(got[each], expected[each], rtol=rtol, atol=rtol * scale, err_msg=each)
 
 
 def test_changes_of_units_are_the_same_compiled_and_layer_by_layer() -> None:

@@ -64,8 +64,8 @@ def test_every_output_of_a_sweep_to_the_mean(name: str, N: int) -> None:
     assert (curve.predictions == got.argmax(axis=-1)).all()
     for step in range(len(order) + 1):
         without = nnpg.knock_out(net, order[:step], to="mean", reference=reference) if step else net
-        wanted = without.to("numpy").forward(x).y
-        np.testing.assert_allclose(got[step], wanted, rtol=1e-9, atol=1e-12, err_msg=f"step {step}")
+        expected = without.to("numpy").forward(x).y
+        np.testing.assert_allclose(got[step], expected, rtol=1e-9, atol=1e-12, err_msg=f"step {step}")
 
 
 def test_a_sweep_of_a_network_that_is_knocked_out_already() -> None:
@@ -75,8 +75,8 @@ def test_a_sweep_of_a_network_that_is_knocked_out_already() -> None:
     order = units_of(net, rng, 7)
     with nnpg.require_compiled():
         got = nnpg.knock_out_curve(net, x, labels, order, progress=False)
-    wanted = nnpg.knock_out_curve(net.to("numpy"), x, labels, order, progress=False)
-    assert (got.predictions == wanted.predictions).all()
+    expected = nnpg.knock_out_curve(net.to("numpy"), x, labels, order, progress=False)
+    assert (got.predictions == expected.predictions).all()
 
 
 def test_a_sweep_by_the_name_of_an_output_before_a_dropout() -> None:
@@ -95,8 +95,8 @@ def test_a_sweep_by_the_name_of_an_output_before_a_dropout() -> None:
     order = [("tanh1", 2), ("dropout1", 0), ("relu1", 1), ("tanh1", 1)]
     y = outputs_without(net, plan_of(net), KnockOut(tuple(order)), x)
     for step in range(1, 5):
-        wanted = nnpg.knock_out(net, order[:step]).to("numpy").forward(x)["dense1"]
-        np.testing.assert_allclose(y[step], wanted, rtol=1e-9, atol=1e-12)
+        expected = nnpg.knock_out(net, order[:step]).to("numpy").forward(x)["dense1"]
+        np.testing.assert_allclose(y[step], expected, rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize(

@@ -36,8 +36,8 @@ def test_every_geometry(name: str, dtype: str, rtol: float) -> None:
         x, _ = examples(net, N)
         seed = np.random.default_rng(0).standard_normal((3, N, K)).astype(dtype)
         z, delta = read(x, lambda z, rows, seed=seed: seed[:, rows])
-        wanted = by_layers(net, x, seed)
-        for a, b in ((z, wanted[0]), (delta, wanted[1])):
+        expected = by_layers(net, x, seed)
+        for a, b in ((z, expected[0]), (delta, expected[1])):
             np.testing.assert_allclose(a, b, rtol=rtol, atol=rtol * abs(b).max())
         assert z.dtype == np.float64
         assert delta.dtype == dtype
@@ -67,14 +67,14 @@ def test_the_same_bits_alone_and_in_any_company(name: str, dtype: str, monkeypat
 def test_the_seed_is_asked_once_for_each_image_and_must_fit() -> None:
     net = network("faces", "float32")
     read, (x, _) = session(net), examples(net, 300)
-    seen: list[int] = []
+    indices: list[int] = []
 
     def seed(z: np.ndarray, rows: slice) -> np.ndarray:
-        seen.extend(range(300)[rows])
+        indices.extend(range(300)[rows])
         return z.astype("f4")
 
     read(x, seed)
-    assert seen == list(range(300))
+    assert indices == list(range(300))
     with pytest.raises(ValueError, match=r"a seed of 5 images must be \(S, 5, 11\), not float32 \(5, 10\)"):
         read(x[:5], lambda z, rows: z[:, 1:].astype("f4"))
     with pytest.raises(ValueError, match="images must be real numbers"):

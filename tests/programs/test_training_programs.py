@@ -43,16 +43,16 @@ def test_every_geometry_takes_the_steps_of_the_reference(name: str, N: int, batc
 
 @pytest.mark.parametrize("batch", [1, 40, 300])  # 300 images of 8 lanes: more blocks than slots
 @pytest.mark.parametrize(
-    "how",
+    "settings",
     [
         {"momentum": 0.9},
         {"decay": nnpg.PlainDecay(0.01), "lr_decay": 0.1},
         {"decay": nnpg.DecayPerUnit(0.1), "momentum": 0.5},
     ],
 )
-def test_the_optimiser_is_the_same(batch: int, how: dict[str, Any]) -> None:
+def test_the_optimiser_is_the_same(batch: int, settings: dict[str, Any]) -> None:
     N = min(batch + 20, 3 * batch)
-    same(trained("faces", N, batch, "numpy", **how), trained("faces", N, batch, "numba", **how), 1e-10)
+    same(trained("faces", N, batch, "numpy", **settings), trained("faces", N, batch, "numba", **settings), 1e-10)
 
 
 def test_float32_differs_by_its_rounding() -> None:

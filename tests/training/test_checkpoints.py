@@ -91,10 +91,10 @@ def test_settings_of_a_layer_are_compared(tmp_path):
         return build([pool, nnpg.AvgPool(2), nnpg.Flatten(), dense(2)], input_shape=(1, 4, 4), rng=0)
 
     assert net(1).parameters["dense1"]["W"].shape == net(2).parameters["dense1"]["W"].shape
-    how = {"epochs": 1, "batch": 2, "rng": 0, "checkpoint": tmp_path / "run.safetensors"}
-    train(net(1), x, t, **how)
+    settings = {"epochs": 1, "batch": 2, "rng": 0, "checkpoint": tmp_path / "run.safetensors"}
+    train(net(1), x, t, **settings)
     with pytest.raises(OtherRunError, match="its network, layers, pool1, stride, 1 is 1, this run's is 2"):
-        train(net(2), x, t, **how, resume=True)
+        train(net(2), x, t, **settings, resume=True)
 
 
 def test_the_same_run_goes_on_however_it_is_written(file):

@@ -43,15 +43,15 @@ def arrays_of(net, layer):
 def test_units_that_are_not_selected_keep_every_bit(layer, optimiser, mode, backend):
     """Step by step, velocities from earlier steps included: they must not move a unit that is not selected."""
     net, (adversarial, x, t) = small(backend), twins()
-    seen = []
+    steps = []
     volatile = SelectiveDropout(
-        x, layer=layer, keep=0.4, mode=mode, watch=lambda n, now, chosen: seen.append((n, now, chosen))
+        x, layer=layer, keep=0.4, mode=mode, watch=lambda n, now, chosen: steps.append((n, now, chosen))
     )
     nnpg.train(net, adversarial, t, epochs=3, batch=2, rng=0, optimiser=optimiser, take_step=volatile, progress=False)
-    assert len(seen) == 9
-    assert len({tuple(chosen) for _, _, chosen in seen}) > 1  # so that units come and go, with velocity
+    assert len(steps) == 9
+    assert len({tuple(chosen) for _, _, chosen in steps}) > 1  # so that units come and go, with velocity
     before = net
-    for _, now, chosen in seen:
+    for _, now, chosen in steps:
         for p, w in arrays_of(now, layer).items():
             old = arrays_of(before, layer)[p]
             np.testing.assert_array_equal(w[~chosen], old[~chosen])
@@ -71,8 +71,8 @@ def test_masked_sgd_is_sgd_where_it_learns(optimiser):
     loss, a, b = loss_for(net, "softmax_cross_entropy"), (net, optimiser.start(net)), (net, masked.start(net))
     a = step(*(a[0], x, t, loss, optimiser, a[1]))[:2]
     b = step(*(b[0], x, t, loss, masked, b[1]))[:2]
-    for name, own in a[0].parameters.items():
-        for p, w in own.items():
+    for name, parameters in a[0].parameters.items():
+        for p, w in parameters.items():
             chosen = units.get(name, np.ones(len(w), bool))
             np.testing.assert_array_equal(b[0].parameters[name][p][chosen], w[chosen])
             np.testing.assert_array_equal(b[0].parameters[name][p][~chosen], net.parameters[name][p][~chosen])
@@ -81,7 +81,7 @@ def test_masked_sgd_is_sgd_where_it_learns(optimiser):
                 assert not b[1].velocity[name][p][~chosen].any()
     # a velocity that is there already neither moves the unit nor fades
     still = replace(b[1], velocity=a[1].velocity)
-    after, state = masked.step(b[0], {n: dict(own) for n, own in b[0].parameters.items()}, still)
+    after, state = masked.step(b[0], {n: dict(parameters) for n, parameters in b[0].parameters.items()}, still)
     if optimiser.momentum:
         off = ~units["conv1"]
         np.testing.assert_array_equal(state.velocity["conv1"]["W"][off], a[1].velocity["conv1"]["W"][off])
@@ -100,8 +100,8 @@ def test_the_control_is_alternating_steps_of_the_ordinary_loop():
         for rows in (order[:4], order[4:]):
             for images in (adversarial, x):
                 net, state, *_ = step(net, images[rows], t[rows], loss, sgd, state)
-    for name, own in net.parameters.items():
-        for p, w in own.items():
+    for name, parameters in net.parameters.items():
+        for p, w in parameters.items():
             np.testing.assert_array_equal(done.training.net.parameters[name][p], w)
     assert (done.instability == 1).all()
 
@@ -120,14 +120,14 @@ def test_a_user_step_that_is_the_ordinary_step_changes_nothing():
 @pytest.mark.parametrize("measure", ["volatility", "shift"])
 def test_the_most_volatile_units_are_selected(measure):
     net, (adversarial, x, t) = small(), twins()
-    seen = []
+    selections = []
     volatile = SelectiveDropout(
-        x, layer="conv1", keep=0.5, measure=measure, watch=lambda n, now, chosen: seen.append(chosen)
+        x, layer="conv1", keep=0.5, measure=measure, watch=lambda n, now, chosen: selections.append(chosen)
     )
     nnpg.train(net, adversarial, t, epochs=1, batch=6, rng=0, take_step=volatile, progress=False)
     change = unit_changes(net, x, adversarial, layers="pool1")["pool1"].of(measure).mean(axis=0)
-    assert seen[0].sum() == 3  # ceil(0.5 * 5)
-    assert set(np.flatnonzero(seen[0])) == set(np.argsort(-change)[:3])
+    assert selections[0].sum() == 3  # ceil(0.5 * 5)
+    assert set(np.flatnonzero(selections[0])) == set(np.argsort(-change)[:3])
 
 
 def test_selection_is_kept_for_as_long_as_asked():
@@ -135,12 +135,12 @@ def test_selection_is_kept_for_as_long_as_asked():
     options = {"layer": "dense1", "epochs": 4, "rng": 0, "keep": 0.25, "progress": False, "optimiser": nnpg.SGD(0.3)}
     masks = {}
     for every in (1, 3):
-        seen = []
+        selections = []
         volatile = SelectiveDropout(
-            x, layer="dense1", keep=0.25, every=every, watch=lambda n, now, chosen, s=seen: s.append(chosen)
+            x, layer="dense1", keep=0.25, every=every, watch=lambda n, now, chosen, s=selections: s.append(chosen)
         )
         nnpg.train(net, adversarial, t, epochs=4, batch=1, rng=0, take_step=volatile, progress=False)
-        masks[every] = np.array(seen)
+        masks[every] = np.array(selections)
     changes = (np.diff(masks[3].astype(int), axis=0) != 0).any(axis=1)  # between step n and n + 1
     assert not changes[[n for n in range(23) if (n + 1) % 3]].any()
     assert changes.any()

@@ -134,12 +134,12 @@ def minimal_distortion(
     memory_mb = as_number(memory_mb, "memory_mb", above=0)
     checkpoint = None if checkpoint is None else as_path(checkpoint, "checkpoint")
     drawn = None if rng is None else as_generator(rng)
-    wanted = choose_targets(net, x, targets, labels=labels, rng=drawn)  # (N, T)
+    target_classes = choose_targets(net, x, targets, labels=labels, rng=drawn)  # (N, T)
     objective = objective_of(net, loss)
     untargeted = isinstance(targets, str) and targets == "all"
     settings = Settings(NORMS[norm](objective.xp), box, tolerance, history, evaluations)
     flat = x.reshape(len(x), -1)
-    results, polished = PartialResults.start(flat, wanted), polish and norm != "l1"
+    results, polished = PartialResults.start(flat, target_classes), polish and norm != "l1"
     on_boundary = polished and has_kinks(net)
     seed = int(drawn.integers(2**32)) if on_boundary and drawn is not None else 0
     capacity = working_set_size(objective, memory_mb, flat, norm, history)
@@ -148,7 +148,7 @@ def minimal_distortion(
         return {
             "network": identity(net, "the network"),
             "images": array_identity(flat),
-            "targets": array_identity(wanted),
+            "targets": array_identity(target_classes),
             "loss": loss_identity(loss),
             "norm": norm,
             "polish": polished,

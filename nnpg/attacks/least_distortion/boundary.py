@@ -150,8 +150,8 @@ def search_boundary(problem: BoundaryProblem, seed: int) -> NearestPoints:
         better = after.size[::KEPT] < (1 - GAIN) * before.size[::KEPT]
         without_gain[going] = xp.where(better, 0, without_gain[going] + 1)
     last = _descend(problem, _descents_from(xp, best.image, best.best), LAST_STEPS, longer=True)
-    found = _best(xp, join(xp, [best, last]), 1)
-    return NearestPoints(found.best, found.size, found.rival, problem.passes)
+    nearest = _best(xp, join(xp, [best, last]), 1)
+    return NearestPoints(nearest.best, nearest.size, nearest.rival, problem.passes)
 
 
 def _generators(problem: BoundaryProblem, seed: int) -> list[np.random.Generator]:
@@ -180,11 +180,11 @@ def _towards_rivals(problem: BoundaryProblem, images: Array) -> Descents:
     image = images.repeat(R)
     x0, targets, group = problem.x0[image], rivals.classes.ravel(), problem.group[image]
     targeted = BoundaryProblem.start(problem.objective, x0, targets, group, problem.box, away=False)
-    found = _descend(targeted, _descents_from(xp, xp.arange(len(image)), targeted.x0), RIVAL_STEPS)
+    descents = _descend(targeted, _descents_from(xp, xp.arange(len(image)), targeted.x0), RIVAL_STEPS)
     problem.passes[:] += 1 + R + targeted.passes.reshape(-1, R).sum(axis=1)
-    found.rival = targeted.labels
-    found.image = image
-    return found
+    descents.rival = targeted.labels
+    descents.image = image
+    return descents
 
 
 def _descents_from(xp: ModuleType, image: Array, x: Array) -> Descents:

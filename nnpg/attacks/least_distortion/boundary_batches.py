@@ -72,10 +72,10 @@ def _search(
     if len(n) == 0:
         return done
     x0, labels, group = k.asarray(x0[n]), k.asarray(labels[n]), k.asarray(group[n])
-    found = search_boundary(BoundaryProblem.start(objective, x0, labels, group, settings.box, away=untargeted), seed)
-    targets = found.rival if untargeted else labels
-    c = norm.reported(_stationary_c(objective, found.x, x0, targets, group), found.size)
-    rows = zip(*map(k.to_numpy, (found.x, found.size, c, found.evaluations, targets)), strict=True)
+    nearest = search_boundary(BoundaryProblem.start(objective, x0, labels, group, settings.box, away=untargeted), seed)
+    targets = nearest.rival if untargeted else labels
+    c = norm.reported(_stationary_c(objective, nearest.x, x0, targets, group), nearest.size)
+    rows = zip(*map(k.to_numpy, (nearest.x, nearest.size, c, nearest.evaluations, targets)), strict=True)
     for subproblem, (x, size, c_of_x, passes, target) in zip(p[n], rows, strict=True):
         if np.isfinite(size):
             rival = int(target) if untargeted else None

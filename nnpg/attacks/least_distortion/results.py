@@ -72,10 +72,10 @@ class Distorted:
     def __str__(self) -> str:
         rows: list[tuple[object, ...]] = []
         for outcome in Outcome:
-            found = self.distortion[self.outcome == outcome]
-            known = found[~np.isnan(found)]
+            distortion = self.distortion[self.outcome == outcome]
+            known = distortion[~np.isnan(distortion)]
             ends = (float(known.mean()), float(known.max())) if known.size else (None, None)
-            rows.append((outcome.name, len(found), *ends))
+            rows.append((outcome.name, len(distortion), *ends))
         return text_table(("outcome", "images", "mean distortion", "largest"), rows)
 
     def to_frame(self) -> pandas.DataFrame:
@@ -94,6 +94,6 @@ class Distorted:
         return image_grid(self.adversarial[:images], path, titles=titles)
 
     def __repr__(self) -> str:
-        found = self.success
-        mean = f", mean distortion {self.distortion[found].mean():.4g}" if found.any() else ""
-        return f"Distorted: {found.sum()} of {len(found)} images are classified as their target{mean}"
+        success = self.success
+        mean = f", mean distortion {self.distortion[success].mean():.4g}" if success.any() else ""
+        return f"Distorted: {success.sum()} of {len(success)} images are classified as their target{mean}"

@@ -236,9 +236,11 @@ class Solver:
         solved, last = solved | rejected_too_often, solved & last
         no_evaluations_left = working.evaluations >= self.settings.evaluations
         too_far = brackets.update(xp, solved, success, current.margin, size, exact)
-        found = xp.isfinite(working.best_size)
-        repeated = too_far & ~found & ~no_evaluations_left & (working.tries + 1 < TRIES)
-        outcome = xp.where(found, xp.where(last, int(Outcome.FOUND), int(Outcome.UNSETTLED)), int(Outcome.NOT_FOUND))
+        succeeded = xp.isfinite(working.best_size)
+        repeated = too_far & ~succeeded & ~no_evaluations_left & (working.tries + 1 < TRIES)
+        outcome = xp.where(
+            succeeded, xp.where(last, int(Outcome.FOUND), int(Outcome.UNSETTLED)), int(Outcome.NOT_FOUND)
+        )
         outcome = xp.where(already, int(Outcome.ALREADY), outcome)
         self._plan_again(working, solved & ~last)
         working.new[:] = False

@@ -38,13 +38,13 @@ def test_which_networks_have_kinks():
 
 def test_it_is_nearer_than_the_penalty_method(net, images, monkeypatch):
     x, labels = images
-    found = attack(net, x, labels=labels)
+    result = attack(net, x, labels=labels)
     monkeypatch.setattr("nnpg.attacks.least_distortion.attack.has_kinks", lambda net: False)
     penalty = attack(net, x, labels=labels)
-    assert found.success.all()
+    assert result.success.all()
     assert penalty.success.all()
-    assert (found.size <= 1.001 * penalty.size).all()
-    assert found.size.mean() < 0.995 * penalty.size.mean()
+    assert (result.size <= 1.001 * penalty.size).all()
+    assert result.size.mean() < 0.995 * penalty.size.mean()
 
 
 def test_it_finds_the_nearest_point_of_another_class_in_the_plane():
@@ -60,10 +60,10 @@ def test_it_finds_the_nearest_point_of_another_class_in_the_plane():
     x = rng.random((20, 2), np.float32)
     labels = nnpg.predict(net, x).argmax(axis=1)
     least = [np.linalg.norm(grid[classes != t] - one, axis=1).min() for one, t in zip(x, labels, strict=True)]
-    found = attack(net, x)
-    assert found.success.all()
-    assert (found.size < np.array(least) + 1e-3).all()
-    assert (found.size > np.array(least) - 2e-3).all()
+    result = attack(net, x)
+    assert result.success.all()
+    assert (result.size < np.array(least) + 1e-3).all()
+    assert (result.size > np.array(least) - 2e-3).all()
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -71,26 +71,26 @@ def test_it_finds_the_nearest_point_of_another_class_in_the_plane():
 def test_every_success_is_classified_as_its_target_and_lies_in_the_box(net, images, dtype, norm, polish):
     x, labels = images
     x, labels, net = x[:4], labels[:4], net.astype(dtype)
-    found = attack(net, x, labels=labels, norm=norm, polish=polish)
-    assert found.success.all()
-    assert found.adversarial.dtype == dtype
-    assert found.adversarial.min() >= 0
-    assert found.adversarial.max() <= 1
+    result = attack(net, x, labels=labels, norm=norm, polish=polish)
+    assert result.success.all()
+    assert result.adversarial.dtype == dtype
+    assert result.adversarial.min() >= 0
+    assert result.adversarial.max() <= 1
     for batch in (1, 7, 256):
-        np.testing.assert_array_equal(nnpg.predict(net, found.adversarial, batch=batch).argmax(axis=1), found.targets)
-    r = (found.adversarial.astype(np.float64) - x).reshape(4, -1)
+        np.testing.assert_array_equal(nnpg.predict(net, result.adversarial, batch=batch).argmax(axis=1), result.targets)
+    r = (result.adversarial.astype(np.float64) - x).reshape(4, -1)
     if norm != "l1":
-        np.testing.assert_allclose(found.size, np.sqrt((r * r).sum(axis=1)), rtol=1e-6)
-    assert (found.c > 0).all()
+        np.testing.assert_allclose(result.size, np.sqrt((r * r).sum(axis=1)), rtol=1e-6)
+    assert (result.c > 0).all()
 
 
 def test_a_target_is_reached_and_the_untargeted_attack_is_the_least_of_all(net, images):
     x, labels = (a[:4] for a in images)
     untargeted = attack(net, x, labels=labels)
     each = [attack(net, x, (labels + k) % 6) for k in range(1, 6)]
-    for k, found in enumerate(each, 1):
-        np.testing.assert_array_equal(nnpg.predict(net, found.adversarial).argmax(axis=1), (labels + k) % 6)
-    assert (untargeted.size <= 1.001 * np.min([found.size for found in each], axis=0)).all()
+    for k, result in enumerate(each, 1):
+        np.testing.assert_array_equal(nnpg.predict(net, result.adversarial).argmax(axis=1), (labels + k) % 6)
+    assert (untargeted.size <= 1.001 * np.min([result.size for result in each], axis=0)).all()
 
 
 def test_a_result_does_not_depend_on_the_batch(net, images):
@@ -98,8 +98,8 @@ def test_a_result_does_not_depend_on_the_batch(net, images):
     whole = attack(net, x, labels=labels)
     rng = np.random.default_rng(0)
     for n in (1, 5):
-        some = rng.permutation(len(x))[:n]
-        assert_same(attack(net, x[some], labels=labels[some]), whole, some)
+        rows = rng.permutation(len(x))[:n]
+        assert_same(attack(net, x[rows], labels=labels[rows]), whole, rows)
     assert_same(attack(net, x, labels=labels, memory_mb=0.3), whole, slice(None))
     targets = (labels + 1) % 6
     assert_same(attack(net, x[[3]], targets[[3]]), attack(net, x[2:5], targets[2:5]), [1])
@@ -122,11 +122,11 @@ def test_an_unreachable_target_is_not_found_and_a_reached_one_changes_nothing(ne
     assert (hopeless.outcome == Outcome.NOT_FOUND).all()
     np.testing.assert_array_equal(hopeless.adversarial, x)
     for targets, classes in ((labels, None), ("all", (labels + 1) % 6)):
-        found = attack(net, x, targets, labels=classes)
-        assert (found.outcome == Outcome.ALREADY).all()
-        np.testing.assert_array_equal(found.adversarial, x)
-        np.testing.assert_array_equal(found.targets, labels)
-        np.testing.assert_array_equal(found.evaluations, 1)
+        result = attack(net, x, targets, labels=classes)
+        assert (result.outcome == Outcome.ALREADY).all()
+        np.testing.assert_array_equal(result.adversarial, x)
+        np.testing.assert_array_equal(result.targets, labels)
+        np.testing.assert_array_equal(result.evaluations, 1)
 
 
 def test_an_interrupted_search_continues_where_it_stopped(net, images, tmp_path, monkeypatch):

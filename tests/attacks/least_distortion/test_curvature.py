@@ -16,9 +16,9 @@ def learned(N=4, n=8, h=3, pairs=5, seed=0, shift=0.0):
     for p in range(pairs):
         s = rng.normal(size=(N, n)) * rng.lognormal(size=(N, 1))
         y = (H @ s[:, :, None])[:, :, 0] - shift * s
-        which = (np.arange(N) + p) % 3 > 0  # each problem leaves out some
-        memory.store(np, s, y, (s * s).sum(axis=1), which)
-        for k in np.flatnonzero(which):
+        mask = (np.arange(N) + p) % 3 > 0  # each problem leaves out some
+        memory.store(np, s, y, (s * s).sum(axis=1), mask)
+        for k in np.flatnonzero(mask):
             held[k] = [*held[k], (s[k], y[k] + shift * s[k])][-h:]
     return memory, held, rng
 

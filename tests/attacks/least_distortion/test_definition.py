@@ -37,27 +37,27 @@ def attacked(request):
 def test_the_solvers_distortion_is_at_most_that_of_the_definition(attacked):
     """Within 1%: the search for c ends at a success that is within that of a failure, in both."""
     net, x, targets, size = attacked
-    found = minimal_distortion(net, x, targets)
-    assert found.success.all()
-    assert (found.size <= PRECISION * size).all()
+    result = minimal_distortion(net, x, targets)
+    assert result.success.all()
+    assert (result.size <= PRECISION * size).all()
 
 
 def test_without_polish_the_solver_finds_what_the_definition_finds(attacked):
     """On the same branch of minimisers, within 2%; a network with kinks has many, so there only the mean is held."""
     net, x, targets, size = attacked
-    found = minimal_distortion(net, x, targets, polish=False)
-    assert found.success.all()
-    assert found.size.mean() <= 1.02 * size.mean()
+    result = minimal_distortion(net, x, targets, polish=False)
+    assert result.success.all()
+    assert result.size.mean() <= 1.02 * size.mean()
     if not any(isinstance(layer, nnpg.ReLU) for layer in net.layers.values()):
-        np.testing.assert_allclose(found.size, size, rtol=0.02)
+        np.testing.assert_allclose(result.size, size, rtol=0.02)
 
 
 def test_the_definition_is_close_to_the_exact_least_distortion_of_a_softmax_layer():
     net, (x, labels) = softmax_net(1e-2), digits(6, seed=5)
     targets = other_targets(labels, 6)
     exact = exact_distortion(net, x, targets)
-    found = [least_distorted(net, one, int(target)) for one, target in zip(x, targets, strict=True)]
-    ratio = np.sqrt(((found - x.astype(np.float64)) ** 2).mean(axis=1)) / exact
+    adversarial = [least_distorted(net, one, int(target)) for one, target in zip(x, targets, strict=True)]
+    ratio = np.sqrt(((adversarial - x.astype(np.float64)) ** 2).mean(axis=1)) / exact
     assert (ratio > 0.9999).all(), "less than the least: the exact answer is wrong"
     assert (ratio < 1.02).all()
 

@@ -33,11 +33,11 @@ def test_a_softmax_layer_is_within_1_percent_of_the_exact_least_distortion(decay
     t = other_targets(labels, 6)
     differs = nnpg.predict(net, x).argmax(axis=1) != t
     x, t = x[differs][:50], t[differs][:50]
-    found, exact = minimal_distortion(net, x, t), exact_distortion(net, x, t)
+    result, exact = minimal_distortion(net, x, t), exact_distortion(net, x, t)
     assert len(x) == 50
-    assert found.success.all()
-    assert (found.distortion < 1.01 * exact).all()
-    assert (found.distortion > 0.9999 * exact).all(), "less than the least: the exact answer is wrong"
+    assert result.success.all()
+    assert (result.distortion < 1.01 * exact).all()
+    assert (result.distortion > 0.9999 * exact).all(), "less than the least: the exact answer is wrong"
 
 
 def test_c_is_the_largest_at_which_the_minimiser_succeeds(images):
@@ -50,11 +50,11 @@ def test_c_is_the_largest_at_which_the_minimiser_succeeds(images):
     z = nnpg.predict(net, x)
     t = z.argmin(axis=1)
     w, gap = W[0] - W[1], abs(x @ (W[0] - W[1]))
-    found = minimal_distortion(net, x, t, box=(-9, 9), polish=False, tolerance=1e-4)
-    np.testing.assert_allclose(found.c, w @ w / (4 * gap), rtol=1e-2)
-    assert (found.c <= w @ w / (4 * gap) * (1 + 1e-6)).all(), "the minimiser at that c succeeds"
-    np.testing.assert_allclose(found.size, gap / np.linalg.norm(w), rtol=1e-3)
-    np.testing.assert_allclose(found.distortion, found.size / np.sqrt(40), rtol=1e-6)
+    result = minimal_distortion(net, x, t, box=(-9, 9), polish=False, tolerance=1e-4)
+    np.testing.assert_allclose(result.c, w @ w / (4 * gap), rtol=1e-2)
+    assert (result.c <= w @ w / (4 * gap) * (1 + 1e-6)).all(), "the minimiser at that c succeeds"
+    np.testing.assert_allclose(result.size, gap / np.linalg.norm(w), rtol=1e-3)
+    np.testing.assert_allclose(result.distortion, result.size / np.sqrt(40), rtol=1e-6)
 
 
 def test_the_least_l1_change_fills_the_strongest_pixels_first():
@@ -68,17 +68,17 @@ def test_the_least_l1_change_fills_the_strongest_pixels_first():
     exact = []
     for one, target in zip(x, t, strict=True):
         w = W[target] - W[1 - target]
-        gap, room, cost = -w @ one, np.where(w > 0, 1 - one, one), 0.0
+        gap, span, cost = -w @ one, np.where(w > 0, 1 - one, one), 0.0
         for i in np.argsort(-abs(w)):
-            step = min(room[i], gap / abs(w[i]))
+            step = min(span[i], gap / abs(w[i]))
             gap, cost = gap - step * abs(w[i]), cost + step
         exact.append(cost)
-    found = minimal_distortion(net, x, t, norm="l1", tolerance=1e-3)
-    assert found.success.all()
-    np.testing.assert_allclose(found.size, abs(found.adversarial - x).sum(axis=1), rtol=1e-6)
-    assert (found.size > np.array(exact) * (1 - 1e-6)).all()
-    assert (found.size < np.array(exact) * 1.01).all()
-    assert ((abs(found.adversarial - x) > 1e-6).sum(axis=1) < 15).all(), "most pixels are unchanged"
+    result = minimal_distortion(net, x, t, norm="l1", tolerance=1e-3)
+    assert result.success.all()
+    np.testing.assert_allclose(result.size, abs(result.adversarial - x).sum(axis=1), rtol=1e-6)
+    assert (result.size > np.array(exact) * (1 - 1e-6)).all()
+    assert (result.size < np.array(exact) * 1.01).all()
+    assert ((abs(result.adversarial - x) > 1e-6).sum(axis=1) < 15).all(), "most pixels are unchanged"
 
 
 def test_without_polish_it_ends_at_a_stationary_point_of_c_r_plus_loss(sigmoid, images):
@@ -87,12 +87,12 @@ def test_without_polish_it_ends_at_a_stationary_point_of_c_r_plus_loss(sigmoid, 
     net = sigmoid.astype("float64")
     loss, rows = softmax_cross_entropy(net), np.arange(len(x))
     for norm in ("squared_l2", "l2"):
-        found = minimal_distortion(net, x, t, norm=norm, polish=False, tolerance=1e-3)
-        trace = net.forward(found.adversarial, stop=loss.layer)
+        result = minimal_distortion(net, x, t, norm=norm, polish=False, tolerance=1e-3)
+        trace = net.forward(result.adversarial, stop=loss.layer)
         loss_gradient = net.backward(trace, loss.seed(net.backend, trace.y, t))["input"]
-        r, c = found.adversarial - x.astype(np.float64), found.c[:, None]
+        r, c = result.adversarial - x.astype(np.float64), result.c[:, None]
         g = loss_gradient + c * (2 * r if norm == "squared_l2" else r / np.linalg.norm(r, axis=1)[rows, None])
-        projected = np.clip(found.adversarial - g, 0, 1) - found.adversarial
+        projected = np.clip(result.adversarial - g, 0, 1) - result.adversarial
         share = np.linalg.norm(projected, axis=1) / np.linalg.norm(loss_gradient, axis=1)
         assert np.median(share) < 0.02
         assert share.max() < 0.2
@@ -115,16 +115,16 @@ def test_polish_lowers_the_distortion_and_never_raises_it(sigmoid, images):
 def test_every_success_is_classified_as_its_target_and_lies_in_the_box(sigmoid, images, norm, dtype):
     x, _, t = images
     net = sigmoid.astype(dtype)
-    found = minimal_distortion(net, x, t, norm=norm)
-    assert found.success.all()
-    assert found.adversarial.dtype == dtype
-    assert found.adversarial.min() >= 0
-    assert found.adversarial.max() <= 1
+    result = minimal_distortion(net, x, t, norm=norm)
+    assert result.success.all()
+    assert result.adversarial.dtype == dtype
+    assert result.adversarial.min() >= 0
+    assert result.adversarial.max() <= 1
     for batch in (1, 7, 256):  # whatever the order of summation
-        np.testing.assert_array_equal(nnpg.predict(net, found.adversarial, batch=batch).argmax(axis=1), t)
-    r = found.adversarial.astype(np.float64) - x
-    np.testing.assert_allclose(found.distortion, np.sqrt((r * r).mean(axis=1)), rtol=1e-6)
-    assert (found.evaluations > 3).all()
+        np.testing.assert_array_equal(nnpg.predict(net, result.adversarial, batch=batch).argmax(axis=1), t)
+    r = result.adversarial.astype(np.float64) - x
+    np.testing.assert_allclose(result.distortion, np.sqrt((r * r).mean(axis=1)), rtol=1e-6)
+    assert (result.evaluations > 3).all()
 
 
 def test_other_boxes_and_other_shapes(backend):
@@ -136,13 +136,13 @@ def test_other_boxes_and_other_shapes(backend):
     ).to(backend)  # fmt: skip
     x = rng.uniform(-1, 1, (9, 2, 8, 8)).astype(np.float32)
     t = nnpg.predict(net, x).argmin(axis=1)
-    found = minimal_distortion(net, x, t, box=(-1, 1))
-    assert found.success.all()
-    assert found.adversarial.shape == x.shape
-    assert abs(found.adversarial).max() <= 1
-    assert (nnpg.predict(net, found.adversarial).argmax(axis=1) == t).all()
-    assert (found.adversarial.min() < -0.9) or (found.adversarial.max() > 0.9)
-    assert_same(minimal_distortion(net, x[[4]], t[[4]], box=(-1, 1)), found, [4])
+    result = minimal_distortion(net, x, t, box=(-1, 1))
+    assert result.success.all()
+    assert result.adversarial.shape == x.shape
+    assert abs(result.adversarial).max() <= 1
+    assert (nnpg.predict(net, result.adversarial).argmax(axis=1) == t).all()
+    assert (result.adversarial.min() < -0.9) or (result.adversarial.max() > 0.9)
+    assert_same(minimal_distortion(net, x[[4]], t[[4]], box=(-1, 1)), result, [4])
 
 
 def test_a_failure_is_never_reported_as_a_success(sigmoid, images):
@@ -151,13 +151,13 @@ def test_a_failure_is_never_reported_as_a_success(sigmoid, images):
     b = sigmoid.layers["dense3"].b.copy()
     b[5] = -1e4
     hopeless = sigmoid.replace("dense3", b=b)
-    found = minimal_distortion(hopeless, x[:8], [5, 5, *t[2:8] % 5], evaluations=200)
-    assert (found.outcome[:2] == Outcome.NOT_FOUND).all()
-    assert not found.success[:2].any()
-    np.testing.assert_array_equal(found.adversarial[:2], x[:2])
-    assert np.isnan(found.distortion[:2]).all()
-    assert np.isnan(found.c[:2]).all()
-    assert found.success[2:].all()
+    result = minimal_distortion(hopeless, x[:8], [5, 5, *t[2:8] % 5], evaluations=200)
+    assert (result.outcome[:2] == Outcome.NOT_FOUND).all()
+    assert not result.success[:2].any()
+    np.testing.assert_array_equal(result.adversarial[:2], x[:2])
+    assert np.isnan(result.distortion[:2]).all()
+    assert np.isnan(result.c[:2]).all()
+    assert result.success[2:].all()
     short = minimal_distortion(sigmoid, x, t, evaluations=2, polish=False)
     np.testing.assert_array_equal(nnpg.predict(sigmoid, short.adversarial).argmax(axis=1) == t, short.success)
     assert 0 < short.success.sum() < len(x)
@@ -167,24 +167,24 @@ def test_a_failure_is_never_reported_as_a_success(sigmoid, images):
 
 def test_an_image_that_is_classified_as_its_target_is_returned_unchanged(sigmoid, images):
     x, _, _ = images
-    found = minimal_distortion(sigmoid, x, nnpg.predict(sigmoid, x).argmax(axis=1))
-    assert (found.outcome == Outcome.ALREADY).all()
-    np.testing.assert_array_equal(found.adversarial, x)
-    np.testing.assert_array_equal(found.distortion, 0)
-    assert np.isinf(found.c).all()
-    assert (found.evaluations == 1).all()
+    result = minimal_distortion(sigmoid, x, nnpg.predict(sigmoid, x).argmax(axis=1))
+    assert (result.outcome == Outcome.ALREADY).all()
+    np.testing.assert_array_equal(result.adversarial, x)
+    np.testing.assert_array_equal(result.distortion, 0)
+    assert np.isinf(result.c).all()
+    assert (result.evaluations == 1).all()
 
 
 def test_the_untargeted_attack_is_the_least_over_all_other_classes(sigmoid, images):
     x, labels, _ = images
     x, labels = x[:10], labels[:10]
-    found = minimal_distortion(sigmoid, x, "all", labels=labels)
+    result = minimal_distortion(sigmoid, x, "all", labels=labels)
     each = [minimal_distortion(sigmoid, x, (labels + k) % 6) for k in range(1, 6)]
     least = np.array([e.distortion for e in each])
-    np.testing.assert_array_equal(found.distortion, least.min(axis=0))
-    np.testing.assert_array_equal(found.targets, (labels + 1 + least.argmin(axis=0)) % 6)
-    np.testing.assert_array_equal(found.evaluations, sum(e.evaluations for e in each))
-    assert (nnpg.predict(sigmoid, found.adversarial).argmax(axis=1) == found.targets).all()
+    np.testing.assert_array_equal(result.distortion, least.min(axis=0))
+    np.testing.assert_array_equal(result.targets, (labels + 1 + least.argmin(axis=0)) % 6)
+    np.testing.assert_array_equal(result.evaluations, sum(e.evaluations for e in each))
+    assert (nnpg.predict(sigmoid, result.adversarial).argmax(axis=1) == result.targets).all()
 
 
 # Independent of the batch
@@ -196,8 +196,8 @@ def test_a_result_does_not_depend_on_the_batch(sigmoid, images):
     whole = minimal_distortion(sigmoid, x, t)
     rng = np.random.default_rng(0)
     for n in (1, 1, 2, 5, 33, 69):
-        some = rng.permutation(len(x))[:n]
-        assert_same(minimal_distortion(sigmoid, x[some], t[some]), whole, some)
+        rows = rng.permutation(len(x))[:n]
+        assert_same(minimal_distortion(sigmoid, x[rows], t[rows]), whole, rows)
     assert_same(minimal_distortion(sigmoid, x, t, memory_mb=0.25), whole)
 
 
@@ -234,9 +234,9 @@ def test_a_bar_counts_the_images(sigmoid, images, capsys):
 def test_other_losses_reach_the_boundary_too(sigmoid, images, loss):
     x, _, t = images
     usual = minimal_distortion(sigmoid, x[:20], t[:20])
-    found = minimal_distortion(sigmoid, x[:20], t[:20], loss=loss)
-    assert found.success.mean() >= 0.9
-    assert found.distortion[found.success].mean() < 1.3 * usual.distortion.mean()
+    result = minimal_distortion(sigmoid, x[:20], t[:20], loss=loss)
+    assert result.success.mean() >= 0.9
+    assert result.distortion[result.success].mean() < 1.3 * usual.distortion.mean()
 
 
 @pytest.mark.parametrize(
@@ -271,9 +271,9 @@ def test_softmax_layers_on_mnist_within_1_percent_of_the_exact_least_distortion(
         net = nnpg.train_lbfgs(net, x[:4000], labels[:4000], iterations=60, decay=nnpg.DecayPerUnit(decay)).net
         t = other_targets(labels[:60], 10)
         differs = np.flatnonzero(nnpg.predict(net, x[:60]).argmax(axis=1) != t)[:50]
-        found = minimal_distortion(net, x[differs], t[differs])
+        result = minimal_distortion(net, x[differs], t[differs])
         exact = exact_distortion(net, x[differs], t[differs])
-        assert found.success.all()
+        assert result.success.all()
         assert len(differs) == 50
-        assert (found.distortion < 1.01 * exact).all()
-        assert_same(minimal_distortion(net, x[differs[[17]]], t[differs[[17]]]), found, [17])
+        assert (result.distortion < 1.01 * exact).all()
+        assert_same(minimal_distortion(net, x[differs[[17]]], t[differs[[17]]]), result, [17])

@@ -28,13 +28,13 @@ def minimised(H, b, lower, upper, kappa=0.0, most=1000):
     newton, known, index = QuasiNewton.start(np, N, n, 10, np.float64), np.full(N, kappa), np.arange(N)
     x, evaluations = np.zeros((N, n)), np.ones(N, int)
     f, g = value_and_gradient(H, b, x)
-    found, small = (x.copy(), f.copy(), evaluations), 1e-5 * abs(g).max(axis=1)
+    minima, small = (x.copy(), f.copy(), evaluations), 1e-5 * abs(g).max(axis=1)
     for _ in range(most):
         projected = np.clip(x - g, lower[index], upper[index]) - x
         going = np.flatnonzero((abs(projected).max(axis=1) > small[index]) & (newton.rejected < 20))
         newton, x, f, g, known, index = take(newton, going), x[going], f[going], g[going], known[going], index[going]
         if len(index) == 0:
-            return found
+            return minima
         d, slope = newton.step(np, g, lower[index] - x, upper[index] - x, known)
         there = np.clip(x + d, lower[index], upper[index])
         f_there, g_there = value_and_gradient(H[index], b[index], there)
@@ -43,7 +43,7 @@ def minimised(H, b, lower, upper, kappa=0.0, most=1000):
         f = np.where(accepted, f_there, f)
         x[accepted], g[accepted] = there[accepted], g_there[accepted]
         evaluations[index] += 1
-        found[0][index], found[1][index] = x, f
+        minima[0][index], minima[1][index] = x, f
     raise AssertionError("it ends")
 
 

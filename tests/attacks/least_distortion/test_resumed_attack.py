@@ -41,18 +41,18 @@ def test_an_interrupted_attack_continues_where_it_stopped(sigmoid, images, tmp_p
     with pytest.raises(KeyboardInterrupt):
         minimal_distortion(sigmoid, x, t, checkpoint=file)
     monkeypatch.setattr("nnpg.attacks.least_distortion.solver.Solver.iterate", iterate)
-    seen, add = [], Solver.add
+    indices, add = [], Solver.add
 
-    def watched(self, index, *rest):
-        seen.extend(index.tolist())
-        return add(self, index, *rest)
+    def watched(self, index, *arguments):
+        indices.extend(index.tolist())
+        return add(self, index, *arguments)
 
     monkeypatch.setattr("nnpg.attacks.least_distortion.solver.Solver.add", watched)
     assert_same(minimal_distortion(sigmoid, x, t, checkpoint=file, resume=True), whole)
-    assert 0 < len(seen) < len(x), "some were done, some were not"
-    seen.clear()
+    assert 0 < len(indices) < len(x), "some were done, some were not"
+    indices.clear()
     assert_same(minimal_distortion(sigmoid, x, t, checkpoint=file, resume=True), whole)
-    assert not seen
+    assert not indices
     assert [p.name for p in tmp_path.iterdir()] == ["attack.safetensors"]
 
 
