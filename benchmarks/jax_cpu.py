@@ -14,7 +14,7 @@ from benchmarks.contender import Answer, Contender
 from benchmarks.ours import training_answer
 from benchmarks.workloads import Workload
 
-jax: Any = import_module("jax")  # optional, and so never seen by the type checker
+jax: Any = import_module("jax")  # optional, so the type checker does not read it
 jnp: Any = import_module("jax.numpy")
 lax: Any = import_module("jax.lax")
 
@@ -115,7 +115,7 @@ def _jacobian(workload: Workload, layout: _Layout) -> tuple[Callable[[], Any], C
     def jacobian(x: Any) -> Any:
         outputs = [layout.block(layout.P, 0, x)]
         for i in range(1, B):
-            outputs.append(layout.block(layout.P, i, outputs[-1]))  # for their shapes: the compiler drops the rest
+            outputs.append(layout.block(layout.P, i, outputs[-1]))  # for their shapes; the compiler removes the work
         y, pull = jax.vjp(partial(after_first_block, x=outputs[0]), [jnp.zeros_like(o) for o in outputs])
         return jax.vmap(lambda e: pull(jnp.broadcast_to(e, y.shape))[0])(jnp.eye(K))
 
@@ -132,7 +132,7 @@ def _jacobian(workload: Workload, layout: _Layout) -> tuple[Callable[[], Any], C
 
 
 def _sweep(workload: Workload, layout: _Layout) -> tuple[Callable[[], Any], Callable[[], Answer]]:
-    """Every step of every identity as a set of masks; the first block is computed once, the rest for each set."""
+    """Every step of every identity as a set of masks; the first block is computed once, the others for each set."""
     blocks, orders = layout.net.blocks, workload.orders()
     sets = (len(orders), len(orders[0]) + 1)
     masks = [np.ones((*sets, block.filters), "f4") for block in blocks]

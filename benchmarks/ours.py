@@ -28,7 +28,7 @@ def contender(workload: Workload, backend: str) -> Contender:
 
 
 def own_epoch(workload: Workload, backend: str) -> Contender:
-    """One epoch of our own training, which sets its threads itself; class gradients are held against it."""
+    """One epoch of our own training, which sets its threads itself; class gradients are compared with it."""
     net, (x, t) = _network(workload, backend), workload.inputs()
     sgd = nnpg.SGD(lr=workload.lr)
     call = partial(nnpg.train, net, x, t, epochs=1, batch=workload.batch, rng=0, optimiser=sgd, progress=False)
@@ -41,13 +41,13 @@ def _network(workload: Workload, backend: str) -> nnpg.Network:
 
 @contextmanager
 def compiled_on_all_cores() -> Iterator[None]:
-    """The same, and nothing is timed that runs layer by layer where kernels are meant."""
+    """The same; an error if a task that is timed as compiled runs layer by layer."""
     with all_cores(), nnpg.require_compiled():
         yield
 
 
 def all_cores() -> AbstractContextManager[Any]:
-    """BLAS on all cores; what the library sets itself inside is its own affair."""
+    """BLAS on all cores; the library sets its own threads inside."""
     return threadpool_limits(limits=cores(), user_api="blas")
 
 

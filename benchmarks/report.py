@@ -1,4 +1,4 @@
-"""What came out: a table for people, a list of records for programs."""
+"""The results: a table for people, a list of records for programs."""
 
 from __future__ import annotations
 

@@ -95,7 +95,7 @@ def run(workload: Workload, options: Options) -> list[Record]:
             except Disagreement as error:
                 problem = f"disagrees: {error}"
                 records.append(Record(workload.name, theirs.name, problem=problem, disagrees=True))
-    del answer  # a Jacobian can take more memory than all the rest
+    del answer  # a Jacobian can take more memory than everything else
     with progress_bar(workload.name, options.rounds, show=options.progress) as advance:
         before = probe.measure()
         times = interleaved([ours, *agreed], options.rounds, at_least=0.0 if options.quick else ROUND, done=advance)
@@ -115,7 +115,7 @@ def run(workload: Workload, options: Options) -> list[Record]:
 
 @dataclass(frozen=True)
 class _Alone:
-    """What processes of their own told, by contender."""
+    """What separate processes measured, by contender."""
 
     peaks: dict[str, float]
     times: dict[str, Times]

@@ -15,7 +15,7 @@ from benchmarks.contender import Answer, Contender, cores
 from benchmarks.ours import training_answer
 from benchmarks.workloads import Architecture, Workload
 
-torch: Any = import_module("torch")  # optional, and so never seen by the type checker
+torch: Any = import_module("torch")  # optional, so the type checker does not read it
 F: Any = torch.nn.functional
 
 Parameters = list[tuple[Any, Any]]  # (W, b) of each layer

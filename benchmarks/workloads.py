@@ -1,7 +1,7 @@
 """What is timed: the networks, the sizes, and the ratios that the project asks for, in one table.
 
-Images are random, weights are Glorot's, biases small and random (a forgotten bias must show); everything is float32
-and comes from fixed seeds. Nothing that is timed depends on what the images show.
+Images are random, weights are Glorot's, biases small and random (a forgotten bias changes the result); everything is
+float32 and comes from fixed seeds. Nothing that is timed depends on what the images show.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ class Workload:
     identities : int
         Sweeps of "sweep", each through all filters in an order of its own.
     batch : int
-        Of the epoch that "gradients" is held against.
+        Of the epoch that "gradients" is compared with.
     steps : int
         Of one call of `train`, at least.
     """
@@ -188,7 +188,7 @@ WORKLOADS: tuple[Workload, ...] = (
 
 
 def choose(only: str | None) -> tuple[Workload, ...]:
-    """Return the workloads named, all unless any are; "W1" stands for W1-b1, W1-b32 and W1-b124.
+    """Return the named workloads, or all if none is named; "W1" stands for W1-b1, W1-b32 and W1-b124.
 
     Raises
     ------

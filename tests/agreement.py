@@ -13,7 +13,7 @@ import nnpg
 def agree(
     net: nnpg.Network, N: int = 20, *, rtol: float | None = None, gradients: tuple[str, ...] | None = None
 ) -> None:
-    """Hold predictions, prediction gradients, class gradients, knock-outs and training against NumPy's layers."""
+    """Compare predictions, prediction gradients, class gradients, knock-outs and training with NumPy's layers."""
     rtol = rtol or (2e-5 if net.dtype == np.float32 else 1e-9)
     rng = np.random.default_rng(0)
     x, labels = rng.standard_normal((N, *net.input_shape)).astype("f4"), rng.integers(0, net.K, N)

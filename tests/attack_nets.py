@@ -34,7 +34,7 @@ def sigmoid_net(backend="numpy", dtype="float32"):
 
 
 def other_targets(labels, K, seed=0):
-    """A class for each image that is not its own."""
+    """For each image, a class other than its true one."""
     return (labels + np.random.default_rng(seed).integers(1, K, len(labels))) % K
 
 

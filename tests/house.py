@@ -1,4 +1,4 @@
-"""The house as its files say it: which file imports which, read from the sources without running them.
+"""The imports of this checkout: which file imports which, read from the sources without running them.
 
 An import counts wherever it stands: at the top of a file, in a function, under ``TYPE_CHECKING``, or as
 ``import_module("a.constant.name")``.
@@ -23,7 +23,7 @@ TREES = {
 
 
 class Import(NamedTuple):
-    """One import: where it stands, the module of the house that it names, and the name taken from that module."""
+    """One import: its file and line, the module of this checkout that it names, and the name taken from it."""
 
     importer: str
     line: int
@@ -37,7 +37,7 @@ class Import(NamedTuple):
 
 @cache
 def modules() -> dict[str, Path]:
-    """Return every module of the house by its dotted name; a package is its ``__init__.py``."""
+    """Return every module of this checkout by its dotted name; a package is its ``__init__.py``."""
     files = {}
     for package, folder in TREES.items():
         for file in sorted((CHECKOUT / folder).rglob("*.py")):
@@ -59,7 +59,7 @@ def place(module: str, line: int) -> str:
 
 @cache
 def imports() -> tuple[Import, ...]:
-    """Return every import of one module of the house in another."""
+    """Return every import of one module of this checkout in another."""
     return tuple(arrow for module in modules() for arrow in _imports(module) if arrow.module != module)
 
 

@@ -1,4 +1,4 @@
-"""The plan of the house, held against its imports: arrows only down, no circles, no private names, small files."""
+"""The rules for imports and files: only from lower layers, no circles, no private names, small files."""
 
 from __future__ import annotations
 

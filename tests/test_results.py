@@ -1,4 +1,4 @@
-"""Results have the same manners: a table when printed, `to_frame`, and `plot` where there is something to draw."""
+"""All results have the same methods: a table when printed, `to_frame`, and `plot` where there is something to draw."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""Minimal distortion: all images in one go, against SciPy's L-BFGS-B image by image, on the same network and cores.
+"""Minimal distortion: all images in one call, against SciPy's L-BFGS-B per image, on the same network and cores.
 
-SciPy gets the network by hand in NumPy, without our engine's bookkeeping, and three loops around it: bisection of c
+SciPy gets the network written out in NumPy, without our engine's overhead, and three loops around it: bisection of c
 from a bracket with SciPy's own tolerances in float64, where it needs fewest evaluations; the same with tolerances as
 loose as the answer allows, in float32; and that with our search of c in place of the bisection. Each loop starts from
-its best success so far. Ours and theirs take turns, so that a slow spell of the machine hits all alike.
+its best success so far. Ours and theirs alternate, so that a slow period of the machine affects all equally.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def by_hand(net: nnpg.Network, dtype: Any) -> Reading:
 
 
 def check(net: nnpg.Network, read: Reading, x: Array, targets: Array) -> None:
-    """Compare the network by hand with the engine's, before anything is timed.
+    """Compare the network by hand with the engine's before timing.
 
     Raises
     ------
@@ -115,7 +115,7 @@ def margin_of(z: Array, target: int) -> float:
 
 
 def scipy_loop(read: Reading, x0: Array, target: int, options: dict[str, Any], ours: bool) -> tuple[float, int]:
-    """Search the largest c that succeeds, one L-BFGS-B after the other; return the distortion and the evaluations."""
+    """Search for the largest c that succeeds, one L-BFGS-B run per c; return the distortion and the evaluations."""
     from scipy.optimize import Bounds, minimize
 
     x0, box, evaluations = x0.astype(np.float64), Bounds(0, 1), 0
@@ -201,7 +201,7 @@ def run(net: nnpg.Network, x: Array, labels: Array, images: int, rounds: int, co
 
 
 def report(tallies: dict[str, Tally], N: int, console: Console) -> None:
-    """Print one line for each way, and what they are to each other."""
+    """Print one line for each way, and the ratios between them."""
     table = Table(
         title=f"minimal distortion: ours on {N} images at once, SciPy on one at a time; the same images compared"
     )

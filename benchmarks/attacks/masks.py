@@ -1,6 +1,6 @@
 """Masks on net A of Lo & Ding beside PyTorch: the all-class Jacobian by the pixels, and the line search of LD-11.
 
-Both sides have the same weights and images, answer the same before any time is taken, and take turns. PyTorch does
+Both sides have the same weights and images, agree before any time is measured, and alternate. PyTorch does
 each workload in both layouts, on one core and on all: the classes in a loop over one graph for the Jacobian, which is
 faster than `is_grads_batched`; `inference_mode` for the line search.
 """
@@ -44,7 +44,7 @@ def prepare(images: int, backend: str) -> tuple[nnpg.Network, Array, Array]:
 
 
 def away_from_kinks(net: nnpg.Network, x: Array) -> Array:
-    """Say in which images no window's winner is so near to 0, or to the next, that rounding could decide (N,).
+    """Return for which images (N,) rounding cannot decide a window's maximum: it is not near 0 or the next value.
 
     As `benchmarks.kinks`, for windows of 3 x 3 that overlap.
     """
@@ -93,7 +93,7 @@ def theirs(net: nnpg.Network, x: Array, labels: Array, steps: int) -> dict[str, 
 def _torch(
     net: nnpg.Network, x: Array, labels: Array, steps: int, layout: str
 ) -> dict[str, tuple[Callable[[], Any], Callable[[], Answer]]]:
-    torch: Any = import_module("torch")  # optional, and so never seen by the type checker
+    torch: Any = import_module("torch")  # optional, so the type checker does not read it
     F: Any = torch.nn.functional
     order = torch.channels_last if layout == "channels_last" else torch.contiguous_format
 

@@ -1,9 +1,9 @@
 """The nearest image of another class: our untargeted attack against nine of Foolbox and adv-lib, in `rivals`.
 
 On a ReLU convolutional network and a 784-100-100-10 ReLU network, trained here on MNIST, and on test images that they
-classify rightly. A success is an image in the box that the attack's own side takes for another class. Ours and the
-attack that its time is held against take turns, `rounds` times; the others run once. PyTorch gets one core and all of
-them in turn in the first round, and keeps what was quicker.
+classify correctly. A success is an image in the box that the attack's network classifies otherwise. Ours and the
+attack that it is timed against alternate, `rounds` times; the others run once. PyTorch gets one core and all of
+them in turn in the first round, and keeps the faster number.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ Attack = Callable[[Array, Array], Array]
 
 @dataclass(frozen=True, eq=False)
 class Row:
-    """What one attack came to: |r|_2 of each image, infinite where it failed, and the seconds of each run."""
+    """The results of one attack: |r|_2 of each image, infinite where it failed, and the seconds of each run."""
 
     size: Array
     seconds: list[float]
@@ -142,7 +142,7 @@ def report(title: str, rows: Mapping[str, Row], missing: Mapping[str, str], cons
 
 
 def verdicts(rows: Mapping[str, Row]) -> list[str]:
-    """Say in words how ours compares.
+    """Return sentences that compare ours with the others.
 
     Examples
     --------

@@ -29,7 +29,7 @@ Attack = Callable[[Any, Any], Any]  # tensors of images and labels -> tensor of 
 
 FOOLBOX = tuple(f"{name}, Foolbox" for name in ("DeepFool", "DDN", "FMN", "C&W", "Brendel-Bethge"))
 ADV_LIB = tuple(f"{name}, adv-lib" for name in ("ALMA", "FAB", "DDN", "PDGD"))
-PACE = FOOLBOX[1]  # the one whose time ours is held against
+PACE = FOOLBOX[1]  # the attack that ours is timed against
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +43,7 @@ class Rivals:
     predict : function of images
         The classes that the PyTorch copy takes them for.
     threads : function of a number
-        A context in which PyTorch has so many threads.
+        A context in which PyTorch has that number of threads.
     """
 
     attacks: dict[str, Callable[[Array, Array], Array]]
@@ -167,7 +167,7 @@ def _adv_lib(model: Any, starts: Any) -> list[Attack]:
 
 
 def _stand_in(name: str, used: str) -> None:
-    """adv-lib imports these for distances and plots that no attack here uses; it must not fail for want of them."""
+    """adv-lib imports these for distances and plots that no attack here uses; it must run without them."""
     try:
         import_module(name)
     except (ImportError, RuntimeError):  # the second: torchvision is of another PyTorch

@@ -1,1 +1,1 @@
-"""What stands around every comparison: both sides agree, times in turn, memory, the machine, a bound."""
+"""What every comparison needs: agreement of both sides, alternating times, memory, the machine, a bound."""

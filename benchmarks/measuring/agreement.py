@@ -1,4 +1,4 @@
-"""No time is taken before both sides have computed the same thing.
+"""Nothing is timed before both sides have computed the same result.
 
     training step   two losses within 1e-4; how far each parameter moved in the first step within 1e-3 of the largest
                     such move, in the second (which shows the momentum) within 2e-2

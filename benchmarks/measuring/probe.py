@@ -1,4 +1,4 @@
-"""What the machine gives at this moment, measured beside every workload: two cores may share one, or be throttled."""
+"""The speed of the machine, measured before and after every workload: cores may be shared or throttled."""
 
 from __future__ import annotations
 

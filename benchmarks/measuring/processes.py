@@ -1,4 +1,4 @@
-"""What only a fresh process can tell: the memory of one contender, and its time with nothing else loaded.
+"""What only a new process can measure: the memory of one contender, and its time with no other library loaded.
 
 Peak memory is what the workload adds to a process in which the library is loaded and has done the same on a few images
 (so that code, thread pools and compilers are there already): images, weights, workspaces and results, at the highest

@@ -1,4 +1,4 @@
-"""How many operations a workload's formulas take: with what the machine's multiply-adds give, a bound on its time."""
+"""Number of operations in a workload's formulas; with the machine's rate of multiply-adds, a bound on its time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def operations(workload: Workload) -> float | None:
     """
     net = workload.net.network()
     forward = [_weigh(block) for block in plan_of(net).blocks]
-    back = forward[1:]  # the delta of the image itself is not asked for
+    back = forward[1:]  # the delta of the image is not needed
     if workload.kind == "train":
         return workload.N * (2 * sum(forward) + sum(back))
     if workload.kind == "gradients" and workload.classes == "true":

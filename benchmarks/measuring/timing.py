@@ -1,4 +1,4 @@
-"""Times that can be compared: A B A B in one process, so that a slow spell of the machine hits all alike."""
+"""Times that can be compared: A B A B in one process, so that a slow period of the machine affects all equally."""
 
 from __future__ import annotations
 

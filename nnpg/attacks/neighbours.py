@@ -52,7 +52,7 @@ def nearest_images(
     if q.ndim == 0 or r.ndim == 0 or q.shape[1:] != r.shape[1:] or len(q) == 0 or len(r) == 0:
         raise ValueError(f"queries and references must be images of one shape, at least one, not {q.shape}, {r.shape}")
     q, r = q.reshape(len(q), -1), r.reshape(len(r), -1)
-    mean = r.mean(axis=0, dtype=np.float64).astype(np.float32)  # rounding is less for shorter vectors
+    mean = r.mean(axis=0, dtype=np.float64).astype(np.float32)  # rounding errors are smaller for shorter vectors
     centred_q, centred_r = (a.astype(np.float32, copy=False) - mean for a in (q, r))
     length_q, length_r = (np.einsum("ni,ni->n", a, a, dtype=np.float64) for a in (centred_q, centred_r))
     if not (np.isfinite(length_q).all() and np.isfinite(length_r).all()):

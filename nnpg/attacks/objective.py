@@ -1,11 +1,11 @@
 """What an attack asks of a network: the loss and the margin of a target, and their gradients with respect to the image.
 
-The answer for an image must not depend on the other images of its batch, in no bit: a search would follow another path
-from a difference in the last bit. A compiled program (`nnpg.programs.tasks.Reading`) promises that. Layer by layer it
-takes more: a matrix product rounds a row differently when the number of rows differs, and even by the position of the
-row in the matrix. So the network always runs on blocks of the same number of images, with zeros in the empty positions.
-Which positions of a block give the same bits is measured first, on this network and this machine; they form a group.
-An image always gets a position of the same group, which is chosen by a hash of its own pixels.
+The answer for an image must have the same bits whatever the other images of its batch are: a search would follow
+another path from a difference in the last bit. A compiled program (`nnpg.programs.tasks.Reading`) promises that. Layer
+by layer it takes more: a matrix product rounds a row differently when the number of rows differs, and even by the
+position of the row in the matrix. So the network always runs on blocks of the same number of images, with zeros in the
+empty positions. Which positions of a block give the same bits is measured first, on this network and this machine; they
+form a group. An image always gets a position of the same group, which is chosen by a hash of its own pixels.
 """
 
 from __future__ import annotations

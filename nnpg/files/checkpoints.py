@@ -133,7 +133,7 @@ def open_checkpoint(
     resume : bool
         Go on from the file if it exists.
     size : int
-        Approximate size of the file in bytes. That so much can be written is tried now.
+        Approximate size of the file in bytes. A trial shows now whether that many bytes can be written.
 
     Returns
     -------

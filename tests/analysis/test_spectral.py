@@ -51,7 +51,7 @@ def test_fourier_blocks_hold_the_singular_values_of_the_whole_matrix(F, C, taps,
 
 
 def test_the_formula_as_printed_misses_the_matrix():
-    """Aliases at pi l / 2 and no division by the stride, as in the paper: off by far."""
+    """Aliases at pi l / 2 and no division by the stride, as in the paper: far from the exact values."""
     W = np.random.default_rng(1).normal(size=(3, 2, 3, 3))
     size, stride = (8, 8), 2
     conv = nnpg.Conv(W, None, stride)

@@ -17,7 +17,7 @@ Run = Callable[..., "Answer"]
 
 
 class Answer:
-    """What a command said, and its exit code."""
+    """What a command printed, and its exit code."""
 
     def __init__(self, args: Sequence[str]) -> None:
         result = CliRunner().invoke(app, list(args))

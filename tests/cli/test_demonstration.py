@@ -1,4 +1,4 @@
-"""`nnpg demo` in a hurry: its files, its page, its honesty, its seed."""
+"""`nnpg demo` at its smallest: its files, its page, its claims, its seed."""
 
 from __future__ import annotations
 

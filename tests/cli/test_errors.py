@@ -161,7 +161,7 @@ def test_a_closed_pipe_ends_quietly(model) -> None:
     [None, {"data": 3}, {"data_dir": ["a"]}, {"test_share": "half"}, {"split_seed": -1}, {"train_fingerprint": None}],
 )
 def test_a_models_record_of_its_data_is_checked(run, model, tmp_path, changed) -> None:
-    """Other programs may write what they like there."""
+    """The rules for stderr do not apply to other programs."""
     told = nnpg.files.describe(model)["provenance"]["data"]
     known = 7 if changed is None else told | changed
     odd = nnpg.save(nnpg.load_network(model), tmp_path / "odd.safetensors", {"data": known})

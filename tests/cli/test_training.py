@@ -1,4 +1,4 @@
-"""`nnpg train`: the model's file, what it remembers, checkpoints, and what happens on Ctrl-C."""
+"""`nnpg train`: the model's file and its provenance, checkpoints, and Ctrl-C."""
 
 from __future__ import annotations
 

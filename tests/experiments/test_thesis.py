@@ -20,7 +20,7 @@ def test_the_claim_holds_only_above_the_average_place_and_above_other_peoples():
         return place.held
 
     assert held(0.9, 0.6)
-    assert not held(0.9, 0.9)  # no more than the middle of any face
+    assert not held(0.9, 0.9)  # not more than the centre of any face
     assert not held(0.51, 0.3)  # no better than the average place
 
 

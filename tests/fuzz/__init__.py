@@ -1,1 +1,1 @@
-"""Searches for inputs that are answered wrongly or refused without a clear word: `make fuzz` runs them at length."""
+"""Searches for inputs that are answered wrongly or refused without a clear message: `make fuzz` runs them at length."""

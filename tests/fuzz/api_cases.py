@@ -47,7 +47,7 @@ class Case(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """What came of a case: "right", "clear" or "finding", and in words."""
+    """The outcome of a case: "right", "clear" or "finding", and a description."""
 
     kind: str
     words: str

@@ -314,7 +314,7 @@ def _command(program: str) -> Callable[[list[str]], Any]:
 
 
 class Answer(NamedTuple):
-    """What a command said, and its exit code."""
+    """What a command printed, and its exit code."""
 
     code: int
     out: str

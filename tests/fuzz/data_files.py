@@ -1,6 +1,6 @@
 """Damaged data files: each must load as a data set, or be refused as a DataError that names the file.
 
-Archives, IDX files and pictures are flipped, cut, lengthened, and told to be larger than they are; arrays inside an
+Archives, IDX files and pictures are flipped, cut, lengthened, and declared larger than they are; arrays inside an
 archive are damaged and packed again, so that its checksum holds. In a process with 2 GB: python -m fuzz.data_files
 """
 
@@ -159,7 +159,7 @@ def judge(kind: str, rng: Rng) -> tuple[str, str]:
 
 
 def search(count: int, seed: int) -> tuple[Counter[tuple[str, str]], list[str]]:
-    """Judge so many files; return how often what happened, and the findings."""
+    """Judge this many files; return the count of each outcome, and the findings."""
     counts, findings = Counter[tuple[str, str]](), []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of Pillow, for pictures that it reads all the same

@@ -1,11 +1,11 @@
-"""Random networks: all public answers, by compiled programs and kernels, held against the layers of the reference.
+"""Random networks: all public answers, by compiled programs and kernels, compared with the layers of the reference.
 
     python -m fuzz.geometries                          300 networks of the seeds from 0 on
     python -m fuzz.geometries --fresh                  of seeds never seen before
     python -m fuzz.geometries --first 17 --count 1     network 17 again
 
 Set NNPG_CHECK=1 to have all arrays between fences (kernels/README.md). The networks run in a child process; when it
-ends, the network that ended it is named, and the next process goes on behind it. Where rounding decides which pixel of
+ends, the network that ended it is named, and the next process continues after it. Where rounding decides which pixel of
 a window or which class is the largest, no two programs need agree: what changes by as much in the reference alone, when
 its weights and images are changed by a few units in the last place, is counted as a kink and is no fault.
 """
@@ -114,7 +114,7 @@ def arrays_of(task: Any) -> dict[str, Any]:
 
 
 def differences(got: dict[str, Any], expected: dict[str, Any], tolerance: float) -> list[str]:
-    """In what two answers differ, in words."""
+    """The differences of two answers, in words."""
     if "error" in got or "error" in expected:
         pair = [answer.get("error", "an answer") for answer in (got, expected)]
         return [] if pair[0] == pair[1] else [f"{pair[0]!r}, reference {pair[1]!r}"]

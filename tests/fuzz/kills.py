@@ -4,7 +4,8 @@
     python -m fuzz.kills --kills 20 --seed 7
 
 Each child process starts the work anew with `resume=True`, and is killed (SIGKILL) at a random moment, so that the
-checkpoint is cut off wherever it may be. Then the work is finished, and its result held against one never interrupted.
+checkpoint is cut off wherever it may be. Then the work is finished, and its result
+compared with that of a run without interruptions.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ def child(kind: str, backend: str, folder: Path) -> None:
 
 
 def killed(kind: str, backend: str, kills: int, rng: np.random.Generator) -> tuple[int, str]:
-    """Kill a work so many times unless it ends before, finish it; return the kills, and what is wrong, if anything."""
+    """Kill a run `kills` times unless it ends earlier, finish it; return the number of kills, and any fault."""
     with tempfile.TemporaryDirectory() as name:
         folder, done = Path(name), 0
         span = _lived(kind, backend, folder, None) / (kills + 1)

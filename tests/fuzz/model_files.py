@@ -43,7 +43,7 @@ TAMEST = 100.0  # weights beyond this, or not finite, make rounding decide: such
 
 
 class Found(NamedTuple):
-    """What came of file `n`: "loaded", "refused" or "finding", how it was damaged, and in words."""
+    """The outcome for file `n`: "loaded", "refused" or "finding"; how it was damaged; a description."""
 
     n: int
     kind: str
@@ -144,7 +144,7 @@ def child(first: int, last: int, seed: int) -> None:
     whole = whole_files()
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "damaged.safetensors"
-        for content in whole:  # what is compiled or imported once is not the damaged file's doing
+        for content in whole:  # compiling and importing happen once and are not counted for the damaged file
             file.write_bytes(content)
             nnpg.predict(nnpg.load_network(file), np.zeros((5, *describe(file)["input_shape"])))
         for n in range(first, last):
@@ -152,7 +152,7 @@ def child(first: int, last: int, seed: int) -> None:
 
 
 def fuzz(count: int, seed: int, children: int = 1) -> list[Found]:
-    """Judge that many files in child processes; where one dies or hangs, that is a finding, and another goes on."""
+    """Judge that many files in child processes; one that crashes or hangs is a finding, and another continues."""
     bounds = [count * i // children for i in range(children + 1)]
     running = [_Child(a, b, seed) for a, b in pairwise(bounds)]
     try:
@@ -185,7 +185,7 @@ class _Child:
         return self.process.stdout
 
     def read(self) -> None:
-        """Take what it has said; where it has died or hangs, note the file and start another after it."""
+        """Read its output; if it has crashed or hangs, record the file and start another process after it."""
         if self.done:
             return
         part = os.read(self.out.fileno(), 1 << 16) if select.select([self.out], [], [], 0)[0] else None

@@ -45,7 +45,7 @@ def in_words(value: Any) -> str:
 
 
 def nothing_in_particular() -> list[Trial]:
-    """What no argument takes but those that take any object."""
+    """Values that are wrong for every argument that does not take any object."""
     generator = (n for n in range(2))
     return [*wrong(Thing(), Thing, {"a": 1}), Trial("a generator", generator), Trial("a set", {0, 1})]
 
@@ -144,7 +144,7 @@ def outputs(valid: Any) -> list[Trial]:
 
 
 def other_arrays(valid: np.ndarray[Any, Any]) -> list[Trial]:
-    """The same numbers in other clothes."""
+    """The same numbers in other types and containers."""
     a = np.asarray(valid)
     gaps = np.repeat(a, 2, axis=0)[::2]
     locked = a.copy()

@@ -1,4 +1,4 @@
-"""The gradient check itself: what it lets pass, what it refuses, and whether its words would help a student."""
+"""The gradient check itself: what passes, what fails, and whether its messages name the cause."""
 
 from __future__ import annotations
 

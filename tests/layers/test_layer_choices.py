@@ -51,13 +51,13 @@ def test_softmax_does_not_saturate_in_float32(margin: float, backend: Backend) -
         for dtype in ("float32", "float64"):
             _, saved = nnpg.Softmax().forward(backend, x.astype(dtype))
             answers.append(nnpg.Softmax().backward(backend, np.tile(np.eye(3, dtype=dtype)[t], (2, 1)), saved))
-        assert (answers[0][x[:, t] == 0] != 0).all()  # the image that is sure of class t
+        assert (answers[0][x[:, t] == 0] != 0).all()  # the image whose y_t is nearly 1
         # float64 saturates too (from 37 on), so the truth is written out: y_t (delta_kt - y_k)
         e = np.exp(x - x.max(axis=-1, keepdims=True))
         p = e / e.sum(axis=-1, keepdims=True)
         others = np.stack([np.delete(p, k, axis=-1).sum(axis=-1) for k in range(3)], axis=-1)  # 1 - y_k
         truth = np.where(np.arange(3) == t, p * others, -p * p[:, t : t + 1])
-        smallest = np.finfo(np.float32).tiny  # two losers' product may well be less
+        smallest = np.finfo(np.float32).tiny  # the product of two probabilities may be smaller
         np.testing.assert_allclose(answers[0], truth, rtol=2e-5, atol=smallest)
         np.testing.assert_allclose(answers[1], truth, rtol=1e-13)
 

@@ -60,7 +60,7 @@ def test_every_layer_has_an_oracle() -> None:
 
 
 def agree(layer: Any, x: Array, k: Backend) -> None:
-    """Hold y, dL/dx and the gradient of every parameter against PyTorch's."""
+    """Compare y, dL/dx and the gradient of every parameter with PyTorch's."""
     arrays = nnpg.layers.parameters(layer)
     y, saved = layer.forward(k, k.asarray(x))
     y = k.to_numpy(y)

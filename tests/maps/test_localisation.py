@@ -66,7 +66,7 @@ def test_no_method_points_at_a_region_that_the_network_does_not_read(method):
     W = quadrant_net().layers["dense1"].W
     blind = quadrant_net().replace("dense1", W=W[[3, 2, 1, 0]])
     result = benchmark_localisation(blind, x, t, regions, methods={method: METHODS[method]}, rng=0)
-    # saying that the square speaks against the class is right: only where evidence for it lies is asked
+    # negative evidence at the square is right: the score asks only where the evidence for the class is
     assert result.rate(method) == wilson(0, len(x))
 
 

@@ -1,1 +1,1 @@
-"""Who checks the checks? Break the code in every way a tired hand would; something must turn red."""
+"""Tests of the tests: the code is changed by typical mistakes, one at a time; a test must fail for each."""

@@ -53,7 +53,7 @@ def seeds() -> None:
                     else np.moveaxis(derivatives, 1, 0)[list([chosen] if isinstance(chosen, int) else chosen)]
                 )
                 same(got, expected[0] if isinstance(chosen, int) else expected, 1e-6)
-    for head in ("softmax", "sigmoid"):  # what stands behind the last layer: d log y_c / dy_c = 1 / y_c
+    for head in ("softmax", "sigmoid"):  # an intervention after the last layer: d log y_c / dy_c = 1 / y_c
         net = net_with(head).intervene(f"{head}1", nnpg.Clamp(0.2, 0.6))
         y = net.forward(images()).y
         at, seed = class_seed(net, net.forward(images()), 1, "logprob")

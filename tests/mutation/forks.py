@@ -19,14 +19,14 @@ from typing import Any
 
 from mutation.mutants import mutated
 
-SECONDS = 30  # that a mutant may take: longer is as good as red
+SECONDS = 30  # that a mutant may take: longer counts as a failure
 
 
 @dataclass(frozen=True)
 class Target:
-    """Functions of a module, and what must turn red when one of them is wrong.
+    """Functions of a module, and the tests that must fail when one of them is wrong.
 
-    `battery` computes everything again and raises AssertionError where an answer is not the wanted one.
+    `battery` computes everything again and raises AssertionError where an answer is wrong.
     """
 
     module: str
@@ -135,7 +135,7 @@ def report(targets: Sequence[Target], same: Mapping[str, Mapping[str, str]], sha
     wrong = 0
     for target in targets:
         known, used = same.get(target.module, {}), set()
-        target.battery()  # what is not changed passes, so what turns red below does so for the change alone
+        target.battery()  # unchanged functions pass, so a failure below comes from the change alone
         every = list(mutants_of(target))
         tried, alive = every[::share], []
         for mutant in tried:

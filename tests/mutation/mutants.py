@@ -1,4 +1,4 @@
-"""Mutants of a function: each is the function with one place changed, as a tired hand would change it."""
+"""Mutants of a function: each is the function with one place changed by a typical mistake."""
 
 from __future__ import annotations
 

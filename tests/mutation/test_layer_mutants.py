@@ -1,9 +1,9 @@
-"""Who checks the checks? Break every backward in every way a tired hand would; the gradient check must see each one.
+"""Tests of the tests: every backward is changed by typical mistakes; the gradient check must find each one.
 
 Each method `backward` and `gradients` of the layers and interventions, and each `*_delta` and `*_gradient` of the
 reference kernels, is parsed, changed in one place (a sign, a factor, a transpose, a comparison, an index, a sum),
-compiled again and run through the cheap battery: the gradient check on small rows, and softmax when it is sure.
-A mutant that passes is a hole in the tests, unless it computes the same and is listed in SAME with the reason.
+compiled again and run through the cheap battery: the gradient check on small rows, and softmax where y_t is nearly 1.
+A mutant that passes shows a missing test, unless it computes the same and is listed in SAME with the reason.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ def passes(layer: Any, row: Row, k: Any) -> bool:
 
 
 def sure_softmax(softmax: Any) -> bool:
-    """Of a class that float32 is sure of, the delta is small but not 0: y_t (1 - y_t) = e^-40 for the logits 0, -40."""
+    """Where y_t rounds to 1 in float32, the delta is small but not 0: y_t (1 - y_t) = e^-40 for the logits 0, -40."""
     y, saved = softmax.forward(numpy_backend, np.array([[0, -40, -50]], np.float32))
     dx = softmax.backward(numpy_backend, np.array([[1, 0, 0]], np.float32), saved)
     return bool(y[0, 0] == 1 and np.allclose(dx, [[np.exp(-40), -np.exp(-40), -np.exp(-50)]], rtol=1e-3, atol=0))

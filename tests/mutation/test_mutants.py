@@ -1,4 +1,4 @@
-"""Who checks the checks? All mutants of the straight path, and a share of those of programs, in slow tests."""
+"""Tests of the tests: all mutants of the path without programs, and a share of the programs', in slow tests."""
 
 from __future__ import annotations
 

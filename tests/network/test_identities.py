@@ -45,7 +45,7 @@ def test_loss_seed_at_the_logits_is_the_loss_seed_at_the_probabilities(backend: 
 
 
 def test_filter_norms_before_and_after_the_pool_agree_for_one_image(backend: Backend) -> None:
-    """A pool that does not overlap hands each delta to one pixel: the same numbers, the same Frobenius norm."""
+    """A pool that does not overlap sends each delta to one pixel: the same numbers, the same Frobenius norm."""
     net = nets.faces().to(backend)
     trace = net.forward(nets.images(net, N=1))
     deltas = net.backward(trace, nets.one_hot_seeds(1, 4))

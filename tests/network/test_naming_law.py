@@ -78,7 +78,7 @@ def test_stacked_seeds_are_the_loop_over_them(lead: tuple[int, ...], backend: Ba
 
 
 def test_many_passes_from_one_trace(backend: Backend) -> None:
-    """Nothing is parked in the network or the trace: a later pass cannot disturb an earlier one, nor be disturbed."""
+    """A pass stores nothing in the network or the trace, so passes do not change each other's results."""
     net = nets.small(backend)
     trace = net.forward(nets.images(net))
     rng = np.random.default_rng(4)

@@ -1,4 +1,4 @@
-"""Figures take any object that has what they need, and refuse others; so plots import no result."""
+"""Figures take any object that has what they need, and refuse others; so plots import no result classes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The door: what is compiled can be seen, demanded and read in results, and nobody else asks for a backend's name."""
+"""Reports of what is compiled, demands for it, and its record in results; no other module reads a backend's name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An attack's reading by a plan against the layers: every geometry; and that no image feels the others, in no bit."""
+"""An attack's reading by a plan against the layers: every geometry; no bit depends on the other images."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def by_layers(net: nnpg.Network, x: np.ndarray, seed: np.ndarray) -> tuple[np.nd
 @pytest.mark.parametrize("name", NETS)
 @pytest.mark.parametrize(("dtype", "rtol"), [("float64", 1e-9), ("float32", 1e-4)])
 def test_every_geometry(name: str, dtype: str, rtol: float) -> None:
-    """Scores, and what is sent back for three seeds at once; more images than there is room for."""
+    """Scores, and what is sent back for three seeds at once; more images than fit into one pass."""
     net = network(name, dtype)
     read = session(net)
     for N in (1, 21, len(read.x) + 3):

@@ -1,4 +1,4 @@
-"""Rival rankings: each against its definition, computed another way, and against the identities it must keep."""
+"""Other rankings: each against its definition, computed another way, and against its identities."""
 
 from itertools import combinations
 from math import comb

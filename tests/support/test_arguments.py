@@ -21,7 +21,7 @@ def net(backend: str = "auto") -> nnpg.Network:
     return nnpg.build(recipe, input_shape=(1, 6, 6), rng=0, backend=backend)
 
 
-# Silent wrong answers that were given once
+# Wrong answers that an earlier version gave without an error
 
 
 @pytest.mark.parametrize("backend", ["numpy", "numba"])
@@ -86,7 +86,7 @@ def test_a_convolution_of_other_channels_is_refused_on_every_backend() -> None:
             nnpg.build([layer], input_shape=(1, 6, 6), rng=0, backend=backend)
 
 
-# Errors of Python or NumPy that said nothing of the argument
+# Errors of Python or NumPy that did not name the argument
 
 
 @pytest.mark.parametrize(

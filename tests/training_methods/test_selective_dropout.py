@@ -49,7 +49,9 @@ def test_units_that_are_not_selected_keep_every_bit(layer, optimiser, mode, back
     )
     nnpg.train(net, adversarial, t, epochs=3, batch=2, rng=0, optimiser=optimiser, take_step=volatile, progress=False)
     assert len(steps) == 9
-    assert len({tuple(chosen) for _, _, chosen in steps}) > 1  # so that units come and go, with velocity
+    assert (
+        len({tuple(chosen) for _, _, chosen in steps}) > 1
+    )  # so units are selected and dropped while they have velocity
     before = net
     for _, now, chosen in steps:
         for p, w in arrays_of(now, layer).items():
@@ -79,7 +81,7 @@ def test_masked_sgd_is_sgd_where_it_learns(optimiser):
             if optimiser.momentum:
                 np.testing.assert_array_equal(b[1].velocity[name][p][chosen], a[1].velocity[name][p][chosen])
                 assert not b[1].velocity[name][p][~chosen].any()
-    # a velocity that is there already neither moves the unit nor fades
+    # an earlier velocity neither moves the unit nor decays
     still = replace(b[1], velocity=a[1].velocity)
     after, state = masked.step(b[0], {n: dict(parameters) for n, parameters in b[0].parameters.items()}, still)
     if optimiser.momentum:

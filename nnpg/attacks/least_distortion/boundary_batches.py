@@ -85,7 +85,7 @@ def _search(
 
 
 def _stationary_c(objective: Objective, x: Array, x0: Array, targets: Array, group: Array) -> Array:
-    """The c for which x comes nearest to a minimiser of c |r|^2 + loss: that with the least |2 c r + dloss/dx|."""
+    """The c for which x comes nearest to a minimiser of c |r|^2 + loss (least |2 c r + dloss/dx|)."""
     xp, r = objective.xp, x - x0
     gradient = objective.evaluate(x, targets, group).gradient
     return -dot(xp, gradient, r) / xp.maximum(2 * dot(xp, r, r), 1e-300)
@@ -94,7 +94,7 @@ def _stationary_c(objective: Objective, x: Array, x0: Array, targets: Array, gro
 def _record(
     results: PartialResults, p: int, outcome: Outcome, x: Array, size: float, c: float, passes: int, rival: int | None
 ) -> bool:
-    """Record the outcome of subproblem p; if a rival is given, of the one of this image whose target is the rival."""
+    """Record the outcome of subproblem p; with a rival, of the subproblem of the same image with that target."""
     if rival is None:
         return results.record(p, outcome, x, size, c, passes)
     n, T = p // results.targets.shape[1], results.targets.shape[1]

@@ -58,7 +58,7 @@ class PartialResults:
         n, t = divmod(p, self.targets.shape[1])
         if outcome != Outcome.NOT_FOUND:
             self.size[n, t], self.c[n, t] = size, c
-            if t == self._least(self.size[n]):  # of equal ones the first, in whatever order they come
+            if t == self._least(self.size[n]):  # the first of equal sizes, whatever the order of the calls
                 self.best[n] = x
         self.outcome[n, t], self.evaluations[n, t] = outcome, evaluations
         return bool((self.outcome[n] != PENDING).all())

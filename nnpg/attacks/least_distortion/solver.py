@@ -22,7 +22,7 @@ from nnpg_kernels import Array
 # The outcome at c is assumed before the minimum is reached where the next step is a small share
 SMALL_STEP = 0.1  # of |r|
 SMALL_CHANGE = 0.3  # of the margin
-ACTIVE_SET_ROUNDS = 1  # what one round leaves open, the next step corrects
+ACTIVE_SET_ROUNDS = 1  # the next step corrects what is not settled after one round
 UNKNOWN_CURVATURE = 8.0  # in directions that no pair covers, at most; as a multiple of the curvature of c |r|
 TRIES = 3
 NEXT_TRY = 30.0  # the first c is smaller by this factor in each further try

@@ -74,7 +74,7 @@ def working_set_size(objective: Objective, memory_mb: float, x: Array, norm: str
     Raises
     ------
     ValueError
-        If that many do not fit.
+        If fewer fit than there are groups.
     """
     numbers = x.shape[1] * (20 * history + 55) * (2 if norm == "l1" else 1)
     each, least = numbers * x.itemsize / 1e6, len(objective.groups)

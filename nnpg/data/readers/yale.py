@@ -21,7 +21,7 @@ FRAME = (320, 243)  # width, height of every original image
 
 
 def how_to_get_yale(folder: str | os.PathLike[str]) -> str:
-    """Return the advice where the Yale faces come from and where to put them."""
+    """Return advice: where to get the Yale faces, and where to put them."""
     return (
         "Yale's terms do not allow passing the images on, so nnpg cannot download them: ask for yalefaces.tar at\n"
         "http://cvc.cs.yale.edu/cvc/projects/yalefaces/yalefaces.html (Yale, Computational Vision; free for\n"

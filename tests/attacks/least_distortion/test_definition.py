@@ -35,7 +35,7 @@ def attacked(request):
 
 
 def test_the_solvers_distortion_is_at_most_that_of_the_definition(attacked):
-    """Within 1%: the search for c ends at a success that is within that of a failure, in both."""
+    """Within 1%: in both, the search for c ends when the largest success is within 1% of a failure."""
     net, x, targets, size = attacked
     result = minimal_distortion(net, x, targets)
     assert result.success.all()
@@ -43,7 +43,7 @@ def test_the_solvers_distortion_is_at_most_that_of_the_definition(attacked):
 
 
 def test_without_polish_the_solver_finds_what_the_definition_finds(attacked):
-    """On the same branch of minimisers, within 2%; a network with kinks has many, so there only the mean is held."""
+    """On the same branch of minimisers, within 2%; a network with kinks has many: there only the mean is compared."""
     net, x, targets, size = attacked
     result = minimal_distortion(net, x, targets, polish=False)
     assert result.success.all()
@@ -58,7 +58,7 @@ def test_the_definition_is_close_to_the_exact_least_distortion_of_a_softmax_laye
     exact = exact_distortion(net, x, targets)
     adversarial = [least_distorted(net, one, int(target)) for one, target in zip(x, targets, strict=True)]
     ratio = np.sqrt(((adversarial - x.astype(np.float64)) ** 2).mean(axis=1)) / exact
-    assert (ratio > 0.9999).all(), "less than the least: the exact answer is wrong"
+    assert (ratio > 0.9999).all(), "smaller than the minimum: the exact answer is wrong"
     assert (ratio < 1.02).all()
 
 

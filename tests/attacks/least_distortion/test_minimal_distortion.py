@@ -37,7 +37,7 @@ def test_a_softmax_layer_is_within_1_percent_of_the_exact_least_distortion(decay
     assert len(x) == 50
     assert result.success.all()
     assert (result.distortion < 1.01 * exact).all()
-    assert (result.distortion > 0.9999 * exact).all(), "less than the least: the exact answer is wrong"
+    assert (result.distortion > 0.9999 * exact).all(), "smaller than the minimum: the exact answer is wrong"
 
 
 def test_c_is_the_largest_at_which_the_minimiser_succeeds(images):
@@ -128,7 +128,7 @@ def test_every_success_is_classified_as_its_target_and_lies_in_the_box(sigmoid, 
 
 
 def test_other_boxes_and_other_shapes(backend):
-    """A convolutional network on every backend; there too, the bits of an image do not depend on the others."""
+    """A convolutional network on every backend: here too, the bits of an image do not depend on the others."""
     rng = np.random.default_rng(0)
     net = nnpg.build(
         [nnpg.conv(4, 3), nnpg.Tanh(), nnpg.MaxPool(2), nnpg.Flatten(), nnpg.dense(5), nnpg.Softmax()],
@@ -263,7 +263,7 @@ def test_bad_input_is_refused_before_any_work(sigmoid, change, words):
 
 @pytest.mark.data
 def test_softmax_layers_on_mnist_within_1_percent_of_the_exact_least_distortion(data_dir):
-    """Szegedy's three decays; also that each image is the same alone."""
+    """Szegedy's three decays; the result per image is also the same when it is attacked alone."""
     train = load_mnist(data_dir)
     x, labels = train.x.reshape(-1, 784), train.labels
     for decay in (1e-4, 1e-2, 1.0):

@@ -1,4 +1,4 @@
-"""The quasi-Newton iteration on bounded quadratics: minima as low as SciPy's, and each problem as if it were alone."""
+"""Quasi-Newton iteration on bounded quadratics: minima as low as SciPy's, and no problem depends on the others."""
 
 import numpy as np
 import pytest
