@@ -126,10 +126,10 @@ def test_both_sides_of_equation_3_agree_and_are_the_mean_over_each_class(classes
 def test_the_class_gradient_is_equation_3_by_layers(backend, of):
     labels = np.array([0, 1, 2, 2, 2, 0, 1, 1, 2])  # class 3 has no image
     n, layers = net().to(backend), ["input", "pool1", "relu1"]
-    means = class_gradient_by_layers(n, images(9), labels, layers, of)
-    means_by_layer = class_gradient(n, images(9), labels, layers=layers, of=of, batch=4)
+    expected = class_gradient_by_layers(n, images(9), labels, layers, of)
+    gradients = class_gradient(n, images(9), labels, layers=layers, of=of, batch=4)
     for layer in layers:
-        np.testing.assert_allclose(means_by_layer[layer], means[layer], rtol=1e-9, atol=1e-14, equal_nan=True)
+        np.testing.assert_allclose(gradients[layer], expected[layer], rtol=1e-9, atol=1e-14, equal_nan=True)
 
 
 def test_pooling_loses_no_gradient_norm_for_one_image_without_ties():
