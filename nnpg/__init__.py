@@ -1,6 +1,6 @@
-"""nnpg: neural networks with backpropagation by hand and the prediction gradient dy/do first class."""
+"""nnpg: neural networks with backpropagation by hand, and the prediction gradient dy/do."""
 
-import nnpg_command.early  # noqa: F401 (before all others: Ctrl-C is answered while they are imported)
+import nnpg_command.early  # noqa: F401 (before all others, so that Ctrl-C is handled while they are imported)
 from nnpg.analysis.loss_gradients import loss_gradient
 from nnpg.attacks import fast_gradient_sign, mask_sweep, minimal_distortion, projected_gradient
 from nnpg.class_gradients import class_gradient

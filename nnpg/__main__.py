@@ -1,4 +1,4 @@
-"""The command `nnpg`: as it is installed, and as `python -m nnpg`. Ctrl-C is answered from its first import on."""
+"""The command `nnpg`: as it is installed, and as `python -m nnpg`. Ctrl-C is handled from its first import on."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ def nnpg() -> NoReturn:
     """Run the command `nnpg`."""
 
     def command(arguments: list[str]) -> Any:
-        from nnpg.cli import app  # imported here: an error of the import is answered in one line too
+        from nnpg.cli import app  # imported here: an error of the import also ends in one line
 
         return app(arguments, prog_name="nnpg")
 

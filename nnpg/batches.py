@@ -14,7 +14,7 @@ def in_batches(N: int, batch: int | None, suits: int) -> list[slice]:
     batch : int or None
         Images at a time, as the caller asks for it.
     suits : int
-        What is taken where `batch` is None.
+        Images at a time where `batch` is None.
 
     Raises
     ------

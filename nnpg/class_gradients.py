@@ -20,7 +20,7 @@ from nnpg.support.network_arguments import as_images
 from nnpg.support.progress import progress_bar
 from nnpg_kernels import Array
 
-HELD = 64 << 20  # bytes of deltas that compiled programs fill before they are added up
+HELD = 64 << 20  # bytes of deltas that compiled programs compute before they are summed
 
 
 def class_gradient_by_layers(
@@ -70,7 +70,7 @@ def class_gradient(
         1/|X_t| sum_{j in X_t} dy^j/do  =  1/|X_t| d/do sum_{j in X_t} y^j
 
     The left side averages the gradients; the right side sends back the seed 1/|X_t| and sums: the gradient of the
-    average prediction. They are equal; both are offered, in memory that does not grow with the number of images.
+    average prediction. They are equal. The memory of both does not grow with the number of images.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ def class_gradient(
     method : "average_of_gradients" or "gradient_of_average"
     class_names : K strings, optional
     progress : bool, optional
-        Draw a bar; unless given, only on a terminal.
+        Draw a progress bar; by default, only on a terminal.
 
     Returns
     -------
@@ -122,7 +122,7 @@ def class_gradient(
 
 
 def class_means(each: Array, labels: Array, K: int) -> Array:
-    """Mean over the images of each class: (N, ...) to (K, ...), NaN for a class without images.
+    """Return the mean over the images of each class: (N, ...) to (K, ...), NaN for a class without images.
 
     Examples
     --------
@@ -149,7 +149,7 @@ def _sum_by_class(net: Network, labels: Array, K: int, delta: Array, axis: int) 
 
 
 def _held_at_once(net: Network, layers: tuple[str, ...], classes: Classes) -> int:
-    """How many images' deltas are filled before they are added up."""
+    """Return of how many images the deltas are computed before they are summed."""
     S = len(differentiated(classes, net.K)) if image_axis(classes) else 1
     per_image = S * sum(math.prod(net.shapes[layer]) for layer in layers) * net.dtype.itemsize  # bytes
     return max(BATCH, HELD // max(1, per_image))

@@ -1,8 +1,8 @@
-"""Interventions: what is done to a named output during forward, and what that means for backward.
+"""Interventions: changes of a named output during forward, and their derivatives in backward.
 
-One mechanism serves them all: `forward(k, y) -> (y', saved)` and `backward(k, delta, saved) -> delta`, like a layer
-that sits on the output. `trace[name]` is y', after the intervention, and `deltas[name]` is the derivative with respect
-to that.
+Each has two methods, like a layer after the output: `forward(k, y) -> (y', saved)` and
+`backward(k, delta, saved) -> delta`. `trace[name]` is y', after the intervention, and `deltas[name]` is the derivative
+with respect to y'.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from nnpg_kernels import Array, Backend
 
 
 class Intervention(Protocol):
-    """Something done to one output."""
+    """A change of one output."""
 
     def forward(self, k: Backend, y: Array) -> tuple[Array, Any]: ...
     def backward(self, k: Backend, delta: Array, saved: Any) -> Array: ...
@@ -37,9 +37,9 @@ def as_intervention(change: Any, name: str = "intervention") -> Intervention:
 
 @dataclass(frozen=True, eq=False)
 class Override:
-    """Units that are set, whatever the input: y' = value where `units`, y elsewhere.
+    """Units that are set for every input: y' = value where `units`, y elsewhere.
 
-    With value 0 this is Lo & Ding's knock-out (V.C); a mean or another image's activations are its milder forms.
+    With value 0 this is Lo & Ding's knock-out (V.C); a mean or another image's activations change the network less.
 
     Parameters
     ----------
@@ -79,14 +79,14 @@ class Override:
 
 @dataclass(frozen=True, eq=False)
 class Resample:
-    """Units that take what another image gives: y'[n] = pool[m] where `units`, m drawn at random for each image n.
+    """Units that take their values for another image: y'[n] = pool[m] where `units`, m random for each image n.
 
     Parameters
     ----------
     units : bool array
         Broadcasts against y (N, ...).
     pool : array (M, ...)
-        This output for M other images.
+        The output for M other images.
     key : int
         Seed of the draw.
 
@@ -152,7 +152,7 @@ class Clamp:
         return delta * saved
 
     def to(self, move: Callable[[Array], Array]) -> Clamp:
-        """Nothing to move."""
+        """Return this intervention: it has no arrays."""
         return self
 
 

@@ -1,4 +1,4 @@
-"""Knock-out: switch filters off and see what the network still knows (Lo & Ding 2015, V.C-D; Lo 2016, 4.2)."""
+"""Knock-out: switch filters off and record the predictions (Lo & Ding 2015, V.C-D; Lo 2016, 4.2)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import pandas
     from matplotlib.figure import Figure
 
-AT_ONCE = 1 << 17  # images times steps that compiled kernels do before Python sees to interrupts and the progress bar
+AT_ONCE = 1 << 17  # images times steps per call of a program; Python handles interrupts and the bar between calls
 
 To: TypeAlias = Literal["zero", "mean", "resample"]
 
@@ -46,7 +46,7 @@ class Knockout:
     K : int
         Number of classes.
     computed : str
-        How: "compiled" or "layer by layer, because ..."; "" where it was not computed by this library.
+        "compiled" or "layer by layer, because ..."; "" for predictions that this library did not compute.
     """
 
     filters: tuple[Filter, ...]
@@ -71,7 +71,7 @@ class Knockout:
         return np.stack([self.confusion(step).argmax(axis=1) for step in range(len(self.predictions))])
 
     def confusion(self, step: int) -> Array:
-        """Images of class t (row) predicted as class c (column) after that many knock-outs, (K, K)."""
+        """Images of class t (row) predicted as class c (column) after `step` knock-outs, (K, K)."""
         step = as_count(step, "step", least=0, most=len(self.filters))
         counts = np.zeros((self.K, self.K), np.int64)
         np.add.at(counts, (self.labels, self.predictions[step]), 1)
@@ -81,7 +81,7 @@ class Knockout:
         return self.table()
 
     def table(self) -> str:
-        """Return one line per step as text: the filter, the overall error, how many classes are mostly mistaken."""
+        """Return one line per step as text: filter, overall error, number of classes mostly misclassified."""
         present = np.unique(self.labels)
         lost = (self.modes[:, present] != present).sum(axis=1)
         names = ("(intact)", *map(str, self.filters))
@@ -120,8 +120,8 @@ def knock_out(
     filters : (layer, index from 0) each
         Feature maps or dense units of the named outputs.
     to : "zero", "mean" or "resample"
-        Set them to 0 (Lo & Ding 2015, V.C), to each unit's mean over `reference`, or to what a randomly drawn
-        image of `reference` gives.
+        Set them to 0 (Lo & Ding 2015, V.C), to each unit's mean over `reference`, or to their values for a randomly
+        drawn image of `reference`.
     reference : array (M, *net.input_shape), optional
         Needed for "mean" and "resample".
     rng : int or Generator, optional
@@ -159,7 +159,7 @@ def knock_out_curve(
 ) -> Knockout:
     """Knock filters out one after the other, cumulatively, and record every prediction (Lo & Ding 2015, Fig. 2, 3).
 
-    Each step runs again only what comes after the filter it knocks out.
+    Each step runs again only the layers after the filter that it knocks out.
 
     Parameters
     ----------
@@ -168,9 +168,9 @@ def knock_out_curve(
     x : array (N, *net.input_shape)
     labels : array (N,)
     batch : int, optional
-        Images at a time; unless given, what suits the way it is computed.
+        Images at a time; the default depends on how it is computed.
     progress : bool, optional
-        Draw a bar; unless given, only on a terminal.
+        Draw a progress bar; by default, only on a terminal.
 
     Examples
     --------
@@ -179,7 +179,7 @@ def knock_out_curve(
     ...                  input_shape=(1, 4, 4), rng=0)
     >>> x = np.random.default_rng(0).random((6, 1, 4, 4))
     >>> curve = knock_out_curve(net, x, [0, 0, 1, 1, 2, 2], [("tanh1", 0), ("tanh1", 1)])
-    >>> curve.predictions.shape, len(set(curve.predictions[-1]))   # with nothing left, one prediction for all
+    >>> curve.predictions.shape, len(set(curve.predictions[-1]))   # without any filter, one prediction for all
     ((3, 6), 1)
     """
     net = as_network(net)
@@ -208,7 +208,7 @@ def knock_out_curve(
 def outputs_by_layers(
     nets: list[Network], x: Array, filters: Sequence[Filter], changes: list[Intervention]
 ) -> Iterator[Array]:
-    """Yield y (N, K) of the intact network, then after each knock-out: the definition, which programs agree with.
+    """Yield y (N, K) of the intact network, then after each knock-out: the definition, which programs must equal.
 
     Parameters
     ----------
@@ -222,12 +222,12 @@ def outputs_by_layers(
     yield k.to_numpy(trace.y)
     for unit, change, net in zip(filters, changes, nets[1:], strict=True):
         changed, _ = change.forward(k, trace[unit.layer])  # (N, F, H, W), filter f set to 0 (`interventions.Override`)
-        trace = trace.before(unit.layer) | net.forward(changed, start=unit.layer)  # only what comes after it runs again
+        trace = trace.before(unit.layer) | net.forward(changed, start=unit.layer)  # only the later layers run again
         yield k.to_numpy(trace.y)
 
 
 def _cumulative(net: Network, filters: Sequence[Filter], changes: list[Intervention]) -> list[Network]:
-    """The networks with the first 0, 1, 2 ... filters out."""
+    """Return the networks with the first 0, 1, 2 ... filters knocked out."""
     nets = [net]
     for unit, change in zip(filters, changes, strict=True):
         nets.append(nets[-1].intervene(unit.layer, change))
@@ -235,7 +235,7 @@ def _cumulative(net: Network, filters: Sequence[Filter], changes: list[Intervent
 
 
 def _known_filters(net: Network, filters: Sequence[Filter | tuple[str, int]]) -> tuple[Filter, ...]:
-    """Filters that the network has, with their scores where they have any."""
+    """Return filters that the network has, with their scores if they have any."""
     pairs = as_filters(net, filters)
     return tuple(Filter(layer, f, *unit[2:]) for (layer, f), unit in zip(pairs, filters, strict=True))
 
@@ -247,7 +247,7 @@ def _interventions(
     reference: npt.ArrayLike | None,
     rng: int | np.random.Generator | None,
 ) -> list[Intervention]:
-    """One intervention for each filter."""
+    """Return one intervention for each filter."""
     _check_choice(net, to, reference, rng)
     k, draw = net.backend, None if rng is None else as_generator(rng)
     trace = None if reference is None else net.forward(reference)
@@ -267,7 +267,7 @@ def _interventions(
 
 
 def _check_choice(net: Network, to: To, reference: npt.ArrayLike | None, rng: int | np.random.Generator | None) -> None:
-    """Refuse before any work what filters cannot be set to, or what is missing for it."""
+    """Raise an error before any work if `to` is unknown, or `reference` or `rng` is missing or wrong."""
     as_choice(to, "to", ("zero", "mean", "resample"))
     if reference is not None:
         as_images(net, reference, "reference", least=1, finite=True)

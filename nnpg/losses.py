@@ -1,8 +1,8 @@
-"""Losses: the value to be made small, and the seed that training sends back.
+"""Losses: the value that training minimises, and the seed that it sends back.
 
-A loss is made for a network, since it says where its seed enters: at the output before the squashing function where
-the two derivatives cancel into y - t, at the last output otherwise. L is minus a log-likelihood, to be minimised: the
-step is w <- w - lr dL/dw. The papers write the log-likelihood and a plus (thesis eq. 2.2, 2.3), which is the same step.
+A loss is made for a network, because it says where its seed enters: at the output before the squashing function if the
+product of the two derivatives is y - t, at the last output otherwise. L is minus a log-likelihood, and the step is
+w <- w - lr dL/dw. The papers write the log-likelihood and a plus (thesis eq. 2.2, 2.3), which is the same step.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ LossMaker = Callable[[Network], Loss]
 
 
 def one_hot(k: Backend, t: npt.ArrayLike, like: Array) -> Array:
-    """Return targets as an array like `like` (N, K): labels (N,) become rows of 0 and 1.
+    """Return targets as an array of the shape and type of `like` (N, K): labels (N,) become rows of 0 and 1.
 
     Examples
     --------
@@ -60,7 +60,7 @@ def one_hot(k: Backend, t: npt.ArrayLike, like: Array) -> Array:
 def softmax_cross_entropy(net: Network) -> Loss:
     """L = -sum_k t_k log y_k, y = softmax z: dL/dz = y - t. The seed enters at the logits z.
 
-    Behind a softmax of your own, or one with an intervention on its output, it enters at y: dL/dy = -t / y.
+    After your own softmax, or one with an intervention on its output, it enters at y: dL/dy = -t / y.
 
     Examples
     --------
@@ -79,9 +79,9 @@ def softmax_cross_entropy(net: Network) -> Loss:
 
 
 def binary_cross_entropy(net: Network) -> Loss:
-    """L = -sum_k [t_k log y_k + (1 - t_k) log(1 - y_k)], each output by itself (minus thesis eq. 2.2).
+    """L = -sum_k [t_k log y_k + (1 - t_k) log(1 - y_k)], each output separately (minus thesis eq. 2.2).
 
-    Behind a Sigmoid the seed enters at the logits, dL/dz = y - t; elsewhere at y, dL/dy = (y - t) / (y (1 - y)).
+    After a Sigmoid the seed enters at the logits, dL/dz = y - t; otherwise at y, dL/dy = (y - t) / (y (1 - y)).
 
     Examples
     --------
@@ -108,7 +108,7 @@ def squared_error(net: Network) -> Loss:
     return Loss("squared_error", as_network(net).names[-1], squares, squares_seed)
 
 
-# Values (N,) and seeds (N, K) of logits z or outputs y: a compiled program is recognised by these functions
+# Values (N,) and seeds (N, K) of logits z or outputs y. Compiled programs recognise a loss by these functions.
 
 
 def cross_entropy(k: Backend, z: Array, t: Any) -> Array:
@@ -169,7 +169,7 @@ def squares_seed(k: Backend, y: Array, t: Any) -> Array:
 
 
 def _inside(k: Backend, y: Array) -> Array:
-    """Probabilities, held off 0 and 1: one that rounded to them must not give an infinite loss."""
+    """Return probabilities clipped to between 0 and 1, so that one that rounded to 0 or 1 gives a finite loss."""
     eps = k.xp.finfo(y.dtype).eps
     return k.xp.clip(y, eps, 1 - eps)
 
@@ -190,6 +190,6 @@ def loss_for(net: Network, loss: str | LossMaker) -> Loss:
 
 
 def _before_squashing(net: Network, kind: type) -> str | None:
-    """The output that goes into the last layer, if that is of exactly this kind and its output is not changed."""
+    """Return the input of the last layer, if this is of exactly this class and no intervention changes its output."""
     last = as_network(net).names[-1]
     return net.names[-2] if type(net.layers[last]) is kind and last not in net.interventions else None

@@ -1,4 +1,4 @@
-"""A network is a value: named layers in order, the interventions on their outputs, and the backend it lives on.
+"""A network is a value: named layers in order, the interventions on their outputs, and the backend of its arrays.
 
     trace = net.forward(x)                       every output by name:  trace["pool1"]
     deltas = net.backward(trace, seed)           every delta by name:   deltas["pool1"]
@@ -50,7 +50,7 @@ class Network:
 
     A network is a value: its mappings are read-only, and so are the arrays of nnpg's own layers. An array that can
     still be written to is copied once, into C order, when the network is made; writing to the original later changes
-    nothing. Layers of your own are kept as they are. A network can be deep-copied, and pickled for other processes.
+    nothing. Your own layers are not copied. A network can be deep-copied, and pickled for other processes.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ class Network:
         Shape of one image, without N.
     backend : Backend
     interventions : mapping from name to a tuple of Intervention, optional
-        What is done to the output of that name before the next layer sees it.
+        Changes of the output of that name, before the next layer reads it.
 
     Examples
     --------
@@ -85,8 +85,8 @@ class Network:
         as_backend(self.backend)
         if INPUT in self.layers:
             raise ValueError(f"no layer may be named {INPUT!r}: that is the name of x itself")
-        once = {id(layer): held_layer(layer) for layer in self.layers.values()}  # one layer under two names stays one
-        layers = {name: once[id(layer)] for name, layer in self.layers.items()}
+        held = {id(layer): held_layer(layer) for layer in self.layers.values()}  # two names may share one layer
+        layers = {name: held[id(layer)] for name, layer in self.layers.items()}
         object.__setattr__(self, "layers", MappingProxyType(layers))
         for name, changes in as_mapping(self.interventions, "interventions", "name to interventions").items():
             as_output(self, name, "interventions")
@@ -106,10 +106,10 @@ class Network:
         Parameters
         ----------
         x : array (N, *input_shape)
-            Taken in the network's own dtype, and not copied where that is its dtype already: leave it unchanged
-            while the trace is in use.
+            Converted to the network's dtype. If it has that dtype, it is not copied: do not change it while the trace
+            is in use.
         start : str, optional
-            Take `x` as the output of this name, `trace[start]`, and run only what comes after it.
+            Take `x` as the output of this name, `trace[start]`, and run only the layers after it.
         stop : str, optional
             Stop after the output of this name.
 
@@ -120,14 +120,14 @@ class Network:
         Raises
         ------
         ValueError
-            If `x` has another shape than the network's input, or a layer cannot take what it is given.
+            If `x` has another shape than the network's input, or a layer cannot take its input.
         KeyError
             If `start` or `stop` is no output of this network.
         """
         return self.forward_unchecked(self.as_input(x, start), start, stop)
 
     def forward_unchecked(self, x: Array, start: str | None = None, stop: str | None = None) -> Trace:
-        """The same for an array of the backend, which may be complex: a step along i is how gradients are checked."""
+        """The same for an array of the backend, which may be complex: gradients are checked by a complex step."""
         first = 0 if start is None else self._index(start, "start")
         last = len(self.layers) if stop is None else self._index(stop, "stop")
         if first > last:
@@ -166,12 +166,12 @@ class Network:
         seed : array (..., *trace[start].shape)
             Extra leading axes are independent seeds.
         start : str, optional
-            The output where the seed enters; the last one of the trace unless given.
+            The output where the seed enters; by default, the last one of the trace.
         stop : str, optional
-            The last output to reach, the trace's first one unless given; training stops at the first layer with
-            parameters.
+            The output where the pass ends; by default, the first one of the trace. Training stops at the first layer
+            with parameters.
         keep : names, optional
-            Return only these deltas, so that the rest need not be held.
+            Return only these deltas, so that the others are not kept in memory.
 
         Returns
         -------
@@ -192,7 +192,7 @@ class Network:
         last, first = self._index(start, "start"), self._index(stop, "stop")
         if first > last:
             raise ValueError(f"backward runs from {start!r} back, but stop={stop!r} comes after it")
-        trace[stop]  # says what the trace holds, if not this
+        trace[stop]  # its KeyError lists the outputs of the trace
         delta = self._numbers(seed, "seed", f"an array (..., *{trace[start].shape})")
         if delta.shape[max(0, delta.ndim - trace[start].ndim) :] != trace[start].shape:
             raise ValueError(
@@ -218,9 +218,9 @@ class Network:
             `gradients["conv1"]["W"]` has the shape of that W, with the seed's extra leading axes in front.
         """
         trace, result = as_instance(trace, Trace, "trace"), {}
-        for name, given in as_mapping(deltas, "deltas", "output to array").items():
+        for name, values in as_mapping(deltas, "deltas", "output to array").items():
             self._index(name, "deltas")
-            delta = self._numbers(given, f"deltas[{name!r}]", "an array")
+            delta = self._numbers(values, f"deltas[{name!r}]", "an array")
             if name in trace.outputs and delta.shape[max(0, delta.ndim - trace[name].ndim) :] != trace[name].shape:
                 raise ValueError(f"deltas[{name!r}] must end in the shape {trace[name].shape}, not {described(delta)}")
             if name in trace.saved and self.layers[name].parameters:
@@ -232,7 +232,7 @@ class Network:
         return result
 
     def as_input(self, x: npt.ArrayLike, start: str | None = None) -> Array:
-        """Return images as `forward` takes them, in the network's own dtype; or say what is wrong with their shape."""
+        """Return images as `forward` takes them, in the network's dtype, or raise an error for a wrong shape."""
         if start is not None:
             self._index(start, "start")
         if start is None and not self._on_device(x):
@@ -243,7 +243,7 @@ class Network:
                 raise ValueError(f"x must be images of shape (N, *{self.input_shape}), not {described(x)}")
         if x.dtype.kind not in "fc":
             x = x.astype(self.dtype)
-        if x.dtype.kind == "c" or not self.parameters:  # without weights there is no type to keep to
+        if x.dtype.kind == "c" or not self.parameters:  # without weights, the network has no type
             return x
         return x.astype(self.dtype, copy=False)
 
@@ -270,10 +270,10 @@ class Network:
         return replace(self, layers=layers)
 
     def intervene(self, name: str, *changes: Intervention) -> Network:
-        """Return this network with something done to the output `name`, after what is done to it already."""
+        """Return this network with more interventions on the output `name`, after those that it already has."""
         self._index(name, "name")
-        done = (*self.interventions.get(name, ()), *changes)
-        return replace(self, interventions={**self.interventions, name: done})
+        extended = (*self.interventions.get(name, ()), *changes)
+        return replace(self, interventions={**self.interventions, name: extended})
 
     def drawn(self, rng: np.random.Generator) -> Network:
         """Return this network with a fresh mask in every dropout layer: the network of one training step."""
@@ -311,7 +311,7 @@ class Network:
         dtype = as_dtype(dtype)
         return self._map_arrays(lambda a: a.astype(dtype) if a.dtype.kind == "f" else a)
 
-    # What it is
+    # Properties
 
     @property
     def names(self) -> list[str]:
@@ -341,13 +341,13 @@ class Network:
         """
         if all(map(is_built_in, self.layers.values())):
             return output_shapes(self.layers, self.input_shape)
-        net = replace(self, backend=load("numpy")) if self.backend.xp is np else self  # nothing to compile for
+        net = replace(self, backend=load("numpy")) if self.backend.xp is np else self  # compile nothing
         trace = net.forward(np.zeros((1, *self.input_shape), self.dtype))
         return {name: trace[name].shape[1:] for name in trace}
 
     @property
     def K(self) -> int:
-        """Number of classes: of outputs per image.
+        """Number of classes, which is the number of outputs per image.
 
         Raises
         ------
@@ -371,7 +371,7 @@ class Network:
         chain = " -> ".join([f"Network {self.input_shape}", *self.layers])
         return f"{chain} ({self.n_parameters} parameters, {self.dtype}, {self.backend.name})"
 
-    # Inside
+    # Private
 
     def _map_arrays(self, f: Callable[[Array], Array]) -> Network:
         old = {name: arrays(layer) for name, layer in self.layers.items()}
@@ -386,7 +386,7 @@ class Network:
         return name
 
     def _changed(self, name: str, changes: Mapping[str, Any]) -> Layer:
-        """A layer with other values in some of its fields."""
+        """Return a layer with other values in some of its fields."""
         layer = self.layers[self._layer(name)]
         changes = as_mapping(changes, f"what changes in layer {name!r}", "field to value")
         known: list[str] = [f.name for f in fields(layer)] if is_dataclass(layer) else []
@@ -438,7 +438,7 @@ def as_network(net: Any, name: str = "net") -> Network:
 
 
 def _rebuilt(layers: dict[str, Layer], input_shape: tuple[int, ...], k: Any, interventions: Any) -> Network:
-    """A network from what `pickle` has kept; a backend that is a module is kept by its name."""
+    """Return a network from its pickled parts; a backend that is a module was pickled by its name."""
     backend: Any = import_module(k) if isinstance(k, str) else k
     return Network(layers, input_shape, backend, interventions)
 
@@ -448,7 +448,7 @@ def _misfit(change: Intervention, name: str, shape: tuple[int, ...], why: str) -
 
 
 def _read_only(a: Array) -> Array:
-    """A view of `a` that cannot be written through, where the array type can say so."""
+    """Return a view of `a`, read-only if the array type supports that."""
     view = a.view()
     if isinstance(view, np.ndarray):
         view.flags.writeable = False

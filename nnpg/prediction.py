@@ -1,4 +1,4 @@
-"""The prediction gradient dy/do: how much a unit's output moves the prediction (Lo & Ding 2015, III; Lo 2016, 3.2).
+"""The prediction gradient dy/do: how much a unit's output changes the prediction (Lo & Ding 2015, III; Lo 2016, 3.2).
 
 It is the backward pass of training with another seed. Eq. 2 of Lo & Ding, factor by factor:
 
@@ -6,7 +6,7 @@ It is the backward pass of training with another seed. Eq. 2 of Lo & Ding, facto
 
 `net.backward` multiplies the seed dL/dy by dy/do: the product, dL/do, is the delta. `net.gradients` multiplies it by
 do/dw. With L = y_c the seed is one-hot, and the delta is dy_c/do, for every unit o of an output in one pass.
-`by_layers` executes it. `nnpg.class_gradients` executes Eq. 3, the mean over the images of each class.
+`by_layers` computes it. `nnpg.class_gradients` computes Eq. 3, the mean over the images of each class.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from nnpg_kernels import Array
 if TYPE_CHECKING:
     import pandas
 
-PREDICTED = 4096  # images that compiled programs predict before Python sees to interrupts
+PREDICTED = 4096  # images that a compiled program predicts in one call; Python handles interrupts between calls
 LAYERED = 256  # images that are predicted layer by layer at a time
 BATCH = 64  # images that are differentiated layer by layer at a time
 
@@ -46,7 +46,7 @@ def predict(net: Network, x: npt.ArrayLike, *, batch: int | None = None) -> npt.
     net : Network
     x : array (N, *net.input_shape)
     batch : int, optional
-        Images at a time; unless given, what suits the way it is computed. The result does not depend on it.
+        Images at a time; the default depends on how it is computed. The result does not depend on it.
 
     Raises
     ------
@@ -79,10 +79,10 @@ def by_layers(
     labels: npt.ArrayLike | None = None,
     weights: Array | None = None,
 ) -> dict[str, Array]:
-    """Compute dy_c/do layer by layer: the definition, which every compiled program agrees with.
+    """Compute dy_c/do layer by layer: the definition, which every compiled program must equal.
 
     The first two factors of Eq. 2, with L = y_c: the seed dL/dy is 1 for the class c and 0 elsewhere, and backward
-    multiplies it by dy/do. The third, do/dw, is `net.gradients`. `prediction_gradient` says what the arguments are.
+    multiplies it by dy/do. The third, do/dw, is `net.gradients`. Other arguments are those of `prediction_gradient`.
 
     Parameters
     ----------
@@ -117,7 +117,7 @@ _COLUMNS = ("output", "shape", "largest magnitude", "root mean square")
 class PredictionGradient:
     """dy/do for each image (or class of images), layer by layer; prints as a table of the layers.
 
-    `convolutional_gradient` makes it one score per filter, with a data frame and a plot.
+    `convolutional_gradient` reduces it to one score per filter, with a data frame and a plot.
 
     Parameters
     ----------
@@ -125,12 +125,12 @@ class PredictionGradient:
         deltas["pool1"][n] is dy_c/do for image (or class) n: arrays (N, F, H, W) or (N, D); with several classes c
         one more axis in front, (S, N, ...).
     classes : "true" or tuple of int
-        Which c; the order of the axis S.
+        The classes c, in the order of the axis S.
     of : "prob", "logit" or "logprob"
     rows : N strings
         Name of each image or class.
     computed : str
-        How: "compiled" or "layer by layer, because ..."; "" where it was not computed by this library.
+        "compiled" or "layer by layer, because ..."; "" for deltas that this library did not compute.
     """
 
     deltas: dict[str, Array]
@@ -186,15 +186,15 @@ def prediction_gradient(
     net : Network
     x : array (N, *net.input_shape)
     layers : names, optional
-        Outputs to differentiate by, "input" for the image itself; the output of each convolutional block unless given.
+        Outputs to differentiate by, "input" for the image; by default, the output of each convolutional block.
     classes : "all", "true", a class or several classes
         All in one class-batched pass. "true" takes each image's own label.
     labels : array (N,), optional
         Needed for `classes="true"`.
     of : "prob", "logit" or "logprob"
-        Differentiate y_c (the papers'), the logit z_c, or log y_c.
+        Differentiate y_c (as in the papers), the logit z_c, or log y_c.
     batch : int, optional
-        Images at a time; unless given, what suits the way it is computed. The result does not depend on it.
+        Images at a time; the default depends on how it is computed. The result does not depend on it.
 
     Returns
     -------
@@ -220,7 +220,7 @@ def prediction_gradient(
     x, layers = as_images(net, x), as_layers(net, layers)
     classes = as_classes(classes, net.K)
     program = programs.find(net, Gradients(layers, of, len(x)))
-    parts = in_batches(len(x), batch, max(1, len(x)) if program else BATCH)  # programs take small blocks anyway
+    parts = in_batches(len(x), batch, max(1, len(x)) if program else BATCH)  # programs take small blocks
     deltas = [part for _, part in gradients_in_batches(net, program, x, layers, classes, labels, of, parts)]
     if len(deltas) == 1:
         joined = deltas[0]
@@ -245,7 +245,7 @@ def filter_layers(net: Network) -> tuple[str, ...]:
 
 
 def as_layers(net: Network, layers: str | Sequence[str] | None) -> tuple[str, ...]:
-    """Return the outputs of these names, or of the convolutional blocks where none is named.
+    """Return the outputs of these names, or those of the convolutional blocks if no name is given.
 
     Examples
     --------
@@ -275,7 +275,7 @@ def gradients_in_batches(
 ) -> Iterator[tuple[slice, dict[str, Array]]]:
     """Yield each batch of images and its deltas, each image's seed multiplied by its weight.
 
-    An image that is not finite goes layer by layer, whatever the program.
+    An image that is not finite is computed layer by layer, even if there is a program.
     """
     t = None if labels is None else as_labels(labels, len(x), net.K)
     for part in parts:
@@ -285,11 +285,11 @@ def gradients_in_batches(
             continue
         chosen, true_classes = chosen_classes(classes, of_images[0], len(images), net.K)
         deltas = program.run(images, np.atleast_1d(chosen), true_classes, of_images[1])
-        if not all_finite(images):  # 0 times NaN is NaN, and a program leaves out what is multiplied by 0
+        if not all_finite(images):  # 0 times NaN is NaN, but a program leaves out products with 0
             spoiled = ~np.isfinite(images).all(axis=tuple(range(1, images.ndim)))
-            again = by_layers(
+            layered = by_layers(
                 net, images[spoiled], layers, classes, of, *(None if a is None else a[spoiled] for a in of_images)
             )
             for layer, delta in deltas.items():
-                delta[:, spoiled] = again[layer]
+                delta[:, spoiled] = layered[layer]
         yield part, {layer: delta if image_axis(classes) else delta[0] for layer, delta in deltas.items()}

@@ -1,4 +1,4 @@
-"""From a gradient to a ranking: one number per filter (Lo & Ding 2015, III.D), or one picture per image (saliency)."""
+"""From a gradient to a ranking: one number per filter (Lo & Ding 2015, III.D), or one map per image (saliency)."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 NORMS: dict[str, Callable[[Array, Any], Array]] = {
-    "frobenius": lambda d, axis: np.sqrt((d * d).sum(axis=axis)),  # the papers'; grows with the size of the map
+    "frobenius": lambda d, axis: np.sqrt((d * d).sum(axis=axis)),  # as in the papers; grows with the size of the map
     "l1": lambda d, axis: abs(d).sum(axis=axis),
     "max": lambda d, axis: abs(d).max(axis=axis),
     "rms": lambda d, axis: np.sqrt((d * d).mean(axis=axis)),  # comparable between maps of different size
@@ -44,7 +44,7 @@ NORMS: dict[str, Callable[[Array, Any], Array]] = {
 
 
 class Filter(NamedTuple):
-    """A feature map (or a dense unit): output `layer`, number `f` from 0, and its score; prints as one indexes it.
+    """A feature map (or a dense unit): output `layer`, index `f` from 0, and its score; prints as `pool1[2]`.
 
     Examples
     --------
@@ -72,7 +72,7 @@ class FilterScores:
     norm, of, average : str
         How the scores were made.
     what : str
-        What a score is, if not the norm of the prediction gradient.
+        The quantity in words, if it is not the norm of the prediction gradient.
     """
 
     scores: dict[str, Array]
@@ -85,15 +85,15 @@ class FilterScores:
     @property
     def description(self) -> str:
         """What a score is, in words."""
-        what = self.what or f"{self.norm} of d {self.of} / d output"
-        return ", ".join(filter(None, (what, self.average.replace("_", " "))))
+        quantity = self.what or f"{self.norm} of d {self.of} / d output"
+        return ", ".join(filter(None, (quantity, self.average.replace("_", " "))))
 
     def strongest(self, row: int | str, n: int | None = None) -> list[Filter]:
-        """Return the n filters with the highest scores, strongest first; all unless n is given."""
+        """Return the n filters with the highest scores, strongest first; by default, all."""
         return self._ranked(row, -1)[: None if n is None else as_count(n, "n", least=0)]
 
     def weakest(self, row: int | str, n: int | None = None) -> list[Filter]:
-        """Return the n filters with the lowest scores, weakest first."""
+        """Return the n filters with the lowest scores, weakest first; by default, all."""
         return self._ranked(row, 1)[: None if n is None else as_count(n, "n", least=0)]
 
     @property
@@ -160,8 +160,8 @@ class FilterScores:
         r = self.row_index(row)
         if any(np.isnan(scores[r]).any() for scores in self.scores.values()):
             raise ValueError(f"row {self.rows[r]!r} has no scores: there was no image of this class")
-        every = [Filter(layer, f, float(s)) for layer, scores in self.scores.items() for f, s in enumerate(scores[r])]
-        return sorted(every, key=lambda unit: sign * unit.score)
+        filters = [Filter(layer, f, float(s)) for layer, scores in self.scores.items() for f, s in enumerate(scores[r])]
+        return sorted(filters, key=lambda unit: sign * unit.score)
 
 
 def convolutional_gradient(gradient: PredictionGradient, norm: str = "frobenius") -> FilterScores:
@@ -170,7 +170,7 @@ def convolutional_gradient(gradient: PredictionGradient, norm: str = "frobenius"
     Parameters
     ----------
     gradient : PredictionGradient
-        Of one class for each image; choose with `gradient.for_class(c)` where there are several.
+        Of one class for each image; if it has several classes, choose one with `gradient.for_class(c)`.
     norm : "frobenius", "l1", "max", "rms" or "mean"
 
     Returns
@@ -191,7 +191,7 @@ def convolutional_gradient(gradient: PredictionGradient, norm: str = "frobenius"
 
 
 def saliency(gradient: PredictionGradient, norm: str = "max") -> dict[str, Array]:
-    """Collapse the maps instead: the dependence of the prediction on each place, (N, H, W) per layer (Simonyan 2013).
+    """Collapse the maps into one: how much the prediction depends on each place, (N, H, W) per layer (Simonyan 2013).
 
     Examples
     --------
@@ -228,12 +228,12 @@ def filter_scores(
         As in `class_gradient`.
     norm : "frobenius", "l1", "max", "rms" or "mean"
     average : "norm_of_mean" or "mean_of_norms"
-        Norm of the class gradient (Lo 2016, 4.2.2), or mean over the images of each one's norm.
+        Norm of the class gradient (Lo 2016, 4.2.2), or mean over the images of the norm of each image.
 
     Returns
     -------
     FilterScores
-        One row a class.
+        One row per class.
 
     Examples
     --------
@@ -278,13 +278,13 @@ def _mean_of_norms(
     for images in in_batches(len(x), batch, BATCH):
         gradient = prediction_gradient(net, x[images], layers=layers, classes="true", labels=labels[images], of=of)
         parts.append(convolutional_gradient(gradient, norm).scores)
-    each = {layer: np.concatenate([part[layer] for part in parts]) for layer in parts[0]}  # (N, F)
-    scores = {layer: class_means(norms, labels, net.K) for layer, norms in each.items()}  # (K, F)
+    norms = {layer: np.concatenate([part[layer] for part in parts]) for layer in parts[0]}  # (N, F)
+    scores = {layer: class_means(values, labels, net.K) for layer, values in norms.items()}  # (K, F)
     return FilterScores(scores, rows, norm, of)
 
 
 def as_norm(norm: str) -> Callable[[Array, Any], Array]:
-    """Return the function (array, axis) -> array of a norm's name."""
+    """Return the function (array, axis) -> array of the norm with this name."""
     return NORMS[as_choice(norm, "norm", NORMS)]
 
 

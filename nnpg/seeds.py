@@ -1,4 +1,4 @@
-"""What is sent back: the seed decides which derivative backward computes. The rest of the path is the same."""
+"""Seeds: the arrays that backward starts from. A seed decides which derivative backward computes."""
 
 from __future__ import annotations
 
@@ -34,28 +34,28 @@ def class_seed(
     classes : "all", "true", a class or several classes
         "true" takes each image's own label.
     of : "prob", "logit" or "logprob"
-        What is differentiated: the output y_c (the papers'), the z_c that goes into the squashing function, or log y_c.
+        Differentiate the output y_c (as in the papers), the input z_c of the squashing function, or log y_c.
     labels : array (N,), optional
         Needed for `classes="true"`.
 
     Returns
     -------
-    at : str
-        Name of the output.
+    layer : str
+        Name of the output where the seed enters.
     seed : array
         (N, K) for one class or the true ones, (S, N, K) for several.
 
     Raises
     ------
     ValueError
-        For an unknown class or `of`, missing labels, or a network whose end does not fit.
+        For an unknown class or `of`, missing labels, or a network with an unsuitable last layer.
 
     Examples
     --------
     >>> import nnpg
     >>> net = nnpg.build([nnpg.dense(3), nnpg.Softmax()], input_shape=(2,), rng=0)
-    >>> at, seed = class_seed(net, net.forward(np.zeros((5, 2))), "all")
-    >>> at, seed.shape
+    >>> layer, seed = class_seed(net, net.forward(np.zeros((5, 2))), "all")
+    >>> layer, seed.shape
     ('softmax1', (3, 5, 3))
     """
     of = as_of(of)
@@ -74,7 +74,7 @@ def class_seed(
     logits = net.names[-2] if squashed else last
     if of == "logit":
         return logits, chosen
-    if type(squashing) not in (Softmax, Sigmoid) or last in net.interventions:  # its own passes know dy_c/dz
+    if type(squashing) not in (Softmax, Sigmoid) or last in net.interventions:  # y may differ from their formulas
         y = trace[last]
         return last, chosen / k.xp.maximum(y, k.xp.finfo(y.dtype).tiny)  # d log y_c / dy_c = 1 / y_c
     if type(squashing) is Sigmoid:  # d log y_c / dz_c = 1 - y_c = sigmoid(-z_c)
@@ -120,7 +120,7 @@ def _one_hot_seed(net: Network, trace: Trace, classes: Classes, labels: npt.Arra
 
 
 def as_of(of: Of) -> Of:
-    """Return what is differentiated: "prob", "logit" or "logprob"."""
+    """Return the name of the differentiated quantity: "prob", "logit" or "logprob"."""
     return as_choice(of, "of", OF)  # type: ignore[return-value]
 
 
@@ -146,7 +146,7 @@ def as_classes(classes: Any, K: int) -> Classes:
 
 
 def chosen_classes(classes: Classes, labels: npt.ArrayLike | None, N: int, K: int) -> tuple[Array, Array | None]:
-    """Return the classes () or (S,), and for "true" each image's own (N,); or say what is wrong with them."""
+    """Return the classes () or (S,), and for "true" the label of each image (N,), or raise an error."""
     classes = as_classes(classes, K)
     if classes != "true":
         return np.arange(K) if classes == "all" else np.asarray(classes), None

@@ -1,4 +1,4 @@
-"""A trace is one forward pass: every output by name, and what backward needs of it."""
+"""A trace is one forward pass: every output by name, and what backward needs."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ class Trace:
         return self.outputs[next(reversed(self.outputs))]
 
     def before(self, name: str) -> Trace:
-        """Return the part of the pass that came before the output `name`."""
+        """Return the part of the pass before the output `name`."""
         names, _ = list(self.outputs), self[name]
-        head = names[: names.index(name)]
+        earlier = names[: names.index(name)]
         return Trace(
-            {n: self.outputs[n] for n in head},
-            {n: self.saved[n] for n in head if n in self.saved},
-            {n: self.intervened[n] for n in head if n in self.intervened},
+            {n: self.outputs[n] for n in earlier},
+            {n: self.saved[n] for n in earlier if n in self.saved},
+            {n: self.intervened[n] for n in earlier if n in self.intervened},
         )
 
     def __or__(self, rest: Trace) -> Trace:

@@ -39,11 +39,11 @@ if TYPE_CHECKING:
 
 
 class Epoch(NamedTuple):
-    """What one epoch came to. Errors are fractions of images."""
+    """The results of one epoch. Errors are fractions of images."""
 
     epoch: int
-    loss: float  # mean over the epoch's images, each seen before its own step
-    error: float  # likewise
+    loss: float  # mean over the epoch's images, each computed before the step of its batch
+    error: float  # also
     validation_error: float | None
     seconds: float
 
@@ -115,29 +115,29 @@ def train(
         Not changed.
     x : array (N, *net.input_shape)
     targets : array (N,) or (N, K)
-        What is wanted: labels 0 .. K-1, or values of the outputs.
+        The aim of training: labels 0 .. K-1, or values of the outputs.
     epochs, batch : int
         The last batch of an epoch may be smaller; each step takes the mean gradient of its batch.
     rng : int or numpy.random.Generator
         Order of the images and dropout masks. The same seed gives the same bits.
     optimiser : SGD
-        SGD(lr=0.1) unless given.
+        SGD(lr=0.1) by default.
     loss : str or function of the network
         "softmax_cross_entropy", "binary_cross_entropy", "squared_error", or your own; see `nnpg.losses`.
     validation : (x, targets), optional
         Error on these images after each epoch.
     take_step : function, optional
         Takes each step in place of `step`: called with the same arguments, then the indices of the batch's images. See
-        `nnpg.training_methods.selective_dropout`. A checkpoint cannot hold what it keeps, so it goes without one.
+        `nnpg.training_methods.selective_dropout`. A checkpoint cannot hold its state, so it excludes `checkpoint`.
     checkpoint : path, optional
-        File that holds the whole state after each epoch; written whole or not at all. Network, loss, optimiser and
-        decay must be nnpg's own, since a file could not tell another's from one that has changed.
+        File that holds the whole state after each epoch; written completely or not at all. Network, loss, optimiser
+        and decay must be nnpg's own, because a file cannot show whether your own code has changed.
     resume : bool
-        Go on from the checkpoint if it is there; on the same kind of processor the weights come out bit-identical to an
-        uninterrupted run. Only the number of epochs may be another: network and first weights, images, targets,
-        validation set, loss, optimiser, batch, generator and backend must be those that the checkpoint began with.
+        Continue from the checkpoint if it exists; on the same kind of processor the weights are bit-identical to those
+        of an uninterrupted run. Only the number of epochs may differ: network and first weights, images, targets,
+        validation set, loss, optimiser, batch, generator and backend must be those of the run that began it.
     progress : bool, optional
-        Draw a bar; unless given, only on a terminal.
+        Draw a progress bar; by default, only on a terminal.
 
     Returns
     -------
@@ -147,15 +147,15 @@ def train(
     Raises
     ------
     ValueError
-        If images, targets or settings do not fit, the checkpoint is of another run or holds more epochs, or a file
+        If images, targets or settings do not fit, the checkpoint is of another run or has more epochs, or a file
         cannot hold the network or name its loss or optimiser.
     FileExistsError
         If the checkpoint exists and `resume` is not set.
     ModelFileError
-        If the checkpoint is damaged, or not one of a training.
+        If the checkpoint is damaged, or is not of a training.
     OSError
-        If the checkpoint cannot be written, which is tried before the work. Where it fails later, the state is written
-        to another place, which the message names.
+        If the checkpoint cannot be written, which is tried before the work. If writing fails later, the state is
+        written to another file, which the message names.
     TrainingDiverged
         At the first loss that is infinite or NaN.
 
@@ -177,7 +177,7 @@ def train(
     if take_step is not None:
         as_function(take_step, "take_step", "called as nnpg.training.step")
     if take_step is not None and checkpoint is not None:
-        raise ValueError("a checkpoint cannot hold what take_step keeps: train without one")
+        raise ValueError("a checkpoint cannot hold the state of take_step: train without one")
     criterion = loss_for(net, loss)
     state = optimiser.start(net)
     history: tuple[Epoch, ...] = ()
@@ -192,7 +192,7 @@ def train(
         done = read_training(saved, net, epochs, -(-len(x) // batch))
         net, state, history = done.net, done.state, tuple(Epoch(*epoch) for epoch in done.history)
         restore_generator(rng, saved, done.generator)
-    # an overflow is found and explained below, so NumPy need not warn of it
+    # an overflow raises an error below, so NumPy's warning is not needed
     quiet = np.errstate(over="ignore", invalid="ignore", divide="ignore")
     program = programs.find(net, task)
     session = program.run(x, targets, batch, state) if program.run is not None and len(history) < epochs else None
@@ -206,8 +206,8 @@ def train(
                     net, state = session.network(net), session.state(taken, optimiser)
             for first in range(0, len(x), batch) if session is None else ():
                 rows = order[first : first + batch]
-                given = (net.drawn(rng), x[rows], targets[rows], criterion, optimiser, state)
-                net, state, values, misses = step(*given) if take_step is None else take_step(*given, rows)
+                arguments = (net.drawn(rng), x[rows], targets[rows], criterion, optimiser, state)
+                net, state, values, misses = step(*arguments) if take_step is None else take_step(*arguments, rows)
                 losses, wrong = losses + float(values.sum()), wrong + misses
                 if not np.isfinite(losses) or (first + batch >= len(x) and not _finite(net)):
                     raise TrainingDiverged(_diagnosis(net, x[rows], optimiser, epoch, first // batch + 1))
@@ -224,12 +224,12 @@ def train(
 def _epoch(
     session: Session, net: Network, x: Array, order: Array, optimiser: SGD, taken: int, epoch: int
 ) -> tuple[int, float, int]:
-    """One epoch of compiled steps; returns steps so far, the sum of the losses, and how many images were wrong."""
+    """Run one epoch of compiled steps; return steps so far, the sum of the losses, and how many images were wrong."""
     batch = session.batch
     for done in session.epoch(order, optimiser, taken):
-        seen = session.losses[: done * batch]
-        if not np.isfinite(seen).all():
-            first = int(np.flatnonzero(~np.isfinite(seen))[0]) // batch
+        losses = session.losses[: done * batch]
+        if not np.isfinite(losses).all():
+            first = int(np.flatnonzero(~np.isfinite(losses))[0]) // batch
             rows = order[first * batch : (first + 1) * batch]
             raise TrainingDiverged(_diagnosis(session.network(net), x[rows], optimiser, epoch, first + 1))
     steps = -(-len(order) // batch)
@@ -276,7 +276,7 @@ def _finite(net: Network) -> bool:
 
 
 def _diagnosis(net: Network, x: Array, optimiser: SGD, epoch: int, number: int) -> str:
-    """Say where the first number that is not finite stands, and why most likely."""
+    """Say where the first number that is not finite is, and the likely cause."""
     where = f"training diverged at epoch {epoch}, step {number}: "
     advice = f"Lower the learning rate (lr={optimiser.lr:g}), or check the scale of the inputs and the initial weights."
     for name, arrays in net.parameters.items():

@@ -1,9 +1,9 @@
-"""Every command of this project answers an error or Ctrl-C with one line on stderr and an exit code.
+"""Every command of this project ends after an error or Ctrl-C with one line on stderr and an exit code.
 
     0 done    1 failed (training diverged, a disk is full)    2 bad input or usage    130 interrupted
 
 `nnpg`, `python -m experiments`, `python -m benchmarks` and `python -m nnpg.data.download` all run through `main`.
-This package imports only small modules of Python's own, so that Ctrl-C is answered while large ones are imported.
+This package imports only small modules of Python's own, so that Ctrl-C is handled while large modules are imported.
 """
 
 from __future__ import annotations
@@ -71,8 +71,8 @@ def run(command: Command, arguments: Sequence[str]) -> int:
 def main(command: Command, arguments: Sequence[str] | None = None) -> NoReturn:
     """Run a command as this process, and leave with its exit code.
 
-    After Ctrl-C the process ends at once: Python would first wait for threads in the middle of a kernel, and would
-    change the exit code where the signal met one of its own `exec` calls.
+    After Ctrl-C the process ends at once. Otherwise Python would first wait for threads that run kernels, and would
+    change the exit code if the signal came during one of its own `exec` calls.
     """
     watch_for_interrupts()
     for stream in (sys.stdout, sys.stderr):
@@ -87,7 +87,7 @@ def main(command: Command, arguments: Sequence[str] | None = None) -> NoReturn:
             with contextlib.suppress(OSError, ValueError, AttributeError):
                 stream.flush()
         os._exit(code)
-    gc.freeze()  # else Python searches all objects for reference cycles before it ends: 0.3 s after a demo
+    gc.freeze()  # otherwise Python searches all objects for reference cycles before it ends: 0.3 s after a demo
     sys.exit(code)
 
 
@@ -106,7 +106,7 @@ def _code_of(leaving: SystemExit, stderr: TextIO | None) -> int:
 
 
 def _say(line: str, stderr: TextIO | None) -> None:
-    if stderr is None:  # closed: the exit code still tells
+    if stderr is None:  # closed: only the exit code reports it
         return
     with contextlib.suppress(OSError, ValueError):  # a full disk
         print(line, file=stderr, flush=True)
@@ -128,7 +128,7 @@ def _discard_output_if_broken() -> None:
 
 
 def _discard_output() -> None:
-    """Discard what stdout has not written yet, so that Python reports no error about it at the end."""
+    """Discard unwritten output of stdout, so that Python reports no error about it at the end."""
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 

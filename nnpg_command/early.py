@@ -1,4 +1,4 @@
-"""The package `nnpg` imports this module first, so that Ctrl-C is answered while the command `nnpg` is imported.
+"""The package `nnpg` imports this module first, so that Ctrl-C is handled while the command `nnpg` is imported.
 
 `nnpg`, `python -m nnpg` and `python -m nnpg.data.download` import the package before a line of the command has run.
 Ctrl-C during that import would otherwise end in a traceback.
@@ -16,7 +16,7 @@ from nnpg_command.interrupts import interrupted, watch_for_interrupts
 
 
 def _stopped(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    if not issubclass(kind, KeyboardInterrupt) and not interrupted():  # NumPy makes an ImportError of it
+    if not issubclass(kind, KeyboardInterrupt) and not interrupted():  # NumPy turns it into an ImportError
         sys.__excepthook__(kind, error, trace)
         return
     print("stopped", file=sys.stderr, flush=True)

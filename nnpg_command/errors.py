@@ -30,7 +30,7 @@ class UsageError(ValueError):
 
 
 class Interrupted(Exception):
-    """Ctrl-C, with a sentence about what was kept."""
+    """Ctrl-C, with a sentence that says what was saved."""
 
 
 def verdict(error: BaseException) -> tuple[str, int]:
@@ -53,8 +53,8 @@ def _verdict(error: BaseException) -> tuple[str, int]:
     name = type(error).__name__
     if hasattr(error, "format_message"):  # an error of Typer: a wrong option, argument or command
         context = getattr(error, "ctx", None)
-        more = f" (see: {context.command_path} --help)" if context else ""
-        return error.format_message().replace("Value error, ", "") + more, BAD_INPUT
+        advice = f" (see: {context.command_path} --help)" if context else ""
+        return error.format_message().replace("Value error, ", "") + advice, BAD_INPUT
     if isinstance(error, OSError):
         text = error.strerror or str(error) or name
         if error.filename is not None:

@@ -1,4 +1,4 @@
-"""The group of commands of a Typer application that answers errors as `nnpg_command.run` does."""
+"""The group of commands of a Typer application that handles errors as `nnpg_command.run` does."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ class Commands(TyperGroup):
     def main(self, *positional: Any, **extra: Any) -> NoReturn:
         """Run a command and leave with its exit code."""
         args = positional[0] if positional else extra.pop("args", None)
-        given_arguments = list(sys.argv[1:] if args is None else args)
+        words = list(sys.argv[1:] if args is None else args)
 
         def command(arguments: list[str]) -> Any:
             others = [argument for argument in arguments if argument != "--debug"]
             return super(Commands, self).main(others, **extra | {"standalone_mode": False})
 
-        sys.exit(run(command, given_arguments))
+        sys.exit(run(command, words))

@@ -1,8 +1,8 @@
-"""Ctrl-C ends a command within a second, whatever it is doing.
+"""Ctrl-C ends every command within a second.
 
 Python handles a signal only between two of its own instructions. While one long call of compiled code runs (a matrix
-product, a compiler, the start of a library), it handles none. A second thread learns of the signal at once. It gives
-Python a moment to end in order, and otherwise ends the process.
+product, a compiler, the start of a library), it handles none. A second thread receives the signal at once. It waits
+briefly for Python to end the command, and otherwise ends the process.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from typing import Any
 
 NOTICE = 0.4  # seconds in which Python must have handled the signal
-ORDERLY = 5.0  # seconds that the command then has to say what was kept
+ORDERLY = 5.0  # seconds that the command then has to say what was saved
 STEP = 0.02
 
 _seen: list[float] = []  # times at which Python handled Ctrl-C
@@ -36,9 +36,9 @@ def ignore_interrupts() -> None:
 
 
 def watch_for_interrupts() -> None:
-    """Answer Ctrl-C within a second from here on. For the process of a command only, in its main thread.
+    """Handle Ctrl-C within a second from here on. For the process of a command only, in its main thread.
 
-    Nothing changes where Ctrl-C is ignored (`nohup`) or already handled by the program around.
+    Nothing changes if Ctrl-C is ignored (`nohup`) or already handled by the calling program.
     """
     if threading.current_thread() is not threading.main_thread():
         return
@@ -56,9 +56,9 @@ def watch_for_interrupts() -> None:
 
 @contextmanager
 def interrupts_stay_here() -> Iterator[None]:
-    """Start processes inside that never see Ctrl-C: this process sees it, and ends them.
+    """Start processes inside that never receive Ctrl-C: this process receives it, and ends them.
 
-    A terminal sends Ctrl-C to all processes of a command. One that is still starting would answer with a traceback.
+    A terminal sends Ctrl-C to all processes of a command. A process that is still starting would print a traceback.
     Wrap only the start: Ctrl-C waits until the block ends.
     """
     if not hasattr(signal, "pthread_sigmask"):
@@ -66,7 +66,7 @@ def interrupts_stay_here() -> Iterator[None]:
         return
     from multiprocessing import resource_tracker
 
-    resource_tracker.ensure_running()  # when it starts it lifts the block
+    resource_tracker.ensure_running()  # its start unblocks the signal
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -110,7 +110,7 @@ def show_cursor() -> bool:
 
 
 def end_progress_bars() -> None:
-    """End the threads that draw progress bars, so that nothing is drawn behind the last line.
+    """End the threads that draw progress bars, so that nothing is drawn after the last line.
 
     A bar ends its own thread, but not where Ctrl-C came while the bar was being started.
     """
@@ -122,7 +122,7 @@ def end_progress_bars() -> None:
 
 
 def _end() -> None:
-    """End the process without Python's help."""
+    """End the process at once."""
     try:
         if (files := sys.modules.get("nnpg.files.atomic")) is not None:  # an import would take too long
             files.remove_temporaries()

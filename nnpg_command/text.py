@@ -1,10 +1,10 @@
-"""Text that came from data, on its way to a terminal, a table or a page."""
+"""Text from data, made safe for a terminal, a table or a page."""
 
 from __future__ import annotations
 
 
 def printable(text: str) -> str:
-    r"""Return the text with each character that a terminal would obey, or that has no glyph, as an escape.
+    r"""Return the text with an escape for each control character and each character without a glyph.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Array kernels with one protocol for all backends. They know arrays and windows, and no layers."""
+"""Array kernels with one protocol for all backends. They work on arrays and windows, never on layers."""
 
 from nnpg_kernels.backend import BACKENDS, Array, Backend, load
 from nnpg_kernels.geometry import Window

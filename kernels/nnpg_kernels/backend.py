@@ -1,4 +1,4 @@
-"""What a backend is, and how one is loaded by name."""
+"""The protocol of backends, and `load`, which imports one by name."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BACKENDS = {"numpy": "nnpg_kernels.numpy_backend", "numba": "nnpg_kernels.numba.
 class Backend(Protocol):
     """A module of kernels. `definition` says what each of them computes, as plain loops.
 
-    The engine calls nothing else of a backend but its array module `xp`.
+    Otherwise the engine uses only a backend's array module `xp`.
     """
 
     @property
@@ -38,7 +38,7 @@ class Backend(Protocol):
 
 
 def load(name: str = "auto") -> Backend:
-    """Import a backend by name; "auto" takes the fastest that runs on this machine's CPU.
+    """Import a backend by name; "auto" is the fastest one that runs on this machine's CPU.
 
     Raises
     ------
@@ -52,7 +52,7 @@ def load(name: str = "auto") -> Backend:
     """
     if not isinstance(name, str):
         raise TypeError(f"backend must be auto, {', '.join(BACKENDS)}, not {name!r}")
-    wanted = name if name != "auto" else "numba" if importlib.util.find_spec("numba") else "numpy"
-    if wanted not in BACKENDS:
+    chosen = name if name != "auto" else "numba" if importlib.util.find_spec("numba") else "numpy"
+    if chosen not in BACKENDS:
         raise ValueError(f"no backend named {name!r}: choose one of auto, {', '.join(BACKENDS)}")
-    return cast(Backend, importlib.import_module(BACKENDS[wanted]))
+    return cast(Backend, importlib.import_module(BACKENDS[chosen]))

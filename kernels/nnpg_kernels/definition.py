@@ -4,7 +4,7 @@ N images, C channels in, F filters, H W the rows and columns of an output, I J t
 A delta is the derivative of one number L, the seeded output, with respect to an output; it may have leading axes in
 front of N, one for each seed, which are written `...` here.
 
-Nothing but the tests runs this file: it is thousands of times slower than any backend. Read it to know what is meant.
+Only the tests run this file: it is thousands of times slower than any backend. Read it to learn what kernels compute.
 """
 
 from __future__ import annotations
@@ -45,12 +45,12 @@ def meetings(window: Window, shape: tuple[int, int]) -> Iterator[tuple[int, int,
 
 
 def conv_forward(x: Array, W: Array, b: Array | None, window: Window, groups: int = 1) -> Array:
-    """Convolution (cross-correlation): every filter, laid on every place of every image.
+    """Convolution (cross-correlation): every filter at every place of every image.
 
         y[n, f, h, w] = b[f] + sum_{c, i, j} W[f, c, i, j] x[n, c, row, column]
 
-    with row and column as in `meetings`; pixels of the padding are 0. With groups, the filters of a group see the
-    channels of their group only: the first F / groups filters see the first C channels, and so on.
+    with row and column as in `meetings`; pixels of the padding are 0. With groups, the filters of a group read only
+    the channels of their group: the first F / groups filters read the first C channels, and so on.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ def conv_forward(x: Array, W: Array, b: Array | None, window: Window, groups: in
 
 
 def conv_delta(delta: Array, W: Array, window: Window, groups: int, shape: tuple[int, int]) -> Array:
-    """The derivative with respect to a convolution's input: each pixel gets back what it gave to every output.
+    """The derivative with respect to a convolution's input: each pixel gets the deltas of the outputs that read it.
 
         dL/dx[..., n, c, row, column] = sum over the meetings and f of W[f, c, i, j] delta[..., n, f, h, w]
 
@@ -117,7 +117,7 @@ def conv_delta(delta: Array, W: Array, window: Window, groups: int, shape: tuple
 
 
 def conv_gradient(delta: Array, x: Array, window: Window, groups: int = 1) -> Array:
-    """The derivative with respect to a convolution's weights: each weight's delta times the pixels that it saw.
+    """The derivative with respect to a convolution's weights: for each weight, deltas times the pixels that it read.
 
         dL/dW[..., f, c, i, j] = sum over the meetings and n of delta[..., n, f, h, w] x[n, c, row, column]
 
@@ -153,8 +153,8 @@ def max_pool_forward(x: Array, window: Window) -> tuple[Array, Array]:
 
         y[n, f, h, w] = max_{i, j} x[n, f, row, column]
 
-    The winner is the first of the largest, row by row. A NaN is larger than any number. The padding never wins, except
-    where all pixels are -infinity: then the winner is place 0.
+    The winner is the first of the largest, row by row. A NaN is larger than any number. The padding never wins, but if
+    all pixels are -infinity the winner is place 0.
 
     Parameters
     ----------

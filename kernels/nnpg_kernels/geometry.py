@@ -1,4 +1,4 @@
-"""Which input pixels an output pixel sees: the geometry that convolution and pooling share."""
+"""Windows: which input pixels an output pixel reads, for convolution and pooling."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import NamedTuple
 class Window(NamedTuple):
     """A window that slides over an image; all in pixels.
 
-    Output pixel (h, w) sees the padded input at rows `h * stride[0] + i * dilation[0]`, `i < size[0]`, and
-    likewise for columns. The last window that does not fit is dropped (floor).
+    Output pixel (h, w) reads the padded input at rows `h * stride[0] + i * dilation[0]`, `i < size[0]`; columns
+    follow the same rule. A last window that does not fit is dropped (floor).
 
     Examples
     --------
@@ -26,7 +26,7 @@ class Window(NamedTuple):
 
     @property
     def extent(self) -> tuple[int, int]:
-        """Rows and columns that one window spans, holes included."""
+        """Rows and columns that one window spans, with the gaps of its dilation."""
         (I, J), (di, dj) = self.size, self.dilation
         return (I - 1) * di + 1, (J - 1) * dj + 1
 

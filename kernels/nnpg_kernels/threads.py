@@ -1,7 +1,7 @@
 """How many threads BLAS may use, and how many the compiled kernels use.
 
-A small network makes thousands of small matrix products. A second BLAS thread gains nothing there, and where the cores
-are busy each product waits for it: training can become a hundred times slower. With one thread, results also have the
+A small network makes thousands of small matrix products. A second BLAS thread does not speed them up, and if the cores
+are busy, each product waits for it: training can become a hundred times slower. With one thread, results also have the
 same bits for every number of threads that BLAS was set to.
 """
 
@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 
 _lock = Lock()
-_inside = 0  # callers inside `one_blas_thread` now, in all Python threads: the setting belongs to the process
+_inside = 0  # callers inside `one_blas_thread` now, in all Python threads: the setting is one for the process
 _limiter: Any = None
-_wanted: ContextVar[int | None] = ContextVar("threads", default=None)
+_count: ContextVar[int | None] = ContextVar("threads", default=None)
 
 
 @cache
@@ -70,11 +70,11 @@ def use_threads(count: int) -> Iterator[None]:
     """
     if isinstance(count, bool) or not isinstance(count, int | np.integer) or count < 1:
         raise ValueError(f"the number of threads must be a whole number above 0, not {count!r}")
-    before = _wanted.set(int(count))
+    before = _count.set(int(count))
     try:
         yield
     finally:
-        _wanted.reset(before)
+        _count.reset(before)
 
 
 def thread_count() -> int:
@@ -92,15 +92,15 @@ def thread_count() -> int:
     >>> thread_count() >= 1
     True
     """
-    chosen = _wanted.get()
-    if chosen is not None:
-        return chosen
-    wanted = os.environ.get("NNPG_NUM_THREADS", "")
-    if not wanted:
+    count = _count.get()
+    if count is not None:
+        return count
+    setting = os.environ.get("NNPG_NUM_THREADS", "")
+    if not setting:
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if not wanted.isdigit() or int(wanted) < 1:
-        raise ValueError(f"NNPG_NUM_THREADS must be a whole number above 0, not {wanted!r}")
-    return int(wanted)
+    if not setting.isdigit() or int(setting) < 1:
+        raise ValueError(f"NNPG_NUM_THREADS must be a whole number above 0, not {setting!r}")
+    return int(setting)
 
 
 def threads_for(tasks: int) -> int:

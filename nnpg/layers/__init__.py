@@ -49,7 +49,7 @@ __all__ = [
 
 @runtime_checkable
 class Layer(Protocol):
-    """What the engine asks of a layer. Your own layer is any frozen dataclass with these three methods."""
+    """The methods that every layer has. Your own layer is any frozen dataclass with these three methods."""
 
     parameters: ClassVar[tuple[str, ...]]  # names of the fields that are learned: ("W", "b") or ()
 
@@ -99,5 +99,5 @@ def hyper_parameters(layer: Layer) -> dict[str, Any]:
 
 
 def _is_array(value: Any) -> bool:
-    """Whether a field is an array; a number of NumPy's own is a setting like any other."""
+    """Whether a field is an array; a NumPy scalar is a hyper-parameter."""
     return hasattr(value, "dtype") and not isinstance(value, np.generic)

@@ -98,7 +98,7 @@ class Sigmoid:
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """The perceptron's unit: y = 1 for x > 0, 0 for x < 0; its derivative is 0 wherever it exists.
+    """Step function of the perceptron: y = 1 for x > 0, 0 for x < 0; its derivative is 0 wherever it exists.
 
     Parameters
     ----------
@@ -154,12 +154,12 @@ class Softmax:
     def backward(self, k: Backend, delta: Array, saved: Array) -> Array:
         """dL/dx_k = y_k (delta_k - sum_j y_j delta_j).
 
-        A constant added to delta changes nothing, so the delta of the largest y is taken off first: then the
-        sum holds only the other y, and 1 - y_t never rounds to 0 where the network is sure.
+        A constant added to delta does not change the result, so the delta of the largest y is subtracted first. Then
+        the sum has only the other y, and 1 - y_t never rounds to 0 where y_t is close to 1.
         """
         y = saved
-        surest = k.xp.broadcast_to(y.argmax(axis=-1)[..., None], (*delta.shape[:-1], 1))
-        delta = delta - k.xp.take_along_axis(delta, surest, axis=-1)  # (..., N, K)
+        winner = k.xp.broadcast_to(y.argmax(axis=-1)[..., None], (*delta.shape[:-1], 1))
+        delta = delta - k.xp.take_along_axis(delta, winner, axis=-1)  # (..., N, K)
         return y * (delta - (y * delta).sum(axis=-1, keepdims=True))
 
     def gradients(self, k: Backend, delta: Array, saved: Array) -> dict[str, Array]:

@@ -20,8 +20,8 @@ def block_of(layers: Mapping[str, Any], first: str) -> list[str]:
     (['conv1', 'tanh1'], ['dense1'])
     """
     names = list(layers)
-    behind = names[names.index(first) + 1 :]
-    return [first, *takewhile(lambda name: not isinstance(layers[name], Conv | Dense | Flatten), behind)]
+    later = names[names.index(first) + 1 :]
+    return [first, *takewhile(lambda name: not isinstance(layers[name], Conv | Dense | Flatten), later)]
 
 
 def block_outputs(layers: Mapping[str, Any]) -> tuple[str, ...]:
@@ -48,8 +48,8 @@ def first_with_weights(layers: Mapping[str, Any], after: str | None = None) -> s
     ('dense1', 'dense2')
     """
     names = list(layers)
-    behind = names if after is None or after not in layers else names[names.index(after) + 1 :]
-    return next((name for name in behind if layers[name].parameters), names[-1])
+    later = names if after is None or after not in layers else names[names.index(after) + 1 :]
+    return next((name for name in later if layers[name].parameters), names[-1])
 
 
 def last_with_weights(layers: Mapping[str, Any], output: str) -> str | None:
@@ -63,5 +63,5 @@ def last_with_weights(layers: Mapping[str, Any], output: str) -> str | None:
     ('dense1', None)
     """
     names = list(layers)
-    before = names[: names.index(output) + 1] if output in layers else []
-    return next((name for name in reversed(before) if layers[name].parameters), None)
+    earlier = names[: names.index(output) + 1] if output in layers else []
+    return next((name for name in reversed(earlier) if layers[name].parameters), None)

@@ -54,7 +54,7 @@ class Dense:
 
 @dataclass(frozen=True, eq=False)
 class Conv:
-    """Convolution, as networks mean it: cross-correlation, the filter is not flipped (thesis eq. 2.6).
+    """Convolution, which here is cross-correlation: the filter is not flipped (thesis eq. 2.6).
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ class Conv:
     stride, dilation : int or (rows, columns), in pixels
     padding : int, (rows, columns) or (top, bottom, left, right), in pixels of zeros
     groups : int
-        Filters and channels are split into this many groups that do not see each other.
+        Filters and channels are split into this many separate groups.
 
     Examples
     --------
@@ -95,7 +95,7 @@ class Conv:
 
     @property
     def window(self) -> Window:
-        """The pixels that one output pixel sees."""
+        """The input pixels of one output pixel."""
         return Window(self.W.shape[-2:], self.stride, self.padding, self.dilation)  # type: ignore[arg-type]
 
     def forward(self, k: Backend, x: Array) -> tuple[Array, Array]:
@@ -145,14 +145,14 @@ class Flatten:
 
 @dataclass(frozen=True, eq=False)
 class Center:
-    """Subtract a mean that was measured once, on the training images: y = x - mean.
+    """Subtract a fixed mean, such as that of the training images: y = x - mean.
 
-    As a layer it is saved with the network, and `deltas["input"]` is the derivative with respect to the true pixels.
+    As a layer it is saved with the network, and `deltas["input"]` is the derivative with respect to the pixels.
 
     Parameters
     ----------
     mean : array
-        One number (), one a channel (C, 1, 1), or one a pixel (C, H, W). Not learned.
+        One number (), one per channel (C, 1, 1), or one per pixel (C, H, W). Not learned.
 
     Examples
     --------
@@ -188,5 +188,5 @@ def _check_shapes(layer: Dense | Conv, axes: str) -> None:
     object.__setattr__(layer, "W", W)
     object.__setattr__(layer, "b", b)
     if 0 in W.shape or W.ndim != axes.count(",") + 1 or (b is not None and b.shape != W.shape[:1]):
-        given = f"W {W.shape}" + ("" if b is None else f" and b {b.shape}")
-        raise ValueError(f"{kind}: W must be ({axes}) and b (F,), not {given}")
+        shapes = f"W {W.shape}" + ("" if b is None else f" and b {b.shape}")
+        raise ValueError(f"{kind}: W must be ({axes}) and b (F,), not {shapes}")

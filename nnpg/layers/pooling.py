@@ -17,9 +17,9 @@ class MaxPool:
     ----------
     size : int or (rows, columns), in pixels
     stride : int or (rows, columns), optional
-        `size` unless given; smaller makes the windows overlap.
+        By default, `size`; a smaller stride makes the windows overlap.
     padding : int, (rows, columns) or (top, bottom, left, right)
-        The margin never wins.
+        The padding is never the maximum.
 
     Examples
     --------
@@ -38,7 +38,7 @@ class MaxPool:
 
     @property
     def window(self) -> Window:
-        """The pixels that one output pixel sees."""
+        """The input pixels of one output pixel."""
         return Window(self.size, self.stride, self.padding)  # type: ignore[arg-type]
 
     def forward(self, k: Backend, x: Array) -> tuple[Array, tuple[Array, tuple[int, ...]]]:
@@ -58,7 +58,7 @@ class MaxPool:
 
 @dataclass(frozen=True, eq=False)
 class AvgPool:
-    """Mean of each window; the zeros of the margin count.
+    """Mean of each window, in which the zeros of the padding are included.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ class AvgPool:
 
     @property
     def window(self) -> Window:
-        """The pixels that one output pixel sees."""
+        """The input pixels of one output pixel."""
         return Window(self.size, self.stride, self.padding)  # type: ignore[arg-type]
 
     def forward(self, k: Backend, x: Array) -> tuple[Array, tuple[int, ...]]:
@@ -90,7 +90,7 @@ class AvgPool:
         return k.avg_pool_forward(x, self.window), x.shape[-2:]  # (N, F, H', W')
 
     def backward(self, k: Backend, delta: Array, saved: tuple[int, int]) -> Array:
-        """dL/dx = 1/(IJ) sum of delta over the windows that see the pixel."""
+        """dL/dx = 1/(IJ) sum of delta over the windows that contain the pixel."""
         return k.avg_pool_delta(delta, self.window, saved)  # (..., N, F, H, W)
 
     def gradients(self, k: Backend, delta: Array, saved: tuple[int, int]) -> dict[str, Array]:
@@ -108,5 +108,5 @@ def _canonical(pool: MaxPool | AvgPool) -> None:
     if max(top, bottom) >= I or max(left, right) >= J:
         raise ValueError(
             f"{type(pool).__name__}: padding {pool.padding} must be smaller than the window {I} x {J}, "
-            "or some windows would see nothing but margin"
+            "or some windows would see only padding"
         )

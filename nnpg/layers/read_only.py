@@ -1,4 +1,4 @@
-"""Layers whose arrays nobody can write to: what makes a network a value."""
+"""Layers with read-only arrays, so that a network is a value."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nnpg.support.read_only import held
 
 
 def held_layer(layer: Layer) -> Layer:
-    """Return one of nnpg's own layers with arrays that are held; a layer of any other type as it is.
+    """Return one of nnpg's own layers with read-only arrays; a layer of any other type unchanged.
 
     Examples
     --------
@@ -25,6 +25,6 @@ def held_layer(layer: Layer) -> Layer:
     """
     if not is_built_in(layer):
         return layer
-    given = {name: a for name, a in arrays(layer).items() if type(a) is np.ndarray}
-    changes = {name: b for name, a in given.items() if (b := held(a)) is not a}
+    originals = {name: a for name, a in arrays(layer).items() if type(a) is np.ndarray}
+    changes = {name: b for name, a in originals.items() if (b := held(a)) is not a}
     return replace(layer, **changes) if changes else layer  # type: ignore[type-var]

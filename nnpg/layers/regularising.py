@@ -13,10 +13,10 @@ from nnpg_kernels import Array, Backend
 
 @dataclass(frozen=True, eq=False)
 class Dropout:
-    """Switch off a random share of the units while training, scale up the rest; identity otherwise.
+    """Set a random share of the units to 0 in training and scale up the others; the identity otherwise.
 
-    A layer is pure, so its masks come from a key: `drawn(rng)` returns the same layer with a fresh one, which the
-    training loop does before each step. Without a key nothing is dropped.
+    A layer is pure, so its mask comes from a key. The training loop calls `drawn(rng)` before each step, which returns
+    the same layer with a new key. Without a key nothing is dropped.
 
     Parameters
     ----------
@@ -45,19 +45,19 @@ class Dropout:
             object.__setattr__(self, "key", as_count(self.key, "Dropout: key", least=0))
 
     def drawn(self, rng: np.random.Generator) -> Dropout:
-        """Return this layer with a fresh mask."""
+        """Return this layer with a new mask."""
         return replace(self, key=int(rng.integers(2**63)))
 
     def undrawn(self) -> Dropout:
-        """Return this layer without a mask, as it is when it does not learn."""
+        """Return this layer without a mask, as it is outside training."""
         return replace(self, key=None)
 
     def forward(self, k: Backend, x: Array) -> tuple[Array, Array | None]:
         """y = m x / (1 - rate), m a random 0/1 mask."""
         if self.key is None:
             return x, None
-        kept = np.random.default_rng(self.key).random(x.shape) >= self.rate
-        mask = k.asarray((kept / (1 - self.rate)).astype(x.dtype))
+        units = np.random.default_rng(self.key).random(x.shape) >= self.rate
+        mask = k.asarray((units / (1 - self.rate)).astype(x.dtype))
         return x * mask, mask
 
     def backward(self, k: Backend, delta: Array, saved: Array | None) -> Array:

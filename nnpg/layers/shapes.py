@@ -1,4 +1,4 @@
-"""The shape of every output, by arithmetic: nothing is allocated and nothing is computed.
+"""The shape of every output by arithmetic, without a forward pass.
 
 A shape is that of one image, without N: (C, H, W) for maps, (D,) for a vector.
 """
@@ -15,7 +15,7 @@ Shape = tuple[int, ...]
 
 
 def output_shape(layer: Layer, shape: Shape) -> Shape:
-    """Return the shape that comes out of one of nnpg's own layers when `shape` goes in.
+    """Return the output shape of one of nnpg's own layers for an input of this shape.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ def output_shape(layer: Layer, shape: Shape) -> Shape:
     ValueError
         If the layer cannot take that shape.
     TypeError
-        If the layer is not one of nnpg's own: only its forward pass knows what comes out.
+        If the layer is not one of nnpg's own, whose output shape only a forward pass shows.
 
     Examples
     --------
@@ -47,7 +47,7 @@ def output_shapes(layers: Mapping[str, Layer], input_shape: Shape) -> dict[str, 
     Raises
     ------
     ValueError
-        If a layer cannot take what reaches it; the message names the layer.
+        If a layer cannot take its input; the message names the layer.
 
     Examples
     --------
@@ -134,7 +134,7 @@ def _center(layer: Center, shape: Shape) -> Shape:
     one_image = mean[1:] if len(mean) == len(shape) + 1 and mean[0] == 1 else mean
     ends = shape[len(shape) - len(one_image) :] if len(one_image) <= len(shape) else ()
     if len(one_image) > len(shape) or any(m not in (1, s) for m, s in zip(one_image, ends, strict=True)):
-        raise ValueError(f"its mean {mean} is neither one number, nor one a channel, nor one a pixel")
+        raise ValueError(f"its mean {mean} is neither one number, nor one per channel, nor one per pixel")
     return shape
 
 

@@ -1,11 +1,11 @@
-"""The one door to compiled programs: which ones a backend has for a network and a task, and why there is none.
+"""The compiled program of a backend for a network and a task, or the reason why there is none.
 
     program = programs.find(net, Predict())
     y = program.run(x) if program else ...layer by layer...
 
-Layer by layer is the definition. A program is found only where its answer is the same: what a user subclasses,
-replaces or intervenes in is what runs. `plan` says which layers run as one, `guards` checks what goes in, and each
-backend's programs have a separate folder.
+The layers are the definition. There is a program only where its result is the same: subclasses, replaced functions and
+interventions of a user are never ignored. `plan` says which layers run as one, `guards` checks the arrays, and the
+programs of each backend have a separate folder.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from typing import Any
 from nnpg.network import Network
 from nnpg.programs.tasks import Task
 
-PROGRAMS = {"nnpg_kernels.numba.backend": "nnpg.programs.numba"}  # backend's module: the package of its programs
+PROGRAMS = {"nnpg_kernels.numba.backend": "nnpg.programs.numba"}  # module of a backend: package of its programs
 
 _demanded: ContextVar[bool] = ContextVar("nnpg_compiled_programs_demanded", default=False)
-_seen: ContextVar[dict[str, set[str]] | None] = ContextVar("nnpg_ways_of_computing", default=None)
+_record: ContextVar[dict[str, set[str]] | None] = ContextVar("nnpg_ways_of_computing", default=None)
 
 
 class NotCompiled(RuntimeError):
@@ -33,14 +33,14 @@ class NotCompiled(RuntimeError):
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """What was found for a task; true where there is a program.
+    """The result of `find`; true if there is a program.
 
     Parameters
     ----------
     run : function or None
-        Runs the program; `nnpg.programs.tasks` says what each task's takes and returns.
+        Runs the program; `nnpg.programs.tasks` has the arguments and the result for each task.
     why_not : str
-        Why there is none; "" where there is one.
+        Why there is no program; "" if there is one.
 
     Examples
     --------
@@ -62,7 +62,7 @@ class Found:
 
 
 def find(net: Network, task: Task) -> Found:
-    """Return the program of this network's backend for a task, or why there is none.
+    """Return the program of this network's backend for a task, or the reason why there is none.
 
     Raises
     ------
@@ -72,31 +72,31 @@ def find(net: Network, task: Task) -> Found:
     found = look(net, task)
     if not found and _demanded.get():
         raise NotCompiled(f"{task.name}, {net!r}: layer by layer, because {found.why_not}")
-    seen = _seen.get()
-    if seen is not None:
-        seen.setdefault(task.name, set()).add(found.computed)
+    record = _record.get()
+    if record is not None:
+        record.setdefault(task.name, set()).add(found.computed)
     return found
 
 
 def look(net: Network, task: Task) -> Found:
-    """Return the same, whatever is demanded."""
+    """Return the same as `find`, but never raise NotCompiled."""
     if not has_programs(net):
         return Found(None, f"the backend {net.backend.name!r} has no compiled programs")
     return importlib.import_module(PROGRAMS[net.backend.__name__]).find(net, task)  # type: ignore[attr-defined]
 
 
 def has_programs(net: Network) -> bool:
-    """Whether the network's backend is one of the modules that have programs, and no other that goes by its name."""
+    """Whether the network's backend is one of the modules that have programs, not another module of the same name."""
     module = getattr(net.backend, "__name__", "")
     return module in PROGRAMS and sys.modules.get(module) is net.backend
 
 
 @contextmanager
 def require_compiled() -> Iterator[None]:
-    """Demand compiled programs: inside, what would be computed layer by layer raises `NotCompiled` instead.
+    """Demand compiled programs: inside, a task that would run layer by layer raises `NotCompiled` instead.
 
-    For tests and benchmarks of the compiled programs, and for long runs that must not be slow by mistake. It holds for
-    the calling thread. `nnpg.compilation_report(net)` says beforehand what is compiled.
+    For tests and benchmarks of the compiled programs, and for long runs that must not be slow by mistake. It affects
+    only the calling thread. `nnpg.compilation_report(net)` says beforehand what is compiled.
 
     Examples
     --------
@@ -117,9 +117,9 @@ def require_compiled() -> Iterator[None]:
 
 @contextmanager
 def recorded() -> Iterator[dict[str, set[str]]]:
-    """Record how each task is computed inside, by the name of its public function: what a result should say.
+    """Record how each task inside is computed, by the name of its public function, for the report of a result.
 
-    It sees the calling thread's process: what other processes compute is not recorded.
+    Tasks that other processes compute are not recorded.
 
     Examples
     --------
@@ -131,8 +131,8 @@ def recorded() -> Iterator[dict[str, set[str]]]:
     {'predict': {"layer by layer, because the backend 'numpy' has no compiled programs"}}
     """
     ways: dict[str, set[str]] = {}
-    token = _seen.set(ways)
+    token = _record.set(ways)
     try:
         yield ways
     finally:
-        _seen.reset(token)
+        _record.reset(token)

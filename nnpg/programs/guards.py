@@ -1,8 +1,8 @@
-"""What is checked before a kernel is given an address: it sees no types, no order and no bounds.
+"""Checks of arrays before kernels get their addresses. Kernels check no types, no order and no bounds.
 
-An array is taken as it is where a kernel can read it: of the plan's type, in C order, in the machine's byte order, at
-an aligned address. Otherwise it is copied once, where the answer stays that of the layers. What no copy mends is
-refused with a ValueError that names it.
+An array is not copied if a kernel can read it: of the plan's type, in C order, in the machine's byte order, at an
+aligned address. Otherwise it is copied once, if the result still equals that of the layers. All other arrays raise a
+ValueError that names them.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ def parameter(name: str, a: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -
     Parameters
     ----------
     name : str
-        For the message.
+        Name of the array, for the error message.
     a : array of real numbers
         Another type becomes `dtype`, which is the type that the network computes in.
     shape : tuple of int
-        What the plan expects.
+        The shape that the plan expects.
     dtype : dtype
 
     Examples
@@ -59,10 +59,10 @@ def images(x: Array, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
 
 
 def indices(what: str, a: Array, count: int, end: int) -> npt.NDArray[np.int64]:
-    """Return `count` whole numbers 0 .. end - 1, such as labels, or refuse them: kernels go where they point."""
+    """Return `count` whole numbers 0 .. end - 1, such as labels, or raise an error: kernels use them as indices."""
     if a.shape != (count,) or a.dtype.kind not in "iu" or (count and not 0 <= a.min() <= a.max() < end):
-        found = f" from {a.min()} to {a.max()}" if a.size and a.dtype.kind in "iuf" else ""
-        raise ValueError(f"{what} must be {count} whole numbers 0 .. {end - 1}, not {a.dtype} {a.shape}{found}")
+        span = f" from {a.min()} to {a.max()}" if a.size and a.dtype.kind in "iuf" else ""
+        raise ValueError(f"{what} must be {count} whole numbers 0 .. {end - 1}, not {a.dtype} {a.shape}{span}")
     return ordered(a, np.int64)
 
 

@@ -1,4 +1,4 @@
-"""What interventions mean to a plan: units of a block's output that are set, whatever the image."""
+"""Interventions in a plan: units of a block's output that are set to the same values for all images."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nnpg.network import Network
 from nnpg.programs.plan import Plan
 from nnpg_kernels import Array
 
-LARGE = 1e9  # values below it can be squared, and a delta of 0 stays 0 behind them
+LARGE = 1e9  # the square of a smaller value is finite, so a delta of 0 stays 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,12 +25,12 @@ class Fixed:
 
 
 def fixed_units(net: Network, plan: Plan) -> dict[int, Fixed]:
-    """Return what the network's interventions set, by block.
+    """Return the units that the network's interventions set, by block.
 
     Raises
     ------
     ValueError
-        If one of them does anything else, or to another output. The message says which.
+        If an intervention does anything else, or is on another output. The message names the output.
     """
     result: dict[int, Fixed] = {}
     for name, changes in net.interventions.items():
@@ -50,7 +50,7 @@ def fixed_units(net: Network, plan: Plan) -> dict[int, Fixed]:
 
 
 def _of_one_image(name: str, a: Any, shape: tuple[int, ...]) -> Array:
-    """The array for each unit, where it is the same for all images."""
+    """Return the array for each unit, if it is the same for all images."""
     a = np.asarray(a)
     if a.ndim == len(shape) + 1 and len(a) == 1:
         a = a[0]

@@ -1,12 +1,12 @@
 """A plan: which layers of a network run as one, and the weights they read. The layers do not change.
 
-A *block* is a convolution or a dense layer with the activation and the pooling behind it. It has one output that is
-ever in memory, its last: `trace[name]` of any other name is computed when it is asked for. A last Softmax or Sigmoid is
-the *head*, no part of a block: losses and seeds are simplest before it. A Dropout without a mask does nothing. What the
-plan does not cover (see `Plan.why_not`) runs layer by layer. A plan knows nothing of backends: what a backend's kernels
-cannot do is said where its programs are.
+A *block* is a convolution or a dense layer with the activation and the pooling after it. Only its last output is in
+memory; the outputs before it are computed when they are needed. A last Softmax or Sigmoid is the *head* and belongs to
+no block, because losses and seeds are simplest before it. A Dropout without a mask does nothing. Layers that the plan
+does not cover (see `Plan.why_not`) run layer by layer. A plan is the same for all backends; the limits of a backend's
+kernels are stated with its programs.
 
-Layers are recognised by their exact type: a subclass has passes of its own, which no block stands for.
+Layers are recognised by their exact type, because a subclass may have other passes.
 """
 
 from __future__ import annotations
@@ -31,22 +31,22 @@ HEADS: dict[type[Any], str] = {Softmax: "softmax", Sigmoid: "sigmoid"}
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """Blocks from the input on, and what comes after them.
+    """Blocks from the input on, and the layers after them.
 
     Parameters
     ----------
     blocks : tuple of Block
     mean : array or None
-        What is taken off each image first, (C, H, W).
-    rest : names of the layers behind the last block
+        Subtracted from each image first, (C, H, W).
+    rest : names of the layers after the last block
     why_not : str
-        Why the network, or the rest of it, runs layer by layer; "" where all of it is planned but the head.
+        Why the network, or the rest of it, runs layer by layer; "" if all of it except the head is planned.
     weights : dict
         weights["conv1"]["W"], for each block: the layer's own array, or a copy of the plan's type (see `guards`).
     places : dict
         places["tanh1"], for "input" and each planned output.
     head : "", "softmax" or "sigmoid"
-        What the last layer does, behind the blocks.
+        The last layer, after the blocks.
 
     Examples
     --------
@@ -83,24 +83,24 @@ class Plan:
         return self.blocks[-1].name
 
     def index(self, name: str) -> int:
-        """Return which block has that output, in its own shape; -1 for none."""
+        """Return the index of the block with that output, if the output has the block's shape; -1 otherwise."""
         place = self.places.get(name)
         if place is None or place.inner or place.block < 0 or place.shape != self.blocks[place.block].y_shape:
             return -1
         return place.block
 
     def at_once(self, N: int, lanes: int) -> int:
-        """Return how many of N images make a block: a vector's lanes, or 1 where they would mostly be empty.
+        """Return how many of N images a block holds: a vector's lanes, or 1 if half of the lanes or more were empty.
 
-        A single image has its lanes along the rows, which needs filters that do not step over columns.
+        The lanes of a single image are pixels of a row, which needs filters with a column stride of 1.
         """
         convolutions = [block for block in self.blocks if block.kind == "conv"]
-        alone = convolutions and all(b.window.stride[1] == 1 for b in convolutions) and lanes >= 2 * N
-        return 1 if alone else lanes
+        single = convolutions and all(b.window.stride[1] == 1 for b in convolutions) and lanes >= 2 * N
+        return 1 if single else lanes
 
 
 def plan_of(net: Network) -> Plan:
-    """Return which layers of a network run as one, and how: print it to read it.
+    """Return the plan of a network: which layers run as one, and how. Print it to read it.
 
     Examples
     --------
@@ -110,14 +110,14 @@ def plan_of(net: Network) -> Plan:
     dense1 + tanh1   (2,) -> (3,)   dense, tanh
     """
     key = _reads(as_network(net).layers, net.input_shape)
-    cached = net.__dict__.get("_plan")  # a plan holds for the arrays that it has read
+    cached = net.__dict__.get("_plan")  # a plan is valid for the arrays that it has read
     if cached is None or len(cached[0]) != len(key) or not all(map(operator.is_, cached[0], key)):
         cached = net.__dict__["_plan"] = key, make_plan(net.layers, net.input_shape, net.dtype)
     return cached[1]
 
 
 def make_plan(layers: Mapping[str, Layer], input_shape: tuple[int, ...], dtype: np.dtype[Any]) -> Plan:
-    """Group layers into blocks, as far as they have the form of one."""
+    """Group layers into blocks, up to the first layer that fits in none."""
     names, weights = list(layers), {}
     blocks: list[Block] = []
     shape, mean, taken, why = input_shape, None, 0, ""
@@ -152,7 +152,7 @@ def _does_nothing(layer: Any) -> bool:
 
 
 def _places(block: Block, layers: Mapping[str, Layer], i: int) -> dict[str, Place]:
-    """Where the outputs of a block's layers lie, from its last one back."""
+    """Return the places of the outputs of a block's layers."""
     places, activation, pool = {}, False, False
     for name in reversed(block.names):
         places[name] = Place(i, block.z_shape if pool else block.y_shape, activation, pool)
@@ -162,7 +162,7 @@ def _places(block: Block, layers: Mapping[str, Layer], i: int) -> dict[str, Plac
 
 
 def _reads(layers: Mapping[str, Layer], input_shape: tuple[int, ...]) -> tuple[Any, ...]:
-    """Return all that `make_plan` reads of a network, to tell by identity whether a plan still holds."""
+    """Return all that `make_plan` reads of a network; a plan is valid while all of it is identical."""
     return (input_shape, *(part for name, layer in layers.items() for part in (name, layer, *_arrays(layer))))
 
 
@@ -173,13 +173,13 @@ def _arrays(layer: Any) -> tuple[Any, ...]:
 
 
 def _mean(name: str, layer: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
-    """What is taken off every image."""
-    given = guards.parameter(f"{name}.mean", layer.mean, np.shape(layer.mean), dtype)
-    return guards.ordered(np.broadcast_to(given, shape), dtype)
+    """Return the mean that is subtracted from every image."""
+    mean = guards.parameter(f"{name}.mean", layer.mean, np.shape(layer.mean), dtype)
+    return guards.ordered(np.broadcast_to(mean, shape), dtype)
 
 
 def _weights(name: str, layer: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> dict[str, Array]:
-    """The arrays of a layer that begins a block; a ValueError says why none can begin here."""
+    """Return the arrays of the first layer of a block; a ValueError says why no block can begin here."""
     if type(layer) is Conv:
         if len(shape) != 3:
             raise ValueError(f"{name} does not take images")
@@ -193,12 +193,12 @@ def _weights(name: str, layer: Any, shape: tuple[int, ...], dtype: np.dtype[Any]
         expected = (len(layer.W), *shape)
     else:
         raise ValueError(f"{name} ({type(layer).__name__}) begins no block")
-    given = {"W": (layer.W, expected)} | ({} if layer.b is None else {"b": (layer.b, expected[:1])})
-    return {p: guards.parameter(f"{name}.{p}", a, wanted, dtype) for p, (a, wanted) in given.items()}
+    read = {"W": (layer.W, expected)} | ({} if layer.b is None else {"b": (layer.b, expected[:1])})
+    return {p: guards.parameter(f"{name}.{p}", a, a_shape, dtype) for p, (a, a_shape) in read.items()}
 
 
 def _block(names: Sequence[str], layers: Mapping[str, Layer], shape: tuple[int, ...]) -> Block:
-    """The block that begins with the first of these layers."""
+    """Return the block that begins with the first of these layers."""
     first: Any = layers[names[0]]
     convolves = type(first) is Conv
     z = (len(first.W), *(first.window.output_shape(*shape[1:]) if convolves else ()))

@@ -1,4 +1,4 @@
-"""What a plan is made of: blocks of layers that run as one, and the places where outputs lie."""
+"""The parts of a plan: blocks of layers that run as one, and the places of outputs."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import NamedTuple
 
 from nnpg_kernels import Window
 
-WHOLE = Window((1, 1))  # the pooling of a block that has none
+WHOLE = Window((1, 1))  # the pooling of a block without a pooling layer
 
 
 class Place(NamedTuple):
-    """Where an output lies: that of a block, or before its activation, its pooling or both.
+    """The place of an output: at the end of a block, or before its activation, its pooling or both.
 
     Parameters
     ----------
     block : int
-        -1 for the image itself.
+        -1 for the image.
     shape : tuple of int
         Of the output for one image.
     activation, pool : bool
@@ -41,10 +41,10 @@ class Block:
     Parameters
     ----------
     names : tuple of str
-        Its layers; the first one has the weights, the last one's output is the block's.
+        Its layers; the first one has the weights, and the output of the last one is that of the block.
     kind : "conv" or "dense"
     x_shape, z_shape, y_shape : tuple of int
-        One image going in, behind the weights, and coming out.
+        Shapes for one image of the input, of z = W x + b, and of the output.
     activation : "", "tanh", "relu" or "sigmoid"
     window, pool : Window
         Of a convolution.
@@ -74,7 +74,7 @@ class Block:
 
     @property
     def does(self) -> str:
-        """In words."""
+        """What the block computes, in words."""
         words = ["dense"] if self.kind == "dense" else [f"convolution {self.window.size[0]} x {self.window.size[1]}"]
         words += [self.activation] if self.activation else []
         return ", ".join(words + ([f"pooling {self.pool.size[0]} x {self.pool.size[1]}"] if self.pool != WHOLE else []))

@@ -1,4 +1,4 @@
-"""What of a network is compiled: every public task that may be, and how it is computed."""
+"""A report of how each public function computes its result for a network: compiled, or layer by layer."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class CompilationReport:
-    """How each public function computes, if called with its defaults (`of="logit"` where there are no probabilities).
+    """How each public function computes, if called with its defaults (`of="logit"` if there are no probabilities).
 
     Parameters
     ----------
@@ -76,10 +76,10 @@ def compilation_report(net: Network) -> CompilationReport:
         "unit_changes": [Outputs(names or tuple(block.name for block in plan_of(net).blocks))],
         "minimal_distortion": [Reading(softmax_cross_entropy(net).layer)],
     }
-    return CompilationReport({name: _all(net, wanted) for name, wanted in tasks.items()})
+    return CompilationReport({name: _all(net, parts) for name, parts in tasks.items()})
 
 
 def _all(net: Network, tasks: list[Task]) -> Found:
-    """The first that is not compiled, or the last."""
+    """Return the result of the first task that is not compiled, or of the last task."""
     found = [look(net, task) for task in tasks]
     return next((f for f in found if not f), found[-1])

@@ -1,4 +1,4 @@
-"""What is wanted of a network: a task, and what its program takes and returns.
+"""Tasks: the work of public functions for a network, with the arguments and results of the programs.
 
 Axes: N images, S classes, T filters that are knocked out, K outputs.
 """
@@ -13,9 +13,9 @@ from nnpg.optimisers import SGD
 
 
 class Task(Protocol):
-    """Something that a compiled program may do in place of the layers."""
+    """Work that a compiled program may do in place of the layers."""
 
-    name: ClassVar[str]  # the public function that it is for
+    name: ClassVar[str]  # the public function
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Predict:
     Parameters
     ----------
     images : int, optional
-        N, where it is known.
+        N, if it is known.
     """
 
     images: int | None = None
@@ -34,9 +34,9 @@ class Predict:
 
 @dataclass(frozen=True)
 class Gradients:
-    """dy_c/do: `run(x, classes, labels, weights)` gives (S, N, ...) by name, or (1, N, ...) where there are labels.
+    """dy_c/do: `run(x, classes, labels, weights)` gives (S, N, ...) by name, or (1, N, ...) if there are labels.
 
-    `classes` (S,), `labels` (N,) or None: each image's own class; `weights` (N,) or None multiply each image's seed.
+    `classes` (S,); `labels` (N,) or None: the class of each image; `weights` (N,) or None multiply each image's seed.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ class Gradients:
         The outputs o.
     of : "prob", "logit" or "logprob"
     images : int, optional
-        N, where it is known.
+        N, if it is known.
     """
 
     layers: tuple[str, ...]
@@ -64,7 +64,7 @@ class ClassSums:
 class KnockOut:
     """A sweep: `run(x, means)` gives the predicted classes (T + 1, N), with all filters, and without the first 1 .. T.
 
-    `means` holds the mean outputs (F, ...) by layer, where filters are set to these.
+    `means` holds the mean outputs (F, ...) by layer, if filters are set to these.
 
     Parameters
     ----------
@@ -79,16 +79,16 @@ class KnockOut:
 
 @dataclass(frozen=True)
 class Train:
-    """Gradient descent: `run(x, t, batch, optimiser's state)` gives a session, which takes the steps of an epoch.
+    """Gradient descent: `run(x, targets, batch, optimiser_state)` gives a session, which takes the steps of an epoch.
 
     Parameters
     ----------
     loss : Loss
     optimiser : SGD
     own_steps : bool
-        Whether a function of the user's takes the steps.
+        Whether a function of the user takes the steps.
     images : int, optional
-        How many at most are in a batch.
+        The largest number of images in a batch.
     """
 
     loss: Loss
@@ -100,11 +100,11 @@ class Train:
 
 @dataclass(frozen=True)
 class Reading:
-    """What an attack asks again and again: `run()` gives a session, whose `session(x, seed)` gives scores and deltas.
+    """The repeated step of an attack: `run()` gives a session, whose `session(x, seed)` gives scores and deltas.
 
-    The scores z (N, K) in float64 are the output `layer`; `seed(z, rows)` makes of them what is sent back for the
-    images `rows`, (n, K) or (S, n, K), and the deltas (N, ...) or (S, N, ...) are the derivatives by the images.
-    What is answered for an image does not depend on the others.
+    The scores z (N, K) in float64 are the output `layer`. `seed(z, rows)` returns the seeds (n, K) or (S, n, K) of the
+    images `rows`, and the deltas (N, ...) or (S, N, ...) are the derivatives with respect to the images.
+    The result for an image does not depend on the other images.
 
     Parameters
     ----------

@@ -1,1 +1,1 @@
-"""What every room may use: judged arguments, read-only arrays, progress bars, tables of text."""
+"""Helpers for all other folders: checks of arguments, read-only arrays, progress bars, tables of text."""

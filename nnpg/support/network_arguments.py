@@ -1,6 +1,6 @@
-"""What callers give to be used with a network: images, outputs by name, filters, layers, a backend.
+"""Checks of arguments that belong to a network: images, outputs by name, filters, layers, a backend.
 
-Like `arguments`, each function returns what was given in one form, or says what was expected and what was given.
+As in `arguments`, each returns the argument in one form, or raises an error that says what was expected and given.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from nnpg_kernels import Array, Backend, load
 
 
 class NetworkLike(Protocol):
-    """What these checks read of a network."""
+    """The properties of a network that these checks read."""
 
     @property
     def names(self) -> list[str]: ...
@@ -59,7 +59,7 @@ def as_images(net: NetworkLike, x: Any, name: str = "x", *, least: int = 0, fini
 
 
 def as_targets(targets: Any, N: int, K: int, name: str = "targets") -> Array:
-    """Return what is wanted of N images: labels (N,), or values of the outputs (N, K).
+    """Return the targets of N images: labels (N,), or values of the outputs (N, K).
 
     Examples
     --------
@@ -69,18 +69,18 @@ def as_targets(targets: Any, N: int, K: int, name: str = "targets") -> Array:
     ValueError: targets must be 1 labels 0 .. 2, or an array (1, 3) of finite numbers, not an array float64 (1, 2)
     """
     expected = f"{N} labels 0 .. {K - 1}, or an array ({N}, {K}) of finite numbers"
-    wanted = as_array(targets, name, expected)
-    if wanted.ndim < 2:
-        return as_labels(wanted, N, K, name)
-    if wanted.shape != (N, K) or wanted.dtype.kind == "c":
-        raise ValueError(f"{name} must be {expected}, not {described(wanted)}")
-    if not all_finite(wanted):
-        raise ValueError(f"{name} must be {expected}, not {described(wanted)} with NaN or infinity")
-    return wanted
+    array = as_array(targets, name, expected)
+    if array.ndim < 2:
+        return as_labels(array, N, K, name)
+    if array.shape != (N, K) or array.dtype.kind == "c":
+        raise ValueError(f"{name} must be {expected}, not {described(array)}")
+    if not all_finite(array):
+        raise ValueError(f"{name} must be {expected}, not {described(array)} with NaN or infinity")
+    return array
 
 
 def as_examples(net: NetworkLike, x: Any, targets: Any, prefix: str = "") -> tuple[Array, Array]:
-    """Return images in the network's type, and labels or values of the outputs; or say what is wrong with them.
+    """Return images in the network's type, and labels or values of the outputs.
 
     Examples
     --------
@@ -138,10 +138,10 @@ def as_outputs(net: NetworkLike, names: Any, argument: str = "layers") -> tuple[
     >>> as_outputs(nnpg.build([nnpg.dense(3)], input_shape=(2,), rng=0), "dense1")
     ('dense1',)
     """
-    wanted = (names,) if isinstance(names, str) else as_names(names, argument)
-    if not wanted:
+    outputs = (names,) if isinstance(names, str) else as_names(names, argument)
+    if not outputs:
         raise ValueError(f"{argument} must name at least one output of {', '.join(net.names)}, not {described(names)}")
-    return tuple(as_output(net, name, argument) for name in wanted)
+    return tuple(as_output(net, name, argument) for name in outputs)
 
 
 def as_backend(value: Any, name: str = "backend") -> Backend:
@@ -171,19 +171,19 @@ def as_layer(layer: Any, name: str = "layer") -> Any:
     ...
     TypeError: layer must be a layer, an object with forward, backward, gradients, parameters, not 'tanh'
     """
-    wanted = ("forward", "backward", "gradients", "parameters")
-    missing = [method for method in wanted if not hasattr(layer, method)]
+    members = ("forward", "backward", "gradients", "parameters")
+    missing = [member for member in members if not hasattr(layer, member)]
     if isinstance(layer, type):
         raise TypeError(f"{name} must be a layer, not {described(layer)}: make one, {layer.__name__}(...)")
-    if len(missing) == len(wanted):
-        raise TypeError(f"{name} must be a layer, an object with {', '.join(wanted)}, not {described(layer)}")
+    if len(missing) == len(members):
+        raise TypeError(f"{name} must be a layer, an object with {', '.join(members)}, not {described(layer)}")
     if missing:
         raise TypeError(f"{name} must be a layer, but {type(layer).__name__} has no {', '.join(missing)}")
     return layer
 
 
 def as_filters(net: NetworkLike, filters: Any, name: str = "filters") -> tuple[tuple[str, int], ...]:
-    """Return filters as (output, index from 0), each of which the network has; scores behind them are left out.
+    """Return filters as (output, index from 0), each of which the network has; scores after them are left out.
 
     Examples
     --------
@@ -197,15 +197,15 @@ def as_filters(net: NetworkLike, filters: Any, name: str = "filters") -> tuple[t
     expected = "a list of filters, (output, index from 0) each"
     if isinstance(filters, str | bytes | Mapping | set | np.ndarray) or not isinstance(filters, Collection):
         raise TypeError(f"{name} must be {expected}, not {described(filters)}")
-    found = []
-    for one in filters:
-        if not isinstance(one, tuple | list) or not 2 <= len(one) <= 3 or not isinstance(one[0], str):
-            raise TypeError(f"{name} must be {expected}, not one that is {described(one)}")
-        layer, F = as_output(net, one[0], name), 0
+    pairs = []
+    for unit in filters:
+        if not isinstance(unit, tuple | list) or not 2 <= len(unit) <= 3 or not isinstance(unit[0], str):
+            raise TypeError(f"{name} must be {expected}, not one that is {described(unit)}")
+        layer = as_output(net, unit[0], name)
         F = net.shapes[layer][0]
-        if isinstance(one[1], bool) or not isinstance(one[1], int | np.integer):
-            raise TypeError(f"{name} must be {expected}, not one that is {described(one)}")
-        if not 0 <= one[1] < F:
-            raise IndexError(f"{layer!r} has filters 0 .. {F - 1}, not {one[1]}")
-        found.append((layer, int(one[1])))
-    return tuple(found)
+        if isinstance(unit[1], bool) or not isinstance(unit[1], int | np.integer):
+            raise TypeError(f"{name} must be {expected}, not one that is {described(unit)}")
+        if not 0 <= unit[1] < F:
+            raise IndexError(f"{layer!r} has filters 0 .. {F - 1}, not {unit[1]}")
+        pairs.append((layer, int(unit[1])))
+    return tuple(pairs)

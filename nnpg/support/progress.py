@@ -1,4 +1,4 @@
-"""A progress bar for long work: what is done, a few figures, time left. Drawn on stderr, only where a person looks."""
+"""A progress bar for long work: units done, figures, time left. Drawn on stderr, by default only on a terminal."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Advance = Callable[..., None]
 
 @contextmanager
 def progress_bar(label: str, total: int, *, show: bool | None = None, done: int = 0) -> Iterator[Advance]:
-    """Draw a bar and yield `advance(n=1, **figures)`; figures are shown as they are given.
+    """Draw a bar and yield `advance(n=1, **figures)`, which shows the figures.
 
     Parameters
     ----------
@@ -21,7 +21,7 @@ def progress_bar(label: str, total: int, *, show: bool | None = None, done: int 
     total : int
         Units of work.
     show : bool, optional
-        Draw it or not; unless given, only when stderr is a terminal.
+        Whether to draw it; by default, only if stderr is a terminal.
     done : int
         Units that an earlier run has done.
 

@@ -1,4 +1,4 @@
-"""Arrays that nobody can write to: what makes a network of arrays a value."""
+"""Read-only arrays, so that a network is a value."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from nnpg_kernels import Array
 
 
 def held(a: Array) -> Array:
-    """Return the array itself if it is in C order, native, aligned, and nobody can write to it; else such a copy."""
+    """Return the array itself if it is in C order, native, aligned, and nobody can write to it; else a copy that is."""
     flags = a.flags
     if flags.c_contiguous and flags.aligned and a.dtype.isnative and not _writeable(a):
         return a
@@ -18,14 +18,14 @@ def held(a: Array) -> Array:
 
 
 def frozen(a: Array) -> Array:
-    """Take an array that nobody else has: from now on nobody can write to it. No copy is made."""
+    """Make an array read-only and return it. It is not copied, so the caller must have the only reference to it."""
     if isinstance(a, np.ndarray):
         a.flags.writeable = False
     return a
 
 
 def _writeable(a: Any) -> bool:
-    """Whether someone may still write to this memory, through the array or through one that it is a view of."""
+    """Whether this memory can be written to, through the array or through one of which it is a view."""
     while isinstance(a, np.ndarray):
         if a.flags.writeable:
             return True

@@ -1,7 +1,7 @@
 """Long calls during which Ctrl-C still works.
 
-Python sees Ctrl-C only between two of its own instructions, so not while NumPy goes through a gigabyte. A call on so
-many numbers is made by a thread of its own, and this one waits for it: waiting can be interrupted.
+Python handles Ctrl-C only between two of its own instructions, so not during a long call of NumPy. Such a call runs in
+another thread, and this thread waits for it, because a wait can be interrupted.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from nnpg_kernels.numba.runtime.thread_pool import stop_kernel
 
 T = TypeVar("T")
 
-BIG = 16 << 20  # bytes: a call on fewer of them takes less than a person waits, and a thread would cost more
+BIG = 16 << 20  # bytes: a call on fewer is too short to be worth a thread
 
 
 def waited_for(work: Callable[..., T], *args: Any, size: Any) -> T:
     """Return work(*args); if `size` is a large NumPy array, Ctrl-C ends the wait for it.
 
-    A kernel that was begun is then stopped; a call into NumPy is finished by the other thread, and thrown away.
+    A running kernel is then stopped; the other thread finishes a call of NumPy, whose result is dropped.
 
     Examples
     --------
@@ -32,7 +32,7 @@ def waited_for(work: Callable[..., T], *args: Any, size: Any) -> T:
     """
     if not isinstance(size, np.ndarray) or size.nbytes < BIG:
         return work(*args)
-    if threading.current_thread() is not threading.main_thread():  # no other thread is told of Ctrl-C
+    if threading.current_thread() is not threading.main_thread():  # only the main thread receives Ctrl-C
         return work(*args)
     results: list[T] = []
     errors: list[BaseException] = []

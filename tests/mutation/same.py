@@ -139,7 +139,7 @@ SAME: dict[str, dict[str, str]] = {
         "Session._part: self.seeds[:N], self.seeds[N:vectors * self.vector + 1] = (one_seed, 0)": LANES,
         "Session._part: self.seeds[:N], self.seeds[N:vectors] = (one_seed, 0)": LANES,
         "Session._part: self.seeds[:N], self.seeds[N:self.vector] = (one_seed, 0)": LANES,
-        "Session._part: for one_seed, delta in zip(wanted.reshape(count, N, K), deltas.reshape(count, *x.shape), strict=False):": (  # noqa: E501
+        "Session._part: for one_seed, delta in zip(seeds.reshape(count, N, K), deltas.reshape(count, *x.shape), strict=False):": (  # noqa: E501
             EQUAL
         ),
         "Session._part: self.x[:N], self.x[N:vectors * self.vector] = (x, ...": LANES,

@@ -33,7 +33,7 @@ UNKNOWN = "NumPy takes any negative size as the unknown one"
 SAME = {
     "Step.backward: return -k.xp.zeros_like(delta)": "-0 is 0",
     "Conv.backward: return k.conv_delta(delta, self.W, self.window, self.groups, x.shape[2:])": "x has 4 axes",
-    "Softmax.backward: surest = k.xp.broadcast_to(y.argmax(axis=1)[..., None], (*delta.shape[:-1], 1))": "y has 2 axes",
+    "Softmax.backward: winner = k.xp.broadcast_to(y.argmax(axis=1)[..., None], (*delta.shape[:-1], 1))": "y has 2 axes",
     "conv_gradient: patches = _patches(x[images], window, groups).swapaxes(-1, 2)": "patches have 4 axes",
     "conv_delta: delta = delta.reshape(-2, groups, F // groups, H * Wd)": UNKNOWN,
     "conv_delta: patches = (filters @ delta[images]).reshape(-2, groups * C, I, J, H, Wd)": UNKNOWN,

@@ -27,7 +27,7 @@ CODES = {"": LINEAR, "tanh": TANH, "relu": RELU, "sigmoid": SIGMOID}
 
 @dataclass(frozen=True, eq=False)
 class Workspace:
-    """Planes of one thread: where images enter; by block input x, output y, and winners.
+    """Planes of one thread: `enter` for the images; for each block its input x, output y, and winners.
 
     The images of a block are `per_pixel` side by side in convolutions, and a vector's lanes in dense layers.
     """
@@ -41,7 +41,7 @@ class Workspace:
 
 @dataclass(frozen=True, eq=False)
 class DeltaWorkspace:
-    """Planes of one thread for the backward pass: derivatives by y and z of each block, and by the input."""
+    """Planes of one thread for the backward pass: derivatives with respect to y and z of each block, and the input."""
 
     delta: list[Planes]
     dz: list[Planes | None]
@@ -78,18 +78,18 @@ def delta_workspace(plan: Plan, per_pixel: int) -> DeltaWorkspace:
 def maps_of(
     shape: tuple[int, ...], per_pixel: int, dtype: Any, margin: tuple[int, int, int, int] = (0, 0, 0, 0)
 ) -> Planes:
-    """Planes for maps (C, H, W), or for a row (D,), which is always a vector's lanes wide."""
+    """Return planes for maps (C, H, W), or for a row (D,), which is always as wide as a vector."""
     if len(shape) == 3:
         return Planes.make(shape[0], shape[1], shape[2], per_pixel, dtype, margin)
     return Planes.make(math.prod(shape), 1, 1, lanes(dtype), dtype)
 
 
 def planes_of_dz(block: Block, per_pixel: int, dtype: Any) -> Planes:
-    """dz with as many zeros around it as the filters, turned round, and the pooling windows reach."""
+    """Return planes for dz with a margin of zeros as wide as the flipped filters and the pooling windows need."""
     (_, rows, columns), (_, H, W), window, pool = block.z_shape, block.x_shape, block.window, block.pool
     (I, J), (sh, sw), (di, dj) = window.size, window.stride, window.dilation
     top, _, left, _ = window.padding
-    rows, columns = (rows - 1) * sh + 1, (columns - 1) * sw + 1  # a stride leaves gaps of zeros
+    rows, columns = (rows - 1) * sh + 1, (columns - 1) * sw + 1  # a stride makes gaps of zeros
     reach = (block.y_shape[2] - 1) * pool.stride[1] + pool.size[1] - pool.padding[2]  # of the last window
     above, below = max(0, (I - 1) * di - top), max(0, H + top - rows)
     before = max(0, (J - 1) * dj - left, pool.padding[2] * sw)
@@ -100,7 +100,7 @@ def planes_of_dz(block: Block, per_pixel: int, dtype: Any) -> Planes:
 
 @dataclass(frozen=True, eq=False)
 class BlockOps:
-    """What a block does going forward."""
+    """The forward ops of a block."""
 
     before: list[Op]
     weigh: Op
@@ -116,7 +116,7 @@ class BlockOps:
 def forward_ops(
     plan: Plan, space: Workspace, weights: Parameters, fixed: Mapping[int, Fixed] = NOTHING
 ) -> list[BlockOps]:
-    """From each block's input to its output, in which units may be fixed."""
+    """Return the ops of each block from its input to its output, in which units may be fixed."""
     result: list[BlockOps] = []
     for i, block in enumerate(plan.blocks):
         parameters, x, y, before = weights[block.weights], space.x[i], space.y[i], []
@@ -136,7 +136,7 @@ def forward_ops(
 
 @dataclass(frozen=True, eq=False)
 class Slots:
-    """Where gradients go: dW and db of a convolution (slots, ...); inputs x and derivatives delta of a dense layer."""
+    """Arrays for gradients: dW and db of a convolution (slots, ...); inputs x and deltas of a dense layer."""
 
     dW: dict[str, Array]
     db: dict[str, Array]
@@ -154,10 +154,10 @@ def backward_ops(
     slots: Slots | None = None,
     fixed: Mapping[int, Fixed] = NOTHING,
 ) -> dict[int, list[Op]]:
-    """From the delta of the output of block `start` to that of block `stop` (-1: the input); the ops by block.
+    """Return the ops by block, from the delta of the output of block `start` to that of block `stop` (-1: the input).
 
-    Nothing goes back through a unit that is fixed. With slots, weight gradients are computed too, down to block
-    `stop` + 1, whose input gets no delta.
+    A fixed unit sends back 0. With slots, weight gradients are computed too, down to block `stop` + 1, whose input
+    gets no delta.
     """
     result: dict[int, list[Op]] = {}
     for i in range(start, stop, -1):
@@ -204,7 +204,7 @@ def backward_ops(
 
 
 def stopped(delta: Planes, fixed: Fixed | None) -> list[Op]:
-    """What is sent back through a block's output: nothing where it is fixed."""
+    """Return the op that sets the delta of a block's output to 0 at fixed units, if there are any."""
     return [] if fixed is None else [ops.set_units(delta, fixed.units, None)]
 
 

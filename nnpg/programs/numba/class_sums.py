@@ -1,4 +1,4 @@
-"""Sums over the images of each class: arrays in, arrays out, whatever the network is."""
+"""Sums over the images of each class, for any network."""
 
 from __future__ import annotations
 

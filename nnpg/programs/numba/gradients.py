@@ -1,10 +1,10 @@
 """Prediction gradients by a plan: forward once for each block of images, and back once for each class.
 
 few classes     lanes are images, in the forward pass and back: one class at a time
-inside a block  a delta before the activation or the pooling, unpooled into maps of its own; one class at a time
-many classes    forward as before, then each image by itself with its classes in the lanes; of each pooling window only
-                the winner is sent back, which is the same pixel for all classes (`kernels.sparse_delta` of the
-                backend's room); for filters that neither step over pixels nor have gaps
+inside a block  a delta before the activation or the pooling, unpooled into separate maps; one class at a time
+many classes    forward as before, then one image at a time with its classes in the lanes; of each pooling window only
+                the winner is sent back, which is the same pixel for all classes (`kernels.sparse_delta` of
+                `nnpg_kernels.numba`); for filters with strides and dilations of 1
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ from nnpg_kernels.numba.program import Op, Program, Task
 from nnpg_kernels.numba.simd import lanes
 from nnpg_kernels.threads import threads_for
 
-FEW = 4  # classes that are sent back one at a time
+FEW = 4  # fewer classes than this are sent back one at a time
 
 
 def why_not(net: Network, plan: Plan, task: Gradients) -> str:
-    """Return why these gradients cannot be had by the plan, or ""."""
+    """Return why there is no program for these gradients, or ""."""
     if why := limits.why_not(net, plan) or limits.too_few(plan, task.images):
         return why
     if INPUT in task.layers and (why := limits.spaced(plan)):
@@ -53,8 +53,8 @@ def why_not(net: Network, plan: Plan, task: Gradients) -> str:
         return f"{plan.last} is not one row per image"
     if not plan.head and task.of != "logit":
         return f"the network ends neither in Softmax nor in Sigmoid, and of is {task.of!r}"
-    behind = [name for name in task.layers if name not in plan.places]
-    return f"{behind[0]} comes behind the last block" if behind else ""
+    later = [name for name in task.layers if name not in plan.places]
+    return f"{later[0]} comes after the last block" if later else ""
 
 
 def run(
@@ -66,7 +66,7 @@ def run(
     labels: Array | None = None,
     weights: Array | None = None,
 ) -> dict[str, Array]:
-    """Return dy_c/do of the outputs: (S, N, ...) for S classes, or (1, N, ...) where each image has its label."""
+    """Return dy_c/do of the outputs: (S, N, ...) for S classes, or (1, N, ...) for the label of each image."""
     names, dtype, N, (K,) = task.layers, plan.dtype, len(x), plan.blocks[-1].y_shape
     of = f"{task.of} of a sigmoid" if plan.head == "sigmoid" and task.of != "logit" else task.of
     S, vector = 1 if labels is not None else len(classes), lanes(dtype)
@@ -115,7 +115,7 @@ def _step_by_step(block: Block) -> bool:
 
 
 def _by_block(plan: Plan, result: Mapping[str, Array]) -> dict[int, list[tuple[Place, Array]]]:
-    """What is wanted of each block, -1 for the image."""
+    """Return places and results by block, with -1 for the image."""
     wanted: dict[int, list[tuple[Place, Array]]] = {}
     for name, out in result.items():
         wanted.setdefault(plan.places[name].block, []).append((plan.places[name], out))
@@ -130,7 +130,7 @@ def _one_class_at_a_time(
     result: Mapping[str, Array],
     seed: tuple[Array, Array | None, Array, str],
 ) -> list[Op]:
-    """Seed, deltas, and each delta to its place as soon as it is there."""
+    """Return the ops: the seed, then the deltas, each copied to its result as soon as it is computed."""
     last = len(plan.blocks) - 1
     steps = [ops.seed(space.y[last], derivatives.delta[last], *seed)]
     wanted = _by_block(plan, result)
@@ -145,7 +145,7 @@ def _one_class_at_a_time(
 
 
 def _inside(plan: Plan, space: Workspace, delta: Planes, place: Place, out: Array) -> list[Op]:
-    """The delta of an output inside a block, from that of the block."""
+    """Return the ops of the delta of an output inside a block, from the delta of the block."""
     block, i = plan.blocks[place.block], place.block
     act = CODES[block.activation] if place.activation else CODES[""]
     y = space.y[i]
@@ -153,9 +153,9 @@ def _inside(plan: Plan, space: Workspace, delta: Planes, place: Place, out: Arra
     if place.pool:
         winner, pool = space.winner[i], block.pool
         maps = replace(block, x_shape=block.z_shape, window=WHOLE)
-        if block.activation and not place.activation:  # it may have rounded two pixels to one
+        if block.activation and not place.activation:  # it may have rounded two pixels to the same number
             winner, before = _winners_behind_activation(plan, space, i)
-    else:  # the one pixel of each window wins, which is number 0
+    else:  # windows of one pixel, which is always the winner: number 0
         winner, pool = maps_of(block.y_shape, y.per_pixel, plan.dtype), WHOLE
         shape = block.y_shape if block.kind == "conv" else (*block.y_shape, 1, 1)
         maps = replace(block, x_shape=shape, z_shape=shape, y_shape=shape, window=WHOLE, pool=WHOLE)
@@ -166,7 +166,7 @@ def _inside(plan: Plan, space: Workspace, delta: Planes, place: Place, out: Arra
 
 
 def _winners_behind_activation(plan: Plan, space: Workspace, i: int) -> tuple[Planes, list[Op]]:
-    """Winners among the activations of a block, which are computed again for it, as whole maps."""
+    """Return the winners among the activations of a block, and the ops that compute these maps again for them."""
     block, per_pixel = plan.blocks[i], space.y[i].per_pixel
     maps, winner = maps_of(block.z_shape, per_pixel, plan.dtype), maps_of(block.y_shape, per_pixel, plan.dtype)
     weights, unused = plan.weights[block.weights], maps_of(block.z_shape, per_pixel, plan.dtype)
@@ -185,7 +185,7 @@ def _across_classes(
     seed: tuple[Array, Array, str],
     images: int,
 ) -> list[Op]:
-    """The same for a vector of classes of one image."""
+    """Return the ops for a vector of classes of one image."""
     last, vector = len(plan.blocks) - 1, lanes(plan.dtype)
     classes, share, of = seed
     delta = maps_of(plan.blocks[last].y_shape, vector, plan.dtype)

@@ -1,7 +1,7 @@
-"""Knock-out sweeps by a plan: forward once for each block of images, then again only what reads the dead filter.
+"""Knock-out sweeps by a plan: forward once for each block of images, then again from the filter that is switched off.
 
-Filters are put in the order in which they survive: those alive are always the first ones of their block, and a
-kernel does and reads so many. Nothing is computed for the dead, and no multiplication by their 0.
+The filters of each block are sorted so that those still on always come first, and a kernel computes and reads only
+these. Nothing is computed for filters that are off, and nothing is multiplied by their 0.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from nnpg_kernels.threads import threads_for
 
 
 def why_not(net: Network, plan: Plan, task: KnockOut) -> str:
-    """Return why this sweep cannot be had by the plan, or ""."""
+    """Return why there is no program for this sweep, or ""."""
     if task.to not in ("zero", "mean"):
         return f"filters are set to {task.to!r}, which differs from image to image"
     if why := limits.why_not(net, plan):
@@ -53,7 +53,7 @@ def run(net: Network, plan: Plan, task: KnockOut, x: Array, means: Mapping[str, 
 def surest(net: Network, plan: Plan, y: Array) -> npt.NDArray[np.int64]:
     """Return the class of the largest output of the network (..., K), from the outputs of its last block.
 
-    What is behind the blocks keeps their order, but two of them may round to the same, and then the first one counts.
+    A head keeps the order of the outputs, but may round two of them to the same number. Then the first one counts.
     """
     rows = y.reshape(-1, y.shape[-1])
     largest, close = largest_of(rows, 16 * float(np.finfo(y.dtype).eps))
@@ -65,7 +65,7 @@ def surest(net: Network, plan: Plan, y: Array) -> npt.NDArray[np.int64]:
 def outputs_without(
     net: Network, plan: Plan, task: KnockOut, x: Array, means: Mapping[str, Array] | None = None
 ) -> Array:
-    """Return the last output (T + 1, N, K), but for a softmax, of the whole network and without the first filters."""
+    """Return the last output before a softmax, (T + 1, N, K), of the whole network and without the first filters."""
     fixed = fixed_units(net, plan)
     if task.to == "mean" or fixed:
         return _outputs_with_maps_set(net, plan, task, x, means or {}, fixed)
@@ -78,7 +78,7 @@ def outputs_without(
     where = [plan.index(layer) for layer, _ in filters]
     order, alive = _first_out_last(plan, where, filters), _alive(plan, where, filters)
     weights = _in_order(plan, plan.weights, order)
-    first: list[int] = []  # op of each block, of the end, and of each block's counts
+    first: list[int] = []  # the first op of each block's counts, of the packing, of each block, and of the end
 
     def thread_ops() -> list[Op]:
         space = forward_workspace(plan, images)
@@ -117,7 +117,7 @@ def outputs_without(
 def _outputs_with_maps_set(
     net: Network, plan: Plan, task: KnockOut, x: Array, means: Mapping[str, Array], fixed: Mapping[int, Fixed]
 ) -> Array:
-    """The same where a dead filter still gives something: its map is set, and what comes after runs again in full."""
+    """The same for filters that are not set to 0, or fixed units: maps are set, and all later blocks run again."""
     filters, dtype, N, T = task.filters, plan.dtype, len(x), len(task.filters)
     x = guards.images(net.as_input(x), plan.input_shape, dtype)
     result = np.empty((T + 1, N, *plan.blocks[-1].y_shape), dtype)
@@ -126,7 +126,7 @@ def _outputs_with_maps_set(
     images = plan.at_once(N, lanes(dtype))
     where = [plan.index(layer) for layer, _ in filters]
     sets = [_maps_set(plan, i, where, filters, means) for i in range(len(plan.blocks))]
-    first: list[int] = []  # op of each block, and of the end
+    first: list[int] = []  # the first op of each block, and of the end
 
     def thread_ops() -> list[Op]:
         space = forward_workspace(plan, images)
@@ -152,7 +152,7 @@ def _outputs_with_maps_set(
 def _maps_set(
     plan: Plan, i: int, where: Sequence[int], filters: Sequence[tuple[str, int]], means: Mapping[str, Array]
 ) -> tuple[Array, Array, Array]:
-    """Of block i: the filters in the order in which they are set, their maps, and how many are set at each step."""
+    """Return of block i the filters in the order in which they are set, their maps, and how many each step sets."""
     block = plan.blocks[i]
     here = [(layer, f) for at, (layer, f) in zip(where, filters, strict=True) if at == i]
     counts = np.cumsum([0, *(at == i for at in where)])
@@ -164,7 +164,7 @@ def _maps_set(
 
 
 def _first_out_last(plan: Plan, where: Sequence[int], filters: Sequence[tuple[str, int]]) -> list[Array]:
-    """An order of each block's filters in which those still alive always come first."""
+    """Return an order of each block's filters in which those still on always come first."""
     order = []
     for i, block in enumerate(plan.blocks):
         out = list(dict.fromkeys(f for at, (_, f) in zip(where, filters, strict=True) if at == i))  # each once
@@ -174,7 +174,7 @@ def _first_out_last(plan: Plan, where: Sequence[int], filters: Sequence[tuple[st
 
 
 def _alive(plan: Plan, where: Sequence[int], filters: Sequence[tuple[str, int]]) -> list[Array]:
-    """How many filters each block has left, (T + 1,)."""
+    """Return how many filters of each block are still on, (T + 1,)."""
     gone, seen = np.zeros((len(plan.blocks), len(filters) + 1), np.int64), set()
     for step, (i, (_, f)) in enumerate(zip(where, filters, strict=True), start=1):
         gone[i, step] = (i, f) not in seen
@@ -183,7 +183,7 @@ def _alive(plan: Plan, where: Sequence[int], filters: Sequence[tuple[str, int]])
 
 
 def _in_order(plan: Plan, weights: Parameters, order: Sequence[Array]) -> dict[str, dict[str, Array]]:
-    """The weights with every block's filters, and so the next one's channels, in this order."""
+    """Return the weights with every block's filters, and the next block's channels, in this order."""
     result = {}
     for i, block in enumerate(plan.blocks):
         parameters = {p: w[order[i]] for p, w in weights[block.weights].items()}

@@ -1,4 +1,4 @@
-"""What Numba's kernels cannot do, whatever the task."""
+"""Limits of Numba's kernels, for all tasks."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from nnpg.programs.plan import Plan
 from nnpg.programs.planned_blocks import Block
 from nnpg_kernels.numba.simd import lanes
 
-LARGE = 4e6  # multiply-adds of an image from which on it is worth the choice
-WINNERS = 1 << 24  # pixels of a pooling window: a winner is kept as a number, and float32 has no more whole ones
+LARGE = 4e6  # multiply-adds per image: from here on, the faster of program and layers is chosen
+WINNERS = 1 << 24  # pixels of a pooling window: a winner is stored as a float32, which is exact up to this number
 
 
 def why_not(net: Network, plan: Plan) -> str:
@@ -33,9 +33,9 @@ def why_not(net: Network, plan: Plan) -> str:
 
 
 def too_few(plan: Plan, images: int | None) -> str:
-    """Return why so few images of a large network are computed sooner by the layers, or "".
+    """Return why the layers compute so few images of a large network faster, or "".
 
-    Where filters step over columns, lanes can only be images, and one vector of them, full or not, is one core's work.
+    With a column stride above 1, lanes can only be images, and one vector of images uses only one core.
     """
     vector = lanes(plan.dtype)
     steps = any(block.kind == "conv" and block.window.stride[1] > 1 for block in plan.blocks)
@@ -45,7 +45,7 @@ def too_few(plan: Plan, images: int | None) -> str:
 
 
 def spaced(plan: Plan) -> str:
-    """Return why dy/dx of a large network is computed sooner by the layers, or ""."""
+    """Return why the layers compute dy/dx of a large network faster, or ""."""
     first = plan.blocks[0]
     if first.kind != "conv" or math.prod(first.window.stride) < 4 or _work(plan) < LARGE:
         return ""
@@ -53,7 +53,7 @@ def spaced(plan: Plan) -> str:
 
 
 def _work(plan: Plan) -> float:
-    """Multiply-adds of an image."""
+    """Return the multiply-adds per image."""
     return sum(math.prod(b.z_shape[1:]) * plan.weights[b.weights]["W"].size for b in plan.blocks)
 
 
@@ -68,7 +68,7 @@ def _of_block(block: Block) -> str:
 
 
 def _bytes(block: Block) -> int:
-    """At most as many bytes as any plane of the block takes, its margins and gaps included."""
+    """Return an upper bound for the bytes of any plane of the block, with its margins and gaps."""
     if block.kind == "dense":
         return 8 * lanes(np.float32) * (block.x_shape[0] + block.y_shape[0])
     (C, H, W), (F, rows, columns) = block.x_shape, block.z_shape

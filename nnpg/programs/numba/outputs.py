@@ -1,4 +1,4 @@
-"""Outputs of blocks by a plan: forward, a block of images at a time, and each output to its place."""
+"""Outputs of blocks by a plan: forward, a block of images at a time, and each output copied to its result."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from nnpg_kernels.threads import threads_for
 
 
 def why_not(net: Network, plan: Plan, task: Outputs) -> str:
-    """Return why these outputs cannot be had by the plan, or ""."""
+    """Return why there is no program for these outputs, or ""."""
     if why := limits.why_not(net, plan):
         return why
     inside = [name for name in task.layers if plan.index(name) < 0]

@@ -19,7 +19,7 @@ from nnpg_kernels.threads import threads_for
 
 
 def why_not(net: Network, plan: Plan, task: Predict) -> str:
-    """Return why predictions cannot be had by the plan, or ""."""
+    """Return why there is no program for predictions, or ""."""
     return limits.why_not(net, plan) or limits.too_few(plan, task.images)
 
 
@@ -46,10 +46,10 @@ def run(net: Network, plan: Plan, task: Predict, x: Array) -> Array:
 
 
 def head_ops(plan: Plan, space: Workspace) -> list[Op]:
-    """What of the head has a kernel."""
+    """Return the op of the head, if it has a kernel: a sigmoid."""
     return [ops.activation(space.y[-1], CODES["sigmoid"])] if plan.head == "sigmoid" else []
 
 
 def behind_blocks(net: Network, plan: Plan, y: Array) -> Array:
-    """Return the network's last output (..., K) from what the program gives: a softmax is left, or nothing."""
+    """Return the network's last output (..., K) from that of the program: only a softmax is computed here."""
     return net.layers[plan.rest[0]].forward(net.backend, y)[0] if plan.head == "softmax" else y

@@ -1,7 +1,7 @@
-"""What an attack asks again and again: scores forward, then the seed that Python makes of them back to the images.
+"""The repeated step of an attack: forward to the scores, then back from the seeds that Python computes from the scores.
 
-Lanes are images, always a whole vector of them, empty ones filled with zeros: an image goes through the same kernels
-in the same order whatever else is in its block, so its answer does not depend on the other images.
+Lanes are images. A vector is always full, if necessary with images of zeros. So the same kernels run in the same order
+for every image, and its result does not depend on the other images.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from nnpg_kernels.numba.runtime.memory import aligned
 from nnpg_kernels.numba.simd import lanes
 from nnpg_kernels.threads import threads_for
 
-BLOCKS = 8  # vectors of images whose planes are held at a time: one forward pass, and any number back
+BLOCKS = 8  # vectors of images at a time; their planes are kept from a forward pass for all its backward passes
 
 Scores = npt.NDArray[np.float64]
 Seed = Callable[[Scores, slice], Array]
@@ -39,15 +39,15 @@ class Session:
     Parameters
     ----------
     x, z, seeds, delta : arrays (M, ...)
-        Images, scores, what is sent back, and what comes back, of M images at a time.
+        Images, scores, seeds and deltas of M images at a time.
     ops : list of Op
-        Of each vector of images in turn: forward, then back.
+        For each vector of images: the forward pass, then the backward pass.
     counts : (int, int)
-        Ops of one vector: of the forward pass, and in all.
+        Number of ops of one vector: in the forward pass, and in total.
     vector : int
         Images in a vector.
     programs : dict
-        By pass (whether it is the forward one) and number of vectors.
+        By pass (True for forward) and number of vectors.
     """
 
     x: Array
@@ -62,7 +62,7 @@ class Session:
     def __call__(self, x: Array, seed: Seed) -> tuple[Scores, Array]:
         """Return scores (N, K) and deltas (S, N, ...) of the images x (N, ...), or (N, ...) for a seed (N, K).
 
-        `seed(z, rows)` says what is sent back for the images `rows`, whose scores are z (n, K): (n, K) or (S, n, K).
+        `seed(z, rows)` returns the seeds (n, K) or (S, n, K) of the images `rows`, whose scores are z (n, K).
         """
         x = guards.images(x, self.x.shape[1:], self.x.dtype)
         scores, parts = np.empty((len(x), self.z.shape[1])), []
@@ -78,13 +78,13 @@ class Session:
         self.x[:N], self.x[N : vectors * self.vector] = x, 0
         self._run(True, vectors)
         z = self.z[:N].astype(np.float64)
-        wanted = np.asarray(seed(z, rows))
-        S, K = wanted.shape[:-2], self.z.shape[1]
-        if wanted.shape[-2:] != (N, K) or wanted.dtype.kind != "f":
-            raise ValueError(f"a seed of {N} images must be (S, {N}, {K}), not {wanted.dtype} {wanted.shape}")
+        seeds = np.asarray(seed(z, rows))
+        S, K = seeds.shape[:-2], self.z.shape[1]
+        if seeds.shape[-2:] != (N, K) or seeds.dtype.kind != "f":
+            raise ValueError(f"a seed of {N} images must be (S, {N}, {K}), not {seeds.dtype} {seeds.shape}")
         deltas = np.empty((*S, *x.shape), x.dtype)
         count = math.prod(S)
-        for one_seed, delta in zip(wanted.reshape(count, N, K), deltas.reshape(count, *x.shape), strict=True):
+        for one_seed, delta in zip(seeds.reshape(count, N, K), deltas.reshape(count, *x.shape), strict=True):
             self.seeds[:N], self.seeds[N : vectors * self.vector] = one_seed, 0
             self._run(False, vectors)
             delta[...] = self.delta[:N]
@@ -103,7 +103,7 @@ class Session:
 
 
 def why_not(net: Network, plan: Plan, task: Reading) -> str:
-    """Return why the reading cannot be had by the plan, or ""."""
+    """Return why there is no program for the reading, or ""."""
     if why := limits.why_not(net, plan):
         return why
     if task.layer != plan.last or len(plan.blocks[-1].y_shape) != 1:

@@ -32,12 +32,12 @@ from nnpg_kernels.numba.runtime.memory import aligned
 from nnpg_kernels.numba.simd import lanes
 from nnpg_kernels.threads import threads_for
 
-SLOTS = 16  # gradients held at a time: more blocks of images than that take turns
-PIECES = 4  # that the gradient of a dense layer is divided into, for as many threads
-A_WHILE = 0.1  # seconds in kernels before Python sees to interrupts and the progress bar
+SLOTS = 16  # gradients in memory: if there are more blocks of images, several add to one slot in turn
+PIECES = 4  # pieces of a dense layer's gradient, for as many threads
+A_WHILE = 0.1  # seconds of a call of kernels; Python handles interrupts and the progress bar between calls
 
 
-# a loss is what it computes, not its name: these functions have kernels
+# losses with kernels, recognised by their functions and not by their names
 KERNELS: dict[tuple[Any, Any], str] = {
     (cross_entropy, cross_entropy_seed): "softmax",
     (binary, binary_seed): "binary",
@@ -55,15 +55,15 @@ class Session:
     losses: Array  # (N,)
     wrong: Array  # (N,)
     rates: Array  # (steps of an epoch,)
-    images: Array  # (1,): in the batch at hand
+    images: Array  # (1,): in the current batch
     whole: Program
     rest: Program | None  # the last step of an epoch, where it has fewer images
     batch: int
 
     def epoch(self, order: Array, optimiser: SGD, t: int) -> Iterator[int]:
-        """Take the steps of one epoch in this order, the first of them step t; yield now and then how many are done.
+        """Take the steps of one epoch in this order, from step t on; after each call of kernels, yield the number done.
 
-        Afterwards `losses` and `wrong` hold each image's, in the order in which they were seen.
+        Afterwards `losses` and `wrong` hold one number per image, in the same order.
         """
         N, steps = len(order), -(-len(order) // self.batch)
         self.order[:] = guards.indices("the order", order, len(self.order), len(self.order))
@@ -82,7 +82,7 @@ class Session:
             yield steps
 
     def network(self, net: Network) -> Network:
-        """Return the network with the weights of this moment."""
+        """Return the network with the current weights."""
         return net.with_parameters(
             {n: {p: frozen(a.copy()) for p, a in parameters.items()} for n, parameters in self.weights.items()}
         )
@@ -95,7 +95,7 @@ class Session:
 
 
 def why_not(net: Network, plan: Plan, task: Train) -> str:
-    """Return why a network cannot be trained by its plan, or ""."""
+    """Return why there is no program for this training, or ""."""
     loss, optimiser = task.loss, task.optimiser
     if task.own_steps:
         return "take_step takes the steps"
@@ -116,7 +116,7 @@ def why_not(net: Network, plan: Plan, task: Train) -> str:
 
 
 def _loss(plan: Plan, loss: Loss) -> str:
-    """What the kernel computes from the output of the last block, in the words of `losses.LOSSES`."""
+    """Return the loss that the kernel computes from the output of the last block: a key of `losses.LOSSES`, or ""."""
     kind = KERNELS[loss.value, loss.seed]
     if plan.index(loss.layer) == len(plan.blocks) - 1:
         return kind
@@ -124,7 +124,7 @@ def _loss(plan: Plan, loss: Loss) -> str:
 
 
 def run(net: Network, plan: Plan, task: Train, x: Array, t: Array, batch: int, state: SGDState) -> Session:
-    """Make the programs that train `net` on these images, with labels (N,) or targets (N, K)."""
+    """Make the programs that train `net` on these images, for labels or values of outputs t, (N,) or (N, K)."""
     optimiser, dtype, N, K = task.optimiser, plan.dtype, len(x), plan.blocks[-1].y_shape[0]
     batch = min(batch, N)
     x = guards.images(net.as_input(x), plan.input_shape, dtype)
@@ -185,9 +185,9 @@ def run(net: Network, plan: Plan, task: Train, x: Array, t: Array, batch: int, s
 
 
 def _copied(a: Array) -> Array:
-    mine = aligned(a.shape, a.dtype)
-    mine[...] = a
-    return mine
+    copy = aligned(a.shape, a.dtype)
+    copy[...] = a
+    return copy
 
 
 def _velocity(state: SGDState, name: str, parameter: str, w: Array) -> Array:
@@ -211,7 +211,7 @@ def _slots(plan: Plan, weights: dict[str, dict[str, Array]], number: int, batch:
 
 
 def _with_slack(rows: int, columns: int, like: Array) -> Array:
-    """Zeros (rows, columns) with room behind them that a tile may read."""
+    """Return zeros (rows, columns) with slack after them that a tile may read."""
     return aligned((rows, columns), like.dtype, SLACK * lanes(like.dtype))
 
 
@@ -224,7 +224,7 @@ def _layer_ops(
     rates: Array,
     optimiser: SGD,
 ) -> Iterator[list[Op]]:
-    """For each piece of each parameter: its gradient, where it is not in the slots yet, and its step."""
+    """Yield for each piece of each parameter the ops of its gradient, if it is not in the slots, and of its step."""
     momentum = np.array([optimiser.momentum])
     for block in plan.blocks:
         name = block.weights
@@ -255,7 +255,7 @@ def _pieces(F: int) -> Sequence[slice]:
 
 
 def _decay(decay: Decay | None, name: str, parameter: str, w: Array) -> float:
-    """The factor of w in the penalty's gradient."""
+    """Return the factor of w in the gradient of the penalty."""
     if decay is None:
         return 0.0
     return float(decay.gradient(name, parameter, np.ones((len(w), 1))).flat[0])

@@ -1,10 +1,11 @@
-"""What callers give, brought into one form, or refused in one sentence: what was expected, and what was given.
+"""Checks of arguments: each returns the argument in one form, or raises an error that says what was expected and given.
 
-Every public function asks here, once, before any work. What has to fit a network: `network_arguments`.
+Every public function checks its arguments once, before any work. For arguments that belong to a network, see
+`network_arguments`.
 
-messages  what a value is, in few words, for the end of a message
-scalars   one number, two ends, a seed, yes or no; and the sizes that layers have
-words     one of a choice, texts, names, paths
+messages  descriptions of values for the end of a message
+scalars   numbers, ranges, seeds, flags; and sizes of layers
+words     choices, texts, names, paths
 objects   functions, objects of a class, lists and dicts of them
 arrays    arrays of numbers, labels, shapes and types
 """

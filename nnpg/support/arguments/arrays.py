@@ -12,7 +12,7 @@ from nnpg_kernels import Array
 
 
 def as_array(value: Any, name: str, expected: str = "an array of numbers") -> Array:
-    """Return a NumPy array of numbers (bool, whole, real or complex), and no object that only looks like one.
+    """Return a NumPy array of numbers (bool, whole, real or complex).
 
     Examples
     --------
@@ -81,13 +81,13 @@ def as_whole(
     if array.dtype.kind not in "iu" or array.size == 0 or (ndim is not None and array.ndim != ndim):
         raise ValueError(f"{name} must be {expected}, not {described(array)}")
     if (least is not None and array.min() < least) or (most is not None and array.max() > most):
-        found = f"{array.dtype} {array.shape} from {array.min()} to {array.max()}"
-        raise ValueError(f"{name} must be {expected}, not {found}")
+        actual = f"{array.dtype} {array.shape} from {array.min()} to {array.max()}"
+        raise ValueError(f"{name} must be {expected}, not {actual}")
     return array
 
 
 def as_units(value: Any, name: str) -> Array:
-    """Return which units are meant, an array of True and False.
+    """Return a mask of units, an array of True and False.
 
     Examples
     --------
@@ -119,9 +119,9 @@ def all_finite(array: Array) -> bool:
 
 
 def as_parameter(value: Any, name: str, expected: str) -> Array:
-    """Return the array of a layer, of any array module; what is no array becomes one of NumPy's.
+    """Return the array of a layer, of any array module; other values become a NumPy array.
 
-    Whole numbers become floats, as weights have to be; complex ones are for the derivative by a complex step.
+    Whole numbers become floats, as weights must be; complex numbers are for derivatives by a complex step.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What a value is, in few words, for the end of a message."""
+"""Short descriptions of values for the end of a message."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LONGEST = 80  # characters of a value that a message repeats
 
 
 def described(value: Any) -> str:
-    """Return in few words what a value is, for the end of a message.
+    """Return a short description of a value for the end of a message.
 
     Examples
     --------

@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 def as_function(value: Any, name: str, call: str = "") -> Callable[..., Any]:
-    """Return something that can be called; `call` says how.
+    """Return a function; `call` says in the message how it is called.
 
     Examples
     --------
@@ -61,7 +61,7 @@ def as_instances(value: Any, kind: type[T], name: str) -> Sequence[T]:
 
 
 def as_sequence(value: Any, name: str, of: str) -> Sequence[Any]:
-    """Return a list or tuple of things, which are not looked at.
+    """Return a list or tuple; its items are not checked.
 
     Examples
     --------
@@ -86,13 +86,13 @@ def as_mapping(value: Any, name: str, of: str) -> Mapping[Any, Any]:
     TypeError: maps must be a dict from name to array (N, H, W), not [1]
     """
     if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
-        what = described(value) if not isinstance(value, Mapping) else f"one with the keys {described(list(value))}"
-        raise TypeError(f"{name} must be a dict from {of}, not {what}")
+        actual = described(value) if not isinstance(value, Mapping) else f"one with the keys {described(list(value))}"
+        raise TypeError(f"{name} must be a dict from {of}, not {actual}")
     return value
 
 
 def as_json(value: T, name: str) -> T:
-    """Return what JSON can hold.
+    """Return a value that JSON can hold.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""One number, two ends, a seed, yes or no; and the sizes that layers have."""
+"""Numbers, ranges, seeds, flags; and sizes of layers."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def as_number(
     below: float = math.inf,
     finite: bool = True,
 ) -> float:
-    """Return a real number in a range, of which `above` and `below` are no part; never NaN.
+    """Return a real number in a range that excludes `above` and `below`; never NaN.
 
     Examples
     --------
@@ -102,7 +102,7 @@ def as_ends(value: Any, name: str) -> tuple[float, float]:
 
 
 def as_flag(value: Any, name: str) -> bool:
-    """Return True or False, and no other value that Python would take for one of them.
+    """Return True or False; other values, such as 0 or "no", are an error.
 
     Examples
     --------
@@ -117,7 +117,7 @@ def as_flag(value: Any, name: str) -> bool:
 
 
 def as_generator(rng: Any, name: str = "rng") -> np.random.Generator:
-    """Return a generator of random numbers from a seed, or the one that is given.
+    """Return a generator of random numbers: a new one from a seed, or the argument.
 
     Examples
     --------
@@ -151,7 +151,7 @@ def as_pair(given: Any, name: str) -> tuple[int, int]:
 
 
 def pair(layer: Any, field: str) -> None:
-    """Turn a layer's field `2` into `(2, 2)`; refuse what is not one or two positive whole numbers."""
+    """Turn a layer's field `2` into `(2, 2)`; other values than positive whole numbers are an error."""
     object.__setattr__(layer, field, as_pair(getattr(layer, field), f"{type(layer).__name__}: {field}"))
 
 

@@ -1,4 +1,4 @@
-"""Words: one of a choice, texts, names, paths."""
+"""Choices, texts, names, paths."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nnpg.support.arguments.messages import described
 
 
 def as_choice(value: Any, name: str, choices: Iterable[str], *, also: str = "") -> str:
-    """Return one of the words that may be chosen.
+    """Return one of the words in `choices`.
 
     Examples
     --------
@@ -58,7 +58,7 @@ def as_names(value: Any, name: str, count: int | None = None) -> tuple[str, ...]
     expected = f"{'several' if count is None else count} strings"
     if isinstance(value, str | bytes | Mapping | set | frozenset) or not isinstance(value, Iterable | np.ndarray):
         raise TypeError(f"{name} must be {expected}, not {described(value)}")
-    if not isinstance(value, Collection):  # a generator is empty after its first reading
+    if not isinstance(value, Collection):  # a generator can be read only once
         raise TypeError(f"{name} must be {expected} in a list, not {described(value)}")
     if getattr(value, "ndim", 1) != 1 or not all(isinstance(word, str) for word in value):
         raise TypeError(f"{name} must be {expected}, not {described(value)}")

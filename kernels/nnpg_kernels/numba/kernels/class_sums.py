@@ -5,7 +5,7 @@ sums[s, c, u] = sum_{n: labels[n] = c} delta[s, n, u]
 task      a piece of the units of one seed
 inner     one number read, widened, added
 bound     memory: each delta is read once
-writer    each sum has one; images are added in their order
+writer    each sum is written by one task, which adds images in their order
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
     y[f, h, w] = b[f] + sum_{c, i, j} w[f, c, i, j] x[c, h, w; i, j]
 
-The strides of w, x and y decide what it computes: a convolution; its delta, with the filters read backwards and filters
+The strides of w, x and y decide what it computes: a convolution; its delta, with flipped filters, and filters
 and channels exchanged; a dense layer, whose inputs are taps; its delta; its gradient, whose images are taps. Weights
-are read where the layer has them and are not copied.
+are read from the layer's arrays and are not copied.
 
     task      a block of images, all of whose outputs it writes
     tile      4 or 5 filters by 4 vectors of pixels (AVX-512) that starts at the bias

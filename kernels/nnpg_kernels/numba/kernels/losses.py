@@ -88,7 +88,7 @@ def loss_of_each(dtype: npt.DTypeLike) -> Any:
                 largest = max(largest, z[k * step + lane])
             for k in range(s.K if s.loss == 0 else 0):
                 total += math.exp(z[k * step + lane] - largest)
-            best_output, predicted, best_target, wanted = kind(-np.inf), 0, kind(-np.inf), 0
+            best_output, predicted, best_target, target_class = kind(-np.inf), 0, kind(-np.inf), 0
             for k in range(s.K):
                 out = z[k * step + lane]
                 target = kind(labels[image] == k) if s.labels else targets[image * s.K + k]
@@ -107,8 +107,8 @@ def loss_of_each(dtype: npt.DTypeLike) -> Any:
                     seed = (out - target) * out * (kind(1) - out)
                 delta[k * step + lane] = seed * share
                 predicted, best_output = (k, out) if out > best_output else (predicted, best_output)
-                wanted, best_target = (k, target) if target > best_target else (wanted, best_target)
+                target_class, best_target = (k, target) if target > best_target else (target_class, best_target)
             losses[first + lane] = value
-            wrong[first + lane] = predicted != wanted
+            wrong[first + lane] = predicted != target_class
 
     return kernel(run)

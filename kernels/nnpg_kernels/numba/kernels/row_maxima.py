@@ -1,10 +1,10 @@
-"""The largest number of each row, and whether another one is so close that rounding may decide between them.
+"""The largest number of each row, and whether another is so close that rounding may decide which is larger.
 
 largest[r] = argmax_k z[r, k];  close[r]: another z[r, k] >= max_k z[r, k] - gap, or one is not finite
 
 task      a piece of the rows
 bound     memory: each number is read once
-writer    each row has one
+writer    each row is written by one task
 """
 
 from __future__ import annotations

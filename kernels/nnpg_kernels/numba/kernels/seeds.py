@@ -4,7 +4,7 @@ prob       dy_c/dz_k     = y_c ([k = c] - y_k)
 logit      dz_c/dz_k     = [k = c]
 logprob    dlog y_c/dz_k = [k = c] - y_k
 
-Where y_k is the sigmoid of z_k, each class by itself:
+If y_k is the sigmoid of z_k, for each class separately:
 
 prob       dy_c/dz_c     = y_c (1 - y_c)
 logprob    dlog y_c/dz_c = sigmoid(-z_c)

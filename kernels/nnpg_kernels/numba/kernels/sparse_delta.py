@@ -3,7 +3,7 @@
 dx[c, h, w] = sum_{f, i, j} W[f, c, i, j] dz[f, h + top - i, w + left - j]
 
 All classes share one forward pass, so in each pooling window the same pixel won for all of them, and dz is 0 at all
-other pixels: only multiplications by 0 are left out. `list_winners` lists the winners of an image in the order of their
+other pixels: only products with 0 are left out. `list_winners` lists the winners of an image in the order of their
 pixels, each with its vector of dz; winners at which a ReLU has slope 0 are left out. `gather` sums what each x gets.
 
 task      one image and one vector of classes

@@ -1,4 +1,4 @@
-"""The gradient of a filter's weights: for each weight, the sum of delta times the pixels that it saw.
+"""The gradient of a filter's weights: for each weight, the sum of delta times the pixels that it read.
 
 dW[f, c, i, j] = sum_{n, h, w} delta[n, f, h, w] x[n, c, h s + i, w s + j]
 

@@ -1,4 +1,4 @@
-"""Ops from arrays and planes: kernels with their addresses, sizes and strides. See `program`."""
+"""Functions that make ops from arrays and planes: kernels with their addresses, sizes and strides. See `program`."""
 
 from nnpg_kernels.numba.ops.convolutions import (
     convolution,

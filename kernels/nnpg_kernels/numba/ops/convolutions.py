@@ -58,8 +58,8 @@ def unpooling(
 ) -> Op:
     """dz = delta act'(y) at the winners and 0 elsewhere, in `rows` rows; db += the sums of dz.
 
-    `act` is one of the codes of `activations`, `window` that of the convolution: between two rows or columns of dz are
-    as many zeros as its stride leaves out.
+    `act` is one of the codes of `activations`, `window` that of the convolution. A stride s of it puts s - 1 zeros
+    between two rows or columns of dz.
     """
     L, dtype = y.per_pixel, y.memory.dtype
     sh, sw = window.stride
@@ -84,7 +84,7 @@ def unpooling(
 
 
 def convolution_delta(dz: Planes, W: Array, window: Window, dx: Planes) -> Op:
-    """dx = the filters, read backwards, * dz, which has a margin of zeros."""
+    """dx = the flipped filters * dz, which has a margin of zeros."""
     (F, C, I, J), L = W.shape, dx.per_pixel
     (di, dj), (top, _, left, _) = window.dilation, window.padding
     height, width = tile_for(C, -(-dx.W * L // lanes(W.dtype)))
@@ -103,7 +103,7 @@ def convolution_delta(dz: Planes, W: Array, window: Window, dx: Planes) -> Op:
 
 
 def convolution_gradient(x: Planes, dz: Planes, W: Array, window: Window, dW: Array) -> list[Op]:
-    """dW (slots, F, C, I, J) += dz times the pixels of x that each weight saw, in an op per piece of a filter's row."""
+    """dW (slots, F, C, I, J) += dz times the pixels of x that each weight read; one op per piece of a filter's row."""
     (F, C, I, J), L = W.shape, x.per_pixel
     rows, columns = window.output_shape(x.H, x.W)
     (sh, sw), vector = window.stride, lanes(W.dtype)

@@ -1,4 +1,4 @@
-"""Ops that change planes number by number: activations, their slopes, and numbers that are set."""
+"""Ops that change each number of planes separately: activations, their slopes, and numbers that are set."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from nnpg_kernels.numba.runtime.memory import address, aligned
 def seed(
     z: Planes, delta: Planes, classes: Array, labels: Array | None, weights: Array, of: str, images: int = 0
 ) -> Op:
-    """The seed of dy_c/do. The lanes of delta are images, for one class or each one's label; or classes of one image.
+    """The seed of dy_c/do. Lanes of delta are images, for one class or the label of each; or classes of one image.
 
     In the second case, z has that image in one of its `images` lanes.
     """

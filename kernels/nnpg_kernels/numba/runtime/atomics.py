@@ -1,4 +1,4 @@
-"""How threads agree: a counter that gives each thread another number, and a barrier."""
+"""Synchronisation of threads: a counter that gives each thread a different number, and a barrier."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def next_task(typing: Any, counters: Any, i: Any) -> Any:
 
 @intrinsic  # type: ignore[untyped-decorator]
 def atomic_load(typing: Any, counters: Any, i: Any) -> Any:
-    """counters[i], with what all other threads wrote."""
+    """counters[i], with the writes of all other threads."""
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         array = cgutils.create_struct_proxy(signature.args[0])(context, builder, value=args[0])

@@ -1,11 +1,11 @@
-"""How a kernel is compiled: once for a processor, kept on disk (see `disk_cache`), and run without the GIL.
+"""Compilation of kernels: once for a processor, stored on disk (see `disk_cache`), and run without the GIL.
 
 Numba has a disk cache too, but it is made of pickles, and a manipulated pickle runs any code. Numba also
 identifies a kernel by its source file and its closure: it would miss a change in a function that the kernel calls, and
-it never finds a closure over another compiled function again. So here each kernel has one file, named after all that it
-is made of.
+it never finds a closure over another compiled function again. So here each kernel has one file, named by a hash of all
+that it is made of.
 
-    jit       for functions that other compiled functions call; they become part of these and are not kept
+    jit       for functions that other compiled functions call; they become part of these and are not stored
     entry     for functions that Python calls and that return nothing
     kernel    for the kernels of a program, which are called by their address
 """
@@ -58,10 +58,10 @@ def kernel(function: Callable[..., Any]) -> Any:
 
 
 class _DiskCache(NullCache):  # type: ignore[misc]
-    """Numba asks this object for a function's compiled code, and gives it what it has compiled.
+    """Numba asks this object for a function's compiled code, and gives it newly compiled code.
 
-    A symbol in machine code is known to the whole process, and Numba numbers its functions anew in each process: two
-    kernels compiled by two processes could have the same name. So the function's name gets a hash of all it is made of.
+    A symbol in machine code is global in a process, and Numba numbers its functions from 1 in each process: two kernels
+    compiled by two processes could have the same name. So the function's name gets a hash of all that it is made of.
     """
 
     def __init__(self, function: Callable[..., Any], *, by_address: bool = False) -> None:
@@ -71,7 +71,7 @@ class _DiskCache(NullCache):  # type: ignore[misc]
         function.__qualname__ += f"_{hashlib.sha256(self.made_of.encode()).hexdigest()[:16]}"
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
-        """Return the kept code for these types, ready to run, or None."""
+        """Return the stored code for these types, ready to run, or None."""
         target_context.refresh()
         codegen = target_context.codegen()
         key = self._key(sig, codegen)
@@ -86,7 +86,7 @@ class _DiskCache(NullCache):  # type: ignore[misc]
         return self._overload(sigutils.normalize_signature(sig)[0], code.words, library, target_context)
 
     def save_overload(self, sig: Any, data: Any) -> None:
-        """Keep compiled code. Where it cannot be kept, warn once and continue."""
+        """Store compiled code. If it cannot be stored, warn once and continue."""
         if not _stands_alone(data, self.by_address):
             raise TypeError(
                 f"{self.function.__qualname__} needs Python objects when it runs: it cannot be kept on disk"
@@ -114,7 +114,7 @@ class _DiskCache(NullCache):  # type: ignore[misc]
         return folder and folder / f"{self.base}.{hashlib.sha256(key.encode()).hexdigest()[:20]}.kernel"
 
     def _overload(self, args: Any, words: dict[str, str], library: Any, target_context: Any) -> Any:
-        """What Numba's dispatcher has for one signature after compiling."""
+        """Return what Numba's dispatcher has for one signature after compiling."""
         code, none = self.function.__code__, numba.types.none
         descriptor = PythonFunctionDescriptor(
             native=True,
@@ -140,7 +140,7 @@ class _DiskCache(NullCache):  # type: ignore[misc]
 
 
 def _library(codegen: Any, kernel: disk_cache.Kernel) -> Any:
-    """Machine code as Numba's library, of which only the function with the name is visible outside."""
+    """Return machine code as Numba's library, of which only the named function is visible outside."""
     names = llvmlite.binding.parse_assembly(f'define void @"{kernel.words["name"]}"() {{ ret void }}')
     return codegen.unserialize_library((kernel.words["library"], "object", (kernel.code, names.as_bitcode())))
 
@@ -180,7 +180,7 @@ folders: dict[str, Path | None] = {}  # by source file
 
 
 def folder_of(function: Callable[..., Any]) -> Path | None:
-    """Return where a function's code is kept: a folder of this user in the folder that Numba would use, or None."""
+    """Return the folder for a function's code: a folder of this user in the one that Numba would use, or None."""
     source = function.__code__.co_filename
     if source not in folders:
         try:

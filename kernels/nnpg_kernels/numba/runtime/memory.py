@@ -1,4 +1,4 @@
-"""Arrays and records that a kernel finds by their address."""
+"""Arrays and records that a kernel reads by their address."""
 
 from __future__ import annotations
 

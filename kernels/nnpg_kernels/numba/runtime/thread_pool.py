@@ -13,7 +13,7 @@ import numpy as np
 
 from nnpg_kernels.numba.runtime import fences
 
-BIG = 16 << 20  # bytes: a kernel on more of them may run for longer than a person waits for Ctrl-C
+BIG = 16 << 20  # bytes: a kernel on more may run so long that Ctrl-C must stop it
 NONE_LEFT = 2**62  # a count of tasks taken that is higher than any number of tasks
 
 _running: dict[int, Any] = {}  # by the thread that called `share`: the counter of its kernel
@@ -44,7 +44,7 @@ def share(kernel: Callable[..., Any], threads: int, *args: Any) -> None:
 
 
 def stop_kernel(thread: int | None) -> None:
-    """Let the kernel that the thread of this identity started take no further task; its result is then unfinished."""
+    """Stop the kernel that this thread started: it takes no further task, and its result is incomplete."""
     counter = None if thread is None else _running.get(thread)
     if counter is not None:
         counter[0] = NONE_LEFT
@@ -54,13 +54,13 @@ def on_threads(work: Callable[..., Any], threads: int, *args: Any, use_this_thre
     """Run `work(thread, threads, *args)` on several threads at once.
 
     `work` must release the GIL and keep a reference to the memory that it uses, because after Ctrl-C this thread does
-    not wait for the others. Each calling thread has a pool of its own: threads that wait for each other at a barrier
-    must all run, and would not if two callers shared a pool.
+    not wait for the others. Each calling thread has its own pool: threads that wait for each other at a barrier must
+    all run at once, which a shared pool does not guarantee.
 
     Parameters
     ----------
     use_this_thread : bool
-        Whether the calling thread is one of them. Otherwise it waits in Python, where it sees Ctrl-C.
+        Whether the calling thread is one of them. Otherwise it waits in Python, where it handles Ctrl-C.
     """
     others = [_pool(threads).submit(work, t, threads, *args) for t in range(int(use_this_thread), threads)]
     if use_this_thread:
@@ -70,7 +70,7 @@ def on_threads(work: Callable[..., Any], threads: int, *args: Any, use_this_thre
 
 
 def _pool(threads: int) -> ThreadPoolExecutor:
-    """The pool of the calling thread; after a fork, the child process makes one of its own."""
+    """Return the pool of the calling thread; after a fork, the child process makes a new one."""
     key = (os.getpid(), threads)
     if getattr(_per_thread, "key", None) != key:
         _per_thread.key = key
