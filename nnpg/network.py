@@ -358,7 +358,7 @@ class Network:
         if len(shape) != 1:
             raise ValueError(
                 f"this network has no classes: its last output {self.names[-1]!r} is {shape} for one image, not (K,). "
-                "Put Flatten() and a dense layer behind it, or take a network that ends in one number for each class"
+                "Put Flatten() and a dense layer after it, or take a network that ends in one number for each class"
             )
         return int(shape[0])
 

@@ -108,5 +108,5 @@ def _canonical(pool: MaxPool | AvgPool) -> None:
     if max(top, bottom) >= I or max(left, right) >= J:
         raise ValueError(
             f"{type(pool).__name__}: padding {pool.padding} must be smaller than the window {I} x {J}, "
-            "or some windows would see only padding"
+            "or some windows would contain nothing but padding"
         )

@@ -81,5 +81,5 @@ def compilation_report(net: Network) -> CompilationReport:
 
 def _all(net: Network, tasks: list[Task]) -> Found:
     """Return the result of the first task that is not compiled, or of the last task."""
-    found = [look(net, task) for task in tasks]
-    return next((f for f in found if not f), found[-1])
+    results = [look(net, task) for task in tasks]
+    return next((result for result in results if not result), results[-1])

@@ -123,8 +123,8 @@ SAME: dict[str, dict[str, str]] = {
     "nnpg.programs.numba.outputs": {
         "run: Program(each, [[[Task(-1, len(each[0]), ...": LAST,
         "run: Program(each, [[[Task(0, len(each[-1]), ...": OPS,
-        "run: for i, block in enumerate(forward_ops(plan, space, plan.weights)[:max(wanted) + 1 + 1]):": MORE,
-        "run: for i, block in enumerate(forward_ops(plan, space, plan.weights)[:max(wanted) + 2]):": MORE,
+        "run: for i, block in enumerate(forward_ops(plan, space, plan.weights)[:max(layers) + 1 + 1]):": MORE,
+        "run: for i, block in enumerate(forward_ops(plan, space, plan.weights)[:max(layers) + 2]):": MORE,
     },
     "nnpg.programs.numba.reading": {
         "Session.__call__: return (scores, np.concatenate(parts, axis=axis))": JOINED,
@@ -182,9 +182,9 @@ SAME: dict[str, dict[str, str]] = {
         "_step_by_step: return block.window.stride == (0, 1) and ...": "both ways give the same",
         "_step_by_step: return block.window.stride == (1, 0) and ...": "both ways give the same",
         "_one_class_at_a_time: steps += [*stopped(delta, fixed.get(i)), *inner]": "what is set to 0 is set to 0 again",
-        "_one_class_at_a_time: for i in range(last, min(wanted) - 2, -1):": MORE,
-        "_across_classes: if i >= min(wanted):": MORE,
-        "_across_classes: for i in range(last, min(wanted) - 2, -1):": MORE,
+        "_one_class_at_a_time: for i in range(last, min(by_block) - 2, -1):": MORE,
+        "_across_classes: if i >= min(by_block):": MORE,
+        "_across_classes: for i in range(last, min(by_block) - 2, -1):": MORE,
         "_block_delta: return [*steps, ops.dense_delta(delta, W, before...": FLAT,
     },
     "nnpg.programs.numba.knockout": {
@@ -213,11 +213,11 @@ SAME: dict[str, dict[str, str]] = {
         "_first_out_last: out = list(dict.fromkeys((f for at, (_, f) in zip(where, filters, strict=False) if at == i)))": (  # noqa: E501
             EQUAL
         ),
-        "_alive: return [block.y_shape[0] - out for block, out in zip(plan.blocks, gone.cumsum(axis=1), strict=False)]": (  # noqa: E501
+        "_active: return [block.y_shape[0] - out for block, out in zip(plan.blocks, gone.cumsum(axis=1), strict=False)]": (  # noqa: E501
             EQUAL
         ),
-        "_alive: for step, (i, (_, f)) in enumerate(zip(where, filters, strict=False), start=1):": EQUAL,
-        "_alive: gone, seen = (np.zeros((len(plan.blocks), len(filters) + 2), np.int64), set())": UNUSED,
+        "_active: for step, (i, (_, f)) in enumerate(zip(where, filters, strict=False), start=1):": EQUAL,
+        "_active: gone, removed = (np.zeros((len(plan.blocks), len(filters) + 2), np.int64), set())": UNUSED,
         "_in_order: apart = W.reshape(len(W), len(order[i - 1]), -2)": UNKNOWN,
     },
     "nnpg_kernels.numba.planes": {

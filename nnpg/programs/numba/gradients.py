@@ -116,10 +116,10 @@ def _step_by_step(block: Block) -> bool:
 
 def _by_block(plan: Plan, result: Mapping[str, Array]) -> dict[int, list[tuple[Place, Array]]]:
     """Return places and results by block, with -1 for the image."""
-    wanted: dict[int, list[tuple[Place, Array]]] = {}
+    by_block: dict[int, list[tuple[Place, Array]]] = {}
     for name, out in result.items():
-        wanted.setdefault(plan.places[name].block, []).append((plan.places[name], out))
-    return wanted
+        by_block.setdefault(plan.places[name].block, []).append((plan.places[name], out))
+    return by_block
 
 
 def _one_class_at_a_time(
@@ -133,10 +133,10 @@ def _one_class_at_a_time(
     """Return the ops: the seed, then the deltas, each copied to its result as soon as it is computed."""
     last = len(plan.blocks) - 1
     steps = [ops.seed(space.y[last], derivatives.delta[last], *seed)]
-    wanted = _by_block(plan, result)
-    back = backward_ops(plan, space, derivatives, plan.weights, last, min(wanted), fixed=fixed)
-    for i in range(last, min(wanted) - 1, -1):
-        delta, here = derivatives.delta[i] if i >= 0 else derivatives.dx, wanted.get(i, [])
+    by_block = _by_block(plan, result)
+    back = backward_ops(plan, space, derivatives, plan.weights, last, min(by_block), fixed=fixed)
+    for i in range(last, min(by_block) - 1, -1):
+        delta, here = derivatives.delta[i] if i >= 0 else derivatives.dx, by_block.get(i, [])
         steps += [ops.unpack(delta, out, seeds=True) for place, out in here if not place.inner]
         inner = [o for place, out in here if place.inner for o in _inside(plan, space, delta, place, out)]
         steps += [*stopped(delta, fixed.get(i)), *inner] if inner else []
@@ -190,10 +190,10 @@ def _across_classes(
     classes, share, of = seed
     delta = maps_of(plan.blocks[last].y_shape, vector, plan.dtype)
     steps = [ops.seed(space.y[last], delta, classes, None, share, of, images)]
-    wanted = _by_block(plan, result)
-    for i in range(last, min(wanted) - 1, -1):
-        steps += [ops.unpack(delta, out, seeds=True, in_lanes=True) for _, out in wanted.get(i, [])]
-        if i > min(wanted):
+    by_block = _by_block(plan, result)
+    for i in range(last, min(by_block) - 1, -1):
+        steps += [ops.unpack(delta, out, seeds=True, in_lanes=True) for _, out in by_block.get(i, [])]
+        if i > min(by_block):
             steps += stopped(delta, fixed.get(i))
             before = maps_of(plan.blocks[i - 1].y_shape if i else plan.input_shape, vector, plan.dtype)
             steps += _block_delta(

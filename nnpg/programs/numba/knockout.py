@@ -1,6 +1,6 @@
 """Knock-out sweeps by a plan: forward once for each block of images, then again from the filter that is switched off.
 
-The filters of each block are sorted so that those still on always come first, and a kernel computes and reads only
+The filters of each block are sorted so that the active ones always come first, and a kernel computes and reads only
 these. Nothing is computed for filters that are off, and nothing is multiplied by their 0.
 """
 
@@ -76,7 +76,7 @@ def outputs_without(
         return result
     images = plan.at_once(N, lanes(dtype))
     where = [plan.index(layer) for layer, _ in filters]
-    order, alive = _first_out_last(plan, where, filters), _alive(plan, where, filters)
+    order, active = _first_out_last(plan, where, filters), _active(plan, where, filters)
     weights = _in_order(plan, plan.weights, order)
     first: list[int] = []  # the first op of each block's counts, of the packing, of each block, and of the end
 
@@ -85,9 +85,9 @@ def outputs_without(
         forward = forward_ops(plan, space, weights)
         counts = [
             [
-                ops.set_field(forward[i].weigh, "F", alive[i]),
-                *(ops.set_field(activate, "C", alive[i]) for activate in forward[i].activate),
-                ops.set_field(forward[i + 1].weigh, "C", alive[i]),
+                ops.set_field(forward[i].weigh, "F", active[i]),
+                *(ops.set_field(activate, "C", active[i]) for activate in forward[i].activate),
+                ops.set_field(forward[i + 1].weigh, "C", active[i]),
             ]
             for i in range(len(plan.blocks) - 1)
         ]
@@ -164,7 +164,7 @@ def _maps_set(
 
 
 def _first_out_last(plan: Plan, where: Sequence[int], filters: Sequence[tuple[str, int]]) -> list[Array]:
-    """Return an order of each block's filters in which those still on always come first."""
+    """Return an order of each block's filters in which the active ones always come first."""
     order = []
     for i, block in enumerate(plan.blocks):
         out = list(dict.fromkeys(f for at, (_, f) in zip(where, filters, strict=True) if at == i))  # each once
@@ -173,12 +173,12 @@ def _first_out_last(plan: Plan, where: Sequence[int], filters: Sequence[tuple[st
     return order
 
 
-def _alive(plan: Plan, where: Sequence[int], filters: Sequence[tuple[str, int]]) -> list[Array]:
-    """Return how many filters of each block are still on, (T + 1,)."""
-    gone, seen = np.zeros((len(plan.blocks), len(filters) + 1), np.int64), set()
+def _active(plan: Plan, where: Sequence[int], filters: Sequence[tuple[str, int]]) -> list[Array]:
+    """Return how many filters of each block are active, (T + 1,)."""
+    gone, removed = np.zeros((len(plan.blocks), len(filters) + 1), np.int64), set()
     for step, (i, (_, f)) in enumerate(zip(where, filters, strict=True), start=1):
-        gone[i, step] = (i, f) not in seen
-        seen.add((i, f))
+        gone[i, step] = (i, f) not in removed
+        removed.add((i, f))
     return [block.y_shape[0] - out for block, out in zip(plan.blocks, gone.cumsum(axis=1), strict=True)]
 
 

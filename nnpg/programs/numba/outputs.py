@@ -28,19 +28,19 @@ def why_not(net: Network, plan: Plan, task: Outputs) -> str:
 def run(net: Network, plan: Plan, task: Outputs, x: Array) -> dict[str, Array]:
     """Return the outputs by name, (N, ...)."""
     x, N = guards.images(net.as_input(x), plan.input_shape, plan.dtype), len(x)
-    wanted = {plan.index(name): name for name in task.layers}
-    result = {name: np.empty((N, *plan.blocks[i].y_shape), plan.dtype) for i, name in wanted.items()}
-    if not N or not wanted:
+    layers = {plan.index(name): name for name in task.layers}
+    result = {name: np.empty((N, *plan.blocks[i].y_shape), plan.dtype) for i, name in layers.items()}
+    if not N or not layers:
         return result
     images = plan.at_once(N, lanes(plan.dtype))
 
     def thread_ops() -> list[Op]:
         space = forward_workspace(plan, images)
         steps = [ops.pack(space.enter, x, mean=plan.mean)]
-        for i, block in enumerate(forward_ops(plan, space, plan.weights)[: max(wanted) + 1]):
+        for i, block in enumerate(forward_ops(plan, space, plan.weights)[: max(layers) + 1]):
             steps += block.all
-            if i in wanted:
-                steps.append(ops.unpack(space.y[i], result[wanted[i]]))
+            if i in layers:
+                steps.append(ops.unpack(space.y[i], result[layers[i]]))
         return steps
 
     each = [thread_ops() for _ in range(threads_for(-(-N // images)))]

@@ -169,7 +169,7 @@ def run(net: Network, plan: Plan, task: Train, x: Array, t: Array, batch: int, s
             chains[s].append(Task(0, len(each[0]), n, min(at_once, count - n), s))
         return Program([of_thread + shared for of_thread in each], [chains, second])
 
-    rest = N % batch
+    remainder = N % batch
     return Session(
         weights,
         velocity,
@@ -179,7 +179,7 @@ def run(net: Network, plan: Plan, task: Train, x: Array, t: Array, batch: int, s
         rates,
         images,
         program(batch),
-        program(rest) if rest else None,
+        program(remainder) if remainder else None,
         batch,
     )
 
