@@ -26,7 +26,7 @@ HELD = 64 << 20  # bytes of deltas that compiled programs compute before they ar
 def class_gradient_by_layers(
     net: Network, x: Array, labels: npt.ArrayLike, layers: Sequence[str], of: Of = "prob"
 ) -> dict[str, Array]:
-    """Compute Eq. 3 layer by layer: the definition, which `class_gradient` agrees with.
+    """Compute Eq. 3 layer by layer: the definition, which `class_gradient` must equal.
 
         row t = 1/|X_t| sum_{j in X_t} dy_t^j/do
 

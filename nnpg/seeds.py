@@ -156,7 +156,7 @@ def chosen_classes(classes: Classes, labels: npt.ArrayLike | None, N: int, K: in
 
 
 def image_axis(classes: Classes) -> int:
-    """Return the axis N of a delta: 1 behind the axis S of several classes, 0 where there is one class per image."""
+    """Return the axis N of a delta: 1, after the axis S of several classes, or 0 for one class per image."""
     return 0 if isinstance(classes, int | np.integer) or (isinstance(classes, str) and classes == "true") else 1
 
 
