@@ -1,6 +1,6 @@
 """The definition: what every kernel computes, as plain loops. All backends are tested against it.
 
-N images, C channels in, F filters, H W the rows and columns of an output, I J those of a window, K classes, S seeds.
+N images, C channels, D = C / groups, F filters, H W rows and columns of an output, I J of a window, K classes, S seeds.
 A delta is the derivative of one number L, the seeded output, with respect to an output; it may have leading axes in
 front of N, one for each seed, which are written `...` here.
 
@@ -17,8 +17,8 @@ from nnpg_kernels.backend import Array
 from nnpg_kernels.geometry import Window
 
 
-def meetings(window: Window, shape: tuple[int, int]) -> Iterator[tuple[int, int, int, int, int, int]]:
-    """Yield (h, w, i, j, row, column): place (i, j) of the window of output pixel (h, w) is on this input pixel.
+def window_positions(window: Window, shape: tuple[int, int]) -> Iterator[tuple[int, int, int, int, int, int]]:
+    """Yield (h, w, i, j, row, column): output pixel (h, w) reads input pixel (row, column) through weight (i, j).
 
         row = h s + i d - top,  column = w s + j d - left
 
@@ -32,7 +32,7 @@ def meetings(window: Window, shape: tuple[int, int]) -> Iterator[tuple[int, int,
 
     Examples
     --------
-    >>> list(meetings(Window(size=(1, 2), stride=(1, 2)), (1, 4)))
+    >>> list(window_positions(Window(size=(1, 2), stride=(1, 2)), (1, 4)))
     [(0, 0, 0, 0, 0, 0), (0, 0, 0, 1, 0, 1), (0, 1, 0, 0, 0, 2), (0, 1, 0, 1, 0, 3)]
     """
     (top, _, left, _), rows, columns = window.padding, shape[0], shape[1]
@@ -49,13 +49,13 @@ def conv_forward(x: Array, W: Array, b: Array | None, window: Window, groups: in
 
         y[n, f, h, w] = b[f] + sum_{c, i, j} W[f, c, i, j] x[n, c, row, column]
 
-    with row and column as in `meetings`; pixels of the padding are 0. With groups, the filters of a group read only
-    the channels of their group: the first F / groups filters read the first C channels, and so on.
+    with row and column as in `window_positions`; pixels of the padding are 0. With groups, the filters of a group read
+    only the channels of their group: the first F / groups filters read the first D channels, and so on.
 
     Parameters
     ----------
-    x : array (N, groups C, rows, columns)
-    W : array (F, C, I, J)
+    x : array (N, C, rows, columns)
+    W : array (F, D, I, J)
     b : array (F,) or None
         None for biases of 0.
     window : Window
@@ -72,13 +72,13 @@ def conv_forward(x: Array, W: Array, b: Array | None, window: Window, groups: in
     >>> conv_forward(x, W, np.array([10.0]), Window(size=(1, 2)))
     array([[[[9., 9.]]]])
     """
-    N, (F, C, _, _) = len(x), W.shape
+    N, (F, D, _, _) = len(x), W.shape
     y = np.zeros((N, F, *window.output_shape(*x.shape[-2:])), np.result_type(x, W))
     for f in range(F):
         y[:, f] = 0 if b is None else b[f]
-    for h, w, i, j, row, column in meetings(window, x.shape[-2:]):
-        for n, f, c in np.ndindex(N, F, C):
-            channel = f // (F // groups) * C + c
+    for h, w, i, j, row, column in window_positions(window, x.shape[-2:]):
+        for n, f, c in np.ndindex(N, F, D):
+            channel = f // (F // groups) * D + c
             y[n, f, h, w] += W[f, c, i, j] * x[n, channel, row, column]
     return y
 
@@ -86,12 +86,12 @@ def conv_forward(x: Array, W: Array, b: Array | None, window: Window, groups: in
 def conv_delta(delta: Array, W: Array, window: Window, groups: int, shape: tuple[int, int]) -> Array:
     """The derivative with respect to a convolution's input: each pixel gets the deltas of the outputs that read it.
 
-        dL/dx[..., n, c, row, column] = sum over the meetings and f of W[f, c, i, j] delta[..., n, f, h, w]
+        dL/dx[..., n, c, row, column] = sum over `window_positions` and f of W[f, c, i, j] delta[..., n, f, h, w]
 
     Parameters
     ----------
     delta : array (..., N, F, H, W), dL/dy
-    W : array (F, C, I, J)
+    W : array (F, D, I, J)
     window : Window
     groups : int
     shape : tuple of int
@@ -99,7 +99,7 @@ def conv_delta(delta: Array, W: Array, window: Window, groups: int, shape: tuple
 
     Returns
     -------
-    array (..., N, groups C, rows, columns)
+    array (..., N, C, rows, columns)
 
     Examples
     --------
@@ -107,11 +107,11 @@ def conv_delta(delta: Array, W: Array, window: Window, groups: int, shape: tuple
     >>> conv_delta(delta, W, Window(size=(1, 2)), 1, (1, 3))
     array([[[[  1.,   9., -10.]]]])
     """
-    N, (F, C, _, _) = delta.shape[-4], W.shape
-    dx = np.zeros((*delta.shape[:-3], groups * C, *shape), np.result_type(delta, W))
-    for h, w, i, j, row, column in meetings(window, shape):
-        for n, f, c in np.ndindex(N, F, C):
-            channel = f // (F // groups) * C + c
+    N, (F, D, _, _) = delta.shape[-4], W.shape
+    dx = np.zeros((*delta.shape[:-3], groups * D, *shape), np.result_type(delta, W))
+    for h, w, i, j, row, column in window_positions(window, shape):
+        for n, f, c in np.ndindex(N, F, D):
+            channel = f // (F // groups) * D + c
             dx[..., n, channel, row, column] += W[f, c, i, j] * delta[..., n, f, h, w]
     return dx
 
@@ -119,19 +119,19 @@ def conv_delta(delta: Array, W: Array, window: Window, groups: int, shape: tuple
 def conv_gradient(delta: Array, x: Array, window: Window, groups: int = 1) -> Array:
     """The derivative with respect to a convolution's weights: for each weight, deltas times the pixels that it read.
 
-        dL/dW[..., f, c, i, j] = sum over the meetings and n of delta[..., n, f, h, w] x[n, c, row, column]
+        dL/dW[..., f, c, i, j] = sum over `window_positions` and n of delta[..., n, f, h, w] x[n, c, row, column]
 
     Parameters
     ----------
     delta : array (..., N, F, H, W), dL/dy
-    x : array (N, groups C, rows, columns)
+    x : array (N, C, rows, columns)
     window : Window
         Of size (I, J).
     groups : int
 
     Returns
     -------
-    array (..., F, C, I, J)
+    array (..., F, D, I, J)
 
     Examples
     --------
@@ -139,11 +139,11 @@ def conv_gradient(delta: Array, x: Array, window: Window, groups: int = 1) -> Ar
     >>> conv_gradient(delta, x, Window(size=(1, 2)))
     array([[[[21., 32.]]]])
     """
-    N, F, C = len(x), delta.shape[-3], x.shape[1] // groups
-    dW = np.zeros((*delta.shape[:-4], F, C, *window.size), np.result_type(delta, x))
-    for h, w, i, j, row, column in meetings(window, x.shape[-2:]):
-        for n, f, c in np.ndindex(N, F, C):
-            channel = f // (F // groups) * C + c
+    N, F, D = len(x), delta.shape[-3], x.shape[1] // groups
+    dW = np.zeros((*delta.shape[:-4], F, D, *window.size), np.result_type(delta, x))
+    for h, w, i, j, row, column in window_positions(window, x.shape[-2:]):
+        for n, f, c in np.ndindex(N, F, D):
+            channel = f // (F // groups) * D + c
             dW[..., f, c, i, j] += delta[..., n, f, h, w] * x[n, channel, row, column]
     return dW
 
@@ -176,7 +176,7 @@ def max_pool_forward(x: Array, window: Window) -> tuple[Array, Array]:
     places = window.size[0] * window.size[1]
     y = np.full((*x.shape[:2], *window.output_shape(*x.shape[-2:])), -np.inf, x.dtype)
     winner = np.zeros(y.shape, np.min_scalar_type(-places))
-    for h, w, i, j, row, column in meetings(window, x.shape[-2:]):
+    for h, w, i, j, row, column in window_positions(window, x.shape[-2:]):
         for n, f in np.ndindex(x.shape[:2]):
             largest, pixel = y[n, f, h, w], x[n, f, row, column]
             if pixel > largest or (np.isnan(pixel) and not np.isnan(largest)):
@@ -209,7 +209,7 @@ def max_pool_delta(delta: Array, winner: Array, window: Window, shape: tuple[int
              [0., 0.]]]])
     """
     dx = np.zeros((*delta.shape[:-2], *shape), delta.dtype)
-    for h, w, i, j, row, column in meetings(window, shape):
+    for h, w, i, j, row, column in window_positions(window, shape):
         for n, f in np.ndindex(winner.shape[:2]):
             if winner[n, f, h, w] == i * window.size[1] + j:
                 dx[..., n, f, row, column] += delta[..., n, f, h, w]
@@ -237,7 +237,7 @@ def avg_pool_forward(x: Array, window: Window) -> Array:
     """
     places = window.size[0] * window.size[1]
     y = np.zeros((*x.shape[:2], *window.output_shape(*x.shape[-2:])), x.dtype)
-    for h, w, _, _, row, column in meetings(window, x.shape[-2:]):
+    for h, w, _, _, row, column in window_positions(window, x.shape[-2:]):
         y[:, :, h, w] += x[:, :, row, column] / places
     return y
 
@@ -266,7 +266,7 @@ def avg_pool_delta(delta: Array, window: Window, shape: tuple[int, int]) -> Arra
     """
     places = window.size[0] * window.size[1]
     dx = np.zeros((*delta.shape[:-2], *shape), delta.dtype)
-    for h, w, _, _, row, column in meetings(window, shape):
+    for h, w, _, _, row, column in window_positions(window, shape):
         dx[..., row, column] += delta[..., h, w] / places
     return dx
 
