@@ -38,6 +38,7 @@ def small(name: str):
     return BY_NAME[name].at_most(3, identities=1)
 
 
+@pytest.mark.slow
 def test_a_quick_run_writes_a_record_and_prints_a_table(tmp_path):
     out = tmp_path / "records.json"
     result = command("--quick", "--only", "gradients-true", "--json", str(out))
