@@ -40,7 +40,7 @@ def claims_about_gradients(net: Network, data: Dataset, scores: FilterScores) ->
     ]
     apart = max(abs(a - b).max() / abs(a).max() for a, b in zip(*(d.values() for d in sides), strict=True))
     true = prediction_gradient(net, x, classes="true", labels=t, batch=len(x))
-    deltas = loss_gradient(net, x, t, batch=len(x))  # those of training
+    deltas = loss_gradient(net.to("numpy"), x, t, batch=len(x))  # those of training; one pass compiles no kernels
     y = predict(net, x)[np.arange(len(t)), t]
     off = max(
         abs(d + y.reshape(-1, *[1] * (d.ndim - 1)) * deltas[layer]).max() / abs(d).max()
