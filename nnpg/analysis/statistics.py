@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy.typing import NDArray
 
-from nnpg.support.arguments import as_count, as_function, as_generator, as_numbers, described
+from nnpg.support.arguments import as_count, as_function, as_generator, as_number, as_numbers, described
 
 
 class Interval(NamedTuple):
@@ -58,6 +58,51 @@ def mean_interval(values: npt.ArrayLike) -> Interval:
         return Interval(float(v.mean()), float("nan"), float("nan"))
     half = t.ppf(0.975, len(v) - 1) * v.std(ddof=1) / np.sqrt(len(v))
     return Interval(float(v.mean()), float(v.mean() - half), float(v.mean() + half))
+
+
+def interval_over_groups(values: npt.ArrayLike, groups: npt.ArrayLike, *, confidence: float = 0.95) -> Interval:
+    """Return the mean over groups of each group's mean, and its interval over the groups (Student's t).
+
+    For values that depend on each other inside a group, such as images of one trained network: the group is then the
+    unit that is independent, and n is the number of groups.
+
+    Parameters
+    ----------
+    values : array (M,)
+    groups : array (M,)
+        Which group each value belongs to; every group weighs the same.
+    confidence : float in (0, 1)
+        1 - 0.05 / m for m comparisons that must all be right at once (Bonferroni).
+
+    Returns
+    -------
+    Interval
+        Its ends are NaN where there is one group: nothing tells how much another would differ.
+
+    Raises
+    ------
+    ValueError
+        If the groups do not fit the values, or there is none.
+
+    Examples
+    --------
+    >>> found = interval_over_groups([0, 1, 1, 1, 0, 0], ["net 1", "net 1", "net 2", "net 2", "net 3", "net 3"])
+    >>> [round(v, 2) for v in found], [round(v, 2) for v in mean_interval([0, 1, 1, 1, 0, 0])]
+    ([0.5, -0.74, 1.74], [0.5, -0.07, 1.07])
+    """
+    from scipy.stats import t
+
+    v, names = _sample(values, "values"), _as_groups(groups)
+    confidence = as_number(confidence, "confidence", above=0, below=1)
+    if names.shape != v.shape:
+        raise ValueError(f"groups must be {len(v)}, one for each value, not {described(names)}")
+    _, group = np.unique(names, return_inverse=True)
+    means = np.bincount(group, v) / np.bincount(group)
+    mean, n = float(means.mean()), len(means)
+    if n < 2:
+        return Interval(mean, math.nan, math.nan)
+    half = float(t.ppf((1 + confidence) / 2, n - 1) * means.std(ddof=1) / np.sqrt(n))
+    return Interval(mean, mean - half, mean + half)
 
 
 def median_interval(values: npt.ArrayLike) -> Interval:

@@ -1,0 +1,110 @@
+"""One rule for verdicts: what an interval over independent networks says of a claim."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from nnpg.analysis.statistics import Interval
+from nnpg.support.arguments import as_flag, as_instance, as_number, as_text
+
+Verdict: TypeAlias = Literal["held", "contradicted", "open"]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim about a number: that it lies between `low` and `high`.
+
+    `at_least`, `at_most` and `equal_to` make one.
+
+    Parameters
+    ----------
+    low, high : float
+        Ends of what the claim allows; infinite where it sets none.
+    quoted : str
+        The paper's words that set them.
+
+    Raises
+    ------
+    ValueError
+        If low is not below high: an interval never lies inside a single number. State a margin.
+
+    Examples
+    --------
+    >>> claim = at_most(0.25, "error rates still below 25%")
+    >>> claim.verdict(Interval(0.12, 0.10, 0.15)), claim.verdict(Interval(0.3, 0.26, 0.34))
+    ('held', 'contradicted')
+    >>> claim.verdict(Interval(0.2, 0.1, 0.3))
+    'open'
+    """
+
+    low: float = -math.inf
+    high: float = math.inf
+    quoted: str = ""
+
+    def __post_init__(self) -> None:
+        as_text(self.quoted, "quoted")
+        if not self.low < self.high:
+            raise ValueError(
+                f"a claim's low must be below its high, not {self.low} and {self.high}: for a single number state the "
+                "margin within which it counts as equal"
+            )
+
+    def verdict(self, interval: Interval) -> Verdict:
+        """Return what an interval says of the claim.
+
+        It held if the whole interval lies inside what the claim allows, is contradicted if the whole interval lies
+        outside, and is open otherwise: also where the ends are NaN, because a single network has no interval.
+        """
+        value, low, high = as_instance(interval, Interval, "interval")
+        if math.isnan(value) or math.isnan(low) or math.isnan(high):
+            return "open"
+        if self.low <= low and high <= self.high:
+            return "held"
+        return "contradicted" if high < self.low or self.high < low else "open"
+
+
+def at_least(low: float, quoted: str = "") -> Claim:
+    """Claim that a number is at least `low`.
+
+    Examples
+    --------
+    >>> at_least(0).verdict(Interval(0.31, 0.14, 0.48))
+    'held'
+    """
+    return Claim(low=as_number(low, "low"), quoted=quoted)
+
+
+def at_most(high: float, quoted: str = "") -> Claim:
+    """Claim that a number is at most `high`.
+
+    Examples
+    --------
+    >>> at_most(0).verdict(Interval(0.31, -0.14, 0.48))
+    'open'
+    """
+    return Claim(high=as_number(high, "high"), quoted=quoted)
+
+
+def equal_to(value: float, margin: float, quoted: str = "") -> Claim:
+    """Claim that a number is `value`; the margin, stated beforehand, says how near is equal.
+
+    Examples
+    --------
+    >>> equal_to(0, margin=0.1).verdict(Interval(0.01, -0.05, 0.07))
+    'held'
+    """
+    value, margin = as_number(value, "value"), as_number(margin, "margin", above=0)
+    return Claim(value - margin, value + margin, quoted)
+
+
+def of_fact(holds: bool) -> Verdict:
+    """Return the verdict on what has no chance in it: an identity, a bound that is proved, a count of all cases.
+
+    Examples
+    --------
+    >>> of_fact(abs(0.1 + 0.2 - 0.3) < 1e-12)
+    'held'
+    """
+    return "held" if as_flag(bool(holds), "holds") else "contradicted"

@@ -1,0 +1,82 @@
+"""The rule for verdicts: held, contradicted or open, over independent networks."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from nnpg.analysis.statistics import Interval, interval_over_groups, mean_interval
+from nnpg.analysis.verdicts import Claim, at_least, at_most, equal_to, of_fact
+
+
+@pytest.mark.parametrize(
+    ("claim", "interval", "verdict"),
+    [
+        (at_least(0.5), (0.6, 0.5, 0.7), "held"),
+        (at_least(0.5), (0.6, 0.49, 0.7), "open"),
+        (at_least(0.5), (0.4, 0.3, 0.5), "open"),  # its end is still allowed
+        (at_least(0.5), (0.4, 0.3, 0.49), "contradicted"),
+        (at_most(0.25), (0.12, 0.1, 0.15), "held"),
+        (at_most(0.25), (0.2, 0.1, 0.3), "open"),
+        (at_most(0.25), (0.3, 0.26, 0.4), "contradicted"),
+        (equal_to(1.0, 0.1), (1.0, 0.91, 1.09), "held"),
+        (equal_to(1.0, 0.1), (1.0, 0.8, 1.05), "open"),  # not shown to be different is not shown to be equal
+        (equal_to(1.0, 0.1), (1.3, 1.2, 1.4), "contradicted"),
+        (Claim(1 / 3, 1 / 2), (0.4, 0.35, 0.45), "held"),
+    ],
+)
+def test_the_whole_interval_decides(claim: Claim, interval: tuple[float, float, float], verdict: str) -> None:
+    assert claim.verdict(Interval(*interval)) == verdict
+
+
+@pytest.mark.parametrize("claim", [at_least(0), at_most(0), equal_to(0, 1)])
+def test_one_network_leaves_every_claim_open(claim: Claim) -> None:
+    assert claim.verdict(mean_interval([0.2])) == "open"
+    assert claim.verdict(Interval(math.nan, 0.0, 1.0)) == "open"
+
+
+def test_a_claim_of_a_single_number_needs_a_margin() -> None:
+    with pytest.raises(ValueError, match="state the margin within which it counts as equal"):
+        Claim(0.5, 0.5)
+    with pytest.raises(ValueError, match="margin must be"):
+        equal_to(0.5, 0)
+
+
+def test_facts_are_held_or_contradicted() -> None:
+    assert (of_fact(True), of_fact(False)) == ("held", "contradicted")
+
+
+def test_images_of_one_network_are_one_sample() -> None:
+    """Networks differ, images of one network are alike: an interval over images alone is far too narrow."""
+    rng = np.random.default_rng(0)
+    missed = {"over nets": 0, "over images": 0}
+    for _ in range(400):
+        nets, per_net = 6, 50
+        rates = rng.normal(0.5, 0.1, nets)
+        values, groups = (rates[:, None] + rng.normal(0, 0.1, (nets, per_net))).ravel(), np.repeat(range(nets), per_net)
+        for name, found in (
+            ("over nets", interval_over_groups(values, groups)),
+            ("over images", mean_interval(values)),
+        ):
+            missed[name] += not found.low <= 0.5 <= found.high
+    assert 0.02 < missed["over nets"] / 400 < 0.09
+    assert missed["over images"] / 400 > 0.4
+
+
+def test_groups_weigh_the_same_whatever_their_size() -> None:
+    found = interval_over_groups([0, 0, 0, 0, 1, 1], [0, 0, 0, 0, 1, 2])
+    assert found == mean_interval([0, 1, 1])
+
+
+def test_many_comparisons_take_wider_intervals() -> None:
+    values, groups = [0.1, 0.2, 0.3, 0.4], [0, 1, 2, 3]
+    one, ten = interval_over_groups(values, groups), interval_over_groups(values, groups, confidence=1 - 0.05 / 10)
+    assert ten.low < one.low < one.high < ten.high
+
+
+@pytest.mark.parametrize(("groups", "message"), [([0], "groups must be 2"), (None, "groups must be"), ([], "groups")])
+def test_groups_must_fit_the_values(groups: object, message: str) -> None:
+    with pytest.raises((ValueError, TypeError), match=message):
+        interval_over_groups([0.0, 1.0], groups)  # type: ignore[arg-type]
