@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from nnpg.analysis.statistics import Interval
+from nnpg.analysis.verdicts import Claim, Verdict, of_fact
+
+INDEPENDENT = ("nets", "splits", "seeds")  # what an interval must be over for a verdict: units that are trained anew
 
 
 class Row(NamedTuple):
@@ -20,9 +23,11 @@ class Row(NamedTuple):
     low: float  # of the interval, which `interval` names; NaN where there is none
     high: float
     n: int
+    over: str  # what n counts, and so what the interval is over
     unit: str = "fraction"
     interval: str = ""
-    held: bool | None = None  # whether the paper's claim held here; None where it makes none
+    claim: str = ""  # the paper's words
+    verdict: Verdict | None = None  # None where there is no claim
 
 
 def row(
@@ -30,14 +35,53 @@ def row(
     paper: float | None,
     ours: float | Interval,
     n: int,
+    over: str,
     *,
     unit: str = "fraction",
     interval: str = "",
-    held: bool | None = None,
+    claim: Claim | None = None,
+    fact: bool | None = None,
+    verdict: Verdict | None = None,
 ) -> Row:
-    """Make a row from a value or a value with its interval."""
+    """Make a row from a value or a value with its interval, and judge it.
+
+    Parameters
+    ----------
+    name : str
+    paper : float or None
+        The published number.
+    ours : float or Interval
+    n : int
+        Number of units that the interval is over.
+    over : str
+        What they are: "nets", "splits" or "seeds" where each was trained anew, else such as "images of one net".
+    unit, interval : str
+        Of the number; how the interval was computed.
+    claim : Claim, optional
+        Judged by the interval. It stays open where the interval is not over units that were trained anew.
+    fact : bool, optional
+        Whether a claim holds in which there is no chance, such as an identity.
+    verdict : "held", "contradicted" or "open", optional
+        Of a claim that several intervals decide (`nnpg.analysis.verdicts.all_of`).
+
+    Examples
+    --------
+    >>> from nnpg.analysis.statistics import mean_interval
+    >>> from nnpg.analysis.verdicts import at_most
+    >>> errors, claim = mean_interval([0.12, 0.10, 0.14]), at_most(0.25, "still below 25%")
+    >>> row("error", 0.25, errors, 3, "nets", claim=claim).verdict
+    'held'
+    >>> row("error", 0.25, errors, 3, "images of one net", claim=claim).verdict
+    'open'
+    """
     value, low, high = ours if isinstance(ours, Interval) else (ours, math.nan, math.nan)
-    return Row(name, paper, float(value), float(low), float(high), n, unit, interval, held)
+    quoted = ""
+    if claim is not None:
+        verdict = claim.verdict(Interval(value, low, high)) if over in INDEPENDENT else "open"
+        quoted = claim.quoted
+    if fact is not None:
+        verdict = of_fact(fact)
+    return Row(name, paper, float(value), float(low), float(high), n, over, unit, interval, quoted, verdict)
 
 
 def row_named(rows: Iterable[Row], name: str) -> Row:
@@ -50,7 +94,7 @@ def row_named(rows: Iterable[Row], name: str) -> Row:
 
     Examples
     --------
-    >>> rows = [row("error", None, 0.25, 4), row("seconds", None, 1.5, 1, unit="s")]
+    >>> rows = [row("error", None, 0.25, 4, "nets"), row("seconds", None, 1.5, 1, "nets", unit="s")]
     >>> row_named(rows, "seconds").ours
     1.5
     """
@@ -59,11 +103,6 @@ def row_named(rows: Iterable[Row], name: str) -> Row:
     if len(found) != 1:
         raise KeyError(f"{len(found)} rows are named {name!r}; there are {', '.join(row.name for row in rows)}")
     return found[0]
-
-
-def held_in_words(held: bool | None) -> str:
-    """Return what a verdict says of a claim."""
-    return "held" if held else "did not hold"
 
 
 class Text(NamedTuple):

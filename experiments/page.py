@@ -16,14 +16,12 @@ from nnpg_command import printable
 def markdown(experiment: Experiment, scale: str, result: Result, seconds: float) -> str:
     """Return a result as a Markdown page: the paper's figure beside ours."""
     lines = [f"# {experiment.id}: {experiment.title}", "", f"{experiment.source}; scale {scale}; {seconds:.0f} s", ""]
-    lines += [result.verdict, "", "| | paper | ours | interval | n | unit | held |", "|---|---|---|---|---|---|---|"]
+    lines += [result.verdict, "", "| | paper | ours | interval | n | unit | verdict |", "|---|---|---|---|---|---|---|"]
     for row in result.rows:
         paper = "-" if row.paper is None else f"{row.paper:.4g}"
         around = "-" if math.isnan(row.low) else f"{row.low:.4g} to {row.high:.4g} ({row.interval})"
-        held = {None: "-", True: "yes", False: "no"}[row.held]
-        lines.append(
-            f"| {cell(row.name)} | {paper} | {row.ours:.4g} | {around} | {row.n} | {cell(row.unit)} | {held} |"
-        )
+        number = f"{cell(row.name)} | {paper} | {row.ours:.4g} | {around} | {row.n} {cell(row.over)} | {cell(row.unit)}"
+        lines.append(f"| {number} | {row.verdict or '-'} |")
     for text in result.texts:
         marks = fence(text.body)
         lines += ["", f"## {cell(text.title)}", "", marks, *map(printable, text.body.split("\n")), marks]

@@ -10,7 +10,7 @@ from nnpg.report import Image, Section, Table, write_page
 from nnpg_command import UsageError
 
 MOST_BYTES = 64 << 20  # of a result.json
-HEADER = ("", "paper", "ours", "interval", "n", "unit", "held")
+HEADER = ("", "paper", "ours", "interval", "n", "unit", "verdict")
 
 
 def write_report(directory: str | Path) -> Path:
@@ -22,7 +22,7 @@ def write_report(directory: str | Path) -> Path:
     sections = [_read(path) for path in results]
     for path, section in zip(results, sections, strict=True):
         write_page(path.with_name("result.html"), section.title, [section])
-    lead = f"{len(results)} experiments: each paper's figure beside ours, with its interval and whether the claim held."
+    lead = f"{len(results)} experiments: each paper's figure beside ours, its interval, and the verdict on the claim."
     return write_page(directory / "report.html", "nnpg: the papers' experiments", sections, lead=lead)
 
 
@@ -61,9 +61,9 @@ def _section(result: dict[str, Any], folder: Path) -> Section:
             _number(row["paper"]),
             _number(row["ours"]),
             "-" if row["low"] is None else f"{row['low']:.4g} to {row['high']:.4g} ({row['interval']})",
-            str(row["n"]),
+            f"{row['n']} {row['over']}",
             row["unit"],
-            {None: "-", True: "yes", False: "no"}[row["held"]],
+            row["verdict"] or "-",
         )
         for row in result["rows"]
     ]

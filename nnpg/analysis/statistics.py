@@ -43,8 +43,14 @@ def wilson(successes: int, n: int) -> Interval:
     return Interval(p, low, 1.0 if successes == n else min(1.0, middle + half))
 
 
-def mean_interval(values: npt.ArrayLike) -> Interval:
-    """Return the mean of independent values and its 95% interval (Student's t); NaN for the interval of one value.
+def mean_interval(values: npt.ArrayLike, *, confidence: float = 0.95) -> Interval:
+    """Return the mean of independent values and its interval (Student's t); NaN for the interval of one value.
+
+    Parameters
+    ----------
+    values : array (n,)
+    confidence : float in (0, 1)
+        1 - 0.05 / m for m comparisons that must all be right at once (Bonferroni).
 
     Examples
     --------
@@ -53,11 +59,12 @@ def mean_interval(values: npt.ArrayLike) -> Interval:
     """
     from scipy.stats import t
 
-    v = _sample(values, "values")
-    if len(v) < 2:
-        return Interval(float(v.mean()), float("nan"), float("nan"))
-    half = t.ppf(0.975, len(v) - 1) * v.std(ddof=1) / np.sqrt(len(v))
-    return Interval(float(v.mean()), float(v.mean() - half), float(v.mean() + half))
+    v, confidence = _sample(values, "values"), as_number(confidence, "confidence", above=0, below=1)
+    mean, n = float(v.mean()), len(v)
+    if n < 2:
+        return Interval(mean, math.nan, math.nan)
+    half = float(t.ppf((1 + confidence) / 2, n - 1) * v.std(ddof=1) / np.sqrt(n))
+    return Interval(mean, mean - half, mean + half)
 
 
 def interval_over_groups(values: npt.ArrayLike, groups: npt.ArrayLike, *, confidence: float = 0.95) -> Interval:
@@ -90,19 +97,11 @@ def interval_over_groups(values: npt.ArrayLike, groups: npt.ArrayLike, *, confid
     >>> [round(v, 2) for v in found], [round(v, 2) for v in mean_interval([0, 1, 1, 1, 0, 0])]
     ([0.5, -0.74, 1.74], [0.5, -0.07, 1.07])
     """
-    from scipy.stats import t
-
     v, names = _sample(values, "values"), _as_groups(groups)
-    confidence = as_number(confidence, "confidence", above=0, below=1)
     if names.shape != v.shape:
         raise ValueError(f"groups must be {len(v)}, one for each value, not {described(names)}")
     _, group = np.unique(names, return_inverse=True)
-    means = np.bincount(group, v) / np.bincount(group)
-    mean, n = float(means.mean()), len(means)
-    if n < 2:
-        return Interval(mean, math.nan, math.nan)
-    half = float(t.ppf((1 + confidence) / 2, n - 1) * means.std(ddof=1) / np.sqrt(n))
-    return Interval(mean, mean - half, mean + half)
+    return mean_interval(np.bincount(group, v) / np.bincount(group), confidence=confidence)
 
 
 def median_interval(values: npt.ArrayLike) -> Interval:

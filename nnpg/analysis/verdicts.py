@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from nnpg.analysis.statistics import Interval
-from nnpg.support.arguments import as_flag, as_instance, as_number, as_text
+from nnpg.support.arguments import as_choice, as_flag, as_instance, as_number, as_text
 
 Verdict: TypeAlias = Literal["held", "contradicted", "open"]
 
@@ -97,6 +98,20 @@ def equal_to(value: float, margin: float, quoted: str = "") -> Claim:
     """
     value, margin = as_number(value, "value"), as_number(margin, "margin", above=0)
     return Claim(value - margin, value + margin, quoted)
+
+
+def all_of(verdicts: Iterable[Verdict]) -> Verdict:
+    """Return the verdict on a claim that all these parts must bear out.
+
+    Examples
+    --------
+    >>> all_of(["held", "open"]), all_of(["held", "open", "contradicted"]), all_of(["held", "held"])
+    ('open', 'contradicted', 'held')
+    """
+    parts = [as_choice(part, "a verdict", ("held", "contradicted", "open")) for part in verdicts]
+    if not parts:
+        raise ValueError("verdicts must be at least one, not none")
+    return "contradicted" if "contradicted" in parts else "open" if "open" in parts else "held"
 
 
 def of_fact(holds: bool) -> Verdict:
