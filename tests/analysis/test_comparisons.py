@@ -1,11 +1,10 @@
-"""Comparisons over nets: paired tests corrected for their number, and equality within a margin."""
+"""Comparisons over nets: paired tests corrected for their number."""
 
 import numpy as np
 import pytest
 from scipy.stats import ttest_1samp
 
-from nnpg.analysis.comparisons import compare, same_within
-from nnpg.analysis.statistics import Interval
+from nnpg.analysis.comparisons import compare
 
 
 def test_p_is_that_of_the_paired_test_times_the_number_of_comparisons_for_the_smallest():
@@ -23,11 +22,3 @@ def test_p_is_that_of_the_paired_test_times_the_number_of_comparisons_for_the_sm
 def test_a_single_value_is_never_significant():
     assert compare({"a": [5.0]})["a"].p == 1
     assert compare({}) == {}
-
-
-@pytest.mark.parametrize(
-    ("low", "high", "same"),
-    [(-0.05, 0.05, True), (0.01, 0.09, True), (0.01, 0.2, False), (-0.2, -0.01, False), (-0.2, 0.2, None)],
-)
-def test_two_values_are_the_same_within_a_margin_differ_or_are_open(low, high, same):
-    assert same_within(Interval((low + high) / 2, low, high), margin=0.1) is same

@@ -72,9 +72,9 @@ def gap(errors: np.ndarray) -> np.ndarray:
     return both[:, STRONG] - both[:, WEAK]
 
 
-def over_nets(values: np.ndarray) -> Interval:
-    """Mean and 95% interval over nets of values (nets, ...): values of one net are not independent."""
-    return mean_interval(values.reshape(len(values), -1).mean(axis=1))
+def over_nets(values: np.ndarray, *, confidence: float = 0.95) -> Interval:
+    """Mean and interval over nets of values (nets, ...): values of one net are not independent."""
+    return mean_interval(values.reshape(len(values), -1).mean(axis=1), confidence=confidence)
 
 
 def against_others(gaps: Mapping[str, Mapping[str, np.ndarray]], ours: str) -> dict[str, dict[str, Comparison]]:

@@ -40,7 +40,7 @@ def run(config: Config, context: Context) -> Result:
     found = np.array([[_measure(face, name) for name in names] for face in nets])  # (nets, outputs, 3)
     within, between, recognised = np.moveaxis(found, 2, 0)
     apart = within - between
-    over = partial(row, n=len(nets), interval="95% t over nets")
+    over = partial(row, n=len(nets), over="nets", interval="95% t over nets")
     rows = []
     for i, name in enumerate(names):
         rows += [
@@ -54,13 +54,14 @@ def run(config: Config, context: Context) -> Result:
     better = mean_interval(recognised[:, -2] - recognised[:, 0])
     rows.append(over(f"{last} minus input: test face named", None, better))
     _draw(nets[0], config, context)
-    more = "significantly more than" if better.low > 0 else "not significantly more than"
+    more = "significantly more than" if better.low > 0 else "not shown to be more than"
     by, named = apart.mean(axis=0), recognised.mean(axis=0)
     verdict = (
-        "To the eye the maps say as little as the paper finds, those of the last layer nothing. In numbers, on test "
-        f"images, outputs of one identity are more alike than those of two by {by[1]:.2f} in {raw} and {by[-2]:.2f} in "
-        f"{last} (pixels {by[0]:.2f}), and the most alike training face names {named[-2]:.0%} of test faces in {last}, "
-        f"{more} in pixels ({named[0]:.0%}), and {named[-1]:.0%} in the 20 hidden units."
+        "Not judged: 'reveals little insight' sets no number. To the eye the maps say as little as the paper finds, "
+        "those of the last layer nothing. In numbers, on test images, the correlation of outputs within an "
+        f"identity minus that between two is {by[1]:.2f} in {raw} and {by[-2]:.2f} in {last} (pixels {by[0]:.2f}), and "
+        f"the most alike training face names {named[-2]:.0%} of test faces in {last}, {more} in pixels "
+        f"({named[0]:.0%}), and {named[-1]:.0%} in the 20 hidden units."
     )
     return Result(tuple(rows), verdict, ("outputs.png",))
 

@@ -11,12 +11,13 @@ are shuffled inside each layer.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 
-from experiments.experiment import Context, Experiment, Result, Row, Text, row
+from experiments.experiment import Context, Experiment, Result, Row, Text, row, row_named
 from experiments.lo_ding.filters.knockouts import (
     STRONG,
     against_others,
@@ -31,7 +32,11 @@ from experiments.models.faces import FaceNet, FaceNets, nets_of
 from nnpg import FilterScores
 from nnpg.analysis.comparisons import Comparison
 from nnpg.analysis.statistics import mean_interval
+from nnpg.analysis.verdicts import Verdict, at_least
 from nnpg.plots import error_curves, interval_plot
+
+CHANCE, ABOVE_CHANCE = "random", at_least(0, "performance degrades much faster")  # the paper claims no more than this
+CONFIDENCE = 1 - 0.05 / 2  # it is judged on two kinds of error
 
 
 @dataclass(frozen=True)
@@ -58,7 +63,8 @@ def run(config: Config, context: Context) -> Result:
     interval_plot(area_panels(errors), context.folder / "areas.png", highlight=OURS)
     table = Text("Each ranking", area_table(scores, seconds, errors, [identity - 1 for identity in config.identities]))
     soonest = {name: areas(e.class_)[:, STRONG].mean() for name, e in errors.items()}
-    verdict = _verdict(against_others(gaps, OURS), seconds, soonest)
+    above = {kind: row_named(rows, f"{kind} gap: {OURS} minus {CHANCE}").verdict for kind in gaps}
+    verdict = _verdict(above, against_others(gaps, OURS), seconds, soonest)
     return Result(tuple(rows), verdict, ("class-error.png", "overall-error.png", "areas.png"), (table,))
 
 
@@ -69,30 +75,37 @@ def _images(face: FaceNet, config: Config) -> np.ndarray:
 
 def _rows(kind: str, gaps: dict[str, np.ndarray]) -> list[Row]:
     """The gap of each ranking, and the prediction gradient's gap minus it, for each net."""
-    n, t = len(gaps[OURS]), "95% t over nets"
-    rows = [row(f"{kind} gap: {name}", None, mean_interval(values), n, interval=t) for name, values in gaps.items()]
+    over = partial(row, n=len(gaps[OURS]), over="nets")
+    t = "95% t over nets"
+    rows = [over(f"{kind} gap: {name}", None, mean_interval(values), interval=t) for name, values in gaps.items()]
     for name in NAMES[1:]:
-        above = mean_interval(gaps[OURS] - gaps[name])
-        claimed = above.low > 0 if name == "random" else None  # the paper claims no more than this
-        rows.append(row(f"{kind} gap: {OURS} minus {name}", None, above, n, interval=t, held=claimed))
+        claim, confidence = (ABOVE_CHANCE, CONFIDENCE) if name == CHANCE else (None, 0.95)
+        above = mean_interval(gaps[OURS] - gaps[name], confidence=confidence)
+        t = f"{100 * confidence:g}% t over nets"
+        rows.append(over(f"{kind} gap: {OURS} minus {name}", None, above, interval=t, claim=claim))
     return rows
 
 
-def _verdict(found: dict[str, dict[str, Comparison]], seconds: dict[str, float], soonest: dict[str, float]) -> str:
-    """Which gaps differ with corrected p below 0.05, and the answer that follows."""
+def _verdict(
+    above: Mapping[str, Verdict | None],
+    found: Mapping[str, Mapping[str, Comparison]],
+    seconds: Mapping[str, float],
+    soonest: Mapping[str, float],
+) -> str:
+    """Whether the gradient is above chance, which gaps differ with corrected p below 0.05, and the answer."""
 
     def listed(names: dict[str, float]) -> str:
         return "; ".join(f"{name} ({by:.2f})" for name, by in names.items()) or "none"
 
-    words = []
+    words = ["Above a random order: " + ", ".join(f"{v} on {kind} error" for kind, v in above.items()) + "."]
     for kind, c in found.items():
         better, worse = significant(c, -1), significant(c, 1)
         alike = "; ".join(name for name in c if name not in better and name not in worse) or "none"
         words.append(
-            f"On {kind} error the gradient's gap is above {listed(worse)}; below {listed(better)}; not significantly "
-            f"different from {alike}."
+            f"On {kind} error the gradient's gap is above {listed(worse)}; below {listed(better)}; open, neither above "
+            f"nor below: {alike}."
         )
-    if not all("random" in significant(c, 1) for c in found.values()):
+    if not all(verdict == "held" for verdict in above.values()):
         return f"{' '.join(words)} So its use cannot be advised: it is not shown to be above chance on these nets."
     free = [kind for kind, c in found.items() if not significant(c, -1)]
     answer = [f"use it for {' and '.join(free)} error, where no other ranking is shown to be better"] if free else []
