@@ -28,7 +28,8 @@ SOONER = at_least(0, "performance degrades much faster")
 TOGETHER = at_least(0.5, "performance loss generalizes spans multiple classes")  # the paper gives no number
 WEAK_OUT = at_most(0.25, "after removing 10 weak features, the network still achieves less than 25% error")
 STRONG_OUT = at_least(0.85, "near 100% error after removing 10")  # one answer for all images: 93%
-CONFIDENCE = 1 - 0.05 / 4  # four comparisons are judged
+MANY = at_least(0.5, "overall error for many of the weak feature sets is below 50%")  # many: half of them, our reading
+CONFIDENCE = 1 - 0.05 / 5  # five comparisons are judged
 
 
 @dataclass(frozen=True)
@@ -49,11 +50,13 @@ def run(config: Config, context: Context) -> Result:
     )
     ten, fifteen, gone = overall[:, :, WEAK, 10], overall[:, :, WEAK, 15], overall[:, :, STRONG, 10]
     over = partial(row, n=len(nets), over="nets")
-    plain, judged = partial(over, interval="95% t over nets"), partial(over, interval=f"{CONFIDENCE:.2%} t over nets")
-    earlier, together, few, most = (over_nets(v, confidence=CONFIDENCE) for v in (sooner, alike, ten, gone))
+    plain, judged = partial(over, interval="95% t over nets"), partial(over, interval=f"{CONFIDENCE:.0%} t over nets")
+    measured = (sooner, alike, ten, fifteen < 0.5, gone)
+    earlier, together, few, below, most = (over_nets(v, confidence=CONFIDENCE) for v in measured)
     hurts = judged("class_error, strongest minus weakest first", None, earlier, claim=SOONER)
     agrees = judged("class_error with overall_error", None, together, unit="Spearman", claim=TOGETHER)
     small = judged("overall_error, 10 weak out (paper: below)", 0.25, few, claim=WEAK_OUT)
+    many = judged("cases below 50%, 15 weak out (paper: many)", None, below, claim=MANY)
     near = judged("overall_error, 10 strong out (paper: near)", 1.0, most, claim=STRONG_OUT)
     rows = (
         hurts,
@@ -62,7 +65,7 @@ def run(config: Config, context: Context) -> Result:
         small,
         plain("cases below 25%, 10 weak out", 1.0, over_nets(ten < 0.25)),
         plain("overall_error, 15 weak out", None, over_nets(fifteen)),
-        plain("cases below 50%, 15 weak out (paper: many)", None, over_nets(fifteen < 0.5)),
+        many,
         near,
         plain("test_error, 10 weak out", None, over_nets(test[:, :, WEAK, 10])),
     )
@@ -70,8 +73,8 @@ def run(config: Config, context: Context) -> Result:
     verdict = (
         f"Removal of strong filters hurts sooner: {hurts.verdict} (class error higher by {earlier.value:.0%}). Class "
         f"and overall error rise together: {agrees.verdict}. After 10 weak filters the overall error is below 25%: "
-        f"{small.verdict} ({few.value:.0%}; after 15 {fifteen.mean():.0%}). After 10 strong filters it is near 100%: "
-        f"{near.verdict} ({most.value:.0%})."
+        f"{small.verdict} ({few.value:.0%}). After 15 it is below 50% in half of the cases: {many.verdict} "
+        f"({below.value:.0%} of them). After 10 strong filters it is near 100%: {near.verdict} ({most.value:.0%})."
     )
     breaks = Text("Filters out when class_error first passes 50%, strongest first", _breaks(nets, class_[:, :, STRONG]))
     return Result(rows, verdict, ("knockout.png",), (breaks,))
