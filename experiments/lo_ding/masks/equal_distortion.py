@@ -57,7 +57,10 @@ def at_equal_distortion(net: Network, images: Images, config: Config, context: C
         cells = [f"{s.value:.1%} ({s.low:.1%}-{s.high:.1%})" for s in shares]
         lines.append(f"{name:32}" + "".join(f"{cell:>22}" for cell in cells))
     n = many[0].predicted.size
-    rows = [row(at_distortion(name), None, shares[SHOWN], n, interval="95% Wilson") for name, shares in found.items()]
+    rows = [
+        row(at_distortion(name), None, shares[SHOWN], n, "pairs of one net", interval="95% Wilson")
+        for name, shares in found.items()
+    ]
     curves = {name: np.array([s.value for s in shares]) for name, shares in found.items()}
     panel = Lines(
         "attacks at equal distortion", LEVELS, curves, "root mean square of the change", "classified as the target"
