@@ -10,6 +10,7 @@ import numpy as np
 from experiments.experiment import Row, row
 from nnpg import Network
 from nnpg.analysis.gains import Gain, MeasuredGain, lipschitz_bounds, measured_gains
+from nnpg.analysis.verdicts import Verdict
 from nnpg.plots import Depth
 from nnpg_kernels import Array
 
@@ -34,6 +35,14 @@ class GainReport:
         return next(gain.bounds.upper for gain in self.gains if gain.bounds)
 
     @property
+    def within(self) -> dict[str, bool]:
+        """Whether, for each kind of change, no measured gain exceeds the bound that is proved; rounding aside."""
+        return {
+            kind: all(bool((of_kind[g.layer].total <= g.product * (1 + 1e-4)).all()) for g in self.gains)
+            for kind, of_kind in self.measured.items()
+        }
+
+    @property
     def slack(self) -> float:
         """How many times the largest measured gain up to the scores the product of the bounds is."""
         largest = max(of_kind[self.scores.layer].total.max() for of_kind in self.measured.values())
@@ -56,20 +65,27 @@ def changes_and_noise(x: Array, distorted: Array, seed: int) -> dict[str, tuple[
     return {"adversarial": (x[n], distorted[n])} | changes if len(n) else changes
 
 
-def gain_rows(report: GainReport, paper: Mapping[str, tuple[float, float]]) -> list[Row]:
-    """Return the bounds of the layers with weights; for the whole network the bound, and the largest gain within it."""
+def gain_rows(report: GainReport, paper: Mapping[str, tuple[float, float]], *, substitute: bool = False) -> list[Row]:
+    """Return the bounds of the layers with weights; for the whole network the bound, and the largest gain within it.
+
+    The rows of a substitute, whose weights are not those of the paper's network, stay open.
+    """
     rows, name = [], report.name
+    verdict: Verdict | None = "open" if substitute else None
     for gain in report.gains:
         if gain.bounds:
             low, high = paper.get(gain.layer, (None, None))
-            rows.append(row(f"{name}, {gain.layer}: lower bound", low, gain.bounds.lower, 1, unit="gain"))
-            rows.append(row(f"{name}, {gain.layer}: upper bound", high, gain.bounds.upper, 1, unit="gain"))
-    rows.append(row(f"{name}: product of the bounds up to the scores", None, report.scores.product, 1, unit="gain"))
+            for end, number, ours in (("lower", low, gain.bounds.lower), ("upper", high, gain.bounds.upper)):
+                judged = None if number is None else verdict
+                bound = f"{name}, {gain.layer}: {end} bound"
+                rows.append(row(bound, number, ours, 1, "nets", unit="gain", verdict=judged))
+    product = f"{name}: product of the bounds up to the scores"
+    rows.append(row(product, None, report.scores.product, 1, "nets", unit="gain"))
     for kind, of_kind in report.measured.items():
         total = of_kind[report.scores.layer].total
-        within = all((of_kind[g.layer].total <= g.product * (1 + 1e-4)).all() for g in report.gains)
-        largest = f"{name}: largest gain, {kind}"
-        rows.append(row(largest, None, float(total.max()), len(total), unit="gain", held=within))
+        largest, fact = f"{name}: largest gain, {kind}", None if substitute else report.within[kind]
+        rows.append(row(largest, None, float(total.max()), len(total), "images of one net", unit="gain", fact=fact,
+                        verdict=verdict))  # fmt: skip
     return rows
 
 

@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from experiments.experiment import Row, row
+from experiments.models.mnist import margins
 from experiments.models.mnist.nets import Trained
 from nnpg import predict
 from nnpg.analysis.statistics import rank_correlation, wilson
+from nnpg.analysis.verdicts import equal_to
 from nnpg.plots import cell_map
 from nnpg_kernels import Array
 
@@ -28,18 +30,19 @@ def on_diagonal(batches: Sequence[str], nets: Sequence[Trained]) -> Array:
 
 
 def cell_rows(wrong: Array, N: int, batches: Sequence[str], nets: Sequence[Trained], paper: Paper) -> list[Row]:
-    """One row per cell: it held where the paper's number is in our interval."""
+    """Return one row per cell. Each is of one network, so that the paper's numbers stay open."""
     found = []
     for r, batch in enumerate(batches):
         for c, net in enumerate(nets):
             ours, theirs = wilson(int(wrong[r, c]), N), _percent(paper, batch, c)
-            held = None if theirs is None else bool(ours.low <= theirs <= ours.high)
-            found.append(row(f"{batch} -> {net.name}", theirs, ours, N, interval="95% Wilson", held=held))
+            claim = None if theirs is None else equal_to(theirs, margins.CELL, f"{100 * theirs:.3g}%")
+            name = f"{batch} -> {net.name}"
+            found.append(row(name, theirs, ours, N, "images of one net", interval="95% Wilson", claim=claim))
     return found
 
 
 def draw(
-    wrong: Array, N: int, batches: Sequence[str], nets: Sequence[Trained], paper: Paper, path: Path, held: Array
+    wrong: Array, N: int, batches: Sequence[str], nets: Sequence[Trained], paper: Paper, path: Path, framed: Array
 ) -> None:
     """Draw the matrix: ours, the paper's in brackets, a frame where the paper's lies in our interval."""
     words = []
@@ -48,7 +51,7 @@ def draw(
         brackets = ["" if t is None else f"\n({100 * t:.3g}%)" for t in theirs]
         words.append([f"{100 * wrong[r, c] / N:.3g}%{brackets[c]}" for c in range(len(nets))])
     cell_map(
-        wrong / N, path, rows=list(batches), columns=[net.name for net in nets], words=words, framed=held,
+        wrong / N, path, rows=list(batches), columns=[net.name for net in nets], words=words, framed=framed,
         label="Error of the network in the column on images made for that in the row (the paper's).\n"
         f"Framed: the paper's lies in our 95% interval, n = {N}.",
     )  # fmt: skip
@@ -71,9 +74,9 @@ def table(wrong: Array, N: int, batches: Sequence[str], nets: Sequence[Trained],
 
 def agreement(rows: Sequence[Row]) -> tuple[int, int, float]:
     """Return cells that hold the paper's number, cells that it gives, and Spearman's correlation with it."""
-    given = [(r.paper, r.ours, bool(r.held)) for r in rows if r.paper is not None]
-    theirs, ours, held = zip(*given, strict=True)
-    return sum(held), len(given), rank_correlation(theirs, ours)
+    given = [(r.paper, r.ours, margins.covers_paper(r)) for r in rows if r.paper is not None]
+    theirs, ours, covered = zip(*given, strict=True)
+    return sum(covered), len(given), rank_correlation(theirs, ours)
 
 
 def _percent(paper: Paper, batch: str, c: int) -> float | None:
