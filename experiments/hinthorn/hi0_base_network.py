@@ -11,9 +11,11 @@ from __future__ import annotations
 from experiments.experiment import Context, Experiment, Result, row
 from experiments.models.hinthorn.base import PAPER, SMOKE, Base, base_net
 from nnpg.analysis.statistics import wilson
+from nnpg.analysis.verdicts import at_least
 from nnpg.plots import training_history
 
 CLAIM = 0.99
+IMAGES = "test images of one net"
 
 
 def run(config: Base, context: Context) -> Result:
@@ -24,25 +26,33 @@ def run(config: Base, context: Context) -> Result:
     seconds = [epoch.seconds for epoch in history]
     final = wilson(round(accuracy[-1] * n), n)
     by = f"the first epoch to reach it is {there}" if there else "no epoch reached it"
-    reached = final.high >= CLAIM
+    claim = at_least(CLAIM, "an accuracy rate of 99%")
+    reached = row("accuracy on test images", CLAIM, final, n, IMAGES, interval="95% Wilson", claim=claim)
     rows = (
-        row("accuracy on test images", CLAIM, final, n, interval="95% Wilson", held=reached),
-        row("accuracy on test images, best epoch", None, max(accuracy), n),
-        row("error on training images, last epoch", None, history[-1].error, len(base.train)),
+        reached,
+        row("accuracy on test images, best epoch", None, max(accuracy), n, IMAGES),
+        row(
+            "error on training images, last epoch",
+            None,
+            history[-1].error,
+            len(base.train),
+            "training images of one net",
+        ),
         row(
             "epochs to 99%" if there else "epochs trained, 99% not reached",
             100,
             there or len(history),
             1,
+            "nets",
             unit="epochs",
         ),
-        row("time to 99%", None, sum(seconds[: there or len(history)]), 1, unit="s"),
-        row("time", None, sum(seconds), 1, unit="s"),
+        row("time to 99%", None, sum(seconds[: there or len(history)]), 1, "nets", unit="s"),
+        row("time", None, sum(seconds), 1, "nets", unit="s"),
     )
     training_history(history, context.folder / "history.png")
-    held = "holds" if reached else "does not hold"
     verdict = (
-        f"{accuracy[-1]:.2%} of {n} test images are correct after {len(history)} epochs: the paper's 99% {held} ({by})."
+        f"{accuracy[-1]:.2%} of {n} test images are correct after {len(history)} epochs: the paper's 99% is "
+        f"{reached.verdict}, because one net is no sample of nets ({by})."
     )
     return Result(rows, verdict, ("history.png",))
 

@@ -18,9 +18,12 @@ from experiments.models.hinthorn.pairs import Pairs, adversarial_pairs
 from experiments.models.hinthorn.variants import HARD_PAPER, HARD_SMOKE, Hard
 from nnpg import Network, predict
 from nnpg.analysis.statistics import Interval, mean_interval, wilson
+from nnpg.analysis.verdicts import at_least
 from nnpg.plots import image_grid, signed_colours
 
 SHOWN = 5  # pairs in the figures
+IMAGES = "images of one net"
+SUCCEEDS = at_least(0.95, "easily accomplished")  # the share is ours: the paper gives none
 
 
 def run(config: Hard, context: Context) -> Result:
@@ -30,34 +33,33 @@ def run(config: Hard, context: Context) -> Result:
     few = pairs[: min(PAPER_PAIRS, len(pairs))]
     by = "95% t over images"
     found = wilson(len(pairs), pairs.attacked)
-    succeeds = found.low > 0.95
     size = mean_interval(pairs.distortion)
+    succeeds = row("attacks that succeed", 1.0, found, pairs.attacked, IMAGES, interval="95% Wilson", claim=SUCCEEDS)
     rows = [
-        row("attacks that succeed", 1.0, found, pairs.attacked, interval="95% Wilson", held=succeeds),
-        row("pairs", PAPER_PAIRS, len(pairs), len(pairs), unit="pairs"),
-        row(
-            f"distortion, the first {len(few)}", None, mean_interval(few.distortion), len(few), unit="RMS", interval=by
-        ),
-        row("distortion, all", None, size, len(pairs), unit="RMS", interval=by),
-    ]
+        succeeds,
+        row("pairs", PAPER_PAIRS, len(pairs), len(pairs), IMAGES, unit="pairs"),
+        row(f"distortion, the first {len(few)}", None, mean_interval(few.distortion), len(few), IMAGES, unit="RMS",
+            interval=by),
+        row("distortion, all", None, size, len(pairs), IMAGES, unit="RMS", interval=by),
+    ]  # fmt: skip
     certainty = {
         "least distortion": _certainty(base.net, pairs),
         f"{config.beyond:g} times that": _certainty(base.net, larger),
     }
     for name, mean in certainty.items():
-        rows.append(row(f"probability of the target, {name}", None, mean, len(pairs), interval=by))
+        rows.append(row(f"probability of the target, {name}", None, mean, len(pairs), IMAGES, interval=by))
     at_boundary, beyond = (mean.value for mean in certainty.values())
     fooled = predict(base.net, larger.adversarial).argmax(axis=1) == larger.targets
     rows.append(
         row(f"still classified as the target at {config.beyond:g} times", None, wilson(int(fooled.sum()), len(fooled)),
-            len(fooled), interval="95% Wilson")
+            len(fooled), IMAGES, interval="95% Wilson")
     )  # fmt: skip
     _figures(base.train.class_names, larger, context.folder)
-    well = "succeeds, as in the paper" if succeeds else "is not shown to do so"
     verdict = (
         f"{len(pairs)} of {pairs.attacked} correctly classified training images are classified as a random other "
-        f"class: the attack {well}; it needs a change of {size.value:.3f} RMS, after which the network gives the "
-        f"target {at_boundary:.2f} on average (the boundary), and {beyond:.2f} at {config.beyond:g} times the change."
+        f"class: that the attack succeeds is {succeeds.verdict}, because one net is no sample of nets; it needs "
+        f"a change of {size.value:.3f} RMS, after which the network gives the target "
+        f"{at_boundary:.2f} on average (the boundary), and {beyond:.2f} at {config.beyond:g} times the change."
     )
     return Result(tuple(rows), verdict, ("pairs.png", "distortion.png"))
 

@@ -17,12 +17,15 @@ from experiments.models.hinthorn.variants import HARD_PAPER, HARD_SMOKE, Hard
 from nnpg.analysis.concentration import gini, top_share
 from nnpg.analysis.groups import Groups
 from nnpg.analysis.statistics import holm, mean_interval, paired_p
+from nnpg.analysis.verdicts import all_of, at_least
 from nnpg.plots import Measured, interval_plot
 from nnpg.training_methods.volatility import unit_changes
 from nnpg_kernels import Array
 
 WAYS = ("source", "target", "both")
 LEAST = 4  # pairs in a group that is divided
+GROUPS = "groups of one net"
+CHARACTERISTIC = at_least(0, "a 'back door' by which adversarial examples of similar associations might be generated")
 
 
 def run(config: Hard, context: Context) -> Result:
@@ -36,22 +39,23 @@ def run(config: Hard, context: Context) -> Result:
     for layer, change in found.items():
         beyond = change.volatility - change.shift
         rows.append(row(f"{layer}: pairs and units where volatility exceeds shift", 0.0, float((beyond > 1e-5).mean()),
-                        beyond.size, held=not (beyond > 1e-5).any()))  # fmt: skip
+                        beyond.size, "pairs x units", fact=not (beyond > 1e-5).any()))  # fmt: skip
         for way in WAYS:
             groups = pairs.groups(way)  # type: ignore[arg-type]
             alike[layer, way] = _halves(change.volatility, groups, rng)
             if way != "both":
                 tables.append(Text(f"{layer}, by {way}: mean volatility", _table(change.volatility, groups)))
     p = holm(np.nan_to_num([paired_p(one - others) for one, others in alike.values()], nan=1.0))
-    by = "95% t over groups"
+    by, confidence = "95% t over groups", 1 - 0.05 / len(alike)
     for ((layer, way), (one, others)), q in zip(alike.items(), p, strict=True):
-        name, n, more = f"{layer}, by {way}", len(one), mean_interval(one - others)
+        name, n, more = f"{layer}, by {way}", len(one), mean_interval(one - others, confidence=confidence)
         rows += [
-            row(f"{name}: halves of one group", None, mean_interval(one), n, unit="Spearman", interval=by),
-            row(f"{name}: halves of two groups", None, mean_interval(others), n, unit="Spearman", interval=by),
-            row(f"{name}: one minus two", None, more, n, unit="Spearman", interval=by,
-                held=bool(q < 0.05 and more.value > 0)),
-            row(f"{name}: one minus two, p", None, float(q), n, unit="p (paired t, Holm)"),
+            row(f"{name}: halves of one group", None, mean_interval(one), n, GROUPS, unit="Spearman", interval=by),
+            row(f"{name}: halves of two groups", None, mean_interval(others), n, GROUPS, unit="Spearman",
+                interval=by),
+            row(f"{name}: one minus two", None, more, n, GROUPS, unit="Spearman",
+                interval=f"{100 * confidence:.4g}% t over groups", claim=CHARACTERISTIC),
+            row(f"{name}: one minus two, p", None, float(q), n, GROUPS, unit="p (paired t, Holm)"),
         ]  # fmt: skip
     panels = [
         Measured(layer, {f"by {way}, {pairing}": mean_interval(alike[layer, way][i]) for way in WAYS
@@ -59,11 +63,14 @@ def run(config: Hard, context: Context) -> Result:
         for layer in found
     ]  # fmt: skip
     interval_plot(panels, context.folder / "groups.png")
-    held = [r.name.split(":")[0] for r in rows if r.name.endswith("one minus two") and r.held]
+    claims = [r for r in rows if r.claim]
+    more_alike = [f"{layer} by {way}" for (layer, way), q in zip(alike, p, strict=True) if q < 0.05]
     verdict = (
-        "Halves of one perturbation group agree on which units are volatile significantly more than halves of two "
-        f"groups in {len(held)} of {len(alike)} cases{' (' + '; '.join(held) + ')' if held else ''}: that groups have "
-        f"characteristic units {'holds' if len(held) == len(alike) else 'holds in part' if held else 'does not hold'}."
+        f"That groups have characteristic units is {all_of(r.verdict for r in claims if r.verdict)}, because one net "
+        "is no sample of nets: over its groups, halves of one perturbation group agree on which units are volatile "
+        f"differently from halves of two (p < 0.05) in {len(more_alike)} of {len(alike)} cases"
+        f"{' (' + '; '.join(more_alike) + ')' if more_alike else ''}, by "
+        f"{min(r.ours for r in claims):+.2f} to {max(r.ours for r in claims):+.2f}."
     )
     return Result(tuple(rows), verdict, ("groups.png",), tuple(tables))
 

@@ -8,16 +8,19 @@ from typing import NamedTuple
 
 import numpy as np
 
-from experiments.experiment import Row, held_in_words, row, row_named
+from experiments.experiment import Row, row, row_named
 from experiments.models.face_data import FEW, IDENTITIES
 from experiments.models.faces import FaceNet, FaceNetsOfSets
 from nnpg.analysis.statistics import mean_interval
+from nnpg.analysis.verdicts import Verdict, all_of, at_least
 from nnpg.data import Dataset
 from nnpg.maps.occlusion import occlusion_map
 from nnpg.maps.strongest import StrongestUnits, contributing_places, place_ranks
 from nnpg_kernels import Array
 
 GRADIENT, CONTRIBUTION = "highest gradient", "highest gradient x departure"
+AVERAGE_PLACE = 0.5  # the mean rank of all places of a picture
+COST_INTERVALS = 2  # that decide the claim about a place, for each data set
 MINUS_OTHERS = ", minus at another person's"
 SHOWN = [identity - 1 for identity in IDENTITIES[:3]]  # classes in the figures
 
@@ -73,39 +76,42 @@ def _ranks(ranks: Array, labels: Array) -> Ranks:
     return Ranks(float(np.diag(ranks).mean()), float(ranks[others].mean()))
 
 
-def cost_rows(name: str, costs: list[dict[str, Ranks]]) -> list[Row]:
+def cost_rows(name: str, costs: list[dict[str, Ranks]], confidence: float) -> list[Row]:
     """The rank of the strongest place, and that minus the rank of other people's: means and intervals over nets.
 
-    A claim about a place holds if covering it costs more than covering the average place of the picture, and more than
-    covering other people's strongest places.
+    The thesis's claim, which is about the gradient only, holds if covering the place costs more than covering the
+    average place of the picture, and more than covering other people's strongest places.
     """
-    rows, over = [], partial(row, n=len(costs), unit="percentile", interval="95% t over nets")
+    rows: list[Row] = []
     for rule in (GRADIENT, CONTRIBUTION):
+        level = confidence if rule == GRADIENT else 0.95
+        over = partial(row, n=len(costs), over="nets", unit="percentile", interval=f"{100 * level:.4g}% t over nets")
         same, others = np.array([cost[rule] for cost in costs]).T
-        mean, more = mean_interval(same), mean_interval(same - others)
-        claimed = 1.0 if rule == GRADIENT else None  # the thesis claims it of the gradient only
+        mean, more = (mean_interval(values, confidence=level) for values in (same, same - others))
+        both = all_of([at_least(AVERAGE_PLACE).verdict(mean), at_least(0).verdict(more)])
+        paper, verdict = (1.0, both) if rule == GRADIENT else (None, None)
         rows += [
-            over(f"{name}, {rule}", claimed, mean, held=mean.low > 0.5 and more.low > 0),
+            over(f"{name}, {rule}", paper, mean, verdict=verdict),
             over(f"{name}, {rule}{MINUS_OTHERS}", None, more),
         ]
     return rows
 
 
-class Claim(NamedTuple):
-    """In words: whether the thesis's claim held, and the ranks of the strongest places, as percentages."""
+class CostsInWords(NamedTuple):
+    """The verdict on the thesis's claim, and the ranks of the strongest places, as percentages."""
 
-    held: str
+    verdict: Verdict
     place: str
     others: str
     contributing: str  # of the places with the highest gradient x departure
     contributing_others: str
 
 
-def claim(rows: list[Row], name: str) -> Claim:
-    """Read the claim from `cost_rows`."""
+def costs_in_words(rows: list[Row], name: str) -> CostsInWords:
+    """Read the verdict and the ranks from `cost_rows`."""
     ranks = []
     for rule in (GRADIENT, CONTRIBUTION):
         same = row_named(rows, f"{name}, {rule}").ours
         ranks += [same, same - row_named(rows, f"{name}, {rule}{MINUS_OTHERS}").ours]
-    held = held_in_words(row_named(rows, f"{name}, {GRADIENT}").held)
-    return Claim(held, *(f"{rank:.0%}" for rank in ranks))
+    verdict = row_named(rows, f"{name}, {GRADIENT}").verdict
+    return CostsInWords(verdict or "open", *(f"{rank:.0%}" for rank in ranks))

@@ -6,8 +6,8 @@ The built-in faces come in threes that differ by one planted feature each. So th
 from the other two is known, and so is its place. Two questions: which place is evidence for the true class ("true"; the
 truth is the planted feature), and which is evidence for the class of another of the three ("other"; the truth is both
 features, all that differs). No paper has this number. All nets see the same people, four images each, so intervals are
-from resampled nets and people. Expected: chance is 5% and 9%; the prediction gradient alone is far above chance, and
-well below gradient x departure and occlusion.
+over nets, and from resampled people too. Expected: chance is 5% and 9%; the prediction gradient alone is far above
+chance, and well below gradient x departure and occlusion.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from experiments.experiment import Context, Experiment, Result, Row, Text, row
+from experiments.experiment import Context, Experiment, Result, Row, Text, row, row_named
 from experiments.models.face_data import FEW, IDENTITIES
 from experiments.models.faces import FaceNet, FaceNets, nets_of
 from experiments.thesis.planted_features import (
@@ -34,6 +34,7 @@ from experiments.thesis.planted_features import (
     truth,
 )
 from nnpg.analysis.statistics import Interval, crossed_interval
+from nnpg.analysis.verdicts import at_least
 from nnpg.data.examples import one_of_each
 from nnpg.maps.localisation import MapMethod
 from nnpg.maps.results import Localisation, join_localisations
@@ -42,6 +43,8 @@ from nnpg.plots import Measured, heat, image_grid, interval_plot
 SHOWN = (GRADIENT, DEPARTURE, SALIENCY, OCCLUSION)
 COMPARED = ((GRADIENT, SALIENCY), (GRADIENT, GRADIENT + UNTRAINED), (DEPARTURE, GRADIENT), (DEPARTURE, ALONE),
             (OCCLUSION, DEPARTURE))  # fmt: skip
+
+CONFIDENCE = 1 - 0.05 / len(TASKS)  # one claim for each question
 
 
 @dataclass(frozen=True)
@@ -60,10 +63,11 @@ def run(config: Config, context: Context) -> Result:
     found = {task: [ask(face, task, config.conditions, **square) for face in nets] for task in TASKS}
     rates = {task: {method: _rate(each, method) for method in each[0].hits} for task, each in found.items()}
     rows = [r for task, each in found.items() for r in _rows(task, each, rates[task])]
+    verdicts = ", ".join(f"{r.verdict} as {r.name.partition(':')[0]!r}" for r in rows if r.verdict)
     _draw(nets[0], methods("true", nets[0].data.x, **square), context.folder / "maps.png")
     panels = [Measured(f"{t}: {TASKS[t]}", of, "strongest place on the feature") for t, of in rates.items()]
     interval_plot(panels, context.folder / "rates.png", highlight=GRADIENT)
-    true_class, ours = join_localisations(found["true"]), rates["true"][GRADIENT]
+    true_class, ours = join_localisations(found["true"]), row_named(rows, f"true: {GRADIENT}")
     rate = {method: f"{r.value:.0%}" for method, r in rates["true"].items()}
     verdict = (
         f"The unit with the highest prediction gradient lies on the planted feature in {rate[GRADIENT]} of the images "
@@ -71,7 +75,7 @@ def run(config: Config, context: Context) -> Result:
         f"{true_class.expected():.0%} by chance), saliency in {rate[SALIENCY]}: a gradient says where a change would "
         "matter, not what is there. Multiplied by the output's departure from its average, which alone finds "
         f"{rate[ALONE]}, it finds {rate[DEPARTURE]}; occlusion, which runs the network once per covered place, "
-        f"{rate[OCCLUSION]}."
+        f"{rate[OCCLUSION]}. More often than by chance: {verdicts}."
     )
     few = "four images of one person by all nets: too alike for an interval"
     texts = [Text(f"By feature, {t}: hits ({few})", join_localisations(each).table(SHOWN)) for t, each in found.items()]
@@ -80,20 +84,26 @@ def run(config: Config, context: Context) -> Result:
     return Result(tuple(rows), verdict, ("rates.png", "maps.png"), tuple(texts))
 
 
-def _rate(each: list[Localisation], method: str, minus: str | None = None) -> Interval:
+def _rate(each: list[Localisation], method: str, minus: str | None = None, confidence: float = 0.95) -> Interval:
     """Share of hits, or its difference from another method's share; nets and people are both samples."""
     hits = np.array([one.hits[method] - (0.0 if minus is None else one.hits[minus].astype(float)) for one in each])
-    return crossed_interval(hits, each[0].groups)
+    return crossed_interval(hits, each[0].groups, confidence=confidence)
 
 
 def _rows(task: str, each: list[Localisation], rates: dict[str, Interval]) -> list[Row]:
-    n, chance = len(each) * len(each[0].area), each[0].expected()
-    over = partial(row, n=n, interval="95% bootstrap over nets and people")
+    chance = each[0].expected()
+    over = partial(row, n=len(each), over="nets", interval="95% bootstrap over nets and people")
+    above = at_least(chance, "the highest PG indicates which filter and region contributes most")
+    ours = _rate(each, GRADIENT, confidence=CONFIDENCE)
+    by = f"{100 * CONFIDENCE:.4g}% bootstrap over nets and people"
     rows = [
-        over(f"{task}: {method}", None, rate, held=rate.low > chance if method == GRADIENT else None)
+        over(name, None, ours, interval=by, claim=above) if method == GRADIENT else over(name, None, rate)
         for method, rate in rates.items()
+        for name in [f"{task}: {method}"]
     ]
-    rows.append(row(f"{task}: by chance, the feature's share of the picture", None, chance, n))
+    rows.append(
+        row(f"{task}: by chance, the feature's share of the picture", None, chance, len(each[0].area), "images")
+    )
     return rows + [over(f"{task}: {a} minus {b}", None, _rate(each, a, minus=b)) for a, b in COMPARED]
 
 

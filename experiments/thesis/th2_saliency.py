@@ -21,6 +21,7 @@ from experiments.models.face_data import FEW, IDENTITIES
 from experiments.models.faces import FaceNet, FaceNetsOfSets, nets_of_set
 from nnpg import filter_layers
 from nnpg.analysis.statistics import mean_interval
+from nnpg.analysis.verdicts import at_least
 from nnpg.data.examples import one_of_each
 from nnpg.maps import saliency_map
 from nnpg.maps.deletion import deletion_cost, map_agreement
@@ -31,6 +32,7 @@ from nnpg_kernels import Array
 
 IMAGE, PROJECTED = "input", "pool2"
 UNTRAINED = "the pixels before training"
+COSTS_MORE = at_least(0, "indicate how much that unit a contributes to prediction y")
 
 
 @dataclass(frozen=True)
@@ -47,19 +49,20 @@ def run(config: Config, context: Context) -> Result:
         layers = (IMAGE, *filter_layers(nets[0].net))
         cost = np.array([_costs(face, layers, config.share) for face in nets])  # (nets, whose, layers)
         alike = np.array([_agreements(face, layers) for face in nets])
-        found = _rows(dataset, cost, alike, layers)
+        found = _rows(dataset, cost, alike, layers, 1 - 0.05 / (len(layers) * len(config.datasets)))
         rows += found
         figures.append(f"saliency-{dataset}.png")
         _draw(nets[0], layers, context.folder / figures[-1])
-        held = [r.held for r in found if r.held is not None]
+        verdicts = [r.verdict for r in found if r.verdict]
+        counts = ", ".join(f"{verdict} in {verdicts.count(verdict)}" for verdict in dict.fromkeys(verdicts))
         at_pixels = " against ".join(f"{c:.2f}" for c in cost.mean(axis=0)[:2, 0])
-        words.append(f"in {sum(held)} of {len(held)} layers on {dataset} ({at_pixels} at the pixels)")
+        words.append(f"{counts} of {len(verdicts)} layers on {dataset} ({at_pixels} at the pixels)")
         untrained = row_named(found, _agreement_row(dataset, UNTRAINED)).ours
         before.append(f"{untrained:.2f} on {dataset}")
     verdict = (
-        f"Setting a picture's {config.share:.0%} most salient places to their averages lowers log y more than setting "
-        f"those of another person's picture {' and '.join(words)}; much of image saliency is there before training, "
-        f"without any face seen (rank correlation of the two: {', '.join(before)})."
+        f"That setting a picture's {config.share:.0%} most salient places to their averages lowers log y more than "
+        f"setting those of another person's picture is {'; '.join(words)}. Much of image saliency is there "
+        f"before training, without any face seen (rank correlation of the two: {', '.join(before)})."
     )
     return Result(tuple(rows), verdict, tuple(figures))
 
@@ -84,14 +87,16 @@ def _agreements(face: FaceNet, layers: tuple[str, ...]) -> list[float]:
     return [float(np.nanmean(map_agreement(at_pixels, other))) for other in others]
 
 
-def _rows(dataset: str, cost: Array, alike: Array, layers: tuple[str, ...]) -> list[Row]:
-    over = partial(row, n=len(cost), interval="95% t over nets")
+def _rows(dataset: str, cost: Array, alike: Array, layers: tuple[str, ...], confidence: float) -> list[Row]:
+    over = partial(row, n=len(cost), over="nets", interval="95% t over nets")
+    judged = f"{100 * confidence:.4g}% t over nets"
     rows = []
     for i, layer in enumerate(layers):
-        name, gain = f"{dataset}, {layer}: cost of the most salient", mean_interval(cost[:, 0, i] - cost[:, 1, i])
+        name = f"{dataset}, {layer}: cost of the most salient"
+        gain = mean_interval(cost[:, 0, i] - cost[:, 1, i], confidence=confidence)
         rows += [
             over(name, None, mean_interval(cost[:, 0, i]), unit="log y"),
-            over(f"{name}, minus another person's", None, gain, unit="log y", held=gain.low > 0),
+            over(f"{name}, minus another person's", None, gain, unit="log y", interval=judged, claim=COSTS_MORE),
         ]
     rows.append(over(f"{dataset}: cost of random pixels", None, mean_interval(cost[:, 2, 0]), unit="log y"))
     for other, values in zip([*layers[1:], UNTRAINED], alike.T, strict=True):

@@ -22,10 +22,12 @@ from experiments.models.faces import FaceNet, FaceNetsOfSets, nets_of_set
 from nnpg import Conv, Filter
 from nnpg.analysis.profiles import WithinBetween, within_between
 from nnpg.analysis.statistics import mean_interval
+from nnpg.analysis.verdicts import at_least
 from nnpg.maps.excitation import Views, highest_outputs, view_units
 from nnpg.plots import image_grid, signed_colours
 
 SHOWN = 4  # images for each filter in the figure
+MORE_ALIKE = at_least(0, 'the image "concepts" learned at each layer')
 
 
 @dataclass(frozen=True)
@@ -40,19 +42,22 @@ def run(config: Config, context: Context) -> Result:
     rows: list[Row] = []
     for dataset in config.datasets:
         nets = nets_of_set(dataset, config, context)
-        for layer in [name for name, layer in nets[0].net.layers.items() if isinstance(layer, Conv)]:
+        layers = [name for name, layer in nets[0].net.layers.items() if isinstance(layer, Conv)]
+        confidence = 1 - 0.05 / ((len(layers) - 1) * len(config.datasets))
+        for layer in layers:
             found = [_projections(face, layer, config.images) for face in nets]
-            rows += _rows(f"{dataset}, {layer}", [_likeness(one) for one in found], claimed=layer != "conv1")
+            judged_at = None if layer == "conv1" else confidence
+            rows += _rows(f"{dataset}, {layer}", [_likeness(one) for one in found], judged_at)
             if layer != "conv1":
                 figures.append(f"projections-{dataset}-{layer}.png")
                 _draw(found[0], layer, context.folder / figures[-1])
-    deeper = [r for r in rows if r.held is not None]
+    verdicts = [r.verdict for r in rows if r.verdict]
+    counts = ", ".join(f"{verdict} in {verdicts.count(verdict)}" for verdict in dict.fromkeys(verdicts))
     alike = ", ".join(f"{r.ours:.2f} at {r.name.partition(':')[0]}" for r in rows if r.name.endswith("one filter"))
     verdict = (
-        "Projected from the images with its highest outputs, a filter's patterns are more alike than those of two "
-        f"filters in {sum(bool(r.held) for r in deeper)} of {len(deeper)} layers after the first, where they are its "
-        f"weights (mean cosine within a filter {alike}): the deeper the filter, the more its patterns depend on the "
-        "image."
+        "That a filter's patterns, projected from the images with its highest outputs, are more alike than those of "
+        f"two filters is {counts} of {len(verdicts)} layers after the first, where they are its weights (mean "
+        f"cosine within a filter {alike}): the deeper the filter, the more its patterns depend on the image."
     )
     return Result(tuple(rows), verdict, tuple(figures))
 
@@ -71,13 +76,14 @@ def _likeness(found: Views) -> WithinBetween:
     return within_between(flat @ flat.T, np.repeat(np.arange(F), n))
 
 
-def _rows(name: str, alike: list[WithinBetween], claimed: bool) -> list[Row]:
+def _rows(name: str, alike: list[WithinBetween], judged_at: float | None) -> list[Row]:
     within, between = np.array(alike).T
-    more = mean_interval(within - between)
-    over = partial(row, n=len(alike), unit="cosine", interval="95% t over nets")
+    confidence = judged_at or 0.95
+    more, by = mean_interval(within - between, confidence=confidence), f"{100 * confidence:.4g}% t over nets"
+    over = partial(row, n=len(alike), over="nets", unit="cosine", interval="95% t over nets")
     return [
         over(f"{name}: projections of one filter", None, mean_interval(within)),
-        over(f"{name}: minus those of two filters", None, more, held=more.low > 0 if claimed else None),
+        over(f"{name}: minus those of two filters", None, more, interval=by, claim=MORE_ALIKE if judged_at else None),
     ]
 
 

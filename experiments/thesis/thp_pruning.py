@@ -14,18 +14,20 @@ from functools import partial
 
 import numpy as np
 
-from experiments.experiment import Context, Experiment, Result, Text, row
+from experiments.experiment import Context, Experiment, Result, Text, row, row_named
 from experiments.lo_ding.filters.rankings import OURS, ranking
 from experiments.models.face_data import FEW
 from experiments.models.faces import FaceNets, nets_of
 from experiments.thesis.pruning import Pruned, cut_and_train, error_on_test, retrained, seconds, weights
 from nnpg.analysis.statistics import mean_interval
+from nnpg.analysis.verdicts import at_least
 from nnpg.plots import Measured, interval_plot
 from nnpg.rankings import overall_scores, weakest_leaving
 from nnpg.rankings.pruning import multiplications
 
 NAMES = (OURS, "random", "layer, then random", "weight norm", "Taylor, magnitudes", "conductance")
 FULL, RETRAINED = "full net", "this size retrained"
+RANKING_HELPS = at_least(0, "many other use cases for PG, for example in pruning neural networks")
 
 
 @dataclass(frozen=True)
@@ -54,8 +56,7 @@ def run(config: Config, context: Context) -> Result:
     took = np.array([[seconds(net, f.data.x) for net in (f.net, s)] for f, s in zip(nets, small, strict=True)])
     off = max(p.off for of in done.values() for p in of)
     left = [[count(s) / count(f.net) for f, s in zip(nets, small, strict=True)] for count in (multiplications, weights)]
-    more = mean_interval(errors["random", half][:, 1] - after_training)
-    over = partial(row, n=len(nets), interval="95% t over nets")
+    over = partial(row, n=len(nets), over="nets", interval="95% t over nets")
     rows = [over(f"{FULL}: test_error", None, mean_interval(full))]
     for m in config.cut:
         (before, after), chance = errors[OURS, m].T, errors["random", m]
@@ -64,7 +65,12 @@ def run(config: Config, context: Context) -> Result:
             over(f"{m} cut, trained on: test_error", None, mean_interval(after)),
             over(f"{m} cut, trained on: more than the {FULL}", None, mean_interval(after - full)),
             over(f"{m} cut at random: test_error more", None, mean_interval(chance[:, 0] - before)),
-            over(f"{m} cut at random, trained on: test_error more", None, mean_interval(chance[:, 1] - after)),
+            over(
+                f"{m} cut at random, trained on: test_error more",
+                None,
+                mean_interval(chance[:, 1] - after),
+                claim=RANKING_HELPS if m == half else None,
+            ),
         ]
     rows += [
         over(f"{half} cut, {RETRAINED}: test_error", None, mean_interval(again)),
@@ -75,19 +81,19 @@ def run(config: Config, context: Context) -> Result:
         ),
         over(f"{half} cut: multiplications left", None, mean_interval(left[0])),
         over(f"{half} cut: weights left", None, mean_interval(left[1])),
-        row("largest difference from the knocked-out nets' y", 0.0, off, len(nets), held=off < 1e-5),
+        row("largest difference from the knocked-out nets' y", 0.0, off, len(nets), "nets", fact=off < 1e-5),
         over(f"{FULL}: seconds for all images", None, mean_interval(took[:, 0]), unit="s"),
         over(f"{half} cut: seconds for all images", None, mean_interval(took[:, 1]), unit="s"),
     ]
     panels = _panels(errors, full, config)
     interval_plot(panels, context.folder / "pruning.png", highlight=OURS, columns=len(config.cut))
-    pays = "helps" if more.low > 0 else "harms" if more.high < 0 else "shows no gain"
+    random = row_named(rows, f"{half} cut at random, trained on: test_error more")
     verdict = (
         f"{half} of 23 filters cut by the {OURS}: {config.more_epochs} more epochs bring the test error from "
         f"{errors[OURS, half][:, 0].mean():.0%} to {after_training.mean():.0%} (full net {full.mean():.0%}) at "
         f"{took[:, 0].mean() / took[:, 1].mean():.1f} times the speed; a net of that size retrained has "
-        f"{again.mean():.0%}, one that lost random filters {more.value + after_training.mean():.0%}: the ranking "
-        f"{pays}."
+        f"{again.mean():.0%}, one that lost random filters {random.ours + after_training.mean():.0%}: that the "
+        f"ranking helps is {random.verdict}."
     )
     text = Text("Test error at once / after training", _table(errors, config))
     return Result(tuple(rows), verdict, ("pruning.png",), (text,))

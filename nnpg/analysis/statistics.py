@@ -158,14 +158,15 @@ def crossed_interval(
     values: npt.ArrayLike,
     groups: npt.ArrayLike | None = None,
     *,
+    confidence: float = 0.95,
     resamples: int = 2000,
     rng: int | np.random.Generator = 0,
 ) -> Interval:
-    """Return the mean of a table and its 95% interval where rows and columns are both samples, such as nets and images.
+    """Return the mean of a table and its interval where rows and columns are both samples, such as nets and images.
 
     Every net is tested on the same images, so that the cells of the table are not independent. Rows, and groups of
     columns, are drawn again with replacement, independently of each other (the pigeonhole bootstrap, Owen 2007, whose
-    intervals are too wide rather than too narrow); the interval is from the 2.5% to the 97.5% quantile of the means.
+    intervals are too wide rather than too narrow); a 95% interval is from the 2.5% to the 97.5% quantile of the means.
 
     Parameters
     ----------
@@ -173,6 +174,8 @@ def crossed_interval(
         Such as hit or not, for R nets and C images.
     groups : array (C,), optional
         Columns that are drawn together, such as the images of one person; each column alone unless given.
+    confidence : float in (0, 1)
+        1 - 0.05 / m for m comparisons that must all be right at once (Bonferroni).
     resamples : int
     rng : int or numpy.random.Generator
 
@@ -195,6 +198,7 @@ def crossed_interval(
     v = as_numbers(values, "values", "a table (R, C)", ndim=2, finite=True).astype(np.float64)
     if v.size == 0:
         raise ValueError(f"values must be a table (R, C) of finite numbers, not {described(v)}")
+    confidence = as_number(confidence, "confidence", above=0, below=1)
     resamples, rng = as_count(resamples, "resamples"), as_generator(rng)
     names = np.arange(v.shape[1]) if groups is None else _as_groups(groups)
     if names.shape != v.shape[1:]:
@@ -207,7 +211,8 @@ def crossed_interval(
         return Interval(float(v.mean()), math.nan, math.nan)
     rows, columns = (rng.multinomial(n, np.full(n, 1 / n), size=resamples) for n in (R, G))  # times each is drawn
     means = np.einsum("nr,rg,ng->n", rows, sums, columns, optimize=True) / (R * (columns @ sizes))
-    low, high = np.quantile(means, (0.025, 0.975))
+    tail = round((1 - confidence) / 2, 12)  # exactly 0.025 for 0.95
+    low, high = np.quantile(means, (tail, 1 - tail))
     return Interval(float(v.mean()), float(low), float(high))
 
 

@@ -14,6 +14,7 @@ from nnpg.recipes.models import digit_net
 PAPER_PAIRS = 208
 CONV, DENSE = "conv2", "dense1"  # the layers of the paper's tables
 MAPS, NEURONS = "pool2", "relu3"  # where their units are read
+SEEDS = "seeds of one base net"  # each trains that net further, so they are not independent networks
 CHUNK = 256  # images attacked at a time: an interruption loses at most the work on these
 
 
