@@ -25,7 +25,7 @@ from nnpg_kernels import Array
 WAYS = ("source", "target", "both")
 LEAST = 4  # pairs in a group that is divided
 GROUPS = "groups of one net"
-CHARACTERISTIC = at_least(0, "a 'back door' by which adversarial examples of similar associations might be generated")
+CHARACTERISTIC = at_least(0, "adversarial examples of similar associations might be easily generated")
 
 
 def run(config: Hard, context: Context) -> Result:

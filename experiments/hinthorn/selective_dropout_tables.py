@@ -113,8 +113,8 @@ def _verdict(found: dict[Key, Comparison], differences: list[Row]) -> str:
     counts = ", ".join(f"{number} {verdict}" for verdict, number in Counter(gains).items()) or "none"
     return (
         f"Of {len(found)} variants, significantly better than the control on fresh pairs: {listed(1)}; significantly "
-        f"worse: {listed(-1)}. Of the paper's gains: {counts}, because all seeds train one base net further. That "
-        f"'selective dropout with some value p < 1 outperformed the baseline' is {_of_some(gains)}."
+        f"worse: {listed(-1)}. Verdicts on the paper's gains: {counts}; that selective dropout 'with some value p < 1' "
+        f"outperforms the control is {_of_some(gains)}, because all seeds train one base net further."
     )
 
 

@@ -78,6 +78,8 @@ def test_the_crossed_interval_is_seeded_keeps_to_its_range_and_says_when_it_cann
     assert crossed_interval(v, rng=3) == crossed_interval(v, rng=3)
     assert crossed_interval(np.ones((3, 5))) == (1, 1, 1)
     assert np.isnan(crossed_interval(v[:1]).low)
+    narrow, wide = crossed_interval(v), crossed_interval(v, confidence=0.99)
+    assert wide.low < narrow.low < narrow.value == wide.value < narrow.high < wide.high
     assert np.isnan(crossed_interval(v, np.zeros(12)).low)
     for wrong, groups in ((v[0], None), ([[np.nan, 1.0]], None), (v, np.zeros(3))):
         with pytest.raises(ValueError, match=r"table|groups"):
