@@ -12,6 +12,11 @@ from nnpg.analysis.statistics import Interval
 from nnpg.analysis.verdicts import Claim, Verdict, of_fact
 
 INDEPENDENT = ("nets", "splits", "seeds")  # what an interval must be over for a verdict: units that are trained anew
+OVER = (
+    *INDEPENDENT,
+    *(f"{unit} of one net" for unit in ("images", "pairs", "filters", "targets", "classes", "masks", "steps of eta")),
+    "images", "identities", "filters", "points", "permutations of the labels",
+)  # fmt: skip
 
 
 class Row(NamedTuple):

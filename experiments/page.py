@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from experiments.experiment import Experiment, Result, Row
+from experiments.experiment import Result, Row
 from nnpg_command import printable
 
 
-def markdown(experiment: Experiment, scale: str, result: Result, seconds: float) -> str:
-    """Return a result as a Markdown page: the paper's figure beside ours."""
-    lines = [f"# {experiment.id}: {experiment.title}", "", f"{experiment.source}; scale {scale}; {seconds:.0f} s", ""]
-    lines += [result.verdict, "", "| | paper | ours | interval | n | unit | verdict |", "|---|---|---|---|---|---|---|"]
+def markdown(record: Mapping[str, Any], result: Result) -> str:
+    """Return a result as a Markdown page: the paper's figure beside ours, and the facts of the run."""
+    lines = [f"# {record['id']}: {record['title']}", "", f"{record['source']}; scale {record['scale']}", ""]
+    lines += [result.verdict, "", *(f"Note: {note}\n" for note in record["notes"])]
+    lines += ["| | paper | ours | interval | n | unit | verdict |", "|---|---|---|---|---|---|---|"]
     for row in result.rows:
         paper = "-" if row.paper is None else f"{row.paper:.4g}"
         around = "-" if math.isnan(row.low) else f"{row.low:.4g} to {row.high:.4g} ({row.interval})"
@@ -25,8 +27,38 @@ def markdown(experiment: Experiment, scale: str, result: Result, seconds: float)
     for text in result.texts:
         marks = fence(text.body)
         lines += ["", f"## {cell(text.title)}", "", marks, *map(printable, text.body.split("\n")), marks]
+    lines += [
+        "",
+        "## This run",
+        "",
+        "| | |",
+        "|---|---|",
+        *(f"| {fact} | {cell(said)} |" for fact, said in facts(record)),
+    ]
     lines += ["", *(f"![{cell(Path(figure).stem)}](<{figure}>)" for figure in result.figures)]
     return "\n".join(lines) + "\n"
+
+
+def facts(record: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return what a record holds of its run, in words: seed, code, data sets, machine and time."""
+    data_sets = [f"{d['name']}: {d['images']} images, SHA-256 {d['sha256']}" for d in record["data"]]
+    return [
+        ("seed", str(record["seed"])),
+        ("code", f"commit {record['commit']}, tree {record['tree']}" if record["commit"] else record["tree"]),
+        ("data", "; ".join(data_sets) or "none"),
+        ("processor", f"{record['processor']}, {record['threads']} threads"),
+        ("backend", f"{record['versions']['backend']}; {_ways(record['computed'])}"),
+        ("minutes", f"{record['minutes']:.2f}"),
+    ]
+
+
+def _ways(computed: Mapping[str, Sequence[str]]) -> str:
+    """Say which tasks were compiled, and which were not and why."""
+    tasks: dict[str, list[str]] = {}
+    for task, ways in computed.items():
+        for way in ways:
+            tasks.setdefault(way, []).append(task)
+    return "; ".join(f"{way}: {', '.join(of_way)}" for way, of_way in tasks.items()) or "nothing computed by a program"
 
 
 def cell(text: str) -> str:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
+from experiments.page import facts
+from nnpg.analysis.verdicts import Verdict
 from nnpg.report import Image, Section, Table, write_page
+from nnpg.support.arguments import as_choice
 from nnpg_command import UsageError
 
 MOST_BYTES = 64 << 20  # of a result.json
@@ -63,19 +66,19 @@ def _section(result: dict[str, Any], folder: Path) -> Section:
             "-" if row["low"] is None else f"{row['low']:.4g} to {row['high']:.4g} ({row['interval']})",
             f"{row['n']} {row['over']}",
             row["unit"],
-            row["verdict"] or "-",
+            "-" if row["verdict"] is None else as_choice(row["verdict"], "a verdict", get_args(Verdict)),
         )
         for row in result["rows"]
     ]
-    facts = f"{result['source']}; scale {result['scale']}; seed {result['seed']}; {result['seconds']:.0f} s."
+    notes = "".join(f"\n\nNote: {note}" for note in result["notes"])
     return Section(
         f"{result['id']}: {result['title']}",
-        f"{facts} {result['verdict']}",
+        f"{result['source']}; scale {result['scale']}. {result['verdict']}{notes}",
         figures=[
             Image(_picture(folder, name), f"{result['id']} {Path(name).stem}", Path(name).stem)
             for name in result["figures"]
         ],
-        tables=[Table(HEADER, rows)],
+        tables=[Table(HEADER, rows), Table(("this run", ""), facts(result))],
         code="\n\n".join(f"{text['title']}\n{text['body']}" for text in result["texts"]),
     )
 

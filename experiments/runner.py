@@ -13,12 +13,15 @@ from typing import Any
 
 import nnpg
 from experiments.catalogue import EXPERIMENTS
+from experiments.data_sets import data_sets_recorded, notes_on
 from experiments.experiment import Context, Experiment
 from experiments.page import json_row, markdown
+from experiments.provenance import code_of, processor
 from experiments.settings import configured
 from nnpg.files import results_folder, temporary_folder, writable, write_files
 from nnpg.programs import recorded
 from nnpg_command import UsageError
+from nnpg_kernels.threads import thread_count
 
 
 def find(id: str) -> Experiment:
@@ -73,12 +76,12 @@ def run_experiment(
     """Run one experiment and write `result.json`, `result.md` and its figures; return their folder."""
     experiment, config = resolve(id, scale, seed, backend, settings)
     folder, models = _places(out, experiment)
-    began = time.perf_counter()
+    code, began = code_of(), time.perf_counter()  # the code before the run: files may change while it takes hours
     with temporary_folder() as drawn:  # so that a folder that is gone in the end takes no numbers along
-        with recorded() as ways:
+        with recorded() as ways, data_sets_recorded() as noted:
             result = experiment.run(config, Context(drawn, models, data_dir, seed, backend, progress))
         figures = {path.name: path.read_bytes() for path in sorted(drawn.iterdir()) if path.is_file()}
-    seconds = time.perf_counter() - began
+    data_sets = list(noted.values())
     record = {
         "id": experiment.id,
         "title": experiment.title,
@@ -86,16 +89,21 @@ def run_experiment(
         "scale": scale,
         "config": asdict(config),
         "seed": config.seed if seed is None else seed,
+        **code._asdict(),
+        "data": [data_set._asdict() for data_set in data_sets],
         "versions": _versions(backend),
+        "processor": processor(),
+        "threads": thread_count(),
         "computed": {task: sorted(how) for task, how in sorted(ways.items())},
-        "seconds": round(seconds, 2),
+        "minutes": round((time.perf_counter() - began) / 60, 3),
+        "notes": [note for note in (experiment.notes, *notes_on(data_sets)) if note],
         "verdict": result.verdict,
         "rows": [json_row(row) for row in result.rows],
         "texts": [text._asdict() for text in result.texts],
         "figures": list(result.figures),
     }
     texts = {
-        "result.md": markdown(experiment, scale, result, seconds),
+        "result.md": markdown(record, result),
         "result.json": json.dumps(record, indent=1) + "\n",
     }
     write_files(folder, figures | {name: text.encode() for name, text in texts.items()})

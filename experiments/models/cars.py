@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 import nnpg
+from experiments.data_sets import CIFAR10, noted
 from experiments.experiment import Context
 from experiments.models.cifar import CLASSES_FOR_TRIAL, TRIAL_SIZE
 from nnpg import Dense, Network
@@ -22,7 +23,7 @@ CAR = 1  # CIFAR-10's automobile
 class Cars:
     """Patches and units; L-BFGS iterations of encoder and classifier; images of each kind; attacked cars."""
 
-    dataset: str = "cifar10"
+    dataset: str = CIFAR10
     patches: int = 10000
     size: int = 8
     units: int = 100
@@ -41,9 +42,10 @@ def car_images(config: Cars, context: Context) -> tuple[Dataset, Dataset]:
 
 def _data(config: Cars, context: Context, seed: int) -> tuple[Dataset, Dataset]:
     if config.dataset == "faces":
-        small = faces(seed, identities=CLASSES_FOR_TRIAL, size=TRIAL_SIZE)
+        small = noted(faces(seed, identities=CLASSES_FOR_TRIAL, size=TRIAL_SIZE), "faces")
         return stratified_split(small, rng=seed).apply(replace(small, x=small.x.repeat(3, axis=1), conditions=None))
-    return load(config.dataset, context.data_dir), load(config.dataset, context.data_dir, split="test")
+    train, test = (load(config.dataset, context.data_dir, split=split) for split in ("train", "test"))
+    return noted(train, config.dataset, "train"), noted(test, config.dataset, "test")
 
 
 def _cars(data: Dataset, N: int, seed: int) -> Dataset:

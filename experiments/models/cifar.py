@@ -9,6 +9,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from experiments.data_sets import CIFAR10, noted
 from experiments.experiment import Context
 from experiments.models.kept import KeptTraining
 from nnpg import SGD, Center, Flatten, MaxPool, Network, Softmax, Tanh, Training, build, dense
@@ -23,7 +24,7 @@ CLASSES_FOR_TRIAL, TRIAL_SIZE = 4, 24  # of the built-in faces, which stand in f
 class Config:
     """Data set, training, and the number of masked images. The experiments of the group share it, and their nets."""
 
-    dataset: str = "cifar10"
+    dataset: str = CIFAR10
     iterations: int = 2100  # of training, each of 128 images
     images: int = 300  # training images that are masked
     queries: int = 200  # test images that are masked
@@ -57,6 +58,7 @@ def load_images(config: Config, context: Context) -> Images:
         known, test = _trial_images()
     else:
         known, test = (load(config.dataset, context.data_dir, split=split) for split in ("train", "test"))
+    known, test = noted(known, config.dataset, "train"), noted(test, config.dataset, "test")
     order = np.random.default_rng(0).permutation(len(known))  # the split does not depend on the seed
     held_out = len(known) // 10
     return Images(known, test, np.sort(order[held_out:]), np.sort(order[:held_out]))

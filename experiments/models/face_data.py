@@ -6,6 +6,7 @@ from functools import cache
 
 import numpy as np
 
+from experiments.data_sets import noted
 from experiments.experiment import Context
 from nnpg.data import Dataset, load
 
@@ -16,7 +17,7 @@ FEW_CONDITIONS = ("normal", "happy", "glasses", "sleepy", "sad")
 
 def face_data(name: str, context: Context) -> Dataset:
     """Return "yale", the built-in "faces", or FEW of them."""
-    return _few_faces() if name == FEW else load(name, context.data_dir)
+    return noted(_few_faces() if name == FEW else load(name, context.data_dir), name)
 
 
 @cache

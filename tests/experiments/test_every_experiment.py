@@ -14,7 +14,7 @@ from selection import slow_except
 
 import nnpg
 from experiments.catalogue import EXPERIMENTS
-from experiments.experiment import Context, row
+from experiments.experiment import INDEPENDENT, OVER, Context, row
 from experiments.models.faces import face_nets
 from experiments.report import write_report
 from experiments.runner import run_experiment
@@ -25,7 +25,11 @@ ROOT = Path(__file__).parent.parent.parent
 FAMILIES = ("LD-3", "LD-12", "TH-5", "SZ-T3", "HI-3")  # one for each room and kind of network
 QUICK = ("LD-3", "LD-12")  # of these, the shortest
 REFERENCE = {"backend": "numpy"}  # needs no compiling
-ROW_KEYS = ["name", "paper", "ours", "low", "high", "n", "unit", "interval", "held"]
+ROW_KEYS = ["name", "paper", "ours", "low", "high", "n", "over", "unit", "interval", "claim", "verdict"]
+KEYS = {
+    "config", "seed", "commit", "tree", "data", "versions", "processor", "threads", "computed", "minutes", "notes",
+    "figures", "rows", "verdict", "scale",
+}  # fmt: skip
 
 
 def smoke(id, folder, **settings):
@@ -71,11 +75,15 @@ def check_files(folder, id):
     """Check what an experiment wrote: its result, its figures, and its text."""
     result = json.loads((folder / "result.json").read_text())
     assert result["id"] == id
-    assert {"config", "seed", "versions", "computed", "seconds", "figures", "rows", "verdict", "scale"} <= result.keys()
+    assert result.keys() >= KEYS
     assert result["rows"]
+    assert result["data"], "every experiment reads a data set, and notes it"
+    assert all(len(data_set["sha256"]) == 64 and data_set["images"] > 0 for data_set in result["data"])
     for r in result["rows"]:
         assert list(r) == ROW_KEYS
         assert r["n"] >= 1
+        assert r["over"] in OVER, r
+        assert r["over"] in INDEPENDENT or r["verdict"] in ("open", None) or r["low"] is None, r  # no interval: a fact
         if r["low"] is not None:
             assert r["low"] <= r["high"]
             assert r["interval"]
@@ -193,9 +201,9 @@ def test_the_command_lists_runs_and_says_where_data_should_be(tmp_path):
 
 
 def test_a_row_carries_its_interval():
-    r = row("x", None, Interval(0.5, 0.4, 0.6), 10, interval="95%")
+    r = row("x", None, Interval(0.5, 0.4, 0.6), 10, "nets", interval="95%")
     assert (r.ours, r.low, r.high) == (0.5, 0.4, 0.6)
-    assert math.isnan(row("x", 1.0, 0.5, 10).low)
+    assert math.isnan(row("x", 1.0, 0.5, 10, "nets").low)
 
 
 @pytest.mark.data

@@ -16,12 +16,14 @@ from nnpg.cli.data import Source, data_record
 from nnpg.data import load
 
 RESULT = {
-    "id": "LD-0", "title": "t", "source": "s", "scale": "smoke", "seed": 0, "seconds": 1.0, "verdict": "v",
-    "rows": [], "texts": [], "figures": [],
+    "id": "LD-0", "title": "t", "source": "s", "scale": "smoke", "seed": 0, "commit": "0", "tree": "clean",
+    "data": [{"name": "faces", "images": 1, "sha256": "0"}], "versions": {"backend": "numba"}, "processor": "p",
+    "threads": 1, "computed": {"predict": ["compiled"]}, "minutes": 1.0, "notes": [], "verdict": "v", "rows": [],
+    "texts": [], "figures": [],
 }  # fmt: skip
 ROW = {
-    "name": "n", "paper": None, "ours": 1.0, "low": None, "high": None, "n": 1, "unit": "u", "interval": "",
-    "held": None,
+    "name": "n", "paper": None, "ours": 1.0, "low": None, "high": None, "n": 1, "over": "nets", "unit": "u",
+    "interval": "", "claim": "", "verdict": None,
 }  # fmt: skip
 
 
@@ -124,7 +126,8 @@ def _results(here: Path) -> None:
         "bare": "{}",
         "kinds": json.dumps(RESULT | {"rows": 7}),
         "row": json.dumps(RESULT | {"rows": [ROW | {"ours": "many"}]}),
-        "held": json.dumps(RESULT | {"rows": [ROW | {"held": [1]}]}),
+        "verdict": json.dumps(RESULT | {"rows": [ROW | {"verdict": [1]}]}),
+        "yes": json.dumps(RESULT | {"rows": [ROW | {"verdict": "yes"}]}),
         "deep": "[" * 100_000,
         "outside": json.dumps(RESULT | {"figures": ["../../bars.png"]}),
         "absolute": json.dumps(RESULT | {"figures": [str(here / "bars.png")]}),
@@ -133,7 +136,10 @@ def _results(here: Path) -> None:
         "gif": json.dumps(RESULT | {"figures": ["b.png"]}),
         "kind": json.dumps(RESULT | {"figures": ["result.json"]}),
         "figure": json.dumps(RESULT | {"figures": [7]}),
-        "seconds": json.dumps(RESULT | {"seconds": "long"}),
+        "minutes": json.dumps(RESULT | {"minutes": "long"}),
+        "data": json.dumps(RESULT | {"data": ["faces"]}),
+        "computed": json.dumps(RESULT | {"computed": ["compiled"]}),
+        "commit": json.dumps({key: value for key, value in RESULT.items() if key != "commit"}),
         "bytes": "\ufffd",
     }.items():
         folder = here / f"result {name}" / "LD-0"

@@ -258,8 +258,8 @@ EXPERIMENTS = _cases(
     *(
         (f"report|{{here}}/result {name}", "result.json")
         for name in (
-            "text", "cut", "list", "number", "bare", "kinds", "row", "held", "deep", "figure", "seconds", "bytes",
-            "pipe",
+            "text", "cut", "list", "number", "bare", "kinds", "row", "verdict", "yes", "deep", "figure", "minutes",
+            "data", "computed", "commit", "bytes", "pipe",
         )
     ),
     ("report|{here}/result outside", "'../../bars.png' lies outside"),

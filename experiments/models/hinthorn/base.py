@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from experiments.data_sets import noted
 from experiments.experiment import Context
 from experiments.models.kept import KeptTraining, kept_file
 from nnpg import SGD, Network, PlainDecay, Training, save
@@ -75,6 +76,7 @@ def base_net(config: Base, context: Context) -> BaseNet:
 def _images(config: Base, context: Context) -> tuple[Dataset, Dataset]:
     """Training and test images: MNIST, or for the smoke scale three built-in faces at its size."""
     if config.dataset == "mnist":
-        return load("mnist", context.data_dir), load("mnist", context.data_dir, split="test")
-    three = faces(identities=3, size=28)
+        train, test = load("mnist", context.data_dir), load("mnist", context.data_dir, split="test")
+        return noted(train, "mnist", "train"), noted(test, "mnist", "test")
+    three = noted(faces(identities=3, size=28), "faces")
     return stratified_split(three).apply(three)

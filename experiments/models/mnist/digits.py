@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from experiments.data_sets import noted
 from nnpg.data import Dataset, faces, load, stratified_split
 from nnpg_kernels import Array
 
@@ -11,8 +12,9 @@ from nnpg_kernels import Array
 def digits(dataset: str, data_dir: str | None) -> tuple[Dataset, Dataset]:
     """Return training and test images: MNIST, or for the smoke scale a few built-in faces ("faces") of its size."""
     if dataset == "mnist":
-        return load("mnist", data_dir), load("mnist", data_dir, split="test")
-    few = faces(identities=4, size=28)
+        train, test = load("mnist", data_dir), load("mnist", data_dir, split="test")
+        return noted(train, "mnist", "train"), noted(test, "mnist", "test")
+    few = noted(faces(identities=4, size=28), "faces")
     return stratified_split(few).apply(few)
 
 
