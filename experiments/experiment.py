@@ -12,10 +12,15 @@ from nnpg.analysis.statistics import Interval
 from nnpg.analysis.verdicts import Claim, Verdict, of_fact
 
 INDEPENDENT = ("nets", "splits", "seeds")  # what an interval must be over for a verdict: units that are trained anew
-OVER = (
+OF_ONE_NET = (
+    "images", "training images", "test images", "pairs", "units", "filters", "identities", "classes", "targets",
+    "groups", "rows", "masks", "steps of eta",
+)  # fmt: skip
+OVER = (  # every word for what n counts
     *INDEPENDENT,
-    *(f"{unit} of one net" for unit in ("images", "pairs", "filters", "targets", "classes", "masks", "steps of eta")),
-    "images", "identities", "filters", "points", "permutations of the labels",
+    *(f"{part} of one net" for part in OF_ONE_NET),
+    "seeds of one base net", "pairs of nets", "images x targets of the nets", "pairs x units", "images", "identities",
+    "filters", "random filters", "faces, one filter", "activations", "points", "permutations of the labels",
 )  # fmt: skip
 
 
@@ -59,7 +64,8 @@ def row(
     n : int
         Number of units that the interval is over.
     over : str
-        What they are: "nets", "splits" or "seeds" where each was trained anew, else such as "images of one net".
+        What they are, a word of OVER: "nets", "splits" or "seeds" where each was trained anew, else such as "images of
+        one net".
     unit, interval : str
         Of the number; how the interval was computed.
     claim : Claim, optional

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 from nnpg.analysis.statistics import Interval
 from nnpg.support.arguments import as_choice, as_flag, as_instance, as_number, as_text
@@ -108,10 +108,27 @@ def all_of(verdicts: Iterable[Verdict]) -> Verdict:
     >>> all_of(["held", "open"]), all_of(["held", "open", "contradicted"]), all_of(["held", "held"])
     ('open', 'contradicted', 'held')
     """
-    parts = [as_choice(part, "a verdict", ("held", "contradicted", "open")) for part in verdicts]
+    parts = _as_verdicts(verdicts)
+    return "contradicted" if "contradicted" in parts else "open" if "open" in parts else "held"
+
+
+def any_of(verdicts: Iterable[Verdict]) -> Verdict:
+    """Return the verdict on a claim that one of these parts suffices to bear out.
+
+    Examples
+    --------
+    >>> any_of(["held", "open"]), any_of(["contradicted", "open"]), any_of(["contradicted", "contradicted"])
+    ('held', 'open', 'contradicted')
+    """
+    parts = _as_verdicts(verdicts)
+    return "held" if "held" in parts else "open" if "open" in parts else "contradicted"
+
+
+def _as_verdicts(verdicts: Iterable[Verdict]) -> list[str]:
+    parts = [as_choice(part, "a verdict", get_args(Verdict)) for part in verdicts]
     if not parts:
         raise ValueError("verdicts must be at least one, not none")
-    return "contradicted" if "contradicted" in parts else "open" if "open" in parts else "held"
+    return parts
 
 
 def of_fact(holds: bool) -> Verdict:

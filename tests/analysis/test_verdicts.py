@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 
 from nnpg.analysis.statistics import Interval, interval_over_groups, mean_interval
-from nnpg.analysis.verdicts import Claim, at_least, at_most, equal_to, of_fact
+from nnpg.analysis.verdicts import Claim, Verdict, all_of, any_of, at_least, at_most, equal_to, of_fact
 
 
 @pytest.mark.parametrize(
@@ -46,6 +48,30 @@ def test_a_claim_of_a_single_number_needs_a_margin() -> None:
 
 def test_facts_are_held_or_contradicted() -> None:
     assert (of_fact(True), of_fact(False)) == ("held", "contradicted")
+
+
+@pytest.mark.parametrize(
+    ("parts", "all_parts", "one_part"),
+    [
+        (["held", "held"], "held", "held"),
+        (["held", "open"], "open", "held"),
+        (["held", "contradicted"], "contradicted", "held"),
+        (["open", "contradicted"], "contradicted", "open"),
+        (["contradicted", "contradicted"], "contradicted", "contradicted"),
+        (["open"], "open", "open"),
+    ],
+)
+def test_several_verdicts_make_one(parts: list[Verdict], all_parts: str, one_part: str) -> None:
+    for order in (parts, parts[::-1]):
+        assert (all_of(order), any_of(iter(order))) == (all_parts, one_part)
+
+
+@pytest.mark.parametrize("join", [all_of, any_of])
+def test_no_verdict_or_another_word_is_refused(join: Callable[[list[Any]], str]) -> None:
+    with pytest.raises(ValueError, match="at least one, not none"):
+        join([])
+    with pytest.raises(ValueError, match="a verdict must be 'held', 'contradicted' or 'open', not 'yes'"):
+        join(["held", "yes"])
 
 
 def test_images_of_one_network_are_one_sample() -> None:

@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -60,9 +61,13 @@ def named_values(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:
 
 
 def words_over(tree: ast.Module) -> set[str]:
-    """Every text that is written as `over`, directly or by a name of the same file."""
+    """Every text that is written as `over`, directly or by a name of the file or of one that it imports."""
     assigned: dict[str, list[ast.expr]] = {}
     for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("experiments."):
+            for alias in node.names:
+                value = getattr(import_module(node.module), alias.name)
+                assigned[alias.asname or alias.name] = [ast.Constant(value)] if isinstance(value, str) else []
         for name, value in named_values(node):
             assigned.setdefault(name, []).append(value)
     words = set()
