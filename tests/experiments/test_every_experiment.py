@@ -22,14 +22,14 @@ from nnpg.analysis.statistics import Interval
 from nnpg_command import UsageError
 
 ROOT = Path(__file__).parent.parent.parent
-FAMILIES = ("LD-3", "LD-12", "TH-5", "SZ-T3", "HI-3")  # one for each room and kind of network
-QUICK = ("LD-3", "LD-12")  # of these, the shortest
-REFERENCE = {"backend": "numpy"}  # needs no compiling
-ROW_KEYS = ["name", "paper", "ours", "low", "high", "n", "over", "unit", "interval", "claim", "verdict"]
 KEYS = {
     "config", "seed", "commit", "tree", "data", "versions", "processor", "threads", "computed", "minutes", "notes",
     "figures", "rows", "verdict", "scale",
 }  # fmt: skip
+FAMILIES = ("LD-3", "LD-12", "TH-5", "SZ-T3", "HI-3")  # one for each room and kind of network
+QUICK = ("LD-3", "LD-12")  # of these, the shortest
+REFERENCE = {"backend": "numpy"}  # needs no compiling
+ROW_KEYS = ["name", "paper", "ours", "low", "high", "n", "over", "unit", "interval", "claim", "verdict"]
 
 
 def smoke(id, folder, **settings):
