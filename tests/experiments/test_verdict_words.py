@@ -79,9 +79,17 @@ def words_over(tree: ast.Module) -> set[str]:
             continue
         over = over_of(node, place)
         for value in assigned.get(over.id, []) if isinstance(over, ast.Name) else [over]:
-            if isinstance(value, ast.Constant) and isinstance(value.value, str):
-                words.add(value.value)
+            words |= texts(value)
     return words
+
+
+def texts(value: ast.expr | None) -> set[str]:
+    """The texts that an expression writes; one that is put together counts as its source, which is no declared word."""
+    if isinstance(value, ast.IfExp):
+        return texts(value.body) | texts(value.orelse)
+    if isinstance(value, ast.JoinedStr | ast.BinOp):
+        return {ast.unparse(value)}
+    return {value.value} if isinstance(value, ast.Constant) and isinstance(value.value, str) else set()
 
 
 def verdicts_written(tree: ast.Module) -> list[str]:
@@ -129,6 +137,8 @@ def test_a_row_without_over_is_found(source, lines):
 def test_words_and_verdicts_are_found():
     source = "ONE, two = 'a', 3\nrow('x', 1, 1, 3, ONE)\nrow('x', 1, 1, 3, over='b')\npartial(row, over='c')"
     assert words_over(ast.parse(source)) == {"a", "b", "c"}
+    source = "row('x', 1, 1, 3, 'a' if few else 'b')\nrow('x', 1, 1, 3, f'{n} nets')"
+    assert words_over(ast.parse(source)) == {"a", "b", "f'{n} nets'"}
     source = (
         "'''It held.'''\nx = f'{a} held here'\ny = 'held out'\nz = [v for v in w if v == 'held']\nu = 'contradicted'"
     )
