@@ -16,12 +16,12 @@ from experiments.models.hinthorn.attack_rounds import Rounds, attack_rounds
 from experiments.models.hinthorn.base import CONV, DENSE, SEEDS, base_net
 from experiments.models.hinthorn.variants import CONTROL, HARD_PAPER, HARD_SMOKE, Variant
 from nnpg.analysis.statistics import holm, mean_interval, paired_p
-from nnpg.analysis.verdicts import at_least
+from nnpg.analysis.verdicts import more_than
 from nnpg.plots import Measured, interval_plot
 from nnpg_kernels import Array
 
 VARIANTS = (CONTROL, Variant(CONV, 0.2), Variant(DENSE, 0.5))
-GROWS = at_least(0, "noise of increasing magnitude before being able to fool the network")
+GROWS = more_than(0, "noise of increasing magnitude before being able to fool the network")
 
 
 def run(config: Rounds, context: Context) -> Result:

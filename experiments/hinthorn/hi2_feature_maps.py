@@ -19,14 +19,14 @@ from experiments.models.hinthorn.base import PAPER, SMOKE, Base, base_net
 from experiments.models.hinthorn.pairs import Pairs, adversarial_pairs
 from nnpg import Network
 from nnpg.analysis.statistics import mean_interval, paired_p
-from nnpg.analysis.verdicts import at_least
+from nnpg.analysis.verdicts import more_than
 from nnpg.maps.receptive_fields import receptive_field
 from nnpg.plots import image_grid
 from nnpg_kernels import Array
 
 LAYERS = ("relu1", "relu2")
 IMAGES = "images of one net"
-LESS = at_least(0, "feature maps in deep hidden layers is generally indecipherable")
+LESS = more_than(0, "feature maps in deep hidden layers is generally indecipherable")
 
 
 @dataclass(frozen=True)

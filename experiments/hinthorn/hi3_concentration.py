@@ -20,14 +20,14 @@ from experiments.models.hinthorn.variants import HARD_PAPER, HARD_SMOKE, Hard
 from nnpg import Network
 from nnpg.analysis.concentration import concentration_curve, gini, top_share
 from nnpg.analysis.statistics import mean_interval, paired_p
-from nnpg.analysis.verdicts import at_least
+from nnpg.analysis.verdicts import more_than
 from nnpg.plots import Lines, image_grid, line_panels
 from nnpg.training_methods.volatility import Measure, unit_changes
 from nnpg_kernels import Array
 
 SHOWN = 4
 PAIRS = "pairs of one net"
-MORE = at_least(0, "concentrated assignment of blame over a layer")
+MORE = more_than(0, "concentrated assignment of blame over a layer")
 JUDGED: tuple[tuple[str, Measure], ...] = (  # for a neuron that is never negative the two measures are equal
     (NEURONS, "volatility"),
     (MAPS, "volatility"),

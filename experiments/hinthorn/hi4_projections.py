@@ -19,18 +19,17 @@ from experiments.models.hinthorn.base import base_net
 from experiments.models.hinthorn.pairs import Pairs, adversarial_pairs
 from experiments.models.hinthorn.variants import HARD_PAPER, HARD_SMOKE, Hard
 from nnpg.analysis.angles import likeness_within_groups, pair_cosines
-from nnpg.analysis.comparisons import compare
 from nnpg.analysis.concentration import gini, top_share
 from nnpg.analysis.groups import Groups
 from nnpg.analysis.statistics import mean_interval
-from nnpg.analysis.verdicts import at_least
+from nnpg.analysis.verdicts import compare, more_than
 from nnpg.data import Dataset
 from nnpg.maps.projection import RULES
 from nnpg_kernels import Array
 
 LEAST = 3  # pairs in a group whose members are compared
 GROUPS = "groups of one net"
-REDUCED = at_least(0, "the difficulties of generalizing ... are greatly reduced as we explore deeper in the network")
+REDUCED = more_than(0, "the difficulties of generalizing ... are greatly reduced as we explore deeper in the network")
 
 
 @dataclass(frozen=True)

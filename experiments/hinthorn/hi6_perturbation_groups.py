@@ -17,7 +17,7 @@ from experiments.models.hinthorn.variants import HARD_PAPER, HARD_SMOKE, Hard
 from nnpg.analysis.concentration import gini, top_share
 from nnpg.analysis.groups import Groups
 from nnpg.analysis.statistics import holm, mean_interval, paired_p
-from nnpg.analysis.verdicts import all_of, at_least
+from nnpg.analysis.verdicts import all_of, more_than
 from nnpg.plots import Measured, interval_plot
 from nnpg.training_methods.volatility import unit_changes
 from nnpg_kernels import Array
@@ -25,7 +25,7 @@ from nnpg_kernels import Array
 WAYS = ("source", "target", "both")
 LEAST = 4  # pairs in a group that is divided
 GROUPS = "groups of one net"
-CHARACTERISTIC = at_least(0, "adversarial examples of similar associations might be easily generated")
+CHARACTERISTIC = more_than(0, "adversarial examples of similar associations might be easily generated")
 
 
 def run(config: Hard, context: Context) -> Result:

@@ -13,12 +13,12 @@ from experiments.models.hinthorn.hard_negatives import hard_negative_runs
 from experiments.models.hinthorn.runs import against_control
 from experiments.models.hinthorn.variants import CONTROL, HARD_PAPER, HARD_SMOKE, Hard, chosen_variants
 from nnpg.analysis.statistics import mean_interval
-from nnpg.analysis.verdicts import all_of, at_least
+from nnpg.analysis.verdicts import all_of, more_than
 from nnpg.plots import Measured, interval_plot
 
 PAPER = {"control": 0.98, "selective": 1.0}
 WHAT = {"originals": "originals trained on", "test": "test images"}
-MORE_ROBUST = at_least(0, "a more robust memory for the original, expected image space")
+MORE_ROBUST = more_than(0, "a more robust memory for the original, expected image space")
 
 
 def run(config: Hard, context: Context) -> Result:

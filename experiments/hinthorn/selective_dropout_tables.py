@@ -10,15 +10,14 @@ from experiments.models.hinthorn.base import SEEDS
 from experiments.models.hinthorn.hard_negatives import hard_negative_runs
 from experiments.models.hinthorn.runs import LEVELS, Runs, against_control
 from experiments.models.hinthorn.variants import CONTROL, HARD_PAPER, HARD_SMOKE, PAPERS, Hard, Key, chosen_variants
-from nnpg.analysis.comparisons import Comparison
 from nnpg.analysis.groups import By
 from nnpg.analysis.statistics import mean_interval
-from nnpg.analysis.verdicts import Verdict, at_least, at_most
+from nnpg.analysis.verdicts import Comparison, any_of, less_than, more_than
 from nnpg.plots import Measured, interval_plot
 
 T = "95% t over seeds"
-GAIN = at_least(0, "the table's accuracy is above the control's")
-LOSS = at_most(0, "the table's accuracy is below the control's")
+GAIN = more_than(0, "the table's accuracy is above the control's")
+LOSS = less_than(0, "the table's accuracy is below the control's")
 
 
 def experiment(number: int, by: By, paper: dict[float, tuple[float, ...]], notes: str = "") -> Experiment:
@@ -55,7 +54,7 @@ def _accuracies(runs: dict[Key, Runs], theirs: dict[Key, float]) -> list[Row]:
     """The paper's figure beside ours, on one pair per group as in the paper; the paper's n is 82 or 10."""
     return [
         row(f"lr {rate:g}, {variant.name}: held out", theirs.get((rate, variant)), mean_interval(r.final["held out"]),
-            len(r.fresh), f"{SEEDS}, {r.n_held_out} pairs each", interval=T)
+            len(r.fresh), SEEDS, interval=T)
         for (rate, variant), r in runs.items()
     ]  # fmt: skip
 
@@ -114,12 +113,5 @@ def _verdict(found: dict[Key, Comparison], differences: list[Row]) -> str:
     return (
         f"Of {len(found)} variants, significantly better than the control on fresh pairs: {listed(1)}; significantly "
         f"worse: {listed(-1)}. Verdicts on the paper's gains: {counts}; that selective dropout 'with some value p < 1' "
-        f"outperforms the control is {_of_some(gains)}, because all seeds train one base net further."
+        f"outperforms the control is {any_of(gains) if gains else 'open'}, because all seeds train one base net further."
     )
-
-
-def _of_some(verdicts: list[Verdict]) -> Verdict:
-    """Return the verdict on a claim that one of these parts suffices to bear out."""
-    if "held" in verdicts:
-        return "held"
-    return "contradicted" if verdicts and set(verdicts) == {"contradicted"} else "open"

@@ -17,7 +17,7 @@ from experiments.experiment import Context, Experiment, Result, Row, Text, row, 
 from experiments.models.mnist.digits import as_rows, digits, random_images
 from experiments.models.mnist.pools import METHODS, POOL, PoolTraining, pool_nets
 from nnpg.analysis.statistics import mean_interval, paired_p
-from nnpg.analysis.verdicts import Claim, at_least, at_most, equal_to
+from nnpg.analysis.verdicts import Claim, at_most, equal_to, more_than
 from nnpg.plots import Measured, interval_plot
 from nnpg_kernels import Array
 
@@ -28,8 +28,8 @@ CLAIMS = {
     "dropout": equal_to(PAPER["dropout"], MARGIN, "improved to around 1.3% by using carefully applied dropout"),
     POOL: at_most(PAPER[POOL], "a test error below 1.2% by keeping a pool of adversarial examples"),
 }
-BETTER = at_least(0, "back-feeding adversarial examples to training might improve generalization")
-HIGHER = at_least(0, "examples for the higher layers seem to be more useful than those on the input or lower layers")
+BETTER = more_than(0, "back-feeding adversarial examples to training might improve generalization")
+HIGHER = more_than(0, "examples for the higher layers seem to be more useful than those on the input or lower layers")
 CONFIDENCE = 1 - 0.05 / 6  # of each of the six intervals that are judged
 DECAY_GAIN, DROPOUT_GAIN = (f"test error with {method} minus that with the pool" for method in ("decay", "dropout"))
 LAYERS_GAIN = "test error with the input's pool minus that with the hidden layers'"

@@ -19,13 +19,13 @@ from experiments.models.mnist.lbfgs import Training
 from experiments.models.mnist.nets import Trained, distorted, mnist_nets
 from nnpg import predict
 from nnpg.analysis.statistics import Interval, mean_interval, wilson
-from nnpg.analysis.verdicts import all_of, at_most, equal_to
+from nnpg.analysis.verdicts import all_of, equal_to, less_than
 from nnpg.plots import image_grid
 from nnpg_kernels import Array
 
 PAPER = {"softmax1": 0.06, "N200-200-10": 0.063}  # average distortion
 READ = 0.51  # accuracy in noise; within `margins.CELL`, since the paper gives neither the network nor the images
-NEVER = at_most(0, "the adversarial examples are never classified correctly")
+NEVER = less_than(0, "the adversarial examples are never classified correctly")
 HALF = equal_to(READ, margins.CELL, "still they are classified correctly in half of the cases")
 READERS = ("softmax1", "softmax2", "softmax3", "N100-100-10", "N200-200-10", "AE400-10")
 SHOWN, COLUMNS = 24, 12

@@ -20,7 +20,7 @@ from experiments.models.mnist.nets import distorted, mnist_nets
 from experiments.szegedy import transfer
 from experiments.szegedy.szt1_least_distortion import PAPER as SIZES
 from nnpg.analysis.statistics import interval_over_groups, mean_interval
-from nnpg.analysis.verdicts import all_of, at_least, equal_to
+from nnpg.analysis.verdicts import all_of, equal_to, more_than
 
 PAPER = {  # errors in %
     "softmax1": (100, 11.7, 22.7, 2, 3.9, 2.7),
@@ -32,7 +32,9 @@ PAPER = {  # errors in %
     "noise 0.1": (5, 10.1, 18.3, 0, 0, 0.8),
     "noise 0.3": (15.6, 11.3, 22.7, 5, 4.3, 3.1),
 }
-STAY_HARD = at_least(0, "adversarial examples tend to stay hard even for models trained with different hyperparameters")
+STAY_HARD = more_than(
+    0, "adversarial examples tend to stay hard even for models trained with different hyperparameters"
+)
 CONFIDENCE = 1 - 0.05 / 2  # of both intervals: over the networks that are tested, and over those that are attacked
 
 

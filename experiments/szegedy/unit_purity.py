@@ -12,7 +12,7 @@ from experiments.experiment import Context, Result, Row, row, row_named
 from nnpg import Network, error_rate
 from nnpg.analysis.directions import above_chance, between_groups, features, purity, random_directions, strongest_images
 from nnpg.analysis.statistics import mean_interval, wilson
-from nnpg.analysis.verdicts import Verdict, at_least, equal_to
+from nnpg.analysis.verdicts import Verdict, equal_to, more_than
 from nnpg.data import Dataset
 from nnpg.plots import image_grid
 from nnpg_kernels import Array
@@ -22,7 +22,7 @@ OF_UNITS, OF_DIRECTIONS = "purity of rows of units", "purity of rows of random d
 DIFFERENCE, TEST = "purity of units minus that of directions", "permutation test"
 MARGIN = 0.0625  # half an image of a row of eight: no reader sees such a difference between rows
 SAME = equal_to(0, MARGIN, "random projections are semantically indistinguishable from the coordinates")
-ALIKE = at_least(0, "images within each row share many semantic properties")
+ALIKE = more_than(0, "images within each row share many semantic properties")
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from experiments.experiment import Row, row, row_named
 from experiments.models.face_data import FEW, IDENTITIES
 from experiments.models.faces import FaceNet, FaceNetsOfSets
 from nnpg.analysis.statistics import mean_interval
-from nnpg.analysis.verdicts import Verdict, all_of, at_least
+from nnpg.analysis.verdicts import Verdict, all_of, at_least, more_than
 from nnpg.data import Dataset
 from nnpg.maps.occlusion import occlusion_map
 from nnpg.maps.strongest import StrongestUnits, contributing_places, place_ranks
@@ -88,7 +88,7 @@ def cost_rows(name: str, costs: list[dict[str, Ranks]], confidence: float) -> li
         over = partial(row, n=len(costs), over="nets", unit="percentile", interval=f"{100 * level:.4g}% t over nets")
         same, others = np.array([cost[rule] for cost in costs]).T
         mean, more = (mean_interval(values, confidence=level) for values in (same, same - others))
-        both = all_of([at_least(AVERAGE_PLACE).verdict(mean), at_least(0).verdict(more)])
+        both = all_of([at_least(AVERAGE_PLACE).verdict(mean), more_than(0).verdict(more)])
         paper, verdict = (1.0, both) if rule == GRADIENT else (None, None)
         rows += [
             over(f"{name}, {rule}", paper, mean, verdict=verdict),

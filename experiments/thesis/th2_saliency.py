@@ -21,7 +21,7 @@ from experiments.models.face_data import FEW, IDENTITIES
 from experiments.models.faces import FaceNet, FaceNetsOfSets, nets_of_set
 from nnpg import filter_layers
 from nnpg.analysis.statistics import mean_interval
-from nnpg.analysis.verdicts import at_least
+from nnpg.analysis.verdicts import more_than
 from nnpg.data.examples import one_of_each
 from nnpg.maps import saliency_map
 from nnpg.maps.deletion import deletion_cost, map_agreement
@@ -32,7 +32,7 @@ from nnpg_kernels import Array
 
 IMAGE, PROJECTED = "input", "pool2"
 UNTRAINED = "the pixels before training"
-COSTS_MORE = at_least(0, "indicate how much that unit a contributes to prediction y")
+COSTS_MORE = more_than(0, "indicate how much that unit a contributes to prediction y")
 
 
 @dataclass(frozen=True)

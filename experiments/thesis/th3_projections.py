@@ -22,12 +22,12 @@ from experiments.models.faces import FaceNet, FaceNetsOfSets, nets_of_set
 from nnpg import Conv, Filter
 from nnpg.analysis.profiles import WithinBetween, within_between
 from nnpg.analysis.statistics import mean_interval
-from nnpg.analysis.verdicts import at_least
+from nnpg.analysis.verdicts import more_than
 from nnpg.maps.excitation import Views, highest_outputs, view_units
 from nnpg.plots import image_grid, signed_colours
 
 SHOWN = 4  # images for each filter in the figure
-MORE_ALIKE = at_least(0, 'the image "concepts" learned at each layer')
+MORE_ALIKE = more_than(0, 'the image "concepts" learned at each layer')
 
 
 @dataclass(frozen=True)

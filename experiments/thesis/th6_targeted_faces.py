@@ -24,7 +24,7 @@ from experiments.models.faces import FaceNet, FaceNets, nets_of
 from experiments.thesis.easiest_targets import chosen_apart
 from experiments.thesis.targeted_pictures import LEVELS, draw_curves, draw_faces
 from nnpg.analysis.statistics import mean_interval, rank_correlation
-from nnpg.analysis.verdicts import at_least
+from nnpg.analysis.verdicts import more_than
 from nnpg.attacks import Sweep, best_successes, gradient_masks, linear, mask_sweep, to_unit
 from nnpg.seeds import Of
 from nnpg_kernels import Array
@@ -33,8 +33,8 @@ ENDS = "easiest minus hardest target, each at its best step, chosen on these dat
 ENDS_APART = "easiest minus hardest target, each at its best step, chosen on the other half of the images"
 ORDER = "rank correlation of the targets between nets"
 UNTARGETED = "change 0.08: error of the untargeted step minus success of the targeted"
-EASIER_TARGETS = at_least(0, "some targets are easier to fool the classifier into believing than others")
-EASIER_ERROR = at_least(0, "the former is easier than the latter")
+EASIER_TARGETS = more_than(0, "some targets are easier to fool the classifier into believing than others")
+EASIER_ERROR = more_than(0, "the former is easier than the latter")
 CONFIDENCE = 1 - 0.05 / 2  # two claims
 
 

@@ -20,14 +20,14 @@ from experiments.models.face_data import FEW
 from experiments.models.faces import FaceNets, nets_of
 from experiments.thesis.pruning import Pruned, cut_and_train, error_on_test, retrained, seconds, weights
 from nnpg.analysis.statistics import mean_interval
-from nnpg.analysis.verdicts import at_least
+from nnpg.analysis.verdicts import more_than
 from nnpg.plots import Measured, interval_plot
 from nnpg.rankings import overall_scores, weakest_leaving
 from nnpg.rankings.pruning import multiplications
 
 NAMES = (OURS, "random", "layer, then random", "weight norm", "Taylor, magnitudes", "conductance")
 FULL, RETRAINED = "full net", "this size retrained"
-RANKING_HELPS = at_least(0, "many other use cases for PG, for example in pruning neural networks")
+RANKING_HELPS = more_than(0, "many other use cases for PG, for example in pruning neural networks")
 
 
 @dataclass(frozen=True)

@@ -107,6 +107,8 @@ def interval_over_groups(values: npt.ArrayLike, groups: npt.ArrayLike, *, confid
 def median_interval(values: npt.ArrayLike) -> Interval:
     """Return the median and the distribution-free 95% interval from the order statistics (binomial).
 
+    Its ends are NaN for fewer than 6 values: even the smallest and the largest then miss the median too often.
+
     Examples
     --------
     >>> median_interval(range(1, 21))
@@ -115,6 +117,8 @@ def median_interval(values: npt.ArrayLike) -> Interval:
     from scipy.stats import binom
 
     v = np.sort(_sample(values, "values"))
+    if len(v) < 6:
+        return Interval(float(np.median(v)), math.nan, math.nan)
     below = max(1, int(binom.ppf(0.025, len(v), 0.5)))  # from this order statistic to its mirror: at least 95%
     return Interval(float(np.median(v)), float(v[below - 1]), float(v[-below]))
 

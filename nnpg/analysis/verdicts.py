@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, get_args
+from typing import Literal, NamedTuple, TypeAlias, TypeVar, get_args
 
-from nnpg.analysis.statistics import Interval
-from nnpg.support.arguments import as_choice, as_flag, as_instance, as_number, as_text
+import numpy as np
+import numpy.typing as npt
 
+from nnpg.analysis.statistics import Interval, holm, paired_p
+from nnpg.support.arguments import as_choice, as_flag, as_instance, as_number, as_numbers, as_text
+from nnpg_kernels import Array
+
+Key = TypeVar("Key", bound=Hashable)
 Verdict: TypeAlias = Literal["held", "contradicted", "open"]
 
 
@@ -17,7 +22,7 @@ Verdict: TypeAlias = Literal["held", "contradicted", "open"]
 class Claim:
     """A claim about a number: that it lies between `low` and `high`.
 
-    `at_least`, `at_most` and `equal_to` make one.
+    `at_least`, `more_than`, `at_most`, `less_than` and `equal_to` make one.
 
     Parameters
     ----------
@@ -75,6 +80,28 @@ def at_least(low: float, quoted: str = "") -> Claim:
     'held'
     """
     return Claim(low=as_number(low, "low"), quoted=quoted)
+
+
+def more_than(low: float, quoted: str = "") -> Claim:
+    """Claim that a number is more than `low`: an interval that ends there does not bear it out.
+
+    Examples
+    --------
+    >>> more_than(0).verdict(Interval(0.0, 0.0, 0.0)), more_than(0).verdict(Interval(0.31, 0.14, 0.48))
+    ('contradicted', 'held')
+    """
+    return Claim(low=math.nextafter(as_number(low, "low"), math.inf), quoted=quoted)
+
+
+def less_than(high: float, quoted: str = "") -> Claim:
+    """Claim that a number is less than `high`.
+
+    Examples
+    --------
+    >>> less_than(0).verdict(Interval(-0.31, -0.48, 0.0))
+    'open'
+    """
+    return Claim(high=math.nextafter(as_number(high, "high"), -math.inf), quoted=quoted)
 
 
 def at_most(high: float, quoted: str = "") -> Claim:
@@ -140,3 +167,42 @@ def of_fact(holds: bool) -> Verdict:
     'held'
     """
     return "held" if as_flag(bool(holds), "holds") else "contradicted"
+
+
+class Comparison(NamedTuple):
+    """Differences over nets or seeds (n,), and the p of the paired t test, corrected for the number of comparisons."""
+
+    differences: Array
+    p: float
+
+    @property
+    def mean(self) -> float:
+        """The mean difference."""
+        return float(self.differences.mean())
+
+    def significant(self, sign: int, *, level: float = 0.05) -> bool:
+        """Return whether the mean difference has this sign (1 or -1) and p is below the level."""
+        return self.p < level and self.mean * sign > 0
+
+
+def compare(differences: Mapping[Key, npt.ArrayLike]) -> dict[Key, Comparison]:
+    """Test for each key whether paired differences have mean 0; p is corrected for their number (Holm 1979).
+
+    Parameters
+    ----------
+    differences : mapping of key -> array (n,)
+        One value for each net or seed. A single value has no test: its p is 1.
+
+    Returns
+    -------
+    dict of key -> Comparison
+
+    Examples
+    --------
+    >>> comparisons = compare({"a": [1.0, 1.1, 0.9], "b": [0.5, -0.6, 0.2]})
+    >>> comparisons["a"].significant(1), comparisons["b"].significant(1)
+    (True, False)
+    """
+    values = {key: as_numbers(d, "differences", "an array (n,)", ndim=1) for key, d in differences.items()}
+    corrected = holm(np.nan_to_num([paired_p(d) for d in values.values()], nan=1.0))
+    return {key: Comparison(d, float(p)) for (key, d), p in zip(values.items(), corrected, strict=True)}

@@ -10,8 +10,8 @@ import numpy as np
 from experiments.models.face_data import IDENTITIES
 from experiments.models.faces import FaceNet
 from nnpg import Filter, FilterScores, Knockout, knock_out_curve
-from nnpg.analysis.comparisons import Comparison, compare
 from nnpg.analysis.statistics import Interval, mean_interval
+from nnpg.analysis.verdicts import Comparison, compare
 from nnpg.knockout import To
 from nnpg.rankings import knock_out_area
 

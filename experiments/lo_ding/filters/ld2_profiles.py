@@ -28,12 +28,12 @@ from nnpg.analysis.profiles import (
     within_between,
 )
 from nnpg.analysis.statistics import Interval, mean_interval
-from nnpg.analysis.verdicts import at_least
+from nnpg.analysis.verdicts import more_than
 from nnpg.data import find_duplicates
 from nnpg.data.examples import one_of_each
 from nnpg.plots import matrix_panels, network_diagram
 
-ALIKE = at_least(0, "units with the highest gradients stay quite similar across different faces of the same identity")
+ALIKE = more_than(0, "units with the highest gradients stay quite similar across different faces of the same identity")
 CONFIDENCE = 1 - 0.05 / 4  # four differences are judged
 
 

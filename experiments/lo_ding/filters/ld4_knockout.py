@@ -20,11 +20,11 @@ from experiments.models.face_data import FEW, IDENTITIES
 from experiments.models.faces import FaceNet, FaceNets, nets_of
 from nnpg import filter_scores
 from nnpg.analysis.statistics import rank_correlation
-from nnpg.analysis.verdicts import at_least, at_most
+from nnpg.analysis.verdicts import at_least, at_most, more_than
 from nnpg.knockout import To
 from nnpg.plots import Panel, error_curves
 
-SOONER = at_least(0, "performance degrades much faster")
+SOONER = more_than(0, "performance degrades much faster")
 TOGETHER = at_least(0.5, "performance loss generalizes spans multiple classes")  # the paper gives no number
 WEAK_OUT = at_most(0.25, "after removing 10 weak features, the network still achieves less than 25% error")
 STRONG_OUT = at_least(0.85, "near 100% error after removing 10")  # one answer for all images: 93%

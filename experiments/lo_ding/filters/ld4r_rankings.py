@@ -30,12 +30,11 @@ from experiments.lo_ding.filters.rankings import CONTROLS, NAMES, OURS, area_pan
 from experiments.models.face_data import FEW, IDENTITIES
 from experiments.models.faces import FaceNet, FaceNets, nets_of
 from nnpg import FilterScores
-from nnpg.analysis.comparisons import Comparison
 from nnpg.analysis.statistics import mean_interval
-from nnpg.analysis.verdicts import Verdict, at_least
+from nnpg.analysis.verdicts import Comparison, Verdict, more_than
 from nnpg.plots import error_curves, interval_plot
 
-CHANCE, ABOVE_CHANCE = "random", at_least(0, "performance degrades much faster")  # the paper claims no more than this
+CHANCE, ABOVE_CHANCE = "random", more_than(0, "performance degrades much faster")  # the paper claims no more than this
 CONFIDENCE = 1 - 0.05 / 2  # it is judged on two kinds of error
 
 

@@ -21,10 +21,9 @@ from experiments.lo_ding.filters.knockouts import against_others, both_gaps, err
 from experiments.models.face_data import FEW, IDENTITIES
 from experiments.models.faces import FaceNet, FaceNets, nets_of
 from nnpg import FilterScores, filter_layers, filter_scores
-from nnpg.analysis.comparisons import Comparison
 from nnpg.analysis.profiles import rank_agreement
 from nnpg.analysis.statistics import Interval, mean_interval
-from nnpg.analysis.verdicts import at_least
+from nnpg.analysis.verdicts import Comparison, at_least
 from nnpg.plots import Measured, interval_plot
 
 DEFAULT, SAME = "the papers' score", 0.9  # Spearman from which two rankings count as nearly the same

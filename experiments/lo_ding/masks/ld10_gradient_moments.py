@@ -15,7 +15,7 @@ from experiments.models.cifar import SCALES, Config, Images, load_images, net_a,
 from experiments.models.masks import in_colour
 from nnpg import Network, predict, prediction_gradient
 from nnpg.analysis.statistics import median_interval
-from nnpg.analysis.verdicts import all_of, at_most, equal_to
+from nnpg.analysis.verdicts import all_of, equal_to, less_than
 from nnpg.plots import histogram_grid, image_grid
 from nnpg.plots.distributions import Cell
 from nnpg_kernels import Array
@@ -27,7 +27,7 @@ ZERO = 0.1  # standard deviations, and skew, that count as 0: a mean of that siz
 CLAIMS = {
     "mean": equal_to(0, ZERO, "gradients are roughly normal with 0 mean"),
     "skew": equal_to(0, ZERO, "roughly normal"),
-    "tails": at_most(0, "roughly normal with 0 mean and short tails"),
+    "tails": less_than(0, "roughly normal with 0 mean and short tails"),
 }
 
 

@@ -15,7 +15,7 @@ from experiments.experiment import Context, Experiment, Result, Row, row, row_na
 from experiments.models.cifar import SCALES, Config, load_images, net_a, spread_indices
 from experiments.models.masks import PER_GREY, best_etas, etas, training_sweep
 from nnpg.analysis.statistics import mean_interval
-from nnpg.analysis.verdicts import Claim, at_least
+from nnpg.analysis.verdicts import Claim, more_than
 from nnpg.attacks import Sweep, borrowed, linear, mask_sweep, nearest_images, noise_like, scaled
 from nnpg.plots import Lines, Measured, interval_plot, line_panels
 
@@ -78,7 +78,7 @@ def _rows(found: dict[str, Sweep], names: tuple[str, ...]) -> list[Row]:
             won, by_noise = (found[kind].success[1][nearest.of_target(k)] for kind in (NEAREST, NOISE))
             more = mean_interval(won.astype(float) - by_noise, confidence=confidence)
             rows.append(row(f"{name}: classified as it, minus the share by noise", None, more, m, images,
-                            interval=f"{confidence:.1%} t over images", claim=at_least(0, QUOTED)))  # fmt: skip
+                            interval=f"{confidence:.1%} t over images", claim=more_than(0, QUOTED)))  # fmt: skip
     return rows
 
 

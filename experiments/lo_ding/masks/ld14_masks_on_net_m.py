@@ -14,7 +14,7 @@ from experiments.experiment import Context, Experiment, Result, Row, row, row_na
 from experiments.models.cifar import SCALES, Config, load_images, net_a, net_m, spread_indices
 from experiments.models.masks import PER_GREY, best_etas, etas, training_sweep
 from nnpg.analysis.statistics import mean_interval, rank_correlation
-from nnpg.analysis.verdicts import at_least
+from nnpg.analysis.verdicts import more_than
 from nnpg.attacks import Sweep, linear, mask_sweep, noise_like
 from nnpg.plots import Lines, line_panels
 
@@ -60,13 +60,13 @@ def _rows(on_a: Sweep, on_m: Sweep, cut: Sweep, noise: Sweep, K: int) -> list[Ro
         row(BEST_A, None, best_on_a, n, one, interval=wilson),
         row(BEST_M, None, best_on_m, n, one, interval=wilson),
         row(FALL, None, less, len(on_a.labels), "images of one net", interval="95% t over images",
-            claim=at_least(0, "not nearly as effective as on the original pseudo-AlexNet")),
+            claim=more_than(0, "not nearly as effective as on the original pseudo-AlexNet")),
         row(LARGEST, None, on_m.target_success(last), n, one, interval=wilson),
         row("net M at the largest eta, clipped to 0 .. 1", None, cut.target_success(last), n, one, interval=wilson),
         row(NOISE, None, noise.target_success(last), n, one, interval=wilson),
         row("net M without a mask", None, on_m.target_success(0), n, one, interval=wilson),
         row(RISING, None, rising, len(on_m.etas), "steps of eta of one net", unit="",
-            claim=at_least(0, "the effectiveness of the masks gradually increase with larger eta")),
+            claim=more_than(0, "the effectiveness of the masks gradually increase with larger eta")),
         row("net M at each target's best eta of A, mean", None, float(np.mean(at_best)), K, "targets of one net"),
     ]  # fmt: skip
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from experiments.models.hinthorn.variants import CONTROL, Key
-from nnpg.analysis.comparisons import Comparison, compare
+from nnpg.analysis.verdicts import Comparison, compare
 from nnpg_kernels import Array
 
 LEVELS = ("held out", "fresh", "trained on", "originals", "test")  # of the accuracies at the end

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import ttest_1samp
 
-from nnpg.analysis.comparisons import compare
+from nnpg.analysis.verdicts import compare
 
 
 def test_p_is_that_of_the_paired_test_times_the_number_of_comparisons_for_the_smallest():
