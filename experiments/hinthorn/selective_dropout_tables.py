@@ -113,5 +113,5 @@ def _verdict(found: dict[Key, Comparison], differences: list[Row]) -> str:
     return (
         f"Of {len(found)} variants, significantly better than the control on fresh pairs: {listed(1)}; significantly "
         f"worse: {listed(-1)}. Verdicts on the paper's gains: {counts}; that selective dropout 'with some value p < 1' "
-        f"outperforms the control is {any_of(gains) if gains else 'open'}, because all seeds train one base net further."
+        f"outperforms the control is {any_of(gains) if gains else 'open'}: all seeds train one base net further."
     )

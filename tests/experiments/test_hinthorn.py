@@ -47,7 +47,7 @@ def test_a_table_quotes_the_sign_of_each_difference_and_stays_open_for_one_base_
     assert (gain.verdict, loss.verdict) == ("open", "open")
     assert (gain.n, gain.over, gain.interval) == (3, "seeds of one base net", "97.5% t over seeds")
     held_out = row_named(result.rows, f"lr 0.001, {CONTROL.name}: held out")
-    assert (held_out.n, held_out.over) == (3, "seeds of one base net, 12 pairs each")
+    assert (held_out.n, held_out.over) == (3, "seeds of one base net")
     assert "Verdicts on the paper's gains: 1 open" in result.verdict
 
 

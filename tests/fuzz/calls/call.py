@@ -37,6 +37,7 @@ KINDS: dict[str, w.Kind] = {
     "tolerance": w.positive,
     "rng": w.seed,
     "seed": w.seed,
+    "confidence": w.number(0, 1),
     "progress": w.optional_flag,
     "resume": w.flag,
     "polish": w.flag,
