@@ -106,6 +106,7 @@ def class_gradient(
 
     count = np.bincount(t, minlength=K)  # |X_t|
     one_or_nan = np.where(count, 1.0, np.nan)  # NaN for a class without images
+    # the sum over j is divided by |X_t|, here or in the seed
     if method == "average_of_gradients":
         weights, divisor = np.ones(K), count * one_or_nan  # 1/|X_t| sum_j dy^j/do
     else:

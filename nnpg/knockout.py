@@ -216,6 +216,7 @@ def outputs_by_layers(
         With the first 0, 1, ... T filters knocked out.
     x : array (N, *net.input_shape)
     filters, changes : T filters, and the intervention that switches each one off
+        It is applied here to the output of its layer: a forward pass that starts there skips what `net` does to it.
     """
     k = nets[0].backend
     trace = nets[0].forward(x)

@@ -4,9 +4,10 @@ It is the backward pass of training with another seed. Eq. 2 of Lo & Ding, facto
 
     dL/dw = dL/dy . dy/do . do/dw            seed, delta, gradients
 
-`net.backward` multiplies the seed dL/dy by dy/do: the product, dL/do, is the delta. `net.gradients` multiplies it by
-do/dw. With L = y_c the seed is one-hot, and the delta is dy_c/do, for every unit o of an output in one pass.
-`by_layers` computes it. `nnpg.class_gradients` computes Eq. 3, the mean over the images of each class.
+`net.backward` multiplies the seed dL/dy by dy/do, one layer after another; the product, dL/do, is the delta, and the
+matrix dy/do is never formed. `net.gradients` multiplies the delta by do/dw. With L = y_c the seed is one-hot, and the
+delta is dy_c/do, for every unit o of an output in one pass. `by_layers` computes it. `nnpg.class_gradients` computes
+Eq. 3, the mean over the images of each class.
 """
 
 from __future__ import annotations

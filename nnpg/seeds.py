@@ -23,7 +23,7 @@ Classes: TypeAlias = Literal["true", "all"] | int | Sequence[int]
 def class_seed(
     net: Network, trace: Trace, classes: Classes = "all", of: Of = "prob", labels: npt.ArrayLike | None = None
 ) -> tuple[str, Array]:
-    """Return where the seed of dy_c/do enters, and the seed.
+    """Return the name of the output at which backward starts, and the seed of dy_c/do.
 
     Parameters
     ----------

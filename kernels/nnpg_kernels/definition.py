@@ -1,7 +1,7 @@
 """The definition: what every kernel computes, as plain loops. All backends are tested against it.
 
 N images, C channels, D = C / groups, F filters, H W rows and columns of an output, I J of a window, K classes, S seeds.
-A delta is the derivative of one number L, the seeded output, with respect to an output; it may have leading axes in
+L = sum(seed * output) is one number; a delta is its derivative with respect to an output. It may have leading axes in
 front of N, one for each seed, which are written `...` here.
 
 Only the tests run this file: it is thousands of times slower than any backend. Read it to learn what kernels compute.
@@ -245,7 +245,7 @@ def avg_pool_forward(x: Array, window: Window) -> Array:
 def avg_pool_delta(delta: Array, window: Window, shape: tuple[int, int]) -> Array:
     """The derivative with respect to the input of average pooling: each pixel gets its share of every window's delta.
 
-        dL/dx[..., n, f, row, column] = 1 / (I J) sum over the meetings of delta[..., n, f, h, w]
+        dL/dx[..., n, f, row, column] = 1 / (I J) sum over `window_positions` of delta[..., n, f, h, w]
 
     Parameters
     ----------

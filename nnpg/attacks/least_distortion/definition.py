@@ -1,7 +1,7 @@
 """The least distortion by its definition: the method of the paper, for one image, with SciPy.
 
 Slow and short, to be read first. `nnpg.attacks.minimal_distortion` does the same for many images at once; the tests
-hold its distortions against these.
+compare its distortions with these.
 """
 
 from __future__ import annotations
@@ -26,8 +26,9 @@ def least_distorted(
         minimise  c |r|^2 + loss(x + r, target)   over r,   such that x + r lies in the box
 
     by L-BFGS-B from r = 0, where the loss is the cross-entropy. The larger c is, the nearer the minimiser stays to x,
-    until the network no longer takes it for the target. A line search finds the largest c that succeeds (Szegedy et
-    al. 2013, 4.1). The paper writes |r|; its square has the same minimisers, at another c, and is smooth at r = 0.
+    until the network no longer takes it for the target. The largest c that succeeds is searched for (Szegedy et al.
+    2013, 4.1): c is multiplied or divided by 10 until one c succeeds and a larger one fails, then it is the geometric
+    mean of the two. The paper writes |r|; its square has the same minimisers, at another c, and is smooth at r = 0.
 
     Parameters
     ----------
