@@ -41,12 +41,15 @@ class FaceNet:
 
 @dataclass(frozen=True)
 class FaceNets:
-    """Data set and epochs of face nets, and how many there are; each net has its own seed, from `seed` on."""
+    """Data set and epochs of face nets, and how many there are; each net has its own seed, from `seed` on.
+
+    They are the nets of LD-0 unless another number is asked for, so none of them was chosen.
+    """
 
     dataset: str = "yale"
     epochs: int = 250
-    seeds: int = 10
-    seed: int = FACE_SEED
+    seeds: int = 20
+    seed: int = 0
 
 
 @dataclass(frozen=True)
@@ -55,8 +58,8 @@ class FaceNetsOfSets:
 
     datasets: tuple[str, ...] = ("yale", "faces")
     epochs: int = 250
-    seeds: int = 5
-    seed: int = FACE_SEED
+    seeds: int = 20
+    seed: int = 0
 
 
 def face_nets(dataset: str, epochs: int, seeds: Sequence[int], context: Context) -> list[FaceNet]:

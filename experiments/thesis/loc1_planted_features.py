@@ -51,6 +51,8 @@ CONFIDENCE = 1 - 0.05 / len(TASKS)  # one claim for each question
 class Config(FaceNets):
     """Nets, the conditions of the images (those from which the masks are made), and the square that covers places."""
 
+    seeds: int = 10
+    seed: int = 1
     dataset: str = "faces"
     conditions: tuple[str, ...] = ("normal", "happy", "sad", "surprised")
     window: int = 7

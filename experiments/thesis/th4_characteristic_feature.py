@@ -1,6 +1,6 @@
 """TH-4: a person's most characteristic feature: the strongest first-layer unit and what it sees (Lo 2016, Fig. 4.3).
 
-python -m experiments run TH-4        (1 minute; it trains five nets per data set if there are none)
+python -m experiments run TH-4        (1 minute; it trains twenty nets per data set if there are none)
 
 The thesis: "the highest PG indicates which filter and region contributes most"; it shows one person, for whom it is the
 middle filter at his widow's peak. Ours tests all images. Is it one filter? Is it the same place in all images of a

@@ -1,6 +1,6 @@
 """TH-5: what makes one person look like another: the prediction gradient of another class (Lo 2016, Fig. 4.4).
 
-python -m experiments run TH-5        (1 minute; it trains five nets per data set if there are none)
+python -m experiments run TH-5        (1 minute; it trains twenty nets per data set if there are none)
 
 The thesis shows one pair of people: the strongest unit is at the right smile line, again in the middle filter. Ours
 takes every image and the class with the highest output after the true one. Does covering the strongest place lower that

@@ -26,7 +26,6 @@ KEYS = {
     "config", "seed", "commit", "tree", "data", "versions", "processor", "threads", "computed", "minutes", "notes",
     "figures", "rows", "verdict", "scale",
 }  # fmt: skip
-IDENTITY = "softmax, cross-entropy: images ranked alike"  # of TH-3.2.1: proved, and counted all the same
 FAMILIES = ("LD-3", "LD-12", "TH-5", "SZ-T3", "HI-3")  # one for each room and kind of network
 QUICK = ("LD-3", "LD-12")  # of these, the shortest
 REFERENCE = {"backend": "numpy"}  # needs no compiling
@@ -84,7 +83,7 @@ def check_files(folder, id):
         assert list(r) == ROW_KEYS
         assert r["n"] >= 1
         assert r["over"] in OVER, r
-        if r["low"] is not None and r["verdict"] not in ("open", None) and r["name"] != IDENTITY:
+        if r["low"] is not None and r["verdict"] not in ("open", None):
             assert r["over"] in (*INDEPENDENT, "random filters"), r  # the latter are drawn anew and need no training
         if r["low"] is not None:
             assert r["low"] <= r["high"]

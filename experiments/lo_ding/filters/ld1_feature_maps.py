@@ -1,6 +1,6 @@
 """LD-1: Fig. 1, the output of every filter for three faces. The paper: "reveals little insight". Does it?
 
-python -m experiments run LD-1        (under a minute; it trains ten nets if LD-0 has not)
+python -m experiments run LD-1        (under a minute; it trains twenty nets if LD-0 has not)
 
 Expected: the maps of the first layer look like the face, those of the last layer like nothing. But on test images, the
 correlation of outputs within an identity minus that between two identities grows from layer to layer.

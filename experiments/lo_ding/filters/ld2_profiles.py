@@ -1,6 +1,6 @@
 """LD-2: Table II, prediction-gradient profiles of single images, and how alike they are within an identity.
 
-python -m experiments run LD-2        (under a minute; it trains ten nets if LD-0 has not)
+python -m experiments run LD-2        (under a minute; it trains twenty nets if LD-0 has not)
 
 Expected: profiles of one identity are more alike than profiles of two identities, far beyond chance. Profiles of two
 identities are alike as well, because a large map has a large norm in every face, so ranks inside each layer are

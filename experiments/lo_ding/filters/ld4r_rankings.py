@@ -1,6 +1,6 @@
 """LD-4R: the prediction gradient against other rankings, which Lo & Ding's Fig. 2 lacks: is it the one to use?
 
-python -m experiments run LD-4R        (2 minutes; it trains ten nets if LD-0 has not)
+python -m experiments run LD-4R        (2 minutes; it trains twenty nets if LD-0 has not)
 
 Each ranking knocks all 23 filters out, strongest first and weakest first. The gap is the area under the first curve
 minus the area under the second: 0 for chance. One order alone misleads: any order that takes the whole first layer out

@@ -1,6 +1,6 @@
 """LD-4V: the choices that Lo & Ding leave open in their score, each judged by knock-out.
 
-python -m experiments run LD-4V        (1.5 minutes; it trains ten nets if LD-0 has not)
+python -m experiments run LD-4V        (1.5 minutes; it trains twenty nets if LD-0 has not)
 
 Norm of the mean or mean of the norms (Eq. 3, V.B); y, z or log y; the block's output, before its pool, or before its
 activation; Frobenius, rms or l1. (A map of 0 stays 0 from convolution to pool, so all of them rank the same filters.)

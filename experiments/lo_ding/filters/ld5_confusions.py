@@ -1,6 +1,6 @@
 """LD-5: Fig. 3, how every identity is classified while the strongest filters of identity 7 are knocked out.
 
-python -m experiments run LD-5        (under a minute; it trains ten nets if LD-0 has not)
+python -m experiments run LD-5        (under a minute; it trains twenty nets if LD-0 has not)
 
 An identity fails at the first step after which its images are most often classified as another identity. Expected: the
 number of nets in which identity 7 is not the first to fail is about that by chance, and in the end nearly all images

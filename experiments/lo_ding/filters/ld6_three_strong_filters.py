@@ -1,6 +1,6 @@
 """LD-6: Lo & Ding's observations (VI), measured: sparse profiles, robustness, three strong filters = the weaker half.
 
-python -m experiments run LD-6        (under a minute; it trains ten nets if LD-0 has not)
+python -m experiments run LD-6        (under a minute; it trains twenty nets if LD-0 has not)
 
 Expected: removal of one or two strong filters adds little error. "The same" claims equality: it holds if the interval
 of the difference lies within 10 points of 0, is contradicted if it lies outside of them, and is open otherwise.
