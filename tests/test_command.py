@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
+from selection import slow_except
 
 from experiments.page import cell, fence
 from nnpg.data import DataError
@@ -154,7 +155,12 @@ def test_names_in_markdown_are_text() -> None:
 
 
 @POSIX
-@pytest.mark.parametrize("moment", ["while the bar starts", "while it runs", "in one long call"])
+@pytest.mark.parametrize(
+    "moment",
+    slow_except(
+        {"while the bar starts", "while it runs"}, ["while the bar starts", "while it runs", "in one long call"]
+    ),
+)
 def test_after_ctrl_c_the_cursor_is_shown_and_nothing_follows_the_last_line(moment: str) -> None:
     import pty  # not on every system
 

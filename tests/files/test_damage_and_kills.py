@@ -20,6 +20,7 @@ def test_damaged_model_files_load_as_what_they_describe_or_are_refused_by_name()
     assert kinds.count("refused") > 100, model_files.summary(cases)
 
 
+@pytest.mark.slow
 def test_damaged_checkpoints_give_the_same_bits_or_are_refused_by_name():
     counts, wrong = checkpoints.fuzz(100, seed=1)
     assert wrong == []
