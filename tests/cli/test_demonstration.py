@@ -61,6 +61,7 @@ def test_the_saved_model_classifies_the_faces(hurried, run) -> None:
     assert asked.out.splitlines()[2].startswith(f"face07          {strongest} ")
 
 
+@pytest.mark.slow
 def test_the_same_seed_writes_the_same_bytes(hurried, run) -> None:
     out, _ = hurried
     before = {path.name: path.read_bytes() for path in out.iterdir()}

@@ -62,6 +62,7 @@ def test_the_temporary_file_of_a_killed_process_disturbs_no_writer(tmp_path):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+@pytest.mark.slow
 def test_ctrl_c_in_one_long_call_leaves_no_temporary_file(tmp_path):
     """Python does not handle the signal during the call; the process ends without ending the block."""
     script = """

@@ -52,6 +52,7 @@ def test_without_polish_the_solver_finds_what_the_definition_finds(attacked):
         np.testing.assert_allclose(result.size, size, rtol=0.02)
 
 
+@pytest.mark.slow
 def test_the_definition_is_close_to_the_exact_least_distortion_of_a_softmax_layer():
     net, (x, labels) = softmax_net(1e-2), digits(6, seed=5)
     targets = other_targets(labels, 6)

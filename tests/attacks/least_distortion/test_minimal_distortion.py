@@ -201,6 +201,7 @@ def test_a_result_does_not_depend_on_the_batch(sigmoid, images):
     assert_same(minimal_distortion(sigmoid, x, t, memory_mb=0.25), whole)
 
 
+@pytest.mark.slow
 def test_memory_stays_within_its_budget():
     wide = nnpg.build([nnpg.dense(6), nnpg.Softmax()], input_shape=(6000,), rng=0)
     x = np.random.default_rng(0).random((60, 6000), dtype=np.float32)
