@@ -10,7 +10,7 @@ import nnpg
 from experiments.experiment import Context
 from experiments.models.face_data import FEW
 from experiments.models.faces import face_nets
-from experiments.models.hinthorn.base import SMOKE, base_net
+from experiments.models.hinthorn.base import SMOKE, base_net, base_nets
 from experiments.models.hinthorn.pairs import adversarial_pairs
 from experiments.models.kept import KeptTraining, kept_file
 from experiments.models.mnist.lbfgs import Training
@@ -127,3 +127,13 @@ def test_pairs_of_other_networks_are_other_files(tmp_path):
     for config in (replace(SMOKE, epochs=1, pairs=1), replace(SMOKE, epochs=2, pairs=1)):
         adversarial_pairs(base_net(config, context(tmp_path)), config, context(tmp_path))
     assert len([f for f in (tmp_path / "models").iterdir() if f.name.startswith("pairs")]) == 2
+
+
+@pytest.mark.slow
+def test_base_networks_are_those_of_their_seeds(tmp_path):
+    nets = base_nets(replace(SMOKE, epochs=1), context(tmp_path), 3)
+    assert [net.seed for net in nets] == [0, 1, 2]
+    alone = base_net(replace(SMOKE, epochs=1, seed=2), context(tmp_path / "alone"))
+    assert (alone.net.layers["dense1"].W == nets[2].net.layers["dense1"].W).all()
+    assert (nets[1].net.layers["dense1"].W != nets[2].net.layers["dense1"].W).any()
+    assert alone.file.name == nets[2].file.name

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from experiments.data_sets import noted
 from experiments.experiment import Context
+from experiments.jobs import run_jobs
 from experiments.models.kept import KeptTraining, kept_file
 from nnpg import SGD, Network, PlainDecay, Training, save
 from nnpg.data import Dataset, faces, load, stratified_split
@@ -46,12 +47,13 @@ PAPER = Base(epochs=100, lr=1e-4, lr_decay=5e-7, batch=10)
 
 @dataclass(frozen=True, eq=False)
 class BaseNet:
-    """The trained network, and the images that it was trained and tested on."""
+    """The trained network, its seed, and the images that it was trained and tested on."""
 
     training: Training
     train: Dataset
     test: Dataset
     file: Path  # of the network alone: other processes load it from there
+    seed: int  # of its first weights and of the order of its images
 
     @property
     def net(self) -> Network:
@@ -60,17 +62,41 @@ class BaseNet:
 
 
 def base_net(config: Base, context: Context) -> BaseNet:
-    """Train the network, resume its training, or load it."""
+    """Train the network of the first seed, resume its training, or load it."""
+    return base_nets(config, context, 1)[0]
+
+
+def base_nets(config: Base, context: Context, number: int) -> list[BaseNet]:
+    """Train so many networks, each from other first weights and in another order of the images, or load them.
+
+    Their seeds are the first and those that follow it. On several cores, several networks are trained at once.
+    """
     seen, unseen = _images(config, context)
-    seed = context.seed_or(config.seed)
+    first = context.seed_or(config.seed)
+    trainings = {seed: _training(config, context, seed, seen, unseen) for seed in range(first, first + number)}
+    files = {seed: kept_file(context, "net H", kept.facts) for seed, kept in trainings.items()}
+    missing = [(config, context, seed) for seed, file in files.items() if not file.exists()]
+    if len(missing) > 1 and config.in_processes:
+        run_jobs(_train, missing, "base networks", progress=context.progress)
+    nets = []
+    for seed, kept in trainings.items():
+        training = kept.run(context, context.progress)
+        if not files[seed].exists():
+            save(training.net, files[seed])
+        nets.append(BaseNet(training, seen, unseen, files[seed], seed))
+    return nets
+
+
+def _training(config: Base, context: Context, seed: int, seen: Dataset, unseen: Dataset) -> KeptTraining:
     net = digit_net(seen.x, seen.K, rng=seed, backend=context.backend)
     optimiser = SGD(config.lr, momentum=0.9, decay=PlainDecay(1e-3), lr_decay=config.lr_decay)
-    kept = KeptTraining("net H, training", net, seen, config.epochs, config.batch, optimiser, seed, validation=unseen)
-    training = kept.run(context, context.progress)
-    file = kept_file(context, "net H", kept.facts)
-    if not file.exists():
-        save(training.net, file)
-    return BaseNet(training, seen, unseen, file)
+    return KeptTraining("net H, training", net, seen, config.epochs, config.batch, optimiser, seed, validation=unseen)
+
+
+def _train(job: tuple[Base, Context, int]) -> None:
+    """Train one network; its checkpoint is the result."""
+    config, context, seed = job
+    _training(config, context, seed, *_images(config, context)).run(context, False)
 
 
 def _images(config: Base, context: Context) -> tuple[Dataset, Dataset]:

@@ -58,7 +58,7 @@ def adversarial_pairs(base: BaseNet, config: Base, context: Context) -> Pairs:
     The attack is the least distortion of Szegedy et al. (2013, 4.1), by batched L-BFGS-B. On several cores, several
     chunks are attacked at once.
     """
-    data, rng = base.train, np.random.default_rng([context.seed_or(config.seed), 1])
+    data, rng = base.train, np.random.default_rng([base.seed, 1])
     order = rng.permutation(len(data))
     tried = order[: config.pairs + config.pairs // 10 + 20]
     right = predict(base.net, data.x[tried]).argmax(axis=1) == data.labels[tried]
