@@ -97,6 +97,43 @@ def units_in_share(share: float, F: int) -> int:
     return int(np.ceil(round(share * F, 9)))
 
 
+def upper_group(scores: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+    """Return which scores are in the upper of the two groups, divided by a threshold, that explain most variance.
+
+        maximise  n_u n_l (mean_u - mean_l)^2  over all thresholds         (Otsu 1979; two means on a line)
+
+    Hinthorn (2017, 6) proposes "a function of the variance of activation volatility across a layer" that separates the
+    neurons, and does not give it: the mean of this array is such a first share of units.
+
+    Parameters
+    ----------
+    scores : array (M,)
+        Not negative. Equal scores are in the same group.
+
+    Returns
+    -------
+    array (M,), bool
+        All True where all scores are equal.
+
+    Examples
+    --------
+    >>> upper_group([0.1, 2.0, 0.3, 1.6])
+    array([False,  True, False,  True])
+    """
+    s = _as_scores(scores)
+    if s.ndim != 1:
+        raise ValueError(f"scores must be an array (M,), not {described(s)}")
+    ranked, M = -np.sort(-s), len(s)
+    n = np.arange(1, M)
+    ends = ranked[n] < ranked[n - 1]  # a threshold lies between different scores only
+    if not ends.any():
+        return np.ones(M, bool)
+    sums = np.cumsum(ranked)
+    upper, lower = sums[:-1] / n, (sums[-1] - sums[:-1]) / (M - n)
+    explained = np.where(ends, n * (M - n) * (upper - lower) ** 2, -1.0)
+    return s >= ranked[explained.argmax()]
+
+
 def _as_scores(scores: npt.ArrayLike) -> npt.NDArray[np.float64]:
     """Return scores (..., M) that are not negative, at least one."""
     s = as_numbers(scores, "scores", "an array (..., M)").astype(np.float64)

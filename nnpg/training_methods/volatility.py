@@ -21,7 +21,7 @@ from nnpg.batches import in_batches
 from nnpg.layers import Softmax
 from nnpg.layers.blocks import block_of
 from nnpg.network import Network, as_network
-from nnpg.support.arguments import as_choice, described
+from nnpg.support.arguments import as_choice, as_count, described
 from nnpg.support.network_arguments import as_images, as_outputs
 from nnpg.support.tables import data_frame, text_table
 from nnpg_kernels import Array
@@ -138,7 +138,7 @@ def unit_changes(
     if x.shape != adversarial.shape:
         raise ValueError(f"x and adversarial must be the same number of images, not {x.shape} and {adversarial.shape}")
     layers, parts = as_outputs(net, layers), []
-    for rows in in_batches(len(x), batch, BATCH):
+    for rows in in_batches(len(x), as_count(batch, "batch"), BATCH):
         before, after = (outputs_by_name(net, images[rows], layers=layers) for images in (x, adversarial))
         parts.append({name: change_of(before[name], after[name]) for name in layers})
     return {

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nnpg.analysis.concentration import concentration_curve, gini, top_share, units_in_share
+from nnpg.analysis.concentration import concentration_curve, gini, top_share, units_in_share, upper_group
 
 
 def test_gini_is_the_mean_difference():
@@ -36,3 +36,20 @@ def test_the_largest_scores_hold_their_part_of_the_sum():
 def test_the_units_in_a_share_are_rounded_up_but_not_by_rounding_errors():
     assert [units_in_share(p, 200) for p in (0.2, 0.5, 0.7, 0.001, 1.0)] == [40, 100, 140, 1, 200]
     assert units_in_share(0.1 + 0.2, 10) == 3  # 0.30000000000000004
+
+
+def test_the_upper_group_leaves_the_least_variance_inside_the_groups():
+    scores = np.random.default_rng(0).gamma(0.5, size=60).round(1)  # with equal scores
+    upper = upper_group(scores)
+    inside = {
+        threshold: scores[scores >= threshold].var() * (scores >= threshold).sum()
+        + scores[scores < threshold].var() * (scores < threshold).sum()
+        for threshold in np.unique(scores)[1:]
+    }
+    np.testing.assert_array_equal(upper, scores >= min(inside, key=inside.get))
+    np.testing.assert_array_equal(upper_group(7 * scores), upper)
+    assert upper_group([3.0, 3.0, 3.0]).all()
+    assert upper_group([0.0]).all()
+    for wrong in ([-1.0, 2.0], [[1.0, 2.0]], []):
+        with pytest.raises(ValueError, match="scores"):
+            upper_group(wrong)

@@ -118,6 +118,7 @@ def calls() -> Iterator[Call]:
     )
     yield call(concentration.top_share, scores=flat, kinds={"scores": finite, "share": w.number(0, 1)})
     yield call(concentration.concentration_curve, scores=flat, kinds={"scores": finite})
+    yield call(concentration.upper_group, scores=flat, kinds={"scores": finite})
     yield call(
         concentration.units_in_share,
         share=0.5,

@@ -13,7 +13,7 @@ from fuzz.calls.subjects import LABELS, filter_scores, images, net
 from nnpg import rankings
 from nnpg.analysis import directions, gains
 from nnpg.maps import projection, receptive_fields
-from nnpg.training_methods import volatility
+from nnpg.training_methods import responsibility, unit_clusters, volatility
 
 
 def calls() -> Iterator[Call]:
@@ -95,3 +95,21 @@ def calls() -> Iterator[Call]:
         shape=(6, 6),
         kinds={"maps": w.numbers(flat_only=True), "shape": lambda v: w.wrong(None, "66", (6,), (6, -1), (6, 1.5))},
     )
+    yield call(
+        responsibility.predict_restored,
+        net=network,
+        x=x,
+        adversarial=x[::-1],
+        layer="tanh1",
+        units=np.array([True] * network.shapes["tanh1"][0]),
+        kinds={"units": lambda v: w.wrong(None, "a", 3, v[:-1], [v, v], v.astype(int), w.Thing())},
+    )
+    table = np.random.default_rng(0).random((5, 3))
+    yield call(
+        unit_clusters.volatility_clusters,
+        volatility=table,
+        plain={"clusters": 2},
+        kinds={"volatility": w.numbers(nan=False), "clusters": w.count},
+    )
+    whole = {name: lambda v: w.wrong(None, "a", [0.5, 1, 1], v[:-1], [v, v], w.Thing()) for name in ("a", "b")}
+    yield call(unit_clusters.adjusted_rand, a=np.array([0, 0, 1]), b=np.array([0, 1, 1]), kinds=whole)
