@@ -1,62 +1,60 @@
-"""HI-0: the network that all other HI experiments start from (Hinthorn 2017, 2.2 and 5).
+"""HI-0: the networks that all other HI experiments start from (Hinthorn 2017, 2.2 and 5).
 
-python -m experiments run HI-0        (half a minute on two cores)
+python -m experiments run HI-0        (a minute on two cores)
 
-Expected: 99% of the test digits correct from the second or third epoch on, with a learning rate of 0.05. The paper's
-1e-4 (`--scale paper`, in batches of 10) needs a hundred epochs for that.
+Five networks from different first weights. Expected: 99% of the test digits correct from the second or third epoch on,
+with a learning rate of 0.05. The paper's 1e-4 (`--scale paper`, in batches of 10, as the paper gives no batch) needs
+most of its hundred epochs for that. The paper does not say of which images its 99% is; both are given.
 """
 
 from __future__ import annotations
 
-from experiments.experiment import Context, Experiment, Result, row
-from experiments.models.hinthorn.base import PAPER, SMOKE, Base, base_net
-from nnpg.analysis.statistics import wilson
+import numpy as np
+
+from experiments.experiment import Context, Experiment, Result, row, row_named
+from experiments.models.hinthorn.base import PAPER, SMOKE, Base, base_nets
+from nnpg.analysis.statistics import mean_interval
 from nnpg.analysis.verdicts import at_least
-from nnpg.plots import training_history
+from nnpg.plots import Lines, line_panels
 
 CLAIM = 0.99
-IMAGES = "test images of one net"
+EXACTLY = at_least(CLAIM, "an accuracy rate of 99%")
+ROUNDED = at_least(0.985, "an accuracy rate of 99%")  # what is printed as 99% in whole percent
+T = "95% t over nets"
 
 
 def run(config: Base, context: Context) -> Result:
-    base = base_net(config, context)
-    history, n = base.training.history, len(base.test)
-    accuracy = [1 - (epoch.validation_error or 0.0) for epoch in history]
-    there = next((epoch.epoch for epoch, a in zip(history, accuracy, strict=True) if a >= CLAIM), 0)
-    seconds = [epoch.seconds for epoch in history]
-    final = wilson(round(accuracy[-1] * n), n)
-    by = f"the first epoch to reach it is {there}" if there else "no epoch reached it"
-    claim = at_least(CLAIM, "an accuracy rate of 99%")
-    reached = row("accuracy on test images", CLAIM, final, n, IMAGES, interval="95% Wilson", claim=claim)
-    rows = (
-        reached,
-        row("accuracy on test images, best epoch", None, max(accuracy), n, IMAGES),
-        row(
-            "error on training images, last epoch",
-            None,
-            history[-1].error,
-            len(base.train),
-            "training images of one net",
-        ),
-        row(
-            "epochs to 99%" if there else "epochs trained, 99% not reached",
-            100,
-            there or len(history),
-            1,
-            "nets",
-            unit="epochs",
-        ),
-        row("time to 99%", None, sum(seconds[: there or len(history)]), 1, "nets", unit="s"),
-        row("time", None, sum(seconds), 1, "nets", unit="s"),
+    nets = base_nets(config, context, config.nets)
+    histories = [base.training.history for base in nets]
+    accuracy = np.array([[1 - (epoch.validation_error or 0.0) for epoch in history] for history in histories])
+    seconds = np.array([[epoch.seconds for epoch in history] for history in histories])  # (nets, epochs)
+    n, last = len(nets), accuracy[:, -1]
+    there = np.array([(of_net >= CLAIM).argmax() + 1 for of_net in accuracy if (of_net >= CLAIM).any()])
+    final, learnt = mean_interval(last), mean_interval([1 - history[-1].error for history in histories])
+    rows = [
+        row("accuracy on test images", CLAIM, final, n, "nets", interval=T, claim=EXACTLY),
+        row("accuracy on test images, at least what rounds to 99%", CLAIM, final, n, "nets", interval=T, claim=ROUNDED),
+        row("accuracy on training images while training, last epoch", CLAIM, learnt, n, "nets", interval=T),
+        row("share of the nets that reach 99% of the test images", None, len(there) / n, n, "nets"),
+        row("time of a training", None, mean_interval(seconds.sum(axis=1)), n, "nets", unit="s", interval=T),
+    ]
+    if len(there):
+        rows.append(row("epochs to 99%, where it is reached", 100, mean_interval(there), len(there), "nets",
+                        unit="epochs", interval=T))  # fmt: skip
+    curves = {f"net {i}": of_net for i, of_net in enumerate(accuracy, 1)}
+    epochs = np.arange(1, accuracy.shape[1] + 1)
+    line_panels(
+        [Lines("", epochs, curves, "epochs", "accuracy on test images")], context.folder / "history.png", columns=1
     )
-    training_history(history, context.folder / "history.png")
+    exact, rounded = (row_named(rows, name).verdict for name in (rows[0].name, rows[1].name))
     verdict = (
-        f"{accuracy[-1]:.2%} of {n} test images are correct after {len(history)} epochs: the paper's 99% is "
-        f"{reached.verdict}, because one net is no sample of nets ({by})."
+        f"After {accuracy.shape[1]} epochs {final.value:.2%} of {len(nets[0].test)} test images are correct on "
+        f"average over {n} nets ({last.min():.2%} to {last.max():.2%}): that it is 99% is {rounded} in whole percent and "
+        f"{exact} exactly. {len(there)} of {n} nets reach 99% at some epoch."
     )
-    return Result(rows, verdict, ("history.png",))
+    return Result(tuple(rows), verdict, ("history.png",))
 
 
 EXPERIMENT = Experiment(
-    "HI-0", "The base network", "Hinthorn 2017, 2.2 and 5", {"smoke": SMOKE, "quick": Base(), "paper": PAPER}, run
+    "HI-0", "The base networks", "Hinthorn 2017, 2.2 and 5", {"smoke": SMOKE, "quick": Base(), "paper": PAPER}, run
 )

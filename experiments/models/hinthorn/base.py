@@ -22,7 +22,7 @@ CHUNK = 256  # images attacked at a time: an interruption loses at most the work
 
 @dataclass(frozen=True)
 class Base:
-    """The training of the network, and the number of pairs.
+    """The training of the networks, their number, and the number of pairs of each.
 
     The paper: lr 1e-4, lr decay 5e-7, momentum 0.9, weight decay 1e-3, 100 epochs; it does not give the batch.
     """
@@ -33,6 +33,7 @@ class Base:
     lr_decay: float = 1e-3
     batch: int = 100
     pairs: int = 2208  # the paper's 208, and 2,000 to judge the trained networks
+    nets: int = 5  # trained anew, each with its own first weights: what the intervals are over
     seed: int = 0
 
     @property
@@ -41,7 +42,7 @@ class Base:
         return self.dataset == "mnist"
 
 
-SMOKE = Base("faces", epochs=3, lr=0.02, batch=4, pairs=20)
+SMOKE = Base("faces", epochs=3, lr=0.02, batch=4, pairs=20, nets=2)
 PAPER = Base(epochs=100, lr=1e-4, lr_decay=5e-7, batch=10)
 
 
