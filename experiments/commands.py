@@ -48,15 +48,30 @@ def run(
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="key=value: change one setting; repeat it.")
     ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Leave out what --out has a record of: same version of the experiment, config, seed, backend, data.",
+        ),
+    ] = False,
 ) -> None:
-    """Run experiments; each writes result.json, result.md and its figures."""
+    """Run experiments; each writes result.json, result.md and its figures.
+
+    If one fails, the others are run, and the exit code is 1. Trained networks are kept in `models` below --out, so each
+    is trained once, and an interrupted training goes on.
+    """
     wanted = list(EXPERIMENTS) if ids == ["all"] else ids
     try:
-        for folder in run_all(wanted, scale, seed, backend, out, data_dir, settings or []):
+        for folder, made in run_all(wanted, scale, seed, backend, out, data_dir, settings or [], resume):
+            if not made:
+                typer.echo(f"not run again: {folder} has the record of the same run")
+                continue
             Console().print((folder / "result.md").read_text(), markup=False, highlight=False, soft_wrap=True)
             typer.echo(f"written to {folder}")
     except KeyboardInterrupt as stop:
-        raise Interrupted("stopped: trained networks are kept, and the same command resumes from them") from stop
+        line = "stopped: trained networks are kept; the same command with --resume goes on"
+        raise Interrupted(line) from stop
 
 
 @app.command()

@@ -159,3 +159,4 @@ class Experiment:
     scales: dict[str, Any]  # "smoke", "quick", "paper" -> a frozen config
     run: Callable[[Any, Context], Result]
     notes: str = ""
+    version: int = 1  # raised when its meaning changes: the same config then gives another answer

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import platform
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import nnpg
 from experiments.catalogue import EXPERIMENTS
@@ -17,10 +18,11 @@ from experiments.data_sets import data_sets_recorded, notes_on
 from experiments.experiment import Context, Experiment
 from experiments.page import json_row, markdown
 from experiments.provenance import code_of, processor
+from experiments.resuming import is_made, stated
 from experiments.settings import configured
 from nnpg.files import results_folder, temporary_folder, writable, write_files
 from nnpg.programs import recorded
-from nnpg_command import UsageError
+from nnpg_command import Failures, UsageError, interrupted, line_of
 from nnpg_kernels.threads import thread_count
 
 
@@ -31,6 +33,13 @@ def find(id: str) -> Experiment:
     return EXPERIMENTS[id.upper()]
 
 
+class Ending(NamedTuple):
+    """The folder of an experiment's record, and whether this run made it; else it was there already."""
+
+    folder: Path
+    made: bool
+
+
 def run_all(
     ids: Sequence[str],
     scale: str,
@@ -39,12 +48,39 @@ def run_all(
     out: str | Path,
     data_dir: str | None,
     settings: Sequence[str],
-) -> Iterator[Path]:
-    """Run experiments in turn and yield each one's folder. What cannot be is refused before the first one runs."""
+    resume: bool = False,
+) -> Iterator[Ending]:
+    """Run experiments in turn and yield how each one ended. What cannot be is refused before the first one runs.
+
+    One that fails leaves the others: it is noted on stderr, and they are listed in one error at the end. With `resume`
+    an experiment is not run if its folder holds the record of the same run: the same version of the experiment, config,
+    seed, backend and data.
+
+    Raises
+    ------
+    Failures
+        At the end, if there are several experiments; the error of a single one is raised as it is.
+    """
+    wanted = {}
     for id in ids:
-        _places(out, resolve(id, scale, seed, backend, settings)[0])
-    for id in ids:
-        yield run_experiment(id, scale, seed, backend, out, data_dir, settings)
+        experiment, config = resolve(id, scale, seed, backend, settings)
+        wanted[experiment.id] = _places(out, experiment)[0], stated(experiment, scale, config, seed, backend)
+    errors: dict[str, Exception] = {}
+    for id, (folder, run) in wanted.items():
+        if resume and is_made(folder, run, data_dir):
+            yield Ending(folder, made=False)
+            continue
+        try:
+            run_experiment(id, scale, seed, backend, out, data_dir, settings)
+        except Exception as error:
+            if len(wanted) == 1 or interrupted():
+                raise
+            print(f"note: {id} failed: {line_of(error)}", file=sys.stderr)
+            errors[id] = error
+            continue
+        yield Ending(folder, made=True)
+    if errors:
+        raise Failures.of("experiments", errors, len(wanted))
 
 
 def resolve(
@@ -86,6 +122,7 @@ def run_experiment(
         "id": experiment.id,
         "title": experiment.title,
         "source": experiment.source,
+        "version": experiment.version,
         "scale": scale,
         "config": asdict(config),
         "seed": config.seed if seed is None else seed,

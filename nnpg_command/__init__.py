@@ -17,7 +17,17 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, TextIO
 
-from nnpg_command.errors import BAD_INPUT, DONE, FAILED, INTERRUPTED, Interrupted, UsageError, verdict
+from nnpg_command.errors import (
+    BAD_INPUT,
+    DONE,
+    FAILED,
+    INTERRUPTED,
+    Failures,
+    Interrupted,
+    UsageError,
+    line_of,
+    verdict,
+)
 from nnpg_command.interrupts import (
     end_progress_bars,
     ignore_interrupts,
@@ -137,10 +147,13 @@ __all__ = [
     "BAD_INPUT",
     "DONE",
     "FAILED",
+    "Failures",
     "INTERRUPTED",
     "Interrupted",
     "UsageError",
     "ignore_interrupts",
+    "interrupted",
+    "line_of",
     "main",
     "printable",
     "run",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Mapping
 
 from nnpg_command.text import one_line
 
@@ -33,6 +34,36 @@ class Interrupted(Exception):
     """Ctrl-C, with a sentence that says what was saved."""
 
 
+class Failures(ExceptionGroup[Exception]):
+    """The parts of a work that failed, while its other parts were done; the message lists them by name."""
+
+    @classmethod
+    def of(cls, kind: str, errors: Mapping[str, Exception], total: int) -> Failures:
+        """Return the error for these parts of a work of `total` parts, such as "jobs".
+
+        Examples
+        --------
+        >>> str(Failures.of("jobs", {"seed 3": ValueError("no data")}, 4))
+        '1 of 4 jobs failed: seed 3: no data'
+        """
+        listed = "; ".join(f"{name}: {line_of(error)}" for name, error in errors.items())
+        return cls(f"{len(errors)} of {total} {kind} failed: {listed}", list(errors.values()))
+
+    def __str__(self) -> str:
+        return self.message
+
+
+def line_of(error: BaseException) -> str:
+    """Return what an error says, on one line.
+
+    Examples
+    --------
+    >>> line_of(ZeroDivisionError("division by zero"))
+    'division by zero'
+    """
+    return one_line(_verdict(error)[0])
+
+
 def verdict(error: BaseException) -> tuple[str, int]:
     """Return an error's line and exit code.
 
@@ -51,6 +82,8 @@ def verdict(error: BaseException) -> tuple[str, int]:
 
 def _verdict(error: BaseException) -> tuple[str, int]:
     name = type(error).__name__
+    if isinstance(error, Failures):
+        return str(error), FAILED
     if hasattr(error, "format_message"):  # an error of Typer: a wrong option, argument or command
         context = getattr(error, "ctx", None)
         advice = f" (see: {context.command_path} --help)" if context else ""

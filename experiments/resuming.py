@@ -1,0 +1,61 @@
+"""Which records are there already: those that `run --resume` does not make again."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import nnpg
+from experiments.data_sets import fingerprint
+from experiments.experiment import Experiment
+from experiments.models.face_data import FEW
+from nnpg.data import load
+
+BUILT_IN = ("faces", FEW)  # drawn by this code, not read from a file
+OF_TWO_FILES = ("mnist", "cifar10")  # their fingerprints are named "mnist train" and so on
+
+
+def stated(experiment: Experiment, scale: str, config: Any, seed: int | None, backend: str) -> dict[str, Any]:
+    """Return what a record states of the run that is asked for: its meaning, config, seed and backend.
+
+    A record with these, on the same data, was made by the same run. Its commit, processor and time may be others.
+    """
+    return {
+        "id": experiment.id,
+        "version": experiment.version,
+        "scale": scale,
+        "config": json.loads(json.dumps(asdict(config))),
+        "seed": config.seed if seed is None else seed,
+        "backend": nnpg.load_backend(backend).name,
+    }
+
+
+def is_made(folder: Path, wanted: dict[str, Any], data_dir: str | None) -> bool:
+    """Return whether the folder holds the whole record of the run that `stated` describes, on the data as they are now.
+
+    A record that cannot be read, or on data that can no longer be read, counts as none.
+    """
+    try:
+        record = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+        made = {key: record[key] for key in wanted if key != "backend"} | {"backend": record["versions"]["backend"]}
+        whole = all((folder / figure).is_file() for figure in ("result.md", *record["figures"]))
+        sums = {data_set["name"]: data_set["sha256"] for data_set in record["data"]}
+        return whole and made == wanted and all(_is_now(name, data_dir) == sums[name] for name in _read_from(sums))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return False
+
+
+def _read_from(sums: dict[str, str]) -> list[str]:
+    """Return the data sets that were read from files."""
+    return [name for name in sums if name not in BUILT_IN]
+
+
+@cache
+def _is_now(name: str, data_dir: str | None) -> str:
+    """Return the fingerprint of a data set, named as a record names it; each is read once in a process."""
+    words = name.split()
+    split: Any = words[1] if len(words) == 2 and words[0] in OF_TWO_FILES else None
+    return fingerprint(load(words[0] if split else name, data_dir, split=split))
