@@ -2,7 +2,7 @@
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 
-.PHONY: demo test slow fences lint types oracle fuzz mutants ci clean
+.PHONY: demo test slow fences sanitize lint types oracle fuzz mutants ci clean
 
 demo: .venv/demo  ## train on built-in faces, rank, knock out, and write a page of pictures
 	$(BIN)/nnpg demo
@@ -13,6 +13,9 @@ test: .venv/test  ## every fast test; none needs a GPU, real data or PyTorch
 fences: .venv/test  ## the tests of the compiled programs with every array between fences: see kernels/README.md
 	NNPG_CHECK=1 $(BIN)/python -m pytest --slow tests/programs tests/kernels/test_numba.py tests/kernels/test_definition.py
 	NNPG_CHECK=1 PYTHONPATH=tests $(BIN)/python -m fuzz.geometries
+
+sanitize: .venv/test  ## the CUDA kernels on the CPU with g++'s sanitizers: an index error comes with its file and line
+	NNPG_SANITIZE=1 $(BIN)/python -m pytest tests/cuda
 
 slow: .venv/test  ## all other cases: every experiment, more random networks, figures, mutants
 	$(BIN)/python -m pytest --slow -m slow
