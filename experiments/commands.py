@@ -1,4 +1,4 @@
-"""The papers' experiments: list them, run them, gather their results into one page."""
+"""The papers' experiments: list them, run them, take their results on record, gather them into one page."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ import typer
 from rich.console import Console
 
 from experiments.catalogue import EXPERIMENTS
+from experiments.records.reading import on_record
+from experiments.records.tables import PAGES, write_tables
+from experiments.records.taking import take_all
 from experiments.report import write_report
 from experiments.runner import run_all
-from nnpg_command import Interrupted
+from nnpg_command import Failures, Interrupted, UsageError
 from nnpg_command.group import Commands
 from nnpg_kernels import BACKENDS
 
@@ -23,7 +26,7 @@ def root(
     context: typer.Context,
     debug: Annotated[bool, typer.Option("--debug", help="On an error, also print where it came from.")] = False,
 ) -> None:
-    """The papers' experiments: list them, run them, gather their results into one page."""
+    """The papers' experiments: list them, run them, take their results on record, gather them into one page."""
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
 
@@ -78,3 +81,39 @@ def run(
 def report(directory: Annotated[Path, typer.Argument(help="Folder that `run --out` wrote.")] = Path("out")) -> None:
     """Gather every result under a folder into one page."""
     typer.echo(f"written to {write_report(directory)}")
+
+
+@app.command()
+def record(
+    out: Annotated[Path, typer.Argument(help="Folder that `run --out` wrote.")],
+    ids: Annotated[
+        list[str] | None, typer.Argument(help="Ids such as LD-3; all under the folder unless given.")
+    ] = None,
+    replace: Annotated[
+        bool,
+        typer.Option("--replace", help="Also in place of a record at a larger scale, with other settings, or later."),
+    ] = False,
+) -> None:
+    """Take runs on record: copy them to results/, without pictures that may not be passed on.
+
+    A run is refused unless committed code ran it, in the history of this checkout, and the experiment means the same
+    today. It does not replace a larger one. The exit code is 1 if a run was refused.
+    """
+    taken = list(take_all(out, ids or [], replace))
+    for one in taken:
+        typer.echo(f"{one.id}: {one.outcome}")
+    refused = {one.id: one.error for one in taken if one.error is not None}
+    if refused:
+        raise Failures.of("runs", refused, len(taken))
+
+
+@app.command()
+def tables(
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; exit code 1 if a page would change.")] = False,
+) -> None:
+    """Write the tables of README.md and docs/ from what is on record in results/."""
+    changed = write_tables(on_record(), check=check)
+    if check and changed:
+        why = UsageError("it is not as on record; `python -m experiments tables` writes it")
+        raise Failures.of("pages", dict.fromkeys(changed, why), len(PAGES))
+    typer.echo(f"written: {', '.join(changed)}" if changed else "as on record")

@@ -12,6 +12,7 @@ import numpy as np
 
 from nnpg.data import Dataset
 
+NOT_PASSED_ON = ("yale",)  # the licence of the Yale faces forbids it: no record holds a picture that shows one
 CIFAR10 = "cifar10"
 CIFAR10_NOTE = (
     "This project's printed numbers on CIFAR-10 come from a copy that is re-compressed (JPEG) and reshuffled. A true "
@@ -77,6 +78,17 @@ def fingerprint(data: Dataset) -> str:
             digest.update(f"{name} {plain.dtype.str} {plain.shape}\n".encode())
             digest.update(plain.reshape(-1).view(np.uint8).data)
     return digest.hexdigest()
+
+
+def not_passed_on(name: str) -> bool:
+    """Return whether a data set of this name, with what was chosen of it, may not be passed on.
+
+    Examples
+    --------
+    >>> not_passed_on("yale test"), not_passed_on("mnist")
+    (True, False)
+    """
+    return name.split()[0] in NOT_PASSED_ON
 
 
 def notes_on(data_sets: list[Fingerprint]) -> list[str]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -125,12 +125,18 @@ class Text(NamedTuple):
 
 @dataclass(frozen=True)
 class Result:
-    """The result of a run: rows, a verdict in words, figures (paths in the run's folder), and other tables."""
+    """The result of a run: rows, a verdict in words, figures (paths in the run's folder), and other tables.
+
+    `shows` names for each figure the data set of which it shows images, or what an image can be seen in, such as a
+    feature map; None if it shows none. Where a run reads data that may not be passed on (`NOT_PASSED_ON` in
+    `experiments/data_sets.py`), it must name every figure: a record keeps none of those that show such data.
+    """
 
     rows: tuple[Row, ...]
     verdict: str
     figures: tuple[str, ...] = ()
     texts: tuple[Text, ...] = ()
+    shows: Mapping[str, str | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,23 +9,24 @@ from typing import Any
 
 import numpy as np
 
-from experiments.experiment import Result, Row
+from experiments.experiment import Row
 from nnpg_command import printable
 
+LEFT_OUT = "Drawn by the command, and not kept here because they show images that may not be passed on"
 
-def markdown(record: Mapping[str, Any], result: Result) -> str:
-    """Return a result as a Markdown page: the paper's figure beside ours, and the facts of the run."""
+
+def markdown(record: Mapping[str, Any]) -> str:
+    """Return a record as a Markdown page: the paper's figure beside ours, and the facts of the run."""
     lines = [f"# {record['id']}: {record['title']}", "", f"{record['source']}; scale {record['scale']}", ""]
-    lines += [result.verdict, "", *(f"Note: {note}\n" for note in record["notes"])]
+    lines += [record["verdict"], "", *(f"Note: {note}\n" for note in record["notes"])]
     lines += ["| | paper | ours | interval | n | unit | verdict |", "|---|---|---|---|---|---|---|"]
-    for row in result.rows:
-        paper = "-" if row.paper is None else f"{row.paper:.4g}"
-        around = "-" if math.isnan(row.low) else f"{row.low:.4g} to {row.high:.4g} ({row.interval})"
-        number = f"{cell(row.name)} | {paper} | {row.ours:.4g} | {around} | {row.n} {cell(row.over)} | {cell(row.unit)}"
-        lines.append(f"| {number} | {row.verdict or '-'} |")
-    for text in result.texts:
-        marks = fence(text.body)
-        lines += ["", f"## {cell(text.title)}", "", marks, *map(printable, text.body.split("\n")), marks]
+    for row in record["rows"]:
+        count = f"{row['n']} {cell(row['over'])}"
+        cells = [cell(row["name"]), number(row["paper"]), number(row["ours"]), cell(interval(row)), count]
+        lines.append(f"| {' | '.join(cells)} | {cell(row['unit'])} | {row['verdict'] or '-'} |")
+    for text in record["texts"]:
+        marks = fence(text["body"])
+        lines += ["", f"## {cell(text['title'])}", "", marks, *map(printable, text["body"].split("\n")), marks]
     lines += [
         "",
         "## This run",
@@ -35,14 +35,29 @@ def markdown(record: Mapping[str, Any], result: Result) -> str:
         "|---|---|",
         *(f"| {fact} | {cell(said)} |" for fact, said in facts(record)),
     ]
-    lines += ["", *(f"![{cell(Path(figure).stem)}](<{figure}>)" for figure in result.figures)]
+    lines += ["", *(f"![{cell(Path(figure).stem)}](<{figure}>)" for figure in record["figures"])]
+    if record.get("left_out"):
+        names = ", ".join(f"{name} ({shown})" for name, shown in record["left_out"].items())
+        lines += ["", f"{LEFT_OUT}: {cell(names)}."]
     return "\n".join(lines) + "\n"
 
 
+def number(value: float | None) -> str:
+    """Return a number of a record with four digits, "-" where there is none."""
+    return "-" if value is None else f"{value:.4g}"
+
+
+def interval(row: Mapping[str, Any]) -> str:
+    """Return a row's interval and how it was computed, "-" where it has none."""
+    return "-" if row["low"] is None else f"{number(row['low'])} to {number(row['high'])} ({row['interval']})"
+
+
 def facts(record: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return what a record holds of its run, in words: seed, code, data sets, machine and time."""
+    """Return what a record holds of its run, in words: command, date, seed, code, data sets, machine and time."""
     data_sets = [f"{d['name']}: {d['images']} images, SHA-256 {d['sha256']}" for d in record["data"]]
     return [
+        ("command", record["command"]),
+        ("date", record["date"]),
         ("seed", str(record["seed"])),
         ("code", f"commit {record['commit']}, tree {record['tree']}" if record["commit"] else record["tree"]),
         ("data", "; ".join(data_sets) or "none"),

@@ -38,11 +38,38 @@ def code_of(folder: Path = CHECKOUT) -> Code:
     return Code(commit, "changed" if changes else "clean")
 
 
+def changed_files(folder: Path = CHECKOUT) -> list[str]:
+    """Return the files of a checkout that are changed, or that git does not know, relative to its root.
+
+    Raises
+    ------
+    OSError, subprocess.SubprocessError
+        If there is no git, or no checkout.
+    """
+    changes = _git(folder, ["status", "--porcelain", "-z", "--no-renames", "--untracked-files=all"])
+    return [change[3:] for change in changes.split("\0") if change]
+
+
+def is_ancestor(commit: str, folder: Path = CHECKOUT) -> bool:
+    """Return whether a commit is that of the checkout or one before it.
+
+    Raises
+    ------
+    OSError
+        If there is no git.
+    """
+    try:
+        _git(folder, ["merge-base", "--is-ancestor", commit, "HEAD"])
+    except subprocess.CalledProcessError:
+        return False
+    return True
+
+
 def _git(folder: Path, words: Sequence[str]) -> str:
     environment = {name: value for name, value in os.environ.items() if name not in OF_ANOTHER_TREE}
     command = ["git", "--no-optional-locks", "-C", str(folder), *words]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=SECONDS)
-    return done.stdout.strip()
+    return done.stdout.rstrip()
 
 
 @cache

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
-from experiments.page import facts
-from nnpg.analysis.verdicts import Verdict
+from experiments.page import facts, interval, number
+from experiments.records.reading import read_record
 from nnpg.report import Image, Section, Table, write_page
-from nnpg.support.arguments import as_choice
 from nnpg_command import UsageError
 
-MOST_BYTES = 64 << 20  # of a result.json
 HEADER = ("", "paper", "ours", "interval", "n", "unit", "verdict")
 
 
@@ -31,19 +28,10 @@ def write_report(directory: str | Path) -> Path:
 
 def _read(path: Path) -> Section:
     """The section of one result, or UsageError with what is wrong with the file."""
-    if not path.is_file():
-        raise UsageError(f"{path}: expected a file that `python -m experiments run` wrote, found something else")
-    if path.stat().st_size > MOST_BYTES:
-        raise UsageError(f"{path}: expected at most {MOST_BYTES:,} bytes, found {path.stat().st_size:,}")
     try:
-        return _section(json.loads(path.read_text(encoding="utf-8")), path.parent)
+        return _section(read_record(path), path.parent)
     except UsageError as error:
-        raise UsageError(f"{path}: {error}") from error
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
-        why = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
-        raise UsageError(
-            f"{path}: damaged, or not written by `python -m experiments run` ({why}); run that experiment again"
-        ) from error
+        raise UsageError(str(error) if str(path) in str(error) else f"{path}: {error}") from error
 
 
 def _picture(folder: Path, name: str) -> Path:
@@ -61,12 +49,12 @@ def _section(result: dict[str, Any], folder: Path) -> Section:
     rows = [
         (
             row["name"],
-            _number(row["paper"]),
-            _number(row["ours"]),
-            "-" if row["low"] is None else f"{row['low']:.4g} to {row['high']:.4g} ({row['interval']})",
+            number(row["paper"]),
+            number(row["ours"]),
+            interval(row),
             f"{row['n']} {row['over']}",
             row["unit"],
-            "-" if row["verdict"] is None else as_choice(row["verdict"], "a verdict", get_args(Verdict)),
+            row["verdict"] or "-",
         )
         for row in result["rows"]
     ]
@@ -81,7 +69,3 @@ def _section(result: dict[str, Any], folder: Path) -> Section:
         tables=[Table(HEADER, rows), Table(("this run", ""), facts(result))],
         code="\n\n".join(f"{text['title']}\n{text['body']}" for text in result["texts"]),
     )
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.4g}"

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,7 +20,7 @@ from experiments.experiment import Context, Experiment
 from experiments.page import json_row, markdown
 from experiments.provenance import code_of, processor
 from experiments.resuming import is_made, stated
-from experiments.settings import configured
+from experiments.settings import command_of, configured
 from nnpg.files import results_folder, temporary_folder, writable, write_files
 from nnpg.programs import recorded
 from nnpg_command import Failures, UsageError, interrupted, line_of
@@ -112,7 +113,8 @@ def run_experiment(
     """Run one experiment and write `result.json`, `result.md` and its figures; return their folder."""
     experiment, config = resolve(id, scale, seed, backend, settings)
     folder, models = _places(out, experiment)
-    code, began = code_of(), time.perf_counter()  # the code before the run: files may change while it takes hours
+    code = code_of()  # before the run: files may change while it takes hours
+    began, date = time.perf_counter(), datetime.now(UTC)
     with temporary_folder() as drawn:  # so that a folder that is gone in the end takes no numbers along
         with recorded() as ways, data_sets_recorded() as noted:
             result = experiment.run(config, Context(drawn, models, data_dir, seed, backend, progress))
@@ -124,6 +126,8 @@ def run_experiment(
         "source": experiment.source,
         "version": experiment.version,
         "scale": scale,
+        "command": command_of(experiment.id, scale, seed, backend, settings),
+        "date": f"{date:%Y-%m-%d %H:%M} UTC",
         "config": asdict(config),
         "seed": config.seed if seed is None else seed,
         **code._asdict(),
@@ -138,9 +142,10 @@ def run_experiment(
         "rows": [json_row(row) for row in result.rows],
         "texts": [text._asdict() for text in result.texts],
         "figures": list(result.figures),
+        "shows": dict(result.shows),
     }
     texts = {
-        "result.md": markdown(record, result),
+        "result.md": markdown(record),
         "result.json": json.dumps(record, indent=1) + "\n",
     }
     write_files(folder, figures | {name: text.encode() for name, text in texts.items()})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import fields, replace
 from typing import Any
@@ -23,6 +24,20 @@ def configured(config: Any, settings: Sequence[str]) -> Any:
         except ValueError as error:
             raise UsageError(f"--set {setting}: {key} is {known[key]!r} by default, so {error}") from error
     return config
+
+
+def command_of(id: str, scale: str, seed: int | None, backend: str, settings: Sequence[str]) -> str:
+    """Return the command line of a run.
+
+    Examples
+    --------
+    >>> command_of("LD-3", "paper", None, "auto", ["epochs=40"])
+    'python -m experiments run LD-3 --scale paper --set epochs=40'
+    """
+    words = ["python", "-m", "experiments", "run", id, "--scale", scale]
+    words += ["--seed", str(seed)] if seed is not None else []
+    words += ["--backend", backend] if backend != "auto" else []
+    return shlex.join([*words, *(word for setting in settings for word in ("--set", setting))])
 
 
 def _read(value: str, like: Any, may_be_0: bool = False) -> Any:

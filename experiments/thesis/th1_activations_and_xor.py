@@ -83,7 +83,8 @@ def run(config: Config, context: Context) -> Result:
         "inputs; output: the first and not the second. |f(z)| <= |z| fails for "
         f"{' and '.join(name for name, ok in small.items() if not ok)}: f is not 0 at 0, or jumps there."
     )
-    return Result(rows, verdict, ("activations.png", "network.png", "xor.png", "filters.png"), (Text("Notes", text),))
+    shows = {**dict.fromkeys(("activations.png", "network.png", "xor.png")), "filters.png": config.dataset}
+    return Result(rows, verdict, tuple(shows), (Text("Notes", text),), shows)
 
 
 def _apply(layer: Layer, z: Array) -> tuple[Array, Array]:

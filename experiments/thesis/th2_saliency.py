@@ -43,7 +43,8 @@ class Config(FaceNetsOfSets):
 
 
 def run(config: Config, context: Context) -> Result:
-    rows, figures, words, before = [], [], [], []
+    rows, words, before = [], [], []
+    shows: dict[str, str | None] = {}
     for dataset in config.datasets:
         nets = nets_of_set(dataset, config, context)
         layers = (IMAGE, *filter_layers(nets[0].net))
@@ -51,8 +52,8 @@ def run(config: Config, context: Context) -> Result:
         alike = np.array([_agreements(face, layers) for face in nets])
         found = _rows(dataset, cost, alike, layers, 1 - 0.05 / (len(layers) * len(config.datasets)))
         rows += found
-        figures.append(f"saliency-{dataset}.png")
-        _draw(nets[0], layers, context.folder / figures[-1])
+        shows[f"saliency-{dataset}.png"] = dataset
+        _draw(nets[0], layers, context.folder / f"saliency-{dataset}.png")
         verdicts = [r.verdict for r in found if r.verdict]
         counts = ", ".join(f"{verdict} in {verdicts.count(verdict)}" for verdict in dict.fromkeys(verdicts))
         at_pixels = " against ".join(f"{c:.2f}" for c in cost.mean(axis=0)[:2, 0])
@@ -64,7 +65,7 @@ def run(config: Config, context: Context) -> Result:
         f"setting those of another person's picture is {'; '.join(words)}. Much of image saliency is there "
         f"before training, without any face seen (rank correlation of the two: {', '.join(before)})."
     )
-    return Result(tuple(rows), verdict, tuple(figures))
+    return Result(tuple(rows), verdict, tuple(shows), shows=shows)
 
 
 def _costs(face: FaceNet, layers: tuple[str, ...], share: float) -> Array:

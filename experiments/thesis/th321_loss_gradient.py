@@ -86,7 +86,8 @@ def run(config: Config, context: Context) -> Result:
         f"otherwise with Eq. 2.2 for each output is {each.verdict} for sigmoid outputs ({each.ours:.0%} of the images "
         f"are ranked alike), and {softmax.verdict} for softmax ({softmax.ours:.0%})."
     )
-    return Result(tuple(rows), verdict, ("gradients.png",), (Text("Why softmax rankings hardly differ", WHY),))
+    why = Text("Why softmax rankings hardly differ", WHY)
+    return Result(tuple(rows), verdict, ("gradients.png",), (why,), {"gradients.png": None})
 
 
 def _norms_of(net: Network, x: Array, t: Array, loss: str) -> Norms:

@@ -26,7 +26,7 @@ from nnpg.analysis.verdicts import more_than
 from nnpg.maps.excitation import Views, highest_outputs, view_units
 from nnpg.plots import image_grid, signed_colours
 
-SHOWN = 4  # images for each filter in the figure
+SHOWN = 3  # images for each filter in the figure
 MORE_ALIKE = more_than(0, 'the image "concepts" learned at each layer')
 
 
@@ -38,7 +38,7 @@ class Config(FaceNetsOfSets):
 
 
 def run(config: Config, context: Context) -> Result:
-    figures = []
+    shows: dict[str, str | None] = {}
     rows: list[Row] = []
     for dataset in config.datasets:
         nets = nets_of_set(dataset, config, context)
@@ -49,8 +49,8 @@ def run(config: Config, context: Context) -> Result:
             judged_at = None if layer == "conv1" else confidence
             rows += _rows(f"{dataset}, {layer}", [_likeness(one) for one in found], judged_at)
             if layer != "conv1":
-                figures.append(f"projections-{dataset}-{layer}.png")
-                _draw(found[0], layer, context.folder / figures[-1])
+                shows[f"projections-{dataset}-{layer}.png"] = dataset
+                _draw(found[0], layer, context.folder / f"projections-{dataset}-{layer}.png")
     verdicts = [r.verdict for r in rows if r.verdict]
     counts = ", ".join(f"{verdict} in {verdicts.count(verdict)}" for verdict in dict.fromkeys(verdicts))
     alike = ", ".join(f"{r.ours:.2f} at {r.name.partition(':')[0]}" for r in rows if r.name.endswith("one filter"))
@@ -59,7 +59,7 @@ def run(config: Config, context: Context) -> Result:
         f"two filters is {counts} of {len(verdicts)} layers after the first, where they are its weights (mean "
         f"cosine within a filter {alike}): the deeper the filter, the more its patterns depend on the image."
     )
-    return Result(tuple(rows), verdict, tuple(figures))
+    return Result(tuple(rows), verdict, tuple(shows), shows=shows)
 
 
 def _projections(face: FaceNet, layer: str, images: int) -> Views:

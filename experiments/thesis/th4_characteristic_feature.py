@@ -41,12 +41,13 @@ ONE_FILTER = at_least(0.5, "in this and the previous example, the highest PG fil
 
 def run(config: Config, context: Context) -> Result:
     rows: list[Row] = []
-    figures, words = [], []
+    words = []
+    shows: dict[str, str | None] = {}
     for dataset in config.datasets:
         nets = nets_of_set(dataset, config, context)
         rows += _rows(dataset, nets, config)
-        figures.append(f"feature-{dataset}.png")
-        _draw(nets[0], context.folder / figures[-1])
+        shows[f"feature-{dataset}.png"] = dataset
+        _draw(nets[0], context.folder / f"feature-{dataset}.png")
         cost, one = costs_in_words(rows, _covering(dataset)), row_named(rows, _one_filter(dataset))
         words.append(
             f"{cost.verdict} on {dataset}: covering its place costs more than covering {cost.place} of all "
@@ -55,7 +56,7 @@ def run(config: Config, context: Context) -> Result:
             f"{one.verdict} ({one.ours:.0%} of the images)"
         )
     verdict = f"'The highest gradient shows what contributes most': {'; '.join(words)}."
-    return Result(tuple(rows), verdict, tuple(figures))
+    return Result(tuple(rows), verdict, tuple(shows), shows=shows)
 
 
 def _rows(dataset: str, nets: list[FaceNet], config: Config) -> list[Row]:

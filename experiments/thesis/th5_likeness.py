@@ -40,12 +40,13 @@ SAME_FILTER = at_least(0.5, "in this and the previous example, the highest PG fi
 
 def run(config: Config, context: Context) -> Result:
     rows: list[Row] = []
-    figures, words = [], []
+    words = []
+    shows: dict[str, str | None] = {}
     for dataset in config.datasets:
         nets = nets_of_set(dataset, config, context)
         rows += _rows(dataset, nets, config)
-        figures.append(f"likeness-{dataset}.png")
-        _draw(nets[0], context.folder / figures[-1])
+        shows[f"likeness-{dataset}.png"] = dataset
+        _draw(nets[0], context.folder / f"likeness-{dataset}.png")
         cost, same = costs_in_words(rows, _covering(dataset)), row_named(rows, _same_filter(dataset))
         words.append(
             f"{cost.verdict} on {dataset}: covering that place lowers the likeness more than covering "
@@ -54,7 +55,7 @@ def run(config: Config, context: Context) -> Result:
             f"in the filter that has the true class's is {same.verdict} ({same.ours:.0%} of the images)"
         )
     verdict = f"'The highest gradient of another class shows what makes one look like that person': {'; '.join(words)}."
-    return Result(tuple(rows), verdict, tuple(figures))
+    return Result(tuple(rows), verdict, tuple(shows), shows=shows)
 
 
 def _rows(dataset: str, nets: list[FaceNet], config: Config) -> list[Row]:

@@ -66,7 +66,8 @@ def run(config: Config, context: Context) -> Result:
         f"{untargeted.verdict}: at a change of 0.08 the untargeted step causes an error "
         f"{untargeted.ours:+.0%} more often than a target is reached."
     )
-    return Result(tuple(rows), verdict, ("success.png", "faces.png"))
+    shows = {"success.png": None, "faces.png": config.dataset}
+    return Result(tuple(rows), verdict, tuple(shows), shows=shows)
 
 
 def _towards(face: FaceNet, chosen: np.ndarray, of: Of = "prob", clip: bool = False) -> Sweep:

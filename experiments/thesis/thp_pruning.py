@@ -96,7 +96,7 @@ def run(config: Config, context: Context) -> Result:
         f"ranking helps is {random.verdict}."
     )
     text = Text("Test error at once / after training", _table(errors, config))
-    return Result(tuple(rows), verdict, ("pruning.png",), (text,))
+    return Result(tuple(rows), verdict, ("pruning.png",), (text,), {"pruning.png": None})
 
 
 def _panels(errors: dict[tuple[str, int], np.ndarray], full: np.ndarray, config: Config) -> list[Measured]:

@@ -14,6 +14,7 @@ from selection import slow_except
 
 import nnpg
 from experiments.catalogue import EXPERIMENTS
+from experiments.data_sets import not_passed_on
 from experiments.experiment import INDEPENDENT, OVER, Context, row
 from experiments.models.faces import face_nets
 from experiments.report import write_report
@@ -24,7 +25,7 @@ from nnpg_command import UsageError
 ROOT = Path(__file__).parent.parent.parent
 KEYS = {
     "config", "seed", "commit", "tree", "data", "versions", "processor", "threads", "computed", "minutes", "notes",
-    "figures", "rows", "verdict", "scale",
+    "figures", "rows", "verdict", "scale", "version", "command", "date", "shows",
 }  # fmt: skip
 FAMILIES = ("LD-3", "LD-12", "TH-5", "SZ-T3", "HI-3")  # one for each room and kind of network
 QUICK = ("LD-3", "LD-12")  # of these, the shortest
@@ -88,10 +89,25 @@ def check_files(folder, id):
         if r["low"] is not None:
             assert r["low"] <= r["high"]
             assert r["interval"]
+    assert set(result["shows"]) <= set(result["figures"])
+    if reads_what_may_not_be_passed_on(id):
+        assert set(result["shows"]) == set(result["figures"]), "each picture: does it show images, and of which data?"
     for figure in result["figures"]:
         assert (folder / figure).read_bytes()[:4] == b"\x89PNG"
     text = shown((folder / "result.md").read_text())
     assert all(r["name"] in text for r in result["rows"])
+
+
+def reads_what_may_not_be_passed_on(id):
+    config = EXPERIMENTS[id].scales["paper"]
+    names = {getattr(config, "dataset", None), *getattr(config, "datasets", ())} - {None}
+    return any(map(not_passed_on, names))
+
+
+def test_the_experiments_on_the_yale_faces_are_known():
+    yale = {id for id in EXPERIMENTS if reads_what_may_not_be_passed_on(id)}
+    faces = {id for id in EXPERIMENTS if id.startswith("LD") and int(re.findall(r"\d+", id)[0]) < 7}
+    assert yale == faces | {id for id in EXPERIMENTS if id.startswith("TH")}
 
 
 def check_report(ids, out):

@@ -17,6 +17,7 @@ from nnpg.data import load
 
 RESULT = {
     "id": "LD-0", "title": "t", "source": "s", "scale": "smoke", "seed": 0, "commit": "0", "tree": "clean",
+    "version": 1, "command": "c", "date": "d", "config": {}, "shows": {},
     "data": [{"name": "faces", "images": 1, "sha256": "0"}], "versions": {"backend": "numba"}, "processor": "p",
     "threads": 1, "computed": {"predict": ["compiled"]}, "minutes": 1.0, "notes": [], "verdict": "v", "rows": [],
     "texts": [], "figures": [],

@@ -269,6 +269,11 @@ EXPERIMENTS = _cases(
     ("report|{here}/result gif", "b.png"),
     ("report|{here}/result kind", "result.json"),
     ("report|{here}|{here}", "unexpected extra argument"),
+    ("tables|--write", "--write"),
+    ("record", "'out'"),
+    ("record|{here}/nowhere", "nowhere"),
+    ("record|{here}/notes.txt", "notes.txt"),
+    ("record|{here}/result good|LD-99", "LD-99"),
 )  # fmt: skip
 
 BENCHMARKS = _cases(

@@ -76,7 +76,7 @@ def run(config: Config, context: Context) -> Result:
         Text("Test images wrong, seed by seed", _seeds(nets, misses)),
         Text("Wrong by condition", _conditions(nets)),
     )
-    return Result(tuple(rows), verdict, ("training.png",), texts)
+    return Result(tuple(rows), verdict, ("training.png",), texts, {"training.png": None})
 
 
 def _error(face: FaceNet, indices: np.ndarray) -> float:

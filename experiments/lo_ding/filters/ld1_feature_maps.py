@@ -63,7 +63,7 @@ def run(config: Config, context: Context) -> Result:
         f"the most alike training face names {named[-2]:.0%} of test faces in {last}, {more} in pixels "
         f"({named[0]:.0%}), and {named[-1]:.0%} in the 20 hidden units."
     )
-    return Result(tuple(rows), verdict, ("outputs.png",))
+    return Result(tuple(rows), verdict, ("outputs.png",), shows={"outputs.png": config.dataset})
 
 
 def _measure(face: FaceNet, name: str) -> tuple[float, float, float]:

@@ -102,7 +102,8 @@ def run(config: Config, context: Context) -> Result:
         f"profile names {named.value:.0%} of the images (chance {1 / data.K:.0%})."
     )
     notes = f"{len(find_duplicates(data))} images are copies of an earlier one; no copy is compared with its original."
-    return Result(rows, verdict, ("table2.png", "likeness.png"), (Text("Copies", notes),))
+    shows = {"table2.png": config.dataset, "likeness.png": None}
+    return Result(rows, verdict, tuple(shows), (Text("Copies", notes),), shows)
 
 
 def _norms(face: FaceNet) -> FilterScores:

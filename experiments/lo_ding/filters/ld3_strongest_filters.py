@@ -69,7 +69,7 @@ def run(config: Config, context: Context) -> Result:
         "Single filters and values cannot match: another start gives other filters."
     )
     table = Text(f"Table III for the net of seed {face.seed}", scores.table(8, wanted))
-    return Result(tuple(rows), verdict, ("network.png",), (table,))
+    return Result(tuple(rows), verdict, ("network.png",), (table,), {"network.png": None})
 
 
 def _span(scores: FilterScores, rows: list[int]) -> float:

@@ -76,7 +76,7 @@ def run(config: Config, context: Context) -> Result:
         f"({below.value:.0%} of them). After 10 strong filters it is near 100%: {near.verdict} ({most.value:.0%})."
     )
     breaks = Text("Filters out when class_error first passes 50%, strongest first", _breaks(nets, class_[:, :, STRONG]))
-    return Result(rows, verdict, ("knockout.png",), (breaks,))
+    return Result(rows, verdict, ("knockout.png",), (breaks,), {"knockout.png": None})
 
 
 def _panels(class_: np.ndarray, overall: np.ndarray) -> list[Panel]:

@@ -64,7 +64,8 @@ def run(config: Config, context: Context) -> Result:
     soonest = {name: areas(e.class_)[:, STRONG].mean() for name, e in errors.items()}
     above = {kind: row_named(rows, f"{kind} gap: {OURS} minus {CHANCE}").verdict for kind in gaps}
     verdict = _verdict(above, against_others(gaps, OURS), seconds, soonest)
-    return Result(tuple(rows), verdict, ("class-error.png", "overall-error.png", "areas.png"), (table,))
+    shows = dict.fromkeys(("class-error.png", "overall-error.png", "areas.png"))
+    return Result(tuple(rows), verdict, tuple(shows), (table,), shows)
 
 
 def _images(face: FaceNet, config: Config) -> np.ndarray:

@@ -75,7 +75,8 @@ def run(config: Config, context: Context) -> Result:
         f"{_one_image(nets[0]):.2g} (the gradient of a pooled map is that of its winners, so the norms agree; class "
         "means do not)",
     )
-    return Result(tuple(rows), _verdict(against_others(gaps, DEFAULT), alike), ("variants.png",), (text,))
+    words = _verdict(against_others(gaps, DEFAULT), alike)
+    return Result(tuple(rows), words, ("variants.png",), (text,), {"variants.png": None})
 
 
 def variant(face: FaceNet, options: dict[str, Any]) -> FilterScores:

@@ -83,7 +83,8 @@ def run(config: Config, context: Context) -> Result:
         describe_failures(shown, names),
     )
     steps = Text(f"Confusion, step by step (seed {first})", describe_steps(shown, names))
-    return Result(rows, verdict, ("damage.png", "confusion.png"), (falling, steps))
+    shows = dict.fromkeys(("damage.png", "confusion.png"))
+    return Result(rows, verdict, tuple(shows), (falling, steps), shows)
 
 
 def _damage(face: FaceNet, steps: int) -> list[Knockout]:

@@ -96,7 +96,7 @@ def run(config: Config, context: Context) -> Result:
         f": {of('top three filters shared by two identities').verdict} (two identities share {shared.value:.0%} of "
         "their top three)."
     )
-    return Result(tuple(rows), verdict, ("halves.png",))
+    return Result(tuple(rows), verdict, ("halves.png",), shows={"halves.png": None})
 
 
 def _paper_gini() -> float:

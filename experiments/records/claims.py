@@ -1,0 +1,113 @@
+"""What a record says about each claim of its paper: one line a claim, however many rows judge it."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, NamedTuple, get_args
+
+from experiments.records.reading import Record, is_old
+from nnpg.analysis.verdicts import Verdict
+
+NUMBER = re.compile(r"\d[\d.,]*%?")
+Row = dict[str, Any]
+
+
+class Line(NamedTuple):
+    """A claim and what became of it, as texts: every field is a cell of a table."""
+
+    id: str
+    claim: str
+    paper: str
+    ours: str
+    n: str
+    scale: str
+    verdict: str
+
+
+def lines_of(record: Record) -> list[Line]:
+    """Return a line for each claim that a record judges.
+
+    Claims that differ in their numbers alone, such as the cells of a table, share a line, and so do all rows that judge
+    what no words of the paper are quoted for.
+    """
+    groups: dict[str, list[Row]] = {}
+    for row in record["rows"]:
+        if row["verdict"] is not None:
+            groups.setdefault(NUMBER.sub("#", row["claim"]), []).append(row)
+    return [_line(record, rows) for rows in groups.values()]
+
+
+def scale_of(record: Record) -> str:
+    """Return at which scale a record was run, and whether it is old."""
+    return f"{record['scale']}, old" if is_old(record) else str(record["scale"])
+
+
+def counted(verdicts: Sequence[str | None]) -> str:
+    """Return how many rows have each verdict.
+
+    Examples
+    --------
+    >>> counted(["open", "held", "open"]), counted(["held"])
+    ('held in 1 of 3, open in 2', 'held')
+    """
+    counts = Counter(verdict for verdict in verdicts if verdict is not None)
+    found = [verdict for verdict in get_args(Verdict) if counts[verdict]]
+    if len(found) == 1:
+        return found[0] if counts[found[0]] == 1 else f"{found[0]} in {counts[found[0]]} of {counts[found[0]]}"
+    total = counts.total()
+    said = [f"{verdict} in {counts[verdict]}" for verdict in found]
+    return ", ".join([f"{said[0]} of {total}", *said[1:]]) if said else "no claim"
+
+
+def quantity(value: float | None, unit: str) -> str:
+    """Return a number with three digits; a fraction in per cent.
+
+    Examples
+    --------
+    >>> quantity(2 / 41, "fraction"), quantity(124.52, "ratio"), quantity(None, "ratio")
+    ('4.88%', '125', '-')
+    """
+    if value is None:
+        return "-"
+    return f"{100 * value:.3g}%" if unit == "fraction" else f"{value:.3g}"
+
+
+def ours_of(row: Row) -> str:
+    """Return our number with its interval and unit."""
+    unit = "" if row["unit"] == "fraction" else f" {row['unit']}"
+    return f"{_with_interval(row)}{unit}".rstrip()
+
+
+def _with_interval(row: Row) -> str:
+    value = quantity(row["ours"], row["unit"])
+    if row["low"] is None:
+        return value
+    return f"{value} ({quantity(row['low'], row['unit'])} to {quantity(row['high'], row['unit'])})"
+
+
+def _line(record: Record, rows: list[Row]) -> Line:
+    claims = list(dict.fromkeys(row["claim"] for row in rows))
+    if not claims[0]:
+        claim = rows[0]["name"] + (f", and {len(rows) - 1} more" if len(rows) > 1 else "")
+    elif len(claims) == 1:
+        claim = f'"{claims[0]}"'
+    else:
+        claim = f'"{claims[0]}", and {len(claims) - 1} more such numbers'
+    return Line(
+        record["id"],
+        claim,
+        _range([row["paper"] for row in rows], rows[0]["unit"]),
+        ours_of(rows[0]) if len(rows) == 1 else _range([row["ours"] for row in rows], rows[0]["unit"]),
+        ", ".join(dict.fromkeys(f"{row['n']:,} {row['over']}" for row in rows)),
+        scale_of(record),
+        counted([row["verdict"] for row in rows]),
+    )
+
+
+def _range(values: Sequence[float | None], unit: str) -> str:
+    """Return a number, or from which to which several go."""
+    known = sorted({value for value in values if value is not None})
+    ends = list(dict.fromkeys(quantity(value, unit) for value in known[:1] + known[-1:]))
+    return " to ".join(ends) or "-"
