@@ -1,0 +1,274 @@
+"""CUDA C++ without a GPU: g++ compiles an unchanged .cu source, and a thread of a block becomes a fiber.
+
+    functions = compile_source(source, ["scale<float>"])
+    launch(functions["scale<float>"], (2,), (32,), (x, y, np.int32(40)))
+
+A launch runs in at least four orders of threads and blocks, which must give the same bits. Shared memory starts as NaN.
+Arrays lie between pages without access. All of it happens in a child process; what goes wrong there is an
+`EmulationError` in words here.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import struct
+from collections.abc import Sequence
+from functools import cache
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from emulator_build import COMPILER, CompilationError, executable
+from emulator_process import EmulationError, Program
+
+__all__ = [
+    "Array",
+    "COMPILER",
+    "CompilationError",
+    "EmulationError",
+    "Function",
+    "compile_source",
+    "launch",
+    "unwritten",
+]
+
+Array = npt.NDArray[Any]
+
+ORDERS = (0, 1, 2, 3)  # as numbered, the other way round, and shuffled twice
+SHARED_BYTES_AT_MOST = 227 << 10
+SANITIZED = bool(os.environ.get("NNPG_SANITIZE"))  # index errors come with file and line (make sanitize)
+
+
+class Parameter(NamedTuple):
+    """A parameter of a kernel, in the words of NumPy: float32, const float32* ..., and what an array is aligned to."""
+
+    type: str
+    alignment: int
+
+    @property
+    def is_array(self) -> bool:
+        return self.type.endswith("*")
+
+    @property
+    def is_written(self) -> bool:
+        return self.is_array and not self.type.startswith("const ")
+
+
+class Function(NamedTuple):
+    """A kernel, ready to be launched."""
+
+    name: str
+    parameters: tuple[Parameter, ...]
+    program: Program
+    index: int
+
+
+@cache
+def compile_source(
+    source: str, names: tuple[str, ...], options: tuple[str, ...] = (), sanitize: bool = SANITIZED
+) -> dict[str, Function]:
+    """Compile a CUDA source and return its kernels.
+
+    Parameters
+    ----------
+    source : str
+    names : tuple of str
+        The kernels, each with its template arguments: "conv_forward<float>".
+    options : tuple of str
+        Of the compiler of the device; those that g++ understands too are -D, -I, -std=.
+    sanitize : bool
+        With the address and the undefined behaviour sanitizer: slower, but index errors come with their line.
+
+    Raises
+    ------
+    CompilationError
+        With the words of g++.
+    """
+    pointers = "".join(f"constexpr auto kernel_{i} = &{name};\n" for i, name in enumerate(names))
+    entries = ", ".join(f'cuda_cpu::listed<kernel_{i}>("{name}", kernel_{i})' for i, name in enumerate(names))
+    text = (
+        f'#include "cuda_cpu.h"\n#line 1 "source.cu"\n{source}\n#line 1 "entries"\n{pointers}'
+        f"const cuda_cpu::Kernel cuda_cpu::kernels[] = {{{entries}}};\n"
+        f"const size_t cuda_cpu::kernel_count = {len(names)};\n"
+    )
+    unknown = [o for o in options if not o.lstrip("-").startswith(("D", "I", "std="))]
+    if unknown:
+        raise CompilationError(f"the emulator does not know the options {unknown}")
+    flags = ["-" + option.lstrip("-") for option in options]
+    program = Program(executable(text, flags, sanitize))
+    return {
+        name: Function(name, tuple(parameters(types)), program, index)
+        for index, (name, types) in enumerate(program.listed)
+    }
+
+
+def parameters(types: str) -> list[Parameter]:
+    """Read what the program says of a kernel: "const float32*:4 int32:0"."""
+    words = types.replace("const ", "const_").split()
+    split = (word.replace("const_", "const ").split(":") for word in words)
+    return [Parameter(name, int(alignment)) for name, alignment in split]
+
+
+def launch(
+    function: Function,
+    grid: Sequence[int],
+    block: Sequence[int],
+    args: Sequence[Any],
+    shared_bytes: int = 0,
+    cluster: int = 1,
+    *,
+    orders: Sequence[int] = ORDERS,
+    seconds: int = 60,
+) -> None:
+    """Run a kernel; its results are in the arrays that it writes to.
+
+    Parameters
+    ----------
+    function : Function
+        Of `compile_source`.
+    grid, block : sequence of int
+        One to three numbers each.
+    args : sequence
+        Contiguous NumPy arrays for pointers, NumPy scalars for numbers, and an array of one record for a struct. Each
+        must have the type that the signature of the kernel says.
+    shared_bytes : int
+        Dynamic shared memory of each block.
+    cluster : int
+        Blocks that run together and read each other's shared memory.
+    orders : sequence of int
+        Of threads and blocks.
+    seconds : int
+        After which a kernel that has not ended is an error.
+
+    Raises
+    ------
+    TypeError
+        If an argument has not the type that the signature says. A device would read it as something else.
+    ValueError
+        If no device could run this grid.
+    EmulationError
+        If the kernel reads or writes beside an array, waits for a thread that never comes, or gives other bits in
+        another order.
+    """
+    check_grid(grid, block, shared_bytes, cluster)
+    if len(args) != len(function.parameters):
+        raise TypeError(f"{function.name} takes {len(function.parameters)} arguments, not {len(args)}")
+    values = [checked(function, i, arg) for i, arg in enumerate(args)]
+    pieces = memory_of(function, values)
+    places: list[int] = []
+    by_value: list[bytes] = []
+    for parameter, value in zip(function.parameters, values, strict=True):
+        if parameter.is_array:
+            index = next(i for i, piece in enumerate(pieces) if piece.holds(value))
+            places += [index, address(value) - pieces[index].start]
+        else:
+            by_value.append(value.tobytes())
+            places += [-1, value.nbytes]
+    numbers = [function.index, *three(grid), *three(block), shared_bytes, cluster, seconds, len(orders), *orders]
+    numbers += [len(pieces), *(n for piece in pieces for n in (piece.size, piece.alignment, int(piece.written)))]
+    numbers += [len(values), *places]
+    request = [struct.pack(f"{len(numbers)}q", *numbers), *by_value, *(piece.bytes() for piece in pieces)]
+    written = [piece for piece in pieces if piece.written]
+    try:
+        answers = function.program.ask(request, [piece.size for piece in written])
+    except EmulationError as error:
+        raise EmulationError(f"{function.name}: {error}") from None
+    for piece, answer in zip(written, answers, strict=True):
+        piece.bytes()[:] = answer
+
+
+def three(numbers: Sequence[int]) -> list[int]:
+    return [*map(int, numbers), 1, 1][:3]
+
+
+def check_grid(grid: Sequence[int], block: Sequence[int], shared_bytes: int, cluster: int) -> None:
+    """Refuse what a device refuses, and a grid without blocks, for which it silently does nothing."""
+    (x, y, z), threads = three(grid), three(block)
+    if min(x, y, z, *threads) < 1:
+        raise ValueError(f"a grid of {tuple(grid)} blocks of {tuple(block)} threads computes nothing, without an error")
+    if y > 65535 or z > 65535 or x >= 1 << 31:
+        raise ValueError(f"a grid of {tuple(grid)} blocks is too large: 2147483647 x 65535 x 65535 at most")
+    if threads[0] * threads[1] * threads[2] > 1024 or threads[2] > 64:
+        raise ValueError(f"a block of {tuple(block)} threads is too large: 1024 threads at most, 64 along z")
+    if not 0 <= shared_bytes <= SHARED_BYTES_AT_MOST:
+        raise ValueError(f"a block has at most {SHARED_BYTES_AT_MOST} bytes of shared memory, not {shared_bytes}")
+    if cluster < 1 or cluster > 8 or x % cluster:
+        raise ValueError(f"a cluster has 1 to 8 blocks and divides the grid's x, {x}: {cluster} does not")
+
+
+def checked(function: Function, index: int, arg: Any) -> Array:
+    """Return an argument as an array, or refuse what the kernel would read as something else."""
+    parameter = function.parameters[index]
+    wanted = parameter.type.removeprefix("const ").rstrip("*")
+    place = f"{function.name}, argument {index}"
+    if parameter.is_array:
+        size = wanted.removeprefix("struct") if wanted.startswith("struct") else None
+        right = isinstance(arg, np.ndarray) and (arg.dtype.itemsize == int(size) if size else arg.dtype == wanted)
+        if size and isinstance(arg, np.ndarray) and arg.dtype.itemsize:  # an array of numbers read several at a time
+            right = right or int(size) % arg.dtype.itemsize == 0
+        if not right:
+            raise TypeError(f"{place} must be an array of {wanted}, not {described(arg)}")
+        if not arg.flags.c_contiguous:
+            raise TypeError(f"{place} must be contiguous: a kernel reads an array with gaps as if it had none")
+        return arg
+    if wanted.startswith("struct"):
+        record = isinstance(arg, np.ndarray | np.void) and arg.dtype.fields is not None and arg.size == 1
+        if not record or arg.nbytes != int(wanted.removeprefix("struct")):
+            raise TypeError(f"{place} must be an array of one record of {wanted[6:]} bytes, not {described(arg)}")
+        return np.asarray(arg)
+    if not isinstance(arg, np.generic) or arg.dtype != wanted:
+        raise TypeError(f"{place} must be np.{wanted}(...), not {described(arg)}: its bytes are read as they are")
+    return np.asarray(arg)
+
+
+def described(arg: Any) -> str:
+    dtype = getattr(arg, "dtype", None)
+    return type(arg).__name__ if dtype is None else f"{type(arg).__name__} of {dtype}"
+
+
+class Piece:
+    """Memory of one or several arguments; arrays that overlap lie in one piece, at their distance from each other."""
+
+    def __init__(self, start: int, end: int) -> None:
+        self.start, self.end, self.alignment, self.written = start, end, 1, False
+
+    @property
+    def size(self) -> int:
+        return self.end - self.start
+
+    def holds(self, a: Array) -> bool:
+        return self.start <= address(a) and address(a) + a.nbytes <= self.end and (a.nbytes > 0 or self.size == 0)
+
+    def bytes(self) -> memoryview:
+        """The memory itself."""
+        return memoryview((ctypes.c_char * self.size).from_address(self.start)).cast("B")
+
+
+def address(a: Array) -> int:
+    return a.__array_interface__["data"][0] if a.size else 0
+
+
+def memory_of(function: Function, values: Sequence[Array]) -> list[Piece]:
+    """Return the memory of all arguments that are arrays, in pieces that do not overlap."""
+    arrays = [(p, a) for p, a in zip(function.parameters, values, strict=True) if p.is_array]
+    pieces: list[Piece] = []
+    for a in sorted((a for _, a in arrays if a.size), key=address):
+        if pieces and address(a) < pieces[-1].end:
+            pieces[-1].end = max(pieces[-1].end, address(a) + a.nbytes)
+        else:
+            pieces.append(Piece(address(a), address(a) + a.nbytes))
+    if any(a.size == 0 for _, a in arrays):
+        pieces.append(Piece(0, 0))
+    for parameter, a in arrays:
+        piece = next(piece for piece in pieces if piece.holds(a))
+        piece.alignment = max(piece.alignment, parameter.alignment, a.dtype.itemsize)
+        piece.written |= parameter.is_written and a.size > 0
+    return pieces
+
+
+def unwritten(shape: int | tuple[int, ...], dtype: npt.DTypeLike) -> Array:
+    """Return an array for results: NaN, and the least or largest number of whole numbers, so that a gap is seen."""
+    a: Array = np.empty(shape, dtype)
+    a.view("u1").fill(0xFF) if a.ndim and a.size else a.fill(np.nan if a.dtype.kind == "f" else -1)
+    return a

@@ -1,0 +1,57 @@
+"""g++: from the text of kernels to a program, kept by the hash of all that goes into it."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+CPP = Path(__file__).parent / "cpp"
+BUILD = Path(__file__).parent / "build"
+COMPILER = shutil.which("g++")
+FLAGS = ["-fmax-errors=4", "-std=c++17", "-O2", "-ffp-contract=off", "-U_FORTIFY_SOURCE", "-Wno-unknown-pragmas"]
+SANITIZERS = ["-O1", "-g", "-fno-omit-frame-pointer", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+PIECES = ("fences", "fibers", "server")
+
+
+class CompilationError(RuntimeError):
+    """What g++ says of a source."""
+
+
+def executable(text: str, options: Sequence[str], sanitize: bool) -> Path:
+    """Return the program of the text of kernels."""
+    sanitizers = SANITIZERS if sanitize else []
+    flags = [*FLAGS, *options, *sanitizers]
+    objects = [*(build(piece, None, [*FLAGS, *sanitizers]) for piece in PIECES), build("kernels", text, flags)]
+    program = objects[-1].with_suffix("")
+    if not program.exists():
+        compiled([*flags, *map(str, objects)], program)
+    return program
+
+
+def build(piece: str, text: str | None, flags: Sequence[str]) -> Path:
+    """Compile a piece of the emulator, or the text of kernels, unless it is kept; return the object file."""
+    headers = "".join(header.read_text() for header in sorted(CPP.glob("*.h")))
+    text = text if text is not None else (CPP / f"{piece}.cpp").read_text()
+    key = hashlib.sha256("\0".join([text, headers, *flags]).encode()).hexdigest()[:20]
+    kept = BUILD / f"{piece}-{key}.o"
+    if not kept.exists():
+        compiled([*flags, "-c", f"-I{CPP}", "-x", "c++", "-"], kept, text)
+    return kept
+
+
+def compiled(arguments: list[str], result: Path, text: str = "") -> None:
+    """Run g++; its result appears whole or not at all."""
+    if COMPILER is None:
+        raise CompilationError("the emulator needs g++: install it")
+    BUILD.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=BUILD) as folder:
+        part = Path(folder) / "result"
+        command = [COMPILER, *arguments, "-o", str(part)]
+        done = subprocess.run(command, input=text, capture_output=True, text=True)
+        if done.returncode:
+            raise CompilationError(done.stderr)
+        part.replace(result)
