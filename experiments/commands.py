@@ -51,6 +51,12 @@ def run(
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="key=value: change one setting; repeat it.")
     ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes for what can be done at once; as many as cores unless given.")
+    ] = None,
+    dask: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Scheduler of a Dask cluster that does it instead.")
+    ] = None,
     resume: Annotated[
         bool,
         typer.Option(
@@ -66,7 +72,7 @@ def run(
     """
     wanted = list(EXPERIMENTS) if ids == ["all"] else ids
     try:
-        for folder, made in run_all(wanted, scale, seed, backend, out, data_dir, settings or [], resume):
+        for folder, made in run_all(wanted, scale, seed, backend, out, data_dir, settings or [], workers, dask, resume):
             if not made:
                 typer.echo(f"not run again: {folder} has the record of the same run")
                 continue

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from nnpg.analysis.statistics import Interval
 from nnpg.analysis.verdicts import Claim, Verdict, of_fact
+from nnpg.jobs import run_jobs
 
 INDEPENDENT = ("nets", "splits", "seeds")  # what an interval must be over for a verdict: units that are trained anew
 OF_ONE_NET = (
@@ -149,10 +150,22 @@ class Context:
     seed: int | None  # None: the seed of the experiment's config
     backend: str
     progress: bool | None = None
+    workers: int | None = None  # processes for jobs; None: as many as cores
+    dask: str | None = None  # address of the scheduler of a Dask cluster, which does the jobs instead
 
     def seed_or(self, default: int) -> int:
         """Return the seed that was asked for, or the default where none was."""
         return default if self.seed is None else self.seed
+
+    def run_jobs(
+        self, work: Callable[..., Any], jobs: Mapping[str, Any], label: str, *, long: bool = True, **kept: Any
+    ) -> dict[str, Any]:
+        """Do jobs where the command line asks for it (see `nnpg.jobs.run_jobs`).
+
+        Jobs that are not `long`, of about a second, are done in this process, since starting others takes longer.
+        """
+        workers, dask = (self.workers, self.dask) if long else (1, None)
+        return run_jobs(work, jobs, label, **kept, workers=workers, dask=dask, progress=self.progress)
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from experiments.provenance import code_of, processor
 from experiments.resuming import is_made, stated
 from experiments.settings import command_of, configured
 from nnpg.files import results_folder, temporary_folder, writable, write_files
+from nnpg.jobs.cluster import cluster_client
 from nnpg.programs import recorded
 from nnpg_command import Failures, UsageError, interrupted, line_of
 from nnpg_kernels.threads import thread_count
@@ -49,6 +50,8 @@ def run_all(
     out: str | Path,
     data_dir: str | None,
     settings: Sequence[str],
+    workers: int | None = None,
+    dask: str | None = None,
     resume: bool = False,
 ) -> Iterator[Ending]:
     """Run experiments in turn and yield how each one ended. What cannot be is refused before the first one runs.
@@ -66,13 +69,16 @@ def run_all(
     for id in ids:
         experiment, config = resolve(id, scale, seed, backend, settings)
         wanted[experiment.id] = _places(out, experiment)[0], stated(experiment, scale, config, seed, backend)
+    if dask is not None:
+        with cluster_client(dask):
+            pass  # it answers
     errors: dict[str, Exception] = {}
     for id, (folder, run) in wanted.items():
         if resume and is_made(folder, run, data_dir):
             yield Ending(folder, made=False)
             continue
         try:
-            run_experiment(id, scale, seed, backend, out, data_dir, settings)
+            run_experiment(id, scale, seed, backend, out, data_dir, settings, workers, dask)
         except Exception as error:
             if len(wanted) == 1 or interrupted():
                 raise
@@ -108,6 +114,8 @@ def run_experiment(
     out: str | Path = "out",
     data_dir: str | None = None,
     settings: Sequence[str] = (),
+    workers: int | None = None,
+    dask: str | None = None,
     progress: bool | None = None,
 ) -> Path:
     """Run one experiment and write `result.json`, `result.md` and its figures; return their folder."""
@@ -117,7 +125,7 @@ def run_experiment(
     began, date = time.perf_counter(), datetime.now(UTC)
     with temporary_folder() as drawn:  # so that a folder that is gone in the end takes no numbers along
         with recorded() as ways, data_sets_recorded() as noted:
-            result = experiment.run(config, Context(drawn, models, data_dir, seed, backend, progress))
+            result = experiment.run(config, Context(drawn, models, data_dir, seed, backend, progress, workers, dask))
         figures = {path.name: path.read_bytes() for path in sorted(drawn.iterdir()) if path.is_file()}
     data_sets = list(noted.values())
     record = {

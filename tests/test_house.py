@@ -20,7 +20,7 @@ LAYERS = """
     nnpg.report  nnpg.training_methods
     nnpg.attacks  nnpg.maps
     nnpg.rankings  nnpg.analysis  nnpg.gradient_check
-    nnpg.knockout  nnpg.training  nnpg.recipes
+    nnpg.knockout  nnpg.training  nnpg.recipes  nnpg.jobs
     nnpg.scores
     nnpg.class_gradients
     nnpg.prediction  nnpg.data

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from experiments.experiment import Context
-from experiments.jobs import run_jobs
 from experiments.models.face_data import face_data
 from experiments.models.kept import KeptTraining
 from nnpg import SGD, Network, Training
@@ -69,13 +68,12 @@ def face_nets(dataset: str, epochs: int, seeds: Sequence[int], context: Context)
     """
     data = face_data(dataset, context)
     nets = [_net_f(data, epochs, seed, context) for seed in seeds]
-    missing = [
-        (data, epochs, seed, context)
+    missing = {
+        f"net F on {dataset}, seed {seed}": (data, epochs, seed, context)
         for seed, net in zip(seeds, nets, strict=True)
-        if not net.training.file(context).exists()
-    ]
-    label = f"training {len(missing)} face nets"
-    run_jobs(_train_and_keep, missing, label, in_processes=epochs > SHORT, progress=context.progress)
+        if not net.training.is_done(context)
+    }
+    context.run_jobs(_train_and_keep, missing, f"training {len(missing)} face nets", long=epochs > SHORT)
     trained = [net.training.run(context, progress=False) for net in nets]
     return [FaceNet(seed, one, data, net.split) for seed, one, net in zip(seeds, trained, nets, strict=True)]
 

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, is_dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from experiments.experiment import Context
 from nnpg import SGD, Network, Training, load_backend, train
 from nnpg.data import Dataset
-from nnpg.files.identities import identity
+from nnpg.files.training_state import epochs_in
+from nnpg.jobs import kept_file as file_in
 
-LONGEST, SHORT = 120, 24  # characters of the readable part of a file's name, and of a value in it
 
-
-def kept_file(context: Context, kind: str, made_from: Mapping[str, object]) -> Path:
+def kept_file(context: Context, kind: str, made_from: Mapping[str, object], *, version: int = 1) -> Path:
     """Return the file in `context.models` for what was made from these values by the backend that is in use.
 
-    The name starts with words for people and ends with a digest of `made_from` and of the backend's name. "auto" and
-    the backend that it stands for give the same file. The same values give the same file in every experiment, so a
-    network is trained once.
+    It is that of `nnpg.jobs.kept_file` with the backend's name added to the values: "auto" and the backend that it
+    stands for give the same file. The same values give the same file in every experiment, so a network is trained once.
 
     Parameters
     ----------
@@ -31,22 +25,19 @@ def kept_file(context: Context, kind: str, made_from: Mapping[str, object]) -> P
     kind : str
         What is kept, such as "net F".
     made_from : mapping
-        Everything that determines the bits: data, network, seed, epochs and the like. Values are numbers, text, None,
-        data sets, arrays, networks, dataclasses, and tuples, lists and dictionaries of these. For what was made from
-        another kept file, give that file's stem.
+        Everything that determines the bits: data, network, seed, epochs and the like. For what was made from another
+        kept file, give that file's stem.
+    version : int
+        Raised when the meaning of the same values changes.
 
     Raises
     ------
     TypeError
-        If a value is of another type.
+        If a value is of a type that has no fixed meaning.
     """
     facts = {**made_from, "backend": load_backend(context.backend).name}
-    digest = hashlib.sha256(json.dumps(facts, sort_keys=True, default=_plain).encode()).hexdigest()[:16]
-    short = {key: str(value) for key, value in sorted(facts.items()) if isinstance(value, str | int | float)}
-    words = [kind, *(f"{key} {value}" for key, value in short.items() if len(value) <= SHORT)]
-    readable = re.sub(r"[^A-Za-z0-9.]+", "-", "-".join(words))[:LONGEST].strip("-")
     context.models.mkdir(parents=True, exist_ok=True)
-    return context.models / f"{readable}-{digest}.safetensors"
+    return file_in(context.models, kind, facts, version=version)
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +66,10 @@ class KeptTraining:
         """Return where the network is kept."""
         return kept_file(context, self.kind, self.facts)
 
+    def is_done(self, context: Context) -> bool:
+        """Return whether the kept network has had all its epochs."""
+        return epochs_in(self.file(context)) >= self.epochs
+
     def run(self, context: Context | None, progress: bool | None = None) -> Training:
         """Train, go on with an interrupted training, or read the trained network; without a context, only train."""
         file = None if context is None else self.file(context)
@@ -84,16 +79,3 @@ class KeptTraining:
             loss=self.loss, rng=self.seed, validation=validation, checkpoint=file, resume=file is not None,
             progress=progress,
         )  # fmt: skip
-
-
-def _plain(value: object) -> Any:
-    """Return a value that JSON has no type for in types that it has."""
-    if isinstance(value, Dataset):
-        return [value.name, identity(value.x, "the data"), identity(value.labels, "the data"), value.conditions]
-    if is_dataclass(value) and not isinstance(value, type) and not type(value).__module__.startswith("nnpg."):
-        return asdict(value)
-    try:
-        return identity(value, "what a kept file depends on")
-    except ValueError:
-        kind = type(value).__name__
-        raise TypeError(f"a kept file can depend on numbers, text, data sets and arrays, not on {kind}") from None

@@ -15,7 +15,7 @@ import numpy as np
 from nnpg.files.checkpoints import Checkpoint, State
 from nnpg.files.identities import array_identity, identity, loss_identity
 from nnpg.files.networks import header_of
-from nnpg.files.tensors import read_tensors
+from nnpg.files.tensors import read_about, read_tensors
 from nnpg.losses import LossMaker
 from nnpg.network import Network
 from nnpg.optimisers import SGD, SGDState
@@ -81,6 +81,18 @@ def write_training(
     tensors = _named("weights", net, net.parameters) | _named("velocity", net, state.velocity)
     tensors["history"] = np.array(rows, np.float64).reshape(-1, COLUMNS)
     checkpoint.write(tensors, {"steps": state.t, "generator": generator_state(rng)})
+
+
+def epochs_in(path: Path) -> int:
+    """Return how many epochs the checkpoint of a training holds, from its header alone; 0 if there is no file.
+
+    Examples
+    --------
+    >>> epochs_in(Path("no such file"))
+    0
+    """
+    shapes = {entry.name: entry.shape for entry in read_about(path).entries} if path.exists() else {}
+    return shapes.get("history", (0,))[0]
 
 
 def read_training(saved: State, net: Network, epochs: int, steps: int) -> Trained:

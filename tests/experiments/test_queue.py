@@ -54,7 +54,7 @@ def ran(monkeypatch):
 
 
 def queue(out, ids=("A-1", "B-2", "C-3"), scale="quick", seed=None, backend="numpy", settings=(), resume=True):
-    return runner.run_all(ids, scale, seed, backend, out, None, settings, resume)
+    return runner.run_all(ids, scale, seed, backend, out, None, settings, resume=resume)
 
 
 def test_one_that_fails_leaves_the_others_and_is_listed(ran, tmp_path, capsys):

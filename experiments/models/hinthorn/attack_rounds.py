@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 
 from experiments.experiment import Context
-from experiments.jobs import run_jobs
 from experiments.models.hinthorn.base import BaseNet
 from experiments.models.hinthorn.pairs import Pairs
 from experiments.models.hinthorn.variants import Hard, Variant
@@ -48,12 +47,12 @@ def attack_rounds(
     first = context.seed_or(config.seed)
     seeds = range(first, first + config.seeds)
     files = {(v, seed): _file(base, config, v, seed, context) for v in variants for seed in seeds}
-    jobs: list[Job] = []
+    jobs: dict[str, Job] = {}
     for seed in seeds:
         missing = {v: files[v, seed] for v in variants if not files[v, seed].exists()}
         if missing:
-            jobs.append((base.file, context.backend, base.train, base.test, config, missing, seed))
-    run_jobs(_play, jobs, "rounds", in_processes=config.in_processes, progress=context.progress)
+            jobs[f"seed {seed}"] = (base.file, context.backend, base.train, base.test, config, missing, seed)
+    context.run_jobs(_play, jobs, "rounds", long=config.long)
     return {v: [read_tensors(files[v, seed])[0] for seed in seeds] for v in variants}
 
 

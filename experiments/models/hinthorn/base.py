@@ -7,7 +7,6 @@ from pathlib import Path
 
 from experiments.data_sets import noted
 from experiments.experiment import Context
-from experiments.jobs import run_jobs
 from experiments.models.kept import KeptTraining, kept_file
 from nnpg import SGD, Network, PlainDecay, Training, save
 from nnpg.data import Dataset, faces, load, stratified_split
@@ -37,7 +36,7 @@ class Base:
     seed: int = 0
 
     @property
-    def in_processes(self) -> bool:
+    def long(self) -> bool:
         """Whether the work is worth the start of processes."""
         return self.dataset == "mnist"
 
@@ -76,9 +75,9 @@ def base_nets(config: Base, context: Context, number: int) -> list[BaseNet]:
     first = context.seed_or(config.seed)
     trainings = {seed: _training(config, context, seed, seen, unseen) for seed in range(first, first + number)}
     files = {seed: kept_file(context, "net H", kept.facts) for seed, kept in trainings.items()}
-    missing = [(config, context, seed) for seed, file in files.items() if not file.exists()]
-    if len(missing) > 1 and config.in_processes:
-        run_jobs(_train, missing, "base networks", progress=context.progress)
+    missing = {f"seed {seed}": (config, context, seed) for seed, kept in trainings.items() if not kept.is_done(context)}
+    if len(missing) > 1 and config.long:
+        context.run_jobs(_train, missing, "base networks")
     nets = []
     for seed, kept in trainings.items():
         training = kept.run(context, context.progress)

@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 
 from experiments.experiment import Context
-from experiments.jobs import run_jobs
 from experiments.models.hinthorn.base import BaseNet, base_net
 from experiments.models.hinthorn.pairs import Pairs, adversarial_pairs
 from experiments.models.hinthorn.runs import LEVELS, Runs, joined
@@ -38,12 +37,12 @@ def hard_negative_runs(
     keys = [(rate, variant) for rate in config.rates for variant in variants]
     seeds = range(first, first + config.seeds)
     files = {(key, seed): _file(base, config, by, key, seed, context) for key in keys for seed in seeds}
-    jobs = []
+    jobs = {}
     for seed in seeds:
         missing = [(key, files[key, seed]) for key in keys if not files[key, seed].exists()]
         if missing:
-            jobs.append((base.file, context.backend, pairs, test, config, by, missing, seed))
-    run_jobs(_train, jobs, f"hard negatives, {by}", in_processes=config.in_processes, progress=context.progress)
+            jobs[f"seed {seed}"] = (base.file, context.backend, pairs, test, config, by, missing, seed)
+    context.run_jobs(_train, jobs, f"hard negatives, {by}", long=config.long)
     return {key: joined([read_tensors(files[key, seed])[0] for seed in seeds]) for key in keys}
 
 

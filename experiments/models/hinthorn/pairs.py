@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 
 from experiments.experiment import Context
-from experiments.jobs import run_jobs
 from experiments.models.hinthorn.base import Base, BaseNet
 from experiments.models.kept import kept_file
 from nnpg import load_network, predict
@@ -65,13 +64,13 @@ def adversarial_pairs(base: BaseNet, config: Base, context: Context) -> Pairs:
     chosen = tried[right][: config.pairs]
     labels = data.labels[chosen]
     targets = (labels + rng.integers(1, data.K, len(chosen))) % data.K
-    jobs: list[tuple[Path, str, Array, Array, Path]] = []
+    jobs: dict[str, tuple[Path, str, Array, Array, Path]] = {}
     for n in range(0, len(chosen), CHUNK):
         part, wanted = data.x[chosen[n : n + CHUNK]], targets[n : n + CHUNK]
         file = kept_file(context, "pairs", {"network": base.file.stem, "x": part, "targets": wanted})
-        jobs.append((base.file, context.backend, part, wanted, file))
-    found = run_jobs(_attack, jobs, "attack", in_processes=config.in_processes, progress=context.progress)
-    x, success, rms = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        jobs[f"images from {n} on"] = (base.file, context.backend, part, wanted, file)
+    found = context.run_jobs(_attack, jobs, "attack", long=config.long)
+    x, success, rms = (np.concatenate(parts) for parts in zip(*found.values(), strict=True))
     pairs = Pairs(data.x[chosen], x, labels, targets, rms, len(chosen))
     return pairs[success]
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import nnpg
 from experiments.experiment import Context
-from experiments.jobs import run_jobs
 from experiments.models.kept import kept_file
 from experiments.models.mnist.digits import as_rows, digits, part_of
 from experiments.models.mnist.lbfgs import MODELS, Training, autoencoder, facts, fully_trained
@@ -37,9 +36,13 @@ def mnist_nets(names: Sequence[str], config: Training, context: Context) -> list
     seed = context.seed_or(config.seed)
     train, _ = digits(config.dataset, context.data_dir)
     files = [_file(name, config, seed, train, context) for name in names]
-    jobs = [(name, config, seed, f, context.data_dir, context.backend) for name, f in zip(names, files, strict=True)]
-    missing = sorted((job for job in jobs if not job[3].exists()), key=lambda job: -sum(MODELS[job[0]].hidden))
-    run_jobs(_train, missing, "training by L-BFGS", in_processes=config.dataset == "mnist", progress=context.progress)
+    largest_first = sorted(zip(names, files, strict=True), key=lambda pair: -sum(MODELS[pair[0]].hidden))
+    missing = {
+        name: (name, config, seed, file, context.data_dir, context.backend)
+        for name, file in largest_first
+        if not file.exists()
+    }
+    context.run_jobs(_train, missing, "training by L-BFGS", long=config.dataset == "mnist")
     return [
         Trained(
             name,

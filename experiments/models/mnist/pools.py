@@ -7,7 +7,6 @@ from pathlib import Path
 
 import nnpg
 from experiments.experiment import Context
-from experiments.jobs import run_jobs
 from experiments.models.kept import kept_file
 from experiments.models.mnist.digits import digits, random_images
 from experiments.models.mnist.lbfgs import decay_of
@@ -47,9 +46,10 @@ def pool_nets(config: PoolTraining, train: Dataset, context: Context) -> dict[st
     first = context.seed_or(config.seed)
     seeds = range(first, first + config.seeds)
     files = {(m, seed): _file(m, seed, config, train, context) for m in METHODS for seed in seeds}
-    missing = [(m, seed, config, context, file) for (m, seed), file in files.items() if not file.exists()]
-    label = f"training {len(missing)} networks"
-    run_jobs(_train, missing, label, in_processes=config.dataset == "mnist", progress=context.progress)
+    missing = {
+        f"{m}, seed {seed}": (m, seed, config, context, file) for (m, seed), file in files.items() if not file.exists()
+    }
+    context.run_jobs(_train, missing, f"training {len(missing)} networks", long=config.dataset == "mnist")
     return {m: [nnpg.load_network(files[m, seed], context.backend) for seed in seeds] for m in METHODS}
 
 

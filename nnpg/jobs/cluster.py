@@ -1,0 +1,100 @@
+"""Jobs on the workers of a Dask cluster."""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from itertools import islice
+from typing import Any
+
+from nnpg.jobs.processes import Do, Failed, HandOver
+from nnpg_kernels.threads import thread_count, use_threads
+
+ANSWER = 10  # seconds in which a scheduler must answer
+ARRIVAL = 60  # seconds in which a cluster must have a worker
+IN_ADVANCE = 2  # jobs sent for each that the cluster does at once, so that no worker waits
+CLOSING = 1.0  # seconds
+
+
+def on_cluster(do: Do, jobs: Mapping[str, Any], address: str, hand_over: HandOver) -> None:
+    """Do jobs on the workers of a cluster, and hand over each outcome as soon as it is there.
+
+    The workers of one machine share its cores. Dask does a job again if its worker is killed; after three times the
+    outcome of the job is an error.
+
+    Parameters
+    ----------
+    do : function
+        Returns an outcome, and raises nothing.
+    jobs : mapping of names to arguments
+    address : str
+        Of the scheduler.
+    hand_over : function
+
+    Raises
+    ------
+    ImportError, ValueError
+        As for `cluster_client`.
+    TimeoutError
+        If the cluster has no worker.
+    """
+    from distributed import as_completed
+
+    with cluster_client(address) as client, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Sending large graph", UserWarning)
+        client.wait_for_workers(1, ARRIVAL)
+        slots = Counter[str]()  # jobs that each machine does at once
+        for worker, threads in client.nthreads().items():
+            slots[worker.rpartition(":")[0]] += threads
+        waiting, names = iter(jobs.items()), dict[str, str]()
+
+        def send(n: int) -> list[Any]:
+            futures = []
+            for name, argument in islice(waiting, n):
+                task = partial(_on_worker, do, name, argument, max(slots.values()))
+                futures.append(client.submit(task, pure=False))
+                names[futures[-1].key] = name
+            return futures
+
+        arrivals = as_completed(send(IN_ADVANCE * slots.total()))
+        for future in arrivals:
+            error = future.exception()
+            hand_over(names[future.key], future.result() if error is None else Failed(error))
+            for sent in send(1):
+                arrivals.add(sent)
+
+
+def _on_worker(do: Do, name: str, argument: Any, slots: int) -> Any:
+    with use_threads(max(1, thread_count() // slots)):
+        return do(name, argument)
+
+
+@contextmanager
+def cluster_client(address: str) -> Iterator[Any]:
+    """Connect to the scheduler of a Dask cluster.
+
+    Raises
+    ------
+    ImportError
+        If Dask is not installed; says how to install it.
+    ValueError
+        If no scheduler answers at this address.
+    """
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise ImportError("work on a Dask cluster needs Dask: pip install 'nnpg[dask]'") from error
+    try:
+        client = Client(address, timeout=ANSWER, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise ValueError(
+            f"dask must be the address of a Dask scheduler that answers, as in tcp://127.0.0.1:8786, not {address!r}: "
+            "start one with `dask scheduler`, and workers with `dask worker ADDRESS`"
+        ) from error
+    try:
+        yield client
+    finally:
+        client.close(timeout=CLOSING)

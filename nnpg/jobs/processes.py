@@ -1,0 +1,162 @@
+"""Jobs in several processes of this machine, by joblib's loky."""
+
+from __future__ import annotations
+
+import os
+import threading
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from functools import partial
+from multiprocessing import Pipe
+from queue import SimpleQueue
+from typing import Any, NamedTuple
+
+from nnpg.files.atomic import remove_temporaries
+from nnpg_command.interrupts import interrupts_stay_here
+from nnpg_kernels.threads import thread_count
+
+Do = Callable[[str, Any], Any]  # takes a job's name and its argument
+HandOver = Callable[[str, Any], None]  # takes a job's name and its outcome: a result, or Failed
+
+ORDERLY = 1.0  # seconds that processes have to end by themselves
+
+
+class Failed(NamedTuple):
+    """The outcome of a job that raised an error."""
+
+    error: Exception
+
+
+class KilledError(ChildProcessError):
+    """The process that did a job was killed, also when it did this job alone."""
+
+
+def in_processes(do: Do, jobs: Mapping[str, Any], processes: int, hand_over: HandOver) -> None:
+    """Do jobs in processes of this machine, each with its share of the cores.
+
+    Arrays of a megabyte or more are written once to a file that the processes map. A process ends when this one does,
+    however that ends. If a process is killed, the jobs that were being done are done again, one after another: the
+    outcome of one whose process is then killed again is a `KilledError`.
+
+    Parameters
+    ----------
+    do : function
+        Returns an outcome, and raises nothing.
+    jobs : mapping of names to arguments
+    processes : int
+    hand_over : function
+    """
+    missing, alone = dict(jobs), dict[str, Any]()
+    while missing or alone:
+        waiting, at_once = (missing, processes) if missing else (alone, 1)
+        sent: list[str] = []
+        try:
+            _in_one_pool(do, dict(waiting), sent, processes, at_once, partial(_taken, waiting, hand_over))
+        except BrokenProcessPool:
+            killed = {name: waiting.pop(name) for name in sent if name in waiting}
+            if waiting is missing:
+                alone |= killed
+                continue
+            for name in killed:
+                hand_over(name, Failed(KilledError("its process was killed twice; is there too little memory?")))
+
+
+def _taken(waiting: dict[str, Any], hand_over: HandOver, name: str, outcome: Any) -> None:
+    del waiting[name]
+    hand_over(name, outcome)
+
+
+def _in_one_pool(
+    do: Do, jobs: Mapping[str, Any], sent: list[str], processes: int, at_once: int, hand_over: HandOver
+) -> None:
+    """Do jobs until all are done or a process is killed, and note which ones were sent.
+
+    joblib would kill the processes at Ctrl-C, and with them leave half-written files. So it runs in a thread, and this
+    one asks them to leave.
+    """
+    arrivals: SimpleQueue[Any] = SimpleQueue()
+    parent_is_there, parent = Pipe(duplex=False)
+    settings = {
+        "n_jobs": max(2, processes),  # with 1 there would be no process
+        "initializer": _begin,
+        "initargs": (parent_is_there, max(1, thread_count() // processes)),
+        "inner_max_num_threads": 1,
+    }
+    collecting = threading.Thread(
+        target=_collect, args=(do, jobs, sent, at_once, settings, arrivals), name="nnpg jobs", daemon=True
+    )
+    with _no_warning_of_joblib():
+        try:
+            collecting.start()
+            while isinstance(arrival := arrivals.get(), tuple):
+                hand_over(*arrival)
+            if arrival is not None:
+                raise arrival
+        finally:
+            parent.close()
+            collecting.join(ORDERLY)
+            _end_processes(kill=collecting.is_alive())
+            parent_is_there.close()
+
+
+def _collect(
+    do: Do,
+    jobs: Mapping[str, Any],
+    sent: list[str],
+    at_once: int,
+    settings: Mapping[str, Any],
+    arrivals: SimpleQueue[Any],
+) -> None:
+    """Do jobs by joblib; put each name with its outcome into the queue, and in the end None or an error."""
+    from joblib import Parallel, delayed, parallel_config
+    from joblib.externals.loky.backend import resource_tracker
+
+    def tasks() -> Iterator[Any]:
+        for name, argument in jobs.items():
+            sent.append(name)
+            yield delayed(_named)(do, name, argument)
+
+    try:
+        resource_tracker.ensure_running()  # its start would unblock Ctrl-C
+        with interrupts_stay_here(), parallel_config("loky", **settings):
+            work = Parallel(return_as="generator_unordered", pre_dispatch=at_once, batch_size=1, mmap_mode="r")
+            for arrival in work(tasks()):
+                arrivals.put(arrival)
+    except BaseException as error:
+        arrivals.put(error)
+    else:
+        arrivals.put(None)
+
+
+def _named(do: Do, name: str, argument: Any) -> tuple[str, Any]:
+    return name, do(name, argument)
+
+
+def _begin(parent_is_there: Any, threads: int) -> None:
+    """Prepare a process: it limits the threads of its kernels, and ends when its parent does."""
+    os.environ["NNPG_NUM_THREADS"] = str(threads)
+    threading.Thread(target=_leave_with, args=(parent_is_there,), name="parent", daemon=True).start()
+
+
+def _leave_with(parent_is_there: Any) -> None:
+    parent_is_there.poll(
+        None
+    )  # nothing is ever sent: this waits for the end of the parent, or until it closes the pipe
+    remove_temporaries()
+    os._exit(1)
+
+
+def _end_processes(kill: bool) -> None:
+    from joblib.externals.loky import get_reusable_executor
+
+    get_reusable_executor(reuse=True).shutdown(wait=True, kill_workers=kill)
+
+
+@contextmanager
+def _no_warning_of_joblib() -> Iterator[None]:
+    """Take no warning about processes that stop: one that has grown large is replaced, and others are told to leave."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=UserWarning, module="joblib")
+        yield
