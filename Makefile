@@ -2,13 +2,16 @@
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 
-.PHONY: demo test slow fences sanitize lint types oracle fuzz mutants ci clean
+.PHONY: demo test gallery slow fences sanitize lint types oracle fuzz mutants ci clean
 
 demo: .venv/demo  ## train on built-in faces, rank, knock out, and write a page of pictures
 	$(BIN)/nnpg demo
 
 test: .venv/test  ## every fast test; none needs a GPU, real data or PyTorch
 	$(BIN)/python -m pytest
+
+gallery: .venv/demo  ## one page of all results on record, out/gallery.html; no data needed, and nothing is run
+	$(BIN)/python -m experiments gallery
 
 fences: .venv/test  ## the tests of the compiled programs with every array between fences: see kernels/README.md
 	NNPG_CHECK=1 $(BIN)/python -m pytest --slow tests/programs tests/kernels/test_numba.py tests/kernels/test_definition.py

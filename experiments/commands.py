@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 from experiments.catalogue import EXPERIMENTS
+from experiments.records.gallery import write_gallery
 from experiments.records.reading import on_record
 from experiments.records.tables import PAGES, write_tables
 from experiments.records.taking import take_all
@@ -107,10 +108,10 @@ def record(
     """
     taken = list(take_all(out, ids or [], replace))
     for one in taken:
-        typer.echo(f"{one.id}: {one.outcome}")
+        typer.echo(f"{one.id}: {one.outcome if one.error is None else f'{one.outcome}: {one.error}'}")
     refused = {one.id: one.error for one in taken if one.error is not None}
     if refused:
-        raise Failures.of("runs", refused, len(taken))
+        raise Failures(f"{len(refused)} of {len(taken)} runs are refused: {', '.join(refused)}", list(refused.values()))
 
 
 @app.command()
@@ -123,3 +124,15 @@ def tables(
         why = UsageError("it is not as on record; `python -m experiments tables` writes it")
         raise Failures.of("pages", dict.fromkeys(changed, why), len(PAGES))
     typer.echo(f"written: {', '.join(changed)}" if changed else "as on record")
+
+
+@app.command()
+def gallery(
+    path: Annotated[Path, typer.Argument(help="The .html file to write.")] = Path("out/gallery.html"),
+) -> None:
+    """Make one page of what is on record in results/: a card for each table or figure of the papers.
+
+    It needs no data and no run.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    typer.echo(f"written to {write_gallery(path, on_record())}")

@@ -6,10 +6,11 @@ from typing import NamedTuple
 
 
 class Chosen(NamedTuple):
-    """A claim: the experiment that judges it, and the paper's words, or the first of them."""
+    """A claim: its experiment, and the first of the paper's words; of the row's, where the paper's are not quoted."""
 
     id: str
     words: str
+    measured: str = ""
 
 
 CHOSEN = {
@@ -26,12 +27,12 @@ CHOSEN = {
         Chosen("LD-14", "not nearly as effective as on the original pseudo-AlexNet"),
     ),
     "Lo 2016": (
-        Chosen("TH-1", "random filters usually detect edges"),
+        Chosen("TH-1", "", "random filters that respond more to edges than to brightness"),
         Chosen("TH-2", "indicate how much that unit a contributes to prediction y"),
         Chosen("TH-3", 'the image "concepts" learned at each layer'),
         Chosen("TH-3.2.1", "would simultaneously quantify two things"),
-        Chosen("TH-4", ""),
-        Chosen("TH-5", ""),
+        Chosen("TH-4", "", "yale: cost of covering"),
+        Chosen("TH-5", "", "yale: decrease of likeness by covering"),
         Chosen("TH-6", "some targets are easier to fool the classifier into believing than others"),
         Chosen("TH-6", "the former is easier than the latter"),
         Chosen("TH-P", "many other use cases for PG, for example in pruning neural networks"),

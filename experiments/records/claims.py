@@ -11,6 +11,7 @@ from experiments.records.reading import Record, is_old
 from nnpg.analysis.verdicts import Verdict
 
 NUMBER = re.compile(r"\d[\d.,]*%?")
+MOST_ALONE = 6  # rows without a quoted claim that have a line each
 Row = dict[str, Any]
 
 
@@ -18,7 +19,8 @@ class Line(NamedTuple):
     """A claim and what became of it, as texts: every field is a cell of a table."""
 
     id: str
-    claim: str
+    claim: str  # "" where no words of the paper are quoted
+    measured: str
     paper: str
     ours: str
     n: str
@@ -29,13 +31,15 @@ class Line(NamedTuple):
 def lines_of(record: Record) -> list[Line]:
     """Return a line for each claim that a record judges.
 
-    Claims that differ in their numbers alone, such as the cells of a table, share a line, and so do all rows that judge
-    what no words of the paper are quoted for.
+    Claims that differ in their numbers alone, such as the cells of a table, share a line. Rows that judge what no words
+    of the paper are quoted for have a line each, or share one where they are many.
     """
+    judged = [row for row in record["rows"] if row["verdict"] is not None]
+    alone = sum(not row["claim"] for row in judged) <= MOST_ALONE
     groups: dict[str, list[Row]] = {}
-    for row in record["rows"]:
-        if row["verdict"] is not None:
-            groups.setdefault(NUMBER.sub("#", row["claim"]), []).append(row)
+    for row in judged:
+        key = row["name"] if alone and not row["claim"] else NUMBER.sub("#", row["claim"])
+        groups.setdefault(key, []).append(row)
     return [_line(record, rows) for rows in groups.values()]
 
 
@@ -76,38 +80,52 @@ def quantity(value: float | None, unit: str) -> str:
 
 def ours_of(row: Row) -> str:
     """Return our number with its interval and unit."""
-    unit = "" if row["unit"] == "fraction" else f" {row['unit']}"
-    return f"{_with_interval(row)}{unit}".rstrip()
+    return _with_unit(value_of(row), row["unit"])
 
 
-def _with_interval(row: Row) -> str:
+def value_of(row: Row) -> str:
+    """Return our number with its interval, without its unit."""
     value = quantity(row["ours"], row["unit"])
     if row["low"] is None:
         return value
     return f"{value} ({quantity(row['low'], row['unit'])} to {quantity(row['high'], row['unit'])})"
 
 
+def ranges(rows: Sequence[Row], key: str) -> str:
+    """Return from which to which the numbers of several rows go, for each unit.
+
+    Examples
+    --------
+    >>> rows = [{"ours": 0.5, "unit": "fraction"}, {"ours": 3, "unit": "ratio"}, {"ours": 0.25, "unit": "fraction"}]
+    >>> ranges(rows, "ours")
+    '25% to 50%; 3 ratio'
+    """
+    of_units: dict[str, list[float]] = {}
+    for row in rows:
+        if row[key] is not None:
+            of_units.setdefault(row["unit"], []).append(row[key])
+    texts = []
+    for unit, values in of_units.items():
+        ends = dict.fromkeys(quantity(value, unit) for value in (min(values), max(values)))
+        texts.append(_with_unit(" to ".join(ends), unit))
+    return "; ".join(texts) or "-"
+
+
+def _with_unit(text: str, unit: str) -> str:
+    return text if unit == "fraction" else f"{text} {unit}".rstrip()
+
+
 def _line(record: Record, rows: list[Row]) -> Line:
     claims = list(dict.fromkeys(row["claim"] for row in rows))
-    if not claims[0]:
-        claim = rows[0]["name"] + (f", and {len(rows) - 1} more" if len(rows) > 1 else "")
-    elif len(claims) == 1:
-        claim = f'"{claims[0]}"'
-    else:
-        claim = f'"{claims[0]}", and {len(claims) - 1} more such numbers'
+    claim = claims[0] + (f", and {len(claims) - 1} more such numbers" if len(claims) > 1 else "")
+    measured = rows[0]["name"] + (f", and {len(rows) - 1} more" if len(rows) > 1 else "")
     return Line(
         record["id"],
         claim,
-        _range([row["paper"] for row in rows], rows[0]["unit"]),
-        ours_of(rows[0]) if len(rows) == 1 else _range([row["ours"] for row in rows], rows[0]["unit"]),
+        measured,
+        ranges(rows, "paper"),
+        ours_of(rows[0]) if len(rows) == 1 else ranges(rows, "ours"),
         ", ".join(dict.fromkeys(f"{row['n']:,} {row['over']}" for row in rows)),
         scale_of(record),
         counted([row["verdict"] for row in rows]),
     )
-
-
-def _range(values: Sequence[float | None], unit: str) -> str:
-    """Return a number, or from which to which several go."""
-    known = sorted({value for value in values if value is not None})
-    ends = list(dict.fromkeys(quantity(value, unit) for value in known[:1] + known[-1:]))
-    return " to ".join(ends) or "-"

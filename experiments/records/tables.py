@@ -10,13 +10,13 @@ from experiments.catalogue import EXPERIMENTS
 from experiments.page import cell
 from experiments.provenance import CHECKOUT
 from experiments.records.chosen import CHOSEN, Chosen
-from experiments.records.claims import Line, lines_of, quantity, scale_of
+from experiments.records.claims import Line, lines_of, scale_of, value_of
 from experiments.records.reading import Record, is_old
 from nnpg.files import write_file
 from nnpg_command import UsageError
 
 Records = Mapping[str, Record]
-HEADER = ("", "the paper says", "paper", "ours", "n", "scale", "verdict")
+HEADER = ("", "the paper says", "measured", "paper", "ours", "n", "scale", "verdict")
 BEGIN, END = "<!-- begin: {name}, by `python -m experiments tables` -->", "<!-- end: {name} -->"
 
 
@@ -44,7 +44,7 @@ def localisation_table(records: Records) -> str:
     lines = []
     for method in methods:
         shown = [rows[f"{task}: {method}"] for task in tasks]
-        lines.append((cell(method), *(_percent(row) for row in shown)))
+        lines.append((cell(method), *(value_of(row) for row in shown)))
     return table(("method", *tasks), lines)
 
 
@@ -119,15 +119,17 @@ def table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
 def _line(chosen: Chosen, record: Record | None) -> Line:
     """The line of a claim that README shows."""
     if record is None:
-        return Line(chosen.id, f'"{chosen.words}"' if chosen.words else "", "-", "-", "-", "-", "not run")
-    lines = lines_of(record)
-    found = [line for line in lines if line.claim.removeprefix('"').startswith(chosen.words)]
-    if not chosen.words:
-        found = [line for line in lines if not line.claim.startswith('"')]
+        return Line(chosen.id, chosen.words, EXPERIMENTS[chosen.id].title, "-", "-", "-", "-", "not run")
+    found = [
+        line
+        for line in lines_of(record)
+        if line.claim.startswith(chosen.words) and line.measured.startswith(chosen.measured)
+    ]
     if not found:
+        judged = [line.claim or line.measured for line in lines_of(record)]
         raise UsageError(
-            f"README shows the claim {chosen.words!r} of {chosen.id}, which its record does not judge: choose "
-            f"another in experiments/records/chosen.py, out of {'; '.join(line.claim for line in lines) or 'none'}"
+            f"README shows the claim {chosen.words or chosen.measured!r} of {chosen.id}, which its record does not "
+            f"judge: choose another in experiments/records/chosen.py, out of {judged}"
         )
     return found[0]
 
@@ -149,12 +151,5 @@ def _section(id: str, record: Record | None) -> str:
     )
     head += "".join(f"\n\nNote: {cell(note)}" for note in record["notes"])
     lines = lines_of(record)
-    rows = [tuple(cell(text) for text in (*line[1:5], line.verdict)) for line in lines]
-    return f"{head}\n\n{table((*HEADER[1:5], HEADER[6]), rows)}" if rows else f"{head}\n\nNo claim is judged."
-
-
-def _percent(row: dict[str, float]) -> str:
-    value = quantity(row["ours"], "fraction")
-    if row["low"] is None:
-        return value
-    return f"{value} ({quantity(row['low'], 'fraction')} to {quantity(row['high'], 'fraction')})"
+    rows = [tuple(cell(text) for text in (*line[1:6], line.verdict)) for line in lines]
+    return f"{head}\n\n{table((*HEADER[1:6], HEADER[7]), rows)}" if rows else f"{head}\n\nNo claim is judged."
