@@ -17,6 +17,7 @@ from nnpg.data import Dataset, faces, load, stratified_split
 from nnpg.recipes.models import cifar_net
 
 BATCH = 128
+RATE_A = SGD(lr=0.01, momentum=0.9)
 CLASSES_FOR_TRIAL, TRIAL_SIZE = 4, 24  # of the built-in faces, which stand in for CIFAR-10 at the smallest scale
 
 
@@ -25,20 +26,18 @@ class Config:
     """Data set, training, and the number of masked images. The experiments of the group share it, and their nets."""
 
     dataset: str = CIFAR10
+    nets: int = 2  # of each kind, from `seed` on
     iterations: int = 2100  # of training, each of 128 images
     images: int = 300  # training images that are masked
     queries: int = 200  # test images that are masked
-    steps: int = 18  # step sizes from 0 to the paper's 12750
-    learning: int = 1000  # training images that class-general masks are learned from
-    epochs: int = 2  # of that
-    trial: int = 40  # images for comparisons with other attacks and other readings of eta
+    trial: int = 40  # training images for comparisons with other attacks
     seed: int = 0
 
 
 SCALES = {
-    "smoke": Config("faces", iterations=3, images=6, queries=5, steps=4, learning=12, epochs=1, trial=3),
+    "smoke": Config("faces", iterations=3, images=12, queries=8, trial=3),
     "quick": Config(),
-    "paper": Config(iterations=10_000, images=50_000, queries=10_000, steps=52, learning=45_000, trial=1000),
+    "paper": Config(nets=5, iterations=10_000, images=5000, queries=2000, trial=400),
 }
 
 
@@ -64,6 +63,16 @@ def load_images(config: Config, context: Context) -> Images:
     return Images(known, test, np.sort(order[held_out:]), np.sort(order[:held_out]))
 
 
+def halved(images: Images) -> Images:
+    """Return the same images with half as many pixels on each side, the means of 2 x 2."""
+    return replace(images, train=_halved(images.train), test=_halved(images.test))
+
+
+def _halved(data: Dataset) -> Dataset:
+    N, C, H, W = data.x.shape
+    return replace(data, x=data.x.reshape(N, C, H // 2, 2, W // 2, 2).mean(axis=(3, 5)), masks=None)
+
+
 @cache
 def _trial_images() -> tuple[Dataset, Dataset]:
     """Always the same, so drawn once per process."""
@@ -76,32 +85,53 @@ def spread_indices(data: Dataset, n: int) -> NDArray[np.intp]:
     return np.unique(np.linspace(0, len(data) - 1, min(n, len(data))).astype(np.intp))
 
 
-def net_a(config: Config, context: Context, images: Images, pool: str = "3/2") -> Training:
-    """Net A, the "pseudo-AlexNet": pooling 3 x 3 with stride 2, or "2/2"."""
-    seen = images.train.x[images.fit]
-    net = cifar_net(seen, images.train.K, rng=context.seed_or(config.seed), backend=context.backend)
+def nets_a(config: Config, context: Context, images: Images, pool: str = "3/2") -> list[Training]:
+    """Nets A, the "pseudo-AlexNet", one for each seed: pooling 3 x 3 with stride 2, or "2/2"."""
+    return [net_a(config, context, images, pool, seed) for seed in seeds(config, context)]
+
+
+def nets_m(config: Config, context: Context, images: Images) -> list[Training]:
+    """Nets M, one for each seed: one hidden layer of 500 tanh units."""
+    return [_net_m(config, context, images, seed) for seed in seeds(config, context)]
+
+
+def seeds(config: Config, context: Context) -> range:
+    """Return the seeds of the nets."""
+    first = context.seed_or(config.seed)
+    return range(first, first + config.nets)
+
+
+def net_a(config: Config, context: Context, images: Images, pool: str = "3/2", seed: int | None = None) -> Training:
+    """Net A of one seed: the config's unless one is given."""
+    seed = context.seed_or(config.seed) if seed is None else seed
+    net = cifar_net(images.train.x[images.fit], images.train.K, rng=seed, backend=context.backend)
     if pool == "2/2":
         for name in ("pool1", "pool2", "pool3"):
             net = net.replace(name, MaxPool(2))  # maps keep their size, so the weights fit
-    return _trained(f"net A, pool {pool}", net, SGD(lr=0.01, momentum=0.9), config, context, images)
+    return trained(f"net A, pool {pool}", net, RATE_A, seed, config.iterations, context, images)
 
 
-def net_m(config: Config, context: Context, images: Images) -> Training:
-    """Net M: one hidden layer of 500 tanh units."""
-    seen = images.train.x[images.fit]
-    mean = seen.mean(axis=(0, 2, 3))[:, None, None]
+def _net_m(config: Config, context: Context, images: Images, seed: int) -> Training:
+    mean = images.train.x[images.fit].mean(axis=(0, 2, 3))[:, None, None]
     net = build(
         [Center(mean), Flatten(), dense(500), Tanh(), dense(images.train.K), Softmax()],
         input_shape=images.train.image_shape,
-        rng=context.seed_or(config.seed),
+        rng=seed,
         backend=context.backend,
     )
-    return _trained("net M", net, SGD(lr=0.1), config, context, images)
+    return trained("net M", net, SGD(lr=0.1), seed, config.iterations, context, images)
 
 
-def _trained(name: str, net: Network, optimiser: SGD, config: Config, context: Context, images: Images) -> Training:
-    epochs = max(1, round(config.iterations / math.ceil(len(images.fit) / BATCH)))
+def trained(
+    name: str, net: Network, optimiser: SGD, seed: int, iterations: int, context: Context, images: Images
+) -> Training:
+    """Train for whole epochs that come nearest to so many iterations; or read what was kept."""
+    epochs = max(1, round(iterations / epoch_steps(images)))
     seen, held_out = images.train.subset(images.fit), images.train.subset(images.held_out)
-    seed = context.seed_or(config.seed)
     training = KeptTraining(name, net, seen, epochs, BATCH, optimiser, seed, validation=held_out)
     return training.run(context, context.progress)
+
+
+def epoch_steps(images: Images) -> int:
+    """Return the iterations of one epoch."""
+    return math.ceil(len(images.fit) / BATCH)

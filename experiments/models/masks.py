@@ -1,44 +1,88 @@
-"""The masks of LD-11 on nets A and M, for LD-9 to LD-14. Each sweep is run once, kept, and resumed."""
+"""The masks of LD-11 on nets A and M, for LD-12 to LD-14. Each sweep is run once, kept, and resumed."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from experiments.experiment import Context
-from experiments.models.cifar import Config, Images, net_a, net_m, spread_indices
+from experiments.models.cifar import Config, Images, spread_indices
 from experiments.models.kept import kept_file
-from nnpg.attacks import Sweep, best_steps, linear, mask_sweep
+from nnpg import Network
+from nnpg.attacks import Sweep, gradient_masks, linear, mask_sweep, to_unit
+from nnpg.data import Dataset
 from nnpg.seeds import Of
+from nnpg_kernels import Array
 
-LONGEST = 12750.0  # the paper's largest eta, 50 x 255
-PER_GREY = 255.0  # eta W in grey levels of 0 .. 255, W = dy/dx with x in 0 .. 1: eta / 255 in units of 0 .. 1
-PER_GREY_SQUARED = 255.0**2  # the same with W = dy/dx with x in 0 .. 255
-
-
-def etas(config: Config, per: float = PER_GREY) -> NDArray[np.float64]:
-    """Return the step sizes, 0 to the paper's 12750, in the units of pixels in 0 .. 1."""
-    return np.linspace(0, LONGEST, config.steps) / per
+SIZES = np.geomspace(0.002, 1.0, 22)  # root mean square of a mask, in pixels of 0 .. 1; each 1.34 times the last
+BLOCK = 256  # images whose gradients are held at a time
 
 
-def training_sweep(
-    config: Config, context: Context, images: Images, *, victim: str = "A", of: Of = "prob", clip: bool = False
+class Reached(NamedTuple):
+    """Which masks of a net reach their targets at each size, and how long its gradients are.
+
+    Every mask is scaled to each of the sizes. A step eta gives a mask the size eta |W|, which is rounded to the nearest
+    of these sizes, or to no change: by a factor of 1.16 at most.
+    """
+
+    success: NDArray[np.bool_]  # (1 + S, N, T): without a mask, then at each size
+    targets: NDArray[np.int64]  # (N, T)
+    lengths: NDArray[np.float64]  # (N, T), root mean square of the gradient of each target's output
+
+    def at(self, etas: Array | float) -> NDArray[np.bool_]:
+        """Return whether each target is reached (N, T) by steps of these lengths, (N, T) or a number."""
+        first = SIZES[0] ** 1.5 / SIZES[1] ** 0.5
+        edges = np.append(first, np.sqrt(SIZES[1:] * SIZES[:-1]))  # in the middle of two sizes, by their logarithms
+        number = np.searchsorted(edges, etas * self.lengths)
+        return np.asarray(np.take_along_axis(self.success, number[None], axis=0)[0])
+
+    def of_images(self, rows: NDArray[np.intp]) -> Reached:
+        """Return the same for these images only."""
+        return Reached(self.success[:, rows], self.targets[rows], self.lengths[rows])
+
+
+def masked_images(config: Config, images: Images) -> Dataset:
+    """Return the training images that are masked, evenly spread over all."""
+    return images.train.subset(spread_indices(images.train, config.images))
+
+
+def halves(n: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return every second of n images, which choose step sizes, and the others, which judge them."""
+    rows = np.arange(n, dtype=np.intp)
+    return rows[::2], rows[1::2]
+
+
+def size_sweep(
+    net: Network, data: Dataset, context: Context, *, of: Of, victim: Network | None = None, clip: bool = False
 ) -> Sweep:
-    """LD-11's sweep: net A's masks for training images, all targets, tested on net A or on net M (LD-14)."""
-    a = net_a(config, context, images).net
-    net = a if victim == "A" else net_m(config, context, images).net
-    rows = spread_indices(images.train, config.images)
-    data, steps = images.train.subset(rows), etas(config)
-    facts = {"victim": net, "masks of": a, "of": of, "clip": clip, "data": data, "etas": steps}
+    """Masks of `net` for all targets, scaled to each size, on the net itself or on a victim."""
+    attacked = net if victim is None else victim
+    facts = {"victim": attacked, "masks of": net, "of": of, "clip": clip, "data": data, "sizes": SIZES}
     return mask_sweep(
-        net, data.x, data.labels, "all", steps, masks=linear(a, of=of), clip=clip,
-        checkpoint=kept_file(context, f"masks of net A on net {victim}", facts), resume=True, progress=context.progress,
+        attacked, data.x, data.labels, "all", np.append(0, SIZES), masks=to_unit(linear(net, of=of)), clip=clip,
+        checkpoint=kept_file(context, "masks of each size", facts), resume=True, progress=context.progress,
     )  # fmt: skip
 
 
-def best_etas(sweep: Sweep) -> NDArray[np.float64]:
-    """Return each target's best step size (K,)."""
-    return sweep.etas[best_steps(sweep)]
+def reached_by(net: Network, data: Dataset, context: Context, of: Of, *, clip: bool = False) -> Reached:
+    """Return which masks of an output reach their targets.
+
+    d log y_t / dx is dy_t / dx divided by y_t, so both have one direction and one sweep.
+    """
+    sweep = size_sweep(net, data, context, of="logit" if of == "logit" else "logprob", clip=clip)
+    return Reached(sweep.success, sweep.targets, lengths(net, data, sweep.targets, of))
+
+
+def lengths(net: Network, data: Dataset, targets: Array, of: Of) -> NDArray[np.float64]:
+    """Return the root mean square of the gradient of each image and target (N, T)."""
+    found = np.empty(targets.shape)
+    for first in range(0, len(data), BLOCK):
+        rows = slice(first, first + BLOCK)
+        W = gradient_masks(net, data.x[rows], targets[rows], of=of).astype(np.float64)
+        found[rows] = np.sqrt((W * W).reshape(*W.shape[:2], -1).mean(axis=-1))
+    return found
 
 
 def in_colour(masks: NDArray[np.float32], largest: float | None = None) -> NDArray[np.float32]:

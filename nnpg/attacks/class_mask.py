@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from numpy.typing import NDArray
 
 from nnpg.attacks.checks import images_in_box
-from nnpg.attacks.objective import objective_of
+from nnpg.attacks.objective import Objective, objective_of
+from nnpg.files.checkpoints import State, open_checkpoint
+from nnpg.files.identities import array_identity, identity
+from nnpg.files.training_state import generator_state, restore_generator
 from nnpg.network import Network
-from nnpg.support.arguments import as_class, as_count, as_generator, as_number
+from nnpg.support.arguments import as_class, as_count, as_flag, as_generator, as_number, as_whole, described
 from nnpg.support.progress import progress_bar
 from nnpg.support.tables import data_frame, text_table
 from nnpg_kernels import Array, one_blas_thread
@@ -34,11 +39,14 @@ class ClassMask:
     target : int
     losses : array (epochs,)
         Mean cross-entropy with the target over each epoch's images.
+    kept : mapping of int -> array (*input_shape)
+        The mask after these numbers of steps.
     """
 
     W: Array
     target: int
     losses: NDArray[np.float64]
+    kept: Mapping[int, Array] = field(default_factory=dict)
 
     def __str__(self) -> str:
         return text_table(("epoch", "loss"), list(enumerate(self.losses, start=1)))
@@ -63,8 +71,11 @@ def learn_class_mask(
     lr: float = 0.01,
     momentum: float = 0.9,
     box: tuple[float, float] = (0.0, 1.0),
+    keep: npt.ArrayLike = (),
     rng: int | np.random.Generator,
     batch: int = 128,
+    checkpoint: str | Path | None = None,
+    resume: bool = False,
     progress: bool | None = None,
 ) -> ClassMask:
     """Learn one W for which the network takes x + W for the target, for all x (Lo & Ding 2015, VIII.A).
@@ -83,10 +94,17 @@ def learn_class_mask(
     lr, momentum : float
         Of plain stochastic gradient descent on the mean cross-entropy of a batch; lr in units of the pixel squared.
     box : (low, high)
+    keep : array (S,), int
+        Numbers of steps after which the mask is kept too, ascending, such as to see where learning ends.
     rng : int or numpy.random.Generator
         Order of the images.
     batch : int
         Images per step.
+    checkpoint : path, optional
+        File that holds the whole state after each epoch. The network must be nnpg's own.
+    resume : bool
+        Continue from the checkpoint if there is one: of the same network, images, target and settings. Only the number
+        of epochs may differ.
     progress : bool, optional
         Draw a bar; unless given, only on a terminal.
 
@@ -97,7 +115,13 @@ def learn_class_mask(
     Raises
     ------
     ValueError
-        If images, target or settings do not fit.
+        If images, target or settings do not fit, or the checkpoint is of another run or has more epochs.
+    FileExistsError
+        If the checkpoint exists and `resume` is not set.
+    ModelFileError
+        If the checkpoint is damaged, or is not one of a class mask.
+    OSError
+        If the checkpoint cannot be written, which is tried before the work.
 
     Examples
     --------
@@ -113,18 +137,89 @@ def learn_class_mask(
     target = as_class(target, net.K, "target")
     epochs, batch, rng = as_count(epochs, "epochs"), as_count(batch, "batch"), as_generator(rng)
     lr, momentum = as_number(lr, "lr", above=0), as_number(momentum, "momentum", least=0, below=1)
+    resume = as_flag(resume, "resume")
+    steps_kept = _ascending(keep)
     objective = objective_of(net, "softmax_cross_entropy")
     W = np.zeros(net.input_shape, x.dtype)
-    velocity, losses = W.copy(), []
-    with one_blas_thread(), progress_bar("class mask", epochs, show=progress) as advance:
-        for _ in range(epochs):
-            order, total = rng.permutation(len(x)), 0.0
-            for first in range(0, len(x), batch):
-                images = x[order[first : first + batch]]
-                loss, g = objective.loss_and_gradient(images + W, np.full(len(images), target))
-                total += float(loss.sum())
-                velocity = momentum * velocity + g.mean(axis=0)
-                W = (W - lr * velocity).astype(x.dtype)
-            losses.append(total / len(x))
-            advance(loss=losses[-1])
-    return ClassMask(W, int(target), np.array(losses))
+    state = _State(W, W, (), {})
+
+    def this_run() -> dict[str, Any]:
+        return {
+            "network": identity(net, "the network"),
+            "images": array_identity(x),
+            "generator": array_identity(np.frombuffer(json.dumps(generator_state(rng)).encode(), np.uint8)),
+            "settings": identity([target, lr, momentum, batch, *steps_kept], "the settings"),
+        }
+
+    size = (2 + len(steps_kept)) * W.nbytes + 100_000
+    store, saved = open_checkpoint(checkpoint, "class-mask", this_run, resume=resume, size=size)
+    if saved is not None:
+        state = _read(saved, W, epochs, steps_kept, -(-len(x) // batch))
+        restore_generator(rng, saved, saved.values.get("generator") or {})
+    done = len(state.losses)
+    with one_blas_thread(), progress_bar("class mask", epochs, show=progress, done=done) as advance:
+        for _ in range(done, epochs):
+            state = _epoch(objective, state, x, rng.permutation(len(x)), (target, lr, momentum, batch), steps_kept)
+            if store is not None:
+                arrays = {"W": state.W, "velocity": state.velocity, "losses": np.array(state.losses)}
+                kept = {f"kept/{step}": mask for step, mask in state.kept.items()}
+                store.write(arrays | kept, {"generator": generator_state(rng)})
+            advance(loss=state.losses[-1])
+    return ClassMask(state.W, int(target), np.array(state.losses), state.kept)
+
+
+class _State(NamedTuple):
+    """The learning after an epoch."""
+
+    W: Array
+    velocity: Array
+    losses: tuple[float, ...]
+    kept: dict[int, Array]
+
+
+def _epoch(
+    objective: Objective,
+    state: _State,
+    x: Array,
+    order: Array,
+    settings: tuple[int, float, float, int],
+    steps_kept: list[int],
+) -> _State:
+    """Let the mask learn from all images in this order."""
+    target, lr, momentum, batch = settings
+    W, velocity, losses, kept = state
+    taken, total = len(losses) * -(-len(x) // batch), 0.0
+    for first in range(0, len(x), batch):
+        images = x[order[first : first + batch]]
+        loss, g = objective.loss_and_gradient(images + W, np.full(len(images), target))
+        total += float(loss.sum())
+        velocity = momentum * velocity + g.mean(axis=0)
+        W = (W - lr * velocity).astype(x.dtype)
+        taken += 1
+        if taken in steps_kept:
+            kept = {**kept, taken: W}
+    return _State(W, velocity.astype(x.dtype), (*losses, total / len(x)), kept)
+
+
+def _ascending(keep: npt.ArrayLike) -> list[int]:
+    """Return numbers of steps, of which there may be none."""
+    if isinstance(keep, tuple | list) and len(keep) == 0:
+        return []
+    steps = as_whole(keep, "keep", "numbers of steps that ascend", ndim=1, least=1)
+    if not (np.diff(steps) > 0).all():
+        raise ValueError(f"keep must be numbers of steps that ascend, not {described(keep)}")
+    return [int(step) for step in steps]
+
+
+def _read(saved: State, like: Array, epochs: int, steps_kept: list[int], steps: int) -> _State:
+    """Return the state in a checkpoint; `steps` are those of an epoch."""
+    losses = saved.array("losses", (-1,), np.float64)
+    if len(losses) > epochs:
+        raise ValueError(
+            f"{saved.path} holds {len(losses)} epochs, and {epochs} are asked for: ask for {len(losses)} or more, or "
+            "use another file"
+        )
+    W, velocity = (saved.array(name, like.shape, like.dtype) for name in ("W", "velocity"))
+    taken = [step for step in steps_kept if step <= steps * len(losses)]
+    kept = {step: saved.array(f"kept/{step}", like.shape, like.dtype) for step in taken}
+    return _State(W, velocity, tuple(map(float, losses)), kept)

@@ -51,3 +51,27 @@ def test_bad_settings_are_refused(net, change, words):
     x = np.full((2, 60), settings.pop("x"))
     with pytest.raises(ValueError, match=words):
         learn_class_mask(net, x, settings.pop("target"), rng=0, **settings)
+
+
+def test_masks_on_the_way_are_kept_and_learning_goes_on_from_a_checkpoint(net, tmp_path):
+    x, _ = digits(50)
+    settings = {"lr": 0.3, "batch": 20, "keep": [1, 3, 4, 7]}  # 3 steps in each epoch
+    whole = learn_class_mask(net, x, 4, epochs=2, rng=0, **settings)
+    assert list(whole.kept) == [1, 3, 4]
+    one = learn_class_mask(net, x, 4, epochs=1, rng=0, lr=0.3, batch=20)
+    assert (whole.kept[3] == one.W).all()
+    assert one.kept == {}
+    file = tmp_path / "mask.safetensors"
+    learn_class_mask(net, x, 4, epochs=1, rng=0, **settings, checkpoint=file)
+    with pytest.raises(FileExistsError):
+        learn_class_mask(net, x, 4, epochs=2, rng=0, **settings, checkpoint=file)
+    again = learn_class_mask(net, x, 4, epochs=2, rng=0, **settings, checkpoint=file, resume=True)
+    assert (again.W == whole.W).all()
+    assert (again.losses == whole.losses).all()
+    assert {step: mask.tobytes() for step, mask in again.kept.items()} == {
+        step: mask.tobytes() for step, mask in whole.kept.items()
+    }
+    with pytest.raises(ValueError, match="holds 2 epochs, and 1 are asked for"):
+        learn_class_mask(net, x, 4, epochs=1, rng=0, **settings, checkpoint=file, resume=True)
+    with pytest.raises(ValueError, match="another run: its settings"):
+        learn_class_mask(net, x, 3, epochs=2, rng=0, **settings, checkpoint=file, resume=True)

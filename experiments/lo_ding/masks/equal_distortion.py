@@ -11,7 +11,7 @@ import numpy as np
 from experiments.experiment import Context, Row, row
 from experiments.models.cifar import Config, Images, spread_indices
 from nnpg import Network
-from nnpg.analysis.statistics import Interval
+from nnpg.analysis.statistics import mean_interval
 from nnpg.attacks import (
     fast_gradient_sign,
     linear,
@@ -21,6 +21,7 @@ from nnpg.attacks import (
     target_success,
     to_unit,
 )
+from nnpg.data import Dataset
 from nnpg.plots import Lines
 
 LEVELS = (0.005, 0.01, 0.02, 0.04)  # root mean square of the change, in pixels of 0 .. 1
@@ -34,35 +35,45 @@ def at_distortion(name: str) -> str:
     return f"{name}, distortion {LEVELS[SHOWN]:g}"
 
 
-def at_equal_distortion(net: Network, images: Images, config: Config, context: Context) -> tuple[str, list[Row], Lines]:
+def at_equal_distortion(
+    nets: list[Network], images: Images, config: Config, context: Context
+) -> tuple[str, list[Row], Lines]:
     """Target success of each attack at each distortion, clipped to the box: a table, rows at 0.02, and a panel."""
     data = images.train.subset(spread_indices(images.train, config.trial))
+    each = [_shares(net, data, context) for net in nets]
+    found = {name: np.array([shares[name] for shares in each]) for name in each[0]}  # (nets, levels)
+    lines = [f"{'root mean square of the change':32}" + "".join(f"{level:>8g}" for level in LEVELS)]
+    for name, shares in found.items():
+        lines.append(f"{name:32}" + "".join(f"{share:>8.1%}" for share in shares.mean(axis=0)))
+    rows = [
+        row(at_distortion(name), None, mean_interval(shares[:, SHOWN]), len(nets), "nets", interval="95% t over nets")
+        for name, shares in found.items()
+    ]
+    panel = Lines(
+        "attacks at equal distortion",
+        LEVELS,
+        {name: shares.mean(axis=0) for name, shares in found.items()},
+        "root mean square of the change",
+        "classified as the target",
+    )
+    return "\n".join(lines), rows, panel
+
+
+def _shares(net: Network, data: Dataset, context: Context) -> dict[str, list[float]]:
+    """Of one net, each attack's success at each distortion."""
     x, t = data.x, data.labels
     gradient = linear(net)
     masks = {
         LINEAR: to_unit(gradient),
         "gradient of z_t": to_unit(linear(net, of="logit")),
-        "Gaussian noise": to_unit(noise_like(gradient, context.seed_or(config.seed))),
+        "Gaussian noise": to_unit(noise_like(gradient, 0)),
     }
-    found: dict[str, list[Interval]] = {}
+    shares: dict[str, list[float]] = {}
     for name, make in masks.items():
         sweep = mask_sweep(net, x, t, "all", (0.0, *LEVELS), masks=make, clip=True, progress=context.progress)
-        found[name] = [sweep.target_success(e) for e in range(1, len(LEVELS) + 1)]
+        shares[name] = [float(share) for share in sweep.success_curve()[1:]]
     sign = [fast_gradient_sign(net, x, t, "all", level) for level in LEVELS]
     many = [projected_gradient(net, x, t, "all", level, steps=STEPS, progress=context.progress) for level in LEVELS]
-    found["sign of the gradient (FGSM)"] = [target_success(s.predicted, s.targets) for s in sign]
-    found[PROJECTED] = [target_success(s.predicted, s.targets) for s in many]
-    lines = [f"{'root mean square of the change':32}" + "".join(f"{level:>22g}" for level in LEVELS)]
-    for name, shares in found.items():
-        cells = [f"{s.value:.1%} ({s.low:.1%}-{s.high:.1%})" for s in shares]
-        lines.append(f"{name:32}" + "".join(f"{cell:>22}" for cell in cells))
-    n = many[0].predicted.size
-    rows = [
-        row(at_distortion(name), None, shares[SHOWN], n, "pairs of one net", interval="95% Wilson")
-        for name, shares in found.items()
-    ]
-    curves = {name: np.array([s.value for s in shares]) for name, shares in found.items()}
-    panel = Lines(
-        "attacks at equal distortion", LEVELS, curves, "root mean square of the change", "classified as the target"
-    )
-    return "\n".join(lines), rows, panel
+    shares["sign of the gradient (FGSM)"] = [target_success(s.predicted, s.targets).value for s in sign]
+    shares[PROJECTED] = [target_success(s.predicted, s.targets).value for s in many]
+    return shares

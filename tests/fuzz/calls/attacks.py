@@ -98,6 +98,7 @@ def calls() -> Iterator[Call]:
     several = {"targets": lambda v: w.wrong(None, "all", 0, v[:, 0], v[:-1], v + 9, v - 9, v + 0.5, v.astype(str))}
     yield call(attacks.gradient_masks, net=attacked, x=x, targets=other[:, None], kinds={**several, "x": w.images})
     yield call(attacks.linear, net=attacked)
+    kept = lambda v: w.wrong(None, 3, "a", [0], [2, 1], [1, 1], [1.5], [np.nan], [[1]], ["1"])  # noqa: E731
     yield call(
         attacks.learn_class_mask,
         net=attacked,
@@ -105,7 +106,8 @@ def calls() -> Iterator[Call]:
         target=1,
         epochs=1,
         rng=0,
-        kinds={"target": w.number(0, K - 1, whole=True), "lr": size, "momentum": w.number(0, 0.99)},
+        kinds={"target": w.number(0, K - 1, whole=True), "lr": size, "momentum": w.number(0, 0.99), "keep": kept},
+        skip=("checkpoint", "resume"),
     )
     masks = attacks.shared(np.ones((K, 1, 6, 6)))
     maskers = {"masks": lambda v: w.wrong(None, "linear", 3, np.ones(3))}

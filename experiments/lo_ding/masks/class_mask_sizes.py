@@ -1,0 +1,69 @@
+"""For LD-9: the masks of a class scaled to one size, beside noise; and pictures of one mask on two images."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+
+from experiments.experiment import Context, Row, row
+from experiments.models.cifar import Images
+from experiments.models.masks import in_colour
+from nnpg import Network, predict
+from nnpg.analysis.statistics import mean_interval
+from nnpg.attacks import apply_masks, mask_sweep, noise_like, shared, to_unit
+from nnpg.data import Dataset
+from nnpg.plots import Lines, image_grid, line_panels
+from nnpg_kernels import Array
+
+LEVELS = (0.0, 0.01, 0.02, 0.04, 0.08, 0.16)  # root mean square of the mask
+SMALL, LARGE = 3, 5  # of these, at which mask and noise are compared
+LEARNED, NOISE = "learned mask", "Gaussian noise"
+
+
+def at_one_size(
+    nets: list[Network], test: Dataset, masks: Array, names: tuple[str, ...], context: Context
+) -> list[Row]:
+    """Success on test images of other classes when each mask is scaled to one size, and of noise of the same size."""
+    curves: dict[str, list[Array]] = {LEARNED: [], f"{LEARNED}, clipped": [], NOISE: []}  # (nets, targets, levels)
+    for seed, (net, W) in enumerate(zip(nets, masks, strict=True)):
+        learned = to_unit(shared(W))
+        for name, of_net in curves.items():
+            make, clip = noise_like(learned, seed) if name == NOISE else learned, "clipped" in name
+            sweep = mask_sweep(
+                net, test.x, test.labels, "all", LEVELS, masks=make, clip=clip, progress=context.progress
+            )
+            of_net.append(np.array([sweep.success_curve(k) for k in range(len(names))]))
+    shares = {name: np.array(of_nets) for name, of_nets in curves.items()}
+    panels = [
+        Lines(kind, LEVELS, dict(zip(names, shares[kind].mean(axis=0), strict=True)), "root mean square of the mask",
+              "classified as the target") for kind in (LEARNED, NOISE)
+    ]  # fmt: skip
+    line_panels(panels, context.folder / "sizes.png")
+    over = partial(row, n=len(nets), over="nets", interval="95% t over nets")
+    return [
+        over(size_row(name, e), None, mean_interval(of_nets[:, :, e].mean(axis=1)))
+        for name, of_nets in shares.items()
+        for e in (SMALL, LARGE)
+    ]
+
+
+def size_row(kind: str, e: int) -> str:
+    """Return the name of a row."""
+    return f"{kind}, size {LEVELS[e]:g}: classified as the target, test images"
+
+
+def draw_masks(net: Network, images: Images, W: Array, target: int, context: Context) -> None:
+    """A bird and a frog, the mask at true and at amplified contrast, and their sum (Fig. 4)."""
+    names, test = images.train.class_names, images.test
+    sources = [c for c in (2, 6) if c < len(names)] or [0]
+    x = test.x[[int(np.flatnonzero(test.labels == c)[0]) for c in sources]]
+    both = np.broadcast_to(W, x.shape)
+    changed = apply_masks(x, both, 1.0, (0.0, 1.0))
+    y = predict(net, np.concatenate([x, changed]))
+    words = [f"{names[k]} {p:.0%}" for k, p in zip(y.argmax(axis=1), y.max(axis=1), strict=True)]
+    pictures = np.stack([x, in_colour(both, 0.5), in_colour(both), changed], axis=1).reshape(-1, *x.shape[1:])
+    n = len(sources)
+    titles = [t for i in range(n) for t in (words[i], "mask", "stretched", words[n + i])]
+    labels = [f"{names[c]} as {names[target]}" for c in sources]
+    image_grid(pictures, context.folder / "masks.png", titles=titles, columns=4, row_labels=labels)
