@@ -12,6 +12,8 @@ import pytest
 from hatchling.builders.sdist import SdistBuilder
 from hatchling.builders.wheel import WheelBuilder
 
+from nnpg_kernels.cuda.sources import HEADERS, LAYERS, source
+
 CHECKOUT = Path(__file__).parents[2]
 
 
@@ -43,6 +45,11 @@ def test_it_runs_without_the_checkout(installed: Path) -> None:
     assert all(path.startswith(str(installed)) for path in answer.stdout.split())
 
 
+def test_it_holds_the_cuda_sources(installed: Path) -> None:
+    answer = run(installed, "-c", "from nnpg_kernels.cuda.sources import source; print(source())")
+    assert answer.stdout.rstrip("\n") == source().rstrip("\n")
+
+
 def test_its_help_says_how_to_run_the_experiments(installed: Path) -> None:
     """`python -m experiments` alone ends in "No module named experiments"."""
     answer = run(installed, "-m", "nnpg", "--help")
@@ -51,6 +58,7 @@ def test_its_help_says_how_to_run_the_experiments(installed: Path) -> None:
     assert "checkout or an unpacked source distribution of this project." in words
 
 
-def test_the_source_distribution_holds_the_experiments() -> None:
+def test_the_source_distribution_holds_the_experiments_and_the_cuda_sources() -> None:
     files = {file.distribution_path for file in SdistBuilder(str(CHECKOUT)).recurse_included_files()}
     assert {"experiments/__main__.py", "experiments/catalogue.py"} <= files
+    assert {f"kernels/nnpg_kernels/cuda/{name}" for name in (*HEADERS, *LAYERS)} <= files

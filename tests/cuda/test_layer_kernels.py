@@ -1,0 +1,117 @@
+"""What holds for the CUDA kernels of all layers, emulated: arrays of all kinds, sizes, and the text of the sources."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+from emulated_device import EmulatedDevice
+from emulator import COMPILER, Array, compile_source, launch, unwritten
+from layer_cases import assert_equal, numbers
+
+from nnpg_kernels import Window, definition
+from nnpg_kernels.cuda import convolution, pooling
+from nnpg_kernels.cuda.device import SIZES
+from nnpg_kernels.cuda.sources import kernels, source
+
+pytestmark = pytest.mark.skipif(COMPILER is None, reason="needs g++")
+
+
+@pytest.fixture(scope="module")
+def device() -> EmulatedDevice:
+    return EmulatedDevice()
+
+
+def test_leading_axes_and_arrays_with_gaps(device: EmulatedDevice) -> None:
+    window, pool = Window((3, 2), (2, 1), (1, 0, 2, 1), (1, 2)), Window((2, 3), (2, 1))
+
+    def gaps(a: Array) -> Array:
+        return np.repeat(a, 2, axis=-1)[..., ::2]
+
+    x, W = gaps(numbers(3, 4, 7, 9, dtype="float64")), gaps(numbers(6, 2, 3, 2, dtype="float64"))
+    b = gaps(numbers(6, dtype="float64"))
+    y = definition.conv_forward(x, W, b, window, 2)
+    delta = gaps(numbers(2, 2, *y.shape, dtype="float64"))
+    assert_equal(convolution.conv_forward(device, x, W, b, window, 2), y, "float64")
+    dx = definition.conv_delta(delta, W, window, 2, (7, 9))
+    assert_equal(convolution.conv_delta(device, delta, W, window, 2, (7, 9)), dx, "float64")
+    dW = definition.conv_gradient(delta, x, window, 2)
+    assert_equal(convolution.conv_gradient(device, delta, x, window, 2), dW, "float64")
+    largest, winner = pooling.max_pool_forward(device, x, pool)
+    np.testing.assert_array_equal(largest, definition.max_pool_forward(x, pool)[0])
+    back = gaps(numbers(2, 2, *largest.shape, dtype="float64"))
+    dx = definition.max_pool_delta(back, winner, pool, (7, 9))
+    assert_equal(pooling.max_pool_delta(device, back, gaps(winner), pool, (7, 9)), dx, "float64")
+    assert_equal(
+        pooling.avg_pool_delta(device, back, pool, (7, 9)), definition.avg_pool_delta(back, pool, (7, 9)), "float64"
+    )
+
+
+def test_no_images_and_no_seeds(device: EmulatedDevice) -> None:
+    window, W = Window((3, 3)), np.ones((4, 2, 3, 3))
+    assert convolution.conv_forward(device, np.ones((0, 2, 5, 5)), W, None, window).shape == (0, 4, 3, 3)
+    assert convolution.conv_delta(device, np.ones((0, 4, 3, 3)), W, window, 1, (5, 5)).shape == (0, 2, 5, 5)
+    none = convolution.conv_gradient(device, np.ones((2, 0, 4, 3, 3)), np.ones((0, 2, 5, 5)), window)
+    np.testing.assert_array_equal(none, np.zeros((2, 4, 2, 3, 3)))
+    assert convolution.conv_gradient(device, np.ones((0, 1, 4, 3, 3)), np.ones((1, 2, 5, 5)), window).size == 0
+    y, winner = pooling.max_pool_forward(device, np.ones((0, 2, 5, 5)), window)
+    assert y.shape == winner.shape == (0, 2, 3, 3)
+    assert pooling.max_pool_delta(device, y, winner, window, (5, 5)).shape == (0, 2, 5, 5)
+    assert pooling.avg_pool_forward(device, np.ones((0, 2, 5, 5)), window).shape == (0, 2, 3, 3)
+    assert pooling.avg_pool_delta(device, y, window, (5, 5)).shape == (0, 2, 5, 5)
+
+
+def test_what_does_not_fit_is_an_error_before_any_launch(device: EmulatedDevice) -> None:
+    device.launched.clear()
+    window, x, W = Window((3, 3)), np.ones((1, 2, 5, 5)), np.ones((4, 2, 3, 3))
+    for call in (
+        lambda: convolution.conv_forward(device, x, W[:, :1], None, window),
+        lambda: convolution.conv_forward(device, x, W, np.ones(3), window),
+        lambda: convolution.conv_forward(device, x, W[..., :2], None, window),
+        lambda: convolution.conv_delta(device, np.ones((1, 4, 2, 3)), W, window, 1, (5, 5)),
+        lambda: convolution.conv_gradient(device, np.ones((2, 4, 3, 3)), x, window),
+        lambda: pooling.max_pool_delta(device, np.ones((1, 2, 3, 3)), np.ones((2, 2, 3, 3), "i1"), window, (5, 5)),
+        lambda: pooling.avg_pool_delta(device, np.ones((1, 2, 3, 3)), window, (5, 6)),
+    ):
+        with pytest.raises(ValueError, match="do not fit"):
+            call()
+    with pytest.raises(TypeError, match="float32 or float64, not in int64"):
+        pooling.avg_pool_forward(device, np.ones((1, 1, 3, 3), "i8"), window)
+    assert device.launched == []
+
+
+def test_the_record_of_sizes_has_the_fields_of_the_source_in_their_order() -> None:
+    declared = source().split("struct Sizes {")[1].split("};")[0]
+    fields = []
+    for line in re.findall(r"^ *([^;\n]*);", declared, re.MULTILINE):
+        kind, names = re.fullmatch(r"(long long|int) (.*)", line).groups()
+        fields += [(name, "int64" if kind == "long long" else "int32") for name in names.split(", ")]
+    assert fields == [(name, str(SIZES[name])) for name in SIZES.names]
+
+
+def test_every_kernel_has_instances_of_both_types_of_numbers() -> None:
+    named = [name.split("<")[0] for name in kernels()]
+    assert set(named) == set(re.findall(r"^(?:.*\) )?(\w+)\((?:const T\*)", source(), re.MULTILINE)) - {"multiply"}
+    for name in named:
+        types = [re.split("[<,>]", instance)[1] for instance in kernels() if instance.startswith(f"{name}<")]
+        assert types.count("float") == types.count("double") > 0
+
+
+ADDRESSES = """
+__global__ void addresses(const long long* at, long long* result, int rows, int columns) {
+    Pixel p = pixel_of(at[0], rows, columns);
+    result[0] = p.plane, result[1] = p.row, result[2] = p.column;
+    result[3] = place_of(p.plane, p.row, p.column, rows, columns);
+}
+"""
+
+
+@pytest.mark.parametrize("place", [0, (1 << 31) - 1, 1 << 31, (1 << 31) + 7, 5_000_000_011, (1 << 40) + 12_345])
+@pytest.mark.parametrize("shape", [(1, 1), (60, 59), (40_000, 60_000)])
+def test_a_place_behind_two_to_the_31_is_the_right_one(place: int, shape: tuple[int, int]) -> None:
+    kernel = compile_source(source() + ADDRESSES, ("addresses",))["addresses"]
+    result = unwritten(4, "i8")
+    launch(kernel, (1,), (1,), (np.array([place]), result, *map(np.int32, shape)))
+    row, column = divmod(place % (shape[0] * shape[1]), shape[1])
+    assert result.tolist() == [place // (shape[0] * shape[1]), row, column, place]
