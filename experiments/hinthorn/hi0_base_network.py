@@ -49,8 +49,8 @@ def run(config: Base, context: Context) -> Result:
     exact, rounded = (row_named(rows, name).verdict for name in (rows[0].name, rows[1].name))
     verdict = (
         f"After {accuracy.shape[1]} epochs {final.value:.2%} of {len(nets[0].test)} test images are correct on "
-        f"average over {n} nets ({last.min():.2%} to {last.max():.2%}): that it is 99% is {rounded} in whole percent and "
-        f"{exact} exactly. {len(there)} of {n} nets reach 99% at some epoch."
+        f"average over {n} nets ({last.min():.2%} to {last.max():.2%}): that it is 99% is {rounded} in whole "
+        f"percent and {exact} exactly. {len(there)} of {n} nets reach 99% at some epoch."
     )
     return Result(tuple(rows), verdict, ("history.png",))
 
