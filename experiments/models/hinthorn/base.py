@@ -2,21 +2,40 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import numpy as np
 
 from experiments.data_sets import noted
 from experiments.experiment import Context
 from experiments.models.kept import KeptTraining, kept_file
-from nnpg import SGD, Network, PlainDecay, Training, save
+from nnpg import (
+    SGD,
+    Center,
+    Flatten,
+    MaxPool,
+    Network,
+    PlainDecay,
+    ReLU,
+    Softmax,
+    Training,
+    build,
+    conv,
+    dense,
+    save,
+)
 from nnpg.data import Dataset, faces, load, stratified_split
 from nnpg.recipes.models import digit_net
+from nnpg.recipes.networks import Step
+from nnpg.training_methods.volatility import unit_output
+from nnpg_kernels import Array
 
 PAPER_PAIRS = 208
 CONV, DENSE = "conv2", "dense1"  # the layers of the paper's tables
 MAPS, NEURONS = "pool2", "relu3"  # where their units are read
 SEEDS = "seeds of one base net"  # each trains that net further, so they are not independent networks
-CHUNK = 256  # images attacked at a time: an interruption loses at most the work on these
+FACES_IN_COLOUR = "faces in colour"
 
 
 @dataclass(frozen=True)
@@ -32,13 +51,14 @@ class Base:
     lr_decay: float = 1e-3
     batch: int = 100
     pairs: int = 2208  # the paper's 208, and 2,000 to judge the trained networks
+    convolutions: int = 2  # 3 for the future work of the paper
     nets: int = 5  # trained anew, each with its own first weights: what the intervals are over
     seed: int = 0
 
     @property
     def long(self) -> bool:
         """Whether the work is worth the start of processes."""
-        return self.dataset == "mnist"
+        return not self.dataset.startswith("faces")
 
 
 SMOKE = Base("faces", epochs=3, lr=0.02, batch=4, pairs=20, nets=2)
@@ -59,6 +79,16 @@ class BaseNet:
     def net(self) -> Network:
         """The network."""
         return self.training.net
+
+    @property
+    def conv(self) -> str:
+        """The last convolution, whose feature maps are compared."""
+        return [name for name in self.net.parameters if name.startswith("conv")][-1]
+
+    @property
+    def read_at(self) -> tuple[str, str]:
+        """The outputs at which the feature maps of that convolution and the neurons of the dense layer are read."""
+        return unit_output(self.net, layer=self.conv), unit_output(self.net, layer=DENSE)
 
 
 def base_net(config: Base, context: Context) -> BaseNet:
@@ -88,7 +118,8 @@ def base_nets(config: Base, context: Context, number: int) -> list[BaseNet]:
 
 
 def _training(config: Base, context: Context, seed: int, seen: Dataset, unseen: Dataset) -> KeptTraining:
-    net = digit_net(seen.x, seen.K, rng=seed, backend=context.backend)
+    make = digit_net if config.convolutions == 2 else _deeper_net
+    net = make(seen.x, seen.K, rng=seed, backend=context.backend)
     optimiser = SGD(config.lr, momentum=0.9, decay=PlainDecay(1e-3), lr_decay=config.lr_decay)
     return KeptTraining("net H, training", net, seen, config.epochs, config.batch, optimiser, seed, validation=unseen)
 
@@ -99,10 +130,23 @@ def _train(job: tuple[Base, Context, int]) -> None:
     _training(config, context, seed, *_images(config, context)).run(context, False)
 
 
+def _deeper_net(x: Array, K: int, *, rng: int, backend: str) -> Network:
+    """Return the network with a third convolution, for "larger and deeper networks" (6.1); its sizes are ours."""
+    recipe: list[Step] = [Center(np.asarray(x.mean(), x.dtype))]
+    for step in (conv(32, 5, padding=2, init="he"), conv(64, 5, init="he"), conv(64, 3, padding=1, init="he")):
+        recipe += [step, ReLU(), MaxPool(2)]
+    recipe += [Flatten(), dense(200, init="he"), ReLU(), dense(K), Softmax()]
+    return build(recipe, input_shape=x.shape[1:], backend=backend, rng=rng)
+
+
 def _images(config: Base, context: Context) -> tuple[Dataset, Dataset]:
-    """Training and test images: MNIST, or for the smoke scale three built-in faces at its size."""
-    if config.dataset == "mnist":
-        train, test = load("mnist", context.data_dir), load("mnist", context.data_dir, split="test")
-        return noted(train, "mnist", "train"), noted(test, "mnist", "test")
-    three = noted(faces(identities=3, size=28), "faces")
+    """Training and test images: MNIST or CIFAR-10, or for the smoke scale three built-in faces of their sizes."""
+    name = config.dataset
+    if not name.startswith("faces"):
+        train, test = load(name, context.data_dir), load(name, context.data_dir, split="test")
+        return noted(train, name, "train"), noted(test, name, "test")
+    three = faces(identities=3, size=28)
+    if name == FACES_IN_COLOUR:
+        three = replace(faces(identities=3, size=32), x=np.repeat(faces(identities=3, size=32).x, 3, axis=1))
+    three = noted(three, name)
     return stratified_split(three).apply(three)

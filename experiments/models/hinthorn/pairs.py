@@ -50,6 +50,12 @@ class Pairs:
         rms = ((adversarial - self.originals) ** 2).mean(axis=(1, 2, 3)) ** 0.5
         return replace(self, adversarial=adversarial, distortion=rms)
 
+    def noisy(self, rng: np.random.Generator) -> Array:
+        """Return the originals with Gaussian noise that is as large (RMS) as the change of each."""
+        noise = rng.standard_normal(self.originals.shape)
+        size = self.distortion[:, None, None, None] / (noise**2).mean(axis=(1, 2, 3), keepdims=True) ** 0.5
+        return np.asarray(self.originals + size * noise, np.float32)
+
 
 def adversarial_pairs(base: BaseNet, config: Base, context: Context) -> Pairs:
     """Attack correctly classified training images, each for a random other class, until the wanted pairs are found.

@@ -1,0 +1,38 @@
+"""The networks that Hinthorn's future work names, beside that of his paper: deeper (6.1) and for CIFAR-10 (6.4)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from experiments.data_sets import CIFAR10
+from experiments.models.hinthorn.base import FACES_IN_COLOUR
+from experiments.models.hinthorn.variants import Hard
+
+DEEPER, COLOUR = "three convolutions", "CIFAR-10"
+MOST_PAIRS = 1000  # of each of these networks
+
+
+@dataclass(frozen=True)
+class Beside(Hard):
+    """Which other networks are judged beside the paper's."""
+
+    others: tuple[str, ...] = (DEEPER, COLOUR)
+
+
+C = TypeVar("C", bound=Beside)
+
+
+def other_bases(config: C) -> dict[str, C]:
+    """Return the settings with each of the other networks, by name; as many networks of each as of the paper's.
+
+    The smallest scale has faces of the size of CIFAR-10 in its place. The paper names no training of these networks.
+    """
+    fast = {"lr_decay": 1e-3, "batch": 100, "pairs": min(config.pairs, MOST_PAIRS)}
+    settings = {
+        DEEPER: {"convolutions": 3, "epochs": 4, "lr": 0.05, **fast},
+        COLOUR: {"dataset": CIFAR10, "epochs": 10, "lr": 0.02, **fast},
+    }
+    if config.dataset.startswith("faces"):
+        settings = {DEEPER: {"convolutions": 3}, COLOUR: {"dataset": FACES_IN_COLOUR}}
+    return {name: replace(config, **settings[name]) for name in config.others}  # type: ignore[arg-type]
