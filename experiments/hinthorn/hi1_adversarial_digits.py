@@ -43,7 +43,7 @@ def run(config: Hard, context: Context) -> Result:
     succeeds = row("attacks that succeed", 1.0, found, n, "nets", interval=T, claim=SUCCEEDS)
     rows = [
         succeeds,
-        row("pairs of a net", PAPER_PAIRS, np.mean([len(pairs) for pairs in every]), n, "nets", unit="pairs"),
+        row("pairs of a net", PAPER_PAIRS, float(np.mean([len(pairs) for pairs in every])), n, "nets", unit="pairs"),
         row(f"distortion, the first {max(map(len, few))} of a net", None,
             mean_interval([pairs.distortion.mean() for pairs in few]), n, "nets", unit="RMS", interval=T),
         row("distortion, all", None, size, n, "nets", unit="RMS", interval=T),

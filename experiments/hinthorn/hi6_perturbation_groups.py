@@ -1,9 +1,16 @@
-"""HI-6: do the images of a perturbation group change the same units? (Hinthorn 2017, 5.2)
+"""HI-6: do the images of a perturbation group change the same units? (Hinthorn 2017, 5.2; future work 6 and 6.2)
 
-python -m experiments run HI-6        (seconds, with HI-1's pairs)
+python -m experiments run HI-6        (two minutes, with HI-1's pairs)
 
 Each group is divided in two at random. The mean volatilities of its halves are ranked and compared with each other, and
 with the second half of every other group. Expected: halves of one group agree more, for every kind of group.
+
+The paper's future work: the variance of the volatilities separates a share p0 of the units "such that neurons retained
+for training bear the majority of the responsibility for misclassifications of a particular perturbation group". They
+are separated on one half of a group (two groups of units that explain most variance); on the other half their part of
+the volatility is measured, and how many pairs are classified rightly again when these units alone get the outputs that
+they have for the original. Clusters of units whose volatilities rise and fall together are found on two halves of all
+pairs and compared. Also for networks with a third convolution and for CIFAR-10.
 """
 
 from __future__ import annotations
@@ -11,107 +18,121 @@ from __future__ import annotations
 import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, Row, Text, row
-from experiments.models.hinthorn.base import MAPS, NEURONS, base_net
-from experiments.models.hinthorn.pairs import adversarial_pairs
-from experiments.models.hinthorn.variants import HARD_PAPER, HARD_SMOKE, Hard
-from nnpg.analysis.concentration import gini, top_share
-from nnpg.analysis.groups import Groups
-from nnpg.analysis.statistics import holm, mean_interval, paired_p
-from nnpg.analysis.verdicts import all_of, more_than
+from experiments.models.hinthorn.base import BaseNet, base_nets
+from experiments.models.hinthorn.group_units import (
+    CLUSTERS,
+    cluster_agreement,
+    group_halves,
+    likeness_of_halves,
+    responsible_units,
+    volatility_table,
+)
+from experiments.models.hinthorn.other_bases import DEEPER, Beside, other_bases
+from experiments.models.hinthorn.pairs import Pairs, adversarial_pairs
+from experiments.models.hinthorn.variants import HARD_PAPER, HARD_SMOKE
+from nnpg.analysis.groups import By
+from nnpg.analysis.statistics import mean_interval
+from nnpg.analysis.verdicts import Claim, all_of, more_than
 from nnpg.plots import Measured, interval_plot
 from nnpg.training_methods.volatility import unit_changes
 from nnpg_kernels import Array
 
-WAYS = ("source", "target", "both")
-LEAST = 4  # pairs in a group that is divided
-GROUPS = "groups of one net"
-CHARACTERISTIC = more_than(0, "adversarial examples of similar associations might be easily generated")
+WAYS: tuple[By, ...] = ("source", "target", "both")
+PARTS = ("maps", "neurons")
+ALIKE = more_than(0, "adversarial examples of similar associations might be easily generated")
+MAJORITY = more_than(0.5, "neurons retained for training bear the majority of the responsibility")
+CLUSTERED = more_than(0, "thereby identifying neuron clusters to be retained for training")
+CONFIDENCE = 1 - 0.05 / (len(PARTS) * (len(WAYS) + 3))  # ways to group, two readings of responsibility, clusters
+T, T_JUDGED = "95% t over nets", f"{100 * CONFIDENCE:.5g}% t over nets"
+MEASURES: dict[str, tuple[str, Claim | None]] = {  # of a layer: the unit, and the claim
+    **{f"by {way}: {pairing}": ("Spearman", ALIKE if pairing == "one minus two" else None) for way in WAYS
+       for pairing in ("halves of one group", "halves of two groups", "one minus two")},
+    "p0 from the variance": ("fraction", None),
+    "share of the volatility of units separated by variance": ("fraction", MAJORITY),
+    "pairs right again when the units separated by variance are set back": ("fraction", MAJORITY),
+    "pairs right again when as many random units are set back": ("fraction", None),
+    f"agreement of {CLUSTERS} clusters on two halves of the pairs": ("adjusted Rand index", CLUSTERED),
+}  # fmt: skip
 
 
-def run(config: Hard, context: Context) -> Result:
-    base = base_net(config, context)
-    pairs = adversarial_pairs(base, config, context).beyond(config.beyond)
-    found = unit_changes(base.net, pairs.originals, pairs.adversarial, layers=(MAPS, NEURONS))
-    rng = np.random.default_rng(context.seed_or(config.seed))
-    alike: dict[tuple[str, str], tuple[Array, Array]] = {}
+def run(config: Beside, context: Context) -> Result:
     rows: list[Row] = []
-    tables = []
-    for layer, change in found.items():
-        beyond = change.volatility - change.shift
-        rows.append(row(f"{layer}: pairs and units where volatility exceeds shift", 0.0, float((beyond > 1e-5).mean()),
-                        beyond.size, "pairs x units", fact=not (beyond > 1e-5).any()))  # fmt: skip
-        for way in WAYS:
-            groups = pairs.groups(way)  # type: ignore[arg-type]
-            alike[layer, way] = _halves(change.volatility, groups, rng)
-            if way != "both":
-                tables.append(Text(f"{layer}, by {way}: mean volatility", _table(change.volatility, groups)))
-    p = holm(np.nan_to_num([paired_p(one - others) for one, others in alike.values()], nan=1.0))
-    by, confidence = "95% t over groups", 1 - 0.05 / len(alike)
-    for ((layer, way), (one, others)), q in zip(alike.items(), p, strict=True):
-        name, n, more = f"{layer}, by {way}", len(one), mean_interval(one - others, confidence=confidence)
-        rows += [
-            row(f"{name}: halves of one group", None, mean_interval(one), n, GROUPS, unit="Spearman", interval=by),
-            row(f"{name}: halves of two groups", None, mean_interval(others), n, GROUPS, unit="Spearman",
-                interval=by),
-            row(f"{name}: one minus two", None, more, n, GROUPS, unit="Spearman",
-                interval=f"{100 * confidence:.4g}% t over groups", claim=CHARACTERISTIC),
-            row(f"{name}: one minus two, p", None, float(q), n, GROUPS, unit="p (paired t, Holm)"),
-        ]  # fmt: skip
-    panels = [
-        Measured(layer, {f"by {way}, {pairing}": mean_interval(alike[layer, way][i]) for way in WAYS
-                         for i, pairing in enumerate(("one group", "two groups"))}, "rank correlation of volatilities")
-        for layer in found
-    ]  # fmt: skip
+    panels, texts = [], []
+    for title, settings in {"": config, **other_bases(config)}.items():
+        nets = base_nets(settings, context, settings.nets)
+        every = [adversarial_pairs(base, settings, context).beyond(settings.beyond) for base in nets]
+        found = [_measured(base, pairs) for base, pairs in zip(nets, every, strict=True)]
+        for part in PARTS:
+            of_part = {name: np.array([of_net[part, name] for of_net in found]) for name in MEASURES}
+            rows += _rows(part if not title else f"{title}: {part}", of_part, bool(title))
+            if not title:
+                shown = {name: mean_interval(of_part[name]) for name in MEASURES if "halves of" in name}
+                panels.append(Measured(part, shown, "rank correlation of volatilities"))
+        if not title:
+            texts = _tables(nets[0], every[0])
     interval_plot(panels, context.folder / "groups.png")
-    claims = [r for r in rows if r.claim]
-    more_alike = [f"{layer} by {way}" for (layer, way), q in zip(alike, p, strict=True) if q < 0.05]
+    claims = {claim: [r for r in rows if r.claim == claim.quoted] for claim in (ALIKE, MAJORITY, CLUSTERED)}
+    said = {claim: all_of(r.verdict for r in judged if r.verdict) for claim, judged in claims.items()}
+    least, most = (f([r.ours for r in claims[ALIKE]]) for f in (min, max))
     verdict = (
-        f"That groups have characteristic units is {all_of(r.verdict for r in claims if r.verdict)}, because one net "
-        "is no sample of nets: over its groups, halves of one perturbation group agree on which units are volatile "
-        f"differently from halves of two (p < 0.05) in {len(more_alike)} of {len(alike)} cases"
-        f"{' (' + '; '.join(more_alike) + ')' if more_alike else ''}, by "
-        f"{min(r.ours for r in claims):+.2f} to {max(r.ours for r in claims):+.2f}."
+        f"Over {config.nets} nets: that groups have characteristic units is {said[ALIKE]} for all of "
+        f"{len(claims[ALIKE])} cases (halves of one group agree on which units are volatile by {least:+.2f} to "
+        f"{most:+.2f} more than halves of two). Future work: that the units separated by variance bear the majority "
+        f"of the responsibility is {said[MAJORITY]} in both layers and both readings, and that clusters of units are "
+        f"found again on other pairs is {said[CLUSTERED]}."
     )
-    return Result(tuple(rows), verdict, ("groups.png",), tuple(tables))
+    return Result(tuple(rows), verdict, ("groups.png",), tuple(texts))
 
 
-def _halves(volatility: Array, groups: Groups, rng: np.random.Generator) -> tuple[Array, Array]:
-    """Rank correlation of a group's two halves, and the mean of those with other groups' second halves: (G,) each."""
-    first, second = [], []
-    for g in np.flatnonzero(groups.sizes >= LEAST):
-        members = rng.permutation(np.flatnonzero(groups.index == g))
-        half = len(members) // 2
-        first.append(volatility[members[:half]].mean(axis=0))
-        second.append(volatility[members[half:]].mean(axis=0))
-    a, b = (_ranks(np.array(halves)) for halves in (first, second))
-    r = a @ b.T  # (G, G)
-    G = len(r)
-    return np.diag(r), (r.sum(axis=1) - np.diag(r)) / max(1, G - 1)
+def _measured(base: BaseNet, pairs: Pairs) -> dict[tuple[str, str], float]:
+    """Return every measure of each layer for one net."""
+    rng = np.random.default_rng([base.seed, 5])
+    changes = unit_changes(base.net, pairs.originals, pairs.adversarial, layers=base.read_at)
+    found: dict[tuple[str, str], float] = {}
+    halves = {way: group_halves(pairs.groups(way), rng) for way in WAYS}
+    for part, layer in zip(PARTS, base.read_at, strict=True):
+        volatility, values = changes[layer].volatility, []
+        for way in WAYS:
+            one, two = likeness_of_halves(volatility, halves[way])
+            values += [one, two, one - two]
+        values += responsible_units(base, pairs, layer, volatility, halves["both"], rng)
+        values.append(cluster_agreement(volatility, rng))
+        found |= {(part, name): value for name, value in zip(MEASURES, values, strict=True)}
+    return found
 
 
-def _ranks(values: Array) -> Array:
-    """Ranks (G, F), ties averaged, centred and of length 1, so that products are Spearman's correlation."""
-    from scipy.stats import rankdata
+def _rows(title: str, found: dict[str, Array], other: bool) -> list[Row]:
+    """Means over the nets; the paper claims nothing of other networks than its own."""
+    rows = []
+    for name, values in found.items():
+        unit, claim = MEASURES[name]
+        claim = None if other else claim
+        mean = mean_interval(values, confidence=CONFIDENCE if claim else 0.95)
+        rows.append(row(f"{title}, {name}", None, mean, len(values), "nets", unit=unit,
+                        interval=T_JUDGED if claim else T, claim=claim))  # fmt: skip
+    return rows
 
-    r = rankdata(values, axis=1) - (values.shape[1] + 1) / 2
-    return np.asarray(r / np.linalg.norm(r, axis=1, keepdims=True))
 
-
-def _table(volatility: Array, groups: Groups) -> str:
-    lines = [f"{'group':10}{'pairs':>6}{'mean':>8}{'largest':>9}{'Gini':>7}{'top 10%':>9}   most volatile units"]
-    for name, size, mean, most in zip(
-        groups.names, groups.sizes, groups.mean(volatility), groups.max(volatility), strict=True
-    ):
-        top = ", ".join(map(str, np.argsort(-mean, kind="stable")[:5]))
-        figures = f"{mean.mean():8.3f}{most.max():9.3f}{float(gini(mean)):7.2f}{float(top_share(mean)):9.2f}"
-        lines.append(f"{name:10}{size:6}{figures}   {top}")
-    return "\n".join(lines)
+def _tables(base: BaseNet, pairs: Pairs) -> list[Text]:
+    changes = unit_changes(base.net, pairs.originals, pairs.adversarial, layers=base.read_at)
+    return [
+        Text(
+            f"{part}, by {way}, first net: mean volatility",
+            volatility_table(changes[layer].volatility, pairs.groups(way)),
+        )
+        for part, layer in zip(PARTS, base.read_at, strict=True)
+        for way in WAYS[:2]
+    ]
 
 
 EXPERIMENT = Experiment(
     "HI-6",
     "Volatility by perturbation group",
-    "Hinthorn 2017, 5.2",
-    {"smoke": HARD_SMOKE, "quick": Hard(), "paper": HARD_PAPER},
+    "Hinthorn 2017, 5.2, 6 and 6.2",
+    {
+        "smoke": Beside(**vars(HARD_SMOKE)),
+        "quick": Beside(others=(DEEPER,)),
+        "paper": Beside(**vars(HARD_PAPER)),
+    },
     run,
 )
