@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from experiments.experiment import Context, Experiment, Result, row, row_named
+from experiments.experiment import Context, Experiment, Result, row
 from experiments.models.hinthorn.base import PAPER, SMOKE, Base, base_nets
 from nnpg.analysis.statistics import mean_interval
 from nnpg.analysis.verdicts import at_least
@@ -31,9 +31,12 @@ def run(config: Base, context: Context) -> Result:
     n, last = len(nets), accuracy[:, -1]
     there = np.array([(of_net >= CLAIM).argmax() + 1 for of_net in accuracy if (of_net >= CLAIM).any()])
     final, learnt = mean_interval(last), mean_interval([1 - history[-1].error for history in histories])
+    exact = row("accuracy on test images", CLAIM, final, n, "nets", interval=T, claim=EXACTLY)
+    rounded = row("accuracy on test images, at least what rounds to 99%", CLAIM, final, n, "nets", interval=T,
+                  claim=ROUNDED)  # fmt: skip
     rows = [
-        row("accuracy on test images", CLAIM, final, n, "nets", interval=T, claim=EXACTLY),
-        row("accuracy on test images, at least what rounds to 99%", CLAIM, final, n, "nets", interval=T, claim=ROUNDED),
+        exact,
+        rounded,
         row("accuracy on training images while training, last epoch", CLAIM, learnt, n, "nets", interval=T),
         row("share of the nets that reach 99% of the test images", None, len(there) / n, n, "nets"),
         row("time of a training", None, mean_interval(seconds.sum(axis=1)), n, "nets", unit="s", interval=T),
@@ -46,11 +49,10 @@ def run(config: Base, context: Context) -> Result:
     line_panels(
         [Lines("", epochs, curves, "epochs", "accuracy on test images")], context.folder / "history.png", columns=1
     )
-    exact, rounded = (row_named(rows, name).verdict for name in (rows[0].name, rows[1].name))
     verdict = (
         f"After {accuracy.shape[1]} epochs {final.value:.2%} of {len(nets[0].test)} test images are correct on "
-        f"average over {n} nets ({last.min():.2%} to {last.max():.2%}): that it is 99% is {rounded} in whole "
-        f"percent and {exact} exactly. {len(there)} of {n} nets reach 99% at some epoch."
+        f"average over {n} nets ({last.min():.2%} to {last.max():.2%}): that it is 99% is {rounded.verdict} in whole "
+        f"percent and {exact.verdict} exactly. {len(there)} of {n} nets reach 99% at some epoch."
     )
     return Result(tuple(rows), verdict, ("history.png",))
 

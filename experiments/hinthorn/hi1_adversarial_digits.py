@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from experiments.experiment import Context, Experiment, Result, row
+from experiments.experiment import Context, Experiment, Result, row, row_named
 from experiments.models.hinthorn.base import PAPER_PAIRS, base_nets
 from experiments.models.hinthorn.pairs import Pairs, adversarial_pairs
 from experiments.models.hinthorn.variants import HARD_PAPER, HARD_SMOKE, Hard
@@ -23,6 +23,7 @@ from nnpg.analysis.verdicts import at_least, more_than
 from nnpg.plots import image_grid, signed_colours
 from nnpg_kernels import Array
 
+PROBABILITY = "probability of the target"
 SHOWN = 5  # pairs in the figures
 T = "95% t over nets"
 # The shares of these two claims are ours: the paper gives none.
@@ -52,9 +53,8 @@ def run(config: Hard, context: Context) -> Result:
         certainty = mean_interval(
             [_certainty(base.net, p).mean() for base, p in zip(nets, pairs, strict=True)], confidence=1 - 0.05 / 2
         )
-        rows.append(row(f"probability of the target, {name}", None, certainty, n, "nets", interval=CERTAINTY,
-                        claim=CERTAIN))  # fmt: skip
-    at_boundary, beyond = rows[-2:]
+        rows.append(row(f"{PROBABILITY}, {name}", None, certainty, n, "nets", interval=CERTAINTY, claim=CERTAIN))
+    at_boundary, beyond = (row_named(rows, f"{PROBABILITY}, {name}") for name in ("least distortion", times))
     fooled = mean_interval([_fooled(base.net, p, p.targets) for base, p in zip(nets, larger, strict=True)])
     rows.append(row(f"still classified as the target at {config.beyond:g} times", None, fooled, n, "nets", interval=T))
     for name, pairs in (("least distortion", every), (times, larger)):
