@@ -46,7 +46,8 @@ class Evaluation:
     gradient : array (N, m)
         d loss / d x.
     margin : array (N,), float64
-        Score of the target minus the largest other score; scores are what the loss reads, before any squashing.
+        Score of the target minus the largest other score, minus kappa; scores are what the loss reads, before any
+        squashing.
     threshold : array (N,), float64
         An image counts as classified as its target when the margin is above this.
     margin_per_loss : array (N,), float64
@@ -104,6 +105,8 @@ class Objective:
         What `nnpg.programs` has for this network: there the answer for an image does not depend on its position.
     computed : str
         How it is computed, in words.
+    kappa : float
+        By how much a score must exceed the others, which all margins are measured from.
     """
 
     net: Network
@@ -111,6 +114,7 @@ class Objective:
     groups: tuple[npt.NDArray[np.int64], ...]
     compiled: Callable[..., tuple[Array, Array]] | None = None
     computed: str = ""
+    kappa: float = 0.0
 
     @property
     def block(self) -> int:
@@ -140,7 +144,7 @@ class Objective:
         if self.loss.name == "softmax_cross_entropy":
             margin_per_loss = -1 / xp.maximum(-xp.expm1(-loss), 1e-12)
         margin, _ = _margins(xp, z, targets, 1)
-        return Evaluation(loss, gradient, margin[:, 0], _threshold(z), margin_per_loss)
+        return Evaluation(loss, gradient, margin[:, 0] - self.kappa, _threshold(z), margin_per_loss)
 
     def loss_and_gradient(
         self, x: npt.NDArray[Any], targets: npt.NDArray[Any]
@@ -162,6 +166,7 @@ class Objective:
 
         z, gradients = self._run(x, targets, group, seed)
         margins, classes = _margins(xp, z, targets, R)
+        margins -= self.kappa
         unknown = xp.full(len(x), xp.nan)
         evaluation = Evaluation(self.loss.value(k, z, targets), gradients[0], margins[:, 0], _threshold(z), unknown)
         return evaluation, Rivals(classes, margins, xp.ascontiguousarray(gradients[1:].swapaxes(0, 1)))
@@ -176,7 +181,7 @@ class Objective:
 
         z, gradient = self._run(x, labels, group, seed)
         margin, other = _margins(xp, z, labels, 1)
-        return Margin(sign * margin[:, 0], _threshold(z), other[:, 0], gradient)
+        return Margin(sign * margin[:, 0] - self.kappa, _threshold(z), other[:, 0], gradient)
 
     def _run(self, x: Array, targets: Array, group: Array, seed: Seed) -> tuple[Array, Array]:
         """Scores (N, K) in float64, and the delta of the images (..., N, m) for a seed."""
@@ -209,7 +214,7 @@ class Objective:
         return rows
 
 
-def objective_of(net: Network, loss: str | LossMaker) -> Objective:
+def objective_of(net: Network, loss: str | LossMaker, kappa: float = 0.0) -> Objective:
     """Return a network with the loss of that name, and its compiled program, or the groups that this machine needs.
 
     Raises
@@ -231,9 +236,10 @@ def objective_of(net: Network, loss: str | LossMaker) -> Objective:
     block = DEVICE_BLOCK if net.backend.xp is not np else CONV_BLOCK if convolves else BLOCK
     program, one_group = find(net, tasks.Reading(objective.layer)), (np.arange(block),)
     if program.run is not None:
-        return Objective(net, objective, one_group, program.run(), program.computed)
+        return Objective(net, objective, one_group, program.run(), program.computed, kappa)
     with one_blas_thread():
-        return Objective(net, objective, _groups(Objective(net, objective, one_group)), computed=program.computed)
+        groups = _groups(Objective(net, objective, one_group))
+    return Objective(net, objective, groups, computed=program.computed, kappa=kappa)
 
 
 def _groups(objective: Objective) -> tuple[npt.NDArray[np.int64], ...]:

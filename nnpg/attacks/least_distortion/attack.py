@@ -12,7 +12,7 @@ import numpy.typing as npt
 from nnpg.attacks.checks import images_in_box
 from nnpg.attacks.least_distortion.boundary import has_kinks
 from nnpg.attacks.least_distortion.boundary_batches import search_pending
-from nnpg.attacks.least_distortion.norms import NORMS, NormName
+from nnpg.attacks.least_distortion.norms import NORMS, Box, NormName
 from nnpg.attacks.least_distortion.partial_results import PartialResults
 from nnpg.attacks.least_distortion.results import Distorted
 from nnpg.attacks.least_distortion.solver import Settings
@@ -41,6 +41,8 @@ def minimal_distortion(
     polish: bool = True,
     tolerance: float = 0.01,
     box: tuple[float, float] = (0.0, 1.0),
+    epsilon: float | None = None,
+    kappa: float = 0.0,
     history: int = 4,
     evaluations: int = 1000,
     memory_mb: float = 256.0,
@@ -81,6 +83,12 @@ def minimal_distortion(
         Of the size, relative: for the bracket of c, and for the minimiser that ends the search.
     box : (low, high)
         Of the pixels.
+    epsilon : float, optional
+        Largest change of any pixel, |r_i| <= epsilon (Goodfellow et al. 2015, Sec. 3): the attack then looks for the
+        least |r| of those. A small one leaves images for which nothing is found.
+    kappa : float
+        Confidence: by how much the target's score must exceed every other score, before any squashing (Carlini & Wagner
+        2017, Sec. VI-A). Wherever an image counts as classified as its target below, it is by this margin.
     history : int
         Curvature pairs per image.
     evaluations : int
@@ -130,18 +138,21 @@ def minimal_distortion(
     (array([ True,  True]), array([[0.7, 0.7], [0.4, 0.4]], dtype=float32))
     """
     x = _checked(net, x, box, tolerance, norm, history, evaluations)
+    epsilon = None if epsilon is None else as_number(epsilon, "epsilon", above=0)
+    kappa = as_number(kappa, "kappa", least=0)
     polish, resume = as_flag(polish, "polish"), as_flag(resume, "resume")
     memory_mb = as_number(memory_mb, "memory_mb", above=0)
     checkpoint = None if checkpoint is None else as_path(checkpoint, "checkpoint")
     drawn = None if rng is None else as_generator(rng)
     target_classes = choose_targets(net, x, targets, labels=labels, rng=drawn)  # (N, T)
-    objective = objective_of(net, loss)
+    objective = objective_of(net, loss, kappa)
     untargeted = isinstance(targets, str) and targets == "all"
-    settings = Settings(NORMS[norm](objective.xp), box, tolerance, history, evaluations)
+    settings = Settings(NORMS[norm](objective.xp), Box(*box, epsilon), tolerance, history, evaluations)
     flat = x.reshape(len(x), -1)
     results, polished = PartialResults.start(flat, target_classes), polish and norm != "l1"
     on_boundary = polished and has_kinks(net)
     seed = int(drawn.integers(2**32)) if on_boundary and drawn is not None else 0
+    limits = [] if epsilon is None and kappa == 0 else [epsilon, kappa]  # older checkpoints have neither
     capacity = working_set_size(objective, memory_mb, flat, norm, history)
 
     def this_run() -> dict[str, Any]:
@@ -153,7 +164,7 @@ def minimal_distortion(
             "norm": norm,
             "polish": polished,
             "search": [untargeted, seed] if on_boundary else None,
-            "settings": identity([tolerance, box, history, evaluations], "the settings"),
+            "settings": identity([tolerance, box, history, evaluations, *limits], "the settings"),
         }
 
     store, saved = open_checkpoint(checkpoint, "attack", this_run, resume=resume, size=results.nbytes)

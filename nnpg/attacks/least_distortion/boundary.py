@@ -2,8 +2,8 @@
 
     min |r|_2   such that   margin(x0 + r) >= 0,   x0 + r in the box
 
-The margin is the target's score minus the largest other score; untargeted, the largest other score minus that of the
-image's own class. With ReLU and pooling it is piecewise linear, and at the minimum several pieces meet: r is a multiple
+The margin is the target's score minus the largest other score, minus kappa; untargeted, the largest other score minus
+that of the image's own class, minus kappa. With epsilon the box is that of all |r_i| <= epsilon inside the box. With ReLU and pooling it is piecewise linear, and at the minimum several pieces meet: r is a multiple
 of a mean of their gradients, and no single gradient leads there. So a descent uses a running mean g of the gradients at
 its points (as in the dual averaging of Nesterov 2009), and each step goes to the nearest point of the hyperplane
 
@@ -25,6 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nnpg.attacks.least_distortion.curvature import dot
+from nnpg.attacks.least_distortion.norms import Box
 from nnpg.attacks.least_distortion.rows import join, put, take
 from nnpg.attacks.objective import Margin, Objective
 from nnpg.layers import MaxPool, ReLU, Step
@@ -105,12 +106,12 @@ class BoundaryProblem:
     labels: Array
     group: Array
     away: bool
-    box: tuple[float, float]
+    box: Box
     passes: Array  # (N,), of each image so far
 
     @staticmethod
     def start(
-        objective: Objective, x0: Array, labels: Array, group: Array, box: tuple[float, float], *, away: bool
+        objective: Objective, x0: Array, labels: Array, group: Array, box: Box, *, away: bool
     ) -> BoundaryProblem:
         """Return the problem before the first pass."""
         return BoundaryProblem(objective, x0, labels, group, away, box, objective.xp.zeros(len(x0), objective.xp.int64))
@@ -132,8 +133,8 @@ def search_boundary(problem: BoundaryProblem, seed: int) -> NearestPoints:
     generators = _generators(problem, seed)
     images = xp.arange(N)
     first = _descend(problem, _descents_from(xp, images, problem.x0), FIRST_STEPS)
-    low, high = problem.box
-    distance = xp.where(xp.isfinite(first.size), first.size, 0.1 * (high - low) * problem.x0.shape[1] ** 0.5)
+    span = problem.box.high - problem.box.low
+    distance = xp.where(xp.isfinite(first.size), first.size, 0.1 * span * problem.x0.shape[1] ** 0.5)
     multiples = np.resize(START_DISTANCES, STARTS)
     best = _halve(problem, _perturbed(problem, generators, images, problem.x0, distance, multiples), FIRST_HALVING)
     others = [first, _towards_rivals(problem, images)] if problem.away else [first]
@@ -208,8 +209,9 @@ def _perturbed(
     drawn = [generators[n].standard_normal((len(multiples), m), dtype) for n in k.to_numpy(image).tolist()]
     distances = (size[:, None] * k.asarray(multiples) / m**0.5).astype(x.dtype)  # (M, T)
     points = x[:, None] + distances[:, :, None] * k.asarray(np.stack(drawn))  # (M, T, m)
-    points = xp.minimum(xp.maximum(points, problem.box[0]), problem.box[1])
-    return _descents_from(xp, image.repeat(len(multiples)), points.reshape(-1, m))
+    rows = image.repeat(len(multiples))
+    low, high = problem.box.around(xp, problem.x0 if problem.box.epsilon is None else problem.x0[rows])
+    return _descents_from(xp, rows, xp.minimum(xp.maximum(points.reshape(-1, m), low), high))
 
 
 def _halve(
@@ -263,19 +265,19 @@ def _keep_best(xp: ModuleType, descents: Descents, x0: Array, margin: Margin) ->
 
 
 def _project(
-    xp: ModuleType, descents: Descents, x0: Array, margin: Margin, box: tuple[float, float], newton_steps: int
+    xp: ModuleType, descents: Descents, x0: Array, margin: Margin, box: Box, newton_steps: int
 ) -> None:
     """Go to the nearest point of the hyperplane, by Newton steps for lambda; clipped pixels do not change with it."""
     g = descents.mean
     aim = 2 * margin.threshold - margin.value + _dot(xp, g, descents.x)  # g'y must reach it
-    tiny = 1e-12 * _dot(xp, g, g)
+    tiny, (low, high) = 1e-12 * _dot(xp, g, g), box.around(xp, x0)
     for _ in range(newton_steps):
         y = _point(xp, descents, x0)
-        inside = xp.minimum(xp.maximum(y, box[0]), box[1])
+        inside = xp.minimum(xp.maximum(y, low), high)
         slope = _dot(xp, g * (y == inside), g)
         change = (aim - _dot(xp, g, inside)) / xp.where(slope > tiny, slope, xp.inf)
         descents.multiplier = xp.maximum(descents.multiplier + change, 0)
-    descents.x = xp.minimum(xp.maximum(_point(xp, descents, x0), box[0]), box[1])
+    descents.x = xp.minimum(xp.maximum(_point(xp, descents, x0), low), high)
 
 
 def _point(xp: ModuleType, descents: Descents, x0: Array) -> Array:

@@ -1,4 +1,4 @@
-"""|r| as a function that L-BFGS can minimise, and the bounds of its variables."""
+"""The range of an image, |r| as a function that L-BFGS can minimise, and the bounds of its variables."""
 
 from __future__ import annotations
 
@@ -13,14 +13,29 @@ from nnpg_kernels import Array
 NormName: TypeAlias = Literal["squared_l2", "l2", "l1"]
 
 
+@dataclass(frozen=True)
+class Box:
+    """The range of all pixels, and the largest change of any of them, None for any change."""
+
+    low: float
+    high: float
+    epsilon: float | None = None
+
+    def around(self, xp: ModuleType, x0: Array) -> tuple[Any, Any]:
+        """Return the lowest and the highest value of each pixel of images x0 (N, m); two numbers without epsilon."""
+        if self.epsilon is None:
+            return self.low, self.high
+        return xp.maximum(x0 - self.epsilon, self.low), xp.minimum(x0 + self.epsilon, self.high)
+
+
 class Norm(Protocol):
     """The penalty of variables v (N, n), from which an image x = x0 + r (N, m) is made."""
 
     @property
     def curvature(self) -> float: ...  # d2 penalty / dv2, a multiple of the identity
     def start(self, x0: Array) -> Array: ...  # v of x0
-    def bounds(self, x0: Array, low: float, high: float) -> tuple[Any, Any]: ...  # on v, for x in the box
-    def image(self, v: Array, x0: Array, low: float, high: float) -> Array: ...  # x, exactly inside the box
+    def bounds(self, x0: Array, low: Any, high: Any) -> tuple[Any, Any]: ...  # on v, for x from low to high
+    def image(self, v: Array, x0: Array, low: Any, high: Any) -> Array: ...  # x, exactly from low to high
     def penalty(self, v: Array, x0: Array) -> Array: ...  # (N,) float64
     def gradient(self, v: Array, x0: Array) -> Array: ...  # of the penalty
     def size(self, penalty: Array) -> Array: ...  # (N,): |r| from the penalty
@@ -42,11 +57,11 @@ class SquaredL2:
         """v = x0."""
         return x0.copy()
 
-    def bounds(self, x0: Array, low: float, high: float) -> tuple[Any, Any]:
+    def bounds(self, x0: Array, low: Any, high: Any) -> tuple[Any, Any]:
         """The box itself."""
         return low, high
 
-    def image(self, v: Array, x0: Array, low: float, high: float) -> Array:
+    def image(self, v: Array, x0: Array, low: Any, high: Any) -> Array:
         """x = v."""
         return v
 
@@ -103,11 +118,11 @@ class L1:
         """v = 0."""
         return self.xp.zeros((len(x0), 2 * x0.shape[1]), x0.dtype)
 
-    def bounds(self, x0: Array, low: float, high: float) -> tuple[Any, Any]:
+    def bounds(self, x0: Array, low: Any, high: Any) -> tuple[Any, Any]:
         """0 <= p <= high - x0 and 0 <= q <= x0 - low."""
         return 0.0, self.xp.concatenate([high - x0, x0 - low], axis=1)
 
-    def image(self, v: Array, x0: Array, low: float, high: float) -> Array:
+    def image(self, v: Array, x0: Array, low: Any, high: Any) -> Array:
         """x = x0 + p - q, clipped, since rounding may leave the box."""
         p, q = self.xp.split(v, 2, axis=1)
         return self.xp.minimum(self.xp.maximum(x0 + (p - q), low), high)

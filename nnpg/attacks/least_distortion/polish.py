@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from nnpg.attacks.least_distortion.curvature import LinearConstraints
-from nnpg.attacks.least_distortion.norms import SquaredL2
+from nnpg.attacks.least_distortion.norms import Box, SquaredL2
 from nnpg.attacks.least_distortion.quasi_newton import QuasiNewton
 from nnpg.attacks.least_distortion.rows import take
 from nnpg.attacks.objective import RIVALS, Objective
@@ -49,7 +49,7 @@ class Points:
     newton: QuasiNewton
 
 
-def move_to_boundary(objective: Objective, points: Points, box: tuple[float, float]) -> tuple[Array, Array]:
+def move_to_boundary(objective: Objective, points: Points, box: Box) -> tuple[Array, Array]:
     """Return images (N, m) no further from x0 and still classified as their targets, and the number of passes (N,)."""
     xp, norm, N = objective.xp, SquaredL2(objective.xp), len(points.x)
     R = min(RIVALS, objective.net.K - 1)
@@ -64,10 +64,11 @@ def move_to_boundary(objective: Objective, points: Points, box: tuple[float, flo
         gradient = curvature.astype(current.x.dtype)[:, None] * (current.x - current.x0)
         aim = 2 * here.threshold + overshoot
         constraints = LinearConstraints(rivals.gradients, aim[:, None] - rivals.margins)
-        lower, upper, rounds = box[0] - current.x, box[1] - current.x, ACTIVE_SET_ROUNDS
+        low, high = box.around(xp, current.x0)
+        lower, upper, rounds = low - current.x, high - current.x, ACTIVE_SET_ROUNDS
         step = current.newton.step
         d, slope = step(xp, gradient, lower, upper, curvature, constraints=constraints, rounds=rounds)
-        x = xp.minimum(xp.maximum(current.x + d, box[0]), box[1])
+        x = xp.minimum(xp.maximum(current.x + d, low), high)
         trial, rivals = objective.evaluate_rivals(x, current.targets, current.group)
         passes[current.index] += 1 + R
         s, y = x - current.x, trial.gradient - here.gradient

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from nnpg.attacks.least_distortion.brackets import Brackets
 from nnpg.attacks.least_distortion.curvature import dot
-from nnpg.attacks.least_distortion.norms import Norm
+from nnpg.attacks.least_distortion.norms import Box, Norm
 from nnpg.attacks.least_distortion.polish import Points
 from nnpg.attacks.least_distortion.quasi_newton import QuasiNewton
 from nnpg.attacks.least_distortion.results import Outcome
@@ -34,7 +34,7 @@ class Settings:
     """The settings of `minimal_distortion`."""
 
     norm: Norm
-    box: tuple[float, float]
+    box: Box
     tolerance: float
     history: int
     evaluations: int
@@ -184,9 +184,10 @@ class Solver:
     def _evaluate(self, working: Subproblems) -> None:
         """Evaluate the steps, and make those that are accepted."""
         xp, norm, current, c = self.objective.xp, self.settings.norm, working.current, working.brackets.c
-        lower, upper = norm.bounds(working.x0, *self.settings.box)
+        low, high = self.settings.box.around(xp, working.x0)
+        lower, upper = norm.bounds(working.x0, low, high)
         v = xp.minimum(xp.maximum(current.v + working.step, lower), upper)
-        x = norm.image(v, working.x0, *self.settings.box)
+        x = norm.image(v, working.x0, low, high)
         evaluation = self.objective.evaluate(x, working.targets, working.group)
         penalty, gradient = norm.penalty(v, working.x0), norm.pullback(evaluation.gradient)
         margin, threshold = evaluation.margin, evaluation.threshold
@@ -285,7 +286,7 @@ class Solver:
     def _plan(self, newton: QuasiNewton, current: Iterate, x0: Array, brackets: Brackets) -> tuple[Array, Array]:
         """Return the next step at these c, and the slope along it."""
         xp, norm = self.objective.xp, self.settings.norm
-        lower, upper = norm.bounds(x0, *self.settings.box)
+        lower, upper = norm.bounds(x0, *self.settings.box.around(xp, x0))
         g, curvature = self._gradient(current, x0, brackets.c), norm.curvature * brackets.c
         largest_c = xp.maximum(brackets.c, brackets.expected)
         unknown = UNKNOWN_CURVATURE * norm.curvature * largest_c if norm.curvature else None
@@ -293,5 +294,6 @@ class Solver:
 
     def _free_gradient(self, current: Iterate, x0: Array) -> Array:
         """The gradient of the loss, 0 where its descent leads out of the box."""
-        (lower, upper), g = self.settings.norm.bounds(x0, *self.settings.box), current.gradient
+        limits = self.settings.box.around(self.objective.xp, x0)
+        (lower, upper), g = self.settings.norm.bounds(x0, *limits), current.gradient
         return g * (((current.v > lower) | (g < 0)) & ((current.v < upper) | (g > 0)))

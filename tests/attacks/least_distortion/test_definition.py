@@ -52,6 +52,27 @@ def test_without_polish_the_solver_finds_what_the_definition_finds(attacked):
         np.testing.assert_allclose(result.size, size, rtol=0.02)
 
 
+LIMITS = {"l1": {"norm": "l1"}, "epsilon": {"epsilon": 0.1}, "kappa": {"kappa": 3.0},
+          "all": {"norm": "l1", "epsilon": 0.3, "kappa": 1.0}}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["softmax", pytest.param("sigmoid", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("limits", LIMITS.values(), ids=LIMITS)
+def test_norm_epsilon_and_kappa_mean_the_same_in_the_definition_and_in_the_solver(name, limits):
+    net, (x, labels) = NETS[name](), digits(6, seed=5)
+    targets = other_targets(labels, 6)
+    by_definition = [least_distorted(net, one, int(target), **limits) for one, target in zip(x, targets, strict=True)]
+    result = minimal_distortion(net, x, targets, polish=False, **limits)
+    assert result.success.all()
+    p = 1 if limits.get("norm") == "l1" else 2
+    size = np.linalg.norm(np.array(by_definition) - x, ord=p, axis=1)
+    np.testing.assert_allclose(result.size, size, rtol=0.03)
+    for adversarial in (by_definition, result.adversarial):
+        assert abs(np.asarray(adversarial) - x).max() <= limits.get("epsilon", 1) + 1e-6
+        y = np.sort(np.log(nnpg.predict(net, np.asarray(adversarial, np.float32))), axis=1)
+        assert (y[:, -1] - y[:, -2] >= limits.get("kappa", 0) - 1e-3).all(), "scores differ as the logarithms do"
+
+
 @pytest.mark.slow
 def test_the_definition_is_close_to_the_exact_least_distortion_of_a_softmax_layer():
     net, (x, labels) = softmax_net(1e-2), digits(6, seed=5)
@@ -75,3 +96,6 @@ def test_bad_input_is_refused():
         least_distorted(net, 2 * x + 1, 0)
     with pytest.raises(ValueError, match=r"0 .. 5"):
         least_distorted(net, x, 6)
+    for words, setting in {"norm must be": {"norm": "l3"}, "epsilon": {"epsilon": 0}, "kappa": {"kappa": -1}}.items():
+        with pytest.raises(ValueError, match=words):
+            least_distorted(net, x, 0, **setting)

@@ -71,6 +71,7 @@ def test_a_checkpoint_is_neither_overwritten_nor_mixed_with_another_attack(sigmo
         "its polish": {"polish": False},
         "its settings, 1 is 0.01, this run's is 0.02": {"tolerance": 0.02},
         "its settings, 2, 2": {"box": (0, 2)},
+        "its settings": {"kappa": 1.0},
         "its loss": {"loss": "squared_error"},
         "its network, layers, dense1, b": {"net": sigmoid.replace("dense1", b=sigmoid.layers["dense1"].b + 1)},
         "its network, backend": {"net": sigmoid.to("numba")},

@@ -53,6 +53,8 @@ def calls() -> Iterator[Call]:
         "tolerance": w.number(0, 1),
         "clip": w.flag,
         "norm": w.choice,
+        "epsilon": w.number(0, optional=True),
+        "kappa": w.number(0),
     }
     kinds_with_labels = {**kinds, "labels": w.needed_labels(K)}
     plain = {"net": attacked, "x": x, "targets": "nearest", "labels": t}
