@@ -40,12 +40,12 @@ szegedy.sz2_units_of_photographs
 szegedy.sz3_photographs
 szegedy.sz4_cars
 szegedy.sz5_adversarial_pool
-szegedy.szt1_least_distortion
-szegedy.szt2_transfer
-szegedy.szt3_two_halves
-szegedy.szt4_transfer_between_halves
+szegedy.distortions.szt1_least_distortion
+szegedy.distortions.szt2_transfer
+szegedy.distortions.szt3_two_halves
+szegedy.distortions.szt4_transfer_between_halves
 szegedy.szt5_lipschitz_bounds
-szegedy.szf7_noise
+szegedy.distortions.szf7_noise
 
 hinthorn.hi0_base_network
 hinthorn.hi1_adversarial_digits

@@ -18,7 +18,7 @@ from experiments.experiment import Context, Experiment, Result, Text
 from experiments.models.alexnet import alexnet
 from experiments.models.mnist.conv import ConvTraining, conv_net
 from experiments.models.mnist.digits import digits, random_images
-from experiments.models.mnist.lbfgs import Training
+from experiments.models.mnist.lbfgs import FULL, SMOKE, Training
 from experiments.models.mnist.nets import distorted, mnist_nets
 from experiments.szegedy.gains import GainReport, changes_and_noise, gain_lines, gain_panel, gain_rows, measure
 from nnpg.analysis.verdicts import all_of, of_fact
@@ -48,7 +48,7 @@ def run(config: Config, context: Context) -> Result:
     x, labels = random_images(train, config.images, seed)
     reports: list[GainReport] = []
     for trained in mnist_nets(NAMES, config, context):
-        found = distorted(trained, x, labels, config, context)
+        found = distorted(trained, x, labels, context)
         reports.append(measure(trained.name, trained.net, changes_and_noise(x, found.adversarial, seed)))
     net, _, _ = conv_net(ConvTraining(config.dataset, config.epochs, config.seed), context)
     images = x.reshape(-1, *train.image_shape)
@@ -85,9 +85,9 @@ EXPERIMENT = Experiment(
     "Frame bounds, their products, and measured gains",
     "Szegedy et al. 2013, Table 5",
     {
-        "smoke": Config("faces", iterations=4, coding=3, unlabelled=40, images=4, epochs=1, alexnet=16),
+        "smoke": Config(**SMOKE, images=4, epochs=1, alexnet=16),
         "quick": Config(),
-        "paper": Config(iterations=2000, coding=600, unlabelled=60000, images=1024, epochs=20, alexnet=1),
+        "paper": Config(**FULL, images=1024, epochs=20, alexnet=1),
     },
     run,
     notes="weights=PATH takes the weights of a saved network in place of random ones of AlexNet's shape",

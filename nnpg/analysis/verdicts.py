@@ -169,6 +169,27 @@ def of_fact(holds: bool) -> Verdict:
     return "held" if as_flag(bool(holds), "holds") else "contradicted"
 
 
+def difference_interval(a: Interval, b: Interval) -> Interval:
+    """Return a - b of two independent estimates, and its interval from theirs (Newcombe 1998, method 10).
+
+        low = a - b - sqrt((a - a.low)^2 + (b.high - b)^2),   high = a - b + sqrt((a.high - a)^2 + (b - b.low)^2)
+
+    The intervals may be of different kinds, such as a mean over nets and a published share of 256 images (Zou & Donner
+    2008); the difference has the confidence that both have.
+
+    Examples
+    --------
+    >>> from nnpg.analysis.statistics import wilson
+    >>> [round(v, 3) for v in difference_interval(wilson(56, 70), wilson(48, 80))]
+    [0.2, 0.052, 0.334]
+    """
+    a, b = as_instance(a, Interval, "a"), as_instance(b, Interval, "b")
+    value = a.value - b.value
+    below = math.hypot(a.value - a.low, b.high - b.value)
+    above = math.hypot(a.high - a.value, b.value - b.low)
+    return Interval(value, value - below, value + above)
+
+
 class Comparison(NamedTuple):
     """Differences over nets or seeds (n,), and the p of the paired t test, corrected for the number of comparisons."""
 

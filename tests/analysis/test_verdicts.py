@@ -9,8 +9,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nnpg.analysis.statistics import Interval, interval_over_groups, mean_interval
-from nnpg.analysis.verdicts import Claim, Verdict, all_of, any_of, at_least, at_most, equal_to, of_fact
+from nnpg.analysis.statistics import Interval, interval_over_groups, mean_interval, wilson
+from nnpg.analysis.verdicts import (
+    Claim,
+    Verdict,
+    all_of,
+    any_of,
+    at_least,
+    at_most,
+    difference_interval,
+    equal_to,
+    of_fact,
+)
 
 
 @pytest.mark.parametrize(
@@ -106,3 +116,18 @@ def test_many_comparisons_take_wider_intervals() -> None:
 def test_groups_must_fit_the_values(groups: object, message: str) -> None:
     with pytest.raises((ValueError, TypeError), match=message):
         interval_over_groups([0.0, 1.0], groups)  # type: ignore[arg-type]
+
+
+def test_the_interval_of_a_difference_is_newcombes():
+    """The examples of his Table II, method 10: 56/70 - 48/80, 9/10 - 3/10, 10/10 - 0/20."""
+    published = {(56, 70, 48, 80): (0.0524, 0.3339), (9, 10, 3, 10): (0.1705, 0.8090), (10, 10, 0, 20): (0.6791, 1.0)}
+    for (a, m, b, n), (low, high) in published.items():
+        found = difference_interval(wilson(a, m), wilson(b, n))
+        assert found.value == pytest.approx(a / m - b / n)
+        assert (found.low, found.high) == pytest.approx((low, high), abs=5e-5)
+
+
+def test_a_difference_from_what_has_no_interval_has_none():
+    found = difference_interval(mean_interval([0.5]), wilson(9, 10))
+    assert np.isnan([found.low, found.high]).all()
+    assert equal_to(0, 1).verdict(found) == "open"

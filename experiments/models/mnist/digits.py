@@ -29,7 +29,7 @@ def random_images(data: Dataset, N: int, seed: int) -> tuple[Array, Array]:
     return as_rows(data)[indices], data.labels[indices]
 
 
-def part_of(N: int, part: str) -> Array:
-    """Return the indices of "all" of N images, or of one of two random halves "P1" and "P2" (4.2)."""
-    order = np.random.default_rng(0).permutation(N)
+def part_of(N: int, part: str, seed: int) -> Array:
+    """Return the indices of "all" of N images, or of one of the seed's two random halves "P1" and "P2" (4.2)."""
+    order = np.random.default_rng(seed).permutation(N)
     return np.sort({"all": order, "P1": order[: N // 2], "P2": order[N // 2 :]}[part])

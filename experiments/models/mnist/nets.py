@@ -22,36 +22,48 @@ from nnpg_kernels import Array
 
 @dataclass(frozen=True)
 class Trained:
-    """A trained network, the indices of its training images, and the end of its training."""
+    """A trained network, its seed, the indices of its training images, and the end of its training."""
 
     name: str
     net: Network
+    seed: int
     seen: Array  # indices
     provenance: dict[str, Any]
     file: Path  # where the network is kept
 
 
 def mnist_nets(names: Sequence[str], config: Training, context: Context) -> list[Trained]:
-    """Train the named models, several at a time; models that `context.models` holds are loaded."""
-    seed = context.seed_or(config.seed)
+    """Train the named models of the first seed; see `nets_by_seed`."""
+    return nets_by_seed(names, config, context, 1)[0]
+
+
+def nets_by_seed(names: Sequence[str], config: Training, context: Context, seeds: int) -> list[list[Trained]]:
+    """Train the named models of each seed, several at a time; models that `context.models` holds are loaded."""
+    first = context.seed_or(config.seed)
     train, _ = digits(config.dataset, context.data_dir)
-    files = [_file(name, config, seed, train, context) for name in names]
-    largest_first = sorted(zip(names, files, strict=True), key=lambda pair: -sum(MODELS[pair[0]].hidden))
-    missing = {
-        name: (name, config, seed, file, context.data_dir, context.backend)
-        for name, file in largest_first
-        if not file.exists()
-    }
+    jobs = [
+        [
+            (name, config, seed, _file(name, config, seed, train, context), context.data_dir, context.backend)
+            for name in names
+        ]
+        for seed in range(first, first + seeds)
+    ]
+    largest_first = sorted((job for of_seed in jobs for job in of_seed), key=lambda job: -sum(MODELS[job[0]].hidden))
+    missing = {f"{job[0]}, seed {job[2]}": job for job in largest_first if not job[3].exists()}
     context.run_jobs(_train, missing, "training by L-BFGS", long=config.dataset == "mnist")
     return [
-        Trained(
-            name,
-            nnpg.load_network(file, context.backend),
-            part_of(len(train), MODELS[name].part),
-            describe(file)["provenance"],
-            file,
-        )
-        for name, file in zip(names, files, strict=True)
+        [
+            Trained(
+                name,
+                nnpg.load_network(file, context.backend),
+                seed,
+                part_of(len(train), MODELS[name].part, seed),
+                describe(file)["provenance"],
+                file,
+            )
+            for name, _, seed, file, *_ in of_seed
+        ]
+        for of_seed in jobs
     ]
 
 
@@ -62,13 +74,14 @@ def _file(name: str, config: Training, seed: int, train: Dataset, context: Conte
 def _train(job: tuple[str, Training, int, Path, str | None, str]) -> None:
     name, config, seed, file, data_dir, backend = job
     train, _ = digits(config.dataset, data_dir)
-    seen = part_of(len(train), MODELS[name].part)
+    seen = part_of(len(train), MODELS[name].part, seed)
     x, t = as_rows(train)[seen], train.labels[seen]
     train_model = autoencoder if MODELS[name].autoencoder else fully_trained
     done = train_model(MODELS[name], x, t, train.K, config, seed, backend)
     provenance = {
-        "loss": done.losses[-1], "iterations": len(done.losses) - 1, "evaluations": done.evaluations,
-        "converged": done.converged, "message": done.message,
+        "loss": done.losses[-1], "loss before the last tenth": done.losses[-1 - len(done.losses) // 10],
+        "iterations": len(done.losses) - 1, "evaluations": done.evaluations, "converged": done.converged,
+        "message": done.message,
     }  # fmt: skip
     nnpg.save(done.net, file, provenance)
 
@@ -77,23 +90,19 @@ def distorted(
     trained: Trained,
     x: Array,
     labels: Array,
-    config: Training,
     context: Context,
     targets: Targets = "random",
     polish: bool = True,
+    **settings: Any,
 ) -> Distorted:
-    """Return the images (N, m), with the least distortions found for their targets; kept like the networks."""
-    seed = context.seed_or(config.seed)
-    made_from = {
-        "network": trained.file.stem,
-        "x": x,
-        "labels": labels,
-        "targets": targets,
-        "polish": polish,
-        "seed": seed,
-    }
+    """Return the images (N, m), with the least distortions found for their targets; kept like the networks.
+
+    Random targets are drawn from the network's seed; `settings` are other arguments of `minimal_distortion`.
+    """
+    made_from = {"network": trained.file.stem, "x": x, "labels": labels, "targets": targets, "polish": polish}
+    made_from |= {"seed": trained.seed, **settings}
     file = kept_file(context, f"distorted for {trained.name}", made_from)
     return minimal_distortion(
-        trained.net, x, targets, labels=labels, rng=seed, polish=polish, checkpoint=file, resume=True,
-        progress=context.progress,
+        trained.net, x, targets, labels=labels, rng=trained.seed, polish=polish, checkpoint=file, resume=True,
+        progress=context.progress, **settings,
     )  # fmt: skip

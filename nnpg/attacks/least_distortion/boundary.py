@@ -2,10 +2,11 @@
 
     min |r|_2   such that   margin(x0 + r) >= 0,   x0 + r in the box
 
-The margin is the target's score minus the largest other score, minus kappa; untargeted, the largest other score minus
-that of the image's own class, minus kappa. With epsilon the box is that of all |r_i| <= epsilon inside the box. With ReLU and pooling it is piecewise linear, and at the minimum several pieces meet: r is a multiple
-of a mean of their gradients, and no single gradient leads there. So a descent uses a running mean g of the gradients at
-its points (as in the dual averaging of Nesterov 2009), and each step goes to the nearest point of the hyperplane
+The margin is the target's score minus the largest other score; untargeted, the largest other score minus that of the
+image's own class; minus kappa in both. With epsilon the box of an image is the part where |r_i| <= epsilon. With ReLU
+and pooling the margin is piecewise linear, and at the minimum several pieces meet: r is a multiple of a mean of their
+gradients, and no single gradient leads there. So a descent uses a running mean g of the gradients at its points (as in
+the dual averaging of Nesterov 2009), and each step goes to the nearest point of the hyperplane
 
     x <- argmin |y - x0|   such that   margin(x) + g'(y - x) >= aim,   y in the box,   so   y = clip(x0 + lambda g).
 
@@ -110,9 +111,7 @@ class BoundaryProblem:
     passes: Array  # (N,), of each image so far
 
     @staticmethod
-    def start(
-        objective: Objective, x0: Array, labels: Array, group: Array, box: Box, *, away: bool
-    ) -> BoundaryProblem:
+    def start(objective: Objective, x0: Array, labels: Array, group: Array, box: Box, *, away: bool) -> BoundaryProblem:
         """Return the problem before the first pass."""
         return BoundaryProblem(objective, x0, labels, group, away, box, objective.xp.zeros(len(x0), objective.xp.int64))
 
@@ -264,9 +263,7 @@ def _keep_best(xp: ModuleType, descents: Descents, x0: Array, margin: Margin) ->
     descents.best[n], descents.size[n], descents.rival[n] = descents.x[n], size[n], margin.rival[n]
 
 
-def _project(
-    xp: ModuleType, descents: Descents, x0: Array, margin: Margin, box: Box, newton_steps: int
-) -> None:
+def _project(xp: ModuleType, descents: Descents, x0: Array, margin: Margin, box: Box, newton_steps: int) -> None:
     """Go to the nearest point of the hyperplane, by Newton steps for lambda; clipped pixels do not change with it."""
     g = descents.mean
     aim = 2 * margin.threshold - margin.value + _dot(xp, g, descents.x)  # g'y must reach it

@@ -52,8 +52,8 @@ def test_without_polish_the_solver_finds_what_the_definition_finds(attacked):
         np.testing.assert_allclose(result.size, size, rtol=0.02)
 
 
-LIMITS = {"l1": {"norm": "l1"}, "epsilon": {"epsilon": 0.1}, "kappa": {"kappa": 3.0},
-          "all": {"norm": "l1", "epsilon": 0.3, "kappa": 1.0}}  # fmt: skip
+LIMITS = {"l1": {"norm": "l1"}, "epsilon": {"epsilon": 0.4}, "kappa": {"kappa": 3.0},
+          "all": {"norm": "l1", "epsilon": 0.7, "kappa": 1.0}}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ["softmax", pytest.param("sigmoid", marks=pytest.mark.slow)])
@@ -66,7 +66,9 @@ def test_norm_epsilon_and_kappa_mean_the_same_in_the_definition_and_in_the_solve
     assert result.success.all()
     p = 1 if limits.get("norm") == "l1" else 2
     size = np.linalg.norm(np.array(by_definition) - x, ord=p, axis=1)
-    np.testing.assert_allclose(result.size, size, rtol=0.03)
+    assert (result.size <= 1.03 * size).all()
+    if p == 2:  # for l1 the minimiser jumps as c changes, and the solver may meet a smaller success on its way
+        assert (result.size >= 0.97 * size).all()
     for adversarial in (by_definition, result.adversarial):
         assert abs(np.asarray(adversarial) - x).max() <= limits.get("epsilon", 1) + 1e-6
         y = np.sort(np.log(nnpg.predict(net, np.asarray(adversarial, np.float32))), axis=1)
