@@ -20,6 +20,7 @@ PAPERS = {
     "SZ": "Szegedy et al. 2013: Intriguing Properties of Neural Networks",
     "HI": "Hinthorn 2017: Visualization and Selective Dropout",
 }
+FEW = 12  # rows that are shown at once where none is judged and the paper has no number
 ROOM = {"LOC": "TH"}  # an id that begins otherwise than its paper's
 
 
@@ -64,7 +65,7 @@ def _card(id: str, record: Record | None, folder: Path) -> dict[str, Any]:
         return card
     judged = [row for row in record["rows"] if row["verdict"]]
     main = judged + [row for row in record["rows"] if not row["verdict"] and row["paper"] is not None]
-    main = main or record["rows"]
+    main = main or record["rows"][:FEW]
     others = [row for row in record["rows"] if row not in main]
     return card | {
         "record": record,

@@ -12,7 +12,7 @@ from nnpg_command import UsageError
 MOST_BYTES = 150_000  # of one picture
 MOST_BYTES_OF_ALL = 8_000_000
 COLOURS = (256, 64)  # lines and text need few; in photographs the steps between 256 are not seen, of 64 hardly
-SMALLEST = 0.4  # share of the width that is left at least: below it, text cannot be read
+SMALLEST = 0.33  # share of the width that is left at least: below it, text cannot be read
 STEP = 0.9  # of the width, from one try to the next
 
 
@@ -43,7 +43,7 @@ def fitted(png: bytes, name: str, most: int = MOST_BYTES) -> bytes:
     True
     >>> fitted(out.getvalue(), "grey.png", most=100)
     Traceback (most recent call last):
-    nnpg_command.errors.UsageError: grey.png has ... bytes, and ... at 0.4 of its size; expected at most 100: draw
+    nnpg_command.errors.UsageError: grey.png has ... bytes, and ... at 0.33 of its size; expected at most 100: draw
     fewer or smaller pictures in it
     """
     try:
