@@ -16,6 +16,7 @@ from nnpg.analysis.groups import Groups
 from nnpg.analysis.spectral import FrameBounds
 from nnpg.attacks import ClassMask, Distorted, MaskOutcome, Outcome, Stepped, Sweep
 from nnpg.gradient_check.report import GradientRow
+from nnpg.maps.maximisation import Maximised
 from nnpg.maps.receptive_fields import ReceptiveField
 from nnpg.maps.results import Localisation
 from nnpg.maps.strongest import StrongestUnits
@@ -98,11 +99,16 @@ RESULTS = {
         units=np.array([[0, 0], [1, 1]]),
         places=np.array([[1, 1], [2, 2]]),
     ),
+    "Maximised": Maximised(np.array([[3.0, 4.0], [0.0, 1.0]]), np.array([2.5, 0.5]), np.array([1.5, 0.5])),
     "PredictionGradient": GRADIENT,
     "CompilationReport": compilation_report(network()),
     "GradientReport": nnpg.GradientReport((GradientRow("tanh1", "x", "complex step", 2e-16, True),)),
 }
 PRINTED = {
+    "Maximised": """
+image  output before  output  norm
+    0            1.5     2.5     5
+    1            0.5     0.5     1""",
     "PredictionGradient": """
 output  shape    largest magnitude  root mean square
 pool1   1x1x1x2                  4             3.536
@@ -189,6 +195,7 @@ FIRST_LINES = {
     "Groups": {"group": "0 to 9", "pairs": 1},
     "Change": {"pair": 0, "unit": 0, "before": 3.0, "after": 1.0, "volatility": 2.0, "shift": 4.0},
     "StrongestUnits": {"image": 0, "filter": 0, "gradient": 0.25, "pixel row": 1, "pixel column": 1},
+    "Maximised": {"image": 0, "output before": 1.5, "output": 2.5, "norm": 5.0},
     "CompilationReport": {
         "function": "predict",
         "computed": "layer by layer, because the backend 'numpy' has no compiled programs",
@@ -198,13 +205,14 @@ FIRST_LINES = {
 LENGTHS = {
     **{"FilterScores": 2, "Knockout": 3, "Training": 2, "LBFGSTraining": 3, "Localisation": 2},
     **{"Distorted": 3, "Stepped": 4, "Sweep": 2, "ClassMask": 2, "GradientReport": 1},
-    **{"HardNegatives": 2, "LipschitzBounds": 2, "Change": 2, "Groups": 2, "StrongestUnits": 2},
+    **{"HardNegatives": 2, "LipschitzBounds": 2, "Change": 2, "Groups": 2, "StrongestUnits": 2, "Maximised": 2},
     "PredictionGradient": 1,
     "CompilationReport": len(compilation_report(network()).found),
 }
 NOT_DRAWN = {
     "PredictionGradient": "a figure needs one number per filter: nnpg.convolutional_gradient",
     "GradientReport": "its errors are near 0",
+    "Maximised": "a figure needs to know which units: nnpg.plots.image_grid(maximised.images)",
     "Change": "one number per pair and unit",
     "Groups": "their sizes",
     "StrongestUnits": "a figure needs the images: nnpg.plots.strongest_regions",

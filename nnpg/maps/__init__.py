@@ -16,6 +16,7 @@ evidence, occlusion, controls   the maps above
 localisation, deletion          is a map right: where the truth is known, and where it is not
 receptive_fields                which pixels a unit sees
 projection, excitation          units sent back to the pixels; the images that excite a filter most
+maximisation                    images that are changed until they excite a unit most
 """
 
 from nnpg.maps.controls import departure_map, edge_map

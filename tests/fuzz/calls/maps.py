@@ -11,7 +11,7 @@ from fuzz import wrong_values as w
 from fuzz.calls.call import Call, call
 from fuzz.calls.subjects import LABELS, N, images, net
 from nnpg import maps
-from nnpg.maps import deletion, excitation, localisation, results
+from nnpg.maps import deletion, excitation, localisation, maximisation, results
 
 
 def calls() -> Iterator[Call]:
@@ -127,3 +127,21 @@ def calls() -> Iterator[Call]:
     yield call(excitation.project_units, net=network, x=x, layer="pool1", filters=zero, i=zero, j=zero, kinds=units)
     places = excitation.highest_outputs(network, x, layer="pool1", n=2)
     yield call(excitation.view_units, net=network, x=x, layer="pool1", places=places, kinds=units)
+    limits = {
+        "directions": lambda v: [*w.numbers(nan=False)(v), *w.wrong(v[:-1], v[:, :-1])],
+        "largest_norm": lambda v: w.wrong(0, -1.0, "a", np.nan, [1.0, 2.0], [[1.0]], w.Thing()),
+        "box": lambda v: w.wrong(None, 3, (1, 0), (0.5, 1.0), (0, "1"), [0], w.Thing()),
+        "step": w.positive,
+    }
+    yield call(
+        maximisation.maximise_outputs,
+        net=network,
+        x=x,
+        directions=np.eye(N, 4),
+        layer="tanh2",
+        largest_norm=2.0,
+        box=(0.0, 1.0),
+        steps=3,
+        step=0.1,
+        kinds=limits,
+    )
