@@ -11,13 +11,9 @@ from experiments.models.alexnet import alexnet
 from experiments.models.mnist.digits import digits, part_of, random_images
 from experiments.models.mnist.lbfgs import MODELS, Training, decay_of, fully_trained
 from experiments.models.mnist.nets import Trained, distorted, mnist_nets, nets_by_seed
-from experiments.models.mnist.pools import METHODS, POOL
 from experiments.szegedy.distortions import transfer
 from experiments.szegedy.distortions.attacked import Attacked, minus_papers, sizes
 from experiments.szegedy.gains import gain_rows, measure
-from experiments.szegedy.sz5_adversarial_pool import DECAY_GAIN, LAYERS_GAIN, _rows
-from experiments.szegedy.unit_purity import Looking, compare
-from nnpg.data import Dataset
 from nnpg.optimisers import penalty
 
 
@@ -135,38 +131,6 @@ def test_other_weights_are_trained_on_the_same_half(tmp_path):
     assert (other.net.layers["dense1"].W != first.net.layers["dense1"].W).any()
     assert (second.seen != first.seen).any()
     assert second.seed == 1
-
-
-def test_units_that_respond_to_one_class_are_purer_than_random_directions():
-    rng = np.random.default_rng(0)
-    labels = np.repeat(np.arange(5), 40)
-    x = (np.eye(5)[labels] + 0.3 * rng.random((200, 5))).astype("float32").reshape(200, 1, 1, 5)
-    net = nnpg.build([nnpg.ReLU(), nnpg.Flatten(), nnpg.dense(5), nnpg.Softmax()], input_shape=(1, 1, 5), rng=0)
-    data = Dataset(x, labels, tuple("abcde"), "toy")
-    result = compare(net, data, Looking("relu1", 8, 5, 99, 0))
-    values = {r.name.removeprefix("relu1: "): r.ours for r in result.rows}
-    assert values["purity of rows of units"] == 1
-    assert values["purity of rows of units above chance, permutation test"] == 0.01
-    dead = x.copy()
-    dead[:, :, :, 2] = 0
-    assert compare(net, Dataset(dead, labels, tuple("abcde"), "toy"), Looking("relu1", 8, 5, 9, 0)).units.tolist() == [
-        0, 1, 3, 4,
-    ]  # fmt: skip
-
-
-def test_the_order_of_the_training_methods():
-    errors = {m: np.array([0.02, 0.021, 0.022]) for m in METHODS} | {POOL: np.array([0.01, 0.0102, 0.0104])}
-    errors["pool of the hidden layers"] = np.array([0.02, 0.022, 0.021])
-    rows = {r.name: r for r in _rows(errors, errors, 3, every=True)}
-    assert rows[f"{POOL}: test error"].verdict == "held"
-    assert rows["decay: test error"].verdict == "open"  # 3 seeds: 0.021, give or take 0.006, beside 0.016
-    assert rows[DECAY_GAIN].ours == pytest.approx(0.0324 / 3)
-    assert rows[DECAY_GAIN].verdict == "held"
-    assert rows["the same, decay: p"].ours < 0.01
-    assert rows[LAYERS_GAIN].verdict == "open"  # no difference in the mean is no verdict
-    worse = {r.name: r for r in _rows(errors | {POOL: errors["decay"] + errors[POOL]}, errors, 3, every=False)}
-    assert worse[DECAY_GAIN].verdict == "contradicted"
-    assert worse[f"{POOL}: test error"].verdict == "open"  # the paper's error is that of all images
 
 
 def test_no_row_of_a_substitute_for_the_papers_network_is_held():
