@@ -1,8 +1,9 @@
-"""For TH-6: how much easier the easiest target is than the hardest, on other images than those that chose the two."""
+"""For TH-6: how much easier the easiest target is than the hardest, when other images or nets chose the two."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -35,3 +36,14 @@ def _gap(choosing: Array, judging: Array) -> float:
     easiest, hardest = int(best.argmax()), int(best.argmin())
     steps = choosing.argmax(axis=1)
     return float(judging[easiest, steps[easiest]] - judging[hardest, steps[hardest]])
+
+
+def chosen_by_others(sweeps: Sequence[Sweep]) -> list[float]:
+    """Return for each net its success at the easiest minus the hardest target, which the other nets chose.
+
+    The other nets, on the same images, choose the best step of each target too. NaN for a single net.
+    """
+    targets = np.unique(sweeps[0].targets)
+    curves = np.array([[sweep.success_curve(int(target)) for target in targets] for sweep in sweeps])
+    total, n = curves.sum(axis=0), len(sweeps)
+    return [_gap((total - net) / (n - 1), net) if n > 1 else math.nan for net in curves]

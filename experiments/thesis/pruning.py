@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -56,3 +57,13 @@ def seconds(net: Network, x: np.ndarray) -> float:
         predict(net, x)
         times.append(time.perf_counter() - began)
     return min(times)
+
+
+def epoch_seconds(face: FaceNet, nets: Sequence[Network], rounds: int) -> list[float]:
+    """Return how long an epoch of training takes for each net, best of some rounds; the nets take turns."""
+    seen, _ = face.split.apply(face.data)
+    found = [
+        [face_training("timed", net, seen, face.seed, 1).run(None, False).history[-1].seconds for net in nets]
+        for _ in range(rounds)
+    ]
+    return [min(of_net) for of_net in zip(*found, strict=True)]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from experiments.thesis.covering import CONTRIBUTION, GRADIENT, Ranks, cost_rows, costs_in_words, in_conditions
-from experiments.thesis.easiest_targets import chosen_apart
+from experiments.thesis.easiest_targets import chosen_apart, chosen_by_others
 from nnpg.data import faces
 
 
@@ -55,3 +55,18 @@ def test_the_easiest_and_the_hardest_target_are_judged_on_images_that_did_not_ch
     steps[0, 0::2, 0] = steps[1, 1::2, 0] = True
     assert chosen_apart(Changed(steps)) == 0
     assert np.isnan(chosen_apart(Changed(same[:, :1])))
+
+
+def test_the_easiest_and_the_hardest_target_are_judged_on_nets_that_did_not_choose_them():
+    one, two = np.zeros((2, 4, 3), bool), np.zeros((2, 4, 3), bool)
+    one[0, :, 0] = two[0, :, 1] = True  # the nets disagree: each finds easy what the other never reaches
+    assert chosen_by_others([Reaching(one), Reaching(two)]) == [-1, -1]
+    assert chosen_by_others([Reaching(one), Reaching(one)]) == [1, 1]
+    assert np.isnan(chosen_by_others([Reaching(one)])).all()
+
+
+class Reaching(Changed):
+    """The same, with the share of the images that each step changes to a target."""
+
+    def success_curve(self, target):
+        return self.success[:, :, target].mean(axis=1)

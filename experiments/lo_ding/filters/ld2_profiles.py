@@ -27,14 +27,15 @@ from nnpg.analysis.profiles import (
     rank_correlations,
     within_between,
 )
-from nnpg.analysis.statistics import Interval, mean_interval
+from nnpg.analysis.statistics import Interval, mean_interval, rank_correlation
 from nnpg.analysis.verdicts import more_than
-from nnpg.data import find_duplicates
+from nnpg.data import Dataset, find_duplicates
 from nnpg.data.examples import one_of_each
 from nnpg.plots import matrix_panels, network_diagram
 
 ALIKE = more_than(0, "units with the highest gradients stay quite similar across different faces of the same identity")
-CONFIDENCE = 1 - 0.05 / 4  # four differences are judged
+LIKE_FACES = more_than(0, "similar classes often induce similar unit patterns")
+CONFIDENCE = 1 - 0.05 / 5  # five comparisons are judged
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,13 @@ def run(config: Config, context: Context) -> Result:
     tested = mean_interval(on_test, confidence=CONFIDENCE)
     named = mean_interval([(labels[most_alike(r, counted)] == labels).mean() for r in whole])
     one_output = mean_interval([likeness_of_one_output(face.net, face.data.x, labels) for face in nets])
+    faces_like = _likeness_of_faces(data)
+    pairs_of_people = np.triu_indices(data.K, 1)
+    people = [
+        rank_correlation(likeness_of_classes(r, labels, counted)[pairs_of_people], faces_like[pairs_of_people])
+        for r in whole
+    ]
+    similar = mean_interval(people, confidence=CONFIDENCE)
     p, p_inside = p_value(whole), p_value(inside)
     over = partial(row, n=len(nets), over="nets", interval="95% t over nets")
     rho = partial(over, unit="Spearman")
@@ -83,6 +91,9 @@ def run(config: Config, context: Context) -> Result:
         over("pairs that share the strongest filter, between", None, strongest["between"]),
         judged("pairs that share the strongest filter, within minus between", None, strongest["difference"]),
         over("identity named by the most alike profile", None, named),
+        partial(over, interval=f"{CONFIDENCE:.2%} t over nets")(
+            "people: likeness of mean faces with likeness of profiles", None, similar, unit="Spearman", claim=LIKE_FACES
+        ),
     )
     _table_ii(nets[0], scores[0], config, context)
     matrix_panels(
@@ -99,11 +110,18 @@ def run(config: Config, context: Context) -> Result:
         f"{says['within minus between, test images only']} on test images ({tested.value:.2f}), and "
         f"{says['pairs that share the strongest filter, within minus between']} for the strongest filter (shared by "
         f"{strongest['within'].value:.0%} of pairs within, {strongest['between'].value:.0%} between). The most alike "
-        f"profile names {named.value:.0%} of the images (chance {1 / data.K:.0%})."
+        f"profile names {named.value:.0%} of the images (chance {1 / data.K:.0%}). That similar people have similar "
+        f"profiles: {says['people: likeness of mean faces with likeness of profiles']} (Spearman {similar.value:.2f})."
     )
     notes = f"{len(find_duplicates(data))} images are copies of an earlier one; no copy is compared with its original."
     shows = {"table2.png": config.dataset, "likeness.png": None}
     return Result(rows, verdict, tuple(shows), (Text("Copies", notes),), shows)
+
+
+def _likeness_of_faces(data: Dataset) -> np.ndarray:
+    """Correlation of the mean faces of each two people (K, K), after the mean of all faces is subtracted."""
+    means = np.array([data.x[data.labels == k].mean(axis=0).ravel() for k in range(data.K)], np.float64)
+    return np.asarray(np.corrcoef(means - means.mean(axis=0)))
 
 
 def _norms(face: FaceNet) -> FilterScores:
@@ -138,4 +156,5 @@ EXPERIMENT = Experiment(
     "Lo & Ding 2015, Table II",
     {"smoke": Config(FEW, epochs=2, seeds=2, permutations=99), "quick": Config(), "paper": Config(seeds=20, seed=0)},
     run,
+    version=2,
 )

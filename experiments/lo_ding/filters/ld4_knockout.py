@@ -18,7 +18,7 @@ from experiments.experiment import Context, Experiment, Result, Text, row
 from experiments.lo_ding.filters.knockouts import STRONG, WEAK, errors_of_nets, over_nets
 from experiments.models.face_data import FEW, IDENTITIES
 from experiments.models.faces import FaceNet, FaceNets, nets_of
-from nnpg import filter_scores
+from nnpg import FilterScores, filter_scores
 from nnpg.analysis.statistics import rank_correlation
 from nnpg.analysis.verdicts import at_least, at_most, more_than
 from nnpg.knockout import To
@@ -29,7 +29,9 @@ TOGETHER = at_least(0.5, "performance loss generalizes spans multiple classes") 
 WEAK_OUT = at_most(0.25, "after removing 10 weak features, the network still achieves less than 25% error")
 STRONG_OUT = at_least(0.85, "near 100% error after removing 10")  # one answer for all images: 93%
 MANY = at_least(0.5, "overall error for many of the weak feature sets is below 50%")  # many: half of them, our reading
-CONFIDENCE = 1 - 0.05 / 5  # five comparisons are judged
+HURT = more_than(0, "some weak features, actually hurt network performance")
+ANY_OUTPUT = more_than(0, "applicable not only to convolutional layers ..., but to any output in a neural network")
+CONFIDENCE = 1 - 0.05 / 7  # seven comparisons are judged
 
 
 @dataclass(frozen=True)
@@ -48,15 +50,21 @@ def run(config: Config, context: Context) -> Result:
         [[rank_correlation(c, o)] for c, o in zip(class_[:, :, STRONG], overall[:, :, STRONG], strict=True)]
     )
     ten, fifteen, gone = overall[:, :, WEAK, 10], overall[:, :, WEAK, 15], overall[:, :, STRONG, 10]
+    helps = class_[:, :, WEAK, 1:21] < class_[:, :, WEAK, :20]  # a step, among the 20 weakest filters, that lowers it
+    dense, _, _ = errors_of_nets(nets, [_dense_scores(face) for face in nets], to=config.to)
+    dense_sooner = (dense[:, :, STRONG, 1:11] - dense[:, :, WEAK, 1:11]).mean(axis=-1)
     over = partial(row, n=len(nets), over="nets")
-    plain, judged = partial(over, interval="95% t over nets"), partial(over, interval=f"{CONFIDENCE:.0%} t over nets")
-    measured = (sooner, alike, ten, fifteen < 0.5, gone)
-    earlier, together, few, below, most = (over_nets(v, confidence=CONFIDENCE) for v in measured)
+    plain = partial(over, interval="95% t over nets")
+    judged = partial(over, interval=f"{100 * CONFIDENCE:.4g}% t over nets")
+    measured = (sooner, alike, ten, fifteen < 0.5, gone, helps, dense_sooner)
+    earlier, together, few, below, most, hurting, of_dense = (over_nets(v, confidence=CONFIDENCE) for v in measured)
     hurts = judged("class_error, strongest minus weakest first", None, earlier, claim=SOONER)
     agrees = judged("class_error with overall_error", None, together, unit="Spearman", claim=TOGETHER)
     small = judged("overall_error, 10 weak out (paper: below)", 0.25, few, claim=WEAK_OUT)
     many = judged("cases below 50%, 15 weak out (paper: many)", None, below, claim=MANY)
     near = judged("overall_error, 10 strong out (paper: near)", 1.0, most, claim=STRONG_OUT)
+    helped = judged("weak filters whose removal lowers class_error, of the first 20", None, hurting, claim=HURT)
+    units = judged("dense units: class_error, strongest minus weakest first", None, of_dense, claim=ANY_OUTPUT)
     rows = (
         hurts,
         plain("cases where the strongest hurt sooner", None, over_nets(sooner > 0)),
@@ -67,16 +75,27 @@ def run(config: Config, context: Context) -> Result:
         many,
         near,
         plain("test_error, 10 weak out", None, over_nets(test[:, :, WEAK, 10])),
+        helped,
+        plain("cases where the removal of a weak filter lowers class_error", None, over_nets(np.any(helps, axis=-1))),
+        units,
+        plain("dense units: cases where the strongest hurt sooner", None, over_nets(dense_sooner > 0)),
     )
     error_curves(_panels(class_, overall), context.folder / "knockout.png", columns=len(IDENTITIES))
     verdict = (
         f"Removal of strong filters hurts sooner: {hurts.verdict} (class error higher by {earlier.value:.0%}). Class "
         f"and overall error rise together: {agrees.verdict}. After 10 weak filters the overall error is below 25%: "
         f"{small.verdict} ({few.value:.0%}). After 15 it is below 50% in half of the cases: {many.verdict} "
-        f"({below.value:.0%} of them). After 10 strong filters it is near 100%: {near.verdict} ({most.value:.0%})."
+        f"({below.value:.0%} of them). After 10 strong filters it is near 100%: {near.verdict} ({most.value:.0%}). "
+        f"That some weak filters hurt: {helped.verdict} ({hurting.value:.0%} of the steps lower the class error). That "
+        f"dense units can be ranked too: {units.verdict} ({of_dense.value:+.0%})."
     )
     breaks = Text("Filters out when class_error first passes 50%, strongest first", _breaks(nets, class_[:, :, STRONG]))
     return Result(rows, verdict, ("knockout.png",), (breaks,), {"knockout.png": None})
+
+
+def _dense_scores(face: FaceNet) -> FilterScores:
+    """Scores of the 20 units of the hidden dense layer."""
+    return filter_scores(face.net, face.data.x, face.data.labels, layers="tanh4")
 
 
 def _panels(class_: np.ndarray, overall: np.ndarray) -> list[Panel]:
@@ -108,4 +127,5 @@ EXPERIMENT = Experiment(
     "Lo & Ding 2015, Fig. 2",
     {"smoke": Config(FEW, epochs=2, seeds=2), "quick": Config(), "paper": Config()},
     run,
+    version=2,
 )

@@ -13,7 +13,7 @@ import numpy as np
 from nnpg.plots import image_grid, training_history
 from nnpg.report import Image, Table, write_template
 from nnpg.report.demo.evidence import block_shapes, damage, knockout, people, places, portraits, ranking
-from nnpg.report.demo.findings import BATCH, LR, SHOWN, Findings
+from nnpg.report.demo.findings import BATCH, LR, SEED, SHOWN, Findings
 from nnpg.scores import Filter
 
 GOAL = 0.05  # test error
@@ -93,6 +93,7 @@ def _training(findings: Findings, out: Path) -> dict[str, Any]:
         "batch": BATCH,
         "lr": f"{LR:g}",
         "epochs": len(findings.training.history),
+        "chosen_seed": SEED,
         "train_error": f"{findings.train_error:.1%}",
         "blocks": Table(("part", "size", "output, pixels"), blocks),
     }
