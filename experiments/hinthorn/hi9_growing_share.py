@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from experiments.experiment import Context, Experiment, Result, Row, row
-from experiments.models.hinthorn.base import CONV, DENSE, SEEDS
+from experiments.models.hinthorn.base import CONV, DENSE
 from experiments.models.hinthorn.hard_negatives import hard_negative_runs
 from experiments.models.hinthorn.runs import against_control
 from experiments.models.hinthorn.variants import CONTROL, HARD_PAPER, HARD_SMOKE, Hard, Variant
@@ -33,19 +33,21 @@ def run(config: Config, context: Context) -> Result:
     growing = [v._replace(alpha=alpha) for v in fixed for alpha in config.alphas]
     runs = hard_negative_runs(config, "both", (CONTROL, *fixed, *growing), context)
     found = against_control(runs, lambda r: r.final["fresh"])
-    n, by, rows = config.seeds, "95% t over seeds", list[Row]()
+    n, by, rows = config.nets, "95% t over nets", list[Row]()
     for (rate, variant), r in runs.items():
         name = f"lr {rate:g}, {variant.name}"
         steps = steps_to_optimum(r.steps, r.fresh)
         rows += [
-            row(f"{name}: fresh", None, mean_interval(r.final["fresh"]), n, SEEDS, interval=by),
-            row(f"{name}: originals", None, mean_interval(r.final["originals"]), n, SEEDS, interval=by),
-            row(f"{name}: steps to the optimum", None, mean_interval(steps), n, SEEDS, unit="steps", interval=by),
+            row(f"{name}: fresh", None, mean_interval(r.final["fresh"]), n, "nets", interval=by),
+            row(f"{name}: originals", None, mean_interval(r.final["originals"]), n, "nets", interval=by),
+            row(f"{name}: steps to the optimum", None, mean_interval(steps), n, "nets", unit="steps", interval=by),
         ]
         if variant != CONTROL:
             c = found[rate, variant]
-            rows.append(row(f"{name}: fresh, minus control", None, mean_interval(c.differences), n, SEEDS, interval=by))
-            rows.append(row(f"{name}: fresh, minus control, p", None, c.p, n, SEEDS, unit="p (paired t, Holm)"))
+            rows.append(
+                row(f"{name}: fresh, minus control", None, mean_interval(c.differences), n, "nets", interval=by)
+            )
+            rows.append(row(f"{name}: fresh, minus control, p", None, c.p, n, "nets", unit="p (paired t, Holm)"))
     panels = [
         Lines(layer, runs[rate, CONTROL].steps,
               {v.name: r.fresh.mean(axis=0) for (lr, v), r in runs.items() if lr == rate and
@@ -71,4 +73,5 @@ EXPERIMENT = Experiment(
         "paper": Config(**vars(HARD_PAPER) | {"rates": (0.001,), "keeps": (0.2,)}, alphas=(0.001, 0.003, 0.01, 0.03)),
     },
     run,
+    version=2,
 )

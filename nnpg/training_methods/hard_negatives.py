@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from nnpg.network import Network, as_network
 from nnpg.optimisers import SGD
-from nnpg.support.arguments import as_count, as_generator, as_labels, as_mapping
+from nnpg.support.arguments import as_count, as_generator, as_labels, as_mapping, as_numbers
 from nnpg.support.network_arguments import as_images, as_pair_of_examples
 from nnpg.support.tables import data_frame, text_table
 from nnpg.training import Training, error_rate, train
@@ -79,6 +79,7 @@ def hard_negative_training(
     mode: Mode = "gradient",
     measure: Measure = "volatility",
     every: int = 1,
+    groups: npt.ArrayLike | None = None,
     judged_on: Mapping[str, Examples] | None = None,
     judge_every: int = 0,
     rng: int | np.random.Generator,
@@ -94,7 +95,7 @@ def hard_negative_training(
         Row n of both is one pair.
     labels : array (N,)
         Class of both.
-    layer, keep, mode, measure, every
+    layer, keep, mode, measure, every, groups
         See `SelectiveDropout`.
     epochs, optimiser, rng
         See `nnpg.train`.
@@ -154,8 +155,9 @@ def hard_negative_training(
                 accuracy[name].append(1 - error_rate(now, *pair))
 
     selective = SelectiveDropout(
-        originals, layer=layer, keep=keep, mode=mode, measure=measure, every=every, watch=watch
-    )
+        originals, layer=layer, keep=keep, mode=mode, measure=measure, every=every, adversarial=adversarial,
+        groups=None if groups is None else as_numbers(groups, "groups", f"an array ({N},)"), watch=watch,
+    )  # fmt: skip
     training = train(
         net, adversarial, labels, epochs=epochs, batch=batch, rng=rng, optimiser=optimiser, take_step=selective,
         progress=progress,

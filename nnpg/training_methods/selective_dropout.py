@@ -8,6 +8,9 @@ Each step takes pairs of an adversarial image x' and its original x, and the cla
 
 Both are the steps of `nnpg.train`. A unit that is not selected does not change in any bit, in its weights or in its
 velocity. The other layers learn as always. With keep = 1 all units learn, which is the control.
+
+The paper selects for single pairs in 5.3 and speaks of the blame for a certain class of adversarial images there too:
+with `groups`, the volatility is the mean over all pairs of that perturbation group.
 """
 
 from __future__ import annotations
@@ -24,7 +27,7 @@ from nnpg.interventions import Override
 from nnpg.losses import Loss
 from nnpg.network import Network
 from nnpg.optimisers import SGD, SGDState
-from nnpg.support.arguments import as_choice, as_count, as_function, as_number, as_numbers, as_text
+from nnpg.support.arguments import as_choice, as_count, as_function, as_number, as_numbers, as_text, described
 from nnpg.training import step
 from nnpg.training_methods.masked_sgd import MaskedSGD
 from nnpg.training_methods.volatility import MEASURES, Measure, change_of, unit_output
@@ -64,6 +67,11 @@ class SelectiveDropout:
         Of the change of a unit, averaged over the pairs of the batch.
     every : int
         Pairs of steps from one selection to the next.
+    adversarial : array (N, *net.input_shape), optional
+        The images trained on; needed with `groups`.
+    groups : array (N,), optional
+        Group of each pair, such as `perturbation_groups(...).index`: the change is then averaged over all pairs of the
+        groups that occur in the batch.
     watch : function, optional
         Called after each pair of steps with the number of steps taken, the network, and the units (F,) that learnt.
 
@@ -85,11 +93,15 @@ class SelectiveDropout:
     mode: Mode = "gradient"
     measure: Measure = "volatility"
     every: int = 1
+    adversarial: Array | None = None
+    groups: Array | None = None
     watch: Watch | None = None
 
     def __post_init__(self) -> None:
         originals = as_numbers(self.originals, "originals", "an array (N, *net.input_shape)", finite=True)
         object.__setattr__(self, "originals", originals)
+        if self.groups is not None:
+            self._check_groups(self.groups)
         as_text(self.layer, "layer")
         if not callable(self.keep) or isinstance(self.keep, type):
             as_number(self.keep, "keep, the share of units that learns,", above=0, most=1)
@@ -104,7 +116,7 @@ class SelectiveDropout:
     ) -> tuple[Network, SGDState, Array, int]:
         """Take a step on adversarial images x and one on their originals; return the losses and errors of the first."""
         originals = self.originals[rows]
-        chosen = self._select(net, x, originals, state)
+        chosen = self._select(net, x, originals, state, rows)
         training, moving = net, optimiser
         if not bool(chosen.all()):
             settings = {f.name: getattr(optimiser, f.name) for f in fields(SGD)}
@@ -117,7 +129,20 @@ class SelectiveDropout:
             self.watch(state.t, net, net.backend.to_numpy(chosen))
         return net, SelectiveState(state.t, state.velocity, chosen), values, wrong
 
-    def _select(self, net: Network, x: Array, originals: Array, state: SGDState) -> Array:
+    def _check_groups(self, groups: Array) -> None:
+        N, shape = len(self.originals), self.originals.shape
+        groups = as_numbers(groups, "groups", f"an array ({N},)", ndim=1, finite=True)
+        if len(groups) != N:
+            raise ValueError(f"groups must be an array ({N},), one for each pair, not {described(groups)}")
+        if self.adversarial is None:
+            raise ValueError("groups need `adversarial`: the change is averaged over all pairs of a group")
+        adversarial = as_numbers(self.adversarial, "adversarial", f"an array {shape}", finite=True)
+        if adversarial.shape != shape:
+            raise ValueError(f"adversarial must be an array {shape} like the originals, not {described(adversarial)}")
+        object.__setattr__(self, "groups", groups)
+        object.__setattr__(self, "adversarial", adversarial)
+
+    def _select(self, net: Network, x: Array, originals: Array, state: SGDState, rows: Array) -> Array:
         """Return which units learn now (F,): the most volatile, the first of equals; or those of the last selection."""
         k, pair = net.backend, state.t // 2
         if isinstance(state, SelectiveState) and state.chosen is not None and pair % self.every:
@@ -127,6 +152,9 @@ class SelectiveDropout:
         retained = min(F, units_in_share(share, F))
         if retained == F:
             return k.xp.ones(F, bool)
+        if self.groups is not None and self.adversarial is not None:
+            members = np.isin(self.groups, self.groups[rows])
+            x, originals = (images[members].astype(x.dtype) for images in (self.adversarial, self.originals))
         output, N = unit_output(net, layer=self.layer), len(x)
         a = net.forward(np.concatenate([x, originals]), stop=output).y
         change = change_of(a[N:], a[:N]).of(self.measure).mean(axis=0)  # (F,)

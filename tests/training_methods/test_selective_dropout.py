@@ -130,6 +130,27 @@ def test_the_most_volatile_units_are_selected(measure):
     assert set(np.flatnonzero(selections[0])) == set(np.argsort(-change)[:3])
 
 
+def test_groups_share_their_selection():
+    """The change is averaged over all pairs of the groups that occur in a batch, those outside the batch included."""
+    net, (adversarial, x, t) = small(), twins()
+    groups, selections = np.array([0, 1, 0, 1, 1, 2]), []
+    volatile = SelectiveDropout(x, layer="dense1", keep=0.25, adversarial=adversarial, groups=groups,
+                                watch=lambda n, now, chosen: selections.append(chosen))  # fmt: skip
+    options = {"epochs": 1, "batch": 1, "rng": 5, "progress": False}
+    nnpg.train(net, adversarial, t, optimiser=nnpg.SGD(1e-9), take_step=volatile, **options)
+    change = unit_changes(net, x, adversarial, layers="relu2")["relu2"].volatility
+    order = np.random.default_rng(5).permutation(6)
+    for row, chosen in zip(order, selections, strict=True):
+        mean = change[groups == groups[row]].mean(axis=0)
+        assert set(np.flatnonzero(chosen)) == set(np.argsort(-mean)[:2])
+    alone = [set(np.argsort(-change[row])[:2]) for row in order]
+    assert any(set(np.flatnonzero(chosen)) != units for chosen, units in zip(selections, alone, strict=True))
+    options = {"layer": "dense1", "keep": 0.25, "epochs": 2, "rng": 5, "progress": False}
+    single = hard_negative_training(net, adversarial, x, t, groups=np.arange(6), **options)  # a group for each pair
+    plain = hard_negative_training(net, adversarial, x, t, **options)
+    assert (single.training.net.parameters["dense1"]["W"] == plain.training.net.parameters["dense1"]["W"]).all()
+
+
 def test_selection_is_kept_for_as_long_as_asked():
     net, (adversarial, x, t) = small(), twins()
     options = {"layer": "dense1", "epochs": 4, "rng": 0, "keep": 0.25, "progress": False, "optimiser": nnpg.SGD(0.3)}
@@ -202,6 +223,9 @@ def test_wrong_arguments_are_refused_before_any_work():
         ({"mode": "both"}, "'gradient' or 'forward'"),
         ({"measure": "size"}, "'volatility' or 'shift'"),
         ({"every": 0}, "at least 1"),
+        ({"groups": [0] * 5, "adversarial": x}, r"groups must be an array \(6,\)"),
+        ({"groups": [0] * 6}, "groups need `adversarial`"),
+        ({"groups": [0] * 6, "adversarial": x[:5]}, "like the originals"),
     ):
         with pytest.raises(ValueError, match=words):
             SelectiveDropout(x, layer="conv1", **arguments)

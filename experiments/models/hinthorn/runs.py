@@ -1,4 +1,4 @@
-"""What hard-negative training gives for each variant, over seeds, and how a variant compares with the control."""
+"""What hard-negative training gives for each variant, over base nets, and how a variant compares with the control."""
 
 from __future__ import annotations
 
@@ -16,18 +16,19 @@ LEVELS = ("held out", "fresh", "trained on", "originals", "test")  # of the accu
 
 @dataclass(frozen=True, eq=False)
 class Runs:
-    """The results of one variant at one learning rate, over R seeds.
+    """The results of one variant at one learning rate, over R base networks that were trained anew, a run from each.
 
     Parameters
     ----------
     final : mapping
         final["fresh"] is an array (R,) of accuracies at the end, for each of LEVELS.
     steps : array (T,)
+        Two for each pair.
     held_out, fresh : arrays (R, T)
         Accuracy during training, on the held-out pairs and on the first `judged` fresh pairs.
     instability : array (R, F)
-    n_held_out : int
-        Pairs held out in the first seed.
+    pairs : int
+        Pairs trained on from the first base network.
     """
 
     final: dict[str, Array]
@@ -35,23 +36,28 @@ class Runs:
     held_out: Array
     fresh: Array
     instability: Array
-    n_held_out: int
+    pairs: int
+
+    @property
+    def epochs(self) -> Array:
+        """Epochs after so many steps (T,)."""
+        return self.steps / (2 * self.pairs)
 
 
-def joined(seeds: Sequence[Mapping[str, Array]]) -> Runs:
-    """Return one variant's results over seeds from the tensors that were kept for each."""
-    T = min(len(run["steps"]) for run in seeds)  # the numbers of groups, and so of steps, differ slightly
-    final = np.stack([run["final"] for run in seeds])
+def joined(nets: Sequence[Mapping[str, Array]]) -> Runs:
+    """Return one variant's results over base networks from the tensors that were kept for each."""
+    T = min(len(run["steps"]) for run in nets)  # the numbers of groups, and so of steps, differ slightly
+    final = np.stack([run["final"] for run in nets])
     return Runs(
         {level: final[:, i] for i, level in enumerate(LEVELS)},
-        seeds[0]["steps"][:T],
-        np.stack([run["held out"][:T] for run in seeds]),
-        np.stack([run["fresh"][:T] for run in seeds]),
-        np.stack([run["instability"] for run in seeds]),
-        int(seeds[0]["n held out"][0]),
+        nets[0]["steps"][:T],
+        np.stack([run["held out"][:T] for run in nets]),
+        np.stack([run["fresh"][:T] for run in nets]),
+        np.stack([run["instability"] for run in nets]),
+        int(nets[0]["pairs"][0]),
     )
 
 
 def against_control(runs: Mapping[Key, Runs], values: Callable[[Runs], Array]) -> dict[Key, Comparison]:
-    """Compare every variant with the control of its learning rate, seed by seed; p is corrected for all variants."""
+    """Compare every variant with the control of its learning rate, net by net; p is corrected for all variants."""
     return compare({key: values(run) - values(runs[key[0], CONTROL]) for key, run in runs.items() if key[1] != CONTROL})

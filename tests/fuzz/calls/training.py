@@ -69,6 +69,7 @@ def calls() -> Iterator[Call]:
         "judge_every": w.number(0, whole=True),
         "labels": w.needed_labels(K),
         "epochs": w.number(0, whole=True),
+        "groups": w.numbers(nan=False, flat_only=True, needed=False),
     }
     trained = {
         "net": net("numpy"),
@@ -76,6 +77,7 @@ def calls() -> Iterator[Call]:
         "originals": x,
         "labels": t,
         "layer": "dense1",
+        "groups": t,
         "epochs": 1,
         "rng": 0,
         "batch": 2,
@@ -83,8 +85,15 @@ def calls() -> Iterator[Call]:
     yield call(hard_negatives.hard_negative_training, plain=trained, kinds=weights)
     yield call(
         selective_dropout.SelectiveDropout,
-        plain={"originals": x, "layer": "dense1"},
-        kinds={"keep": keep, "layer": w.text, "watch": w.function, "originals": w.numbers(nan=False, flat_only=True)},
+        plain={"originals": x, "layer": "dense1", "adversarial": x, "groups": t},
+        kinds={
+            "keep": keep,
+            "layer": w.text,
+            "watch": w.function,
+            "originals": w.numbers(nan=False, flat_only=True),
+            "adversarial": w.numbers(nan=False, flat_only=True),
+            "groups": w.numbers(nan=False, flat_only=True),
+        },
     )
     yield call(selective_dropout.Retention, p0=0.5, alpha=0.1, kinds={"p0": w.positive, "alpha": w.positive})
     yield call(losses.loss_for, net=net(), loss="squared_error")
