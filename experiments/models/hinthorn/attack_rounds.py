@@ -10,8 +10,9 @@ import numpy as np
 
 from experiments.experiment import Context
 from experiments.models.hinthorn.base import BaseNet
+from experiments.models.hinthorn.other_bases import Beside
 from experiments.models.hinthorn.pairs import Pairs
-from experiments.models.hinthorn.variants import Hard, Variant
+from experiments.models.hinthorn.variants import Variant
 from experiments.models.kept import kept_file
 from nnpg import SGD, Network, error_rate, load_network, predict
 from nnpg.attacks import minimal_distortion
@@ -22,11 +23,10 @@ from nnpg_kernels import Array
 
 
 @dataclass(frozen=True)
-class Rounds(Hard):
+class Rounds(Beside):
     """Images attacked per round, epochs on them, rounds of training, and the learning rate."""
 
     rates: tuple[float, ...] = (0.003,)
-    seeds: int = 5
     images: int = 48
     epochs_a_round: int = 4
     evaluations: int = 1000  # per image, at most
@@ -34,33 +34,33 @@ class Rounds(Hard):
 
 
 def attack_rounds(
-    base: BaseNet, config: Rounds, variants: Sequence[Variant], context: Context
-) -> dict[Variant, list[dict[str, Array]]]:
-    """Run all rounds of every variant for every seed; runs that `context.models` holds are read.
+    bases: Sequence[BaseNet], config: Rounds, variants: Sequence[Variant], context: Context
+) -> dict[Variant, dict[str, Array]]:
+    """Run all rounds of every variant from every base network; runs that `context.models` holds are read.
 
     Returns
     -------
     dict
-        For each variant a list over seeds of "distortion" and "test", each (rounds + 1,): the mean distortion of the
-        attack, and the accuracy on the test images.
+        For each variant "distortion" and "test", each (nets, rounds + 1): the mean distortion of the attack, and the
+        accuracy on the test images.
     """
-    first = context.seed_or(config.seed)
-    seeds = range(first, first + config.seeds)
-    files = {(v, seed): _file(base, config, v, seed, context) for v in variants for seed in seeds}
+    files = {(v, base.seed): _file(base, config, v, context) for v in variants for base in bases}
     jobs: dict[str, Job] = {}
-    for seed in seeds:
-        missing = {v: files[v, seed] for v in variants if not files[v, seed].exists()}
+    for base in bases:
+        missing = {v: files[v, base.seed] for v in variants if not files[v, base.seed].exists()}
         if missing:
-            jobs[f"seed {seed}"] = (base.file, context.backend, base.train, base.test, config, missing, seed)
+            job = (base.file, context.backend, base.train, base.test, config, missing, base.seed)
+            jobs[f"seed {base.seed}"] = job
     context.run_jobs(_play, jobs, "rounds", long=config.long)
-    return {v: [read_tensors(files[v, seed])[0] for seed in seeds] for v in variants}
+    played = {v: [read_tensors(files[v, base.seed])[0] for base in bases] for v in variants}
+    return {v: {name: np.stack([run[name] for run in runs]) for name in runs[0]} for v, runs in played.items()}
 
 
 Job = tuple[Path, str, Dataset, Dataset, Rounds, dict[Variant, Path], int]
 
 
 def _play(job: Job) -> None:
-    """All rounds of one seed. For every variant the first attack is on the base network; the last is not trained on."""
+    """All rounds of one net. For every variant the first attack is on the base network; the last is not trained on."""
     where, backend, data, test, config, files, seed = job
     base = load_network(where, backend)
     opening = _attacked(base, data, config, np.random.default_rng([seed, 3, 0]))
@@ -90,8 +90,8 @@ def _attacked(net: Network, data: Dataset, config: Rounds, rng: np.random.Genera
     return Pairs(x, found.adversarial, labels, targets, found.distortion, len(x))[found.success]
 
 
-def _file(base: BaseNet, config: Rounds, variant: Variant, seed: int, context: Context) -> Path:
-    facts = {"network": base.file.stem, "variant": variant, "seed": seed, "rate": config.rates[0]}
+def _file(base: BaseNet, config: Rounds, variant: Variant, context: Context) -> Path:
+    facts = {"network": base.file.stem, "variant": variant, "seed": base.seed, "rate": config.rates[0]}
     facts |= {"rounds": config.rounds, "images": config.images, "epochs": config.epochs_a_round}
     facts |= {"beyond": config.beyond, "evaluations": config.evaluations}
     return kept_file(context, "rounds of attack and training", facts)

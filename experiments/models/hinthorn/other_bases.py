@@ -10,7 +10,7 @@ from experiments.models.hinthorn.base import FACES_IN_COLOUR
 from experiments.models.hinthorn.variants import Hard
 
 DEEPER, COLOUR = "three convolutions", "CIFAR-10"
-MOST_PAIRS = 1000  # of each of these networks
+MOST_PAIRS, MOST_NETS = 1000, 5  # of each of these networks
 
 
 @dataclass(frozen=True)
@@ -24,11 +24,11 @@ C = TypeVar("C", bound=Beside)
 
 
 def other_bases(config: C) -> dict[str, C]:
-    """Return the settings with each of the other networks, by name; as many networks of each as of the paper's.
+    """Return the settings with each of the other networks, by name; of each as many as of the paper's, up to MOST_NETS.
 
     The smallest scale has faces of the size of CIFAR-10 in its place. The paper names no training of these networks.
     """
-    fast = {"lr_decay": 1e-3, "batch": 100, "pairs": min(config.pairs, MOST_PAIRS)}
+    fast = {"lr_decay": 1e-3, "batch": 100, "pairs": min(config.pairs, MOST_PAIRS), "nets": min(config.nets, MOST_NETS)}
     settings = {
         DEEPER: {"convolutions": 3, "epochs": 4, "lr": 0.05, **fast},
         COLOUR: {"dataset": CIFAR10, "epochs": 10, "lr": 0.02, **fast},
