@@ -20,7 +20,6 @@ import numpy as np
 from experiments.experiment import Context, Experiment, Result, Row, Text, row
 from experiments.models.hinthorn.base import BaseNet, base_nets
 from experiments.models.hinthorn.group_units import (
-    CLUSTERS,
     cluster_agreement,
     group_halves,
     likeness_of_halves,
@@ -29,7 +28,7 @@ from experiments.models.hinthorn.group_units import (
 )
 from experiments.models.hinthorn.other_bases import DEEPER, Beside, other_bases
 from experiments.models.hinthorn.pairs import Pairs, adversarial_pairs
-from experiments.models.hinthorn.variants import HARD_PAPER, HARD_SMOKE
+from experiments.models.hinthorn.variants import CLUSTERS, HARD_PAPER, HARD_SMOKE
 from nnpg.analysis.groups import By
 from nnpg.analysis.statistics import mean_interval
 from nnpg.analysis.verdicts import Claim, all_of, more_than

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from nnpg.network import Network, as_network
 from nnpg.optimisers import SGD
-from nnpg.support.arguments import as_count, as_generator, as_labels, as_mapping, as_numbers
+from nnpg.support.arguments import as_count, as_generator, as_labels, as_mapping, as_numbers, as_whole, described
 from nnpg.support.network_arguments import as_images, as_pair_of_examples
 from nnpg.support.tables import data_frame, text_table
 from nnpg.training import Training, error_rate, train
@@ -80,6 +80,7 @@ def hard_negative_training(
     measure: Measure = "volatility",
     every: int = 1,
     groups: npt.ArrayLike | None = None,
+    clusters: npt.ArrayLike | None = None,
     judged_on: Mapping[str, Examples] | None = None,
     judge_every: int = 0,
     rng: int | np.random.Generator,
@@ -95,7 +96,7 @@ def hard_negative_training(
         Row n of both is one pair.
     labels : array (N,)
         Class of both.
-    layer, keep, mode, measure, every, groups
+    layer, keep, mode, measure, every, groups, clusters
         See `SelectiveDropout`.
     epochs, optimiser, rng
         See `nnpg.train`.
@@ -139,12 +140,17 @@ def hard_negative_training(
         raise ValueError(f"adversarial and originals must be as many images, not {N} and {len(originals)}")
     labels = as_labels(labels, N, net.K)
     unit_output(net, layer=layer)
+    F = len(net.parameters[layer]["W"])
+    if clusters is not None:
+        clusters = as_whole(clusters, "clusters", f"clusters ({F},)", ndim=1)
+        if len(clusters) != F:
+            raise ValueError(f"clusters must be {F}, one for each unit of {layer}, not {described(clusters)}")
     epochs, batch = as_count(epochs, "epochs", least=0), as_count(batch, "batch")
     judge_every, rng = as_count(judge_every, "judge_every", least=0), as_generator(rng)
     judged_on = {} if judged_on is None else as_mapping(judged_on, "judged_on", "name to (x, labels)")
     sets = {name: as_pair_of_examples(net, pair, f"judged_on[{name!r}]") for name, pair in judged_on.items()}
     steps, accuracy = [0], {name: [1 - error_rate(net, *pair)] for name, pair in sets.items()}
-    counts, last = np.zeros(len(net.parameters[layer]["W"])), 2 * epochs * -(-N // batch)
+    counts, last = np.zeros(F), 2 * epochs * -(-N // batch)
 
     def watch(done: int, now: Network, chosen: Array) -> None:
         counts[:] += chosen
@@ -156,7 +162,8 @@ def hard_negative_training(
 
     selective = SelectiveDropout(
         originals, layer=layer, keep=keep, mode=mode, measure=measure, every=every, adversarial=adversarial,
-        groups=None if groups is None else as_numbers(groups, "groups", f"an array ({N},)"), watch=watch,
+        groups=None if groups is None else as_numbers(groups, "groups", f"an array ({N},)"),
+        clusters=clusters, watch=watch,
     )  # fmt: skip
     training = train(
         net, adversarial, labels, epochs=epochs, batch=batch, rng=rng, optimiser=optimiser, take_step=selective,

@@ -27,7 +27,7 @@ from nnpg.interventions import Override
 from nnpg.losses import Loss
 from nnpg.network import Network
 from nnpg.optimisers import SGD, SGDState
-from nnpg.support.arguments import as_choice, as_count, as_function, as_number, as_numbers, as_text, described
+from nnpg.support.arguments import as_choice, as_count, as_function, as_number, as_numbers, as_text, as_whole, described
 from nnpg.training import step
 from nnpg.training_methods.masked_sgd import MaskedSGD
 from nnpg.training_methods.volatility import MEASURES, Measure, change_of, unit_output
@@ -72,6 +72,10 @@ class SelectiveDropout:
     groups : array (N,), optional
         Group of each pair, such as `perturbation_groups(...).index`: the change is then averaged over all pairs of the
         groups that occur in the batch.
+    clusters : array (F,), int, optional
+        Cluster of each unit, such as `volatility_clusters(...)`: the change of a unit is then the mean over its
+        cluster, so that clusters are selected as a whole, except the last one that fits in part (6.2). A unit of a
+        negative cluster is by itself.
     watch : function, optional
         Called after each pair of steps with the number of steps taken, the network, and the units (F,) that learnt.
 
@@ -95,6 +99,7 @@ class SelectiveDropout:
     every: int = 1
     adversarial: Array | None = None
     groups: Array | None = None
+    clusters: Array | None = None
     watch: Watch | None = None
 
     def __post_init__(self) -> None:
@@ -102,6 +107,8 @@ class SelectiveDropout:
         object.__setattr__(self, "originals", originals)
         if self.groups is not None:
             self._check_groups(self.groups)
+        if self.clusters is not None:
+            object.__setattr__(self, "clusters", as_whole(self.clusters, "clusters", "clusters (F,)", ndim=1))
         as_text(self.layer, "layer")
         if not callable(self.keep) or isinstance(self.keep, type):
             as_number(self.keep, "keep, the share of units that learns,", above=0, most=1)
@@ -159,8 +166,18 @@ class SelectiveDropout:
         a = net.forward(np.concatenate([x, originals]), stop=output).y
         change = change_of(a[N:], a[:N]).of(self.measure).mean(axis=0)  # (F,)
         chosen = np.zeros(F, bool)
-        chosen[np.argsort(-k.to_numpy(change), kind="stable")[:retained]] = True
+        chosen[np.argsort(-self._by_cluster(k.to_numpy(change)), kind="stable")[:retained]] = True
         return k.asarray(chosen)
+
+    def _by_cluster(self, change: Array) -> Array:
+        """Return the change (F,), with clusters that of each unit's cluster."""
+        if self.clusters is None:
+            return change
+        if len(self.clusters) != len(change):
+            raise ValueError(f"clusters must be {len(change)}, one for each unit, not {described(self.clusters)}")
+        own = self.clusters.max() + 1 + np.arange(len(change))
+        _, cluster = np.unique(np.where(self.clusters < 0, own, self.clusters), return_inverse=True)
+        return np.asarray((np.bincount(cluster, change) / np.bincount(cluster))[cluster])
 
     def _silence(self, net: Network, chosen: Array) -> Network:
         """Return the network with the outputs of all units that were not selected at 0."""

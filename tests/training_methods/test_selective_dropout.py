@@ -151,6 +151,29 @@ def test_groups_share_their_selection():
     assert (single.training.net.parameters["dense1"]["W"] == plain.training.net.parameters["dense1"]["W"]).all()
 
 
+def test_clusters_are_selected_as_a_whole_and_a_negative_one_is_a_unit_by_itself():
+    net, (adversarial, x, t) = small(), twins()
+    change = unit_changes(net, x, adversarial, layers="relu2")["relu2"].volatility.mean(axis=0)
+    order = np.argsort(-change)
+    clusters = np.full(8, -1)
+    clusters[order[[0, 7]]], clusters[order[[1, 2, 3]]] = 4, 0  # the most volatile unit is with the least volatile one
+    means = {(order[0], order[7]): change[order[[0, 7]]].mean(), tuple(order[1:4]): change[order[1:4]].mean()}
+    means |= {(unit,): change[unit] for unit in order[4:7]}
+    ranked = [unit for units in sorted(means, key=means.get, reverse=True) for unit in sorted(units)]
+    for keep in (2, 3, 5, 6):
+        done = hard_negative_training(net, adversarial, x, t, layer="dense1", keep=keep / 8, clusters=clusters,
+                                      epochs=1, batch=6, rng=0, progress=False)  # fmt: skip
+        assert set(np.flatnonzero(done.instability)) == set(ranked[:keep])
+    options = {"layer": "dense1", "keep": 0.25, "epochs": 2, "rng": 5, "progress": False}
+    plain, alone = (hard_negative_training(net, adversarial, x, t, clusters=c, **options) for c in (None, np.arange(8)))
+    assert (plain.training.net.parameters["dense1"]["W"] == alone.training.net.parameters["dense1"]["W"]).all()
+    with pytest.raises(ValueError, match="clusters must be 8, one for each unit of dense1"):
+        hard_negative_training(net, adversarial, x, t, clusters=np.arange(7), **options)
+    shorter = SelectiveDropout(x, layer="dense1", keep=0.5, clusters=np.arange(7))
+    with pytest.raises(ValueError, match="clusters must be 8"):
+        nnpg.train(net, adversarial, t, epochs=1, batch=6, rng=0, take_step=shorter, progress=False)
+
+
 def test_selection_is_kept_for_as_long_as_asked():
     net, (adversarial, x, t) = small(), twins()
     options = {"layer": "dense1", "epochs": 4, "rng": 0, "keep": 0.25, "progress": False, "optimiser": nnpg.SGD(0.3)}

@@ -8,6 +8,7 @@ import numpy as np
 
 from experiments.models.hinthorn.base import BaseNet
 from experiments.models.hinthorn.pairs import Pairs
+from experiments.models.hinthorn.variants import CLUSTERS
 from nnpg.analysis.concentration import gini, top_share, upper_group
 from nnpg.analysis.groups import Groups
 from nnpg.training_methods.responsibility import predict_restored
@@ -15,7 +16,6 @@ from nnpg.training_methods.unit_clusters import adjusted_rand, volatility_cluste
 from nnpg_kernels import Array
 
 LEAST = 4  # pairs in a group that is divided
-CLUSTERS = 8
 
 
 class Responsible(NamedTuple):

@@ -12,12 +12,14 @@ from experiments.experiment import Context
 from experiments.models.hinthorn.base import BaseNet
 from experiments.models.hinthorn.pairs import Pairs
 from experiments.models.hinthorn.runs import LEVELS, Runs, joined
-from experiments.models.hinthorn.variants import Hard, Key
+from experiments.models.hinthorn.variants import CLUSTERED, CLUSTERS, Hard, Key, Variant
 from experiments.models.kept import kept_file
-from nnpg import SGD, error_rate, load_network
+from nnpg import SGD, Network, error_rate, load_network
 from nnpg.analysis.groups import By
 from nnpg.files import read_tensors, write_tensors
 from nnpg.training_methods.hard_negatives import hard_negative_training
+from nnpg.training_methods.unit_clusters import volatility_clusters
+from nnpg.training_methods.volatility import Measure, unit_changes, unit_output
 from nnpg_kernels import Array
 
 TEST_IMAGES = 500
@@ -75,9 +77,10 @@ def _train(job: Job) -> None:
         "fresh": (fresh.adversarial[: config.judged], fresh.labels[: config.judged]),
     }
     reading = variant.reading
+    measure: Measure = "volatility" if reading.measure == "clustered volatility" else reading.measure
     done = hard_negative_training(
         net, learnt.adversarial, learnt.originals, learnt.labels, layer=variant.layer, keep=variant.share,
-        mode=reading.mode, measure=reading.measure, every=reading.every,
+        mode=reading.mode, measure=measure, every=reading.every, clusters=_clusters(net, learnt, variant),
         groups=learnt.groups(by).index if reading.grouped else None, epochs=variant.longer * config.rounds, rng=seed,
         optimiser=SGD(rate), judged_on=watched, judge_every=config.judge_every, progress=False,
     )  # fmt: skip
@@ -90,6 +93,15 @@ def _train(job: Job) -> None:
         "pairs": np.array([len(learnt)]),
     }
     write_tensors(file, tensors, {})
+
+
+def _clusters(net: Network, learnt: Pairs, variant: Variant) -> Array | None:
+    """Return the clusters that the base network's units form over the pairs trained on, if the variant takes them."""
+    if variant.reading != CLUSTERED:
+        return None
+    layer = unit_output(net, layer=variant.layer)
+    changes = unit_changes(net, learnt.originals, learnt.adversarial, layers=layer)
+    return volatility_clusters(changes[layer].volatility, clusters=CLUSTERS)
 
 
 def _file(start: Start, config: Hard, by: By, key: Key, context: Context) -> Path:

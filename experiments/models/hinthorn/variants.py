@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from experiments.models.hinthorn.base import CONV, DENSE, PAPER, PAPER_PAIRS, SMOKE, Base
 from nnpg.training_methods.selective_dropout import Mode, Retention
@@ -15,7 +15,7 @@ class Reading(NamedTuple):
     """How selective dropout is read where the paper says little: see `SelectiveDropout`."""
 
     mode: Mode = "gradient"
-    measure: Measure = "volatility"
+    measure: Measure | Literal["clustered volatility"] = "volatility"
     every: int = 1
     grouped: bool = False  # the volatility is the mean over the pair's perturbation group
 
@@ -26,6 +26,8 @@ READINGS = {  # besides the first one: only the gradient is masked, anew for eac
     "selected every 10 pairs": Reading(every=10),
     "group mean": Reading(grouped=True),
 }
+CLUSTERED = Reading(measure="clustered volatility")  # of the future work (6.2)
+CLUSTERS = 8  # into which a layer's units are divided
 
 
 class Variant(NamedTuple):
@@ -43,6 +45,7 @@ class Variant(NamedTuple):
         words = ["control"] if self.keep == 1 else [self.layer, f"keep {self.keep:g}"]
         words[-1] += f" growing at {self.alpha:g}" if self.alpha else ""
         words += [name for name, reading in READINGS.items() if reading == self.reading]
+        words += ["clusters"] if self.reading == CLUSTERED else []
         return ", ".join([*words, *([f"{self.longer} times the epochs"] if self.longer > 1 else [])])
 
     @property

@@ -70,6 +70,7 @@ def calls() -> Iterator[Call]:
         "labels": w.needed_labels(K),
         "epochs": w.number(0, whole=True),
         "groups": w.numbers(nan=False, flat_only=True, needed=False),
+        "clusters": lambda v: w.wrong("a", 3, [0.5] * len(v), v[:-1], [v, v], w.Thing()),
     }
     trained = {
         "net": net("numpy"),
@@ -78,6 +79,7 @@ def calls() -> Iterator[Call]:
         "labels": t,
         "layer": "dense1",
         "groups": t,
+        "clusters": np.arange(len(net().parameters["dense1"]["b"])),
         "epochs": 1,
         "rng": 0,
         "batch": 2,
@@ -85,7 +87,7 @@ def calls() -> Iterator[Call]:
     yield call(hard_negatives.hard_negative_training, plain=trained, kinds=weights)
     yield call(
         selective_dropout.SelectiveDropout,
-        plain={"originals": x, "layer": "dense1", "adversarial": x, "groups": t},
+        plain={"originals": x, "layer": "dense1", "adversarial": x, "groups": t, "clusters": np.arange(4)},
         kinds={
             "keep": keep,
             "layer": w.text,
@@ -93,6 +95,7 @@ def calls() -> Iterator[Call]:
             "originals": w.numbers(nan=False, flat_only=True),
             "adversarial": w.numbers(nan=False, flat_only=True),
             "groups": w.numbers(nan=False, flat_only=True),
+            "clusters": lambda v: w.wrong("a", 3, [0.5] * len(v), [v, v], w.Thing()),
         },
     )
     yield call(selective_dropout.Retention, p0=0.5, alpha=0.1, kinds={"p0": w.positive, "alpha": w.positive})
