@@ -20,6 +20,12 @@ fences: .venv/test  ## the tests of the compiled programs with every array betwe
 sanitize: .venv/test  ## the CUDA kernels on the CPU with g++'s sanitizers: an index error comes with its file and line
 	NNPG_SANITIZE=1 $(BIN)/python -m pytest tests/cuda
 
+cuda: .venv/cuda  ## compile every CUDA kernel, without a device, and compare what it needs with docs/cuda-resources.md
+	PYTHONPATH=kernels:tests/cuda $(BIN)/python -m resources
+
+cuda-table: .venv/cuda  ## write docs/cuda-resources.md anew
+	PYTHONPATH=kernels:tests/cuda $(BIN)/python -m resources --write
+
 slow: .venv/test  ## all other cases: every experiment, more random networks, figures, mutants
 	$(BIN)/python -m pytest --slow -m slow
 
@@ -48,7 +54,7 @@ mutants: .venv/test  ## break the code in every way; prints each change that no 
 	NNPG_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 PYTHONPATH=tests $(BIN)/python -m mutation path
 	NNPG_CHECK=1 NNPG_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 PYTHONPATH=tests $(BIN)/python -m mutation programs
 
-ci: lint types test slow oracle
+ci: lint types test slow cuda oracle
 
 clean:
 	rm -rf .venv out
@@ -68,6 +74,10 @@ clean:
 
 .venv/lint: .venv/python pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[lint,table]'
+	@touch $@
+
+.venv/cuda: .venv/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[cuda-check]'
 	@touch $@
 
 .venv/oracle: .venv/python pyproject.toml

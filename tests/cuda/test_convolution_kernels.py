@@ -108,13 +108,32 @@ def test_a_convolution_is_what_the_numpy_backend_says(device: EmulatedDevice, dt
 
 
 @over_numbers
+def test_a_layer_over_the_edges_of_all_tiles(device: EmulatedDevice, dtype: str) -> None:
+    """One more filter and channel than a tile holds, and more pixels."""
+    geometry = (Window((1, 2), (1, 1), (0, 0, 0, 1)), (7, 10))
+    with way(tiled=True, parts=3):
+        check_convolution(device, dtype, geometry, 2, 1, 129, 65, 1, numpy_backend)
+
+
+@over_numbers
+@pytest.mark.parametrize("four", [False, True])
+def test_a_layer_over_the_edges_of_all_blocks_of_threads(device: EmulatedDevice, dtype: str, four: bool) -> None:
+    """One more filter and channel than a thread computes, and more pixels and weights than a block."""
+    geometry = (Window((4, 5), (1, 1), (0, 1, 0, 0)), (11, 13))
+    with way(tiled=False, four=four, parts=3):
+        check_convolution(device, dtype, geometry, 7, 1, 13, 5, 2, numpy_backend)
+
+
+@over_numbers
 @pytest.mark.parametrize("tiled", [False, True])
-def test_a_layer_over_the_edges_of_all_tiles(device: EmulatedDevice, dtype: str, tiled: bool) -> None:
-    """More pixels than a block of threads computes, and one more channel and filter than a tile holds."""
-    geometry = (Window((2, 2), (1, 1), (0, 1, 0, 0)), (11, 13))
-    for four in (False, True):
-        with way(tiled, four, parts=3):
-            check_convolution(device, dtype, geometry, 5, 1, 65 if tiled else 3, 65 if tiled else 5, 2, numpy_backend)
+def test_several_launches_compute_what_one_does(device: EmulatedDevice, dtype: str, tiled: bool) -> None:
+    """A launch counts pixels with 32 bits: what has more is computed in several."""
+    geometry = (Window((2, 3), (1, 1), (1, 0, 0, 0), (1, 2)), (5, 6))
+    device.launched.clear()
+    with way(tiled), mock.patch("nnpg_kernels.cuda.device.PIXELS_AT_MOST", 70):
+        check_convolution(device, dtype, geometry, 5, 1, 3, 6, 2, definition)
+    names = [kernel.split("_")[1] for kernel in device.launched]
+    assert [names.count(name) for name in ("forward", "delta", "gradient", "of")] == [6, 5, 3, 1]
 
 
 @pytest.mark.parametrize("tiled", [False, True])

@@ -12,7 +12,7 @@ from layer_cases import assert_equal, numbers
 
 from nnpg_kernels import Window, definition
 from nnpg_kernels.cuda import convolution, pooling
-from nnpg_kernels.cuda.device import SIZES
+from nnpg_kernels.cuda.device import SIZES, launches
 from nnpg_kernels.cuda.sources import kernels, source
 
 pytestmark = pytest.mark.skipif(COMPILER is None, reason="needs g++")
@@ -99,19 +99,28 @@ def test_every_kernel_has_instances_of_both_types_of_numbers() -> None:
 
 
 ADDRESSES = """
-__global__ void addresses(const long long* at, long long* result, int rows, int columns) {
-    Pixel p = pixel_of(at[0], rows, columns);
+__global__ void addresses(const long long* plane, const int* pixel, long long* result, int rows, int columns) {
+    Pixel p = pixel_of(pixel[0], rows, columns);
     result[0] = p.plane, result[1] = p.row, result[2] = p.column;
-    result[3] = place_of(p.plane, p.row, p.column, rows, columns);
+    result[3] = place_of(plane[0] + p.plane, p.row, p.column, rows, columns);
 }
 """
 
 
-@pytest.mark.parametrize("place", [0, (1 << 31) - 1, 1 << 31, (1 << 31) + 7, 5_000_000_011, (1 << 40) + 12_345])
-@pytest.mark.parametrize("shape", [(1, 1), (60, 59), (40_000, 60_000)])
-def test_a_place_behind_two_to_the_31_is_the_right_one(place: int, shape: tuple[int, int]) -> None:
+@pytest.mark.parametrize("pixel", [0, 12_345, (1 << 30) + 7, (1 << 31) - 1])
+@pytest.mark.parametrize(("plane", "shape"), [(0, (1, 1)), (1 << 33, (60, 59)), (3, (40_000, 30_000))])
+def test_a_place_after_two_to_the_31_is_the_right_one(pixel: int, plane: int, shape: tuple[int, int]) -> None:
     kernel = compile_source(source() + ADDRESSES, ("addresses",))["addresses"]
     result = unwritten(4, "i8")
-    launch(kernel, (1,), (1,), (np.array([place]), result, *map(np.int32, shape)))
-    row, column = divmod(place % (shape[0] * shape[1]), shape[1])
-    assert result.tolist() == [place // (shape[0] * shape[1]), row, column, place]
+    args = np.array([plane]), np.array([pixel], "i4"), result, *map(np.int32, shape)
+    launch(kernel, (1,), (1,), args)
+    of_plane, rest = divmod(pixel, shape[0] * shape[1])
+    assert result.tolist() == [of_plane, *divmod(rest, shape[1]), plane * shape[0] * shape[1] + pixel]
+
+
+def test_images_are_divided_among_launches_so_that_32_bits_count_their_pixels() -> None:
+    assert list(launches(10, 1 << 28)) == [slice(0, 4), slice(4, 8), slice(8, 10)]
+    assert list(launches(2, 1 << 20, 64 * 1024)) == [slice(0, 1), slice(1, 2)]
+    assert list(launches(0, 100)) == []
+    with pytest.raises(ValueError, match="a map of 1073741825 pixels is too large"):
+        list(launches(1, (1 << 30) + 1))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from unittest import mock
+
 import numpy as np
 import pytest
 from emulated_device import EmulatedDevice
@@ -74,3 +76,21 @@ def test_average_pooling_is_what_the_definition_says(
     delta = numbers(2, *y.shape, dtype=dtype, seed=1)
     dx = definition.avg_pool_delta(delta.astype("f8"), window, shape)
     assert_equal(pooling.avg_pool_delta(device, delta, window, shape), dx, dtype)
+
+
+def test_several_launches_compute_what_one_does(device: EmulatedDevice) -> None:
+    """A launch counts pixels with 32 bits: what has more is computed in several."""
+    window, x = Window((2, 3), (1, 2)), numbers(2, 3, 4, 7, dtype="float64")
+    y, winner = definition.max_pool_forward(x, window)
+    delta = numbers(2, *y.shape, dtype="float64")
+    device.launched.clear()
+    with mock.patch("nnpg_kernels.cuda.device.PIXELS_AT_MOST", 5 * 28):
+        for result, expected in zip(pooling.max_pool_forward(device, x, window), (y, winner), strict=True):
+            np.testing.assert_array_equal(result, expected)
+        dx = definition.max_pool_delta(delta, winner, window, (4, 7))
+        assert_equal(pooling.max_pool_delta(device, delta, winner, window, (4, 7)), dx, "float64")
+        assert_equal(pooling.avg_pool_forward(device, x, window), definition.avg_pool_forward(x, window), "float64")
+        dx = definition.avg_pool_delta(delta, window, (4, 7))
+        assert_equal(pooling.avg_pool_delta(device, delta, window, (4, 7)), dx, "float64")
+    names = [kernel.split("<")[0] for kernel in device.launched]
+    assert [names.count(name) for name in dict.fromkeys(names)] == [2, 3, 2, 3]

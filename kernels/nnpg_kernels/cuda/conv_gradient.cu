@@ -7,36 +7,35 @@
 // inner   pixel: a place, a quad of deltas and one pixel of x, 4 multiply-adds
 // bound   loads from shared memory and L1: 1.3 multiply-adds a load; at least delta and x once from memory
 // writer  the thread of the weight
-constexpr int CHUNK = 64;
 template <class T>
-__global__ void __launch_bounds__(256)
+__global__ void __launch_bounds__(256, 4)
 conv_gradient_direct(const T* __restrict__ delta, const T* __restrict__ x, T* __restrict__ dW, Sizes s, int seeds, int parts) {
+    constexpr int CHUNK = 64;
     SHARED(Quad<T>, deltas, [CHUNK]);
-    SHARED(Pixel, corners, [CHUNK]);  // of windows: the first map, row and column that they read
-    int t = threadIdx.x, taps = s.I * s.J, places = s.channels * taps, quads = (s.filters + 3) / 4;
-    int block, quad, group, seed;
-    long long rest = divided(divided(blockIdx.x, (places + blockDim.x - 1) / blockDim.x, block), quads, quad);
-    long long part = divided(divided(rest, s.groups, group), seeds, seed);
-    int k = block * blockDim.x + t, c = k / taps, i = k % taps / s.J, j = k % s.J;
+    SHARED(Pixel, corners, [CHUNK]);  // of windows: the image, and the first row and column that they read
+    unsigned number = blockIdx.x;
+    int taps = s.I * s.J, places = s.channels * taps;
+    int block = digit(number, (places + blockDim.x - 1) / blockDim.x), quad = digit(number, (s.filters + 3) / 4);
+    int group = digit(number, s.groups), seed = digit(number, seeds), part = number;
+    int k = block * blockDim.x + threadIdx.x, c = k / taps, i = k % taps / s.J, j = k % s.J;
     int f0 = quad * 4, many = min(4, s.filters - f0);  // filters of this group
-    long long pixels = s.images * s.H * s.W, each = (pixels + parts - 1) / parts, last = min(pixels, (part + 1) * each);
+    int pixels = s.images * s.H * s.W, each = (pixels + parts - 1) / parts, last = min(pixels, (part + 1) * each);
     T sums[4] = {};
-    for (long long first = part * each; first < last; first += CHUNK) {
-        int count = int(min((long long)CHUNK, last - first));
-        for (int p = t; p < count; p += blockDim.x) {
+    for (int first = part * each; first < last; first += CHUNK) {
+        int count = min(CHUNK, last - first);
+        for (int p = threadIdx.x; p < count; p += blockDim.x) {
             Pixel at = pixel_of(first + p, s.H, s.W);
+            long long map = (((long long)seed * s.images + at.plane) * s.groups + group) * s.filters + f0;
             #pragma unroll
-            for (int f = 0; f < 4; ++f) {
-                long long map = ((seed * s.images + at.plane) * s.groups + group) * s.filters + f0 + f;
-                deltas[p].v[f] = f < many ? delta[place_of(map, at.row, at.column, s.H, s.W)] : T(0);
-            }
-            corners[p] = {(at.plane * s.groups + group) * s.channels, at.row * s.stride_h - s.top, at.column * s.stride_w - s.left};
+            for (int f = 0; f < 4; ++f)
+                deltas[p].v[f] = f < many ? delta[place_of(map + f, at.row, at.column, s.H, s.W)] : T(0);
+            corners[p] = {at.plane, at.row * s.stride_h - s.top, at.column * s.stride_w - s.left};
         }
         __syncthreads();
         for (int p = 0; k < places && p < count; ++p) {
             int row = corners[p].row + i * s.dilation_h, column = corners[p].column + j * s.dilation_w;
             if (!inside(row, column, s.rows, s.columns)) continue;
-            T pixel = x[place_of(corners[p].plane + c, row, column, s.rows, s.columns)];
+            T pixel = x[place_of(((long long)corners[p].plane * s.groups + group) * s.channels + c, row, column, s.rows, s.columns)];
             #pragma unroll
             for (int f = 0; f < 4; ++f) sums[f] += deltas[p].v[f] * pixel;
         }
@@ -45,67 +44,71 @@ conv_gradient_direct(const T* __restrict__ delta, const T* __restrict__ x, T* __
     if (k >= places) return;
     #pragma unroll
     for (int f = 0; f < 4; ++f) {
-        if (f >= many) break;
-        long long filter = ((part * seeds + seed) * s.groups + group) * s.filters + f0 + f;
-        dW[filter * places + k] = sums[f];
+        long long filter = (((long long)part * seeds + seed) * s.groups + group) * s.filters + f0 + f;
+        if (f < many) dW[filter * places + k] = sums[f];
     }
 }
 
 // Wide layers: the product of deltas and patches, of which none is ever in memory.
-// task    64 filters x 64 channels at one place of the window, over the pixels of a part; 8 x 4 of them a thread
-// tile    16 pixels: 16 x 64 deltas and 16 x 64 pixels of x in shared memory
-// inner   16 k: 3 quads from shared memory, 32 multiply-adds
-// bound   multiply-adds: 2 F H W C I J operations an image; x is read F / 64 times, delta C I J / 64 times, from the L2 cache
-// writer  the thread of the 8 x 4 numbers
+// task    64 filters x 128 channels at one place of the window, over the pixels of a part; 8 x 8 of them a thread
+// tile    16 pixels: 16 x 64 deltas and 16 x 128 pixels of x in shared memory
+// inner   16 k: 4 quads from shared memory, 64 multiply-adds
+// bound   multiply-adds: 2 F H W C I J operations an image; x is read I J F / 64 times, delta I J C / 128 times, from the L2 cache
+// writer  the thread of the 8 x 8 numbers
 template <class T>
 __global__ void __launch_bounds__(THREADS)
 conv_gradient_tiled(const T* __restrict__ delta, const T* __restrict__ x, T* __restrict__ dW, Sizes s, int seeds, int parts) {
-    TILE_IN_SHARED(T, deltas);
-    TILE_IN_SHARED(T, patches);
-    int t = threadIdx.x, taps = s.I * s.J, tap, ctile, ftile, group, seed;
-    long long rest = divided(divided(blockIdx.x, taps, tap), (s.channels + TILE - 1) / TILE, ctile);
-    rest = divided(divided(rest, (s.filters + TILE - 1) / TILE, ftile), s.groups, group);
-    long long part = divided(rest, seeds, seed);
-    int f0 = ftile * TILE, c0 = ctile * TILE, i = tap / s.J, j = tap % s.J;
-    long long pixels = s.images * s.H * s.W, each = (pixels + parts - 1) / parts, last = min(pixels, (part + 1) * each);
+    constexpr int DEPTH = 16, ALONG = 8, TILE_N = 16 * ALONG, LOADERS = THREADS / DEPTH;
+    TILE_IN_SHARED(T, deltas, DEPTH, TILE_M);
+    TILE_IN_SHARED(T, patches, DEPTH, TILE_N);
+    unsigned number = blockIdx.x;
+    int t = threadIdx.x, taps = s.I * s.J, tap = digit(number, taps), i = tap / s.J, j = tap % s.J;
+    int c0 = digit(number, (s.channels + TILE_N - 1) / TILE_N) * TILE_N, f0 = digit(number, (s.filters + TILE_M - 1) / TILE_M) * TILE_M;
+    int group = digit(number, s.groups), seed = digit(number, seeds), part = number;
+    int pixels = s.images * s.H * s.W, each = (pixels + parts - 1) / parts, last = min(pixels, (part + 1) * each);
+    long long out_plane = (long long)s.H * s.W, in_plane = (long long)s.rows * s.columns;
     T sums[ACROSS][ALONG] = {};
-    for (long long first = part * each; first < last; first += DEPTH) {
-        long long at = first + t % DEPTH;  // the pixel of which this thread loads 8 deltas and 8 channels
-        Pixel out = pixel_of(min(at, last - 1), s.H, s.W);
+    for (int first = part * each; first < last; first += DEPTH) {
+        int at = first + t % DEPTH, f = f0 + t / DEPTH, c = c0 + t / DEPTH;  // what this thread loads: every 8th map at a pixel
+        Pixel out = pixel_of(at, s.H, s.W);
         int row = out.row * s.stride_h + i * s.dilation_h - s.top;
         int column = out.column * s.stride_w + j * s.dilation_w - s.left;
-        bool seen = at < last && inside(row, column, s.rows, s.columns);
+        long long map = (((long long)seed * s.images + out.plane) * s.groups + group) * s.filters + f;
+        long long channel = ((long long)out.plane * s.groups + group) * s.channels + c;
+        int filters = at < last ? s.filters : 0;
+        int channels = at < last && inside(row, column, s.rows, s.columns) ? s.channels : 0;
+        const T* from = delta + place_of(map, out.row, out.column, s.H, s.W);
+        const T* pixel = x + place_of(channel, row, column, s.rows, s.columns);
         #pragma unroll
-        for (int r = 0; r < TILE / 8; ++r) {
-            int f = f0 + t / DEPTH + 8 * r, c = c0 + t / DEPTH + 8 * r;
-            long long map = ((seed * s.images + out.plane) * s.groups + group) * s.filters + f;
-            long long image = (out.plane * s.groups + group) * s.channels + c;
-            deltas[t % DEPTH][t / DEPTH + 8 * r] = at < last && f < s.filters ? delta[place_of(map, out.row, out.column, s.H, s.W)] : T(0);
-            patches[t % DEPTH][t / DEPTH + 8 * r] = seen && c < s.channels ? x[place_of(image, row, column, s.rows, s.columns)] : T(0);
-        }
+        for (int r = 0; r < TILE_M; r += LOADERS, from += LOADERS * out_plane)
+            deltas[t % DEPTH][t / DEPTH + r] = f + r < filters ? *from : T(0);
+        #pragma unroll
+        for (int r = 0; r < TILE_N; r += LOADERS, pixel += LOADERS * in_plane)
+            patches[t % DEPTH][t / DEPTH + r] = c + r < channels ? *pixel : T(0);
         __syncthreads();
-        multiply(deltas, patches, sums);
+        multiply<T, DEPTH, ALONG>(deltas, patches, sums);
         __syncthreads();
     }
     #pragma unroll
     for (int p = 0; p < ACROSS; ++p) {
-        int f = f0 + t / 16 * ACROSS + p;
-        if (f >= s.filters) break;
-        long long filter = ((part * seeds + seed) * s.groups + group) * s.filters + f;
+        long long filter = (((long long)part * seeds + seed) * s.groups + group) * s.filters + f0 + m_of(t, p);
         #pragma unroll
         for (int q = 0; q < ALONG; ++q) {
-            int c = c0 + t % 16 * ALONG + q;
-            if (c >= s.channels) break;
-            dW[(filter * s.channels + c) * taps + tap] = sums[p][q];
+            int c = c0 + n_of(t, q);
+            if (f0 + m_of(t, p) < s.filters && c < s.channels) dW[(filter * s.channels + c) * taps + tap] = sums[p][q];
         }
     }
 }
 
 // The sums of the parts, added up in their order.
-// task    one weight;  tile  none;  inner  one load, one addition;  bound  memory: each sum once;  writer  the thread of the weight
+// task    one weight
+// tile    none
+// inner   part: one load, one addition
+// bound   memory: reads each sum once, writes dW once
+// writer  the thread of the weight
 template <class T>
-__global__ void __launch_bounds__(256) sum_of_parts(const T* __restrict__ sums, T* __restrict__ dW, long long weights, int parts) {
-    long long at = thread_of_grid();
+__global__ void __launch_bounds__(256, 4) sum_of_parts(const T* __restrict__ sums, T* __restrict__ dW, long long weights, int parts) {
+    long long at = (long long)blockIdx.x * blockDim.x + threadIdx.x;
     if (at >= weights) return;
     T sum = 0;
     for (int part = 0; part < parts; ++part) sum += sums[part * weights + at];

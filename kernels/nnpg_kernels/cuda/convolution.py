@@ -11,12 +11,12 @@ from math import prod
 import numpy as np
 
 from nnpg_kernels.backend import Array
-from nnpg_kernels.cuda.device import THREADS, Device, blocks, check_fit, number_type, sizes
+from nnpg_kernels.cuda.device import THREADS, Device, blocks, check_fit, launches, number_type, sizes
 from nnpg_kernels.cuda.sources import NUMBERS
 from nnpg_kernels.geometry import Window
 
 WIDE = 16  # channels and filters of a group from which a layer is a product of tiles
-TILE = 64  # numbers along a side of a tile, as in tiles.cuh
+TILE_M, TILE_N = 64, 128  # numbers of a tile, as in tiles.cuh: maps and pixels, or filters and channels
 FEW_PIXELS = 1 << 16  # below which each thread computes one, so that there are threads for all of a device
 DIRECT = 128  # threads of a block
 GRADIENT_BLOCKS = 1024  # as many as keep a device busy: what there is to add up is divided into parts until there are
@@ -29,13 +29,13 @@ def conv_forward(device: Device, x: Array, W: Array, b: Array | None, window: Wi
     fits = x.shape[-3] == groups * W.shape[1] and len(W) % groups == 0 and (b is None or b.shape == W.shape[:1])
     check_fit(fits and W.shape[2:] == window.size, "x, W and b", x, W, b)
     dtype, xp = number_type(x, W), device.xp
-    (F, D), N, shape = W.shape[:2], len(x), window.output_shape(*x.shape[-2:])
-    y = xp.empty((N, F, *shape), dtype)
-    if y.size:
-        b = xp.zeros(F, dtype) if b is None else b
-        arrays = (xp.ascontiguousarray(a, dtype) for a in (x, W, b))
-        s = sizes(window, N, x.shape[-2:], groups, D, F // groups)
-        _product(device, "conv_forward", dtype, (*arrays, y, s), F // groups, D, N * prod(shape), groups, True)
+    F, D, _, _ = W.shape
+    y = xp.empty((len(x), F, *window.output_shape(*x.shape[-2:])), dtype)
+    x, W, b = (xp.ascontiguousarray(a, dtype) for a in (x, W, xp.zeros(F, dtype) if b is None else b))
+    for images in launches(len(x), most_pixels(x, y), groups * blocks(F // groups, 4)):
+        s = sizes(window, len(x[images]), x.shape[-2:], groups, D, F // groups)
+        args = (x[images], W, b, y[images], s)
+        _product(device, "conv_forward", dtype, args, F // groups, D, len(x[images]) * prod(y.shape[2:]), groups, True)
     return y
 
 
@@ -46,12 +46,13 @@ def conv_delta(device: Device, delta: Array, W: Array, window: Window, groups: i
     check_fit(fits, "delta and W", delta, W)
     dtype, xp = number_type(delta, W), device.xp
     dx = xp.empty((*delta.shape[:-3], groups * D, *shape), dtype)
-    if dx.size:
-        images = prod(delta.shape[:-3])
-        args = (xp.ascontiguousarray(delta, dtype), xp.ascontiguousarray(W, dtype), dx)
-        s = sizes(window, images, shape, groups, D, F // groups)
-        whole = window.stride == (1, 1)  # with a stride, most of a tile would be windows that do not see the pixel
-        _product(device, "conv_delta", dtype, (*args, s), D, F // groups, images * prod(shape), groups, whole)
+    W, deltas = xp.ascontiguousarray(W, dtype), xp.ascontiguousarray(delta, dtype).reshape(-1, *delta.shape[-3:])
+    parts = dx.reshape(-1, *dx.shape[-3:])
+    whole = window.stride == (1, 1)  # with a stride, most of a tile would be windows that do not see the pixel
+    for images in launches(len(parts), most_pixels(deltas, parts), groups * blocks(D, 4)):
+        s = sizes(window, len(parts[images]), shape, groups, D, F // groups)
+        args = (deltas[images], W, parts[images], s)
+        _product(device, "conv_delta", dtype, args, D, F // groups, len(parts[images]) * prod(shape), groups, whole)
     return dx
 
 
@@ -63,30 +64,28 @@ def conv_gradient(device: Device, delta: Array, x: Array, window: Window, groups
     check_fit(fits, "delta and x", delta, x)
     dtype, xp = number_type(delta, x), device.xp
     dW = xp.empty((*delta.shape[:-4], F, D, *window.size), dtype)
-    if not dW.size:
-        return dW
-    seeds, taps, filters = prod(delta.shape[:-4]), prod(window.size), F // groups
-    tiled = min(D, filters) >= WIDE
+    if not N or not dW.size:
+        return xp.zeros(dW.shape, dtype)
+    x, deltas = xp.ascontiguousarray(x, dtype), xp.ascontiguousarray(delta, dtype).reshape(-1, *expected)
+    tiled = min(D, F // groups) >= WIDE
+    taps = prod(window.size)
     block = DIRECT if tiled else min(THREADS, 32 * blocks(D * taps, 32))
-    of_weights = (
-        taps * blocks(D, TILE) * blocks(filters, TILE) if tiled else blocks(D * taps, block) * blocks(filters, 4)
-    )
-    of_weights *= groups * seeds
+    if tiled:
+        of_group = blocks(D, TILE_N) * taps * blocks(F // groups, TILE_M)
+    else:
+        of_group = blocks(D * taps, block) * blocks(F // groups, 4)
+    of_weights = of_group * groups * len(deltas)
     parts = parts_of(N * prod(expected[2:]), of_weights, dW.size)
-    sums = xp.empty((parts, *dW.shape), dtype) if parts > 1 else dW
-    s = sizes(window, N, x.shape[-2:], groups, D, filters)
-    args = (
-        xp.ascontiguousarray(delta, dtype),
-        xp.ascontiguousarray(x, dtype),
-        sums,
-        s,
-        np.int32(seeds),
-        np.int32(parts),
-    )
-    kernel = f"conv_gradient_{'tiled' if tiled else 'direct'}<{NUMBERS[dtype]}>"
-    device.launch(kernel, of_weights * parts, block, args)
-    if parts > 1:
-        total = (sums, dW, np.int64(dW.size), np.int32(parts))
+    at_once = list(launches(N, most_pixels(x, deltas)))
+    sums = xp.empty((len(at_once) * parts, *dW.shape), dtype) if len(at_once) * parts > 1 else dW[None]
+    for i, images in enumerate(at_once):
+        s = sizes(window, len(x[images]), x.shape[-2:], groups, D, F // groups)
+        part = deltas if len(at_once) == 1 else xp.ascontiguousarray(deltas[:, images])
+        args = (part, x[images], sums[i * parts : (i + 1) * parts], s, np.int32(len(deltas)), np.int32(parts))
+        kernel = f"conv_gradient_{'tiled' if tiled else 'direct'}<{NUMBERS[dtype]}>"
+        device.launch(kernel, of_weights * parts, block, args)
+    if len(sums) > 1:
+        total = (sums, dW, np.int64(dW.size), np.int32(len(sums)))
         device.launch(f"sum_of_parts<{NUMBERS[dtype]}>", blocks(dW.size), THREADS, total)
     return dW
 
@@ -103,6 +102,11 @@ def parts_of(pixels: int, blocks_of_weights: int, weights: int) -> int:
     return max(1, wanted)
 
 
+def most_pixels(*images: Array) -> int:
+    """Return the pixels of the larger image."""
+    return max(prod(a.shape[-2:]) for a in images)
+
+
 def _product(
     device: Device,
     name: str,
@@ -116,7 +120,7 @@ def _product(
 ) -> None:
     """Launch the kernel that makes this many maps of a group from sums over as many others."""
     if whole and min(made, added) >= WIDE:
-        grid = blocks(pixels, TILE) * blocks(made, TILE) * groups
+        grid = blocks(pixels, TILE_N) * blocks(made, TILE_M) * groups
         return device.launch(f"{name}_tiled<{NUMBERS[dtype]}>", grid, DIRECT, args)
     each = 1 if pixels < FEW_PIXELS else 4
     grid = blocks(pixels, DIRECT * each) * blocks(made, 4) * groups

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from types import ModuleType
 from typing import Any, Protocol
 
@@ -12,15 +12,12 @@ from nnpg_kernels.backend import Array
 from nnpg_kernels.geometry import Window
 
 THREADS = 256
+PIXELS_AT_MOST = 1 << 30  # of a launch: half of what 32 bits count, so that the last block may go on after the end
 
-SIZES = np.dtype(
-    [
-        ("images", np.int64),
-        *((name, np.int32) for name in ("groups", "channels", "filters", "rows", "columns", "H", "W", "I", "J")),
-        *((name, np.int32) for name in ("stride_h", "stride_w", "dilation_h", "dilation_w", "top", "left")),
-    ],
-    align=True,
-)
+OF_SIZES = """
+    images groups channels filters rows columns H W I J stride_h stride_w dilation_h dilation_w top left
+"""
+SIZES = np.dtype([(name, np.int32) for name in OF_SIZES.split()])
 
 
 class Device(Protocol):
@@ -73,6 +70,35 @@ def sizes(
 def blocks(tasks: int, of: int = THREADS) -> int:
     """Return how many blocks do these tasks, `of` of them in each."""
     return -(-tasks // of)
+
+
+def launches(images: int, pixels: int, blocks_of_a_pixel: int = 1) -> Iterator[slice]:
+    """Yield the images of each launch: a kernel counts pixels, and a grid its blocks, with 32 bits.
+
+    Parameters
+    ----------
+    images : int
+        Or maps.
+    pixels : int
+        Of one image, in the larger one of its input and its output.
+    blocks_of_a_pixel : int
+        That compute different maps at it.
+
+    Examples
+    --------
+    >>> list(launches(3, 20_000 * 20_000))
+    [slice(0, 2, None), slice(2, 3, None)]
+
+    Raises
+    ------
+    ValueError
+        If one image has too many pixels.
+    """
+    at_once = PIXELS_AT_MOST // (pixels * blocks(blocks_of_a_pixel, 64))
+    if images and not at_once:
+        raise ValueError(f"a map of {pixels} pixels is too large for a kernel, which counts {PIXELS_AT_MOST} at most")
+    for first in range(0, images, at_once or 1):
+        yield slice(first, min(images, first + at_once))
 
 
 def number_type(*arrays: Array | None) -> str:

@@ -5,9 +5,9 @@
 // bound   memory: reads x once, writes y and winner once
 // writer  the thread of the output pixel
 template <class T, class Winner>
-__global__ void __launch_bounds__(256)
+__global__ void __launch_bounds__(256, 4)
 max_pool_forward(const T* __restrict__ x, T* __restrict__ y, Winner* __restrict__ winner, Sizes s) {
-    long long at = thread_of_grid();
+    int at = thread_of_grid();
     if (at >= s.images * s.H * s.W) return;
     Pixel out = pixel_of(at, s.H, s.W);
     T largest = -T(__int_as_float(0x7f800000));  // the padding never wins; of pixels that are all -infinity, place 0 does

@@ -1,6 +1,6 @@
-// What every kernel is told of its arrays: a window that slides over images. `Sizes` in device.py has the same fields.
+// What every kernel is told of its arrays: a window that slides over images. `SIZES` in device.py has the same fields.
 struct Sizes {
-    long long images;  // N; of a delta with leading axes, the product of these axes and N
+    int images;        // of this launch; of a delta with leading axes, of all seeds together
     int groups;        // the filters of a group read the channels of their group
     int channels;      // of a group
     int filters;       // of a group
@@ -12,31 +12,29 @@ struct Sizes {
     int top, left;     // padding
 };
 
-// Arrays may have more than 2^31 numbers: places in them have 64 bits, and only those below 2^31 are divided with 32.
-__device__ __forceinline__ long long divided(long long place, int size, int& rest) {
-    if (place <= 0x7fffffff) {
-        int quotient = int(place) / size;
-        rest = int(place) - quotient * size;
-        return quotient;
-    }
-    long long quotient = place / size;
-    rest = int(place - quotient * size);
-    return quotient;
-}
-
-struct Pixel {
-    long long plane;  // or image
-    int row, column;
-};
-__device__ __forceinline__ Pixel pixel_of(long long place, int rows, int columns) {
-    Pixel p;
-    p.plane = divided(divided(place, columns, p.column), rows, p.row);
-    return p;
-}
+// Arrays may have more than 2^31 numbers: places in them have 64 bits. A launch has fewer than 2^31 pixels of a map, over all its
+// images, so that they are counted and divided with 32 bits.
 __device__ __forceinline__ long long place_of(long long plane, int row, int column, int rows, int columns) {
     return (plane * rows + row) * columns + column;
 }
-__device__ __forceinline__ long long thread_of_grid() { return (long long)blockIdx.x * blockDim.x + threadIdx.x; }
+
+struct Pixel {
+    int plane;  // or image
+    int row, column;
+};
+__device__ __forceinline__ Pixel pixel_of(int place, int rows, int columns) {
+    unsigned line = unsigned(place) / unsigned(columns), plane = line / unsigned(rows);
+    return {int(plane), int(line - plane * rows), int(place - line * columns)};
+}
+__device__ __forceinline__ int thread_of_grid() { return blockIdx.x * blockDim.x + threadIdx.x; }
+
+// Takes the next digit of a block's number: 0 to size - 1.
+__device__ __forceinline__ int digit(unsigned& number, int size) {
+    unsigned rest = number / unsigned(size);
+    int taken = int(number - rest * size);
+    number = rest;
+    return taken;
+}
 
 // The output row that reads an input row through row i of its window, or -1. The same for columns.
 __device__ __forceinline__ int reader(int row, int i, int stride, int dilation, int before, int size) {
