@@ -24,7 +24,8 @@ class Reached(NamedTuple):
     """Which masks of a net reach their targets at each size, and how long its gradients are.
 
     Every mask is scaled to each of the sizes. A step eta gives a mask the size eta |W|, which is rounded to the nearest
-    of these sizes, or to no change: by a factor of 1.16 at most.
+    of these sizes, or to no change: by a factor of 1.16 at most. A mask longer than the largest size, at which nothing
+    is left of the image, counts as that.
     """
 
     success: NDArray[np.bool_]  # (1 + S, N, T): without a mask, then at each size

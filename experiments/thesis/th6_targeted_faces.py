@@ -33,7 +33,7 @@ ENDS = "easiest minus hardest target, each at its best step, chosen on these dat
 ENDS_APART = "easiest minus hardest target, each at its best step, chosen on the other half of the images"
 ENDS_OTHERS = "easiest minus hardest target, each at its best step, chosen on the other nets"
 ORDER = "rank correlation of the targets between nets"
-UNTARGETED = "change 0.08: error of the untargeted step minus success of the targeted"
+UNTARGETED = "mean of all sizes: error of the untargeted step minus success of the targeted"
 EASIER_TARGETS = more_than(0, "some targets are easier to fool the classifier into believing than others")
 EASIER_ERROR = more_than(0, "the former is easier than the latter")
 CONFIDENCE = 1 - 0.05 / 3  # three comparisons are judged
@@ -67,7 +67,7 @@ def run(config: Config, context: Context) -> Result:
         f"{apart.ours:+.0%} more often than the hardest on other images, {others.ours:+.0%} on other nets, "
         f"{ends.ours:+.0%} on the data that chose them. The order agrees between nets with a rank "
         f"correlation of {order.ours:.2f}. That an untargeted error is easier than a targeted one is "
-        f"{untargeted.verdict}: at a change of 0.08 the untargeted step causes an error "
+        f"{untargeted.verdict}: over all sizes the untargeted step causes an error "
         f"{untargeted.ours:+.0%} more often than a target is reached."
     )
     shows = {"success.png": None, "faces.png": config.dataset}
@@ -97,6 +97,7 @@ def _rows(free: list[Sweep], cut: list[Sweep], logits: list[Sweep], away: list[S
     apart = [chosen_apart(sweep) for sweep in free]
     orders = [rank_correlation(a, b) for a, b in combinations(best, 2)]
     reached, erred = np.array([s.success_curve()[e] for s in free]), np.array([s.error_curve()[e] for s in away])
+    easier = [(a.error_curve()[1:] - s.success_curve()[1:]).mean() for a, s in zip(away, free, strict=True)]
     at_size: dict[str, npt.ArrayLike] = {
         "change 0.08: classified as the target": reached,
         "change 0.08: untargeted error": erred,
@@ -104,7 +105,7 @@ def _rows(free: list[Sweep], cut: list[Sweep], logits: list[Sweep], away: list[S
         "change 0.08, clipped: classified as the target": [s.success_curve()[e] for s in cut],
         "change 0.08, gradient of the logit: classified as the target": [s.success_curve()[e] for s in logits],
     }
-    least = np.concatenate([s.least_distortion[np.isfinite(s.least_distortion)] for s in free])
+    least = [float(np.median(s.least_distortion[np.isfinite(s.least_distortion)])) for s in free]
     over = partial(row, n=len(free), over="nets", interval="95% t over nets")
     judged = partial(row, n=len(free), over="nets", interval=f"{100 * CONFIDENCE:.4g}% t over nets")
     return [
@@ -112,10 +113,9 @@ def _rows(free: list[Sweep], cut: list[Sweep], logits: list[Sweep], away: list[S
         judged(ENDS_APART, None, mean_interval(apart, confidence=CONFIDENCE), claim=EASIER_TARGETS),
         judged(ENDS_OTHERS, None, mean_interval(chosen_by_others(free), confidence=CONFIDENCE), claim=EASIER_TARGETS),
         row(ORDER, None, float(np.mean(orders)) if orders else 1.0, max(1, len(orders)), "pairs of nets", unit=""),
-        judged(UNTARGETED, None, mean_interval(erred - reached, confidence=CONFIDENCE), claim=EASIER_ERROR),
+        judged(UNTARGETED, None, mean_interval(easier, confidence=CONFIDENCE), claim=EASIER_ERROR),
         *(over(name, None, mean_interval(shares)) for name, shares in at_size.items()),
-        row("least change that succeeds, median", None, float(np.median(least)) if len(least) else 0.0,
-            max(1, len(least)), "images x targets of the nets", unit="pixel 0 .. 1"),
+        over("least change that succeeds, median", None, mean_interval(least), unit="pixel 0 .. 1"),
     ]  # fmt: skip
 
 

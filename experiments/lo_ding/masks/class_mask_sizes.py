@@ -1,4 +1,4 @@
-"""For LD-9: the masks of a class scaled to one size, beside noise; and pictures of one mask on two images."""
+"""For LD-9: the masks of a class scaled to one size, beside noise of that size."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ from functools import partial
 import numpy as np
 
 from experiments.experiment import Context, Row, row
-from experiments.models.cifar import Images
-from experiments.models.masks import in_colour
-from nnpg import Network, predict
+from nnpg import Network
 from nnpg.analysis.statistics import mean_interval
-from nnpg.attacks import apply_masks, mask_sweep, noise_like, shared, to_unit
+from nnpg.attacks import mask_sweep, noise_like, shared, to_unit
 from nnpg.data import Dataset
-from nnpg.plots import Lines, image_grid, line_panels
+from nnpg.plots import Lines, line_panels
 from nnpg_kernels import Array
 
 LEVELS = (0.0, 0.01, 0.02, 0.04, 0.08, 0.16)  # root mean square of the mask
@@ -51,19 +49,3 @@ def at_one_size(
 def size_row(kind: str, e: int) -> str:
     """Return the name of a row."""
     return f"{kind}, size {LEVELS[e]:g}: classified as the target, test images"
-
-
-def draw_masks(net: Network, images: Images, W: Array, target: int, context: Context) -> None:
-    """A bird and a frog, the mask at true and at amplified contrast, and their sum (Fig. 4)."""
-    names, test = images.train.class_names, images.test
-    sources = [c for c in (2, 6) if c < len(names)] or [0]
-    x = test.x[[int(np.flatnonzero(test.labels == c)[0]) for c in sources]]
-    both = np.broadcast_to(W, x.shape)
-    changed = apply_masks(x, both, 1.0, (0.0, 1.0))
-    y = predict(net, np.concatenate([x, changed]))
-    words = [f"{names[k]} {p:.0%}" for k, p in zip(y.argmax(axis=1), y.max(axis=1), strict=True)]
-    pictures = np.stack([x, in_colour(both, 0.5), in_colour(both), changed], axis=1).reshape(-1, *x.shape[1:])
-    n = len(sources)
-    titles = [t for i in range(n) for t in (words[i], "mask", "stretched", words[n + i])]
-    labels = [f"{names[c]} as {names[target]}" for c in sources]
-    image_grid(pictures, context.folder / "masks.png", titles=titles, columns=4, row_labels=labels)

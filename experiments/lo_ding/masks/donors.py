@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.models.cifar import spread_indices
+from experiments.models.masks import halves
 from nnpg import Network
-from nnpg.attacks import Masker, borrowed, nearest_images
+from nnpg.attacks import Masker, Sweep, borrowed, nearest_images
 from nnpg.data import Dataset
 from nnpg_kernels import Array
 
@@ -66,15 +67,26 @@ def _features(net: Network, layer: str, x: Array) -> Array:
     return np.concatenate(blocks).reshape(len(x), -1)
 
 
-def donors_masks(net: Network, masks: Masker, known: Dataset, data: Dataset, k: int, seed: int) -> dict[str, Masker]:
-    """Return the masker of each kind of donor among the known images, for the images of `data`."""
-    several = k_nearest(data.x, known.x, min(k, len(known)))
+def donors_masks(
+    net: Network, masks: Masker, known: Dataset, data: Dataset, several: NDArray[np.intp], seed: int
+) -> dict[str, Masker]:
+    """Return the masker of each kind of donor among the known images, for the images of `data`.
+
+    `several` (N, k) are the numbers of each image's nearest known images, the nearest first.
+    """
     features = nearest_by_features(net, "pool3", data.x, known.x)
     other = np.random.default_rng(seed).integers(len(known), size=len(data))
     return {
         NEAREST: borrowed(masks, known.x[several[:, 0]]),
-        f"mean of the {k} nearest images' masks": mean_of(masks, known.x[several]),
+        f"mean of the {several.shape[1]} nearest images' masks": mean_of(masks, known.x[several]),
         "mask of the nearest image in features": borrowed(masks, known.x[features]),
         "mean mask of the image's class": of_class(masks, known.subset(spread_indices(known, SAMPLE)), data.labels),
         RANDOM: borrowed(masks, known.x[other]),
     }
+
+
+def at_best_size(sweep: Sweep) -> float:
+    """Return the success at the size that is best for half of the images, on the other half."""
+    choosing, judging = halves(len(sweep.labels))
+    e = int(sweep.success[:, choosing].mean(axis=(1, 2)).argmax())
+    return float(sweep.success[e, judging].mean())

@@ -31,7 +31,7 @@ from experiments.models.cifar import SCALES, Config, load_images
 from experiments.models.masks import Reached, halves, masked_images, reached_by
 from experiments.models.stages import AT_ERROR, FULL, nets_by_stage
 from nnpg import error_rate
-from nnpg.analysis.statistics import mean_interval
+from nnpg.analysis.statistics import Interval, mean_interval
 from nnpg.analysis.verdicts import any_of, at_least, at_most
 from nnpg.plots import line_panels
 from nnpg.seeds import Of
@@ -90,12 +90,13 @@ def _rows(stage: str, of: Of, reached: list[Reached], etas: np.ndarray, K: int) 
              claim=ANY_IMAGE if judged else None)
         for rule in RULES
     ]  # fmt: skip
-    apart = [spread(net.of_images(halves(len(net.targets))[1]), etas, K) for net in reached]
+    logs = mean([np.log(spread(net.of_images(halves(len(net.targets))[1]), etas, K)) for net in reached])
+    apart = Interval(*np.exp(logs))
     inside = in_range(reached, etas, K)
     return [
         *rows,
-        over(f"{words}: largest best eta of a target / smallest (paper: at most)", 2.0, mean(apart), unit="ratio",
-             claim=WITHIN_TWICE if judged else None),
+        over(f"{words}: largest best eta of a target / smallest (paper: at most)", 2.0, apart, unit="ratio",
+             interval=f"{100 * confidence:.4g}% t over nets, of the logarithm", claim=WITHIN_TWICE if judged else None),
         over(f"{words}: targets with a best eta in 5000 .. 10000, unit chosen on the other nets", 1.0, mean(inside),
              claim=IN_RANGE if judged else None),
     ]  # fmt: skip

@@ -17,12 +17,13 @@ import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, Row, row, row_named
 from experiments.lo_ding.masks.choice_of_eta import chosen_etas
+from experiments.lo_ding.masks.mask_pictures import Case, example
 from experiments.models.cifar import SCALES, Config, Images, halved, load_images, nets_a, nets_m, spread_indices
-from experiments.models.masks import SIZES, halves, in_colour, masked_images, reached_by, size_sweep
-from nnpg import Network, predict
+from experiments.models.masks import SIZES, halves, masked_images, reached_by, size_sweep
+from nnpg import Network
 from nnpg.analysis.statistics import mean_interval
 from nnpg.analysis.verdicts import at_most, less_than
-from nnpg.attacks import Masker, Sweep, apply_masks, borrowed, linear, mask_sweep, nearest_images, scaled
+from nnpg.attacks import Masker, Sweep, borrowed, linear, mask_sweep, nearest_images, scaled
 from nnpg.data import Dataset
 from nnpg.plots import image_grid
 from nnpg_kernels import Array
@@ -35,14 +36,15 @@ CLAIM = at_most(LOW, "the optimal distortion is rather low for most images")
 LESS = less_than(0, "Adversarials are less noticeable in larger images")
 CONFIDENCE = 1 - 0.05 / 2  # two comparisons are judged
 
-Case = tuple[Network, Dataset, Masker, Sweep]
-
 
 def run(config: Config, context: Context) -> Result:
     images = load_images(config, context)
     small = halved(images)
     nets = [[done.net for done in make(config, context, images)] for make in (nets_a, nets_m)]
-    cases = [_cases(a, m, images, config, context) for a, m in zip(*nets, strict=True)]  # of each net
+    test = images.test.subset(spread_indices(images.test, config.queries))
+    nearest, _ = nearest_images(test.x, images.train.x, progress=context.progress)
+    neighbours = images.train.x[nearest]
+    cases = [_cases(a, m, images, (test, neighbours), config, context) for a, m in zip(*nets, strict=True)]
     rows: list[Row] = []
     for name in cases[0]:
         rows += _rows(name, [of_net[name][-1] for of_net in cases])
@@ -57,7 +59,7 @@ def run(config: Config, context: Context) -> Result:
         for side, values in ((images.train.x.shape[-1], least), (small.train.x.shape[-1], least_small))
     ]  # fmt: skip
     rows.append(over(LARGER, None, difference, interval=f"{100 * CONFIDENCE:.4g}% t over nets", claim=LESS))
-    pictures, titles = zip(*(_example(*case, images) for case in cases[0].values()), strict=True)
+    pictures, titles = zip(*(example(*case, images.train.class_names) for case in cases[0].values()), strict=True)
     heads = [title for four in titles for title in four]
     image_grid(
         np.concatenate(pictures), context.folder / "examples.png", titles=heads, columns=4, row_labels=list(cases[0])
@@ -72,16 +74,16 @@ def run(config: Config, context: Context) -> Result:
     return Result(tuple(rows), verdict, ("examples.png",))
 
 
-def _cases(a: Network, m: Network, images: Images, config: Config, context: Context) -> dict[str, Case]:
-    """Of one net A and one net M: the network that is attacked, images, masks, and how they did on random targets."""
-    every = masked_images(config, images)
+def _cases(
+    a: Network, m: Network, images: Images, new: tuple[Dataset, Array], config: Config, context: Context
+) -> dict[str, Case]:
+    """Of one net A and one net M, how masks do on random targets; `new` are test images and their neighbours."""
+    every, (test, neighbours) = masked_images(config, images), new
     best = chosen_etas(reached_by(a, every, context, "prob"), images.train.K)
     known = every.subset(halves(len(every))[1])
-    test = images.test.subset(spread_indices(images.test, config.queries))
-    nearest, _ = nearest_images(test.x, images.train.x, progress=context.progress)
     made: dict[str, tuple[Network, Dataset, Masker]] = {
         TRAINING: (a, known, linear(a)),
-        "test image, neighbour's mask": (a, test, borrowed(linear(a), images.train.x[nearest])),
+        "test image, neighbour's mask": (a, test, borrowed(linear(a), neighbours)),
         "training image, net M": (m, known, linear(a)),
     }
     seed, cases = context.seed_or(config.seed), {}
@@ -114,22 +116,6 @@ def _rows(name: str, sweeps: list[Sweep]) -> list[Row]:
         over(_distortion_row(name), None, middle, n=max(1, len(medians)), unit="pixel 0 .. 1",
              interval=f"{100 * CONFIDENCE if claimed else 95:.4g}% t over nets", claim=CLAIM if claimed else None),
     ]  # fmt: skip
-
-
-def _example(net: Network, data: Dataset, masks: Masker, sweep: Sweep, images: Images) -> tuple[Array, list[str]]:
-    """Image, mask at true contrast, mask stretched, and sum: the median success among images classified correctly."""
-    right = sweep.predicted[0, :, 0] == sweep.labels
-    won = np.flatnonzero(sweep.success[1, :, 0] & right)
-    candidates = won if len(won) else np.arange(len(data))
-    n = int(candidates[np.argsort(sweep.distortion[1, candidates, 0])[len(candidates) // 2]])
-    x, target, rows = data.x[n : n + 1], sweep.targets[n : n + 1], np.array([n])
-    W = masks(x, target, rows)[:, 0]
-    changed = apply_masks(x, W, 1.0, (0.0, 1.0))
-    names, words = images.train.class_names, []
-    for y in predict(net, np.concatenate([x, changed])):
-        words.append(f"{names[int(y.argmax())]} {y.max():.0%}")
-    four = np.concatenate([x, in_colour(W, 0.5), in_colour(W), changed])
-    return four, [words[0], "mask", "stretched", words[1]]
 
 
 EXPERIMENT = Experiment("LD-12", "Examples of masks", "Lo & Ding 2015, Fig. 7", SCALES, run, version=2)

@@ -16,9 +16,9 @@ import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, Row, row, row_named
 from experiments.lo_ding.masks.choice_of_eta import chosen_etas
-from experiments.lo_ding.masks.donors import NEAREST, RANDOM, donors_masks
+from experiments.lo_ding.masks.donors import NEAREST, RANDOM, at_best_size, donors_masks, k_nearest
 from experiments.models.cifar import SCALES, Config, load_images, nets_a, spread_indices
-from experiments.models.masks import SIZES, halves, masked_images, reached_by
+from experiments.models.masks import SIZES, masked_images, reached_by
 from nnpg.analysis.statistics import mean_interval
 from nnpg.analysis.verdicts import Claim, at_most, more_than
 from nnpg.attacks import Sweep, linear, mask_sweep, noise_like, scaled, to_unit
@@ -39,11 +39,12 @@ def run(config: Config, context: Context) -> Result:
     images = load_images(config, context)
     nets, names, seed = nets_a(config, context, images), images.train.class_names, context.seed_or(config.seed)
     test = images.test.subset(spread_indices(images.test, config.queries))
+    several = k_nearest(test.x, images.train.x, min(K_NEAREST, len(images.train)))
     by_eta: list[dict[str, Sweep]] = []  # of each net
     by_size: list[dict[str, Sweep]] = []
     for number, done in enumerate(nets):
         net, masks = done.net, linear(done.net)
-        made = donors_masks(net, masks, images.train, test, K_NEAREST, seed + number)
+        made = donors_masks(net, masks, images.train, test, several, seed + number)
         noise = noise_like(made[NEAREST], seed + number)
         best = chosen_etas(reached_by(net, masked_images(config, images), context, "prob"), images.train.K)
         papers = {NEAREST: made[NEAREST], GRADIENT: masks, RANDOM: made[RANDOM], NOISE: noise}
@@ -103,17 +104,13 @@ def _rows(by_eta: list[dict[str, Sweep]], names: tuple[str, ...]) -> list[Row]:
 
 
 def _size_rows(by_size: list[dict[str, Sweep]]) -> list[Row]:
-    """All donors at one size: the size that is best for half of the images, judged on the other half."""
-    rows = []
-    for kind in by_size[0]:
-        shares = []
-        for of_net in by_size:
-            choosing, judging = halves(len(of_net[kind].labels))
-            e = int(of_net[kind].success[:, choosing].mean(axis=(1, 2)).argmax())
-            shares.append(float(of_net[kind].success[e, judging].mean()))
-        name = f"{kind}, {AT_SIZE}: classified as the target"
-        rows.append(row(name, None, mean_interval(shares), len(shares), "nets", interval="95% t over nets"))
-    return rows
+    """All donors, each at its best size."""
+    over = partial(row, n=len(by_size), over="nets", interval="95% t over nets")
+    return [
+        over(f"{kind}, {AT_SIZE}: classified as the target", None,
+             mean_interval([at_best_size(of_net[kind]) for of_net in by_size]))
+        for kind in by_size[0]
+    ]  # fmt: skip
 
 
 def works(found: dict[str, Sweep], k: int) -> bool:

@@ -17,7 +17,8 @@ from functools import partial
 import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, row, row_named
-from experiments.lo_ding.masks.class_mask_sizes import LARGE, LEARNED, LEVELS, NOISE, at_one_size, draw_masks, size_row
+from experiments.lo_ding.masks.class_mask_sizes import LARGE, LEARNED, LEVELS, NOISE, at_one_size, size_row
+from experiments.lo_ding.masks.mask_pictures import draw_masks
 from experiments.models import cifar
 from experiments.models.cifar import load_images, nets_a, spread_indices
 from experiments.models.class_masks import Config, class_mask, steps_kept
@@ -55,7 +56,8 @@ def run(config: Config, context: Context) -> Result:
     masks = np.stack(learned).reshape(len(nets), K + 1, len(steps), *images.train.image_shape)
     targets = [*range(K), dog]
     on_test = np.array([_errors(net, test, W, targets) for net, W in zip(nets, masks, strict=True)])  # (nets, K+1, S)
-    on_train = np.array([_errors(net, data, W[:, -1:], targets) for net, W in zip(nets, masks, strict=True)])
+    known = data.subset(spread_indices(data, config.images))
+    on_train = np.array([_errors(net, known, W[:, -1:], targets) for net, W in zip(nets, masks, strict=True)])
     over = partial(row, n=len(nets), over="nets", interval="95% t over nets")
     judged = partial(row, n=len(nets), over="nets", interval=f"{100 * CONFIDENCE:.4g}% t over nets")
     mean, what = partial(mean_interval, confidence=CONFIDENCE), f"not classified as {names[dog]}"
