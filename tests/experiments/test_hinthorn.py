@@ -42,7 +42,7 @@ def given_runs(monkeypatch, module, runs):
 def table_of(runs, paper, monkeypatch, context, **settings):
     """HI-T1 on these runs, and the attack that was chosen for them."""
     given_runs(monkeypatch, tables, runs)
-    strength = Strength(2.0, {1.5: np.array([0.7]), 2.0: np.array([0.5])})
+    strength = Strength(2.0, {1.5: np.array([0.7]), 2.0: np.array([0.5])}, {1.5: 0.8, 2.0: 0.9})
     monkeypatch.setattr(tables, "attack_strength", lambda *_: strength)
     made = tables.experiment(1, "both", 82, {0.001: paper})
     config = tables.Config(**vars(CONFIG) | settings, readings=())
@@ -66,6 +66,7 @@ def test_a_table_judges_the_sign_of_each_difference_over_base_nets(monkeypatch, 
     assert (twice.paper, twice.verdict) == (None, "held")
     assert row_named(result.rows, f"lr 0.001, {CONTROL.name}: held out").over == "nets"
     assert row_named(result.rows, "distortion, chosen on a network that is not judged").ours == 2
+    assert row_named(result.rows, "confidence of that network in the target").ours == 0.9
     assert "wanted" in result.texts[1].body
 
 
@@ -132,6 +133,8 @@ def test_the_attack_is_chosen_on_a_network_that_is_not_judged(tmp_path, monkeypa
     strength = attack_strength(config, where)
     assert set(strength.accuracy) == set(config.factors)
     assert strength.factor == min(config.factors, key=lambda f: abs(strength.accuracy[f][0] - config.wanted[0][1]))
+    least, most = (strength.confidence[factor] for factor in config.factors)
+    assert most > least > 0
     chosen_on = {f.name for f in where.models.iterdir() if f.name.startswith("net-H")}
     assert chosen_on
     assert not chosen_on & {net.file.name for net in base_nets(config, where, config.nets)}

@@ -55,9 +55,11 @@ def accuracy_table(runs: dict[Key, Runs]) -> str:
 
 
 def choice_table(strength: Strength, config: Hard) -> str:
-    """The control's accuracies that decided."""
-    lines = ["times the least distortion" + "".join(f"   lr {rate:<8g}" for rate, _ in config.wanted)]
+    """The control's accuracies that decided, and how sure the network was of the target before the training."""
+    lines = ["times the least distortion   confidence" + "".join(f"   lr {rate:<8g}" for rate, _ in config.wanted)]
     for factor, accuracy in strength.accuracy.items():
-        lines.append(f"{factor:<26g}" + "".join(f"   {a:<11.4f}" for a in accuracy))
+        lines.append(
+            f"{factor:<26g}   {strength.confidence[factor]:<10.4f}" + "".join(f"   {a:<11.4f}" for a in accuracy)
+        )
     wanted = "".join(f"   {accuracy:<11.4f}" for _, accuracy in config.wanted)
-    return "\n".join([*lines, f"{'wanted: control in Table 1':26}{wanted}"])
+    return "\n".join([*lines, f"{'wanted: control in Table 1':39}{wanted}"])

@@ -83,6 +83,7 @@ def _runner(by: By, held_out: int, paper: dict[float, tuple[float, ...]]) -> Cal
             row("pairs held out of the first network's, one for each group", held_out, out, 1, "nets", unit="pairs"),
             row("distortion, chosen on a network that is not judged", None, strength.factor, 1, "nets",
                 unit="times the least"),
+            row("confidence of that network in the target", None, strength.confidence[strength.factor], 1, "nets"),
             *_accuracies(runs, theirs), *judged,
         ]  # fmt: skip
         texts = (

@@ -22,16 +22,19 @@ from experiments.models.hinthorn.pairs import adversarial_pairs
 from experiments.models.hinthorn.runs import Runs
 from experiments.models.hinthorn.training_jobs import Start, trained_runs
 from experiments.models.hinthorn.variants import CONTROL, Hard, Key, Variant
+from nnpg import predict
 from nnpg.analysis.groups import By
+from nnpg.attacks import confidence
 from nnpg_kernels import Array
 
 
 @dataclass(frozen=True, eq=False)
 class Strength:
-    """The factor chosen, and the accuracies of the control that decided: by factor, at each rate of `wanted`."""
+    """The factor chosen; for each factor the control's accuracies that decided, and the confidence in the target."""
 
     factor: float
-    accuracy: dict[float, Array]
+    accuracy: dict[float, Array]  # at each rate of `wanted`
+    confidence: dict[float, float]  # of the network that is not judged, before the training, a mean over its pairs
 
 
 def hard_negative_runs(
@@ -59,4 +62,8 @@ def attack_strength(config: Hard, context: Context) -> Strength:
     runs = trained_runs(starts, [(rate, CONTROL) for rate, _ in config.wanted], config, "both", context)
     accuracy = np.stack([runs[rate, CONTROL].final["fresh"] for rate, _ in config.wanted], axis=1)  # (factors, rates)
     off = ((accuracy - [wanted for _, wanted in config.wanted]) ** 2).sum(axis=1)
-    return Strength(config.factors[int(off.argmin())], dict(zip(config.factors, accuracy, strict=True)))
+    certain = {
+        factor: float(confidence(predict(base.net, pairs.beyond(factor).adversarial), pairs.targets).mean())
+        for factor in config.factors
+    }
+    return Strength(config.factors[int(off.argmin())], dict(zip(config.factors, accuracy, strict=True)), certain)
