@@ -118,13 +118,14 @@ def _with_unit(text: str, unit: str) -> str:
 def _line(record: Record, rows: list[Row]) -> Line:
     claims = list(dict.fromkeys(row["claim"] for row in rows))
     claim = claims[0] + (f", and {len(claims) - 1} more such numbers" if len(claims) > 1 else "")
-    measured = rows[0]["name"] + (f", and {len(rows) - 1} more" if len(rows) > 1 else "")
+    first, *others = (row["name"] for row in rows)
+    measured = first + (f", and {len(others)} more" if others else "")
     return Line(
         record["id"],
         claim,
         measured,
         ranges(rows, "paper"),
-        ours_of(rows[0]) if len(rows) == 1 else ranges(rows, "ours"),
+        ranges(rows, "ours") if others else ours_of(*rows),
         ", ".join(dict.fromkeys(f"{row['n']:,} {row['over']}" for row in rows)),
         scale_of(record),
         counted([row["verdict"] for row in rows]),
