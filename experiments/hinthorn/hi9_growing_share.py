@@ -10,23 +10,20 @@ together, retained as a whole. And the gain over the control for networks with a
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, Row, row
-from experiments.models.hinthorn.base import DENSE, base_net
-from experiments.models.hinthorn.hard_negatives import attack_strength, hard_negative_runs
-from experiments.models.hinthorn.other_bases import Beside, other_bases
-from experiments.models.hinthorn.pairs import adversarial_pairs
+from experiments.models.hinthorn.base import DENSE
+from experiments.models.hinthorn.hard_negatives import hard_negative_runs, shares_by_variance
+from experiments.models.hinthorn.other_bases import Beside, other_bases, smallest_shares
 from experiments.models.hinthorn.runs import Runs, against_control
 from experiments.models.hinthorn.variants import CLUSTERED, CONTROL, HARD_PAPER, HARD_SMOKE, Key, Variant
-from nnpg.analysis.concentration import upper_group
 from nnpg.analysis.statistics import mean_interval
 from nnpg.analysis.verdicts import all_of, any_of, more_than
 from nnpg.plots import Lines, line_panels
 from nnpg.training_methods.learning_curves import steps_to_optimum
-from nnpg.training_methods.volatility import unit_changes
 
 BOOSTS = more_than(0, "selective dropout will boost the robustness of the network")  # a share that grows
 SCALES = more_than(0, "the benefits of SD will scale with the dimensionality ... and the size of the network")
@@ -53,10 +50,10 @@ def run(config: Config, context: Context) -> Result:
     runs = hard_negative_runs(config, "both", tuple(dict.fromkeys((CONTROL, *fixed, *variants))), context)
     growing = [key for key in runs if key[1].alpha]
     others = {
-        name: hard_negative_runs(settings, "both", (CONTROL, *_as_in(settings, fixed)), context)
+        name: hard_negative_runs(settings, "both", (CONTROL, *smallest_shares(settings)), context)
         for name, settings in other_bases(config).items()
     }
-    confidence = 1 - 0.05 / (len(growing) + len(others) * len(fixed) * len(config.rates))
+    confidence = 1 - 0.05 / (len(growing) + len(others) * len(separated) * len(config.rates))
     rows = [
         *(row(f"{layer}: p0 from the variance of the volatility", None, share, 1, "nets")
           for layer, share in separated.items()),
@@ -86,27 +83,6 @@ def run(config: Config, context: Context) -> Result:
         f"is {scaled} for all of {len(judged[SCALES])} comparisons."
     )
     return Result(tuple(rows), verdict, ("schedule.png",))
-
-
-def shares_by_variance(config: Config, context: Context) -> dict[str, float]:
-    """Return the share of units of the last convolution and of the dense layer that the variance separates.
-
-    The volatilities are means over the pairs of the network on which the attack is chosen; it is not judged.
-    """
-    seed = context.seed_or(config.seed) + config.choice
-    base = base_net(replace(config, seed=seed), replace(context, seed=None))
-    factor = attack_strength(config, context).factor
-    pairs = adversarial_pairs(base, config, context)[: config.drawn].beyond(factor)
-    changes = unit_changes(base.net, pairs.originals, pairs.adversarial, layers=base.read_at)
-    return {
-        layer: float(upper_group(changes[read].volatility.mean(axis=0)).mean())
-        for layer, read in zip((base.conv, DENSE), base.read_at, strict=True)
-    }
-
-
-def _as_in(settings: Config, variants: list[Variant]) -> list[Variant]:
-    """Return the variants with the last convolution of other networks."""
-    return [v if v.layer == DENSE else v._replace(layer=f"conv{settings.convolutions}") for v in variants]
 
 
 def _rows(before: str, runs: dict[Key, Runs], confidence: float) -> list[Row]:

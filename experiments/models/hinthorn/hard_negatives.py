@@ -17,14 +17,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from experiments.experiment import Context
-from experiments.models.hinthorn.base import base_net, base_nets
+from experiments.models.hinthorn.base import DENSE, BaseNet, base_net, base_nets
 from experiments.models.hinthorn.pairs import adversarial_pairs
 from experiments.models.hinthorn.runs import Runs
 from experiments.models.hinthorn.training_jobs import Start, trained_runs
 from experiments.models.hinthorn.variants import CONTROL, Hard, Key, Variant
 from nnpg import predict
+from nnpg.analysis.concentration import upper_group
 from nnpg.analysis.groups import By
 from nnpg.attacks import confidence
+from nnpg.training_methods.volatility import unit_changes
 from nnpg_kernels import Array
 
 
@@ -55,8 +57,7 @@ def hard_negative_runs(
 
 def attack_strength(config: Hard, context: Context) -> Strength:
     """Choose the factor on a base network that is not judged; its pairs are grouped by both classes."""
-    seed = context.seed_or(config.seed) + config.choice
-    base = base_net(replace(config, seed=seed), replace(context, seed=None))
+    base = _not_judged(config, context)
     pairs = adversarial_pairs(base, config, context)
     starts = [Start(base, pairs, factor) for factor in config.factors]
     runs = trained_runs(starts, [(rate, CONTROL) for rate, _ in config.wanted], config, "both", context)
@@ -67,3 +68,24 @@ def attack_strength(config: Hard, context: Context) -> Strength:
         for factor in config.factors
     }
     return Strength(config.factors[int(off.argmin())], dict(zip(config.factors, accuracy, strict=True)), certain)
+
+
+def shares_by_variance(config: Hard, context: Context) -> dict[str, float]:
+    """Return the share of units of the last convolution and of the dense layer that the variance separates.
+
+    The volatilities are means over the pairs of the network on which the attack is chosen; it is not judged.
+    """
+    base = _not_judged(config, context)
+    factor = attack_strength(config, context).factor
+    pairs = adversarial_pairs(base, config, context)[: config.drawn].beyond(factor)
+    changes = unit_changes(base.net, pairs.originals, pairs.adversarial, layers=base.read_at)
+    return {
+        layer: float(upper_group(changes[read].volatility.mean(axis=0)).mean())
+        for layer, read in zip((base.conv, DENSE), base.read_at, strict=True)
+    }
+
+
+def _not_judged(config: Hard, context: Context) -> BaseNet:
+    """Return the network on which settings are chosen."""
+    seed = context.seed_or(config.seed) + config.choice
+    return base_net(replace(config, seed=seed), replace(context, seed=None))

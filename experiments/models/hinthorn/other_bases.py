@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from experiments.data_sets import CIFAR10
-from experiments.models.hinthorn.base import FACES_IN_COLOUR
-from experiments.models.hinthorn.variants import Hard
+from experiments.models.hinthorn.base import DENSE, FACES_IN_COLOUR
+from experiments.models.hinthorn.variants import Hard, Variant
 
 DEEPER, COLOUR = "three convolutions", "CIFAR-10"
 MOST_PAIRS, MOST_NETS = 1000, 5  # of each of these networks
@@ -36,3 +36,8 @@ def other_bases(config: C) -> dict[str, C]:
     if config.dataset.startswith("faces"):
         settings = {DEEPER: {"convolutions": 3}, COLOUR: {"dataset": FACES_IN_COLOUR}}
     return {name: replace(config, **settings[name]) for name in config.others}  # type: ignore[arg-type]
+
+
+def smallest_shares(config: Beside) -> list[Variant]:
+    """Return selective dropout of the smallest share, on the last convolution and on the dense layer."""
+    return [Variant(layer, min(config.keeps)) for layer in (f"conv{config.convolutions}", DENSE)]
