@@ -2,9 +2,9 @@
 
 python -m experiments run HI-1        (four minutes on two cores, with HI-0's networks)
 
-Five networks, each attacked on other images. Expected: every attack succeeds. The least distortion, which Szegedy's
-cost function defines, ends on the decision boundary; the paper's images fool "with a correspondingly high certainty",
-which a larger change gives.
+Networks that were trained anew, each attacked on other images. Expected: every attack succeeds. The least distortion,
+which Szegedy's cost function defines, ends on the decision boundary; the paper's images fool "with a corresponding high
+certainty", which a larger change gives.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ python -m experiments run HI-3        (two minutes, with HI-1's pairs)
 
 Each unit's change, | ||a'|| - ||a|| | and ||a' - a||, from the original to its adversarial image, and to the original
 with Gaussian noise of the same size, because any change of the image may be concentrated in a layer whose outputs are
-mostly 0. Over five networks, and for the paper's future work (6.1, 6.4) over five with a third convolution and five for
+mostly 0. Over several networks, and for future work (6.1, 6.4) over some with a third convolution and some for
 CIFAR-10. Expected: a tenth of the units has about half of the change, or more; nearly the same under noise.
 """
 

@@ -4,7 +4,7 @@ python -m experiments run HI-4        (three minutes, with HI-1's pairs)
 
 The captions of Fig. 11 and 12 are exchanged in the paper. Claims: the projections of a perturbation group change in a
 common way, which the changes of the pixels do not show (Fig. 11); some units change much more than others (Fig. 12).
-Each is the mean over the groups of a network, judged over five networks.
+Each is the mean over the groups of a network, judged over several networks.
 """
 
 from __future__ import annotations
