@@ -87,7 +87,7 @@ SHOWN = {
     "LD-12": Shown(
         "Fig. 7: top an image and its mask in the training set, middle an image of the validation set and "
         "its closest mask, bottom a mask of the training set applied to the perceptron.",
-        CIFAR,
+        "Larger images: the same ones with 16 and with 32 pixels a side. " + CIFAR,
     ),
     "LD-13": Shown(
         "Fig. 8 top: the same curves as Fig. 6, for images not trained on, each with the mask of its "
