@@ -70,6 +70,8 @@ def run_all(
         experiment, config = resolve(id, scale, seed, backend, settings)
         wanted[experiment.id] = _places(out, experiment)[0], stated(experiment, scale, config, seed, backend)
     if dask is not None:
+        if workers is not None:
+            raise UsageError(f"workers must be None where {dask!r} is the cluster, not {workers}")
         with cluster_client(dask):
             pass  # it answers
     errors: dict[str, Exception] = {}

@@ -105,3 +105,16 @@ def stuck(path: Path) -> None:
     """Say which process this is, and work for an hour, in a thread that takes no signals."""
     (path / str(os.getpid())).touch()
     threading.Event().wait(3600)
+
+
+def compiled(K: int) -> int:
+    """Predict with a network of convolutions, and return how many kernels this process had to compile for it."""
+    import nnpg
+    from nnpg_kernels.numba.runtime import compilation
+
+    missed: list[int] = []
+    compilation.announce_compilation = lambda: missed.append(1)  # type: ignore[assignment]
+    recipe = [nnpg.conv(4, 3), nnpg.Tanh(), nnpg.MaxPool(2), nnpg.Flatten(), nnpg.dense(K), nnpg.Softmax()]
+    net = nnpg.build(recipe, input_shape=(1, 12, 12), rng=0, backend="numba")
+    nnpg.predict(net, np.ones((8, 1, 12, 12), np.float32))
+    return len(missed)

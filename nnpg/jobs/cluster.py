@@ -8,13 +8,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from itertools import islice
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from nnpg.jobs.processes import Do, Failed, HandOver
 from nnpg_kernels.threads import thread_count, use_threads
 
 ANSWER = 10  # seconds in which a scheduler must answer
-ARRIVAL = 60  # seconds in which a cluster must have a worker
+SILENCE = 60  # seconds without an outcome after which it is asked whether there are workers
+ARRIVAL = 60  # seconds in which there must be one then
 IN_ADVANCE = 2  # jobs sent for each that the cluster does at once, so that no worker waits
 CLOSING = 1.0  # seconds
 
@@ -39,32 +41,32 @@ def on_cluster(do: Do, jobs: Mapping[str, Any], address: str, hand_over: HandOve
     ImportError, ValueError
         As for `cluster_client`.
     TimeoutError
-        If the cluster has no worker.
+        If the cluster has no worker, or none any more.
     """
-    from distributed import as_completed
-
     with cluster_client(address) as client, warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Sending large graph", UserWarning)
         client.wait_for_workers(1, ARRIVAL)
         slots = Counter[str]()  # jobs that each machine does at once
         for worker, threads in client.nthreads().items():
             slots[worker.rpartition(":")[0]] += threads
-        waiting, names = iter(jobs.items()), dict[str, str]()
+        waiting, sent, arrivals = iter(jobs.items()), dict[Any, str](), SimpleQueue[Any]()
 
-        def send(n: int) -> list[Any]:
-            futures = []
+        def send(n: int) -> None:
             for name, argument in islice(waiting, n):
-                task = partial(_on_worker, do, name, argument, max(slots.values()))
-                futures.append(client.submit(task, pure=False))
-                names[futures[-1].key] = name
-            return futures
+                future = client.submit(partial(_on_worker, do, name, argument, max(slots.values())), pure=False)
+                sent[future] = name
+                future.add_done_callback(arrivals.put)
 
-        arrivals = as_completed(send(IN_ADVANCE * slots.total()))
-        for future in arrivals:
+        send(IN_ADVANCE * slots.total())
+        while sent:
+            try:
+                future = arrivals.get(timeout=SILENCE)
+            except Empty:
+                client.wait_for_workers(1, ARRIVAL)
+                continue
             error = future.exception()
-            hand_over(names[future.key], future.result() if error is None else Failed(error))
-            for sent in send(1):
-                arrivals.add(sent)
+            hand_over(sent.pop(future), future.result() if error is None else Failed(error))
+            send(1)
 
 
 def _on_worker(do: Do, name: str, argument: Any, slots: int) -> Any:

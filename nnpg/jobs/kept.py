@@ -71,4 +71,6 @@ def _plain(value: object) -> Any:
         return identity(value, "what a kept file depends on")
     except ValueError:
         kind = type(value).__name__
-        raise TypeError(f"a kept file can depend on numbers, text, data sets and arrays, not on {kind}") from None
+        raise TypeError(
+            f"made_from must hold numbers, text, data sets, arrays and the like, on which a file can depend, not {kind}"
+        ) from None

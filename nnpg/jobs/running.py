@@ -41,12 +41,15 @@ def write_arrays(file: Path, arrays: Mapping[str, Array]) -> None:
     >>> write_arrays(Path("a.safetensors"), [0.5])
     Traceback (most recent call last):
     ...
-    TypeError: a kept result must be a dict from names to arrays, not [0.5]; for another one give write and read
+    TypeError: arrays, a result that is kept, must be a dict from names to arrays, not [0.5]; for another result give
+    write and read
     """
-    if not isinstance(arrays, Mapping) or not all(isinstance(a, np.ndarray) for a in arrays.values()):
+    file = as_path(file, "file")
+    named = isinstance(arrays, Mapping) and all(isinstance(name, str) for name in arrays)
+    if not named or not all(isinstance(array, np.ndarray) for array in arrays.values()):
         raise TypeError(
-            f"a kept result must be a dict from names to arrays, not {described(arrays)}; for another one give write "
-            "and read"
+            f"arrays, a result that is kept, must be a dict from names to arrays, not {described(arrays)}; for another "
+            "result give write and read"
         )
     write_tensors(file, arrays, {})
 
@@ -62,7 +65,7 @@ def read_arrays(file: Path) -> dict[str, Array]:
     ...     read_arrays(folder / "a.safetensors")
     {'error': array([0.25])}
     """
-    return read_tensors(file)[0]
+    return read_tensors(as_path(file, "file"))[0]
 
 
 def run_jobs(
@@ -132,7 +135,8 @@ def run_jobs(
     workers = None if workers is None else as_count(workers, "workers")
     rng = None if rng is None else as_count(rng, "rng", least=0)
     if dask is not None and workers is not None:
-        raise ValueError(f"workers must be None where dask is given, not {workers}: the cluster has its own")
+        raise ValueError(f"workers must be None where {as_text(dask, 'dask')!r} is the cluster, not {workers}")
+    dask = None if dask is None else as_text(dask, "dask")
     kept = {} if files is None else _checked(files, jobs)
     missing = {name: (job, kept.get(name)) for name, job in jobs.items() if name not in kept or not kept[name].exists()}
     results, errors = dict[str, Any](), dict[str, Exception]()

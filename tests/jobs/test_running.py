@@ -72,7 +72,7 @@ def test_results_are_written_and_read_as_the_caller_says(tmp_path):
     files = {"a": tmp_path / "a.txt"}
     args = {"write": lambda file, n: file.write_text(str(n)), "read": lambda file: file.read_text()}
     assert run_jobs(job_work.halved, {"a": 14}, "halves", files=files, workers=1, **args) == {"a": "7"}
-    with pytest.raises(Failures, match="a kept result must be a dict from names to arrays, not 7"):
+    with pytest.raises(Failures, match=r"a: .*must be a dict from names to arrays, not 7"):
         run_jobs(job_work.halved, {"a": 14}, "halves", files={"a": tmp_path / "b"}, workers=1)
     write_tensors(tmp_path / "c.safetensors", {"x": np.arange(2)}, {"made": "by another program"})
     assert run_jobs(job_work.halved, {"a": 1}, "x", files={"a": tmp_path / "c.safetensors"})["a"]["x"].tolist() == [
@@ -163,7 +163,7 @@ def test_wrong_arguments_are_refused_before_any_work(tmp_path):
         ({"files": {"b": file}}, r"files must have the names of the jobs, \['a'\], not \['b'\]"),
         ({"jobs": {"a": 2, "b": 4}, "files": {"a": file, "b": file}}, "files must be another one for each job"),
         ({"workers": 0}, "workers must be"),
-        ({"workers": 2, "dask": "tcp://127.0.0.1:1"}, "workers must be None where dask is given"),
+        ({"workers": 2, "dask": "tcp://127.0.0.1:1"}, "workers must be None where .* is the cluster, not 2"),
         ({"rng": -1}, "rng must be"),
     ]:
         with pytest.raises(ValueError, match=words):

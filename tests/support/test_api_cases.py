@@ -10,6 +10,7 @@ from fuzz.calls import calls
 from fuzz.calls.call import call
 
 import nnpg
+from nnpg import jobs
 
 EVERY = 12  # of which one case runs here; `make fuzz` runs all
 
@@ -23,7 +24,7 @@ def test_a_fixed_part_of_all_cases_has_no_finding() -> None:
 
 def test_every_public_function_has_a_call() -> None:
     tried = {one.function.__qualname__ for one in calls()}
-    modules = nnpg, nnpg.attacks, nnpg.data, nnpg.plots, nnpg.rankings
+    modules = nnpg, nnpg.attacks, nnpg.data, jobs, nnpg.plots, nnpg.rankings
     things = {name: getattr(module, name) for module in modules for name in module.__all__ if name not in RESULTS}
     missing = [n for n, thing in things.items() if callable(thing) and not {n, thing.__qualname__} & tried]
     assert not missing, f"add a call of {', '.join(missing)} in tests/fuzz/calls/, or what is only returned to RESULTS"
@@ -33,10 +34,10 @@ def test_every_public_function_has_a_call() -> None:
 # with arguments that are judged there. (What a panel of a figure holds is judged by the figure.)
 RESULTS = {
     "Cell", "ClassMask", "CompilationReport", "DataError", "Depth", "Distorted", "Epoch", "Filter", "FilterScores",
-    "Flatten", "GradientCheckError", "GradientReport", "Intervention", "Knockout", "LBFGSTraining", "Layer", "Limits",
-    "Lines", "MaskOutcome", "Masker", "Measured", "ModelFileError", "NotCompiled", "NotCompiledError",
-    "NotWrittenError", "CompiledError", "Outcome", "Pairs", "Panel", "Plane", "PredictionGradient", "ReLU", "Sigmoid",
-    "Softmax", "Stepped", "Sweep", "Tanh", "Trace", "Training", "TrainingDiverged", "load_backend",
+    "Flatten", "GradientCheckError", "GradientReport", "Intervention", "KilledError", "Knockout", "LBFGSTraining",
+    "Layer", "Limits", "Lines", "MaskOutcome", "Masker", "Measured", "ModelFileError", "NotCompiled",
+    "NotCompiledError", "NotWrittenError", "CompiledError", "Outcome", "Pairs", "Panel", "Plane", "PredictionGradient",
+    "ReLU", "Sigmoid", "Softmax", "Stepped", "Sweep", "Tanh", "Trace", "Training", "TrainingDiverged", "load_backend",
     "require_compiled", "use_threads",
 }  # fmt: skip
 

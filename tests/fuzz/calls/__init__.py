@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fuzz.calls import analysis, attacks, building, data, gradients, maps, network, plots, rankings, training
+from fuzz.calls import analysis, attacks, building, data, gradients, jobs, maps, network, plots, rankings, training
 from fuzz.calls.call import Call
 
-ROOMS = (building, network, training, gradients, rankings, maps, attacks, analysis, data, plots)
+ROOMS = (building, network, training, gradients, rankings, maps, attacks, analysis, data, jobs, plots)
 
 
 def calls() -> Iterator[Call]:

@@ -31,6 +31,7 @@ from numba.core.environment import Environment
 from numba.core.funcdesc import PythonFunctionDescriptor
 
 from nnpg_kernels.numba.runtime import disk_cache
+from nnpg_kernels.numba.runtime.turns import end_turn, take_turn
 
 VOID_OF_FIVE = numba.types.void(*[numba.types.int64] * 5)
 
@@ -71,15 +72,19 @@ class _DiskCache(NullCache):  # type: ignore[misc]
         function.__qualname__ += f"_{hashlib.sha256(self.made_of.encode()).hexdigest()[:16]}"
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
-        """Return the stored code for these types, ready to run, or None."""
+        """Return the stored code for these types, ready to run, or None: then this process has the turn to compile."""
         target_context.refresh()
         codegen = target_context.codegen()
         key = self._key(sig, codegen)
         path = self._path(key)
         code = None if path is None else disk_cache.load(path, key)
+        if code is None and path is not None:
+            take_turn(path)
+            code = disk_cache.load(path, key)  # by now another process may have stored it
         if code is None:
             announce_compilation()
             return None
+        end_turn()
         library = _library(codegen, code)
         if self.by_address:
             return SimpleNamespace(library=library, fndesc=SimpleNamespace(llvm_cfunc_wrapper_name=code.words["name"]))
@@ -105,6 +110,8 @@ class _DiskCache(NullCache):  # type: ignore[misc]
             disk_cache.save(path, key, disk_cache.Kernel(words, code))
         except OSError as error:
             warn_not_kept(str(error))
+        finally:
+            end_turn()
 
     def _key(self, sig: Any, codegen: Any) -> str:
         return repr((str(sig), codegen.magic_tuple(), self.made_of))
