@@ -102,6 +102,7 @@ def test_an_error_that_cannot_be_sent_keeps_its_text():
         run_jobs(job_work.two_parts, {"a": 0, "b": 1, "c": 2}, "parts", workers=1, progress=False)
 
 
+@pytest.mark.slow
 def test_a_job_whose_process_is_killed_is_done_again_and_if_that_is_killed_too_it_is_listed(tmp_path):
     folder = tmp_path / "results"
     folder.mkdir()
@@ -152,7 +153,7 @@ def test_progress_comes_back_as_the_jobs_end(monkeypatch):
         yield lambda: advanced.append(time.monotonic())
 
     monkeypatch.setattr(running, "progress_bar", bar)
-    ended = run_jobs(job_work.timed, {"long": 1.5, "a": 0.01, "b": 0.01}, "waits", workers=2, progress=False)
+    ended = run_jobs(job_work.timed, {"long": 1.0, "a": 0.01, "b": 0.01}, "waits", workers=2, progress=False)
     assert len(advanced) == 3
     assert advanced[1] < ended["long"], "the first two are there before the long one ends"
 
