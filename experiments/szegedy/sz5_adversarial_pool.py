@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 import nnpg
-from experiments.experiment import Context, Experiment, Result, Row, Text, row, row_named
+from experiments.experiment import Context, Experiment, Result, Text, row_named
 from experiments.models.mnist.digits import as_rows, digits
 from experiments.models.mnist.pools import (
     METHODS,
@@ -23,23 +23,9 @@ from experiments.models.mnist.pools import (
     images_of,
     try_settings,
 )
-from nnpg.analysis.statistics import mean_interval, paired_p
-from nnpg.analysis.verdicts import Claim, at_most, equal_to, more_than
+from experiments.szegedy.pool_errors import DECAY_GAIN, DROPOUT_GAIN, LAYERS_GAIN, error_rows
+from nnpg.analysis.statistics import mean_interval
 from nnpg.plots import Measured, interval_plot
-from nnpg_kernels import Array
-
-PAPER = {"decay": 0.016, "dropout": 0.013, POOL: 0.012}
-MARGIN = 0.0015  # half the difference of the paper's decay and dropout, so that no error counts as both
-CLAIMS = {
-    "decay": equal_to(PAPER["decay"], MARGIN, "1.6% errors when regularized by weight decay alone"),
-    "dropout": equal_to(PAPER["dropout"], MARGIN, "improved to around 1.3% by using carefully applied dropout"),
-    POOL: at_most(PAPER[POOL], "a test error below 1.2% by keeping a pool of adversarial examples"),
-}
-BETTER = more_than(0, "back-feeding adversarial examples to training might improve generalization")
-HIGHER = more_than(0, "examples for the higher layers seem to be more useful than those on the input or lower layers")
-CONFIDENCE = 1 - 0.05 / 6  # of each of the six intervals that are judged
-DECAY_GAIN, DROPOUT_GAIN = (f"test error with {method} minus that with the pool" for method in ("decay", "dropout"))
-LAYERS_GAIN = "test error with the input's pool minus that with the hidden layers'"
 
 
 def run(config: PoolTraining, context: Context) -> Result:
@@ -52,7 +38,7 @@ def run(config: PoolTraining, context: Context) -> Result:
         for data in (test, seen)
     )
     every = config.dataset == "mnist" and len(seen) == len(train)
-    made = _rows(errors, trained, config.seeds, every=every)
+    made = error_rows(errors, trained, config.seeds, every=every)
     means = {m: mean_interval(e) for m, e in errors.items()}
     interval_plot([Measured("MNIST test error", means, "test error")], context.folder / "errors.png", highlight=POOL)
     decay, dropout, pool, of_input, of_hidden = (f"{100 * means[m].value:.2f}%" for m in METHODS)
@@ -71,32 +57,6 @@ def run(config: PoolTraining, context: Context) -> Result:
     lines = [f"{m:26} " + "  ".join(f"{100 * e:.2f}%" for e in of_method) for m, of_method in errors.items()]
     texts = {"Test error, seed by seed": "\n".join(lines), "Error on the images held out": choice_table(tried)}
     return Result(tuple(made), verdict, ("errors.png",), tuple(Text(*text) for text in texts.items()))
-
-
-def _rows(errors: dict[str, Array], trained: dict[str, Array], n: int, *, every: bool) -> list[Row]:
-    """Return errors and their differences; the paper's errors stay open unless ours are of all its images."""
-    by = "95% t over seeds"
-
-    def judged(name: str, paper: float | None, values: Array, claim: Claim) -> Row:
-        found = mean_interval(values, confidence=CONFIDENCE)
-        return row(name, paper, found, n, "seeds", interval=f"{CONFIDENCE:.1%} t over seeds", claim=claim)
-
-    made = []
-    for method, name, paper in (("decay", DECAY_GAIN, 0.004), ("dropout", DROPOUT_GAIN, 0.001)):
-        gain = errors[method] - errors[POOL]
-        made.append(judged(name, paper, gain, BETTER))
-        made.append(row(f"the same, {method}: p", None, paired_p(gain), n, "seeds", unit="p"))
-    gain = errors["pool of the input only"] - errors["pool of the hidden layers"]
-    made.append(judged(LAYERS_GAIN, None, gain, HIGHER))
-    for m in METHODS:
-        name = f"{m}: test error"
-        if m in PAPER:
-            of_method = judged(name, PAPER[m], errors[m], CLAIMS[m])
-            made.append(of_method if every else of_method._replace(verdict="open"))
-        else:
-            made.append(row(name, None, mean_interval(errors[m]), n, "seeds", interval=by))
-        made.append(row(f"{m}: training error", None, mean_interval(trained[m]), n, "seeds", interval=by))
-    return made
 
 
 EXPERIMENT = Experiment(

@@ -21,7 +21,8 @@ from experiments.models.mnist.pools import (
     images_of,
     try_settings,
 )
-from experiments.szegedy.sz5_adversarial_pool import DECAY_GAIN, EXPERIMENT, LAYERS_GAIN, _rows
+from experiments.szegedy.pool_errors import DECAY_GAIN, LAYERS_GAIN, error_rows
+from experiments.szegedy.sz5_adversarial_pool import EXPERIMENT
 
 
 def context(tmp_path):
@@ -82,13 +83,13 @@ def test_settings_are_chosen_without_the_images_held_out_and_the_tested_nets_see
 def test_the_order_of_the_training_methods():
     errors = {m: np.array([0.02, 0.021, 0.022]) for m in METHODS} | {POOL: np.array([0.01, 0.0102, 0.0104])}
     errors["pool of the hidden layers"] = np.array([0.02, 0.022, 0.021])
-    rows = {r.name: r for r in _rows(errors, errors, 3, every=True)}
+    rows = {r.name: r for r in error_rows(errors, errors, 3, every=True)}
     assert rows[f"{POOL}: test error"].verdict == "held"
     assert rows["decay: test error"].verdict == "open"  # 3 seeds: 0.021, give or take 0.006, beside 0.016
     assert rows[DECAY_GAIN].ours == pytest.approx(0.0324 / 3)
     assert rows[DECAY_GAIN].verdict == "held"
     assert rows["the same, decay: p"].ours < 0.01
     assert rows[LAYERS_GAIN].verdict == "open"  # no difference in the mean is no verdict
-    worse = {r.name: r for r in _rows(errors | {POOL: errors["decay"] + errors[POOL]}, errors, 3, every=False)}
+    worse = {r.name: r for r in error_rows(errors | {POOL: errors["decay"] + errors[POOL]}, errors, 3, every=False)}
     assert worse[DECAY_GAIN].verdict == "contradicted"
     assert worse[f"{POOL}: test error"].verdict == "open"  # the paper's error is that of all images
