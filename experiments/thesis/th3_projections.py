@@ -26,7 +26,7 @@ from nnpg.analysis.verdicts import more_than
 from nnpg.maps.excitation import Views, highest_outputs, view_units
 from nnpg.plots import image_grid, signed_colours
 
-SHOWN = 3  # images for each filter in the figure
+SHOWN = 6  # images for each filter in the figure
 MORE_ALIKE = more_than(0, 'the image "concepts" learned at each layer')
 
 
@@ -100,6 +100,6 @@ EXPERIMENT = Experiment(
     "TH-3",
     "Filters projected to the pixels",
     "Lo 2016, Fig. 3.4",
-    {"smoke": Config((FEW,), epochs=2, seeds=2, images=4), "quick": Config(), "paper": Config()},
+    {"smoke": Config((FEW,), epochs=2, seeds=2, images=6), "quick": Config(), "paper": Config()},
     run,
 )
