@@ -51,7 +51,9 @@ def accuracy_table(runs: dict[Key, Runs]) -> str:
     for (rate, variant), r in runs.items():
         cells = "".join(f"{r.final[level].mean():12.4f}" for level in LEVELS)
         lines.append(f"lr {rate:<6g} {variant.name:46}{cells}")
-    return "\n".join([*lines, "originals: of the pairs trained on; test: 500 test images"])
+    return "\n".join(
+        [*lines, "fresh: all pairs not trained on; originals: of the pairs trained on; test: 500 test images"]
+    )
 
 
 def choice_table(strength: Strength, config: Hard) -> str:
