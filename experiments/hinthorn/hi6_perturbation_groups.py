@@ -9,15 +9,15 @@ The paper's future work: the variance of the volatilities separates a share p0 o
 for training bear the majority of the responsibility for misclassifications of a particular perturbation group". They
 are separated on one half of a group (two groups of units that explain most variance); on the other half their part of
 the volatility is measured, and how many pairs are classified rightly again when these units alone get the outputs that
-they have for the original. Clusters of units whose volatilities rise and fall together are found on two halves of all
-pairs and compared. Also for networks with a third convolution and for CIFAR-10.
+they have for the original; and when as many random units do. Clusters of units whose volatilities rise and fall
+together are found on two halves of all pairs and compared. Also for a third convolution and for CIFAR-10.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from experiments.experiment import Context, Experiment, Result, Row, Text, row
+from experiments.experiment import Context, Experiment, Result, Row, Text, row, row_named
 from experiments.models.hinthorn.base import BaseNet, base_nets
 from experiments.models.hinthorn.group_units import (
     cluster_agreement,
@@ -40,16 +40,19 @@ WAYS: tuple[By, ...] = ("source", "target", "both")
 PARTS = ("maps", "neurons")
 ALIKE = more_than(0, "adversarial examples of similar associations might be easily generated")
 MAJORITY = more_than(0.5, "neurons retained for training bear the majority of the responsibility")
+BLAMED = more_than(0, "one may assign blame for incorrect classifications to a small subset of the network")
 CLUSTERED = more_than(0, "thereby identifying neuron clusters to be retained for training")
-CONFIDENCE = 1 - 0.05 / (len(PARTS) * (len(WAYS) + 3))  # ways to group, two readings of responsibility, clusters
+CONFIDENCE = 1 - 0.05 / (len(PARTS) * (len(WAYS) + 4))  # ways to group, three readings of responsibility, clusters
 T, T_JUDGED = "95% t over nets", f"{100 * CONFIDENCE:.5g}% t over nets"
+RANDOM = "pairs right again when as many random units are set back"
 MEASURES: dict[str, tuple[str, Claim | None]] = {  # of a layer: the unit, and the claim
     **{f"by {way}: {pairing}": ("Spearman", ALIKE if pairing == "one minus two" else None) for way in WAYS
        for pairing in ("halves of one group", "halves of two groups", "one minus two")},
     "p0 from the variance": ("fraction", None),
     "share of the volatility of units separated by variance": ("fraction", MAJORITY),
     "pairs right again when the units separated by variance are set back": ("fraction", MAJORITY),
-    "pairs right again when as many random units are set back": ("fraction", None),
+    RANDOM: ("fraction", None),
+    "pairs right again: separated units minus random ones": ("fraction", BLAMED),
     f"agreement of {CLUSTERS} clusters on two halves of the pairs": ("adjusted Rand index", CLUSTERED),
 }  # fmt: skip
 
@@ -70,15 +73,17 @@ def run(config: Beside, context: Context) -> Result:
         if not title:
             texts = _tables(nets[0], every[0])
     interval_plot(panels, context.folder / "groups.png")
-    claims = {claim: [r for r in rows if r.claim == claim.quoted] for claim in (ALIKE, MAJORITY, CLUSTERED)}
+    claims = {claim: [r for r in rows if r.claim == claim.quoted] for claim in (ALIKE, MAJORITY, BLAMED, CLUSTERED)}
     said = {claim: all_of(r.verdict for r in judged if r.verdict) for claim, judged in claims.items()}
     least, most = (f([r.ours for r in claims[ALIKE]]) for f in (min, max))
+    by_chance = " and ".join(f"{row_named(rows, f'{part}, {RANDOM}').ours:.0%}" for part in PARTS)
     verdict = (
         f"Over {config.nets} nets: that groups have characteristic units is {said[ALIKE]} for all of "
         f"{len(claims[ALIKE])} cases (halves of one group agree on which units are volatile by {least:+.2f} to "
         f"{most:+.2f} more than halves of two). Future work: that the units separated by variance bear the majority "
-        f"of the responsibility is {said[MAJORITY]} in both layers and both readings, and that clusters of units are "
-        f"found again on other pairs is {said[CLUSTERED]}."
+        f"of the responsibility is {said[MAJORITY]} in both layers and both readings; that setting them back undoes "
+        f"more misclassifications than setting back as many random units ({by_chance}) is {said[BLAMED]}; that "
+        f"clusters of units are found again on other pairs is {said[CLUSTERED]}."
     )
     return Result(tuple(rows), verdict, ("groups.png",), tuple(texts))
 
@@ -94,7 +99,8 @@ def _measured(base: BaseNet, pairs: Pairs) -> dict[tuple[str, str], float]:
         for way in WAYS:
             one, two = likeness_of_halves(volatility, halves[way])
             values += [one, two, one - two]
-        values += responsible_units(base, pairs, layer, volatility, halves["both"], rng)
+        responsible = responsible_units(base, pairs, layer, volatility, halves["both"], rng)
+        values += [*responsible, responsible.restored - responsible.restored_at_random]
         values.append(cluster_agreement(volatility, rng))
         found |= {(part, name): value for name, value in zip(MEASURES, values, strict=True)}
     return found
@@ -127,7 +133,7 @@ def _tables(base: BaseNet, pairs: Pairs) -> list[Text]:
 EXPERIMENT = Experiment(
     "HI-6",
     "Volatility by perturbation group",
-    "Hinthorn 2017, 5.2, 6 and 6.2",
+    "Hinthorn 2017, 5.2, 5.3, 6 and 6.2",
     {
         "smoke": Beside(**vars(HARD_SMOKE)),
         "quick": Beside(others=(DEEPER,)),
