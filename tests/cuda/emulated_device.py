@@ -19,10 +19,16 @@ class EmulatedDevice:
 
     xp = ARRAYS
 
-    def __init__(self, text: str | None = None, names: tuple[str, ...] | None = None) -> None:
-        self.functions: dict[str, Function] = compile_source(text or source(), names or kernels())
+    def __init__(self, text: str | None = None, names: tuple[str, ...] | None = None, seconds: int = 60) -> None:
+        self.seconds = seconds  # after which a kernel that has not ended is an error
+        compile_it = compile_source if text is None else compile_source.__wrapped__  # a source with a fault is not kept
+        self.functions: dict[str, Function] = compile_it(text or source(), names or kernels())
         self.launched: list[str] = []
 
     def launch(self, kernel: str, grid: int, block: int, args: Sequence[Any]) -> None:
         self.launched.append(kernel)
-        launch(self.functions[kernel], (grid,), (block,), args)
+        launch(self.functions[kernel], (grid,), (block,), args, seconds=self.seconds)
+
+    def discard(self) -> None:
+        """End the process of the kernels, and delete their program."""
+        next(iter(self.functions.values())).program.discard()

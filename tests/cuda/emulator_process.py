@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 
 class EmulationError(RuntimeError):
@@ -21,13 +21,14 @@ class Program:
     def __init__(self, executable: Path) -> None:
         self.executable = executable
         self.process: subprocess.Popen[bytes] | None = None
-        self.errors = tempfile.TemporaryFile()  # noqa: SIM115
+        self.errors: IO[bytes] | None = None
         self.listed = self.start()
-        atexit.register(self.close)
 
     def start(self) -> list[tuple[str, str]]:
         """Start it, and return the name and the types of each of its kernels."""
         pipe = subprocess.PIPE
+        self.errors = tempfile.TemporaryFile()  # noqa: SIM115
+        atexit.register(self.close)
         self.process = subprocess.Popen([self.executable], stdin=pipe, stdout=pipe, stderr=self.errors, bufsize=0)
         lines = iter(lambda: self.process.stdout.readline().decode().rstrip("\n"), "")  # type: ignore[union-attr]
         return [(name, types) for name, types in (line.split("\t") for line in lines)]
@@ -68,22 +69,30 @@ class Program:
     def obituary(self) -> str:
         """Say how the process ended, with what it printed."""
         assert self.process is not None
+        assert self.errors is not None
         status = self.process.wait()
-        self.close()
         self.errors.seek(0)
         printed = self.errors.read().decode(errors="replace").strip()
-        self.errors.truncate(0)
+        self.close()
         ended = {-14: "it did not end in time"}.get(status, f"its process ended with status {status}")
         return f"{ended}\n{printed}" if printed else ended
 
     def close(self) -> None:
         """End the process."""
         process, self.process = self.process, None
+        atexit.unregister(self.close)
         if process is not None:
             process.kill()
             process.stdin.close()  # type: ignore[union-attr]
             process.stdout.close()  # type: ignore[union-attr]
+            self.errors.close()  # type: ignore[union-attr]
             process.wait()
+
+    def discard(self) -> None:
+        """End the process, and delete the program."""
+        self.close()
+        self.executable.unlink()
+        self.executable.with_suffix(".o").unlink()
 
 
 def write_all(pipe: Any, data: memoryview) -> None:

@@ -167,7 +167,7 @@ def main() -> int:
     rows.sort(key=lambda row: (kernels().index(row.kernel), row.architecture))
     table = HEAD.format(version=version("nvidia-cuda-nvrtc")) + "".join(f"{row.line()}\n" for row in rows)
     faults = [fault for row in rows for fault in row.faults()]
-    print("\n".join(faults), file=sys.stderr)
+    sys.stderr.writelines(f"{fault}\n" for fault in faults)
     if "--write" in sys.argv:
         TABLE.write_text(table)
     elif not TABLE.exists() or TABLE.read_text() != table:

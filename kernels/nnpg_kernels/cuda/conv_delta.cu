@@ -17,7 +17,7 @@ conv_delta_direct(const T* __restrict__ delta, const T* __restrict__ W, T* __res
     Pixel in[PIXELS];
     T sums[PIXELS][4] = {};
     #pragma unroll
-    for (int p = 0; p < PIXELS; ++p) in[p] = pixel_of(min(first + p * 128, pixels - 1), s.rows, s.columns);
+    for (int p = 0; p < PIXELS; ++p) in[p] = pixel_of(first + p * 128, s.rows, s.columns);
     #pragma unroll
     for (int c = 0; c < 4; ++c) weights[c] = W + ((long long)group * s.filters * s.channels + c0 + min(c, many - 1)) * taps;
     for (int i = 0; i < s.I; ++i)
@@ -29,8 +29,8 @@ conv_delta_direct(const T* __restrict__ delta, const T* __restrict__ W, T* __res
                 int h = reader(in[p].row, i, s.stride_h, s.dilation_h, s.top, s.H);
                 int w = reader(in[p].column, j, s.stride_w, s.dilation_w, s.left, s.W);
                 long long map = ((long long)in[p].plane * s.groups + group) * s.filters;
-                seen[p] = h >= 0 && w >= 0;
-                from[p] = delta + (seen[p] ? place_of(map, h, w, s.H, s.W) : 0);
+                seen[p] = first + p * 128 < pixels && h >= 0 && w >= 0;
+                from[p] = delta + place_of(map, h, w, s.H, s.W);
                 any |= seen[p];
             }
             if (!any) continue;  // with a stride, most places of the window
@@ -40,8 +40,7 @@ conv_delta_direct(const T* __restrict__ delta, const T* __restrict__ W, T* __res
                 for (int c = 0; c < 4; ++c) weight[c] = weights[c][(long long)f * s.channels * taps + i * s.J + j];
                 #pragma unroll
                 for (int p = 0; p < PIXELS; ++p) {
-                    T number = from[p][f * plane];
-                    number = seen[p] ? number : T(0);
+                    T number = seen[p] ? from[p][f * plane] : T(0);
                     #pragma unroll
                     for (int c = 0; c < 4; ++c) sums[p][c] += weight[c] * number;
                 }
@@ -73,15 +72,15 @@ conv_delta_tiled(const T* __restrict__ delta, const T* __restrict__ W, T* __rest
     int t = threadIdx.x, c0 = digit(number, (s.channels + TILE_M - 1) / TILE_M) * TILE_M, group = digit(number, s.groups);
     int first = number * TILE_N, pixels = s.images * s.rows * s.columns, taps = s.I * s.J;
     long long plane = (long long)s.H * s.W;
-    Pixel read = pixel_of(min(first + t, pixels - 1), s.rows, s.columns);  // of which this thread loads the deltas
+    Pixel read = pixel_of(first + t, s.rows, s.columns);  // of which this thread loads the deltas
     T sums[ACROSS][ALONG] = {};
     for (int i = 0; i < s.I; ++i)
         for (int j = 0; j < s.J; ++j) {
             int h = reader(read.row, i, s.stride_h, s.dilation_h, s.top, s.H);
             int w = reader(read.column, j, s.stride_w, s.dilation_w, s.left, s.W);
-            bool seen = h >= 0 && w >= 0;
+            bool seen = first + t < pixels && h >= 0 && w >= 0;
             int filters = seen ? s.filters : 0;  // that this thread loads
-            const T* from = delta + (seen ? place_of(((long long)read.plane * s.groups + group) * s.filters, h, w, s.H, s.W) : 0);
+            const T* from = delta + place_of(((long long)read.plane * s.groups + group) * s.filters, h, w, s.H, s.W);
             const T* weights = W + ((long long)(group * s.filters + t % DEPTH) * s.channels + c0 + t / DEPTH) * taps + i * s.J + j;
             for (int f0 = 0; f0 < s.filters; f0 += DEPTH, from += DEPTH * plane, weights += (long long)DEPTH * s.channels * taps) {
                 #pragma unroll

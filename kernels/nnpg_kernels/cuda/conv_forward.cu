@@ -17,7 +17,7 @@ conv_forward_direct(const T* __restrict__ x, const T* __restrict__ W, const T* _
     Pixel out[PIXELS];
     T sums[PIXELS][4];
     #pragma unroll
-    for (int p = 0; p < PIXELS; ++p) out[p] = pixel_of(min(first + p * 128, pixels - 1), s.H, s.W);
+    for (int p = 0; p < PIXELS; ++p) out[p] = pixel_of(first + p * 128, s.H, s.W);
     #pragma unroll
     for (int f = 0; f < 4; ++f) {
         int filter = group * s.filters + f0 + min(f, many - 1);
@@ -34,8 +34,8 @@ conv_forward_direct(const T* __restrict__ x, const T* __restrict__ W, const T* _
                 int row = out[p].row * s.stride_h + i * s.dilation_h - s.top;
                 int column = out[p].column * s.stride_w + j * s.dilation_w - s.left;
                 long long map = ((long long)out[p].plane * s.groups + group) * s.channels;
-                seen[p] = inside(row, column, s.rows, s.columns);
-                from[p] = x + (seen[p] ? place_of(map, row, column, s.rows, s.columns) : 0);
+                seen[p] = first + p * 128 < pixels && inside(row, column, s.rows, s.columns);
+                from[p] = x + place_of(map, row, column, s.rows, s.columns);
             }
             for (int c = 0; c < s.channels; ++c) {
                 T weight[4];
@@ -43,8 +43,7 @@ conv_forward_direct(const T* __restrict__ x, const T* __restrict__ W, const T* _
                 for (int f = 0; f < 4; ++f) weight[f] = weights[f][(long long)c * taps + i * s.J + j];
                 #pragma unroll
                 for (int p = 0; p < PIXELS; ++p) {
-                    T pixel = from[p][c * plane];
-                    pixel = seen[p] ? pixel : T(0);
+                    T pixel = seen[p] ? from[p][c * plane] : T(0);
                     #pragma unroll
                     for (int f = 0; f < 4; ++f) sums[p][f] += weight[f] * pixel;
                 }
@@ -76,7 +75,7 @@ conv_forward_tiled(const T* __restrict__ x, const T* __restrict__ W, const T* __
     int t = threadIdx.x, f0 = digit(number, (s.filters + TILE_M - 1) / TILE_M) * TILE_M, group = digit(number, s.groups);
     int first = number * TILE_N, pixels = s.images * s.H * s.W, taps = s.I * s.J;
     long long plane = (long long)s.rows * s.columns;
-    Pixel read = pixel_of(min(first + t, pixels - 1), s.H, s.W);  // of which this thread loads the patch
+    Pixel read = pixel_of(first + t, s.H, s.W);  // of which this thread loads the patch
     T sums[ACROSS][ALONG];
     #pragma unroll
     for (int p = 0; p < ACROSS; ++p) {
@@ -88,9 +87,9 @@ conv_forward_tiled(const T* __restrict__ x, const T* __restrict__ W, const T* __
         for (int j = 0; j < s.J; ++j) {
             int row = read.row * s.stride_h + i * s.dilation_h - s.top;
             int column = read.column * s.stride_w + j * s.dilation_w - s.left;
-            bool seen = inside(row, column, s.rows, s.columns);
+            bool seen = first + t < pixels && inside(row, column, s.rows, s.columns);
             int channels = seen ? s.channels : 0;  // that this thread loads
-            const T* from = x + (seen ? place_of(((long long)read.plane * s.groups + group) * s.channels, row, column, s.rows, s.columns) : 0);
+            const T* from = x + place_of(((long long)read.plane * s.groups + group) * s.channels, row, column, s.rows, s.columns);
             const T* weights = W + ((long long)(group * s.filters + f0 + t / DEPTH) * s.channels + t % DEPTH) * taps + i * s.J + j;
             for (int c0 = 0; c0 < s.channels; c0 += DEPTH, from += DEPTH * plane, weights += DEPTH * taps) {
                 #pragma unroll

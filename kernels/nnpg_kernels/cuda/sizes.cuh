@@ -36,10 +36,10 @@ __device__ __forceinline__ int digit(unsigned& number, int size) {
     return taken;
 }
 
-// The output row that reads an input row through row i of its window, or -1. The same for columns.
+// The output row that reads an input row through row i of its window, or a negative number. The same for columns.
 __device__ __forceinline__ int reader(int row, int i, int stride, int dilation, int before, int size) {
     int from = row + before - i * dilation;
-    if (from < 0 || from % stride) return -1;
+    if (from % stride) return -1;
     from /= stride;
     return from < size ? from : -1;
 }
