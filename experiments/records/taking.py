@@ -14,6 +14,7 @@ from experiments.page import markdown
 from experiments.provenance import CHECKOUT, changed_files, is_ancestor
 from experiments.records.pictures import MOST_BYTES_OF_ALL, fitted
 from experiments.records.reading import RESULTS, Record, on_record, read_record
+from experiments.records.tables import PAGES
 from nnpg.files import results_folder, write_files
 from nnpg_command import UsageError
 
@@ -45,7 +46,7 @@ def take_all(out: Path, ids: Sequence[str] = (), replace: bool = False, results:
     Raises
     ------
     UsageError
-        Before any run is taken: if files of the checkout are changed (other than records), if there is no such run,
+        Before any run is taken: if files of the checkout are changed (other than records and the pages of `tables`), if there is no such run,
         or if a file on record is damaged.
     """
     runs = _runs(out, ids)
@@ -171,9 +172,10 @@ def _runs(out: Path, ids: Sequence[str]) -> dict[str, Path]:
 
 
 def _refuse_changes() -> None:
-    """Raise if a file of the checkout is changed, unless it is part of a record."""
+    """Raise if a file of the checkout is changed, unless it is part of a record or a page that is written from them."""
+    of_records = f"{RESULTS.relative_to(CHECKOUT)}/"
     try:
-        changed = [file for file in changed_files() if not file.startswith(f"{RESULTS.relative_to(CHECKOUT)}/")]
+        changed = [file for file in changed_files() if not file.startswith(of_records) and file not in PAGES]
     except (OSError, subprocess.SubprocessError) as error:
         raise UsageError(f"{CHECKOUT} is no checkout of git, so the code of a record is not known: {error}") from error
     if changed:
