@@ -46,8 +46,8 @@ def take_all(out: Path, ids: Sequence[str] = (), replace: bool = False, results:
     Raises
     ------
     UsageError
-        Before any run is taken: if files of the checkout are changed (other than records and the pages of `tables`), if there is no such run,
-        or if a file on record is damaged.
+        Before any run is taken: if files of the checkout are changed, other than records and the pages of `tables`; if
+        there is no such run; if a file on record is damaged.
     """
     runs = _runs(out, ids)
     _refuse_changes()
