@@ -31,7 +31,8 @@ def claims_table(records: Records) -> str:
 
 def every_result(records: Records) -> str:
     """docs/results.md: every experiment, and every claim that it judges."""
-    return "\n\n".join(_section(id, records.get(id)) for id in EXPERIMENTS)
+    others = ", ".join(id for id in EXPERIMENTS if id not in records)
+    return "\n\n".join([*map(_section, records.values()), *([f"## Not run\n\n{others}"] if others else [])])
 
 
 def localisation_table(records: Records) -> str:
@@ -119,7 +120,7 @@ def table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
 def _line(chosen: Chosen, record: Record | None) -> Line:
     """The line of a claim that README shows."""
     if record is None:
-        return Line(chosen.id, chosen.words, EXPERIMENTS[chosen.id].title, "-", "-", "-", "-", "not run")
+        return Line(chosen.id, chosen.words, chosen.measured, "-", "-", "-", "-", "not run")
     found = [
         line
         for line in lines_of(record)
@@ -140,11 +141,9 @@ def _cells(line: Line, results: str) -> tuple[str, ...]:
     return id, *(cell(text) for text in line[1:])
 
 
-def _section(id: str, record: Record | None) -> str:
-    experiment = EXPERIMENTS[id]
-    head = f"## {id}: {cell(experiment.title)}\n\n{cell(experiment.source)}"
-    if record is None:
-        return f"{head}. Not run."
+def _section(record: Record) -> str:
+    id = record["id"]
+    head = f"## {id}: {cell(record['title'])}\n\n{cell(record['source'])}"
     old = " The experiment has another meaning since: these numbers are old." if is_old(record) else ""
     head += (
         f"; [{scale_of(record)} scale, {record['date']}](../results/{id}/result.md).{old}\n\n{cell(record['verdict'])}"
