@@ -20,7 +20,8 @@ from nnpg_kernels.threads import thread_count
 Do = Callable[[str, Any], Any]  # takes a job's name and its argument
 HandOver = Callable[[str, Any], None]  # takes a job's name and its outcome: a result, or Failed
 
-ORDERLY = 1.0  # seconds that processes have to end by themselves
+ORDERLY = 0.3  # seconds that processes have to end by themselves: one that is still starting does not notice
+CLEANING = 1.0  # seconds in which joblib removes the files that the processes had mapped
 
 
 class Failed(NamedTuple):
@@ -98,6 +99,7 @@ def _in_one_pool(
             parent.close()
             collecting.join(ORDERLY)
             _end_processes(kill=collecting.is_alive())
+            collecting.join(CLEANING)
             parent_is_there.close()
 
 
