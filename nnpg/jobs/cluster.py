@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -87,9 +88,12 @@ def cluster_client(address: str) -> Iterator[Any]:
     """
     try:
         from distributed import Client
+        from distributed.comm import get_address_host_port
     except ImportError as error:
         raise ImportError("work on a Dask cluster needs Dask: pip install 'nnpg[dask]'") from error
     try:
+        with socket.create_connection(get_address_host_port(address), ANSWER):
+            pass  # a client that finds nobody would say so again as Python ends
         client = Client(address, timeout=ANSWER, set_as_default=False)
     except (OSError, ValueError) as error:
         raise ValueError(

@@ -9,7 +9,7 @@ import pytest
 import nnpg
 from experiments.experiment import Context
 from experiments.models.face_data import FEW
-from experiments.models.faces import face_nets
+from experiments.models.faces import SHORT, face_nets
 from experiments.models.hinthorn.base import SMOKE, base_net, base_nets
 from experiments.models.hinthorn.pairs import adversarial_pairs
 from experiments.models.kept import KeptTraining, kept_file
@@ -88,6 +88,37 @@ def test_a_kept_training_is_read_back_and_one_without_a_context_leaves_no_file(t
     for one in (first, again):
         assert (one.net.layers["dense1"].W == alone.net.layers["dense1"].W).all()
     assert len(list((tmp_path / "models").iterdir())) == 1
+
+
+def test_a_training_is_done_when_it_has_had_all_its_epochs(tmp_path):
+    recipe = [nnpg.Flatten(), nnpg.dense(2), nnpg.Softmax()]
+    net = nnpg.build(recipe, input_shape=(1, 2, 2), rng=0, backend="numpy")
+    training = KeptTraining("net", net, images(0.5), 2, 1, nnpg.SGD(lr=0.1), 7)
+    assert not training.is_done(context(tmp_path))
+    nnpg.train(
+        net, training.data.x, training.data.labels, epochs=1, batch=1, optimiser=training.optimiser, rng=7,
+        checkpoint=training.file(context(tmp_path)), progress=False,
+    )  # fmt: skip
+    assert not training.is_done(context(tmp_path)), "it was interrupted after an epoch"
+    training.run(context(tmp_path))
+    assert training.is_done(context(tmp_path))
+
+
+@pytest.mark.slow
+def test_networks_that_processes_and_clusters_train_are_those_trained_here(tmp_path):
+    distributed = pytest.importorskip("distributed")
+    epochs = SHORT + 1
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster:
+        places = {"here": {"workers": 1}, "processes": {"workers": 2}, "cluster": {"dask": cluster.scheduler_address}}
+        nets = {
+            place: face_nets(FEW, epochs, [1, 2, 3], replace(context(tmp_path / place, "numba"), **settings))
+            for place, settings in places.items()
+        }
+    for here, in_processes, on_cluster in zip(*nets.values(), strict=True):
+        for layer, weights in here.net.parameters.items():
+            for name, array in weights.items():
+                assert (array == in_processes.net.parameters[layer][name]).all()
+                assert (array == on_cluster.net.parameters[layer][name]).all()
 
 
 def test_a_name_begins_with_words_and_fits_any_file_system(tmp_path):
