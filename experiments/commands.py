@@ -15,6 +15,7 @@ from experiments.records.tables import PAGES, write_tables
 from experiments.records.taking import take_all
 from experiments.report import write_report
 from experiments.runner import run_all
+from nnpg.files import results_folder
 from nnpg_command import Failures, Interrupted, UsageError
 from nnpg_command.group import Commands
 from nnpg_kernels import BACKENDS
@@ -134,5 +135,5 @@ def gallery(
 
     It needs no data and no run.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    results_folder(path.parent)
     typer.echo(f"written to {write_gallery(path, on_record())}")

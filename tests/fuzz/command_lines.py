@@ -274,6 +274,8 @@ EXPERIMENTS = _cases(
     ("report|{here}/result kind", "result.json"),
     ("report|{here}|{here}", "unexpected extra argument"),
     ("tables|--write", "--write"),
+    ("gallery|{here}/notes.txt", "notes.txt"),
+    ("gallery|{here}/notes.txt/a.html", "notes.txt"),
     ("record", "'out'"),
     ("record|{here}/nowhere", "nowhere"),
     ("record|{here}/notes.txt", "notes.txt"),
