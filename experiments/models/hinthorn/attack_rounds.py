@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,7 +18,6 @@ from experiments.models.kept import kept_file
 from nnpg import SGD, Network, error_rate, load_network, predict
 from nnpg.attacks import minimal_distortion
 from nnpg.data import Dataset
-from nnpg.files import read_tensors, write_tensors
 from nnpg.training_methods.hard_negatives import hard_negative_training
 from nnpg_kernels import Array
 
@@ -44,39 +44,49 @@ def attack_rounds(
         For each variant "distortion" and "test", each (nets, rounds + 1): the mean distortion of the attack, and the
         accuracy on the test images.
     """
-    files = {(v, base.seed): _file(base, config, v, context) for v in variants for base in bases}
-    jobs: dict[str, Job] = {}
-    for base in bases:
-        missing = {v: files[v, base.seed] for v in variants if not files[v, base.seed].exists()}
-        if missing:
-            job = (base.file, context.backend, base.train, base.test, config, missing, base.seed)
-            jobs[f"seed {base.seed}"] = job
-    context.run_jobs(_play, jobs, "rounds", long=config.long)
-    played = {v: [read_tensors(files[v, base.seed])[0] for base in bases] for v in variants}
-    return {v: {name: np.stack([run[name] for run in runs]) for name in runs[0]} for v, runs in played.items()}
+    wanted = {f"seed {base.seed}, {v.name}": (base, v) for base in bases for v in variants}
+    files = {name: _file(base, config, v, context) for name, (base, v) in wanted.items()}
+    missing = [base for name, (base, _) in wanted.items() if not files[name].exists()]
+    starts = {f"seed {b.seed}": Start(b.file, context.backend, b.train, b.test, config, b.seed) for b in missing}
+    first = context.run_jobs(_first_attack, starts, "first attacks", long=config.long)
+    jobs = {name: (starts.get(f"seed {b.seed}"), first.get(f"seed {b.seed}"), v) for name, (b, v) in wanted.items()}
+    played = context.run_jobs(_play, jobs, "rounds", long=config.long, files=files)
+    runs = {v: [played[f"seed {base.seed}, {v.name}"] for base in bases] for v in variants}
+    return {v: {name: np.stack([run[name] for run in of_v]) for name in of_v[0]} for v, of_v in runs.items()}
 
 
-Job = tuple[Path, str, Dataset, Dataset, Rounds, dict[Variant, Path], int]
+class Start(NamedTuple):
+    """What the rounds of a base network begin with."""
+
+    file: Path
+    backend: str
+    train: Dataset
+    test: Dataset
+    config: Rounds
+    seed: int
 
 
-def _play(job: Job) -> None:
-    """All rounds of one net. For every variant the first attack is on the base network; the last is not trained on."""
-    where, backend, data, test, config, files, seed = job
-    base = load_network(where, backend)
-    opening = _attacked(base, data, config, np.random.default_rng([seed, 3, 0]))
-    for variant, file in files.items():
-        net, pairs = base, opening
-        distortion, accuracy = [opening.distortion.mean()], [1 - error_rate(base, test.x, test.labels)]
-        for number in range(config.rounds):
-            larger = pairs.beyond(config.beyond)
-            net = hard_negative_training(
-                net, larger.adversarial, larger.originals, larger.labels, layer=variant.layer, keep=variant.share,
-                epochs=config.epochs_a_round, rng=seed, optimiser=SGD(config.rates[0]), progress=False,
-            ).training.net  # fmt: skip
-            pairs = _attacked(net, data, config, np.random.default_rng([seed, 3, number + 1]))
-            distortion.append(pairs.distortion.mean())
-            accuracy.append(1 - error_rate(net, test.x, test.labels))
-        write_tensors(file, {"distortion": np.array(distortion), "test": np.array(accuracy)}, {})
+def _first_attack(start: Start) -> Pairs:
+    """Attack the base network: the first attack for every variant."""
+    net = load_network(start.file, start.backend)
+    return _attacked(net, start.train, start.config, np.random.default_rng([start.seed, 3, 0]))
+
+
+def _play(job: tuple[Start, Pairs, Variant]) -> dict[str, Array]:
+    """All rounds of one net and variant; the last attack is not trained on."""
+    (file, backend, data, test, config, seed), pairs, variant = job
+    net = load_network(file, backend)
+    distortion, accuracy = [pairs.distortion.mean()], [1 - error_rate(net, test.x, test.labels)]
+    for number in range(config.rounds):
+        larger = pairs.beyond(config.beyond)
+        net = hard_negative_training(
+            net, larger.adversarial, larger.originals, larger.labels, layer=variant.layer, keep=variant.share,
+            epochs=config.epochs_a_round, rng=seed, optimiser=SGD(config.rates[0]), progress=False,
+        ).training.net  # fmt: skip
+        pairs = _attacked(net, data, config, np.random.default_rng([seed, 3, number + 1]))
+        distortion.append(pairs.distortion.mean())
+        accuracy.append(1 - error_rate(net, test.x, test.labels))
+    return {"distortion": np.array(distortion), "test": np.array(accuracy)}
 
 
 def _attacked(net: Network, data: Dataset, config: Rounds, rng: np.random.Generator) -> Pairs:

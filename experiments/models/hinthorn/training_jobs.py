@@ -16,7 +16,6 @@ from experiments.models.hinthorn.variants import CLUSTERED, CLUSTERS, Hard, Key,
 from experiments.models.kept import kept_file
 from nnpg import SGD, Network, error_rate, load_network
 from nnpg.analysis.groups import By
-from nnpg.files import read_tensors, write_tensors
 from nnpg.training_methods.hard_negatives import hard_negative_training
 from nnpg.training_methods.unit_clusters import volatility_clusters
 from nnpg.training_methods.volatility import Measure, unit_changes, unit_output
@@ -38,27 +37,29 @@ def trained_runs(
     starts: Sequence[Start], keys: Sequence[Key], config: Hard, by: By, context: Context
 ) -> dict[Key, Runs]:
     """Train every variant at its learning rate from every start; what `context.models` holds is read."""
-    files = {(key, n): _file(start, config, by, key, context) for key in keys for n, start in enumerate(starts)}
-    jobs: dict[str, Job] = {}
-    for n, start in enumerate(starts):
+    jobs, files = dict[str, Job](), dict[str, Path]()
+    for start in starts:
         base, pool = start.base, start.pairs.beyond(start.factor)
         shown = np.random.default_rng(base.seed).permutation(len(base.test))[:TEST_IMAGES]
         test = (base.test.x[shown], base.test.labels[shown])
-        for rate, variant in keys:
-            file = files[(rate, variant), n]
-            if not file.exists():
-                name = f"seed {base.seed}, {start.factor:g} times, lr {rate:g}, {variant.name}"
-                jobs[name] = (base.file, context.backend, pool, test, config, by, (rate, variant), base.seed, file)
-    context.run_jobs(_train, jobs, f"hard negatives, {by}", long=config.long)
-    return {key: joined([read_tensors(files[key, n])[0] for n in range(len(starts))]) for key in keys}
+        for key in keys:
+            jobs[_name(start, key)] = (base.file, context.backend, pool, test, config, by, key, base.seed)
+            files[_name(start, key)] = _file(start, config, by, key, context)
+    runs = context.run_jobs(_train, jobs, f"hard negatives, {by}", long=config.long, files=files)
+    return {key: joined([runs[_name(start, key)] for start in starts]) for key in keys}
 
 
-Job = tuple[Path, str, Pairs, tuple[Array, Array], Hard, By, Key, int, Path]
+Job = tuple[Path, str, Pairs, tuple[Array, Array], Hard, By, Key, int]
 
 
-def _train(job: Job) -> None:
+def _name(start: Start, key: Key) -> str:
+    rate, variant = key
+    return f"seed {start.base.seed}, {start.factor:g} times, lr {rate:g}, {variant.name}"
+
+
+def _train(job: Job) -> dict[str, Array]:
     """Draw the pairs of one base network, hold some out, and train one variant on the rest."""
-    where, backend, pool, test, config, by, (rate, variant), seed, file = job
+    where, backend, pool, test, config, by, (rate, variant), seed = job
     net = load_network(where, backend)
     rng = np.random.default_rng([seed, 2])
     order = rng.permutation(len(pool))
@@ -84,7 +85,7 @@ def _train(job: Job) -> None:
         groups=learnt.groups(by).index if reading.grouped else None, epochs=variant.longer * config.rounds, rng=seed,
         optimiser=SGD(rate), judged_on=watched, judge_every=config.judge_every, progress=False,
     )  # fmt: skip
-    tensors = {
+    return {
         "final": np.array([1 - error_rate(done.training.net, *sets[level]) for level in LEVELS]),
         "steps": done.steps,
         "held out": done.accuracy["held out"],
@@ -92,7 +93,6 @@ def _train(job: Job) -> None:
         "instability": done.instability,
         "pairs": np.array([len(learnt)]),
     }
-    write_tensors(file, tensors, {})
 
 
 def _clusters(net: Network, learnt: Pairs, variant: Variant) -> Array | None:
