@@ -72,16 +72,17 @@ def run(config: Config, context: Context) -> Result:
     judged = {claim: [r for r in rows if r.claim == claim.quoted and r.verdict] for claim in (BOOSTS, SCALES)}
     tested = against_control(runs, lambda r: r.final["fresh"])
     differing = [f"{v.name} ({c.mean:+.3f})" for (_, v), c in tested.items() if c.p < 0.05]
-    boosted, scaled = (
-        f"{summary(r.verdict for r in judged[claim] if r.verdict) if judged[claim] else 'open'}"
-        for claim, summary in ((BOOSTS, any_of), (SCALES, all_of))
-    )
     verdict = (
-        f"That a share that grows is more accurate on fresh pairs than the control is {boosted} for any of "
-        f"{len(growing)} such shares, over {config.nets} nets. Significantly different from the control: "
-        f"{', '.join(differing) or 'none'}. That the gain is larger for other networks ({', '.join(others) or 'none'}) "
-        f"is {scaled} for all of {len(judged[SCALES])} comparisons."
+        f"That a share that grows is more accurate on fresh pairs than the control is "
+        f"{any_of(r.verdict for r in judged[BOOSTS] if r.verdict)} for any of {len(growing)} such shares, over "
+        f"{config.nets} nets. Significantly different from the control: {', '.join(differing) or 'none'}."
     )
+    if others:
+        scaled = all_of(r.verdict for r in judged[SCALES] if r.verdict)
+        verdict += (
+            f" That the gain is larger for other networks ({', '.join(others)}) is {scaled} for all of "
+            f"{len(judged[SCALES])} comparisons."
+        )
     return Result(tuple(rows), verdict, ("schedule.png",))
 
 

@@ -73,14 +73,16 @@ def attack_strength(config: Hard, context: Context) -> Strength:
 def shares_by_variance(config: Hard, context: Context) -> dict[str, float]:
     """Return the share of units of the last convolution and of the dense layer that the variance separates.
 
-    The volatilities are means over the pairs of the network on which the attack is chosen; it is not judged.
+    The mean over the perturbation groups, of each one's mean volatility. The pairs are as few as those trained on, and
+    are of the network on which the attack is chosen; it is not judged.
     """
     base = _not_judged(config, context)
     factor = attack_strength(config, context).factor
     pairs = adversarial_pairs(base, config, context)[: config.drawn].beyond(factor)
     changes = unit_changes(base.net, pairs.originals, pairs.adversarial, layers=base.read_at)
+    groups = pairs.groups("both")
     return {
-        layer: float(upper_group(changes[read].volatility.mean(axis=0)).mean())
+        layer: round(float(np.mean([upper_group(of).mean() for of in groups.mean(changes[read].volatility)])), 3)
         for layer, read in zip((base.conv, DENSE), base.read_at, strict=True)
     }
 
