@@ -117,6 +117,9 @@ def test_the_data_sets_of_a_run_are_recorded_and_each_is_computed_once(monkeypat
     assert [data_set.name for data_set in record.values()] == computed == ["one", "two"]
 
 
+COMPARES = "resuming.py"  # compares a data set with that of a record, outside of a run: there is nothing to note
+
+
 def test_whatever_loads_a_data_set_notes_it():
     loaders = 0
     for file in Path(data_sets.__file__).parent.rglob("*.py"):
@@ -128,7 +131,7 @@ def test_whatever_loads_a_data_set_notes_it():
         }
         if imported & {"load", "faces", "load_yale", "load_mnist", "load_cifar10", "load_npz", "load_folder"}:
             loaders += 1
-            assert "noted" in imported, file
+            assert ("noted" in imported) != (file.name == COMPARES), file
     assert loaders >= 5
 
 
