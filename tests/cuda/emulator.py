@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import struct
 from collections.abc import Sequence
 from functools import cache
@@ -62,6 +63,7 @@ class Function(NamedTuple):
     parameters: tuple[Parameter, ...]
     program: Program
     index: int
+    threads_at_most: int  # of a block, as its launch bounds say
 
 
 @cache
@@ -97,10 +99,24 @@ def compile_source(
         raise CompilationError(f"the emulator does not know the options {unknown}")
     flags = ["-" + option.lstrip("-") for option in options]
     program = Program(executable(text, flags, sanitize))
+    bounds = launch_bounds(source)
     return {
-        name: Function(name, tuple(parameters(types)), program, index)
+        name: Function(name, tuple(parameters(types)), program, index, bounds.get(name.split("<")[0], 1024))
         for index, (name, types) in enumerate(program.listed)
     }
+
+
+def launch_bounds(source: str) -> dict[str, int]:
+    """Return the threads at most of each kernel that names them, as a number or a constant of the source.
+
+    Examples
+    --------
+    >>> launch_bounds("constexpr int N = 64; template <class T> __global__ void __launch_bounds__(N, 2) f(T* y) {}")
+    {'f': 64}
+    """
+    constants = dict(re.findall(r"\b([A-Z_]+) = (\d+)[,;]", source))
+    found = re.findall(r"__launch_bounds__\((\w+)[^)]*\)\s+(\w+)\(", source)
+    return {kernel: int(constants.get(bound, bound)) for bound, kernel in found}
 
 
 def parameters(types: str) -> list[Parameter]:
@@ -151,7 +167,7 @@ def launch(
         If the kernel reads or writes beside an array, waits for a thread that never comes, or gives other bits in
         another order.
     """
-    check_grid(grid, block, shared_bytes, cluster)
+    check_grid(grid, block, shared_bytes, cluster, function.threads_at_most)
     if len(args) != len(function.parameters):
         raise TypeError(f"{function.name} takes {len(function.parameters)} arguments, not {len(args)}")
     values = [checked(function, i, arg) for i, arg in enumerate(args)]
@@ -182,7 +198,7 @@ def three(numbers: Sequence[int]) -> list[int]:
     return [*map(int, numbers), 1, 1][:3]
 
 
-def check_grid(grid: Sequence[int], block: Sequence[int], shared_bytes: int, cluster: int) -> None:
+def check_grid(grid: Sequence[int], block: Sequence[int], shared_bytes: int, cluster: int, at_most: int) -> None:
     """Refuse what a device refuses, and a grid without blocks, for which it silently does nothing."""
     (x, y, z), threads = three(grid), three(block)
     if min(x, y, z, *threads) < 1:
@@ -191,6 +207,8 @@ def check_grid(grid: Sequence[int], block: Sequence[int], shared_bytes: int, clu
         raise ValueError(f"a grid of {tuple(grid)} blocks is too large: 2147483647 x 65535 x 65535 at most")
     if threads[0] * threads[1] * threads[2] > 1024 or threads[2] > 64:
         raise ValueError(f"a block of {tuple(block)} threads is too large: 1024 threads at most, 64 along z")
+    if threads[0] * threads[1] * threads[2] > at_most:
+        raise ValueError(f"a block of {tuple(block)} threads is larger than the kernel's launch bounds, {at_most}")
     if not 0 <= shared_bytes <= SHARED_BYTES_AT_MOST:
         raise ValueError(f"a block has at most {SHARED_BYTES_AT_MOST} bytes of shared memory, not {shared_bytes}")
     if cluster < 1 or cluster > 8 or x % cluster:

@@ -1,4 +1,8 @@
-"""What each CUDA kernel needs of a device, read from its machine code without one: `python -m resources [--write]`.
+"""What each CUDA kernel needs of a device, read from its machine code without one.
+
+    python -m resources              compares with docs/cuda-resources.md
+    python -m resources --write      writes it anew
+    python -m resources --show "conv_forward_tiled<float>" sm_90       prints a kernel's machine code
 
 NVRTC compiles every instance for every architecture; ptxas and nvdisasm say the rest. Needs the extra cuda-check (make
 cuda), no driver and no toolkit. The table is docs/cuda-resources.md: a change of it is seen in a review.
@@ -12,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
+from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,6 +36,9 @@ or were indexed at run time.
 | kernel | | registers | stack | spills | shared | multiply-adds in the hottest loop | loads there | local |
 |---|---|---|---|---|---|---|---|---|
 """
+
+
+Code = list[tuple[str, str]]  # instructions, each with the label in front of it or ""
 
 
 class Resources(NamedTuple):
@@ -81,7 +89,7 @@ def rows_of(text: str) -> list[Resources]:
     return rows
 
 
-def hottest_loop(code: list[tuple[str, str]]) -> list[str]:
+def hottest_loop(code: Code) -> list[str]:
     """Return the instructions of the innermost loop that computes most.
 
     Parameters
@@ -109,7 +117,7 @@ def multiply_adds(names: list[str]) -> int:
     return sum(name.startswith(("FFMA", "DFMA")) for name in names)
 
 
-def disassembled(cubin: bytes) -> dict[str, list[tuple[str, str]]]:
+def disassembled(cubin: bytes) -> dict[str, Code]:
     """Return the code of each kernel by its mangled name: instructions, with the labels in front of them."""
     with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
         file.write(cubin)
@@ -135,18 +143,22 @@ def disassembler() -> Path:
     return next(path for folder in nvidia.__path__ for path in Path(folder).glob("*/bin/nvdisasm"))
 
 
-def compiled(architecture: str) -> list[Resources]:
-    """Compile every kernel for an architecture, and read what it needs."""
+def compiled(architecture: str, names: tuple[str, ...]) -> tuple[dict[str, str], dict[str, Code], dict[str, str]]:
+    """Compile kernels; return their mangled names, and by these their code and what ptxas says of them."""
     from cuda.core import Program, ProgramOptions
 
     log = io.StringIO()
     options = ProgramOptions(std="c++17", arch=architecture, ftz=True, ptxas_options=["-v"])  # ftz: as CuPy compiles
-    made = Program(source(), "c++", options=options).compile("cubin", name_expressions=kernels(), logs=log)
+    made = Program(source(), "c++", options=options).compile("cubin", name_expressions=names, logs=log)
     said = {part.split("'")[0]: part for part in log.getvalue().split("Compiling entry function '")[1:]}
-    codes = disassembled(made.code)
+    return {name: symbol.decode() for name, symbol in made.symbol_mapping.items()}, disassembled(made.code), said
+
+
+def resources(architecture: str) -> list[Resources]:
+    """Read what every kernel needs of an architecture."""
+    symbols, codes, said = compiled(architecture, kernels())
     rows = []
-    for name, symbol in made.symbol_mapping.items():
-        mangled = symbol.decode()
+    for name, mangled in symbols.items():
         stack, stores, loads = map(int, re.findall(r"(\d+) bytes (?:stack|spill)", said[mangled]))
         shared = re.search(r"(\d+) bytes smem", said[mangled])
         loop = hottest_loop(codes[mangled])
@@ -161,9 +173,13 @@ def compiled(architecture: str) -> list[Resources]:
 
 
 def main() -> int:
-    from importlib.metadata import version
-
-    rows = [row for architecture in SHARED_BYTES_AT_MOST for row in compiled(architecture)]
+    if "--show" in sys.argv:
+        name, architecture = sys.argv[2:]
+        symbols, codes, _ = compiled(architecture, (name,))
+        for label, instruction in codes[symbols[name]]:
+            print(f"{label:>8} {instruction}")
+        return 0
+    rows = [row for architecture in SHARED_BYTES_AT_MOST for row in resources(architecture)]
     rows.sort(key=lambda row: (kernels().index(row.kernel), row.architecture))
     table = HEAD.format(version=version("nvidia-cuda-nvrtc")) + "".join(f"{row.line()}\n" for row in rows)
     faults = [fault for row in rows for fault in row.faults()]

@@ -206,6 +206,14 @@ def test_what_no_device_runs_is_refused(
         launch(kernels["nothing"], grid, block, (x32, x32, i32(0)), shared, cluster)
 
 
+def test_a_block_larger_than_the_launch_bounds_is_refused() -> None:
+    source = "constexpr int N = 64;\n__global__ void __launch_bounds__(N, 2)\nf(float* y) { y[threadIdx.x] = 0; }"
+    kernel = compile_source(source, ("f",))["f"]
+    launch(kernel, (1,), (64,), (unwritten(64, "f4"),))
+    with pytest.raises(ValueError, match="larger than the kernel's launch bounds, 64"):
+        launch(kernel, (1,), (96,), (unwritten(96, "f4"),))
+
+
 def test_an_error_of_the_compiler_names_the_line_of_the_source() -> None:
     with pytest.raises(CompilationError, match=r"source\.cu:2:.*not declared"):
         compile_source("__global__ void f(float* y) {\n y[0] = missing; }", ("f",))

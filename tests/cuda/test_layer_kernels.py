@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -124,3 +125,11 @@ def test_images_are_divided_among_launches_so_that_32_bits_count_their_pixels() 
     assert list(launches(0, 100)) == []
     with pytest.raises(ValueError, match="a map of 1073741825 pixels is too large"):
         list(launches(1, (1 << 30) + 1))
+
+
+def test_what_the_readme_quotes_of_a_kernel_is_in_its_source() -> None:
+    page = (Path(__file__).parents[2] / "kernels" / "README.md").read_text()
+    (quote,) = re.findall(r"```cuda\n(.*?)```", page, re.DOTALL)
+    lines = [line.strip() for line in quote.splitlines() if line.strip()]
+    code = [line.strip() for line in source().splitlines()]
+    assert any(code[at : at + len(lines)] == lines for at in range(len(code)))

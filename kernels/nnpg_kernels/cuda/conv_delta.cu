@@ -34,13 +34,20 @@ conv_delta_direct(const T* __restrict__ delta, const T* __restrict__ W, T* __res
                 any |= seen[p];
             }
             if (!any) continue;  // with a stride, most places of the window
+            const T* next[4];  // weight of each channel
+            #pragma unroll
+            for (int c = 0; c < 4; ++c) next[c] = weights[c] + i * s.J + j;
             for (int f = 0; f < s.filters; ++f) {
                 T weight[4];
                 #pragma unroll
-                for (int c = 0; c < 4; ++c) weight[c] = weights[c][(long long)f * s.channels * taps + i * s.J + j];
+                for (int c = 0; c < 4; ++c) {
+                    weight[c] = *next[c];
+                    next[c] += (long long)s.channels * taps;
+                }
                 #pragma unroll
                 for (int p = 0; p < PIXELS; ++p) {
-                    T number = seen[p] ? from[p][f * plane] : T(0);
+                    T number = seen[p] ? *from[p] : T(0);
+                    from[p] += plane;
                     #pragma unroll
                     for (int c = 0; c < 4; ++c) sums[p][c] += weight[c] * number;
                 }

@@ -37,13 +37,20 @@ conv_forward_direct(const T* __restrict__ x, const T* __restrict__ W, const T* _
                 seen[p] = first + p * 128 < pixels && inside(row, column, s.rows, s.columns);
                 from[p] = x + place_of(map, row, column, s.rows, s.columns);
             }
+            const T* next[4];  // weight of each filter
+            #pragma unroll
+            for (int f = 0; f < 4; ++f) next[f] = weights[f] + i * s.J + j;
             for (int c = 0; c < s.channels; ++c) {
                 T weight[4];
                 #pragma unroll
-                for (int f = 0; f < 4; ++f) weight[f] = weights[f][(long long)c * taps + i * s.J + j];
+                for (int f = 0; f < 4; ++f) {
+                    weight[f] = *next[f];
+                    next[f] += taps;
+                }
                 #pragma unroll
                 for (int p = 0; p < PIXELS; ++p) {
-                    T pixel = seen[p] ? from[p][c * plane] : T(0);
+                    T pixel = seen[p] ? *from[p] : T(0);
+                    from[p] += plane;
                     #pragma unroll
                     for (int f = 0; f < 4; ++f) sums[p][f] += weight[f] * pixel;
                 }

@@ -7,17 +7,23 @@
 // inner   pixel: a place, a quad of deltas and one pixel of x, 4 multiply-adds
 // bound   loads from shared memory and L1: 1.3 multiply-adds a load; at least delta and x once from memory
 // writer  the thread of the weight
+struct alignas(16) Corner {
+    long long place;  // in x, of the first pixel that a window reads
+    int row, column;
+};
 template <class T>
 __global__ void __launch_bounds__(256, 4)
 conv_gradient_direct(const T* __restrict__ delta, const T* __restrict__ x, T* __restrict__ dW, Sizes s, int seeds, int parts) {
     constexpr int CHUNK = 64;
     SHARED(Quad<T>, deltas, [CHUNK]);
-    SHARED(Pixel, corners, [CHUNK]);  // of windows: the image, and the first row and column that they read
+    SHARED(Corner, corners, [CHUNK]);  // of windows
     unsigned number = blockIdx.x;
     int taps = s.I * s.J, places = s.channels * taps;
     int block = digit(number, (places + blockDim.x - 1) / blockDim.x), quad = digit(number, (s.filters + 3) / 4);
     int group = digit(number, s.groups), seed = digit(number, seeds), part = number;
     int k = block * blockDim.x + threadIdx.x, c = k / taps, i = k % taps / s.J, j = k % s.J;
+    int row = i * s.dilation_h, column = j * s.dilation_w;  // in the window
+    const T* of_weight = x + place_of(c, row, column, s.rows, s.columns);
     int f0 = quad * 4, many = min(4, s.filters - f0);  // filters of this group
     int pixels = s.images * s.H * s.W, each = (pixels + parts - 1) / parts, last = min(pixels, (part + 1) * each);
     T sums[4] = {};
@@ -29,13 +35,13 @@ conv_gradient_direct(const T* __restrict__ delta, const T* __restrict__ x, T* __
             #pragma unroll
             for (int f = 0; f < 4; ++f)
                 deltas[p].v[f] = f < many ? delta[place_of(map + f, at.row, at.column, s.H, s.W)] : T(0);
-            corners[p] = {at.plane, at.row * s.stride_h - s.top, at.column * s.stride_w - s.left};
+            int top = at.row * s.stride_h - s.top, left = at.column * s.stride_w - s.left;
+            corners[p] = {place_of(((long long)at.plane * s.groups + group) * s.channels, top, left, s.rows, s.columns), top, left};
         }
         __syncthreads();
         for (int p = 0; k < places && p < count; ++p) {
-            int row = corners[p].row + i * s.dilation_h, column = corners[p].column + j * s.dilation_w;
-            if (!inside(row, column, s.rows, s.columns)) continue;
-            T pixel = x[place_of(((long long)corners[p].plane * s.groups + group) * s.channels + c, row, column, s.rows, s.columns)];
+            Corner at = corners[p];
+            T pixel = inside(at.row + row, at.column + column, s.rows, s.columns) ? of_weight[at.place] : T(0);
             #pragma unroll
             for (int f = 0; f < 4; ++f) sums[f] += deltas[p].v[f] * pixel;
         }
