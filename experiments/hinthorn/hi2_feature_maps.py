@@ -18,13 +18,16 @@ from experiments.experiment import Context, Experiment, Result, row
 from experiments.models.hinthorn.base import PAPER, SMOKE, Base, base_nets
 from experiments.models.hinthorn.pairs import Pairs, adversarial_pairs
 from nnpg import Network
+from nnpg.analysis.outputs import layer_outputs
 from nnpg.analysis.statistics import mean_interval, paired_p
 from nnpg.analysis.verdicts import more_than
+from nnpg.batches import in_batches
 from nnpg.maps.receptive_fields import receptive_field
 from nnpg.plots import image_grid
 from nnpg_kernels import Array
 
 LAYERS = ("relu1", "relu2")
+BATCH = 200  # images at a time: it bounds the memory
 T = "95% t over nets"
 LESS = more_than(0, "feature maps in deep hidden layers is generally indecipherable")
 
@@ -68,15 +71,18 @@ def run(config: Config, context: Context) -> Result:
 
 def _resemblance(net: Network, x: Array, layer: str) -> Array:
     """Mean |correlation| of an image's live maps with its brightness, minus that with the next image's: (N,)."""
-    maps = net.backend.to_numpy(net.forward(x, stop=layer)[layer])  # (N, F, H', W')
-    field, (H, W) = receptive_field(net, layer=layer), maps.shape[2:]
+    field, (H, W) = receptive_field(net, layer=layer), net.shapes[layer][1:]
     light = np.zeros((len(x), H, W))
     for i in range(H):
         for j in range(W):
             top, left, height, width = field.box(i, j)
             light[:, i, j] = x[:, 0, top : top + height, left : left + width].mean(axis=(1, 2))
-    same, other = (_correlations(maps, light.take(range(s, s + len(x)), axis=0, mode="wrap")) for s in (0, 1))
-    return np.asarray(np.nanmean(same, axis=1) - np.nanmean(other, axis=1))
+    next_light, excess = np.roll(light, -1, axis=0), []
+    for rows in in_batches(len(x), BATCH, BATCH):
+        maps = layer_outputs(net, x[rows], layer=layer)  # (N, F, H', W')
+        same, other = (np.nanmean(_correlations(maps, of[rows]), axis=1) for of in (light, next_light))
+        excess.append(same - other)
+    return np.concatenate(excess)
 
 
 def _correlations(maps: Array, light: Array) -> Array:
