@@ -163,17 +163,19 @@ def test_the_exit_code_is_1_and_the_last_line_lists_what_failed(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_queue_that_is_stopped_goes_on(tmp_path):
-    """Killed with SIGINT after its first record, the same command leaves that one out and makes the others."""
+@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGKILL])
+def test_a_queue_that_is_stopped_goes_on(tmp_path, by):
+    """Stopped after its first record, the same command leaves that one out and makes the others."""
     words = ["TH-1", "SZ-F7", "HI-2", "--scale", "smoke", "--resume"]
     with command(*words, folder=tmp_path, start_new_session=True) as queued:
         for line in queued.stdout:
             if line.startswith("written to"):
-                queued.send_signal(signal.SIGINT)
+                queued.send_signal(by)
                 break
         _, err = queued.communicate()
-    assert queued.returncode == 130
-    assert err == "stopped: trained networks are kept; the same command with --resume goes on\n"
+    if by == signal.SIGINT:
+        assert queued.returncode == 130
+        assert err == "stopped: trained networks are kept; the same command with --resume goes on\n"
     with command(*words, folder=tmp_path) as queued:
         out, _ = queued.communicate()
     assert queued.returncode == 0
