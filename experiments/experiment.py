@@ -20,7 +20,7 @@ OF_ONE_NET = (
 OVER = (  # every word for what n counts
     *INDEPENDENT,
     *(f"{part} of one net" for part in OF_ONE_NET),
-    "seeds of one base net", "pairs of nets", "images x targets of the nets", "pairs x units", "images", "identities",
+    "pairs of nets", "images x targets of the nets", "pairs x units", "images", "identities",
     "filters", "random filters", "faces, one filter", "activations", "points", "permutations of the labels",
 )  # fmt: skip
 

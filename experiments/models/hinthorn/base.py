@@ -34,7 +34,6 @@ from nnpg_kernels import Array
 PAPER_PAIRS = 208
 CONV, DENSE = "conv2", "dense1"  # the layers of the paper's tables
 MAPS, NEURONS = "pool2", "relu3"  # where their units are read
-SEEDS = "seeds of one base net"  # each trains that net further, so they are not independent networks
 FACES_IN_COLOUR = "faces in colour"
 
 
