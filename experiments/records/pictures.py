@@ -14,7 +14,6 @@ MOST_BYTES = 150_000  # of one picture
 MOST_BYTES_OF_ALL = 8_000_000
 COLOURS = (256, 64)  # lines and text need few; in photographs the steps between 256 are not seen, of 64 hardly
 SMALLEST = 0.33  # share of the width that is left at least: below it, text cannot be read
-WHITE = 250  # and above
 SAMPLED = 200  # pixels in a row and in a column that choose the colours
 STEP = 0.9  # of the width, from one try to the next
 
@@ -79,12 +78,16 @@ def _encoded(image: Image.Image, share: float, colours: int, dots: float) -> byt
     if share < 1:
         size = (max(1, round(image.width * share)), max(1, round(image.height * share)))
         image = image.resize(size, Image.Resampling.LANCZOS)
-    out = io.BytesIO()
     sample = image.resize([max(1, min(side, SAMPLED)) for side in image.size], Image.Resampling.NEAREST)
     palette = sample.quantize(colours, kmeans=3)  # without kmeans, rare colours become grey
     shades = np.array(palette.getpalette()).reshape(-1, 3)
-    shades[(shades >= WHITE).all(axis=1)] = 255  # the background stays white
+    white = shades.sum(axis=1).argmax()
+    shades[white] = 255
     palette.putpalette(shades.reshape(-1).tolist())
-    few = image.quantize(palette=palette, dither=Image.Dither.NONE)
+    places = np.array(image.quantize(palette=palette, dither=Image.Dither.NONE))
+    places[(np.asarray(image) == 255).all(axis=2)] = white  # the background stays white
+    few = Image.fromarray(places)
+    few.putpalette(shades.reshape(-1).tolist())
+    out = io.BytesIO()
     few.save(out, "PNG", optimize=True, dpi=(dots * share, dots * share))
     return out.getvalue()
