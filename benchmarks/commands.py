@@ -96,3 +96,15 @@ def masks(
 
     nnpg.load_backend(backend)
     benchmark(backend, 1 if quick else rounds, *((16, 3) if quick else ()))
+
+
+@app.command()
+def floors(
+    bandwidth: Annotated[float, typer.Option(min=1e-9, help="10^9 bytes a second that the device moves.")],
+    rate: Annotated[float, typer.Option(min=1e-9, help="10^9 float32 operations a second that it computes.")],
+    only: Annotated[str | None, typer.Option(help="Workloads, such as W1-b1,W2; all unless given.")] = None,
+) -> None:
+    """Print the least time of each CUDA kernel of a workload, from the bytes and operations that it cannot avoid."""
+    from benchmarks.floors import print_floors
+
+    print_floors(choose(only), bandwidth, rate)

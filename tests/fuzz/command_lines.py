@@ -299,6 +299,10 @@ BENCHMARKS = _cases(
     ("attack|--data-dir|{here}", "missing"),
     ("masks|--rounds|0", "--rounds"),
     ("masks|--backend|abacus", "abacus"),
+    ("floors", "--bandwidth"),
+    ("floors|--bandwidth|0|--rate|1", "--bandwidth"),
+    ("floors|--bandwidth|1|--rate|nan", "--rate"),
+    ("floors|--bandwidth|1|--rate|1|--only|W77", "'w77'"),
 )
 
 DOWNLOADS = _cases(
