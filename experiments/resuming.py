@@ -13,9 +13,9 @@ from experiments.data_sets import fingerprint
 from experiments.experiment import Experiment
 from experiments.models.face_data import FEW
 from nnpg.data import load
+from nnpg.data.catalogue import NAMES
 
-BUILT_IN = ("faces", FEW)  # drawn by this code, not read from a file
-OF_TWO_FILES = ("mnist", "cifar10")  # their fingerprints are named "mnist train" and so on
+BUILT_IN = ("faces", FEW)  # drawn by this code, not read from files
 
 
 def stated(experiment: Experiment, scale: str, config: Any, seed: int | None, backend: str) -> dict[str, Any]:
@@ -36,26 +36,36 @@ def stated(experiment: Experiment, scale: str, config: Any, seed: int | None, ba
 def is_made(folder: Path, wanted: dict[str, Any], data_dir: str | None) -> bool:
     """Return whether the folder holds the whole record of the run that `stated` describes, on the data as they are now.
 
-    A record that cannot be read, or on data that can no longer be read, counts as none.
+    A record that cannot be read, or on data that can no longer be read, counts as none; so does one on data that were
+    given by their path, since a record does not hold paths.
     """
     try:
         record = json.loads((folder / "result.json").read_text(encoding="utf-8"))
         made = {key: record[key] for key in wanted if key != "backend"} | {"backend": record["versions"]["backend"]}
         whole = all((folder / figure).is_file() for figure in ("result.md", *record["figures"]))
-        sums = {data_set["name"]: data_set["sha256"] for data_set in record["data"]}
-        return whole and made == wanted and all(_is_now(name, data_dir) == sums[name] for name in _read_from(sums))
+        return (
+            whole
+            and made == wanted
+            and _named(made["config"])
+            and all(
+                _is_now(data_set["name"], data_dir) == data_set["sha256"]
+                for data_set in record["data"]
+                if data_set["name"].split()[0] not in BUILT_IN
+            )
+        )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return False
 
 
-def _read_from(sums: dict[str, str]) -> list[str]:
-    """Return the data sets that were read from files."""
-    return [name for name in sums if name not in BUILT_IN]
+def _named(config: dict[str, Any]) -> bool:
+    """Whether the data sets of a config are given by names, and not by paths."""
+    asked = [config.get("dataset", []), config.get("datasets", [])]
+    return {name for names in asked for name in ([names] if isinstance(names, str) else names)} <= {*NAMES, FEW}
 
 
 @cache
 def _is_now(name: str, data_dir: str | None) -> str:
-    """Return the fingerprint of a data set, named as a record names it; each is read once in a process."""
+    """Return the fingerprint of a data set, named as in a record: "yale", "mnist train"; each is read once."""
     words = name.split()
-    split: Any = words[1] if len(words) == 2 and words[0] in OF_TWO_FILES else None
-    return fingerprint(load(words[0] if split else name, data_dir, split=split))
+    split: Any = words[1] if len(words) == 2 else None
+    return fingerprint(load(words[0], data_dir, split=split))

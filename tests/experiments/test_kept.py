@@ -50,6 +50,8 @@ def test_every_cause_counts(tmp_path):
     files = {kept_file(context(tmp_path), "net", {**facts, key: value}) for key, value in changes.items()}
     assert len(files | {first}) == len(changes) + 1
     assert kept_file(context(tmp_path), "another net", facts) != first
+    assert kept_file(context(tmp_path), "net", facts, version=2) != first
+    assert kept_file(context(tmp_path), "net", facts, version=1) == first
 
 
 def test_a_trained_network_depends_on_all_that_the_training_is_given(tmp_path):

@@ -26,6 +26,7 @@ ROOT = Path(__file__).parent.parent.parent
 @dataclass(frozen=True)
 class Config:
     parts: tuple[int, ...] = (1, 2)
+    dataset: str = "mnist"
     seed: int = 0
 
 
@@ -130,6 +131,22 @@ def test_the_record_of_another_run_is_made_again(ran, tmp_path, monkeypatch, cha
     assert [ending.made for ending in queue(tmp_path, ["a-1"], seed=0)] == [False], "the seed of the config"
     different = CHANGES[change](monkeypatch, tmp_path)
     assert [ending.made for ending in queue(tmp_path, ["A-1"], **different)] == [True]
+
+
+@pytest.mark.parametrize("name", ["faces", "faces train", "few-faces"])
+def test_data_that_the_code_draws_are_not_read_again(ran, tmp_path, monkeypatch, name):
+    assert [ending.made for ending in queue(tmp_path, ["A-1"])] == [True]
+    file = tmp_path / "A-1" / "result.json"
+    record = json.loads(file.read_text())
+    record["data"][0]["name"] = name
+    file.write_text(json.dumps(record))
+    _no_data(monkeypatch, tmp_path)
+    assert [ending.made for ending in queue(tmp_path, ["A-1"])] == [False]
+
+
+def test_data_that_are_given_by_a_path_are_read_again(ran, tmp_path):
+    for _ in range(2):
+        assert [ending.made for ending in queue(tmp_path, ["A-1"], settings=["dataset=mnist.npz"])] == [True]
 
 
 def test_the_record_holds_the_version(ran, tmp_path, monkeypatch):
