@@ -8,7 +8,7 @@ demo: .venv/demo  ## train on built-in faces, rank, knock out, and write a page 
 	$(BIN)/nnpg demo
 
 test: .venv/test  ## every fast test; none needs a GPU, real data or PyTorch
-	$(BIN)/python -m pytest
+	NNPG_CUDA=emulated $(BIN)/python -m pytest
 
 gallery: .venv/demo  ## one page of all results on record, out/gallery.html; no data needed, and nothing is run
 	$(BIN)/python -m experiments gallery
@@ -27,7 +27,7 @@ cuda-table: .venv/cuda  ## write docs/cuda-resources.md anew
 	PYTHONPATH=kernels:tests/cuda $(BIN)/python -m resources --write
 
 slow: .venv/test  ## all other cases: every experiment, more random networks, figures, mutants
-	$(BIN)/python -m pytest --slow -m slow
+	NNPG_CUDA=emulated $(BIN)/python -m pytest --slow -m slow
 
 lint: .venv/lint
 	$(BIN)/ruff check .

@@ -62,7 +62,9 @@ class Override:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "units", as_units(self.units, "Override: units"))
-        object.__setattr__(self, "value", as_numbers(self.value, "Override: value", "an array that fits the output"))
+        object.__setattr__(
+            self, "value", as_numbers(self.value, "Override: value", "an array that fits the output", stays=True)
+        )
 
     def forward(self, k: Backend, y: Array) -> tuple[Array, None]:
         """y' = value where units, y elsewhere."""
@@ -104,7 +106,7 @@ class Resample:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "units", as_units(self.units, "Resample: units"))
-        object.__setattr__(self, "pool", as_numbers(self.pool, "Resample: pool", "an array (M, ...)"))
+        object.__setattr__(self, "pool", as_numbers(self.pool, "Resample: pool", "an array (M, ...)", stays=True))
         object.__setattr__(self, "key", as_count(self.key, "Resample: key", least=0))
         if self.pool.ndim == 0 or len(self.pool) == 0:
             raise ValueError(f"Resample: pool must hold the output of at least one image, not {described(self.pool)}")
@@ -170,7 +172,7 @@ class Perturb:
     r: Array
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "r", as_numbers(self.r, "Perturb: r", "an array that fits the output"))
+        object.__setattr__(self, "r", as_numbers(self.r, "Perturb: r", "an array that fits the output", stays=True))
 
     def forward(self, k: Backend, y: Array) -> tuple[Array, None]:
         """y' = y + r."""

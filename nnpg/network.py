@@ -36,7 +36,7 @@ from nnpg.support.arguments import (
     as_text,
     described,
 )
-from nnpg.support.network_arguments import as_backend, as_images, as_layer, as_output, as_outputs
+from nnpg.support.network_arguments import as_backend, as_images, as_layer, as_output, as_outputs, refuse_another_device
 from nnpg.support.waiting import waited_for
 from nnpg.trace import Trace
 from nnpg_kernels import Array, Backend, load
@@ -405,6 +405,7 @@ class Network:
         """An array of the backend: real numbers, for a network of real numbers."""
         if self._on_device(a):
             return a
+        refuse_another_device(self, a, name)
         read = as_array if self.dtype.kind == "c" else as_numbers
         return self.backend.asarray(read(a, name, expected))
 

@@ -1,8 +1,9 @@
-"""What every test may use: the real data's folder, and the rule for slow tests."""
+"""What every test may use: the real data's folder, every backend, and the rules for slow tests and devices."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 from pathlib import Path
 
@@ -23,12 +24,26 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     without_data = pytest.mark.skip(reason="needs the real data: set NNPG_DATA to its folder")
+    cuda = os.environ.get("NNPG_CUDA")
+    no_cuda = pytest.mark.skip(
+        reason="needs NNPG_CUDA=emulated (as in make test), or NNPG_CUDA=device where there is one"
+    )
+    no_compiler = pytest.mark.skip(reason="needs g++, for the emulator")
     too_slow = pytest.mark.skip(reason="slow: run with --slow")
     for item in items:
         if item.get_closest_marker("data") and not os.environ.get("NNPG_DATA"):
             item.add_marker(without_data)
         if item.get_closest_marker("slow") and not config.getoption("--slow"):
             item.add_marker(too_slow)
+        if item.get_closest_marker("gpu"):
+            if not cuda:
+                item.add_marker(no_cuda)
+            elif cuda == "emulated" and shutil.which("g++") is None:
+                item.add_marker(no_compiler)
+        for only in {"emulated", "device"} - {cuda}:
+            mark = item.get_closest_marker(only)
+            if mark is not None:
+                item.add_marker(pytest.mark.skip(reason=f"runs only {only}: {mark.args[0]}"))
 
 
 @pytest.fixture(scope="session")
@@ -40,7 +55,7 @@ def data_dir() -> Path:
     return Path(folder)
 
 
-@pytest.fixture(params=sorted(BACKENDS))
+@pytest.fixture(params=sorted(set(BACKENDS) - {"cupy"}))
 def backend(request: pytest.FixtureRequest) -> Backend:
     """Every backend in turn; the tests that use it hold for each."""
     return load(request.param)

@@ -13,7 +13,11 @@ from nnpg_kernels.geometry import Window
 
 Array = npt.NDArray[Any]
 
-BACKENDS = {"numpy": "nnpg_kernels.numpy_backend", "numba": "nnpg_kernels.numba.backend"}
+BACKENDS = {
+    "numpy": "nnpg_kernels.numpy_backend",
+    "numba": "nnpg_kernels.numba.backend",
+    "cupy": "nnpg_kernels.cupy_backend",
+}
 
 
 class Backend(Protocol):
@@ -38,12 +42,14 @@ class Backend(Protocol):
 
 
 def load(name: str = "auto") -> Backend:
-    """Import a backend by name; "auto" is the fastest one that runs on this machine's CPU.
+    """Import a backend by name; "auto" is the fastest one that runs on this machine's CPU, never a device.
 
     Raises
     ------
     ValueError
         If there is no backend of that name.
+    ImportError
+        If "cupy" lacks CuPy, a device, or a driver that is new enough; it says which, and what to install.
 
     Examples
     --------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,7 +19,7 @@ from nnpg.programs.reports import compilation_report
 from nnpg_command import printable
 from nnpg_kernels import BACKENDS
 
-PACKAGES = ("numpy", "scipy", "numba", "matplotlib", "safetensors", "pandas", "cupy")
+PACKAGES = ("numpy", "scipy", "numba", "matplotlib", "safetensors", "pandas", "cupy-cuda12x", "cupy-cuda13x")
 
 
 def info(
@@ -31,7 +32,7 @@ def info(
     """Say what a model is and how it was made; without a model, what this machine offers.
 
     A model's file holds its layers, its data and how that was split, its training and its errors. Without a model:
-    versions, backends, and the data sets that the other commands find.
+    versions, backends, a GPU with its memory and driver, and the data sets that the other commands find.
 
     Example: `nnpg info faces.safetensors`
     """
@@ -70,6 +71,7 @@ def _machine(data_dir: Path | None) -> dict[str, Any]:
         "packages": {name: _installed(name) for name in PACKAGES},
         "processors": os.cpu_count(),
         "backends": {name: _state(name) for name in BACKENDS},
+        **_devices(),
         "data_folder": str(folder),
         "data": {name: _is_there(folder, *files) for name, files in DATA_FILES.items()},
     }
@@ -82,6 +84,17 @@ def _state(backend: str) -> str:
     except (ImportError, ValueError) as error:
         return f"not here: {error}"
     return "used unless --backend says otherwise" if loaded.name == nnpg.load_backend("auto").name else "available"
+
+
+def _devices() -> dict[str, Any]:
+    """Return what the backends say of their devices."""
+    facts = {}
+    for name in BACKENDS:
+        with suppress(ImportError):
+            describe = getattr(nnpg.load_backend(name), "describe_device", None)
+            if describe is not None:
+                facts[f"device of {name}"] = describe()
+    return facts
 
 
 DATA_FILES = {

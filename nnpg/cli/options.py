@@ -62,7 +62,7 @@ ToOption = Annotated[
 SeedOption = Annotated[
     int, typer.Option("--seed", min=0, max=2**63 - 1, help="The same seed gives the same result, bit for bit.")
 ]
-BackendOption = Annotated[str, typer.Option("--backend", help="Which kernels compute: auto, numba or numpy.")]
+BackendOption = Annotated[str, typer.Option("--backend", help="Which kernels compute: auto, numba, numpy or cupy.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, on stdout.")]
 
 

@@ -166,7 +166,7 @@ class Center:
 
     def __post_init__(self) -> None:
         expected = "an array that broadcasts to an image"
-        object.__setattr__(self, "mean", as_numbers(self.mean, "Center: mean", expected))
+        object.__setattr__(self, "mean", as_numbers(self.mean, "Center: mean", expected, stays=True))
 
     def forward(self, k: Backend, x: Array) -> tuple[Array, None]:
         """y = x - mean."""

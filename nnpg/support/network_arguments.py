@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from nnpg.support.arguments import all_finite, as_array, as_labels, as_names, described
+from nnpg.support.arguments import all_finite, as_array, as_labels, as_names, described, is_on_device
 from nnpg_kernels import Array, Backend, load
 
 
@@ -43,8 +43,7 @@ def as_images(net: NetworkLike, x: Any, name: str = "x", *, least: int = 0, fini
     ...
     ValueError: x must be images of shape (N, 2), not an array float64 (2,)
     """
-    if not isinstance(x, np.ndarray) and isinstance(x, net.backend.xp.ndarray):
-        x = net.backend.to_numpy(x)
+    refuse_another_device(net, x, name)
     shape = ", ".join(map(str, net.input_shape))
     expected = f"{'at least one image' if least else 'images'} of shape (N, {shape})"
     a = as_array(x, name, expected)
@@ -56,6 +55,16 @@ def as_images(net: NetworkLike, x: Any, name: str = "x", *, least: int = 0, fini
         n = int(np.flatnonzero(~np.isfinite(a.reshape(len(a), -1)).all(axis=1))[0])
         raise ValueError(f"{name} must be finite, but image {n} holds NaN or infinity: clean the data")
     return a
+
+
+def refuse_another_device(net: NetworkLike, a: Any, name: str) -> None:
+    """Raise a TypeError if an array is on a device, but not one of the network's backend."""
+    if is_on_device(a) and not isinstance(a, net.backend.xp.ndarray):
+        library = type(a).__module__.split(".")[0]
+        raise TypeError(
+            f"{name} is an array of {library} on a device, but this network computes with the backend "
+            f"{net.backend.name!r}: copy the array to the host, or the network to the device with net.to('cupy')"
+        )
 
 
 def as_targets(targets: Any, N: int, K: int, name: str = "targets") -> Array:

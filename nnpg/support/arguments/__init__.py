@@ -21,6 +21,8 @@ from nnpg.support.arguments.arrays import (
     as_shape,
     as_units,
     as_whole,
+    is_on_device,
+    on_host,
 )
 from nnpg.support.arguments.messages import described
 from nnpg.support.arguments.objects import as_function, as_instance, as_instances, as_json, as_mapping, as_sequence
@@ -68,6 +70,8 @@ __all__ = [
     "as_text",
     "as_units",
     "as_whole",
+    "is_on_device",
+    "on_host",
     "described",
     "pair",
     "sides",

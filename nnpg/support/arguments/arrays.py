@@ -11,8 +11,43 @@ from nnpg.support.arguments.scalars import as_count
 from nnpg_kernels import Array
 
 
+def is_on_device(value: Any) -> bool:
+    """Return whether a value is an array in the memory of a GPU, of any library.
+
+    Examples
+    --------
+    >>> is_on_device(np.zeros(3))
+    False
+    """
+    return not isinstance(value, np.ndarray | np.generic) and hasattr(value, "__cuda_array_interface__")
+
+
+def on_host(value: Any, name: str) -> Any:
+    """Return an array of CuPy as a NumPy array, copied from its device; any other value as it is.
+
+    Raises
+    ------
+    TypeError
+        If it is an array of another library on a device.
+
+    Examples
+    --------
+    >>> on_host([1, 2], "x")
+    [1, 2]
+    """
+    if not is_on_device(value):
+        return value
+    if not hasattr(value, "get"):
+        library = type(value).__module__.split(".")[0]
+        raise TypeError(
+            f"{name} must be an array of NumPy or CuPy, not one of {library} on a device: copy it to the host, or "
+            "give cupy.asarray of it to a network on the backend 'cupy'"
+        )
+    return value.get()
+
+
 def as_array(value: Any, name: str, expected: str = "an array of numbers") -> Array:
-    """Return a NumPy array of numbers (bool, whole, real or complex).
+    """Return a NumPy array of numbers (bool, whole, real or complex); an array of CuPy is copied to the host.
 
     Examples
     --------
@@ -27,6 +62,7 @@ def as_array(value: Any, name: str, expected: str = "an array of numbers") -> Ar
     """
     if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):  # NumPy would drop the mask
         raise ValueError(f"{name} must be {expected}, not an array with masked values: fill or leave them out")
+    value = on_host(value, name)
     try:
         array = np.asarray(value)
     except (ValueError, TypeError, RuntimeError) as error:
@@ -39,8 +75,12 @@ def as_array(value: Any, name: str, expected: str = "an array of numbers") -> Ar
     return array
 
 
-def as_numbers(value: Any, name: str, expected: str, *, ndim: int | None = None, finite: bool = False) -> Array:
+def as_numbers(
+    value: Any, name: str, expected: str, *, ndim: int | None = None, finite: bool = False, stays: bool = False
+) -> Array:
     """Return an array of real numbers; `expected` says which, such as "an array (N, H, W)".
+
+    An array of a device is copied to the host, or returned as it is if it `stays`.
 
     Examples
     --------
@@ -51,8 +91,8 @@ def as_numbers(value: Any, name: str, expected: str, *, ndim: int | None = None,
     ...
     ValueError: scores must be an array (F,) of real numbers, not an array complex128 (1,)
     """
-    if hasattr(value, "__array_namespace__") and not isinstance(value, np.ndarray | np.generic):
-        return value  # on another device
+    if stays and is_on_device(value):
+        return value
     expected = f"{expected} of {'finite' if finite else 'real'} numbers"
     array = as_array(value, name, expected)
     if array.dtype.kind == "c" or (ndim is not None and array.ndim != ndim):
@@ -128,8 +168,8 @@ def as_parameter(value: Any, name: str, expected: str) -> Array:
     >>> as_parameter([1, 2], "b", "an array (F,)")
     array([1., 2.])
     """
-    if hasattr(value, "__array_namespace__") and not isinstance(value, np.ndarray | np.generic):
-        return value  # on another device
+    if is_on_device(value):
+        return value
     array = as_array(value, name, f"{expected} of numbers")
     return array if array.dtype.kind in "fc" else array.astype(np.float64)
 

@@ -1,0 +1,18 @@
+"""Which device the tests of the backend "cupy" have: NNPG_CUDA=emulated (make test), =device, or none."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+CUDA = os.environ.get("NNPG_CUDA", "")
+if CUDA not in ("", "emulated", "device"):
+    raise SystemExit(f"NNPG_CUDA must be emulated or device, not {CUDA!r}")
+if CUDA == "emulated":
+    sys.path.insert(0, str(Path(__file__).parent / "tests" / "cuda"))
+    import stand_in
+
+    stand_in.install()
+# Where there is no device, there is nothing in this module that could be imported.
+collect_ignore = [] if CUDA else ["kernels/nnpg_kernels/cupy_backend.py"]
