@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-from emulator import Function, compile_source, launch, unwritten
+from emulator import SANITIZED, Function, compile_source, launch, unwritten
 
 from nnpg_kernels.cuda.sources import kernels, source
 
@@ -19,10 +19,14 @@ class EmulatedDevice:
 
     xp = ARRAYS
 
-    def __init__(self, text: str | None = None, names: tuple[str, ...] | None = None, seconds: int = 60) -> None:
+    def __init__(
+        self, text: str | None = None, names: tuple[str, ...] | None = None, seconds: int = 60, races: bool = False
+    ) -> None:
         self.seconds = seconds  # after which a kernel that has not ended is an error
         compile_it = compile_source if text is None else compile_source.__wrapped__  # a source with a fault is not kept
-        self.functions: dict[str, Function] = compile_it(text or source(), names or kernels())
+        self.functions: dict[str, Function] = compile_it(
+            text or source(), names or kernels(), sanitize=SANITIZED and not races, races=races
+        )
         self.launched: list[str] = []
 
     def launch(self, kernel: str, grid: int, block: int, args: Sequence[Any]) -> None:

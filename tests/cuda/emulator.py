@@ -10,7 +10,6 @@ Arrays lie between pages without access. All of it happens in a child process; w
 
 from __future__ import annotations
 
-import ctypes
 import os
 import re
 import struct
@@ -19,8 +18,8 @@ from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
-from emulator_build import COMPILER, CompilationError, executable
+from emulator_build import COMPILER, CompilationError, executable, lines_of
+from emulator_memory import Array, Parameter, address, memory_of, unwritten
 from emulator_process import EmulationError, Program
 
 __all__ = [
@@ -34,26 +33,9 @@ __all__ = [
     "unwritten",
 ]
 
-Array = npt.NDArray[Any]
-
 ORDERS = (0, 1, 2, 3)  # as numbered, the other way round, and shuffled twice
 SHARED_BYTES_AT_MOST = 227 << 10
 SANITIZED = bool(os.environ.get("NNPG_SANITIZE"))  # index errors come with file and line (make sanitize)
-
-
-class Parameter(NamedTuple):
-    """A parameter of a kernel, in the words of NumPy: float32, const float32* ..., and what an array is aligned to."""
-
-    type: str
-    alignment: int
-
-    @property
-    def is_array(self) -> bool:
-        return self.type.endswith("*")
-
-    @property
-    def is_written(self) -> bool:
-        return self.is_array and not self.type.startswith("const ")
 
 
 class Function(NamedTuple):
@@ -68,7 +50,11 @@ class Function(NamedTuple):
 
 @cache
 def compile_source(
-    source: str, names: tuple[str, ...], options: tuple[str, ...] = (), sanitize: bool = SANITIZED
+    source: str,
+    names: tuple[str, ...],
+    options: tuple[str, ...] = (),
+    sanitize: bool = SANITIZED,
+    races: bool = False,
 ) -> dict[str, Function]:
     """Compile a CUDA source and return its kernels.
 
@@ -81,6 +67,10 @@ def compile_source(
         Of the compiler of the device; those that g++ understands too are -D, -I, -std=.
     sanitize : bool
         With the address and the undefined behaviour sanitizer: slower, but index errors come with their line.
+
+    races : bool
+        Note each load and store: two of different threads that no barrier orders, one of them a store, are an error,
+        also where every order gives the same bits. Many times slower; not together with `sanitize`.
 
     Raises
     ------
@@ -98,7 +88,7 @@ def compile_source(
     if unknown:
         raise CompilationError(f"the emulator does not know the options {unknown}")
     flags = ["-" + option.lstrip("-") for option in options]
-    program = Program(executable(text, flags, sanitize))
+    program = Program(executable(text, flags, sanitize, races))
     bounds = launch_bounds(source)
     return {
         name: Function(name, tuple(parameters(types)), program, index, bounds.get(name.split("<")[0], 1024))
@@ -171,7 +161,7 @@ def launch(
     if len(args) != len(function.parameters):
         raise TypeError(f"{function.name} takes {len(function.parameters)} arguments, not {len(args)}")
     values = [checked(function, i, arg) for i, arg in enumerate(args)]
-    pieces = memory_of(function, values)
+    pieces = memory_of(function.parameters, values)
     places: list[int] = []
     by_value: list[bytes] = []
     for parameter, value in zip(function.parameters, values, strict=True):
@@ -189,7 +179,8 @@ def launch(
     try:
         answers = function.program.ask(request, [piece.size for piece in written])
     except EmulationError as error:
-        raise EmulationError(f"{function.name}: {error}") from None
+        said = lines_of(function.program.executable, str(error))
+        raise EmulationError(f"{function.name}: {said}") from None
     for piece, answer in zip(written, answers, strict=True):
         piece.bytes()[:] = answer
 
@@ -243,50 +234,3 @@ def checked(function: Function, index: int, arg: Any) -> Array:
 def described(arg: Any) -> str:
     dtype = getattr(arg, "dtype", None)
     return type(arg).__name__ if dtype is None else f"{type(arg).__name__} of {dtype}"
-
-
-class Piece:
-    """Memory of one or several arguments; arrays that overlap lie in one piece, at their distance from each other."""
-
-    def __init__(self, start: int, end: int) -> None:
-        self.start, self.end, self.alignment, self.written = start, end, 1, False
-
-    @property
-    def size(self) -> int:
-        return self.end - self.start
-
-    def holds(self, a: Array) -> bool:
-        return self.start <= address(a) and address(a) + a.nbytes <= self.end and (a.nbytes > 0 or self.size == 0)
-
-    def bytes(self) -> memoryview:
-        """The memory itself."""
-        return memoryview((ctypes.c_char * self.size).from_address(self.start)).cast("B")
-
-
-def address(a: Array) -> int:
-    return a.__array_interface__["data"][0] if a.size else 0
-
-
-def memory_of(function: Function, values: Sequence[Array]) -> list[Piece]:
-    """Return the memory of all arguments that are arrays, in pieces that do not overlap."""
-    arrays = [(p, a) for p, a in zip(function.parameters, values, strict=True) if p.is_array]
-    pieces: list[Piece] = []
-    for a in sorted((a for _, a in arrays if a.size), key=address):
-        if pieces and address(a) < pieces[-1].end:
-            pieces[-1].end = max(pieces[-1].end, address(a) + a.nbytes)
-        else:
-            pieces.append(Piece(address(a), address(a) + a.nbytes))
-    if any(a.size == 0 for _, a in arrays):
-        pieces.append(Piece(0, 0))
-    for parameter, a in arrays:
-        piece = next(piece for piece in pieces if piece.holds(a))
-        piece.alignment = max(piece.alignment, parameter.alignment, a.dtype.itemsize)
-        piece.written |= parameter.is_written and a.size > 0
-    return pieces
-
-
-def unwritten(shape: int | tuple[int, ...], dtype: npt.DTypeLike) -> Array:
-    """Return an array for results: NaN, and the least or largest number of whole numbers, so that a gap is seen."""
-    a: Array = np.empty(shape, dtype)
-    a.view("u1").fill(0xFF) if a.ndim and a.size else a.fill(np.nan if a.dtype.kind == "f" else -1)
-    return a

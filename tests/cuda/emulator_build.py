@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
 import subprocess
 import tempfile
@@ -15,6 +16,7 @@ COMPILER = shutil.which("g++")
 FLAGS = ["-std=c++17", "-O2", "-ffp-contract=off", "-U_FORTIFY_SOURCE", "-Wno-unknown-pragmas", "-fmax-errors=4"]
 FLAGS += ["-fno-tree-sink"]  # a number is loaded where the source loads it, and not where it is first used
 SANITIZERS = ["-O1", "-g", "-fno-omit-frame-pointer", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+RACES = ["-gdwarf-4", "-fno-pie", "-fsanitize=thread"]  # calls races.cpp for each load and store
 PIECES = ("fences", "fibers", "server")
 
 
@@ -22,15 +24,27 @@ class CompilationError(RuntimeError):
     """What g++ says of a source."""
 
 
-def executable(text: str, options: Sequence[str], sanitize: bool) -> Path:
+def executable(text: str, options: Sequence[str], sanitize: bool, races: bool) -> Path:
     """Return the program of the text of kernels."""
-    sanitizers = SANITIZERS if sanitize else []
-    flags = [*FLAGS, *options, *sanitizers]
-    objects = [*(build(piece, None, [*FLAGS, *sanitizers]) for piece in PIECES), build("kernels", text, flags)]
-    program = objects[-1].with_suffix("")
+    common = [*FLAGS, *(SANITIZERS if sanitize else [])]
+    pieces = [build(piece, None, common) for piece in (*PIECES, *(["races"] if races else []))]
+    kernels = build("kernels", text, [*common, *options, *(RACES if races else [])])
+    program = kernels.with_suffix("")
     if not program.exists():
-        compiled([*flags, *map(str, objects)], program)
+        compiled([*common, "-no-pie", *map(str, (*pieces, kernels))], program)
     return program
+
+
+def lines_of(program: Path, message: str) -> str:
+    """Return a message with files and lines for the addresses in it."""
+
+    def line(address: re.Match[str]) -> str:
+        command = ["addr2line", "-e", str(program), hex(int(address[0], 16) - 1)]  # of the call, and not behind it
+        place = subprocess.run(command, capture_output=True, text=True).stdout.split()[0]
+        file, _, number = Path(place).name.rpartition(":")
+        return f"{file}, line {number}"
+
+    return re.sub(r"0x[0-9a-f]+", line, message)
 
 
 def build(piece: str, text: str | None, flags: Sequence[str]) -> Path:

@@ -224,3 +224,25 @@ template <bool WRONG> __global__ void block_of_no_cluster(const float* x, float*
     y[i] = shared_of(s, cluster_rank() + (WRONG ? 1 : 0))[t];  // FAULT
     cluster_sync();
 }
+
+// What follows gives the same bits in every order: only who reads and writes what shows the fault.
+template <bool WRONG> __global__ void two_writers_of_one_value(const float* x, float* y, int n) {
+    WHO;
+    if (WRONG || i < n) y[min(i, n - 1)] = x[min(i, n - 1)];  // FAULT
+}
+
+template <bool WRONG> __global__ void value_that_is_written_again(const float* x, float* y, int) {
+    WHO;
+    DYNAMIC_SHARED(float, s);
+    s[t] = x[i];
+    if (!WRONG) __syncthreads();
+    if (t == 0) s[1] = x[i + 1];  // FAULT
+    __syncthreads();
+    y[i] = s[t];
+}
+
+template <bool WRONG> __global__ void read_by_another_block(const float* x, float* y, int) {
+    WHO;
+    y[i] = x[i];
+    if (WRONG && blockIdx.x == 1 && y[t] == 123456) y[i] = 0;  // FAULT
+}

@@ -17,6 +17,7 @@ import sys
 import tempfile
 from collections import Counter
 from importlib.metadata import version
+from importlib.resources import files
 from pathlib import Path
 from typing import NamedTuple
 
@@ -143,13 +144,18 @@ def disassembler() -> Path:
     return next(path for folder in nvidia.__path__ for path in Path(folder).glob("*/bin/nvdisasm"))
 
 
-def compiled(architecture: str, names: tuple[str, ...]) -> tuple[dict[str, str], dict[str, Code], dict[str, str]]:
-    """Compile kernels; return their mangled names, and by these their code and what ptxas says of them."""
+def compiled(
+    architecture: str, names: tuple[str, ...], text: str | None = None
+) -> tuple[dict[str, str], dict[str, Code], dict[str, str]]:
+    """Compile kernels of the sources, or of a text.
+
+    Returns their mangled names, and by these their code and what ptxas says of them.
+    """
     from cuda.core import Program, ProgramOptions
 
     log = io.StringIO()
     options = ProgramOptions(std="c++17", arch=architecture, ftz=True, ptxas_options=["-v"])  # ftz: as CuPy compiles
-    made = Program(source(), "c++", options=options).compile("cubin", name_expressions=names, logs=log)
+    made = Program(text or source(), "c++", options=options).compile("cubin", name_expressions=names, logs=log)
     said = {part.split("'")[0]: part for part in log.getvalue().split("Compiling entry function '")[1:]}
     return {name: symbol.decode() for name, symbol in made.symbol_mapping.items()}, disassembled(made.code), said
 
@@ -172,6 +178,19 @@ def resources(architecture: str) -> list[Resources]:
     return rows
 
 
+def faults_of_clusters() -> list[str]:
+    """Compile the kernel that uses clusters, which no kernel of a layer does: they are one block before sm_90."""
+    text = (files("nnpg_kernels.cuda") / "device.cuh").read_text() + Path(__file__).with_name("clusters.cu").read_text()
+    faults = []
+    for architecture, barriers in (("sm_80", 0), ("sm_90", 3)):
+        names = ("sum_of_a_cluster<float,4>",) if barriers else ("sum_of_a_cluster<float,1>",)
+        symbols, codes, _ = compiled(architecture, names, text)
+        arrivals = sum(name_of(code).startswith("UCGABAR_ARV") for _, code in codes[symbols[names[0]]])
+        if arrivals != barriers:
+            faults.append(f"{names[0]} for {architecture}: {arrivals} barriers of a cluster, not {barriers}")
+    return faults
+
+
 def main() -> int:
     if "--show" in sys.argv:
         name, architecture = sys.argv[2:]
@@ -182,7 +201,7 @@ def main() -> int:
     rows = [row for architecture in SHARED_BYTES_AT_MOST for row in resources(architecture)]
     rows.sort(key=lambda row: (kernels().index(row.kernel), row.architecture))
     table = HEAD.format(version=version("nvidia-cuda-nvrtc")) + "".join(f"{row.line()}\n" for row in rows)
-    faults = [fault for row in rows for fault in row.faults()]
+    faults = [fault for row in rows for fault in row.faults()] + faults_of_clusters()
     sys.stderr.writelines(f"{fault}\n" for fault in faults)
     if "--write" in sys.argv:
         TABLE.write_text(table)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -37,21 +39,6 @@ __global__ void warps(const int* x, int* y, int n) {
     else v = __reduce_add_sync(0xFFFFFF00u, v);
     y[10 * n + t] = v;
 }
-template <class T> __global__ void sum_of_a_cluster(const T* x, T* y) {
-    SHARED(T, part, [4]);
-    DYNAMIC_SHARED(T, all);
-    cluster_sync();
-    T v = x[blockIdx.x * blockDim.x + threadIdx.x];
-    for (int step = 16; step; step /= 2) v += __shfl_down_sync(~0u, v, step);
-    if (threadIdx.x == 0) shared_of(&part[0], 0)[cluster_rank()] = v, shared_of(all, cluster_rank())[0] = v;
-    cluster_sync();
-    if (cluster_rank() == 0 && threadIdx.x == 0) {
-        T sum = 0;
-        for (int r = 0; r < 4; ++r) sum += part[r] - shared_of(all, r)[0] + part[r];
-        y[blockIdx.x / 4] = sum;
-    }
-    cluster_sync();
-}
 __global__ void count(const int* x, int* y, int n) {
     int i = blockIdx.x * blockDim.x + threadIdx.x;
     if (i < n) atomicAdd(&y[x[i]], 1);
@@ -66,7 +53,6 @@ NAMES = (
     "scaled<double>",
     "places",
     "warps",
-    "sum_of_a_cluster<double>",
     "count",
     "both",
     "words",
@@ -121,9 +107,12 @@ def test_lanes_of_a_warp_see_each_other(kernels: dict[str, Function]) -> None:
     np.testing.assert_array_equal(y[10].reshape(2, 32)[:, 8:], np.repeat(warps[:, 8:].sum(axis=1), 24).reshape(2, 24))
 
 
-def test_blocks_of_a_cluster_read_and_write_each_others_shared_memory(kernels: dict[str, Function]) -> None:
-    x, y = np.random.default_rng(0).normal(size=(2, 128)), unwritten(2, "f8")
-    launch(kernels["sum_of_a_cluster<double>"], (8,), (32,), (x, y), shared_bytes=8, cluster=4)
+@pytest.mark.parametrize("blocks", [1, 4])
+def test_blocks_of_a_cluster_read_and_write_each_others_shared_memory(blocks: int) -> None:
+    name = f"sum_of_a_cluster<double,{blocks}>"
+    text = (files("nnpg_kernels.cuda") / "device.cuh").read_text() + Path(__file__).with_name("clusters.cu").read_text()
+    x, y = np.random.default_rng(0).normal(size=(2, 32 * blocks)), unwritten(2, "f8")
+    launch(compile_source(text, (name,))[name], (2 * blocks,), (32,), (x, y), shared_bytes=8, cluster=blocks)
     np.testing.assert_allclose(y, x.sum(axis=1), rtol=1e-12)
 
 

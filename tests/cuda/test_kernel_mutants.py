@@ -147,6 +147,11 @@ def test_a_source_without_a_change_passes_its_checks(file: str) -> None:
     CHECKS[file](EmulatedDevice())
 
 
+@pytest.mark.parametrize("file", LAYERS)
+def test_no_two_threads_read_and_write_a_number_without_a_barrier_between(file: str) -> None:
+    CHECKS[file](EmulatedDevice(races=True))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("file", [*HEADERS, *LAYERS])
 def test_every_mutant_of_a_source_is_noticed(file: str) -> None:

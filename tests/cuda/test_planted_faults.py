@@ -28,6 +28,7 @@ class Fault(NamedTuple):
     block: int = 64
     cluster: int = 1
     sanitized: str = ""  # where the sanitizers say it in other words
+    races: bool = False  # whether only the order of loads and stores shows it
 
 
 def after_one(size: int) -> Callable[[Array], Array]:
@@ -58,6 +59,7 @@ def lane_3(x: Array) -> Array:
     return lanes.ravel()
 
 
+RACE = "a race: in different threads, with no barrier between"
 OVERFLOW = "AddressSanitizer: heap-buffer-overflow"
 FAULTS = {
     "block_barrier": Fault(BITS, after_one(64)),
@@ -105,14 +107,20 @@ FAULTS = {
     "no_end": Fault("it did not end in time"),
     "division_by_zero": Fault(r"signal 8", sanitized="division by zero"),
     "block_of_no_cluster": Fault("there is no block 2 in a cluster of 2", cluster=2),
+    "two_writers_of_one_value": Fault(f"{RACE}, .* writes and .* writes byte 396 of", n=100, races=True),
+    "value_that_is_written_again": Fault(f"{RACE}, .* writes and .* writes byte 4 of dynamic", races=True),
+    "read_by_another_block": Fault(f"{RACE}, .* writes and .* reads byte 0 of the array of argument 1", races=True),
 }
 NOT_SANITIZED = {"write_to_what_is_read_only"}  # its pages are those of the sanitizer
 
 
 @pytest.fixture(scope="module")
 def kernels() -> dict[str, Function]:
-    names = tuple(f"{name}<{wrong}>" for name in FAULTS for wrong in ("false", "true"))
-    return compile_source(SOURCE.read_text(), names)
+    found = {}
+    for races in (False, True):
+        names = tuple(f"{n}<{wrong}>" for n, f in FAULTS.items() if f.races == races for wrong in ("false", "true"))
+        found |= compile_source(SOURCE.read_text(), names, sanitize=SANITIZED and not races, races=races)
+    return found
 
 
 def run(kernel: Function, fault: Fault) -> None:
@@ -152,6 +160,36 @@ def test_a_planted_fault_is_found_for_its_own_reason(name: str, kernels: dict[st
     assert re.search(says, str(error.value)), error.value
     places = re.findall(r"source\.cu(?:, line |:)(\d+)", str(error.value))
     assert all(int(place) in lines_of(name) for place in places[:1]), error.value
+
+
+def test_what_a_race_alone_shows_gives_the_same_bits_in_every_order() -> None:
+    """So that these faults are found for no other reason."""
+    names = tuple(f"{name}<true>" for name, fault in FAULTS.items() if fault.races)
+    kernels = compile_source(SOURCE.read_text(), names)
+    for name in names:
+        run(kernels[name], FAULTS[name.removesuffix("<true>")])
+
+
+RACES = (
+    "block_barrier",
+    "block_barrier_of_a_loop",
+    "warp_barrier",
+    "cluster_barrier",
+    "two_writers",
+    "two_blocks_write",
+)
+
+
+def test_a_missing_barrier_is_a_race_between_two_lines() -> None:
+    names = tuple(f"{name}<{wrong}>" for name in RACES for wrong in ("false", "true"))
+    kernels = compile_source(SOURCE.read_text(), names, sanitize=False, races=True)
+    for name in RACES:
+        run(kernels[f"{name}<false>"], FAULTS[name])
+        with pytest.raises(EmulationError, match=RACE) as error:
+            run(kernels[f"{name}<true>"], FAULTS[name])
+        places = re.findall(r"source\.cu, line (\d+)", str(error.value))
+        assert len(places) == 2
+        assert all(int(place) in lines_of(name) for place in places)
 
 
 @pytest.mark.slow

@@ -150,7 +150,7 @@ template <class T> T __reduce_max_sync(unsigned mask, T v, CUDA_CPU_SITE) { retu
 template <class T> T __reduce_or_sync(unsigned mask, T v, CUDA_CPU_SITE) { return cuda_cpu::reduced(mask, v, [](T a, T b) { return T(a | b); }, site); }
 template <class T> T __reduce_and_sync(unsigned mask, T v, CUDA_CPU_SITE) { return cuda_cpu::reduced(mask, v, [](T a, T b) { return T(a & b); }, site); }
 
-template <class T, class F> T cuda_cpu_atomic(T* place, F change) {
+template <class T, class F> __attribute__((noinline, no_sanitize("thread"))) T cuda_cpu_atomic(T* place, F change) {
     T before = *place;
     *place = change(before);
     return before;

@@ -15,6 +15,8 @@
 #include <sanitizer/asan_interface.h>
 #endif
 
+extern "C" __attribute__((weak)) void __tsan_init();  // in races.cpp
+
 namespace cuda_cpu {
 namespace {
 const size_t FENCE = size_t(64) << 20;  // address space only: wide enough for an index that is wrong by millions
@@ -42,6 +44,8 @@ void handler(int signal, siginfo_t* info, void* context) {
 }
 }  // namespace
 
+std::vector<Region*> watched;
+
 Region::Region(const std::string& name, size_t bytes, size_t alignment, bool behind_the_first) : name(name), bytes(bytes) {
 #ifdef __SANITIZE_ADDRESS__  // which has fences of its own, at the very byte
     (void)behind_the_first;
@@ -65,6 +69,7 @@ Region::Region(const std::string& name, size_t bytes, size_t alignment, bool beh
 
 Region::~Region() {
     living.erase(std::find(living.begin(), living.end(), this));
+    watched.erase(std::remove(watched.begin(), watched.end(), this), watched.end());
 #ifdef __SANITIZE_ADDRESS__
     allow(Access::WRITE);
     free(data);
@@ -84,6 +89,13 @@ void Region::allow(Access access) {
 
 void Region::fill(int byte) {
     if (bytes) memset(data, byte, bytes);
+    cells.assign(cells.size(), Cell());
+}
+
+void Region::watch() {
+    if (!__tsan_init) return;
+    cells.assign(bytes, Cell());
+    watched.push_back(this);
 }
 
 std::string Region::written_beside() const {

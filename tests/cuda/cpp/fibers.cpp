@@ -24,7 +24,7 @@ const size_t STACK = 256 << 10;
 #else
 const size_t STACK = 64 << 10;
 #endif
-enum class State { RUNS, AT_BLOCK, AT_WARP, AT_CLUSTER, ENDED };
+enum class State { RUNS, AT_WARP, AT_BLOCK, AT_CLUSTER, ENDED };
 struct Fiber {
     std::unique_ptr<Region> stack = std::make_unique<Region>("the stack of a thread", STACK, 16, false);
     ucontext_t start;
@@ -35,6 +35,7 @@ struct Fiber {
     bool begun;
     Site site;      // of the barrier at which it waits
     unsigned mask;  // of the lanes for which it waits
+    unsigned passed[3];  // barriers of its warp, block and cluster
     void* kept;     // by the address sanitizer
 };
 struct Block {
@@ -123,7 +124,10 @@ bool released(State what, const std::string& name, const std::vector<Fiber*>& gr
     for (Fiber* f : group)
         if (!same(f->site, first->site)) failure = "threads of a " + name + " wait at different barriers: " + line(first->site) + " and " + line(f->site);
     if (!failure.empty()) return false;
-    for (Fiber* f : group) f->state = State::RUNS;
+    for (Fiber* f : group) {
+        f->state = State::RUNS;
+        ++f->passed[int(what) - int(State::AT_WARP)];
+    }
     return true;
 }
 
@@ -175,6 +179,7 @@ void prepare(const dim3* places) {  // all threads of a cluster at their start, 
         f.begun = false;
         f.state = State::RUNS;
         f.kept = nullptr;
+        std::fill(f.passed, f.passed + 3, 0);
         getcontext(&f.start);
         f.start.uc_stack.ss_sp = f.stack->data;
         f.start.uc_stack.ss_size = STACK;
@@ -241,6 +246,12 @@ void warp_barrier(unsigned mask, Site site) { wait(State::AT_WARP, mask, site); 
 void cluster_barrier(Site site) { wait(State::AT_CLUSTER, 0, site); }
 unsigned lane() { return unsigned(index_of_running() % threads % 32); }
 unsigned rank() { return running->block; }
+
+Moment moment() {
+    const dim3& b = blockIdx;
+    unsigned block = (b.z * gridDim.y + b.y) * gridDim.x + b.x, t = unsigned(index_of_running() % threads), warps = unsigned(threads + 31) / 32;
+    return {block * unsigned(threads) + t, block * warps + t / 32, block, block / now->cluster, running->passed[0], running->passed[1], running->passed[2]};
+}
 void* exchanged(unsigned lane) { return &shown[first_of_warp() + lane]; }
 int& counted() { return blocks[running->block].counted; }
 void* dynamic_shared() { return blocks[running->block].dynamic->data; }
@@ -250,6 +261,7 @@ void* static_shared(const void* declaration, size_t bytes) {
     if (!region) {
         region = std::make_unique<Region>("an array in shared memory (" + std::to_string(bytes) + " bytes)", bytes, 16, now->order % 2);
         region->fill(0xFF);
+        region->watch();
     }
     return region->data;
 }
@@ -281,7 +293,7 @@ std::string run(const Launch& launch) {
     shown.resize(threads * launch.cluster + 32);
     blocks.clear();
     blocks.resize(launch.cluster);
-    for (Block& b : blocks) b.dynamic = std::make_unique<Region>("dynamic shared memory (" + std::to_string(launch.shared) + " bytes)", launch.shared, 16, launch.order % 2);
+    for (Block& b : blocks) b.dynamic = std::make_unique<Region>("dynamic shared memory (" + std::to_string(launch.shared) + " bytes)", launch.shared, 16, launch.order % 2), b.dynamic->watch();
     std::vector<size_t> order(all / launch.cluster);
     for (size_t i = 0; i < order.size(); ++i) order[i] = i;
     std::mt19937 random(launch.order);

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "cuda_cpu.h"
+#include "fences.h"
 
 namespace cuda_cpu {
 struct Launch {
@@ -14,5 +15,6 @@ struct Launch {
     unsigned cluster;  // blocks that run together
     unsigned order;    // of blocks and threads: 0 as they are numbered, 1 the other way round, others shuffled
 };
+Moment moment();                         // of the running thread
 std::string run(const Launch& launch);  // what went wrong, or ""
 }  // namespace cuda_cpu

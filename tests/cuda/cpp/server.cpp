@@ -91,6 +91,7 @@ static void serve() {
                 if (args[a].first == (long long)i) name += " " + std::to_string(a);
             regions.push_back(std::make_unique<Region>(name, pieces[i].bytes, pieces[i].alignment, order % 2));
             if (pieces[i].bytes) memcpy(regions[i]->data, pieces[i].before.data(), pieces[i].bytes);
+            if (pieces[i].written) regions[i]->watch();
             if (!pieces[i].written) regions[i]->allow(Access::READ);
         }
         std::vector<void*> pointers(args.size()), given(args.size());
