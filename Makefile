@@ -18,7 +18,7 @@ fences: .venv/test  ## the tests of the compiled programs with every array betwe
 	NNPG_CHECK=1 PYTHONPATH=tests $(BIN)/python -m fuzz.geometries
 
 sanitize: .venv/test  ## the CUDA kernels on the CPU with g++'s sanitizers: an index error comes with its file and line
-	NNPG_SANITIZE=1 $(BIN)/python -m pytest tests/cuda
+	NNPG_SANITIZE=1 NNPG_CUDA=emulated $(BIN)/python -m pytest tests/cuda
 
 cuda: .venv/cuda  ## compile every CUDA kernel, without a device, and compare what it needs with docs/cuda-resources.md
 	PYTHONPATH=kernels:tests/cuda $(BIN)/python -m resources

@@ -8,21 +8,20 @@ from unittest import mock
 
 import numpy as np
 import pytest
-from emulated_device import EmulatedDevice
-from emulator import COMPILER
 from hypothesis import given
 from hypothesis import strategies as st
 from layer_cases import Geometry, assert_equal, few_examples, geometries, numbers, over_numbers
+from layer_devices import CupyDevice, EmulatedDevice, layer_device
 
 from nnpg_kernels import Window, definition, numpy_backend
 from nnpg_kernels.cuda import convolution
 
-pytestmark = pytest.mark.skipif(COMPILER is None, reason="needs g++")
+pytestmark = pytest.mark.gpu
 
 
 @pytest.fixture(scope="module")
-def device() -> EmulatedDevice:
-    return EmulatedDevice()
+def device() -> EmulatedDevice | CupyDevice:
+    return layer_device()
 
 
 def way(tiled: bool, four: bool = False, parts: int = 1) -> AbstractContextManager[Any]:

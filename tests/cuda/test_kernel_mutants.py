@@ -11,10 +11,10 @@ from importlib.resources import files
 
 import numpy as np
 import pytest
-from emulated_device import EmulatedDevice
 from emulator import COMPILER, Array, EmulationError
 from kernel_mutants import Mutant, mutants
 from layer_cases import assert_equal, numbers
+from layer_devices import EmulatedDevice
 from test_convolution_kernels import way
 
 from nnpg_kernels import Window, definition, numpy_backend

@@ -7,23 +7,24 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from emulated_device import EmulatedDevice
 from emulator import COMPILER, Array, compile_source, launch, unwritten
 from layer_cases import assert_equal, numbers
+from layer_devices import CupyDevice, EmulatedDevice, layer_device
 
 from nnpg_kernels import Window, definition
 from nnpg_kernels.cuda import convolution, pooling
 from nnpg_kernels.cuda.device import SIZES, launches
 from nnpg_kernels.cuda.sources import kernels, source
 
-pytestmark = pytest.mark.skipif(COMPILER is None, reason="needs g++")
+needs_compiler = pytest.mark.skipif(COMPILER is None, reason="needs g++")
 
 
 @pytest.fixture(scope="module")
-def device() -> EmulatedDevice:
-    return EmulatedDevice()
+def device() -> EmulatedDevice | CupyDevice:
+    return layer_device()
 
 
+@pytest.mark.gpu
 def test_leading_axes_and_arrays_with_gaps(device: EmulatedDevice) -> None:
     window, pool = Window((3, 2), (2, 1), (1, 0, 2, 1), (1, 2)), Window((2, 3), (2, 1))
 
@@ -49,6 +50,7 @@ def test_leading_axes_and_arrays_with_gaps(device: EmulatedDevice) -> None:
     )
 
 
+@pytest.mark.gpu
 def test_no_images_and_no_seeds(device: EmulatedDevice) -> None:
     window, W = Window((3, 3)), np.ones((4, 2, 3, 3))
     assert convolution.conv_forward(device, np.ones((0, 2, 5, 5)), W, None, window).shape == (0, 4, 3, 3)
@@ -63,6 +65,7 @@ def test_no_images_and_no_seeds(device: EmulatedDevice) -> None:
     assert pooling.avg_pool_delta(device, y, window, (5, 5)).shape == (0, 2, 5, 5)
 
 
+@pytest.mark.gpu
 def test_what_does_not_fit_is_an_error_before_any_launch(device: EmulatedDevice) -> None:
     device.launched.clear()
     window, x, W = Window((3, 3)), np.ones((1, 2, 5, 5)), np.ones((4, 2, 3, 3))
@@ -99,6 +102,15 @@ def test_every_kernel_has_instances_of_both_types_of_numbers() -> None:
         assert types.count("float") == types.count("double") > 0
 
 
+@pytest.mark.gpu
+def test_arrays_go_up_for_a_launch_and_results_come_down() -> None:
+    """On the stand-in for CuPy too, so that the tests here need no change where there is a device."""
+    x, window = numbers(2, 3, 6, 7, dtype="float64"), Window((2, 3), (1, 2))
+    device = CupyDevice()
+    assert_equal(pooling.avg_pool_forward(device, x, window), definition.avg_pool_forward(x, window), "float64")
+    assert device.launched == ["avg_pool_forward<double>"]
+
+
 ADDRESSES = """
 __global__ void addresses(const long long* plane, const int* pixel, long long* result, int rows, int columns) {
     Pixel p = pixel_of(pixel[0], rows, columns);
@@ -108,6 +120,7 @@ __global__ void addresses(const long long* plane, const int* pixel, long long* r
 """
 
 
+@needs_compiler
 @pytest.mark.parametrize("pixel", [0, 12_345, (1 << 30) + 7, (1 << 31) - 1])
 @pytest.mark.parametrize(("plane", "shape"), [(0, (1, 1)), (1 << 33, (60, 59)), (3, (40_000, 30_000))])
 def test_a_place_after_two_to_the_31_is_the_right_one(pixel: int, plane: int, shape: tuple[int, int]) -> None:
