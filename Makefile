@@ -57,7 +57,7 @@ mutants: .venv/test  ## break the code in every way; prints each change that no 
 ci: lint types test slow cuda oracle
 
 clean:
-	rm -rf .venv out
+	rm -rf .venv out tests/cuda/build
 
 .venv/python:
 	@test -n "$(PYTHON)" || { echo "nnpg needs Python 3.11 or newer: install it, or say where it is: make PYTHON=/path/to/python3"; exit 1; }

@@ -1,5 +1,5 @@
-// Blocks of a cluster read and write each other's shared memory: no kernel of a layer does, so that these words are compiled here.
-// y[b] = the sum of x over the threads of cluster b.
+// Blocks of a cluster read and write each other's shared memory: no kernel of a layer does, so that these words are
+// compiled here. y[b] = the sum of x over the threads of cluster b.
 template <class T, int BLOCKS>
 __global__ void CLUSTER(BLOCKS) __launch_bounds__(32) sum_of_a_cluster(const T* __restrict__ x, T* __restrict__ y) {
     SHARED(T, parts, [BLOCKS]);

@@ -7,11 +7,13 @@ import re
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 CPP = Path(__file__).parent / "cpp"
 BUILD = Path(__file__).parent / "build"
+DAYS_KEPT = 14
 COMPILER = shutil.which("g++")
 FLAGS = ["-std=c++17", "-O2", "-ffp-contract=off", "-U_FORTIFY_SOURCE", "-Wno-unknown-pragmas", "-fmax-errors=4"]
 FLAGS += ["-fno-tree-sink"]  # a number is loaded where the source loads it, and not where it is first used
@@ -63,6 +65,9 @@ def compiled(arguments: list[str], result: Path, text: str = "") -> None:
     if COMPILER is None:
         raise CompilationError("the emulator needs g++: install it")
     BUILD.mkdir(exist_ok=True)
+    for kept in BUILD.iterdir():
+        if kept.is_file() and kept.stat().st_mtime < time.time() - DAYS_KEPT * 86400:
+            kept.unlink(missing_ok=True)
     with tempfile.TemporaryDirectory(dir=BUILD) as folder:
         part = Path(folder) / "result"
         command = [COMPILER, *arguments, "-o", str(part)]

@@ -91,8 +91,8 @@ class Program:
     def discard(self) -> None:
         """End the process, and delete the program."""
         self.close()
-        self.executable.unlink()
-        self.executable.with_suffix(".o").unlink()
+        self.executable.unlink(missing_ok=True)
+        self.executable.with_suffix(".o").unlink(missing_ok=True)
 
 
 def write_all(pipe: Any, data: memoryview) -> None:

@@ -1,4 +1,4 @@
-// Faults for the emulator to find. Each kernel computes y from x; with WRONG it has one fault, in the line that says FAULT.
+// Faults for the emulator to find. Each kernel computes y from x; with WRONG it has one fault, in the line of FAULT.
 #define WHO int t = threadIdx.x, i = blockIdx.x * blockDim.x + t
 
 template <bool WRONG> __global__ void block_barrier(const float* x, float* y, int) {
@@ -9,7 +9,8 @@ template <bool WRONG> __global__ void block_barrier(const float* x, float* y, in
     y[i] = s[(t + 1) % blockDim.x];
 }
 
-template <bool WRONG> __global__ void block_barrier_of_a_loop(const float* x, float* y, int) {  // the next round overwrites
+template <bool WRONG>
+__global__ void block_barrier_of_a_loop(const float* x, float* y, int) {  // the next round overwrites
     WHO;
     SHARED(float, s, [64]);
     float sum = 0;
@@ -153,7 +154,8 @@ template <bool WRONG> __global__ void fixed_array_written_after_its_end(const fl
     s[t / 32 + WRONG][t % 32] = x[i];  // FAULT
     y[i] = s[t / 32 + WRONG][t % 32];
 }
-template <bool WRONG> __global__ void fixed_array_written_beside(const float* x, float* y, int) {  // by less than an alignment
+template <bool WRONG>
+__global__ void fixed_array_written_beside(const float* x, float* y, int) {  // by less than an alignment
     WHO;
     SHARED(float, s, [62]);
     if (t < 62) s[t + WRONG] = x[i];  // FAULT
@@ -207,7 +209,8 @@ template <bool WRONG> __global__ void shuffle_without_a_lane(const float* x, flo
 
 template <bool WRONG> __global__ void no_end(const float* x, float* y, int) {
     WHO;
-    for (volatile int j = 0; WRONG || j < 3; j = j + !WRONG) {}  // FAULT
+    for (volatile int j = 0; WRONG || j < 3; j = j + !WRONG) {
+    }  // FAULT
     y[i] = x[i];
 }
 

@@ -4,7 +4,8 @@
 // inner   the windows that see the pixel, in the order of their places: one load, one addition
 // bound   memory: reads delta once, writes dx once
 // writer  the thread of the input pixel; a window never writes, so windows that overlap add up in a fixed order
-template <class T> __global__ void __launch_bounds__(256, 4) avg_pool_delta(const T* __restrict__ delta, T* __restrict__ dx, Sizes s) {
+template <class T>
+__global__ void __launch_bounds__(256, 4) avg_pool_delta(const T* __restrict__ delta, T* __restrict__ dx, Sizes s) {
     int at = thread_of_grid();
     if (at >= s.images * s.rows * s.columns) return;
     Pixel in = pixel_of(at, s.rows, s.columns);

@@ -4,7 +4,8 @@
 // inner   the pixels of the window in the image: one load, one addition
 // bound   memory: reads x once, writes y once
 // writer  the thread of the output pixel
-template <class T> __global__ void __launch_bounds__(256, 4) avg_pool_forward(const T* __restrict__ x, T* __restrict__ y, Sizes s) {
+template <class T>
+__global__ void __launch_bounds__(256, 4) avg_pool_forward(const T* __restrict__ x, T* __restrict__ y, Sizes s) {
     int at = thread_of_grid();
     if (at >= s.images * s.H * s.W) return;
     Pixel out = pixel_of(at, s.H, s.W);

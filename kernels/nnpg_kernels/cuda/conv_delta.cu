@@ -1,4 +1,5 @@
-// dL/dx[...,n,c,row,column] = sum over the windows that see this pixel of W[f,c,i,j] delta[...,n,f,h,w], in the order i, j, f.
+// dL/dx[...,n,c,row,column] = sum over the windows that see this pixel of W[f,c,i,j] delta[...,n,f,h,w], in the order
+// i, j, f.
 
 // Few channels or filters, or a stride.
 // task    PIXELS input pixels of 4 channels of a group
@@ -8,9 +9,10 @@
 // writer  the thread of the input pixel; a window never writes
 template <class T, int PIXELS>
 __global__ void __launch_bounds__(128, 3)
-conv_delta_direct(const T* __restrict__ delta, const T* __restrict__ W, T* __restrict__ dx, Sizes s) {
+    conv_delta_direct(const T* __restrict__ delta, const T* __restrict__ W, T* __restrict__ dx, Sizes s) {
     unsigned number = blockIdx.x;
-    int quad = digit(number, (s.channels + 3) / 4), group = digit(number, s.groups), first = number * (128 * PIXELS) + threadIdx.x;
+    int quad = digit(number, (s.channels + 3) / 4), group = digit(number, s.groups),
+        first = number * (128 * PIXELS) + threadIdx.x;
     int pixels = s.images * s.rows * s.columns, taps = s.I * s.J, c0 = quad * 4, many = min(4, s.channels - c0);
     long long plane = (long long)s.H * s.W;
     const T* weights[4];  // of the 4 channels; what the last one stands in for is not stored
@@ -19,7 +21,8 @@ conv_delta_direct(const T* __restrict__ delta, const T* __restrict__ W, T* __res
     #pragma unroll
     for (int p = 0; p < PIXELS; ++p) in[p] = pixel_of(first + p * 128, s.rows, s.columns);
     #pragma unroll
-    for (int c = 0; c < 4; ++c) weights[c] = W + ((long long)group * s.filters * s.channels + c0 + min(c, many - 1)) * taps;
+    for (int c = 0; c < 4; ++c)
+        weights[c] = W + ((long long)group * s.filters * s.channels + c0 + min(c, many - 1)) * taps;
     for (int i = 0; i < s.I; ++i)
         for (int j = 0; j < s.J; ++j) {
             const T* from[PIXELS];
@@ -34,7 +37,7 @@ conv_delta_direct(const T* __restrict__ delta, const T* __restrict__ W, T* __res
                 any |= seen[p];
             }
             if (!any) continue;  // with a stride, most places of the window
-            const T* next[4];  // weight of each channel
+            const T* next[4];    // weight of each channel
             #pragma unroll
             for (int c = 0; c < 4; ++c) next[c] = weights[c] + i * s.J + j;
             for (int f = 0; f < s.filters; ++f) {
@@ -71,12 +74,13 @@ conv_delta_direct(const T* __restrict__ delta, const T* __restrict__ W, T* __res
 // writer  the thread of the 8 x 8 numbers
 template <class T>
 __global__ void __launch_bounds__(THREADS)
-conv_delta_tiled(const T* __restrict__ delta, const T* __restrict__ W, T* __restrict__ dx, Sizes s) {
+    conv_delta_tiled(const T* __restrict__ delta, const T* __restrict__ W, T* __restrict__ dx, Sizes s) {
     constexpr int DEPTH = 16, ALONG = 8, TILE_N = 16 * ALONG;
     TILE_IN_SHARED(T, a, DEPTH, TILE_M);
     TILE_IN_SHARED(T, deltas, DEPTH, TILE_N);
     unsigned number = blockIdx.x;
-    int t = threadIdx.x, c0 = digit(number, (s.channels + TILE_M - 1) / TILE_M) * TILE_M, group = digit(number, s.groups);
+    int t = threadIdx.x, c0 = digit(number, (s.channels + TILE_M - 1) / TILE_M) * TILE_M,
+        group = digit(number, s.groups);
     int first = number * TILE_N, pixels = s.images * s.rows * s.columns, taps = s.I * s.J;
     long long plane = (long long)s.H * s.W;
     Pixel read = pixel_of(first + t, s.rows, s.columns);  // of which this thread loads the deltas
@@ -88,8 +92,10 @@ conv_delta_tiled(const T* __restrict__ delta, const T* __restrict__ W, T* __rest
             bool seen = first + t < pixels && h >= 0 && w >= 0;
             int filters = seen ? s.filters : 0;  // that this thread loads
             const T* from = delta + place_of(((long long)read.plane * s.groups + group) * s.filters, h, w, s.H, s.W);
-            const T* weights = W + ((long long)(group * s.filters + t % DEPTH) * s.channels + c0 + t / DEPTH) * taps + i * s.J + j;
-            for (int f0 = 0; f0 < s.filters; f0 += DEPTH, from += DEPTH * plane, weights += (long long)DEPTH * s.channels * taps) {
+            const T* weights =
+                W + ((long long)(group * s.filters + t % DEPTH) * s.channels + c0 + t / DEPTH) * taps + i * s.J + j;
+            for (int f0 = 0; f0 < s.filters;
+                 f0 += DEPTH, from += DEPTH * plane, weights += (long long)DEPTH * s.channels * taps) {
                 #pragma unroll
                 for (int r = 0; r < TILE_M / 8; ++r) {
                     bool real = f0 + t % DEPTH < s.filters && c0 + t / DEPTH + 8 * r < s.channels;
@@ -110,6 +116,7 @@ conv_delta_tiled(const T* __restrict__ delta, const T* __restrict__ W, T* __rest
         long long map = ((long long)in.plane * s.groups + group) * s.channels + c0;
         #pragma unroll
         for (int p = 0; p < ACROSS; ++p)
-            if (c0 + m_of(t, p) < s.channels) dx[place_of(map + m_of(t, p), in.row, in.column, s.rows, s.columns)] = sums[p][q];
+            if (c0 + m_of(t, p) < s.channels)
+                dx[place_of(map + m_of(t, p), in.row, in.column, s.rows, s.columns)] = sums[p][q];
     }
 }

@@ -7,10 +7,11 @@
 // bound   loads from L1: 2 multiply-adds a load with 4 pixels; at least x, W and y once from memory
 // writer  the thread of the pixel
 template <class T, int PIXELS>
-__global__ void __launch_bounds__(128, 3)
-conv_forward_direct(const T* __restrict__ x, const T* __restrict__ W, const T* __restrict__ b, T* __restrict__ y, Sizes s) {
+__global__ void __launch_bounds__(128, 3) conv_forward_direct(const T* __restrict__ x, const T* __restrict__ W,
+                                                              const T* __restrict__ b, T* __restrict__ y, Sizes s) {
     unsigned number = blockIdx.x;
-    int quad = digit(number, (s.filters + 3) / 4), group = digit(number, s.groups), first = number * (128 * PIXELS) + threadIdx.x;
+    int quad = digit(number, (s.filters + 3) / 4), group = digit(number, s.groups),
+        first = number * (128 * PIXELS) + threadIdx.x;
     int pixels = s.images * s.H * s.W, taps = s.I * s.J, f0 = quad * 4, many = min(4, s.filters - f0);
     long long plane = (long long)s.rows * s.columns;
     const T* weights[4];  // of the 4 filters; what the last one stands in for is not stored
@@ -73,13 +74,14 @@ conv_forward_direct(const T* __restrict__ x, const T* __restrict__ W, const T* _
 // bound   multiply-adds: 2 F H W C I J operations an image; x is read F / 64 times, W once for 128 pixels
 // writer  the thread of the 8 x 8 numbers
 template <class T>
-__global__ void __launch_bounds__(THREADS)
-conv_forward_tiled(const T* __restrict__ x, const T* __restrict__ W, const T* __restrict__ b, T* __restrict__ y, Sizes s) {
+__global__ void __launch_bounds__(THREADS) conv_forward_tiled(const T* __restrict__ x, const T* __restrict__ W,
+                                                              const T* __restrict__ b, T* __restrict__ y, Sizes s) {
     constexpr int DEPTH = 16, ALONG = 8, TILE_N = 16 * ALONG;
     TILE_IN_SHARED(T, a, DEPTH, TILE_M);
     TILE_IN_SHARED(T, patches, DEPTH, TILE_N);
     unsigned number = blockIdx.x;
-    int t = threadIdx.x, f0 = digit(number, (s.filters + TILE_M - 1) / TILE_M) * TILE_M, group = digit(number, s.groups);
+    int t = threadIdx.x, f0 = digit(number, (s.filters + TILE_M - 1) / TILE_M) * TILE_M,
+        group = digit(number, s.groups);
     int first = number * TILE_N, pixels = s.images * s.H * s.W, taps = s.I * s.J;
     long long plane = (long long)s.rows * s.columns;
     Pixel read = pixel_of(first + t, s.H, s.W);  // of which this thread loads the patch
@@ -96,8 +98,10 @@ conv_forward_tiled(const T* __restrict__ x, const T* __restrict__ W, const T* __
             int column = read.column * s.stride_w + j * s.dilation_w - s.left;
             bool seen = first + t < pixels && inside(row, column, s.rows, s.columns);
             int channels = seen ? s.channels : 0;  // that this thread loads
-            const T* from = x + place_of(((long long)read.plane * s.groups + group) * s.channels, row, column, s.rows, s.columns);
-            const T* weights = W + ((long long)(group * s.filters + f0 + t / DEPTH) * s.channels + t % DEPTH) * taps + i * s.J + j;
+            const T* from =
+                x + place_of(((long long)read.plane * s.groups + group) * s.channels, row, column, s.rows, s.columns);
+            const T* weights =
+                W + ((long long)(group * s.filters + f0 + t / DEPTH) * s.channels + t % DEPTH) * taps + i * s.J + j;
             for (int c0 = 0; c0 < s.channels; c0 += DEPTH, from += DEPTH * plane, weights += DEPTH * taps) {
                 #pragma unroll
                 for (int r = 0; r < TILE_M / 8; ++r) {

@@ -12,8 +12,8 @@ struct alignas(16) Corner {
     int row, column;
 };
 template <class T>
-__global__ void __launch_bounds__(256, 4)
-conv_gradient_direct(const T* __restrict__ delta, const T* __restrict__ x, T* __restrict__ dW, Sizes s, int seeds, int parts) {
+__global__ void __launch_bounds__(256, 4) conv_gradient_direct(const T* __restrict__ delta, const T* __restrict__ x,
+                                                               T* __restrict__ dW, Sizes s, int seeds, int parts) {
     constexpr int CHUNK = 64;
     SHARED(Quad<T>, deltas, [CHUNK]);
     SHARED(Corner, corners, [CHUNK]);  // of windows
@@ -36,7 +36,8 @@ conv_gradient_direct(const T* __restrict__ delta, const T* __restrict__ x, T* __
             for (int f = 0; f < 4; ++f)
                 deltas[p].v[f] = f < many ? delta[place_of(map + f, at.row, at.column, s.H, s.W)] : T(0);
             int top = at.row * s.stride_h - s.top, left = at.column * s.stride_w - s.left;
-            corners[p] = {place_of(((long long)at.plane * s.groups + group) * s.channels, top, left, s.rows, s.columns), top, left};
+            corners[p] = {place_of(((long long)at.plane * s.groups + group) * s.channels, top, left, s.rows, s.columns),
+                          top, left};
         }
         __syncthreads();
         for (int p = 0; k < places && p < count; ++p) {
@@ -59,23 +60,25 @@ conv_gradient_direct(const T* __restrict__ delta, const T* __restrict__ x, T* __
 // task    64 filters x 128 channels at one place of the window, over the pixels of a part; 8 x 8 of them a thread
 // tile    16 pixels: 16 x 64 deltas and 16 x 128 pixels of x in shared memory
 // inner   16 k: 4 quads from shared memory, 64 multiply-adds
-// bound   multiply-adds: 2 F H W C I J operations an image; x is read I J F / 64 times, delta I J C / 128 times, from the L2 cache
-// writer  the thread of the 8 x 8 numbers
+// bound   multiply-adds: 2 F H W C I J operations an image; x is read I J F / 64 times, delta I J C / 128 times, from
+// the L2 cache writer  the thread of the 8 x 8 numbers
 template <class T>
-__global__ void __launch_bounds__(THREADS)
-conv_gradient_tiled(const T* __restrict__ delta, const T* __restrict__ x, T* __restrict__ dW, Sizes s, int seeds, int parts) {
+__global__ void __launch_bounds__(THREADS) conv_gradient_tiled(const T* __restrict__ delta, const T* __restrict__ x,
+                                                               T* __restrict__ dW, Sizes s, int seeds, int parts) {
     constexpr int DEPTH = 16, ALONG = 8, TILE_N = 16 * ALONG, LOADERS = THREADS / DEPTH;
     TILE_IN_SHARED(T, deltas, DEPTH, TILE_M);
     TILE_IN_SHARED(T, patches, DEPTH, TILE_N);
     unsigned number = blockIdx.x;
     int t = threadIdx.x, taps = s.I * s.J, tap = digit(number, taps), i = tap / s.J, j = tap % s.J;
-    int c0 = digit(number, (s.channels + TILE_N - 1) / TILE_N) * TILE_N, f0 = digit(number, (s.filters + TILE_M - 1) / TILE_M) * TILE_M;
+    int c0 = digit(number, (s.channels + TILE_N - 1) / TILE_N) * TILE_N,
+        f0 = digit(number, (s.filters + TILE_M - 1) / TILE_M) * TILE_M;
     int group = digit(number, s.groups), seed = digit(number, seeds), part = number;
     int pixels = s.images * s.H * s.W, each = (pixels + parts - 1) / parts, last = min(pixels, (part + 1) * each);
     long long out_plane = (long long)s.H * s.W, in_plane = (long long)s.rows * s.columns;
     T sums[ACROSS][ALONG] = {};
     for (int first = part * each; first < last; first += DEPTH) {
-        int at = first + t % DEPTH, f = f0 + t / DEPTH, c = c0 + t / DEPTH;  // what this thread loads: every 8th map at a pixel
+        int at = first + t % DEPTH, f = f0 + t / DEPTH,
+            c = c0 + t / DEPTH;  // what this thread loads: every 8th map at a pixel
         Pixel out = pixel_of(at, s.H, s.W);
         int row = out.row * s.stride_h + i * s.dilation_h - s.top;
         int column = out.column * s.stride_w + j * s.dilation_w - s.left;
@@ -113,7 +116,8 @@ conv_gradient_tiled(const T* __restrict__ delta, const T* __restrict__ x, T* __r
 // bound   memory: reads each sum once, writes dW once
 // writer  the thread of the weight
 template <class T>
-__global__ void __launch_bounds__(256, 4) sum_of_parts(const T* __restrict__ sums, T* __restrict__ dW, long long weights, int parts) {
+__global__ void __launch_bounds__(256, 4)
+    sum_of_parts(const T* __restrict__ sums, T* __restrict__ dW, long long weights, int parts) {
     long long at = (long long)blockIdx.x * blockDim.x + threadIdx.x;
     if (at >= weights) return;
     T sum = 0;

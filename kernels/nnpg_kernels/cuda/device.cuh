@@ -3,7 +3,7 @@
 // An array in the block's shared memory, of a fixed size: SHARED(float, tile, [16][64]).
 #define SHARED(T, name, extents) __shared__ __align__(16) T name extents
 // Shared memory of the size that the launch names; one for all kernels.
-#define DYNAMIC_SHARED(T, name)                                    \
+#define DYNAMIC_SHARED(T, name)                                     \
     extern __shared__ __align__(16) unsigned char dynamic_shared[]; \
     T* name = reinterpret_cast<T*>(dynamic_shared)
 #if __CUDA_ARCH__ >= 900

@@ -6,11 +6,12 @@
 // writer  the thread of the output pixel
 template <class T, class Winner>
 __global__ void __launch_bounds__(256, 4)
-max_pool_forward(const T* __restrict__ x, T* __restrict__ y, Winner* __restrict__ winner, Sizes s) {
+    max_pool_forward(const T* __restrict__ x, T* __restrict__ y, Winner* __restrict__ winner, Sizes s) {
     int at = thread_of_grid();
     if (at >= s.images * s.H * s.W) return;
     Pixel out = pixel_of(at, s.H, s.W);
-    T largest = -T(__int_as_float(0x7f800000));  // the padding never wins; of pixels that are all -infinity, place 0 does
+    T largest =
+        -T(__int_as_float(0x7f800000));  // the padding never wins; of pixels that are all -infinity, place 0 does
     int best = 0;
     for (int i = 0; i < s.I; ++i) {
         int row = out.row * s.stride_h + i * s.dilation_h - s.top;

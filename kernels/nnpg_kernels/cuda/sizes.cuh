@@ -1,19 +1,19 @@
 // What every kernel is told of its arrays: a window that slides over images. `SIZES` in device.py has the same fields.
 struct Sizes {
-    int images;        // of this launch; of a delta with leading axes, of all seeds together
-    int groups;        // the filters of a group read the channels of their group
-    int channels;      // of a group
-    int filters;       // of a group
-    int rows, columns; // of the input
-    int H, W;          // of the output
-    int I, J;          // of the window
+    int images;         // of this launch; of a delta with leading axes, of all seeds together
+    int groups;         // the filters of a group read the channels of their group
+    int channels;       // of a group
+    int filters;        // of a group
+    int rows, columns;  // of the input
+    int H, W;           // of the output
+    int I, J;           // of the window
     int stride_h, stride_w;
     int dilation_h, dilation_w;
-    int top, left;     // padding
+    int top, left;  // padding
 };
 
-// Arrays may have more than 2^31 numbers: places in them have 64 bits. A launch has fewer than 2^31 pixels of a map, over all its
-// images, so that they are counted and divided with 32 bits.
+// Arrays may have more than 2^31 numbers: places in them have 64 bits. A launch has fewer than 2^31 pixels of a map,
+// over all its images, so that they are counted and divided with 32 bits.
 __device__ __forceinline__ long long place_of(long long plane, int row, int column, int rows, int columns) {
     return (plane * rows + row) * columns + column;
 }

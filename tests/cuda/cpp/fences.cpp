@@ -35,9 +35,14 @@ void handler(int signal, siginfo_t* info, void* context) {
     snprintf(message, sizeof message, "a %s of memory that belongs to nothing (signal %d)", verb, signal);
     for (Region* r : living) {
         if (at < r->start || at >= r->start + r->whole) continue;
-        if (at < r->data) snprintf(message, sizeof message, "a %s %zu bytes before the start of %s", verb, size_t(r->data - at), r->name.c_str());
-        else if (at >= r->data + r->bytes) snprintf(message, sizeof message, "a %s %zu bytes after the end of %s", verb, size_t(at - r->data - r->bytes) + 1, r->name.c_str());
-        else snprintf(message, sizeof message, "a %s of %s where it may not be", verb, r->name.c_str());
+        if (at < r->data)
+            snprintf(message, sizeof message, "a %s %zu bytes before the start of %s", verb, size_t(r->data - at),
+                     r->name.c_str());
+        else if (at >= r->data + r->bytes)
+            snprintf(message, sizeof message, "a %s %zu bytes after the end of %s", verb,
+                     size_t(at - r->data - r->bytes) + 1, r->name.c_str());
+        else
+            snprintf(message, sizeof message, "a %s of %s where it may not be", verb, r->name.c_str());
     }
     tell(message);
     _exit(3);
@@ -46,7 +51,8 @@ void handler(int signal, siginfo_t* info, void* context) {
 
 std::vector<Region*> watched;
 
-Region::Region(const std::string& name, size_t bytes, size_t alignment, bool behind_the_first) : name(name), bytes(bytes) {
+Region::Region(const std::string& name, size_t bytes, size_t alignment, bool behind_the_first)
+    : name(name), bytes(bytes) {
 #ifdef __SANITIZE_ADDRESS__  // which has fences of its own, at the very byte
     (void)behind_the_first;
     whole = bytes;
@@ -80,10 +86,16 @@ Region::~Region() {
 
 void Region::allow(Access access) {
 #ifdef __SANITIZE_ADDRESS__
-    if (access == Access::NONE) __asan_poison_memory_region(data, bytes);
-    else __asan_unpoison_memory_region(data, bytes);
+    if (access == Access::NONE)
+        __asan_poison_memory_region(data, bytes);
+    else
+        __asan_unpoison_memory_region(data, bytes);
 #else
-    if (whole > 2 * FENCE) mprotect(start + FENCE, whole - 2 * FENCE, access == Access::NONE ? PROT_NONE : access == Access::READ ? PROT_READ : PROT_READ | PROT_WRITE);
+    if (whole > 2 * FENCE)
+        mprotect(start + FENCE, whole - 2 * FENCE,
+                 access == Access::NONE   ? PROT_NONE
+                 : access == Access::READ ? PROT_READ
+                                          : PROT_READ | PROT_WRITE);
 #endif
 }
 

@@ -33,10 +33,10 @@ struct Fiber {
     unsigned block;  // in its cluster
     State state;
     bool begun;
-    Site site;      // of the barrier at which it waits
-    unsigned mask;  // of the lanes for which it waits
+    Site site;           // of the barrier at which it waits
+    unsigned mask;       // of the lanes for which it waits
     unsigned passed[3];  // barriers of its warp, block and cluster
-    void* kept;     // by the address sanitizer
+    void* kept;          // by the address sanitizer
 };
 struct Block {
     dim3 place;
@@ -63,8 +63,14 @@ size_t scheduler_room, threads;
 const Launch* now;
 std::string failure;
 
-size_t index_of_running() { return running->block * threads + (running->thread.z * blockDim.y + running->thread.y) * blockDim.x + running->thread.x; }
-size_t first_of_warp() { size_t t = index_of_running() % threads; return index_of_running() - t % 32; }
+size_t index_of_running() {
+    return running->block * threads + (running->thread.z * blockDim.y + running->thread.y) * blockDim.x +
+           running->thread.x;
+}
+size_t first_of_warp() {
+    size_t t = index_of_running() % threads;
+    return index_of_running() - t % 32;
+}
 
 void back_to_scheduler() {
     bool ended = running->state == State::ENDED;
@@ -107,7 +113,8 @@ void resume(Fiber& fiber) {
 std::string line(Site site) { return std::string(site.file) + ", line " + std::to_string(site.line); }
 bool same(Site a, Site b) { return a.line == b.line && !strcmp(a.file, b.file); }
 
-// These threads go on together when all of them wait in the same place. Returns whether they do; what is wrong goes to `failure`.
+// These threads go on together when all of them wait in the same place. Returns whether they do; what is wrong goes to
+// `failure`.
 bool released(State what, const std::string& name, const std::vector<Fiber*>& group) {
     size_t waiting = 0, ended = 0;
     Fiber* first = nullptr;
@@ -118,11 +125,14 @@ bool released(State what, const std::string& name, const std::vector<Fiber*>& gr
     }
     if (!waiting || waiting + ended < group.size()) return false;
     if (ended) {
-        failure = line(first->site) + ": " + std::to_string(ended) + " of " + std::to_string(group.size()) + " threads have returned and never reach this barrier of a " + name;
+        failure = line(first->site) + ": " + std::to_string(ended) + " of " + std::to_string(group.size()) +
+                  " threads have returned and never reach this barrier of a " + name;
         return false;
     }
     for (Fiber* f : group)
-        if (!same(f->site, first->site)) failure = "threads of a " + name + " wait at different barriers: " + line(first->site) + " and " + line(f->site);
+        if (!same(f->site, first->site))
+            failure =
+                "threads of a " + name + " wait at different barriers: " + line(first->site) + " and " + line(f->site);
     if (!failure.empty()) return false;
     for (Fiber* f : group) {
         f->state = State::RUNS;
@@ -139,12 +149,16 @@ bool released_warps(size_t begin, size_t end) {  // groups of lanes that wait wi
         std::vector<Fiber*> group;
         for (size_t lane = 0; lane < 32; ++lane) {
             if (!(mask >> lane & 1)) continue;
-            if (begin + lane >= end && mask != ~0u) failure = line(fibers[i]->site) + ": the mask names lane " + std::to_string(lane) + ", which this warp does not have";
-            else if (begin + lane < end) group.push_back(fibers[begin + lane].get());
+            if (begin + lane >= end && mask != ~0u)
+                failure = line(fibers[i]->site) + ": the mask names lane " + std::to_string(lane) +
+                          ", which this warp does not have";
+            else if (begin + lane < end)
+                group.push_back(fibers[begin + lane].get());
         }
         if (!(mask >> (i - begin) & 1)) failure = line(fibers[i]->site) + ": a lane is not in its own mask";
         for (Fiber* f : group)
-            if (f->state == State::AT_WARP && f->mask != mask) failure = line(f->site) + ": lanes of a warp wait for each other with different masks";
+            if (f->state == State::AT_WARP && f->mask != mask)
+                failure = line(f->site) + ": lanes of a warp wait for each other with different masks";
         any |= failure.empty() && released(State::AT_WARP, "warp", group);
     }
     return any;
@@ -223,7 +237,8 @@ void run_cluster(const dim3* places, std::mt19937& random) {
         if (!moved) {
             failure = "deadlock: threads wait at different barriers:";
             std::map<std::string, int> sites;
-            for (size_t i = 0; i < count; ++i) sites[fibers[i]->state == State::ENDED ? "have returned" : "wait at " + line(fibers[i]->site)]++;
+            for (size_t i = 0; i < count; ++i)
+                sites[fibers[i]->state == State::ENDED ? "have returned" : "wait at " + line(fibers[i]->site)]++;
             for (auto& [site, many] : sites) failure += " " + std::to_string(many) + " " + site + ";";
             return;
         }
@@ -249,8 +264,15 @@ unsigned rank() { return running->block; }
 
 Moment moment() {
     const dim3& b = blockIdx;
-    unsigned block = (b.z * gridDim.y + b.y) * gridDim.x + b.x, t = unsigned(index_of_running() % threads), warps = unsigned(threads + 31) / 32;
-    return {block * unsigned(threads) + t, block * warps + t / 32, block, block / now->cluster, running->passed[0], running->passed[1], running->passed[2]};
+    unsigned block = (b.z * gridDim.y + b.y) * gridDim.x + b.x, t = unsigned(index_of_running() % threads),
+             warps = unsigned(threads + 31) / 32;
+    return {block * unsigned(threads) + t,
+            block * warps + t / 32,
+            block,
+            block / now->cluster,
+            running->passed[0],
+            running->passed[1],
+            running->passed[2]};
 }
 void* exchanged(unsigned lane) { return &shown[first_of_warp() + lane]; }
 int& counted() { return blocks[running->block].counted; }
@@ -259,7 +281,8 @@ void* dynamic_shared() { return blocks[running->block].dynamic->data; }
 void* static_shared(const void* declaration, size_t bytes) {
     auto& region = blocks[running->block].fixed[declaration];
     if (!region) {
-        region = std::make_unique<Region>("an array in shared memory (" + std::to_string(bytes) + " bytes)", bytes, 16, now->order % 2);
+        region = std::make_unique<Region>("an array in shared memory (" + std::to_string(bytes) + " bytes)", bytes, 16,
+                                          now->order % 2);
         region->fill(0xFF);
         region->watch();
     }
@@ -267,7 +290,8 @@ void* static_shared(const void* declaration, size_t bytes) {
 }
 
 void* shared_of(void* place, unsigned rank) {
-    if (rank >= now->cluster) fail("there is no block " + std::to_string(rank) + " in a cluster of " + std::to_string(now->cluster));
+    if (rank >= now->cluster)
+        fail("there is no block " + std::to_string(rank) + " in a cluster of " + std::to_string(now->cluster));
     auto at = static_cast<unsigned char*>(place);
     Block &mine = blocks[running->block], &other = blocks[rank];
     size_t offset = size_t(at - mine.dynamic->data);
@@ -293,7 +317,10 @@ std::string run(const Launch& launch) {
     shown.resize(threads * launch.cluster + 32);
     blocks.clear();
     blocks.resize(launch.cluster);
-    for (Block& b : blocks) b.dynamic = std::make_unique<Region>("dynamic shared memory (" + std::to_string(launch.shared) + " bytes)", launch.shared, 16, launch.order % 2), b.dynamic->watch();
+    for (Block& b : blocks)
+        b.dynamic = std::make_unique<Region>("dynamic shared memory (" + std::to_string(launch.shared) + " bytes)",
+                                             launch.shared, 16, launch.order % 2),
+        b.dynamic->watch();
     std::vector<size_t> order(all / launch.cluster);
     for (size_t i = 0; i < order.size(); ++i) order[i] = i;
     std::mt19937 random(launch.order);
@@ -302,10 +329,13 @@ std::string run(const Launch& launch) {
     for (size_t i : order) {
         for (unsigned b = 0; b < launch.cluster; ++b) {
             size_t p = i * launch.cluster + b;
-            places[b] = {unsigned(p % gridDim.x), unsigned(p / gridDim.x % gridDim.y), unsigned(p / gridDim.x / gridDim.y)};
+            places[b] = {unsigned(p % gridDim.x), unsigned(p / gridDim.x % gridDim.y),
+                         unsigned(p / gridDim.x / gridDim.y)};
         }
         run_cluster(places.data(), random);
-        if (!failure.empty()) return "block (" + std::to_string(places[0].x) + ", " + std::to_string(places[0].y) + ", " + std::to_string(places[0].z) + "): " + failure;
+        if (!failure.empty())
+            return "block (" + std::to_string(places[0].x) + ", " + std::to_string(places[0].y) + ", " +
+                   std::to_string(places[0].z) + "): " + failure;
     }
     blocks.clear();
     return "";

@@ -15,6 +15,6 @@ struct Launch {
     unsigned cluster;  // blocks that run together
     unsigned order;    // of blocks and threads: 0 as they are numbered, 1 the other way round, others shuffled
 };
-Moment moment();                         // of the running thread
+Moment moment();                        // of the running thread
 std::string run(const Launch& launch);  // what went wrong, or ""
 }  // namespace cuda_cpu

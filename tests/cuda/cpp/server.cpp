@@ -1,9 +1,11 @@
 // The program that runs the kernels of one source: it answers requests from standard input on standard output.
 //
-// First it prints a line for each kernel: its name and the types of its parameters. A request is whole numbers of 64 bits, then bytes:
+// First it prints a line for each kernel: its name and the types of its parameters. A request is whole numbers of 64
+// bits, then bytes:
 //   kernel, grid x y z, block x y z, bytes of shared memory, cluster, seconds;
-//   the number of orders, and each of them; the number of pieces of memory, and of each its bytes, alignment, and 1 if it is written to;
-//   the number of arguments, and of each (piece, offset), or (-1, bytes); the bytes of those; the bytes of all pieces.
+//   the number of orders, and each of them; the number of pieces of memory, and of each its bytes, alignment, and 1 if
+//   it is written to; the number of arguments, and of each (piece, offset), or (-1, bytes); the bytes of those; the
+//   bytes of all pieces.
 // An answer is a number of bytes with an error in words, or 0 and the bytes of the pieces that are written to.
 #include <unistd.h>
 
@@ -109,9 +111,12 @@ static void serve() {
             if (!error.empty()) return answer_error(error.c_str());
             unsigned char* data = regions[i]->data;
             std::vector<unsigned char> result(data, data + pieces[i].bytes);
-            if (order == orders[0]) pieces[i].after = result;
+            if (order == orders[0])
+                pieces[i].after = result;
             else if (pieces[i].after != result)
-                return answer_error((regions[i]->name + ": another order of threads and blocks gives other bits: a barrier is missing, or a number has two writers").c_str());
+                return answer_error((regions[i]->name + ": another order of threads and blocks gives other bits: a "
+                                                        "barrier is missing, or a number has two writers")
+                                        .c_str());
         }
     }
     alarm(0);
