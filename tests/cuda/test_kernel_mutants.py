@@ -5,6 +5,7 @@ A survivor is listed with its reason. A barrier that nothing misses is no surviv
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import cache
 from importlib.resources import files
@@ -122,9 +123,8 @@ def text_of(file: str) -> str:
 def instances(file: str) -> tuple[str, ...]:
     """Return the kernels of a file, or of all files for a header, that compute in float with the smallest winners."""
     named = [name for name in kernels() if "<float" in name and not name.endswith((",short>", ",int>"))]
-    return tuple(
-        name for name in named if file in HEADERS or f"\n{name.split('<')[0]}(" in text_of(file).replace(") ", ")\n")
-    )
+    defined = set(re.findall(r"(\w+)\(\s*const T\*", text_of(file)))
+    return tuple(name for name in named if file in HEADERS or name.split("<")[0] in defined)
 
 
 def noticed(file: str, mutant: Mutant) -> bool:
