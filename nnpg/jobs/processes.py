@@ -96,7 +96,7 @@ def _in_one_pool(
             if arrival is not None:
                 raise arrival
         finally:
-            parent.close()
+            parent.close()  # first: a shutdown of joblib's pool may wait for ever for a process that is killed meanwhile
             collecting.join(ORDERLY)
             _end_processes(kill=collecting.is_alive())
             collecting.join(CLEANING)
@@ -143,9 +143,7 @@ def _begin(parent_is_there: Any, threads: int) -> None:
 
 
 def _leave_with(parent_is_there: Any) -> None:
-    parent_is_there.poll(
-        None
-    )  # nothing is ever sent: this waits for the end of the parent, or until it closes the pipe
+    parent_is_there.poll(None)  # nothing is ever sent: this waits until the parent ends or closes the pipe
     remove_temporaries()
     os._exit(1)
 
