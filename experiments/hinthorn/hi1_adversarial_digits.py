@@ -23,12 +23,12 @@ from nnpg.analysis.verdicts import at_least, more_than
 from nnpg.plots import image_grid, signed_colours
 
 SHOWN = 5  # pairs in the figures
-T = "95% t over nets"
 # The shares of these two claims are ours: the paper gives none.
 SUCCEEDS = at_least(0.95, "easily accomplished")
 CERTAIN = at_least(0.9, "labelled by the network (with a corresponding high certainty) as an arbitrary incorrect label")
 TWICE = 2.0  # times the least distortion, where certainty is judged besides the least: the paper gives no size
-T_JUDGED = f"{100 * (1 - 0.05 / 2):.4g}% t over nets"  # of these two
+CONFIDENCE = 1 - 0.05 / 3  # that it succeeds, and is certain at either size
+T, T_JUDGED = "95% t over nets", f"{100 * CONFIDENCE:.4g}% t over nets"
 TRANSFERS = more_than(0.7, "will fool another network ... with high probability (p > 70%)")
 
 
@@ -37,9 +37,9 @@ def run(config: Hard, context: Context) -> Result:
     every = [adversarial_pairs(base, config, context) for base in nets]
     few = [pairs[:PAPER_PAIRS] for pairs in every]
     n = len(nets)
-    found = mean_interval([len(pairs) / pairs.attacked for pairs in every])
+    found = mean_interval([len(pairs) / pairs.attacked for pairs in every], confidence=CONFIDENCE)
     size = mean_interval([pairs.distortion.mean() for pairs in every])
-    succeeds = row("attacks that succeed", 1.0, found, n, "nets", interval=T, claim=SUCCEEDS)
+    succeeds = row("attacks that succeed", 1.0, found, n, "nets", interval=T_JUDGED, claim=SUCCEEDS)
     rows = [
         succeeds,
         row("pairs of a net", PAPER_PAIRS, float(np.mean([len(pairs) for pairs in every])), n, "nets", unit="pairs"),
@@ -75,7 +75,7 @@ def _rows(nets: list[BaseNet], every: list[Pairs], times: float) -> list[Row]:
         for victim in nets
         if victim is not base
     ]
-    certainty = mean_interval(certain, confidence=1 - 0.05 / 2 if judged else 0.95)
+    certainty = mean_interval(certain, confidence=CONFIDENCE if judged else 0.95)
     rows = [
         row(_probability(times), None, certainty, n, "nets", interval=T_JUDGED if judged else T,
             claim=CERTAIN if judged else None),
@@ -119,4 +119,5 @@ EXPERIMENT = Experiment(
     "Hinthorn 2017, Fig. 1, 2 and 8",
     {"smoke": HARD_SMOKE, "quick": Hard(), "paper": HARD_PAPER},
     run,
+    version=2,
 )

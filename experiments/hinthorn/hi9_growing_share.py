@@ -12,8 +12,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from experiments.experiment import Context, Experiment, Result, Row, row
 from experiments.models.hinthorn.base import DENSE
 from experiments.models.hinthorn.hard_negatives import hard_negative_runs, shares_by_variance
@@ -21,7 +19,7 @@ from experiments.models.hinthorn.other_bases import Beside, other_bases, smalles
 from experiments.models.hinthorn.runs import Runs, against_control
 from experiments.models.hinthorn.variants import CLUSTERED, CONTROL, HARD_PAPER, HARD_SMOKE, Key, Variant
 from nnpg.analysis.statistics import mean_interval
-from nnpg.analysis.verdicts import all_of, any_of, more_than
+from nnpg.analysis.verdicts import all_of, any_of, difference_interval, more_than
 from nnpg.plots import Lines, line_panels
 from nnpg.training_methods.learning_curves import steps_to_optimum
 
@@ -112,11 +110,11 @@ def _scaling(
     rows, (theirs, ours) = list[Row](), (against_control(r, lambda r: r.final["fresh"]) for r in (other, runs))
     for (rate, variant), gain in theirs.items():
         as_ours = next(v for v in fixed if v.keep == variant.keep and (v.layer == DENSE) == (variant.layer == DENSE))
-        n = min(len(gain.differences), len(ours[rate, as_ours].differences))
-        more = np.asarray(gain.differences[:n] - ours[rate, as_ours].differences[:n])
+        gains = (gain.differences, ours[rate, as_ours].differences)
+        more = difference_interval(*(mean_interval(g, confidence=confidence) for g in gains))
         rows.append(row(f"{name}: lr {rate:g}, {variant.name}: gain minus that of the paper's networks", None,
-                        mean_interval(more, confidence=confidence), n, "nets",
-                        interval=f"{100 * confidence:.5g}% t over nets", claim=SCALES))  # fmt: skip
+                        more, min(map(len, gains)), "nets",
+                        interval=f"{100 * confidence:.5g}% t of two samples of nets", claim=SCALES))  # fmt: skip
     return rows
 
 
@@ -130,5 +128,5 @@ EXPERIMENT = Experiment(
         "paper": Config(**vars(HARD_PAPER) | {"rates": (0.001,), "keeps": (0.2,)}, alphas=(0.003, 0.03)),
     },
     run,
-    version=3,
+    version=4,
 )

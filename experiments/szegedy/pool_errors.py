@@ -34,7 +34,7 @@ def error_rows(errors: dict[str, Array], trained: dict[str, Array], n: int, *, e
     for method, name, paper in (("decay", DECAY_GAIN, 0.004), ("dropout", DROPOUT_GAIN, 0.001)):
         gain = errors[method] - errors[POOL]
         made.append(judged(name, paper, gain, BETTER))
-        made.append(row(f"the same, {method}: p", None, paired_p(gain), n, "seeds", unit="p"))
+        made.append(row(f"{name}: p", None, paired_p(gain), n, "seeds", unit="p (paired t)"))
     gain = errors["pool of the input only"] - errors["pool of the hidden layers"]
     made.append(judged(LAYERS_GAIN, None, gain, HIGHER))
     for m in METHODS:

@@ -99,7 +99,7 @@ def draw(test: Dataset, n: Array, found: Distorted, path: Path) -> None:
 
 
 def _fooled(rule: str) -> str:
-    return f"images fooled, {rule} target"
+    return f"images that fool the network, {rule} target"
 
 
 def _size(rule: str) -> str:

@@ -131,4 +131,5 @@ EXPERIMENT = Experiment(
         "paper": Config(seeds=20, stride=2),
     },
     run,
+    version=2,
 )

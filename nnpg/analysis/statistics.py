@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 
 from nnpg.support.arguments import as_count, as_function, as_generator, as_number, as_numbers, described
 
+# Equal values that make an interval. A value that at most half of all nets have comes so often with a chance of 1/32.
+FEWEST_EQUAL = 5
+
 
 class Interval(NamedTuple):
     """A value and its 95% interval."""
@@ -43,27 +46,35 @@ def wilson(successes: int, n: int) -> Interval:
     return Interval(p, low, 1.0 if successes == n else min(1.0, middle + half))
 
 
-def mean_interval(values: npt.ArrayLike, *, confidence: float = 0.95) -> Interval:
-    """Return the mean of independent values and its interval (Student's t); NaN for the interval of one value.
+def mean_interval(values: npt.ArrayLike, *, confidence: float = 0.95, step: float = 0.0) -> Interval:
+    """Return the mean of independent values and its interval (Student's t).
+
+    The ends are NaN for one value, and for two to four that are equal: values that differ by steps, such as shares of
+    few images, are often equal by chance, and t would take them for certain.
 
     Parameters
     ----------
     values : array (n,)
     confidence : float in (0, 1)
         1 - 0.05 / m for m comparisons that must all be right at once (Bonferroni).
+    step : float
+        Of which all values are multiples, such as 1 / 2000 for shares of 2,000 images. Their standard deviation then
+        counts as at least that of rounding to it, step / sqrt(12), and equal values have an interval too.
 
     Examples
     --------
     >>> [round(v, 2) for v in mean_interval([1.0, 2.0, 3.0])]
     [2.0, -0.48, 4.48]
+    >>> mean_interval([0.5, 0.5]), [round(v, 2) for v in mean_interval([0.5, 0.5], step=1 / 40)]
+    (Interval(value=0.5, low=nan, high=nan), [0.5, 0.44, 0.56])
     """
     from scipy.stats import t
 
     v, confidence = _sample(values, "values"), as_number(confidence, "confidence", above=0, below=1)
-    mean, n = float(v.mean()), len(v)
-    if n < 2:
+    mean, n, rounding = float(v.mean()), len(v), as_number(step, "step", least=0) / math.sqrt(12)
+    if n < 2 or (rounding == 0 and n < FEWEST_EQUAL and (v == v[0]).all()):
         return Interval(mean, math.nan, math.nan)
-    half = float(t.ppf((1 + confidence) / 2, n - 1) * v.std(ddof=1) / np.sqrt(n))
+    half = float(t.ppf((1 + confidence) / 2, n - 1) * max(v.std(ddof=1), rounding) / np.sqrt(n))
     return Interval(mean, mean - half, mean + half)
 
 
@@ -169,8 +180,10 @@ def crossed_interval(
     """Return the mean of a table and its interval where rows and columns are both samples, such as nets and images.
 
     Every net is tested on the same images, so that the cells of the table are not independent. Rows, and groups of
-    columns, are drawn again with replacement, independently of each other (the pigeonhole bootstrap, Owen 2007, whose
-    intervals are too wide rather than too narrow); a 95% interval is from the 2.5% to the 97.5% quantile of the means.
+    columns, are drawn again with replacement, independently of each other (the pigeonhole bootstrap, Owen 2007); a 95%
+    interval is from the 2.5% to the 97.5% quantile of the means. For few rows or groups that is too narrow, so both
+    ends are moved away from the mean by the factor t sqrt(n / (n - 1)) / z, where n is the number of rows or of groups,
+    whichever is less, t is Student's quantile for it and z the normal one; but not beyond the range of the values.
 
     Parameters
     ----------
@@ -186,7 +199,8 @@ def crossed_interval(
     Returns
     -------
     Interval
-        Its ends are NaN where there is one row or one group: nothing tells how much another would differ.
+        Its ends are NaN where there is one row or one group: nothing tells how much another would differ. So they are
+        where all cells are equal, and rows or groups are fewer than five (see `mean_interval`).
 
     Raises
     ------
@@ -195,10 +209,12 @@ def crossed_interval(
 
     Examples
     --------
-    >>> hits = [[0, 1, 1, 0, 1, 1], [0, 1, 1, 0, 1, 0], [0, 1, 1, 0, 1, 1]]     # nets agree: 6 samples, not 18
-    >>> [round(v, 2) for v in crossed_interval(hits)], [round(v, 2) for v in wilson(11, 18)]
-    ([0.61, 0.22, 1.0], [0.61, 0.39, 0.8])
+    >>> hits = [[0, 1, 1, 0, 1, 1, 0, 1, 0, 0], [0, 1, 1, 0, 1, 0, 0, 1, 0, 0]] * 5   # nets agree: 10 samples, not 100
+    >>> [round(v, 2) for v in crossed_interval(hits)], [round(v, 2) for v in wilson(45, 100)]
+    ([0.45, 0.1, 0.8], [0.45, 0.36, 0.55])
     """
+    from scipy.stats import norm, t
+
     v = as_numbers(values, "values", "a table (R, C)", ndim=2, finite=True).astype(np.float64)
     if v.size == 0:
         raise ValueError(f"values must be a table (R, C) of finite numbers, not {described(v)}")
@@ -211,13 +227,15 @@ def crossed_interval(
     sizes = np.bincount(group).astype(np.float64)  # (G,)
     sums = np.stack([np.bincount(group, row) for row in v])  # (R, G)
     R, G = sums.shape
-    if R < 2 or G < 2:
-        return Interval(float(v.mean()), math.nan, math.nan)
-    rows, columns = (rng.multinomial(n, np.full(n, 1 / n), size=resamples) for n in (R, G))  # times each is drawn
+    n, mean = min(R, G), float(v.mean())
+    if n < (FEWEST_EQUAL if (v == v.flat[0]).all() else 2):
+        return Interval(mean, math.nan, math.nan)
+    rows, columns = (rng.multinomial(m, np.full(m, 1 / m), size=resamples) for m in (R, G))  # times each is drawn
     means = np.einsum("nr,rg,ng->n", rows, sums, columns, optimize=True) / (R * (columns @ sizes))
     tail = round((1 - confidence) / 2, 12)  # exactly 0.025 for 0.95
-    low, high = np.quantile(means, (tail, 1 - tail))
-    return Interval(float(v.mean()), float(low), float(high))
+    stretch = t.isf(tail, n - 1) / norm.isf(tail) * math.sqrt(n / (n - 1))
+    low, high = np.clip(mean + stretch * (np.quantile(means, (tail, 1 - tail)) - mean), v.min(), v.max())
+    return Interval(mean, float(low), float(high))
 
 
 def rank_correlation(a: npt.ArrayLike, b: npt.ArrayLike) -> float:
@@ -228,22 +246,20 @@ def rank_correlation(a: npt.ArrayLike, b: npt.ArrayLike) -> float:
     >>> round(rank_correlation([1, 2, 3, 4], [10, 20, 40, 30]), 3)
     0.8
     """
+    from scipy.stats import rankdata  # equal values share their mean rank
+
     a, b = _sample(a, "a"), _sample(b, "b")
     if len(a) != len(b):
         raise ValueError(f"a and b must rank the same things, not {len(a)} and {len(b)}")
     if len(set(a)) < 2 or len(set(b)) < 2:
         return math.nan
-    return float(np.corrcoef([_ranks(a), _ranks(b)])[1, 0])
-
-
-def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Ranks from 1; equal values share their mean rank."""
-    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
-    return np.asarray((np.cumsum(counts) - (counts - 1) / 2)[place])
+    return float(np.corrcoef([rankdata(a), rankdata(b)])[1, 0])
 
 
 def paired_p(differences: npt.ArrayLike) -> float:
-    """Return the two-sided p of a paired t test that independent differences have mean 0; NaN for a single one.
+    """Return the two-sided p of a paired t test that independent differences have mean 0.
+
+    NaN for a single one, and for two to four that are equal and not 0 (see `mean_interval`).
 
     Examples
     --------
@@ -257,28 +273,8 @@ def paired_p(differences: npt.ArrayLike) -> float:
         return math.nan
     error = d.std(ddof=1) / np.sqrt(len(d))
     if error <= 1e-12 * abs(d).max():  # all the same
-        return 1.0 if abs(d).max() == 0 else 0.0
+        return 1.0 if abs(d).max() == 0 else math.nan if len(d) < FEWEST_EQUAL else 0.0
     return float(2 * t.sf(abs(d.mean()) / error, len(d) - 1))
-
-
-def holm(p_values: npt.ArrayLike) -> NDArray[np.float64]:
-    """Return p values corrected for their number: the chance of any false alarm among all stays below p (Holm 1979).
-
-    With p_(1) <= ... <= p_(n), the corrected p_(i) is the largest of (n - j + 1) p_(j) for j <= i, at most 1.
-
-    Examples
-    --------
-    >>> holm([0.01, 0.04, 0.03])
-    array([0.03, 0.06, 0.06])
-    """
-    p = as_numbers(p_values, "p_values", "an array (n,) in 0 .. 1", ndim=1).astype(np.float64)
-    if not ((p >= 0) & (p <= 1)).all():
-        raise ValueError(f"p_values must be an array (n,) of numbers in 0 .. 1, not {described(p_values)}")
-    order = np.argsort(p, kind="stable")
-    raised = np.maximum.accumulate(p[order] * (len(p) - np.arange(len(p))))
-    corrected = np.empty_like(p)
-    corrected[order] = np.minimum(raised, 1.0)
-    return corrected
 
 
 def _sample(values: npt.ArrayLike, name: str) -> NDArray[np.float64]:

@@ -10,8 +10,8 @@ from typing import Literal, NamedTuple, TypeAlias, TypeVar, get_args
 import numpy as np
 import numpy.typing as npt
 
-from nnpg.analysis.statistics import Interval, holm, paired_p
-from nnpg.support.arguments import as_choice, as_flag, as_instance, as_number, as_numbers, as_text
+from nnpg.analysis.statistics import Interval, paired_p
+from nnpg.support.arguments import as_choice, as_flag, as_instance, as_number, as_numbers, as_text, described
 from nnpg_kernels import Array
 
 Key = TypeVar("Key", bound=Hashable)
@@ -188,6 +188,26 @@ def difference_interval(a: Interval, b: Interval) -> Interval:
     below = math.hypot(a.value - a.low, b.high - b.value)
     above = math.hypot(a.high - a.value, b.value - b.low)
     return Interval(value, value - below, value + above)
+
+
+def holm(p_values: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Return p values corrected for their number: the chance of any false alarm among all stays below p (Holm 1979).
+
+    With p_(1) <= ... <= p_(n), the corrected p_(i) is the largest of (n - j + 1) p_(j) for j <= i, at most 1.
+
+    Examples
+    --------
+    >>> holm([0.01, 0.04, 0.03])
+    array([0.03, 0.06, 0.06])
+    """
+    p = as_numbers(p_values, "p_values", "an array (n,) in 0 .. 1", ndim=1).astype(np.float64)
+    if not ((p >= 0) & (p <= 1)).all():
+        raise ValueError(f"p_values must be an array (n,) of numbers in 0 .. 1, not {described(p_values)}")
+    order = np.argsort(p, kind="stable")
+    raised = np.maximum.accumulate(p[order] * (len(p) - np.arange(len(p))))
+    corrected = np.empty_like(p)
+    corrected[order] = np.minimum(raised, 1.0)
+    return corrected
 
 
 class Comparison(NamedTuple):

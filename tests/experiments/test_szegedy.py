@@ -47,6 +47,14 @@ def test_more_decay_makes_smaller_weights_and_training_ends_at_a_minimum():
     assert nets[0].net.dtype == np.float32
 
 
+def test_no_seed_chooses_the_network_that_it_judges():
+    values = np.array([[1.0, 2.0, 9.0], [3.0, 2.0, 9.0], [4.0, 5.0, 0.0]])
+    others = np.array([[7.0, 7.0, 9.0], [5.0, 7.0, 9.0], [4.0, 4.0, 18.0]])  # sums over the other seeds
+    expected = [values[s, others[s].argmin()] for s in range(3)]
+    assert transfer.of_least_elsewhere(values).tolist() == expected == [1.0, 3.0, 4.0]
+    assert transfer.of_least_elsewhere(values[:1]).tolist() == [1.0]
+
+
 def test_networks_and_distorted_images_are_kept_and_found_again(tmp_path, monkeypatch):
     config = Training("faces", iterations=2, coding=2, unlabelled=20)
     first = mnist_nets(("M1'", "AE400-10"), config, context(tmp_path))
@@ -82,12 +90,12 @@ def two_networks(tmp_path, seed, N=40):
 
 
 def test_a_matrix_of_errors_and_its_agreement_with_the_paper(tmp_path):
-    groups = [two_networks(tmp_path, seed) for seed in (0, 1)]
+    groups = [two_networks(tmp_path, seed) for seed in range(5)]
     x = groups[0].x
     batches = {"A": x, "A, enlarged": x, "noise": 1 - x}
     names, nets = list(batches), ["A", "B"]
-    shares = transfer.errors_by_seed(groups, [batches, batches | {"A": 0.5 * x}])
-    assert shares.tolist() == 2 * [[[0.25, 0.75], [0.25, 0.75], [0.75, 0.25]]]
+    shares = transfer.errors_by_seed(groups, [batches, batches | {"A": 0.5 * x}, *3 * [batches]])
+    assert shares.tolist() == 5 * [[[0.25, 0.75], [0.25, 0.75], [0.75, 0.25]]]
     assert transfer.on_diagonal(names, nets).tolist() == [[True, False], [True, False], [False, False]]
     paper = {"A": (24, 99), "noise": (70,)}
     rows = transfer.cell_rows(shares, names, nets, paper, "by hand")
@@ -101,6 +109,10 @@ def test_a_matrix_of_errors_and_its_agreement_with_the_paper(tmp_path):
     text = transfer.table(shares, shares, names, nets, paper, {"confidence": [0.5]})
     assert "25 (25 25) 25 | 24 in" in text
     assert "75 (75 75) 75 | 99 out" in text
+    few = shares[:2]  # equal, so that nothing tells how much others would differ
+    np.testing.assert_array_equal(transfer.agree(few, names, nets, paper), nan)
+    assert transfer.agreement(few, names, nets, paper)[:2] == (0, 2)
+    assert "| 24 ?" in transfer.table(few, few, names, nets, paper, {})
 
 
 def test_images_made_for_one_network_are_shown_to_the_same_network_of_other_seeds(tmp_path):
@@ -115,8 +127,8 @@ def test_images_made_for_one_network_are_shown_to_the_same_network_of_other_seed
 
 def test_our_mean_distortion_is_compared_with_the_papers_of_its_own_images(tmp_path):
     """By hand: pixels that differ by 1 become equal, an RMS of 1/2 for 3 in 4 images; the others need no change."""
-    groups = [two_networks(tmp_path, seed) for seed in (0, 1)]
-    assert sizes(groups, "A", "untargeted", polish=True) == pytest.approx([0.375, 0.375], rel=1e-3)
+    groups = [two_networks(tmp_path, seed) for seed in range(5)]
+    assert sizes(groups, "A", "untargeted", polish=True) == pytest.approx([0.375] * 5, rel=1e-3)
     less = minus_papers(groups, "A", "untargeted", 0.3)
     half = 1.96 * 0.5 * 0.75**0.5 * 0.25**0.5 / 16  # of the paper's mean; ours are equal
     assert less.value == pytest.approx(0.075, abs=0.004)

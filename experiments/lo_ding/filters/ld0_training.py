@@ -8,7 +8,6 @@ error depends on the split: 1 to 8 of 41, median at most 5 of 41.
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from dataclasses import dataclass
 from functools import partial
@@ -19,14 +18,13 @@ from experiments.experiment import Context, Experiment, Result, Row, Text, row
 from experiments.models.face_data import FEW
 from experiments.models.faces import FaceNet, FaceNets, face_nets, nets_of
 from nnpg import error_rate, predict
-from nnpg.analysis.statistics import Interval, median_interval, wilson
+from nnpg.analysis.statistics import median_interval, wilson
 from nnpg.analysis.verdicts import equal_to
 from nnpg.plots import Panel, error_curves
 
 PAPER = 2 / 41
 MARGIN = 1.5 / 41  # one test image more or less counts as equal: the paper's one split cannot tell less
 AS_PAPER = equal_to(PAPER, MARGIN, "an error rate of 4.88%")
-FEWEST = 6  # seeds: below that the smallest and the largest error hold their median with less than 95%
 
 
 @dataclass(frozen=True)
@@ -46,7 +44,9 @@ def run(config: Config, context: Context) -> Result:
     misses = np.round(test_error * n).astype(int)
     as_good = int((test_error <= PAPER).sum())
     over, one_net = partial(row, n=len(nets), over="seeds"), partial(row, n=n, over="images of one net")
-    typical = over("test_error", PAPER, _median(test_error), interval="95% of the median over seeds", claim=AS_PAPER)
+    typical = over(
+        "test_error", PAPER, median_interval(test_error), interval="95% of the median over seeds", claim=AS_PAPER
+    )
     rows = [
         over("train_error", 0.0, float(np.median(train_error)), interval="median over seeds"),
         over("train_error, worst seed", 0.0, float(train_error.max())),
@@ -87,7 +87,7 @@ def _other_batch(config: Config, batch: int, lr: float, context: Context) -> lis
     train = np.array([_error(f, f.split.train_indices) for f in nets])
     return [
         over(f"{words}: train_error", None, float(np.median(train)), interval="median over seeds"),
-        over(f"{words}: test_error", PAPER, _median(test), interval="95% of the median over seeds"),
+        over(f"{words}: test_error", PAPER, median_interval(test), interval="95% of the median over seeds"),
         over(f"{words}: seeds without a training error", None, wilson(int((train == 0).sum()), len(nets)),
              interval="95% Wilson"),
     ]  # fmt: skip
@@ -95,12 +95,6 @@ def _other_batch(config: Config, batch: int, lr: float, context: Context) -> lis
 
 def _error(face: FaceNet, indices: np.ndarray) -> float:
     return error_rate(face.net, face.data.x[indices], face.data.labels[indices])
-
-
-def _median(errors: np.ndarray) -> Interval:
-    """Return the median and its interval; the ends are NaN where too few seeds make one of 95%."""
-    found = median_interval(errors)
-    return found if len(errors) >= FEWEST else Interval(found.value, math.nan, math.nan)
 
 
 def _history(nets: list[FaceNet]) -> np.ndarray:

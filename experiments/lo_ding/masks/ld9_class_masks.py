@@ -60,7 +60,7 @@ def run(config: Config, context: Context) -> Result:
     on_train = np.array([_errors(net, known, W[:, -1:], targets) for net, W in zip(nets, masks, strict=True)])
     over = partial(row, n=len(nets), over="nets", interval="95% t over nets")
     judged = partial(row, n=len(nets), over="nets", interval=f"{100 * CONFIDENCE:.4g}% t over nets")
-    mean, what = partial(mean_interval, confidence=CONFIDENCE), f"not classified as {names[dog]}"
+    mean, what = partial(mean_interval, confidence=CONFIDENCE, step=1 / len(test)), f"not classified as {names[dog]}"
     others = np.delete(on_test[:, :K, -1], dog, axis=1).mean(axis=1)
     pixels = judged(f"{what}, {PIXELS}, test images", PAPER, mean(on_test[:, dog, -1]), claim=CLAIM)
     grey = judged(f"{what}, {GREY}, test images", PAPER, mean(on_test[:, faint, -1]), claim=CLAIM)

@@ -27,12 +27,14 @@ def other_norms(groups: Sequence[Attacked], net: str, epsilon: float) -> list[Ro
         "least L1 change, pixels altered": "fraction",
         "least L2 change, pixels altered": "fraction",
         "least L2 change, largest change of a pixel": "of the range",
-        f"{limit}, images fooled": "fraction",
+        f"{limit}, images that fool it": "fraction",
         f"{limit}, distortion as a multiple of that without a limit": "factor",
     }
+    found = [v[np.isfinite(v)] for v in values]  # without nets of which no image can be compared
     return [
-        row(f"{net}: {name}", None, mean_interval(v), len(groups), "nets", unit=unit, interval="95% t over nets")
-        for (name, unit), v in zip(names.items(), values, strict=True)
+        row(f"{net}: {name}", None, mean_interval(v), len(v), "nets", unit=unit, interval="95% t over nets")
+        for (name, unit), v in zip(names.items(), found, strict=True)
+        if len(v)
     ]
 
 
@@ -41,7 +43,7 @@ def _measured(group: Attacked, net: str, epsilon: float) -> tuple[float, ...]:
     limited = group.distorted(net, epsilon=epsilon)
     r2, r1 = (abs(found.adversarial - group.x) for found in (plain, l1))
     both = limited.success & plain.success
-    factor = np.nanmean(limited.distortion[both]) / np.nanmean(plain.distortion[both])
+    factor = limited.distortion[both].mean() / plain.distortion[both].mean() if both.any() else np.nan
     alters = [(r > ALTERED).mean() for r in (r1, r2)]
     return r1.sum() / r2.sum(), *alters, r2.max(axis=1).mean(), limited.success.mean(), factor
 

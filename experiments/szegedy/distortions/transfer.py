@@ -70,6 +70,15 @@ def errors_of_other_seeds(groups: Sequence[Attacked], found: Sequence[Mapping[st
     ])  # fmt: skip
 
 
+def of_least_elsewhere(values: Array) -> Array:
+    """Return for each seed its value of the network whose mean over the other seeds is the least, (S,) of (S, C).
+
+    So no seed chooses the network that it judges. A single seed has no others, and chooses its own.
+    """
+    others = values.sum(axis=0) - values if len(values) > 1 else values
+    return np.asarray(values[np.arange(len(values)), others.argmin(axis=1)])
+
+
 def confidences(groups: Sequence[Attacked], names: Sequence[str], rule: str) -> list[float]:
     """Return the mean output of each attacked network for the targets of its images."""
     return [float(np.mean([group.confidence(name, group.distorted(name, rule)) for group in groups])) for name in names]
@@ -91,24 +100,25 @@ def cell_rows(shares: Array, batches: Sequence[str], nets: Sequence[str], paper:
 
 
 def agree(shares: Array, batches: Sequence[str], nets: Sequence[str], paper: Paper) -> Array:
-    """Return where the 95% interval of ours minus the paper's holds 0, NaN without a paper's, (R, C)."""
+    """Return where the 95% interval of ours minus the paper's holds 0, NaN without a paper's or an interval, (R, C)."""
     found = np.full(shares.shape[1:], np.nan)
     for r, batch in enumerate(batches):
         for c in range(len(nets)):
             theirs = _percent(paper, batch, c)
             if theirs is not None:
                 between = difference_interval(mean_interval(shares[:, r, c]), margins.papers_share(theirs))
-                found[r, c] = between.low <= 0 <= between.high
+                if not np.isnan(between.low):
+                    found[r, c] = between.low <= 0 <= between.high
     return found
 
 
 def agreement(shares: Array, batches: Sequence[str], nets: Sequence[str], paper: Paper) -> tuple[int, int, float]:
     """Return the cells off the diagonal that agree with the paper's, those that it gives, and Spearman's rho."""
-    among = agree(shares, batches, nets, paper)
-    among[on_diagonal(batches, nets)] = np.nan
-    given = np.argwhere(~np.isnan(among))
-    theirs = [_percent(paper, batches[r], c) or 0.0 for r, c in given]
-    return int(np.nansum(among)), len(given), rank_correlation(theirs, [shares[:, r, c].mean() for r, c in given])
+    among, off = agree(shares, batches, nets, paper), ~on_diagonal(batches, nets)
+    theirs = {(r, c): _percent(paper, batches[r], c) for r, c in np.argwhere(off).tolist()}
+    given = {at: share for at, share in theirs.items() if share is not None}
+    alike = rank_correlation([*given.values()], [shares[:, r, c].mean() for r, c in given])
+    return int(np.nansum(among[off])), len(given), alike
 
 
 def draw(shares: Array, N: int, batches: Sequence[str], nets: Sequence[str], paper: Paper, path: Path) -> None:
@@ -139,14 +149,15 @@ def table(
         for c in range(len(nets)):
             value, low, high = (100 * v for v in mean_interval(shares[:, r, c]))
             theirs = _percent(paper, batch, c)
-            beside = "" if theirs is None else f" | {100 * theirs:.3g} {'in' if among[r, c] else 'out'}"
+            where = {1.0: "in", 0.0: "out"}.get(among[r, c], "?")
+            beside = "" if theirs is None else f" | {100 * theirs:.3g} {where}"
             cells.append(f"{value:.3g} ({low:.3g} {high:.3g}) {100 * polished[:, r, c].mean():.3g}{beside}")
         beside = "".join(f"{values[r]:20.3g}" for values in more.values() if r < len(values))
         lines.append(f"{batch:{wide}}" + "".join(f"{cell:>30}" for cell in cells) + beside)
     return "\n".join([
         *lines,
         f"% by the paper's method (95% t over {len(shares)} networks of each kind), polished | the paper's, in or out "
-        f"of the 95% interval of two samples, the paper's of {margins.IMAGES} images",
+        f"of the 95% interval of two samples, the paper's of {margins.IMAGES} images (? where there is none)",
     ])  # fmt: skip
 
 

@@ -11,7 +11,16 @@ import nnpg
 from fuzz import wrong_values as w
 from fuzz.calls.call import Call, call
 from fuzz.calls.subjects import K, curve
-from nnpg.analysis import concentration, directions, edge_filters, profiles, separability, spectral, statistics
+from nnpg.analysis import (
+    concentration,
+    directions,
+    edge_filters,
+    profiles,
+    separability,
+    spectral,
+    statistics,
+    verdicts,
+)
 from nnpg.analysis.groups import perturbation_groups
 from nnpg.rankings import knock_out_curves
 from nnpg.recipes import patch_features
@@ -34,10 +43,12 @@ def calls() -> Iterator[Call]:
         n=5,
         kinds={"successes": w.number(0, 5, whole=True), "n": w.number(2, whole=True)},
     )
-    for interval in statistics.mean_interval, statistics.median_interval:
-        yield call(interval, values=flat, kinds={"values": finite})
+    yield call(
+        statistics.mean_interval, values=flat, plain={"step": 0.1}, kinds={"values": finite, "step": w.number(0)}
+    )
+    yield call(statistics.median_interval, values=flat, kinds={"values": finite})
     yield call(statistics.paired_p, differences=flat, kinds={"differences": finite})
-    yield call(statistics.holm, p_values=flat, kinds={"p_values": w.numbers(nan=False)})
+    yield call(verdicts.holm, p_values=flat, kinds={"p_values": w.numbers(nan=False)})
     yield call(statistics.rank_correlation, a=flat, b=flat[::-1], kinds={"a": finite, "b": finite})
     groups = {
         "values": w.numbers(nan=False),
