@@ -41,12 +41,14 @@ def is_made(folder: Path, wanted: dict[str, Any], data_dir: str | None) -> bool:
     """
     try:
         record = json.loads((folder / "result.json").read_text(encoding="utf-8"))
-        made = {key: record[key] for key in wanted if key != "backend"} | {"backend": record["versions"]["backend"]}
+        of_record = {key: record[key] for key in wanted if key != "backend"} | {
+            "backend": record["versions"]["backend"]
+        }
         whole = all((folder / figure).is_file() for figure in ("result.md", *record["figures"]))
         return (
             whole
-            and made == wanted
-            and _named(made["config"])
+            and of_record == wanted
+            and _named(of_record["config"])
             and all(
                 _is_now(data_set["name"], data_dir) == data_set["sha256"]
                 for data_set in record["data"]

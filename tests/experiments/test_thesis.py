@@ -30,7 +30,7 @@ def test_the_claim_holds_only_above_the_average_place_and_above_other_peoples():
 
 
 def test_the_claim_in_words_reads_the_rows():
-    costs = [{GRADIENT: Ranks(0.9 + d, 0.6 + d), CONTRIBUTION: Ranks(0.8 + d, 0.7 + d)} for d in (-0.01, 0.0, 0.01)]
+    costs = [{GRADIENT: Ranks(0.9 + d, 0.6 - d), CONTRIBUTION: Ranks(0.8 + d, 0.7 + d)} for d in (-0.01, 0.0, 0.01)]
     assert costs_in_words(cost_rows("x", costs, 0.975), "x") == ("held", "90%", "60%", "80%", "70%")
 
 

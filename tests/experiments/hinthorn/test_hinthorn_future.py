@@ -34,8 +34,8 @@ def context(tmp_path, monkeypatch):
 
 
 def test_rates_of_selection_are_judged_at_both_ends_over_nets(context, monkeypatch):
-    whole, middle = [[0, 0.2, 0.6, 1]] * 3, [[0.4, 0.5, 0.5, 0.6]] * 3
-    runs = {(0.001, MAPS): runs_with([1] * 3, whole), (0.001, NEURONS): runs_with([1] * 3, middle)}
+    whole, middle = [[0, 0.2, 0.6, 1]] * 5, [[0.4, 0.5, 0.5, 0.6]] * 5
+    runs = {(0.001, MAPS): runs_with([1] * 5, whole), (0.001, NEURONS): runs_with([1] * 5, middle)}
     runs[0.001, Variant("conv3", 0.2)] = runs[0.001, MAPS]
 
     def runs_of(config, by, variants, context, rates):

@@ -103,8 +103,8 @@ def test_only_the_papers_own_networks_are_judged_and_pairs_without_a_change_are_
         "adversarial": np.array([[0.0, 4, 0, 0], [0, 0, 0, 0]]),
         "noise": np.array([[1.0, 1, 1, 1], [1, 1, 1, 1]]),
     }
-    own, other = (hi3_concentration._rows("maps, shift", [scores, scores], known) for known in (False, True))
+    own, other = (hi3_concentration._rows("maps, shift", [scores] * 5, known) for known in (False, True))
     assert [r.verdict for r in own if "minus" in r.name] == ["held"]
     assert own[-1].ours == 0.75
     assert all(r.verdict is None for r in other)
-    assert all((r.n, r.over) == (2, "nets") for r in own)
+    assert all((r.n, r.over) == (5, "nets") for r in own)
