@@ -4,6 +4,7 @@ import nnpg_command.early  # noqa: F401 (before all others, so that Ctrl-C is ha
 from nnpg.analysis.loss_gradients import loss_gradient
 from nnpg.attacks import fast_gradient_sign, mask_sweep, minimal_distortion, projected_gradient
 from nnpg.class_gradients import class_gradient
+from nnpg.explanation import Explanation, explain
 from nnpg.files import ModelFileError, load_network, save
 from nnpg.gradient_check import GradientCheckError, GradientReport, gradcheck
 from nnpg.interventions import Clamp, Intervention, Override, Perturb, Resample
@@ -90,6 +91,8 @@ __all__ = [  # in the order of the path
     "prediction_gradient",
     "class_gradient",
     "PredictionGradient",
+    "explain",
+    "Explanation",
     "loss_gradient",
     "saliency",
     "convolutional_gradient",

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from nnpg.support.tables import data_frame, text_table
 from nnpg_kernels import Array
+
+if TYPE_CHECKING:
+    import pandas
+
+_COLUMNS = ("output", "shape", "lowest", "highest", "root mean square")
 
 
 @dataclass(frozen=True, eq=False)
 class Trace:
     """One forward pass, immutable: the output of every layer by name, and what each layer saved for backward.
+
+    Prints as a table of the outputs.
 
     Examples
     --------
@@ -39,6 +47,16 @@ class Trace:
         """The last output of the pass."""
         return self.outputs[next(reversed(self.outputs))]
 
+    def __str__(self) -> str:
+        return text_table(_COLUMNS, self._rows())
+
+    def to_frame(self) -> pandas.DataFrame:
+        """Return one line per output: its name, shape, lowest and highest value, and root mean square."""
+        return data_frame(_COLUMNS, self._rows())
+
+    def _rows(self) -> list[tuple[object, ...]]:
+        return [(name, "x".join(map(str, o.shape)), *_sizes(o)) for name, o in self.outputs.items()]
+
     def before(self, name: str) -> Trace:
         """Return the part of the pass before the output `name`."""
         names, _ = list(self.outputs), self[name]
@@ -56,3 +74,10 @@ class Trace:
             {**self.saved, **rest.saved},
             {**self.intervened, **rest.intervened},
         )
+
+
+def _sizes(o: Array) -> tuple[float | None, float | None, float | None]:
+    """Return the lowest and the highest value and the root mean square; None for an output of no image."""
+    if o.size == 0:
+        return None, None, None
+    return float(o.min()), float(o.max()), float((o * o).mean() ** 0.5)

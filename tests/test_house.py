@@ -18,7 +18,7 @@ LAYERS = """
     nnpg.cli
     nnpg
     nnpg.report  nnpg.training_methods
-    nnpg.attacks  nnpg.maps
+    nnpg.attacks  nnpg.maps  nnpg.explanation
     nnpg.rankings  nnpg.analysis  nnpg.gradient_check
     nnpg.knockout  nnpg.training  nnpg.recipes  nnpg.jobs
     nnpg.scores
@@ -52,6 +52,7 @@ LONGER = {
     "tests/mutation/same.py": "a list of mutants that compute the same",
     "tests/plots/test_every_figure.py": "a table of figures",
     "tests/rankings/test_rankings.py": "one law for each ranking",
+    "tests/test_results.py": "a table of results and of what each prints",
 }
 FILES_AT_MOST = 15
 FULLER: dict[str, str] = {}

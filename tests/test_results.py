@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from nnpg.analysis.gains import Gain, LipschitzBounds
 from nnpg.analysis.groups import Groups
 from nnpg.analysis.spectral import FrameBounds
 from nnpg.attacks import ClassMask, Distorted, MaskOutcome, Outcome, Stepped, Sweep
+from nnpg.explanation import Nudge, explain_passes
 from nnpg.gradient_check.report import GradientRow
 from nnpg.maps.maximisation import Maximised
 from nnpg.maps.receptive_fields import ReceptiveField
@@ -73,7 +75,14 @@ LOCALISATION = Localisation(
     area=np.array([0.125, 0.125]),
     groups=("beard", "ears"),
 )
+ADDED = nnpg.Network({"dense1": nnpg.Dense(np.array([[2.0, -1.0]]), np.array([0.5]))}, (2,))
 RESULTS = {
+    "Trace": ADDED.forward([[1.0, 3.0]]),
+    "Passes": explain_passes(ADDED, [[1.0, 3.0]], of="logit"),
+    "Explanation": replace(
+        nnpg.explain(ADDED, [[1.0, 3.0]], unit="dense1:0", of="logit"),
+        nudge=Nudge(0.25, -0.75, -0.25, 1.25, 1.0, 1.5, "the slope of relu1 jumps at (0, 0)"),
+    ),
     "FilterScores": nnpg.FilterScores({"pool1": np.array([[0.25, 0.5]])}, ("class 0",), "l1", "prob"),
     "Knockout": KNOCKOUT,
     "Training": nnpg.Training(network(), HISTORY),
@@ -105,6 +114,30 @@ RESULTS = {
     "GradientReport": nnpg.GradientReport((GradientRow("tanh1", "x", "complex step", 2e-16, True),)),
 }
 PRINTED = {
+    "Trace": """
+output  shape  lowest  highest  root mean square
+input   1x2         1        3             2.236
+dense1  1x1      -0.5     -0.5               0.5""",
+    "Passes": """
+L = logit of class 0 = -0.5
+output  shape    |o|  Eq. 2         delta  |delta|  gradients   formula
+input   2      3.162  dy/do         2        2.236  -           the image
+dense1  1        0.5  dL/dy, do/dw  1            1  W 1x2, b 1  y[n,f] = sum_d W[f,d] x[n,d] + b[f]""",
+    "Explanation": """
+dense1:0 = -0.5
+forward: y[n,f] = sum_d W[f,d] x[n,d] + b[f]
+input     x  dy/dx  product
+input:1   3     -1       -3
+input:0   1      2        2
+constant  -      -      0.5
+sum       -      -     -0.5
+
+backward: L = logit of class 0 = -0.5, dL/do = 1
+the seed enters here: this is its entry
+
+measured: moved by -0.25 and +0.25, L is -0.75 and -0.25
+  foretold 1, happened 1.25 (relative difference 2.0e-01)
+  kink: the slope of relu1 jumps at (0, 0); below 1, above 1.5""",
     "Maximised": """
 image  output before  output  norm
     0            1.5     2.5     5
@@ -166,6 +199,9 @@ image  filter  unit row  unit column  gradient  pixel row  pixel column
     1       0         1            1       0.5          2             2""",
 }
 FIRST_LINES = {
+    "Trace": {"output": "input", "shape": "1x2", "lowest": 1.0, "highest": 3.0},
+    "Passes": {"output": "input", "shape": "2", "Eq. 2": "dy/do", "delta": "2", "formula": "the image"},
+    "Explanation": {"direction": "forward", "unit": "input:1", "value": 3.0, "slope": -1.0, "product": -3.0},
     "FilterScores": {"row": "class 0", "layer": "pool1", "filter": 0, "score": 0.25},
     "PredictionGradient": {"output": "pool1", "shape": "1x1x1x2", "largest magnitude": 4.0},
     "Knockout": {"step": 0, "layer": "", "overall error": 0.0, "class 0": 0.0, "class 1": 0.0},
@@ -203,6 +239,7 @@ FIRST_LINES = {
     "GradientReport": {"layer": "tanh1", "array": "x", "method": "complex step", "error": 2e-16, "passed": True},
 }
 LENGTHS = {
+    **{"Trace": 2, "Passes": 2, "Explanation": 2},
     **{"FilterScores": 2, "Knockout": 3, "Training": 2, "LBFGSTraining": 3, "Localisation": 2},
     **{"Distorted": 3, "Stepped": 4, "Sweep": 2, "ClassMask": 2, "GradientReport": 1},
     **{"HardNegatives": 2, "LipschitzBounds": 2, "Change": 2, "Groups": 2, "StrongestUnits": 2, "Maximised": 2},
@@ -210,6 +247,8 @@ LENGTHS = {
     "CompilationReport": len(compilation_report(network()).found),
 }
 NOT_DRAWN = {
+    "Trace": "a figure needs the outputs of an image: nnpg.plots.feature_maps",
+    "Passes": "formulas and sizes",
     "PredictionGradient": "a figure needs one number per filter: nnpg.convolutional_gradient",
     "GradientReport": "its errors are near 0",
     "Maximised": "a figure needs to know which units: nnpg.plots.image_grid(maximised.images)",

@@ -13,8 +13,11 @@ import numpy as np
 
 from nnpg.cli.options import Images
 from nnpg.data import Dataset, load, stratified_split
+from nnpg.data.readers.images import open_image, to_array
 from nnpg.files import describe, load_network
 from nnpg.network import Network
+from nnpg_command import printable
+from nnpg_kernels import Array
 
 OWN_SPLIT = ("mnist", "cifar10")  # they come divided into training and test images
 
@@ -176,6 +179,68 @@ def open_model(
             "name other images with --data"
         )
     return Work(net, images, parts.train if is_own or divided else parts.all)
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A model and one image to ask it about.
+
+    Parameters
+    ----------
+    net : Network
+    x : array (1, *net.input_shape)
+    label : int or None
+        Its class, where that is known.
+    class_names : strings
+    words : str
+        Which image it is.
+    """
+
+    net: Network
+    x: Array
+    label: int | None
+    class_names: tuple[str, ...]
+    words: str
+
+
+def open_picture(
+    model: Path, image: str, data: str | None, data_dir: Path | None, part: Images | None, backend: str
+) -> Picture:
+    """Load a model and one image: a number among those of `open_model`, or a picture's file, resized to fit.
+
+    Raises
+    ------
+    ValueError
+        If there is no image of this number, or a file is named for a model that takes no pictures.
+    """
+    if not (image.isascii() and image.isdigit()):
+        net = load_network(model, backend)
+        if len(net.input_shape) != 3 or net.input_shape[0] not in (1, 3):
+            raise ValueError(
+                f"{model} takes no picture, but inputs of shape {net.input_shape}: name an image by number"
+            )
+        opened = open_image(Path(image), grey=net.input_shape[0] == 1)
+        x = to_array(opened, net.input_shape[1:])[None]
+        H, W = net.input_shape[1:]
+        is_resized = (opened.height, opened.width) != (H, W)
+        sizes = f", {opened.width} x {opened.height} pixels resized to {W} x {H}" if is_resized else ""
+        words = f"image {printable(image)}{sizes}"
+        return Picture(net, x, None, _class_names(describe(model), net.K), words)
+    work = open_model(model, data, data_dir, part, backend)
+    n, count = int(image[:12]), len(work.images)
+    if n >= count:
+        raise ValueError(f"--image must be a number 0 .. {count - 1} or a picture's file, not {image[:80]}")
+    label, names = int(work.images.labels[n]), work.images.class_names
+    return Picture(work.net, work.images.x[n : n + 1], label, names, f"image {n}, of class {names[label]}")
+
+
+def _class_names(header: dict[str, Any], K: int) -> tuple[str, ...]:
+    """Return the names of the classes that a file's provenance holds, or their numbers."""
+    known = _known(header)
+    names = known.get("classes") if known is not None else None
+    if isinstance(names, list) and len(names) == K and all(isinstance(name, str) for name in names):
+        return tuple(names)
+    return tuple(map(str, range(K)))
 
 
 def _text(path: Path | str | None) -> str | None:

@@ -95,17 +95,30 @@ def chosen_classes(names: Sequence[str] | None, images: Dataset) -> list[int]:
     class_names = images.class_names
     chosen = []
     for name in names:
-        if name not in class_names:
-            close = difflib.get_close_matches(name, class_names, 1)
-            guess = f" (did you mean {close[0]!r}?)" if close else ""
-            raise ValueError(f"no class named {name!r}{guess}; the classes are {', '.join(class_names)}")
-        c = class_names.index(name)
+        c = class_named(name, class_names)
         if c not in images.labels:
             raise ValueError(
                 f"no image of class {name!r} among these {len(images)}: choose another class or --images all"
             )
         chosen.append(c)
     return chosen
+
+
+def class_named(name: str, class_names: Sequence[str]) -> int:
+    """Return the class of this name.
+
+    Examples
+    --------
+    >>> class_named("cats", ["cat", "dog"])
+    Traceback (most recent call last):
+    ...
+    ValueError: no class named 'cats' (did you mean 'cat'?); the classes are cat, dog
+    """
+    if name not in class_names:
+        close = difflib.get_close_matches(name, class_names, 1)
+        guess = f" (did you mean {close[0]!r}?)" if close else ""
+        raise ValueError(f"no class named {name!r}{guess}; the classes are {', '.join(class_names)}")
+    return class_names.index(name)
 
 
 def layer_names(text: str | None) -> tuple[str, ...] | None:

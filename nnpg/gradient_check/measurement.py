@@ -71,8 +71,8 @@ def _complex_step(probe: Probe, a: Values, v: Values, d: Values, h: float = 1e-3
     return float((probe.y(a + 1j * h * v).imag * d).sum() / h)
 
 
-def _central(h: float) -> Slope:
-    """(4 D(h/2) - D(h)) / 3: the h^2 terms of two central differences cancel."""
+def extrapolated(h: float) -> Slope:
+    """Return the slope (4 D(h/2) - D(h)) / 3: the h^2 terms of two central differences D cancel."""
 
     def slope(probe: Probe, a: Values, v: Values, d: Values) -> float:
         whole, half = (((probe.y(a + s * v) - probe.y(a - s * v)) * d).sum() / (2 * s) for s in (h, h / 2))
@@ -89,7 +89,7 @@ def measure(probe: Probe, rng: np.random.Generator, tolerance: float) -> Iterato
             yield _row(probe, "adjoint", a, [_draw(probe, a, rng) for _ in range(DIRECTIONS)], _adjoint, 1.0, exact)
         note, skipped = "", 0
         for nudge in range(NUDGES + 1):
-            a = probe.point + 0.1 * _size(probe.point) * rng.standard_normal(a.shape) if nudge else probe.point
+            a = probe.point + 0.1 * size_of(probe.point) * rng.standard_normal(a.shape) if nudge else probe.point
             draws, h, kinks = _smooth_directions(probe, a, rng, tolerance)
             if kinks:
                 skipped, note = skipped + len(kinks), kinks[0]
@@ -102,7 +102,7 @@ def measure(probe: Probe, rng: np.random.Generator, tolerance: float) -> Iterato
         if note:
             remedy = "measured at a point beside it" if nudge else "other directions drawn"
             note = f"kink: {note}; {skipped} direction{'s' * (skipped > 1)} skipped, {remedy}"
-        row = _row(probe, "finite differences", a, draws, _central(h), h, tolerance)
+        row = _row(probe, "finite differences", a, draws, extrapolated(h), h, tolerance)
         yield replace(row, note="; ".join(filter(None, [row.note, note])))
         if _takes_complex(probe, a, draws[0], h):
             yield _row(probe, "complex step", a, draws, _complex_step, 1.0, exact)
@@ -110,17 +110,18 @@ def measure(probe: Probe, rng: np.random.Generator, tolerance: float) -> Iterato
 
 def _draw(probe: Probe, a: Values, rng: np.random.Generator) -> Direction:
     d = rng.standard_normal(probe.shape)
-    return Direction(_size(a) * rng.standard_normal(a.shape), d, probe.vjp(a, d))
+    return Direction(size_of(a) * rng.standard_normal(a.shape), d, probe.vjp(a, d))
 
 
-def _size(a: Values) -> float:
+def size_of(a: Values) -> float:
+    """Return the root mean square of an array, 0.1 at least: the unit of its steps."""
     return max(float(np.sqrt((a * a).mean())) if a.size else 0.0, 0.1)
 
 
 def _affine(probe: Probe, rng: np.random.Generator) -> bool:
     """Whether y(a + v + w) - y(a + v) - y(a + w) + y(a) is 0."""
     a = probe.point
-    v, w = rng.standard_normal((2, *a.shape)) * _size(a)
+    v, w = rng.standard_normal((2, *a.shape)) * size_of(a)
     y_vw, y_v, y_w, y = (probe.y(s) for s in (a + v + w, a + v, a + w, a))
     return bool(np.abs(y_vw - y_v - y_w + y).max(initial=0) <= 1e-12 * np.abs(y_vw).max(initial=0))
 
@@ -134,7 +135,7 @@ def _smooth_directions(
         draws: list[Direction] = []
         while len(draws) < DIRECTIONS:
             draw = _draw(probe, a, rng)
-            kink = _kink(probe, a, outputs, draw, h, tolerance)
+            kink = kink_within(probe, a, outputs, draw, h, tolerance)
             if kink:
                 kinks.append(kink)
                 break
@@ -144,7 +145,9 @@ def _smooth_directions(
     return [], h, kinks
 
 
-def _kink(probe: Probe, a: Values, outputs: dict[str, Values], draw: Direction, h: float, tolerance: float) -> str:
+def kink_within(
+    probe: Probe, a: Values, outputs: dict[str, Values], draw: Direction, h: float, tolerance: float
+) -> str:
     """Say where y has two slopes within one step h of `a` along v; "" if it is smooth."""
     first, second, third, last = (probe.outputs(a + s * draw.v) for s in (-h, -h / 2, h / 2, h))
     *_, end = names = list(outputs)
@@ -175,7 +178,7 @@ def _takes_complex(probe: Probe, a: Values, draw: Direction, h: float) -> bool:
             step = _complex_step(probe, a, draw.v, draw.d)
     except Exception:  # a layer may raise any error for complex numbers
         return False
-    return bool(np.isclose(step, _central(h)(probe, a, draw.v, draw.d), rtol=1e-4, atol=1e-6 * abs(step)))
+    return bool(np.isclose(step, extrapolated(h)(probe, a, draw.v, draw.d), rtol=1e-4, atol=1e-6 * abs(step)))
 
 
 def _noise(y: Values, d: Values, h: float) -> float:
@@ -210,7 +213,7 @@ def _failure(probe: Probe, method: str, a: Values, draw: Direction, slope: Slope
     numeric: Values = np.full(a.size, np.nan)
     for n in entries:
         e = np.zeros(a.size)
-        e[n] = _size(a)
+        e[n] = size_of(a)
         numeric[n] = slope(probe, a, e.reshape(a.shape), draw.d) / e[n]
     numeric = numeric.reshape(a.shape)
     off = np.abs(claimed - numeric)

@@ -8,6 +8,7 @@ filters        what filters do to an image; all maps of a network
 regions        the strongest unit of a layer: what it sees, its output and its prediction gradient
 network        the papers' network diagram
 wiring         a small network with all its weights
+arithmetic     one number of a network: patch, kernel and sum, forward and backward
 distributions  histograms, values with their intervals, two numbers against each other
 matrices       square matrices side by side; a table of cells with words
 knockout       panels for knock-out curves; what each class is taken for as filters are knocked out
@@ -16,6 +17,7 @@ checks         arguments in one form, or refused before anything is drawn
 style          one style of all figures: sizes, colours, panels, text
 """
 
+from nnpg.plots.arithmetic import arithmetic_diagram
 from nnpg.plots.curves import Panel, error_curves, loss_curve, training_history
 from nnpg.plots.distributions import Cell, Measured, Pairs, histogram_grid, interval_plot, scatter_panels
 from nnpg.plots.filters import feature_maps, filter_gallery
@@ -36,6 +38,7 @@ __all__ = [
     "Pairs",
     "Panel",
     "Plane",
+    "arithmetic_diagram",
     "cell_map",
     "damage_trace",
     "depth_curves",

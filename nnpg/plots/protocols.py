@@ -100,3 +100,102 @@ class FilterScoresLike(Protocol):
 
     def row_index(self, row: int | str) -> int:
         """Return the index of a row, given its name or index."""
+
+
+@runtime_checkable
+class TermsLike(Protocol):
+    """Values of some units of an output and their slopes, such as `nnpg.explanation.Terms`."""
+
+    @property
+    def output(self) -> str:
+        """Name of the output."""
+
+    @property
+    def index(self) -> Array:
+        """Index of each unit, (R, axes)."""
+
+    @property
+    def values(self) -> Array:
+        """Inputs or deltas, (R,)."""
+
+    @property
+    def slopes(self) -> Array:
+        """Derivatives, (R,)."""
+
+    @property
+    def total(self) -> float:
+        """Sum of values times slopes."""
+
+
+@runtime_checkable
+class NudgeLike(Protocol):
+    """A derivative by measurement, such as `nnpg.explanation.Nudge`."""
+
+    @property
+    def slope(self) -> float:
+        """The derivative."""
+
+    @property
+    def kink(self) -> str:
+        """The output whose slope jumps, in words; "" for none."""
+
+
+@runtime_checkable
+class ExplanationLike(Protocol):
+    """One number of a network and its arithmetic, such as `nnpg.Explanation`."""
+
+    @property
+    def name(self) -> str:
+        """Name of the unit or weight."""
+
+    @property
+    def value(self) -> float:
+        """Its value."""
+
+    @property
+    def is_unit(self) -> bool:
+        """Whether it is a unit, not a weight."""
+
+    @property
+    def quantity(self) -> str:
+        """What L is, in words."""
+
+    @property
+    def L(self) -> float:
+        """Value of L."""
+
+    @property
+    def formula(self) -> str:
+        """How it is computed."""
+
+    @property
+    def substituted(self) -> str:
+        """The formula with the number put in."""
+
+    @property
+    def inputs(self) -> TermsLike | None:
+        """What a unit is computed from."""
+
+    @property
+    def constant(self) -> float | None:
+        """What is added to the sum of the terms, where a unit is such a sum."""
+
+    @property
+    def symbol(self) -> str:
+        """Name of the derivative, "dL/do" or "dL/dw"."""
+
+    @property
+    def derivative(self) -> float | None:
+        """Its value, where there is one."""
+
+    @property
+    def backward_formula(self) -> str:
+        """How it is computed."""
+
+    @property
+    def readers(self) -> TermsLike | None:
+        """The terms of which it is the sum."""
+
+    @property
+    def nudge(self) -> NudgeLike | None:
+        """The derivative by measurement."""

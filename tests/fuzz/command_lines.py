@@ -194,6 +194,32 @@ KNOCKOUT = _cases(
     ("knockout|{here}/model.safetensors|--images|none", "none"),
 )
 
+EXPLAIN = _cases(
+    "nnpg",
+    ("explain|{here}/nowhere.safetensors", "nowhere.safetensors"),
+    ("explain|{here}/notes.txt", "notes.txt"),
+    ("explain|{here}/stranger.safetensors", "--data"),
+    ("explain|{here}/model.safetensors|--unit|pool9:0,0,0", "pool9"),
+    ("explain|{here}/model.safetensors|--unit|pool1", "colon"),
+    ("explain|{here}/model.safetensors|--unit|", "''"),
+    ("explain|{here}/model.safetensors|--unit|pool1:99,0,0", "pool1:0,0,0 .."),
+    ("explain|{here}/model.safetensors|--unit|pool1:[2J", "\\x1b[2J"),
+    ("explain|{here}/model.safetensors|--weight|conv1.V:0", "conv1.V"),
+    ("explain|{here}/model.safetensors|--weight|conv1.b:" + BIG, "conv1.b:0 .."),
+    ("explain|{here}/model.safetensors|--weight|conv1.b:0|--unit|pool1:0,0,0", "not both"),
+    ("explain|{here}/model.safetensors|--image|" + BIG, "--image must be a number 0 .."),
+    ("explain|{here}/model.safetensors|--image|-1", "-1"),
+    ("explain|{here}/model.safetensors|--image|{here}/notes.txt", "notes.txt"),
+    ("explain|{here}/model.safetensors|--image|{here}/nowhere.png", "nowhere.png"),
+    ("explain|{here}/model.safetensors|--image|", "error"),
+    ("explain|{here}/model.safetensors|--class|lefty", "did you mean 'left'?"),
+    ("explain|{here}/model.safetensors|--of|odds", "odds"),
+    ("explain|{here}/model.safetensors|--top|0", "--top"),
+    ("explain|{here}/model.safetensors|--draw|{here}/e.svg", "--unit or --weight"),
+    ("explain|{here}/model.safetensors|--unit|pool1:0,0,0|--draw|{here}/e.txt", "must end in .svg"),
+    ("explain|{here}/model.safetensors|--unit|pool1:0,0,0|--draw|{here}/nowhere/e.svg", "nowhere"),
+    ("explain|{here}/model.safetensors|--backend|abacus", "abacus"),
+)
 OTHERS = _cases(
     "nnpg",
     ("frob", "'frob'"),
@@ -318,7 +344,7 @@ DOWNLOADS = _cases(
     ("cifar10|--data-dir|/proc/data", "/proc/data"),
 )
 
-CASES = [*TRAIN, *RANK, *KNOCKOUT, *OTHERS, *EXPERIMENTS, *BENCHMARKS, *DOWNLOADS]
+CASES = [*TRAIN, *RANK, *KNOCKOUT, *EXPLAIN, *OTHERS, *EXPERIMENTS, *BENCHMARKS, *DOWNLOADS]
 
 
 def _command(program: str) -> Callable[[list[str]], Any]:

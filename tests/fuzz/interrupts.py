@@ -60,6 +60,9 @@ COMMANDS = {  # words, and how many seconds it may run before the signal
     "demo": (["-m", "nnpg", "demo", "--quick", "--out", "{out}/demo"], 8),
     "rank": (["-m", "nnpg", "rank", "{here}/model.safetensors", "--draw", "{out}/r.png", "--csv", "{out}/r.csv"], 3),
     "knockout": (["-m", "nnpg", "knockout", "{here}/model.safetensors", "--draw", "{out}/k.png"], 3),
+    "explain": (
+        ["-m", "nnpg", "explain", "{here}/model.safetensors", "--unit", "pool1:0,0,0", "--draw", "{out}/e.svg"], 3,
+    ),
     "gradcheck": (["-m", "nnpg", "gradcheck", "cifar_net"], 4),
     "experiments run": (["-m", "experiments", "run", "LD-0", "--scale", "smoke", "--out", "{out}/out"], 8),
     "experiments run in processes": (

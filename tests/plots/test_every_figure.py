@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from selection import slow_except
 
+import nnpg
 from nnpg import Epoch, Filter, FilterScores, Knockout
 from nnpg.analysis.statistics import Interval
 from nnpg.maps.receptive_fields import ReceptiveField
@@ -27,6 +28,7 @@ from nnpg.plots import (
     Pairs,
     Panel,
     Plane,
+    arithmetic_diagram,
     cell_map,
     damage_trace,
     depth_curves,
@@ -204,11 +206,52 @@ def histograms(path: Path | None = None) -> Figure:
     return histogram_grid(cells, path, row_labels=["dog", "frog"], centred=[False, True, True])
 
 
+EXPLAINED = nnpg.build(
+    [nnpg.conv(4, 5, padding=2), nnpg.ReLU(), nnpg.MaxPool(3, stride=2), nnpg.conv(3, 3, dilation=2), nnpg.Flatten(),
+     nnpg.dense(9), nnpg.Tanh(), nnpg.dense(3), nnpg.Softmax()],
+    input_shape=(2, 17, 17), rng=0, dtype="float64", backend="numpy",
+)  # fmt: skip
+
+
+def explained(path: Path | None, **number: Any) -> Figure:
+    x = np.random.default_rng(0).random((1, 2, 17, 17))
+    return arithmetic_diagram(nnpg.explain(EXPLAINED, x, classes=1, **number), path)
+
+
+def a_convolutions_unit(path: Path | None = None) -> Figure:
+    return explained(path, unit="conv1:2,8,8")
+
+
+def a_pools_unit(path: Path | None = None) -> Figure:
+    return explained(path, unit="pool1:1,3,3", of="logprob")
+
+
+def a_dense_unit(path: Path | None = None) -> Figure:
+    return explained(path, unit="dense1:4", of="loss")
+
+
+def a_unit_after_the_seed(path: Path | None = None) -> Figure:
+    return explained(path, unit="softmax1:1", of="logit")
+
+
+def a_pixel(path: Path | None = None) -> Figure:
+    return explained(path, unit="input:1,9,9")
+
+
+def a_weight(path: Path | None = None) -> Figure:
+    return explained(path, weight="conv1.W:2,1,0,3")
+
+
+def a_bias(path: Path | None = None) -> Figure:
+    return explained(path, weight="dense2.b:1")
+
+
 Draw = Callable[..., Figure]
 FIGURES: list[Draw] = [
     network, many_networks, curves, one_curve, damage, long_damage, grid, history, one_epoch,
     intervals, confusions, one_matrix, outputs, regions, functions, planes, gallery, scatter, wiring,
     cells, many_cells, depths, lines, histograms,
+    a_convolutions_unit, a_pools_unit, a_dense_unit, a_unit_after_the_seed, a_pixel, a_weight, a_bias,
 ]  # fmt: skip
 ALWAYS = (history, scatter, grid)  # written in each format and under other settings in every run; all with --slow
 MAGIC = {".png": b"\x89PNG", ".svg": b"<?xml", ".pdf": b"%PDF"}

@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 
 import nnpg.plots
-from nnpg import Epoch, Filter, FilterScores, Knockout
+from nnpg import Epoch, Filter, FilterScores, Knockout, Softmax, Tanh, build, dense, explain
 from nnpg.analysis.statistics import Interval
 from nnpg.maps.receptive_fields import ReceptiveField
 from nnpg.plots import (
     Measured,
+    arithmetic_diagram,
     damage_trace,
     interval_plot,
     knockout_panels,
@@ -24,7 +25,14 @@ from nnpg.plots import (
     strongest_regions,
     training_history,
 )
-from nnpg.plots.protocols import EpochLike, FilterScoresLike, IntervalLike, KnockoutLike, ReceptiveFieldLike
+from nnpg.plots.protocols import (
+    EpochLike,
+    ExplanationLike,
+    FilterScoresLike,
+    IntervalLike,
+    KnockoutLike,
+    ReceptiveFieldLike,
+)
 
 KNOCKOUT = Knockout((Filter("pool1", 2),), np.array([[0, 0, 1, 1], [0, 0, 0, 0]]), np.array([0, 0, 1, 1]), 2)
 RESULTS: dict[Any, Any] = {
@@ -33,6 +41,9 @@ RESULTS: dict[Any, Any] = {
     ReceptiveFieldLike: ReceptiveField((0, 0), (2, 2), (6, 6)),
     KnockoutLike: KNOCKOUT,
     FilterScoresLike: FilterScores({"pool1": np.array([[0.1, 0.4]])}, ("class 0",), "l1", "prob"),
+    ExplanationLike: explain(
+        build([dense(2), Tanh(), dense(2), Softmax()], input_shape=(3,), rng=0), [[1.0, 2.0, 3.0]], unit="dense1:1"
+    ),
 }
 ALLOWED = ("nnpg.plots", "nnpg.support", "nnpg.files.atomic", "nnpg_kernels")
 
@@ -46,6 +57,8 @@ def draw(kind: Any, value: Any, path: Path) -> None:
         interval_plot([Measured("", {"a": value}, "")], path)
     elif kind is ReceptiveFieldLike:
         strongest_regions(np.zeros((1, 1, 12, 12)), maps, maps, value, path)
+    elif kind is ExplanationLike:
+        arithmetic_diagram(value, path)
     elif kind is KnockoutLike:
         knockout_panels({(0, "strongest"): value}, ("a", "b"), [value])
         damage_trace(value, path)

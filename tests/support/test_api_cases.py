@@ -33,9 +33,9 @@ def test_every_public_function_has_a_call() -> None:
 # What functions return, what is raised, names of types, protocols, and layers without arguments: nobody makes them
 # with arguments that are judged there. (What a panel of a figure holds is judged by the figure.)
 RESULTS = {
-    "Cell", "ClassMask", "CompilationReport", "DataError", "Depth", "Distorted", "Epoch", "Filter", "FilterScores",
-    "Flatten", "GradientCheckError", "GradientReport", "Intervention", "KilledError", "Knockout", "LBFGSTraining",
-    "Layer", "Limits", "Lines", "MaskOutcome", "Masker", "Measured", "ModelFileError", "NotCompiled",
+    "Cell", "ClassMask", "CompilationReport", "DataError", "Depth", "Distorted", "Epoch", "Explanation", "Filter",
+    "FilterScores", "Flatten", "GradientCheckError", "GradientReport", "Intervention", "KilledError", "Knockout",
+    "LBFGSTraining", "Layer", "Limits", "Lines", "MaskOutcome", "Masker", "Measured", "ModelFileError", "NotCompiled",
     "NotCompiledError", "NotWrittenError", "CompiledError", "Outcome", "Pairs", "Panel", "Plane", "PredictionGradient",
     "ReLU", "Sigmoid", "Softmax", "Stepped", "Sweep", "Tanh", "Trace", "Training", "TrainingDiverged", "load_backend",
     "require_compiled", "use_threads",

@@ -11,7 +11,7 @@ import nnpg
 from fuzz import wrong_values as w
 from fuzz.calls.call import KINDS, Call, call
 from fuzz.calls.subjects import FILTERS, LABELS, K, curve, filter_scores, gradient, images, net
-from nnpg import seeds
+from nnpg import explanation, seeds
 from nnpg.analysis import loss_gradients
 
 
@@ -109,6 +109,27 @@ def calls() -> Iterator[Call]:
     curve_ = curve()
     yield call(curve_.class_error, name="Knockout.class_error", c=1, kinds={"c": w.number(0, K - 1, whole=True)})
     yield call(curve_.confusion, name="Knockout.confusion", step=1, kinds={"step": w.number(0, 2, whole=True)})
+    number = {
+        "x": lambda v: [t for t in w.finite_images(v) if t.words != "no image"] + w.wrong(x, x[:0]),
+        "unit": lambda v: w.wrong(
+            3, "", "pool1", "pool9:0,0,0", "pool1:0", "pool1:0,0,9", "pool1:-1,0,0", "pool1:a,b,c"
+        ),
+        "weight": lambda v: w.wrong(3, "", "conv1.W", "conv1.V:0", "conv1.W:0", "conv1.b:9", "dense1.W:0,x"),
+        "classes": lambda v: w.wrong(None, "every", -1, K, [0], 1.5, True) + w.nothing_in_particular(),
+        "labels": lambda v: [t for t in w.labels(K)(v) if t.value is not None and t.words != "one"],
+    }
+    one_image = {"net": net("numpy"), "x": x[:1], "classes": "true", "labels": t[:1]}
+    yield call(nnpg.explain, plain=one_image | {"unit": "pool1:1,0,1"}, kinds=number, skip=("weight",))
+    yield call(
+        nnpg.explain,
+        name="explain of a weight",
+        plain=one_image | {"weight": "conv1.b:2"},
+        kinds=number,
+        skip=("unit",),
+    )
+    yield call(explanation.explain_passes, plain=one_image, kinds=number)
+    explained = nnpg.explain(net("numpy"), x[:1], unit="pool1:1,0,1")
+    yield call(explained.table, name="Explanation.table", top=2, kinds={"top": w.number(0, whole=True)})
     shape = {
         "model": lambda v: w.wrong(None, "tanh", 3, nnpg.Tanh, w.Thing()),
         "input_shape": lambda v: [t for t in KINDS["input_shape"](v) if t.value is not None],

@@ -56,6 +56,8 @@ def calls() -> Iterator[Call]:
         },
         words={"rows": "row|rows", "images": "pixels|images"},
     )
+    explained = nnpg.explain(net("numpy"), x[:1], unit="pool1:1,0,1")
+    yield call(plots.arithmetic_diagram, explanation=explained, kinds={"explanation": w.instance})
     yield call(plots.damage_trace, knockout=curve(), kinds={"highlight": w.number(0, K - 1, whole=True, optional=True)})
     yield call(
         plots.training_history,
