@@ -4,6 +4,7 @@ import nnpg_command.early  # noqa: F401 (before all others, so that Ctrl-C is ha
 from nnpg.analysis.loss_gradients import loss_gradient
 from nnpg.attacks import fast_gradient_sign, mask_sweep, minimal_distortion, projected_gradient
 from nnpg.class_gradients import class_gradient
+from nnpg.divergence import TrainingDiverged
 from nnpg.explanation import Explanation, explain
 from nnpg.files import ModelFileError, load_network, save
 from nnpg.gradient_check import GradientCheckError, GradientReport, gradcheck
@@ -36,7 +37,7 @@ from nnpg.recipes.models import cifar_net, digit_net, face_net
 from nnpg.recipes.networks import build, conv, dense
 from nnpg.scores import Filter, FilterScores, convolutional_gradient, filter_scores, saliency
 from nnpg.trace import Trace
-from nnpg.training import Epoch, Training, TrainingDiverged, error_rate, train
+from nnpg.training import Epoch, Training, error_rate, train
 from nnpg.training_methods.lbfgs import LBFGSTraining, train_lbfgs
 from nnpg_kernels import load as load_backend
 from nnpg_kernels import use_threads

@@ -15,7 +15,7 @@ from nnpg.network import Network, as_network
 from nnpg.prediction import BATCH, PredictionGradient, as_layers, by_layers, gradients_in_batches
 from nnpg.programs.tasks import ClassSums, Gradients
 from nnpg.seeds import Classes, Of, as_classes, as_of, differentiated, image_axis
-from nnpg.support.arguments import as_choice, as_class_names, as_labels
+from nnpg.support.arguments import as_choice, as_class_names, as_labels, is_on_device
 from nnpg.support.network_arguments import as_images
 from nnpg.support.progress import progress_bar
 from nnpg_kernels import Array
@@ -98,7 +98,7 @@ def class_gradient(
     """
     net, of = as_network(net), as_of(of)
     as_choice(method, "method", ("average_of_gradients", "gradient_of_average"))
-    x, layers, K = as_images(net, x, finite=True), as_layers(net, layers), net.K
+    x, layers, K = as_images(net, x, finite=True, stays=True), as_layers(net, layers), net.K
     t, classes = as_labels(labels, len(x), K), as_classes(classes, K)
     rows = as_class_names(class_names, K)
     program = programs.find(net, Gradients(layers, of, len(x)))
@@ -113,10 +113,12 @@ def class_gradient(
         weights, divisor = 1 / np.maximum(count, 1), one_or_nan  # d/do of sum_j y^j / |X_t|: the seed is 1/|X_t|
     sums: dict[str, Any] = dict.fromkeys(layers, 0.0)
     with progress_bar("class gradients", len(x), show=progress) as advance:
-        for part, deltas in gradients_in_batches(net, program, x, layers, classes, t, of, parts, weights[t]):
+        batches = gradients_in_batches(net, program, x, layers, classes, t, of, parts, weights[t], stays=True)
+        for part, deltas in batches:
             for layer, delta in deltas.items():
                 sums[layer] = sums[layer] + _sum_by_class(net, t[part], K, delta, image_axis(classes))  # the sum over j
             advance(len(t[part]))
+    sums = _on_host(net, sums)
     axis = image_axis(classes)  # now the axis of the classes t
     means = {layer: a / divisor.reshape(-1, *[1] * (a.ndim - axis - 1)) for layer, a in sums.items()}
     return PredictionGradient(means, differentiated(classes, net.K), of, rows, program.computed)
@@ -138,6 +140,8 @@ def class_means(each: Array, labels: Array, K: int) -> Array:
 def _sum_by_class(net: Network, labels: Array, K: int, delta: Array, axis: int) -> Array:
     """Sum over the images of each class, (..., n, units) to (..., K, units), in float64; `axis` is that of images."""
     program = programs.find(net, ClassSums())
+    if is_on_device(delta):
+        return _sum_on_device(net, labels, K, delta, axis)
     if program.run is not None:
         flat = delta.reshape(*delta.shape[: axis + 1], math.prod(delta.shape[axis + 1 :]))
         sums = program.run(flat if axis else flat[None], labels, K)
@@ -147,6 +151,27 @@ def _sum_by_class(net: Network, labels: Array, K: int, delta: Array, axis: int) 
         of_class = np.compress(labels == c, delta, axis=axis)
         np.sum(of_class, axis=axis, dtype=np.float64, out=sums[:, c] if axis else sums[c])
     return sums
+
+
+def _sum_on_device(net: Network, labels: Array, K: int, delta: Array, axis: int) -> Array:
+    """The same without a wait: images are put in the order of their classes, which the host knows."""
+    k = net.backend
+    sums = k.xp.zeros((*delta.shape[:axis], K, *delta.shape[axis + 1 :]))
+    in_order = k.xp.take(delta, k.asarray(np.argsort(labels, kind="stable")), axis=axis)
+    ends = np.cumsum(np.bincount(labels, minlength=K))
+    for c in np.unique(labels):
+        of_class = (slice(None),) * axis + (slice(ends[c] - (labels == c).sum(), ends[c]),)
+        sums[(slice(None),) * axis + (c,)] = in_order[of_class].sum(axis=axis, dtype=np.float64)
+    return sums
+
+
+def _on_host(net: Network, sums: dict[str, Any]) -> dict[str, Any]:
+    """Return sums as NumPy arrays; those of a device are copied down together."""
+    if not any(map(is_on_device, sums.values())):
+        return sums
+    ends = np.cumsum([a.size for a in sums.values()])[:-1]
+    flat = net.backend.to_numpy(net.backend.xp.concatenate([a.ravel() for a in sums.values()]))
+    return {layer: part.reshape(sums[layer].shape) for layer, part in zip(sums, np.split(flat, ends), strict=True)}
 
 
 def _held_at_once(net: Network, layers: tuple[str, ...], classes: Classes) -> int:

@@ -61,7 +61,7 @@ class Override:
     value: Array
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "units", as_units(self.units, "Override: units"))
+        object.__setattr__(self, "units", as_units(self.units, "Override: units", stays=True))
         object.__setattr__(
             self, "value", as_numbers(self.value, "Override: value", "an array that fits the output", stays=True)
         )
@@ -105,7 +105,7 @@ class Resample:
     key: int
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "units", as_units(self.units, "Resample: units"))
+        object.__setattr__(self, "units", as_units(self.units, "Resample: units", stays=True))
         object.__setattr__(self, "pool", as_numbers(self.pool, "Resample: pool", "an array (M, ...)", stays=True))
         object.__setattr__(self, "key", as_count(self.key, "Resample: key", least=0))
         if self.pool.ndim == 0 or len(self.pool) == 0:

@@ -18,7 +18,7 @@ from nnpg.prediction import LAYERED
 from nnpg.programs.tasks import KnockOut
 from nnpg.scores import Filter
 from nnpg.support.arguments import as_choice, as_count, as_generator, as_labels
-from nnpg.support.network_arguments import as_filters, as_images
+from nnpg.support.network_arguments import as_filters, as_images, placed
 from nnpg.support.progress import progress_bar
 from nnpg.support.tables import data_frame, text_table
 from nnpg_kernels import Array
@@ -183,7 +183,7 @@ def knock_out_curve(
     ((3, 6), 1)
     """
     net = as_network(net)
-    x, chosen = as_images(net, x, finite=True), _known_filters(net, filters)
+    x, chosen = as_images(net, x, finite=True, stays=True), _known_filters(net, filters)
     labels, T = as_labels(labels, len(x), net.K), len(chosen)
     _check_choice(net, to, reference, rng)
     predictions = np.empty((T + 1, len(x)), np.int64)
@@ -193,15 +193,18 @@ def knock_out_curve(
         unit.layer: change.value for unit, change in zip(chosen, changes, strict=False) if type(change) is Override
     }
     nets = [] if program else _cumulative(net, chosen, changes)
+    x = placed(net, x)
     with progress_bar("knocking out", len(x) * T, show=progress) as advance:
         for rows in in_batches(len(x), batch, max(LAYERED, AT_ONCE // (T + 1)) if program else LAYERED):
             if program.run is not None:
                 predictions[:, rows] = program.run(x[rows], means)
                 advance(predictions[1:, rows].size)
                 continue
+            largest = []
             for step, y in enumerate(outputs_by_layers(nets, x[rows], chosen, changes)):
-                predictions[step, rows] = y.argmax(axis=-1)
+                largest.append(y.argmax(axis=-1))
                 advance(len(y) if step else 0)
+            predictions[:, rows] = net.backend.to_numpy(net.backend.xp.stack(largest))
     return Knockout(chosen, predictions, labels, net.K, program.computed)
 
 
@@ -209,6 +212,8 @@ def outputs_by_layers(
     nets: list[Network], x: Array, filters: Sequence[Filter], changes: list[Intervention]
 ) -> Iterator[Array]:
     """Yield y (N, K) of the intact network, then after each knock-out: the definition, which programs must equal.
+
+    They are arrays of the networks' backend.
 
     Parameters
     ----------
@@ -220,11 +225,11 @@ def outputs_by_layers(
     """
     k = nets[0].backend
     trace = nets[0].forward(x)
-    yield k.to_numpy(trace.y)
+    yield trace.y
     for unit, change, net in zip(filters, changes, nets[1:], strict=True):
         changed, _ = change.forward(k, trace[unit.layer])  # (N, F, H, W), filter f set to 0 (`interventions.Override`)
         trace = trace.before(unit.layer) | net.forward(changed, start=unit.layer)  # only the later layers run again
-        yield k.to_numpy(trace.y)
+        yield trace.y
 
 
 def _cumulative(net: Network, filters: Sequence[Filter], changes: list[Intervention]) -> list[Network]:

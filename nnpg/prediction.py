@@ -27,7 +27,7 @@ from nnpg.programs import Found
 from nnpg.programs.tasks import Gradients, Predict
 from nnpg.seeds import Classes, Of, as_classes, as_of, chosen_classes, class_seed, differentiated, image_axis
 from nnpg.support.arguments import all_finite, as_count, as_labels
-from nnpg.support.network_arguments import as_images, as_outputs
+from nnpg.support.network_arguments import as_images, as_outputs, placed
 from nnpg.support.tables import data_frame, text_table
 from nnpg_kernels import Array
 
@@ -62,12 +62,14 @@ def predict(net: Network, x: npt.ArrayLike, *, batch: int | None = None) -> npt.
     (4, 3)
     """
     net = as_network(net)
-    x = as_images(net, x)
+    x, k = as_images(net, x, stays=True), net.backend
     program = programs.find(net, Predict(len(x)))
     if program.run is None:
-        parts = [net.backend.to_numpy(net.forward(x[part]).y) for part in in_batches(len(x), batch, LAYERED)]
-    else:
-        parts = [program.run(x[part]) for part in in_batches(len(x), batch, PREDICTED)]
+        rows = in_batches(len(x), batch, LAYERED)
+        x = placed(net, x)
+        parts = [net.forward(x[part]).y for part in rows]
+        return k.to_numpy(parts[0] if len(parts) == 1 else k.xp.concatenate(parts))
+    parts = [program.run(x[part]) for part in in_batches(len(x), batch, PREDICTED)]
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
@@ -79,6 +81,8 @@ def by_layers(
     of: Of = "prob",
     labels: npt.ArrayLike | None = None,
     weights: Array | None = None,
+    *,
+    stays: bool = False,
 ) -> dict[str, Array]:
     """Compute dy_c/do layer by layer: the definition, which every compiled program must equal.
 
@@ -89,6 +93,8 @@ def by_layers(
     ----------
     weights : array (N,), optional
         Multiply each image's seed.
+    stays : bool
+        Return arrays of the network's backend, not of NumPy.
 
     Returns
     -------
@@ -108,7 +114,7 @@ def by_layers(
     if weights is not None:
         seed = seed * net.backend.asarray(weights[:, None].astype(seed.dtype))
     deltas = net.backward(trace, seed, start=start, stop=min(layers, key=net.names.index), keep=layers)  # dL/dy . dy/do
-    return {layer: net.backend.to_numpy(deltas[layer]) for layer in layers}
+    return {layer: deltas[layer] if stays else net.backend.to_numpy(deltas[layer]) for layer in layers}
 
 
 _COLUMNS = ("output", "shape", "largest magnitude", "root mean square")
@@ -218,7 +224,7 @@ def prediction_gradient(
     True
     """
     net, of = as_network(net), as_of(of)
-    x, layers = as_images(net, x), as_layers(net, layers)
+    x, layers = as_images(net, x, stays=True), as_layers(net, layers)
     classes = as_classes(classes, net.K)
     program = programs.find(net, Gradients(layers, of, len(x)))
     parts = in_batches(len(x), batch, max(1, len(x)) if program else BATCH)  # programs take small blocks
@@ -273,16 +279,21 @@ def gradients_in_batches(
     of: Of,
     parts: list[slice],
     weights: Array | None = None,
+    *,
+    stays: bool = False,
 ) -> Iterator[tuple[slice, dict[str, Array]]]:
     """Yield each batch of images and its deltas, each image's seed multiplied by its weight.
+
+    If they stay, deltas that are computed layer by layer are arrays of the network's backend.
 
     An image that is not finite is computed layer by layer, even if there is a program.
     """
     t = None if labels is None else as_labels(labels, len(x), net.K)
+    x = placed(net, x)
     for part in parts:
         images, of_images = x[part], [None if a is None else a[part] for a in (t, weights)]
         if program.run is None:
-            yield part, by_layers(net, images, layers, classes, of, *of_images)
+            yield part, by_layers(net, images, layers, classes, of, *of_images, stays=stays)
             continue
         chosen, true_classes = chosen_classes(classes, of_images[0], len(images), net.K)
         deltas = program.run(images, np.atleast_1d(chosen), true_classes, of_images[1])

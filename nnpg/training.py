@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from copy import deepcopy
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nnpg import programs
+from nnpg.divergence import RunningLosses, TrainingDiverged, diagnosis, finite
 from nnpg.files.checkpoints import open_checkpoint
 from nnpg.files.training_state import read_training, restore_generator, run_identity, size_of, write_training
 from nnpg.layers.blocks import first_with_weights
@@ -25,8 +27,8 @@ from nnpg.network import Network, as_network
 from nnpg.optimisers import SGD, SGDState, as_optimiser
 from nnpg.prediction import predict
 from nnpg.programs.tasks import Train
-from nnpg.support.arguments import as_count, as_flag, as_function, as_generator, as_path
-from nnpg.support.network_arguments import as_examples, as_images, as_pair_of_examples, as_targets
+from nnpg.support.arguments import as_count, as_flag, as_function, as_generator, as_path, is_on_device
+from nnpg.support.network_arguments import as_examples, as_images, as_pair_of_examples, as_targets, placed
 from nnpg.support.progress import progress_bar
 from nnpg.support.tables import data_frame, text_table
 from nnpg_kernels import Array, one_blas_thread
@@ -36,6 +38,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from nnpg.programs.numba.training import Session
+
+
+LOOK = 0.1  # seconds of training on a device between two looks at its losses
 
 
 class Epoch(NamedTuple):
@@ -84,11 +89,7 @@ class Training:
         return [(e.epoch, e.loss, e.error, e.validation_error, e.seconds) for e in self.history]
 
 
-TakeStep = Callable[[Network, Array, Array, Loss, SGD, SGDState, Array], tuple[Network, SGDState, Array, int]]
-
-
-class TrainingDiverged(ArithmeticError):
-    """The loss became infinite or NaN. The message names epoch, step, layer and the likely cause."""
+TakeStep = Callable[[Network, Array, Array, Loss, SGD, SGDState, Array], tuple[Network, SGDState, Array, Any]]
 
 
 def train(
@@ -169,7 +170,7 @@ def train(
     (array([0, 1]), 0.0)
     """
     net = as_network(net)
-    x, targets = as_examples(net, x, targets)
+    pixels, wanted = as_examples(net, x, targets)
     held_out = None if validation is None else as_pair_of_examples(net, validation, "validation")
     epochs, batch, rng = as_count(epochs, "epochs", least=0), as_count(batch, "batch"), as_generator(rng)
     optimiser = SGD(lr=0.1) if optimiser is None else as_optimiser(optimiser)
@@ -181,44 +182,84 @@ def train(
     criterion = loss_for(net, loss)
     state = optimiser.start(net)
     history: tuple[Epoch, ...] = ()
-    task = Train(criterion, optimiser, take_step is not None, min(batch, len(x)))
+    task = Train(criterion, optimiser, take_step is not None, min(batch, len(pixels)))
 
     def this_run() -> dict[str, Any]:
         compiled = bool(programs.look(net, task))  # compiled steps round differently
-        return run_identity(net, (x, targets), held_out, loss, optimiser, batch, rng) | {"compiled": compiled}
+        return run_identity(net, (pixels, wanted), held_out, loss, optimiser, batch, rng) | {"compiled": compiled}
 
     store, saved = open_checkpoint(checkpoint, "training", this_run, resume=resume, size=size_of(net))
     if saved is not None:
-        done = read_training(saved, net, epochs, -(-len(x) // batch))
+        done = read_training(saved, net, epochs, -(-len(pixels) // batch))
         net, state, history = done.net, done.state, tuple(Epoch(*epoch) for epoch in done.history)
         restore_generator(rng, saved, done.generator)
     # an overflow raises an error below, so NumPy's warning is not needed
     quiet = np.errstate(over="ignore", invalid="ignore", divide="ignore")
     program = programs.find(net, task)
-    session = program.run(x, targets, batch, state) if program.run is not None and len(history) < epochs else None
+    if take_step is None:  # a function of the caller's takes arrays of the host
+        pixels, wanted = placed(net, pixels), placed(net, wanted, "targets")
+    session = program.run(pixels, wanted, batch, state) if program.run is not None and len(history) < epochs else None
     taken = state.t  # steps
     with quiet, one_blas_thread(), progress_bar("training", epochs, show=progress, done=len(history)) as advance:
         for epoch in range(len(history) + 1, epochs + 1):
-            began, order, losses, wrong = time.perf_counter(), rng.permutation(len(x)), 0.0, 0
+            began, order = time.perf_counter(), rng.permutation(len(pixels))
             if session is not None:
-                taken, losses, wrong = _epoch(session, net, x, order, optimiser, taken, epoch)
+                taken, losses, wrong = _epoch(session, net, pixels, order, optimiser, taken, epoch)
                 if epoch == epochs or held_out is not None or store is not None:
                     net, state = session.network(net), session.state(taken, optimiser)
-            for first in range(0, len(x), batch) if session is None else ():
-                rows = order[first : first + batch]
-                arguments = (net.drawn(rng), x[rows], targets[rows], criterion, optimiser, state)
-                net, state, values, misses = step(*arguments) if take_step is None else take_step(*arguments, rows)
-                losses, wrong = losses + float(values.sum()), wrong + misses
-                if not np.isfinite(losses) or (first + batch >= len(x) and not _finite(net)):
-                    raise TrainingDiverged(_diagnosis(net, x[rows], optimiser, epoch, first // batch + 1))
+            else:
+                steps = _Steps(pixels, wanted, order, batch, criterion, optimiser, rng, take_step, epoch)
+                net, state, losses, wrong = steps.run(net, state)
             net = net.undrawn()
             missed = None if held_out is None else error_rate(net, *held_out)
             seconds = time.perf_counter() - began
-            history += (Epoch(epoch, losses / len(x), wrong / len(x), missed, seconds),)
+            history += (Epoch(epoch, losses / len(pixels), wrong / len(pixels), missed, seconds),)
             if store is not None:
                 write_training(store, net, state, history, rng)
-            advance(loss=losses / len(x), error=wrong / len(x))
+            advance(loss=losses / len(pixels), error=wrong / len(pixels))
     return Training(net, history, program.computed)
+
+
+@dataclass(frozen=True)
+class _Steps:
+    """The steps of one epoch, layer by layer."""
+
+    x: Array
+    targets: Array
+    order: Array
+    batch: int
+    loss: Loss
+    optimiser: SGD
+    rng: np.random.Generator
+    take_step: Callable[..., tuple[Network, Any, Array, Any]] | None
+    epoch: int
+
+    def run(
+        self, net: Network, state: SGDState, first: int = 0, seconds: float | None = None
+    ) -> tuple[Network, SGDState, float, int]:
+        """Take the steps from image `first` of the order on; return network, state, sum of losses, and wrong images.
+
+        On a device a loss that is not finite is seen late: the steps since the last look are then taken again, one
+        after the other, to find the first that diverged.
+        """
+        k, N = net.backend, len(self.order)
+        device = is_on_device(self.x)
+        seconds = (LOOK if device else 0.0) if seconds is None else seconds
+        order, losses = k.asarray(self.order) if device else self.order, RunningLosses(k, seconds)
+        seen = first, net, state, deepcopy(self.rng) if seconds else self.rng
+        for at in range(first, N, self.batch):
+            rows, last = order[at : at + self.batch], at + self.batch >= N
+            given = (net.drawn(self.rng), self.x[rows], self.targets[rows], self.loss, self.optimiser, state)
+            net, state, values, wrong = step(*given) if self.take_step is None else self.take_step(*given, rows)
+            if not losses.add(values, wrong) and not last:
+                continue
+            if not losses.settle() or (last and not finite(net)):
+                if seconds:
+                    replace(self, rng=seen[3]).run(seen[1], seen[2], seen[0], seconds=0.0)
+                where = at // self.batch + 1
+                raise TrainingDiverged(diagnosis(net, self.x[rows], self.optimiser.lr, self.epoch, where))
+            seen = at + self.batch, net, state, deepcopy(self.rng) if seconds else self.rng
+        return net, state, losses.total, losses.wrong
 
 
 def _epoch(
@@ -231,23 +272,26 @@ def _epoch(
         if not np.isfinite(losses).all():
             first = int(np.flatnonzero(~np.isfinite(losses))[0]) // batch
             rows = order[first * batch : (first + 1) * batch]
-            raise TrainingDiverged(_diagnosis(session.network(net), x[rows], optimiser, epoch, first + 1))
+            raise TrainingDiverged(diagnosis(session.network(net), x[rows], optimiser.lr, epoch, first + 1))
     steps = -(-len(order) // batch)
     if not all(np.isfinite(w).all() for arrays in session.weights.values() for w in arrays.values()):
-        raise TrainingDiverged(_diagnosis(session.network(net), x[order[-batch:]], optimiser, epoch, steps))
+        raise TrainingDiverged(diagnosis(session.network(net), x[order[-batch:]], optimiser.lr, epoch, steps))
     return taken + steps, float(session.losses.sum()), int(session.wrong.sum())
 
 
 def step(
     net: Network, x: Array, targets: Array, loss: Loss, optimiser: SGD, state: SGDState
-) -> tuple[Network, SGDState, Array, int]:
-    """Take one step on one batch; return network, state, each image's loss (N,), and how many were wrong before it."""
+) -> tuple[Network, SGDState, Array, Array]:
+    """Take one step on one batch; return network, state, each image's loss (N,), and how many were wrong before it, ().
+
+    All of them are numbers of the network's backend: nothing waits for a device.
+    """
     k = net.backend
     trace = net.forward(x, stop=loss.layer)
     z, t = trace.y, k.asarray(targets)
     deltas = net.backward(trace, loss.seed(k, z, t) / len(x), stop=first_with_weights(net.layers))
     after, state = optimiser.step(net, net.gradients(trace, deltas), state)
-    return after, state, loss.value(k, z, t), int((k.to_numpy(z).argmax(axis=-1) != _labels(targets)).sum())
+    return after, state, loss.value(k, z, t), (z.argmax(axis=-1) != _labels(t)).sum()
 
 
 def error_rate(net: Network, x: npt.ArrayLike, targets: npt.ArrayLike, *, batch: int | None = None) -> float:
@@ -261,30 +305,10 @@ def error_rate(net: Network, x: npt.ArrayLike, targets: npt.ArrayLike, *, batch:
     0.5
     """
     net = as_network(net)
-    x = as_images(net, x, least=1, finite=True)
+    x = as_images(net, x, least=1, finite=True, stays=True)
     targets = as_targets(targets, len(x), net.K)
     return float((predict(net, x, batch=batch).argmax(axis=1) != _labels(targets)).mean())
 
 
 def _labels(targets: Array) -> Array:
     return targets if targets.ndim == 1 else targets.argmax(axis=-1)
-
-
-def _finite(net: Network) -> bool:
-    to_numpy = net.backend.to_numpy
-    return all(np.isfinite(to_numpy(w)).all() for arrays in net.parameters.values() for w in arrays.values())
-
-
-def _diagnosis(net: Network, x: Array, optimiser: SGD, epoch: int, number: int) -> str:
-    """Say where the first number that is not finite is, and the likely cause."""
-    where = f"training diverged at epoch {epoch}, step {number}: "
-    advice = f"Lower the learning rate (lr={optimiser.lr:g}), or check the scale of the inputs and the initial weights."
-    for name, arrays in net.parameters.items():
-        for p, w in arrays.items():
-            if not np.isfinite(net.backend.to_numpy(w)).all():
-                return f"{where}{name}.{p} is no longer finite; the steps were too large for this layer. {advice}"
-    trace = net.forward(x)
-    for name in trace:
-        if not np.isfinite(net.backend.to_numpy(trace[name])).all():
-            return f"{where}the output of {name!r} overflowed. {advice}"
-    return f"{where}the outputs are finite but the loss is not; a target has probability 0. {advice}"

@@ -16,8 +16,8 @@ from selection import slow_except
 
 from experiments.page import cell, fence
 from nnpg.data import DataError
+from nnpg.divergence import TrainingDiverged
 from nnpg.files import ModelFileError
-from nnpg.training import TrainingDiverged
 from nnpg_command import Interrupted, UsageError, run, verdict
 
 ROOT = Path(__file__).parent.parent

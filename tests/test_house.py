@@ -27,7 +27,7 @@ LAYERS = """
     nnpg.programs  nnpg.plots
     nnpg.files
     nnpg.optimisers  nnpg.seeds
-    nnpg.losses
+    nnpg.losses  nnpg.divergence
     nnpg.network
     nnpg.trace  nnpg.batches  nnpg.interventions  nnpg.layers
     nnpg.support
@@ -39,6 +39,8 @@ HEIGHT = {name: -height for height, line in enumerate(LAYERS.split("\n")) for na
 LINES_AT_MOST = 300
 # Longer files and fuller folders, each with the reason. One that is no longer so must be deleted here.
 LONGER = {
+    "nnpg/prediction.py": "the prediction gradient: its definition, its batches and its result, read together",
+    "nnpg/training.py": "one loop, compiled and layer by layer, with its result: read together",
     "nnpg/network.py": "one value, its three passes, and the networks that are made from it: read together",
     "tests/data/test_download.py": "one law for each way a download can fail",
     "tests/data/test_hostile.py": "one law for each kind of hostile file",

@@ -73,6 +73,11 @@ def to_numpy(a: Any) -> npt.NDArray[Any]:
     return a if type(a) is np.ndarray else a.get()
 
 
+def free_bytes() -> int:
+    """Return how much memory of the device is free, that which CuPy keeps for later arrays included."""
+    return int(xp.cuda.runtime.memGetInfo()[0]) + int(xp.get_default_memory_pool().free_bytes())
+
+
 def describe_device() -> dict[str, Any]:
     """Return what `nnpg info` says of the device.
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from nnpg.gradient_check.contract import SEEDS, BrokenContractError, check_class, check_contract
 from nnpg.gradient_check.measurement import EXACT, Probe, Values, measure
 from nnpg.gradient_check.report import GradientCheckError, GradientReport, GradientRow
-from nnpg.layers import Layer, parameters
+from nnpg.layers import Layer, arrays, parameters
 from nnpg.network import INPUT, Network
 from nnpg.support.arguments import as_flag, as_generator, as_number, as_numbers, as_shape, described
 from nnpg.support.network_arguments import as_backend, as_images
@@ -115,15 +115,16 @@ def _layer(
 ) -> Iterator[GradientRow]:
     try:
         check_class(layer)
-        weights = {p: k.asarray(k.to_numpy(a).astype(np.float64)) for p, a in parameters(layer).items()}
-        layer = replace(layer, **weights) if weights else layer
+        numbers = {n: k.to_numpy(a) for n, a in arrays(layer).items()}
+        typed = {n: k.asarray(a.astype(np.float64) if a.dtype.kind == "f" else a) for n, a in numbers.items()}
+        layer = replace(layer, **typed) if typed else layer
         check_contract(layer, k, k.asarray(x), rng)
     except BrokenContractError as error:
         yield GradientRow(name, "-", "contract", np.nan, False, str(error))
         return
     yield GradientRow(name, "-", "contract", 0.0, True)
     yield from measure(_input_probe(name, layer, k, x), rng, tolerance)
-    for p in weights:
+    for p in parameters(layer):
         yield from measure(_parameter_probe(name, layer, k, x, p), rng, tolerance)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from nnpg.support.arguments import is_on_device
 from nnpg_kernels import Array
 
 MOST = 1 << 46  # bytes that one array of a program may have: far above any memory, far below 64-bit addresses
@@ -38,8 +39,9 @@ def parameter(name: str, a: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -
     Traceback (most recent call last):
     ValueError: dense1.b is (2,), not (3,)
     """
-    if type(a) is not np.ndarray or a.dtype.kind not in "fiub":
-        kind = f"an array of {a.dtype}" if type(a) is np.ndarray else f"a {type(a).__name__}"
+    real = type(a) is np.ndarray or is_on_device(a)
+    if not real or a.dtype.kind not in "fiub":
+        kind = f"an array of {a.dtype}" if real else f"a {type(a).__name__}"
         raise ValueError(f"{name} is {kind}, not a NumPy array of real numbers")
     if a.shape != shape:
         raise ValueError(f"{name} is {a.shape}, not {shape}")
@@ -48,6 +50,9 @@ def parameter(name: str, a: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -
 
 def ordered(a: Array, dtype: npt.DTypeLike) -> Array:
     """Return the array itself if it is of this type, in C order, native and aligned; else a copy that is."""
+    if is_on_device(a):
+        typed = a.astype(dtype, copy=False)
+        return typed if typed.flags.c_contiguous else typed.copy()
     return np.require(a, np.dtype(dtype).newbyteorder("="), ["C_CONTIGUOUS", "ALIGNED"])
 
 

@@ -7,13 +7,13 @@ A recipe is a list: `conv(5, 5)` and `dense(20)` describe layers to be made, lay
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from nnpg.layers import Conv, Dense, Layer
+from nnpg.layers import Conv, Dense, Layer, arrays
 from nnpg.layers.shapes import is_built_in
 from nnpg.network import INPUT, Network
 from nnpg.recipes.initialisers import Initialiser, as_initialiser
@@ -27,9 +27,10 @@ from nnpg.support.arguments import (
     as_shape,
     as_sides,
     described,
+    is_on_device,
 )
 from nnpg.support.network_arguments import as_backend, as_layer
-from nnpg_kernels import load
+from nnpg_kernels import Array, Backend, load
 
 SHORT_NAMES = {"MaxPool": "pool", "AvgPool": "avgpool", "LocalResponseNorm": "lrn"}  # others: the class's name
 
@@ -157,13 +158,23 @@ def build(
             raise ValueError(f"two outputs are named {name!r}: give each layer another name")
         try:
             layer = step.make(rng, shape, dtype) if isinstance(step, Recipe) else step
-            kernels = numpy_backend if is_built_in(layer) and k.xp is np else k  # nothing to compile for one image
-            x, _ = layer.forward(kernels, kernels.asarray(x))
+            x = _output(layer, x, numpy_backend if is_built_in(layer) and not _on_device(layer) else k)
         except (ValueError, IndexError, TypeError) as error:
             raise ValueError(f"layer {name!r} cannot take an input of shape {shape}: {error}") from error
         layers[name], shape = layer, x.shape[1:]
     net = Network(layers, input_shape, numpy_backend)
     return net.to(k) if k is not net.backend else net
+
+
+def _on_device(layer: Layer) -> bool:
+    return any(map(is_on_device, arrays(layer).values()))
+
+
+def _output(layer: Any, x: Array, k: Backend) -> Array:
+    """Return a layer's output for one image of the host, computed by this backend."""
+    values = arrays(layer) if k.xp is not np and is_dataclass(type(layer)) else {}
+    layer = replace(layer, **{name: k.asarray(a) for name, a in values.items()}) if values else layer
+    return k.to_numpy(layer.forward(k, k.asarray(x))[0])
 
 
 def _steps(recipe: Any) -> list[tuple[str | None, Any]]:

@@ -31,8 +31,12 @@ class NetworkLike(Protocol):
     def backend(self) -> Backend: ...
 
 
-def as_images(net: NetworkLike, x: Any, name: str = "x", *, least: int = 0, finite: bool = False) -> Array:
+def as_images(
+    net: NetworkLike, x: Any, name: str = "x", *, least: int = 0, finite: bool = False, stays: bool = False
+) -> Array:
     """Return images (N, *net.input_shape) as a NumPy array of real numbers, in the type they have.
+
+    An array of the network's device is copied to the host, or stays there if it `stays`.
 
     Examples
     --------
@@ -46,13 +50,13 @@ def as_images(net: NetworkLike, x: Any, name: str = "x", *, least: int = 0, fini
     refuse_another_device(net, x, name)
     shape = ", ".join(map(str, net.input_shape))
     expected = f"{'at least one image' if least else 'images'} of shape (N, {shape})"
-    a = as_array(x, name, expected)
+    a = x if stays and is_on_device(x) else as_array(x, name, expected)
     if a.shape[1:] != net.input_shape or a.ndim == 0 or len(a) < least:
         raise ValueError(f"{name} must be {expected}, not {described(a)}")
     if a.dtype.kind == "c" and net.dtype.kind != "c":
         raise ValueError(f"{name} must be {expected}, of real numbers, not {described(a)}")
     if finite and not all_finite(a):
-        n = int(np.flatnonzero(~np.isfinite(a.reshape(len(a), -1)).all(axis=1))[0])
+        n = int((~np.isfinite(a.reshape(len(a), -1)).all(axis=1)).argmax())
         raise ValueError(f"{name} must be finite, but image {n} holds NaN or infinity: clean the data")
     return a
 
@@ -65,6 +69,35 @@ def refuse_another_device(net: NetworkLike, a: Any, name: str) -> None:
             f"{name} is an array of {library} on a device, but this network computes with the backend "
             f"{net.backend.name!r}: copy the array to the host, or the network to the device with net.to('cupy')"
         )
+
+
+def placed(net: NetworkLike, a: Array, name: str = "x") -> Array:
+    """Return an array of the network's backend: data of the host goes up to a device once, whole.
+
+    Raises
+    ------
+    MemoryError
+        If it does not fit into the free memory of the device: how many bytes it needs, how many are free, and how many
+        images would fit.
+
+    Examples
+    --------
+    >>> import nnpg
+    >>> x = np.zeros((4, 2))
+    >>> placed(nnpg.build([nnpg.dense(3)], input_shape=(2,), rng=0), x) is x
+    True
+    """
+    k = net.backend
+    if k.xp is np or is_on_device(a):
+        return a
+    free_bytes = getattr(k, "free_bytes", None)
+    free = a.nbytes if free_bytes is None else free_bytes()
+    if a.nbytes > free:
+        fit = free // max(1, a.nbytes // max(1, len(a)))
+        raise MemoryError(
+            f"{name} has {a.nbytes} bytes, and {free} are free on the device: give at most {fit} images in one call"
+        )
+    return k.asarray(a)
 
 
 def as_targets(targets: Any, N: int, K: int, name: str = "targets") -> Array:

@@ -113,7 +113,7 @@ class AdversarialPool:
 
     def __call__(
         self, net: Network, x: Array, targets: Array, loss: Loss, optimiser: SGD, state: SGDState, rows: Array
-    ) -> tuple[Network, SGDState, Array, int]:
+    ) -> tuple[Network, SGDState, Array, Any]:
         """Take one step; return what `nnpg.training.step` does, losses and errors of the images only."""
         k, rng = net.backend, np.random.default_rng([self.seed, state.t])
         pools = dict(state.pools) if isinstance(state, PoolState) else {}

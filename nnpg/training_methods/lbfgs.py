@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from nnpg.divergence import TrainingDiverged
 from nnpg.losses import LossMaker, loss_for
 from nnpg.network import Network, as_network
 from nnpg.optimisers import Decay, as_decay
@@ -16,7 +17,6 @@ from nnpg.support.arguments import as_count, as_instance, as_number
 from nnpg.support.network_arguments import as_examples
 from nnpg.support.progress import progress_bar
 from nnpg.support.tables import data_frame, text_table
-from nnpg.training import TrainingDiverged
 from nnpg.training_methods.full_batch import flatten, mean_loss, unflatten
 from nnpg.training_methods.sparsity import Sparsity
 from nnpg_kernels import Array

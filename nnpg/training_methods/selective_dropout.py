@@ -18,7 +18,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, fields, replace
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -120,7 +120,7 @@ class SelectiveDropout:
 
     def __call__(
         self, net: Network, x: Array, targets: Array, loss: Loss, optimiser: SGD, state: SGDState, rows: Array
-    ) -> tuple[Network, SGDState, Array, int]:
+    ) -> tuple[Network, SGDState, Array, Any]:
         """Take a step on adversarial images x and one on their originals; return the losses and errors of the first."""
         originals = self.originals[rows]
         chosen = self._select(net, x, originals, state, rows)

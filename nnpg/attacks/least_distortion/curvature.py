@@ -208,13 +208,23 @@ def _active_constraints(xp: ModuleType, q: Array, d: Array, constraints: LinearC
 
 
 def solve(xp: ModuleType, K: Array, right_side: Array) -> Array:
-    """Solve K q = right_side for each problem; a singular K is made regular, the others stay the same."""
+    """Solve K q = right_side for each problem; a singular K is made regular, the others stay the same.
+
+    NumPy raises an error for a singular K; a device gives numbers that are not finite.
+    """
+    if xp is not np:
+        q = xp.linalg.solve(K, right_side[:, :, None])
+        singular = ~xp.isfinite(q).all(axis=1, keepdims=True)
+        return xp.where(singular, xp.linalg.solve(_regular(xp, K, singular), right_side[:, :, None]), q)[:, :, 0]
     try:
         return xp.linalg.solve(K, right_side[:, :, None])[:, :, 0]
     except np.linalg.LinAlgError:
-        singular = xp.linalg.slogdet(K)[0] == 0
-        K = K + 1e-10 * singular[:, None, None] * xp.eye(K.shape[1])
-        return xp.linalg.solve(K, right_side[:, :, None])[:, :, 0]
+        singular = (xp.linalg.slogdet(K)[0] == 0)[:, None, None]
+        return xp.linalg.solve(_regular(xp, K, singular), right_side[:, :, None])[:, :, 0]
+
+
+def _regular(xp: ModuleType, K: Array, singular: Array) -> Array:
+    return K + 1e-10 * singular * xp.eye(K.shape[1])
 
 
 def dot(xp: ModuleType, a: Array, b: Array) -> Array:

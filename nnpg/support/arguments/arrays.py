@@ -126,15 +126,15 @@ def as_whole(
     return array
 
 
-def as_units(value: Any, name: str) -> Array:
-    """Return a mask of units, an array of True and False.
+def as_units(value: Any, name: str, *, stays: bool = False) -> Array:
+    """Return a mask of units, an array of True and False; one of a device is copied to the host, unless it `stays`.
 
     Examples
     --------
     >>> as_units([True, False], "units")
     array([ True, False])
     """
-    units = as_numbers(value, name, "an array of True and False")
+    units = as_numbers(value, name, "an array of True and False", stays=stays)
     if units.dtype != bool:
         raise ValueError(f"{name} must be an array of True and False, not {described(value)}")
     return units
