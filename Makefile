@@ -26,6 +26,9 @@ cuda: .venv/cuda  ## compile every CUDA kernel, without a device, and compare wh
 cuda-table: .venv/cuda  ## write docs/cuda-resources.md anew
 	PYTHONPATH=kernels:tests/cuda $(BIN)/python -m resources --write
 
+gpu-costs: .venv/test  ## count what crosses between host and device in each public function; writes docs/gpu-costs.md
+	PYTHONPATH=.:kernels:tests:tests/cuda:tests/gpu $(BIN)/python -m costs
+
 slow: .venv/test  ## all other cases: every experiment, more random networks, figures, mutants
 	NNPG_CUDA=emulated $(BIN)/python -m pytest --slow -m slow
 

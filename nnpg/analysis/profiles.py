@@ -136,7 +136,8 @@ def likeness_of_classes(
            [0.3, nan]])
     """
     likeness, _, counts = _as_pairs(likeness, labels, counted)
-    one_hot = (np.asarray(labels) == np.arange(np.max(labels) + 1)[:, None]).astype(np.float64)  # (K, N)
+    t = as_whole(labels, "labels", "an array (N,)")
+    one_hot = (t == np.arange(t.max() + 1)[:, None]).astype(np.float64)  # (K, N)
     pairs = (counts | counts.T).astype(np.float64)
     n = one_hot @ pairs @ one_hot.T
     return (one_hot @ np.where(pairs, likeness, 0) @ one_hot.T) / np.where(n, n, np.nan)

@@ -17,7 +17,7 @@ from nnpg.files.atomic import writable
 from nnpg.files.tensors import read_tensors, write_tensors
 from nnpg.jobs.cluster import on_cluster
 from nnpg.jobs.processes import Failed, in_processes
-from nnpg.support.arguments import as_count, as_function, as_mapping, as_path, as_text, described
+from nnpg.support.arguments import as_count, as_function, as_mapping, as_path, as_text, described, on_host
 from nnpg.support.progress import progress_bar
 from nnpg_command import Failures, interrupted
 from nnpg_kernels import Array, one_blas_thread
@@ -46,6 +46,7 @@ def write_arrays(file: Path, arrays: Mapping[str, Array]) -> None:
     """
     file = as_path(file, "file")
     named = isinstance(arrays, Mapping) and all(isinstance(name, str) for name in arrays)
+    arrays = {name: on_host(array, name) for name, array in arrays.items()} if named else arrays
     if not named or not all(isinstance(array, np.ndarray) for array in arrays.values()):
         raise TypeError(
             f"arrays, a result that is kept, must be a dict from names to arrays, not {described(arrays)}; for another "

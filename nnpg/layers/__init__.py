@@ -14,7 +14,7 @@ Where to read: `linear` (Dense, Conv, Flatten, Center), `activation` (Tanh, ReLU
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
@@ -74,7 +74,7 @@ def parameters(layer: Layer) -> dict[str, Array]:
 
 
 def arrays(layer: Layer) -> dict[str, Array]:
-    """Return every array of a layer by name, learned or not.
+    """Return every array of a layer by name, learned or not; none of a layer that is no dataclass.
 
     Examples
     --------
@@ -82,7 +82,8 @@ def arrays(layer: Layer) -> dict[str, Array]:
     >>> arrays(Center(np.array(0.5)))
     {'mean': array(0.5)}
     """
-    values = {f.name: getattr(layer, f.name) for f in fields(layer)}  # type: ignore[arg-type]
+    names: list[str] = [f.name for f in fields(layer)] if is_dataclass(layer) else []
+    values = {name: getattr(layer, name) for name in names}
     return {name: value for name, value in values.items() if _is_array(value)}
 
 

@@ -1,0 +1,101 @@
+"""No public function crosses or waits more often than docs/gpu-costs.md and the rules of docs/gpu.md say."""
+
+from __future__ import annotations
+
+from typing import Any
+from unittest import mock
+
+import costs
+import numpy as np
+import pytest
+from costs import Cost, cost, counts_of
+from stand_in.counts import counted
+
+import nnpg
+from nnpg import SGD
+
+pytestmark = [pytest.mark.gpu, pytest.mark.emulated("a device does not count")]
+
+LISTED, TABLE = costs.listed(), costs.read()
+
+
+@pytest.mark.parametrize("data", [False, True], ids=["host", "device"])
+@pytest.mark.parametrize("name", LISTED)
+def test_a_function_costs_what_the_table_says(name: str, data: bool) -> None:
+    counts, allowed = counts_of(LISTED[name], data=data), TABLE[name][data]
+    if allowed is None:
+        return
+    if costs.SEARCHES.match(name):
+        most = [2 * number + 2 for number in allowed]
+        assert all(a <= b for a, b in zip(cost(counts), most, strict=True)), f"the table says {allowed}, not\n{counts}"
+    else:
+        assert cost(counts) == allowed, f"the table says {allowed}, not\n{counts}\nif that is right: make gpu-costs"
+
+
+def test_the_table_has_no_other_rows() -> None:
+    assert set(TABLE) == set(LISTED)
+
+
+@pytest.fixture(scope="module")
+def net() -> Any:
+    recipe = [nnpg.conv(2, 3), nnpg.Tanh(), nnpg.MaxPool(2), nnpg.Flatten(), nnpg.dense(3), nnpg.Softmax()]
+    return nnpg.build(recipe, input_shape=(1, 8, 8), rng=0, backend="cupy")
+
+
+@pytest.fixture(scope="module")
+def x() -> Any:
+    return np.random.default_rng(0).random((12, 1, 8, 8)).astype(np.float32)
+
+
+LABELS = np.arange(12) % 3
+
+
+def test_the_three_passes_of_device_arrays_do_not_wait(net: Any, x: Any) -> None:
+    k = net.backend
+    x, seed = k.asarray(x), k.xp.ones((12, 3), np.float32)
+    with counted() as counts:
+        trace = net.forward(x)
+        deltas = net.backward(trace, seed)
+        SGD(lr=0.1, momentum=0.5).step(net, net.gradients(trace, deltas), SGD(lr=0.1).start(net))
+    assert counts.lines == {}, str(counts)
+
+
+def test_one_step_of_device_arrays_does_not_wait(net: Any, x: Any) -> None:
+    k, loss = net.backend, nnpg.losses.softmax_cross_entropy(net)
+    x, labels = k.asarray(x), k.asarray(LABELS)
+    with counted() as counts:
+        nnpg.training.step(net, x, labels, loss, SGD(lr=0.1), SGD(lr=0.1).start(net))
+    assert counts.lines == {}, str(counts)
+
+
+@pytest.mark.parametrize("batch", [2, 5, 12])
+def test_images_go_up_once_a_call(net: Any, x: Any, batch: int) -> None:
+    with counted() as counts:
+        nnpg.predict(net, x, batch=batch)
+    assert cost(counts) == Cost(1, 1, 0), str(counts)
+    batches = -(-12 // batch)
+    with counted() as counts:
+        nnpg.class_gradient(net, x, LABELS, batch=batch)
+    # the labels of a batch, its weights and the order of its classes go up; the sums come down together
+    assert cost(counts) == Cost(1 + 3 * batches, 1, 0), str(counts)
+    filters = [("pool1", 0), ("pool1", 1)]
+    with counted() as counts:
+        nnpg.knock_out_curve(net, x, LABELS, filters, batch=batch)
+    assert cost(counts) == Cost(1 + len(filters) + 1, batches, 0), str(counts)
+
+
+@pytest.mark.parametrize("epochs", [1, 4])
+@pytest.mark.parametrize("batch", [2, 12])
+def test_a_training_sends_one_order_up_an_epoch_and_two_results_down(net: Any, x: Any, epochs: int, batch: int) -> None:
+    with mock.patch("nnpg.training.LOOK", costs.FOREVER), counted() as counts:
+        nnpg.train(net, x, LABELS, epochs=epochs, batch=batch, rng=0, optimiser=SGD(lr=0.1, momentum=0.9))
+    assert cost(counts) == Cost(2 + epochs, 2 * epochs, 0), str(counts)
+
+
+def test_losses_come_down_as_often_as_is_said(net: Any, x: Any) -> None:
+    """Each step takes a second of this clock, and the losses come down every three."""
+    clock = iter(range(10_000))
+    timed = mock.patch("nnpg.divergence.time.perf_counter", side_effect=clock)
+    with timed, mock.patch("nnpg.training.LOOK", 3), counted() as counts:
+        nnpg.train(net, x, LABELS, epochs=1, batch=1, rng=0)
+    assert 3 <= counts.down <= 6, str(counts)
