@@ -96,7 +96,7 @@ def _in_one_pool(
             if arrival is not None:
                 raise arrival
         finally:
-            parent.close()  # first: a shutdown of joblib's pool may wait for ever for a process that is killed meanwhile
+            parent.close()  # first: a pool that is shut down may wait for ever for a process that is killed
             collecting.join(ORDERLY)
             _end_processes(kill=collecting.is_alive())
             collecting.join(CLEANING)
