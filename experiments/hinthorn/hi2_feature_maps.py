@@ -52,13 +52,20 @@ def run(config: Config, context: Context) -> Result:
     first, second = found.values()
     n, lost = len(nets), first - second
     excess_lost = row(
-        "relu1 minus relu2", None, mean_interval(lost), n, "nets", unit="correlation", interval=T, claim=LESS
+        "relu1 minus relu2: correlation with its digit minus with another",
+        None,
+        mean_interval(lost),
+        n,
+        "nets",
+        unit="correlation",
+        interval=T,
+        claim=LESS,
     )
     rows = [
         *(row(f"{layer}: correlation with its digit minus with another", None, mean_interval(excess), n, "nets",
               unit="correlation", interval=T) for layer, excess in found.items()),
         excess_lost,
-        row("relu1 minus relu2, p", None, paired_p(lost) if n > 1 else 1.0, n, "nets", unit="p (paired t)"),
+        row("relu1 minus relu2: p", None, paired_p(lost) if n > 1 else 1.0, n, "nets", unit="p (paired t)"),
     ]  # fmt: skip
     figures = [_draw(nets[0].net, every[0], layer, context.folder) for layer in LAYERS]
     verdict = (

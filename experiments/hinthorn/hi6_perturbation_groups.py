@@ -44,10 +44,11 @@ BLAMED = more_than(0, "one may assign blame for incorrect classifications to a s
 CLUSTERED = more_than(0, "thereby identifying neuron clusters to be retained for training")
 CONFIDENCE = 1 - 0.05 / (len(PARTS) * (len(WAYS) + 4))  # ways to group, three readings of responsibility, clusters
 T, T_JUDGED = "95% t over nets", f"{100 * CONFIDENCE:.5g}% t over nets"
+ONE_MINUS_TWO = "one group's halves minus two groups'"
 RANDOM = "pairs right again when as many random units are set back"
 MEASURES: dict[str, tuple[str, Claim | None]] = {  # of a layer: the unit, and the claim
-    **{f"by {way}: {pairing}": ("Spearman", ALIKE if pairing == "one minus two" else None) for way in WAYS
-       for pairing in ("halves of one group", "halves of two groups", "one minus two")},
+    **{f"by {way}: {pairing}": ("Spearman", ALIKE if pairing == ONE_MINUS_TWO else None) for way in WAYS
+       for pairing in ("halves of one group", "halves of two groups", ONE_MINUS_TWO)},
     "p0 from the variance": ("fraction", None),
     "share of the volatility of units separated by variance": ("fraction", MAJORITY),
     "pairs right again when the units separated by variance are set back": ("fraction", MAJORITY),

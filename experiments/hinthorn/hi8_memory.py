@@ -36,7 +36,7 @@ def run(config: Hard, context: Context) -> Result:
     for level, words in WHAT.items():
         found = against_control(runs, lambda r, level=level: r.final[level])  # type: ignore[misc]
         for (rate, variant), r in runs.items():
-            name, own = f"lr {rate:g}, {variant.name}: {words}", level == "originals"
+            name, own = f"lr {rate:g}, {variant.name}: accuracy on {words}", level == "originals"
             claim, paper = (REVERSAL, 0.98) if variant == CONTROL else (CLOSE, 1.0)
             mean = mean_interval(r.final[level], confidence=confidence if own else 0.95)
             rows.append(row(name, paper if own else None, mean, n, "nets", interval=corrected if own else T,

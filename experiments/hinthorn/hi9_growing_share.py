@@ -90,16 +90,34 @@ def _rows(before: str, runs: dict[Key, Runs], confidence: float) -> list[Row]:
         name, n = f"{before}lr {rate:g}, {variant.name}", len(r.fresh)
         steps = steps_to_optimum(r.steps, r.fresh)
         rows += [
-            row(f"{name}: fresh", None, mean_interval(r.final["fresh"]), n, "nets", interval=T),
-            row(f"{name}: originals", None, mean_interval(r.final["originals"]), n, "nets", interval=T),
+            row(f"{name}: accuracy on fresh pairs", None, mean_interval(r.final["fresh"]), n, "nets", interval=T),
+            row(
+                f"{name}: accuracy on originals trained on",
+                None,
+                mean_interval(r.final["originals"]),
+                n,
+                "nets",
+                interval=T,
+            ),
             row(f"{name}: steps to the optimum", None, mean_interval(steps), n, "nets", unit="steps", interval=T),
         ]
         if variant != CONTROL:
             c, claim = found[rate, variant], BOOSTS if variant.alpha else None
             more = mean_interval(c.differences, confidence=confidence if claim else 0.95)
             by = f"{100 * confidence:.5g}% t over nets" if claim else T
-            rows.append(row(f"{name}: fresh, minus control", None, more, n, "nets", interval=by, claim=claim))
-            rows.append(row(f"{name}: fresh, minus control, p", None, c.p, n, "nets", unit="p (paired t, Holm)"))
+            rows.append(
+                row(f"{name}: accuracy on fresh pairs, minus control", None, more, n, "nets", interval=by, claim=claim)
+            )
+            rows.append(
+                row(
+                    f"{name}: accuracy on fresh pairs, minus control, p",
+                    None,
+                    c.p,
+                    n,
+                    "nets",
+                    unit="p (paired t, Holm)",
+                )
+            )
     return rows
 
 

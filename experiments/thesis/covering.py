@@ -85,16 +85,20 @@ def cost_rows(name: str, costs: list[dict[str, Ranks]], confidence: float) -> li
     rows: list[Row] = []
     for rule in (GRADIENT, CONTRIBUTION):
         level = confidence if rule == GRADIENT else 0.95
-        over = partial(row, n=len(costs), over="nets", unit="percentile", interval=f"{100 * level:.4g}% t over nets")
+        over = partial(row, n=len(costs), over="nets", interval=f"{100 * level:.4g}% t over nets")
         same, others = np.array([cost[rule] for cost in costs]).T
         mean, more = (mean_interval(values, confidence=level) for values in (same, same - others))
         both = all_of([at_least(AVERAGE_PLACE).verdict(mean), more_than(0).verdict(more)])
         paper, verdict = (1.0, both) if rule == GRADIENT else (None, None)
         rows += [
-            over(f"{name}, {rule}", paper, mean, verdict=verdict),
-            over(f"{name}, {rule}{MINUS_OTHERS}", None, more),
+            over(_rank_row(name, rule), paper, mean, verdict=verdict),
+            over(_rank_row(name, rule) + MINUS_OTHERS, None, more),
         ]
     return rows
+
+
+def _rank_row(name: str, rule: str) -> str:
+    return f"{name}, rank of the place with the {rule}, 100% the most"
 
 
 class CostsInWords(NamedTuple):
@@ -111,7 +115,7 @@ def costs_in_words(rows: list[Row], name: str) -> CostsInWords:
     """Read the verdict and the ranks from `cost_rows`."""
     ranks = []
     for rule in (GRADIENT, CONTRIBUTION):
-        same = row_named(rows, f"{name}, {rule}").ours
-        ranks += [same, same - row_named(rows, f"{name}, {rule}{MINUS_OTHERS}").ours]
-    verdict = row_named(rows, f"{name}, {GRADIENT}").verdict
+        same = row_named(rows, _rank_row(name, rule)).ours
+        ranks += [same, same - row_named(rows, _rank_row(name, rule) + MINUS_OTHERS).ours]
+    verdict = row_named(rows, _rank_row(name, GRADIENT)).verdict
     return CostsInWords(verdict or "open", *(f"{rank:.0%}" for rank in ranks))

@@ -93,13 +93,15 @@ def _rows(dataset: str, cost: Array, alike: Array, layers: tuple[str, ...], conf
     judged = f"{100 * confidence:.4g}% t over nets"
     rows = []
     for i, layer in enumerate(layers):
-        name = f"{dataset}, {layer}: cost of the most salient"
+        name = f"{dataset}, {layer}: log y lost without the most salient places"
         gain = mean_interval(cost[:, 0, i] - cost[:, 1, i], confidence=confidence)
         rows += [
             over(name, None, mean_interval(cost[:, 0, i]), unit="log y"),
-            over(f"{name}, minus another person's", None, gain, unit="log y", interval=judged, claim=COSTS_MORE),
+            over(
+                f"{name}, minus without another person's", None, gain, unit="log y", interval=judged, claim=COSTS_MORE
+            ),
         ]
-    rows.append(over(f"{dataset}: cost of random pixels", None, mean_interval(cost[:, 2, 0]), unit="log y"))
+    rows.append(over(f"{dataset}: log y lost without random pixels", None, mean_interval(cost[:, 2, 0]), unit="log y"))
     for other, values in zip([*layers[1:], UNTRAINED], alike.T, strict=True):
         rows.append(over(_agreement_row(dataset, other), None, mean_interval(values), unit="Spearman"))
     return rows

@@ -82,8 +82,14 @@ def _rows(name: str, alike: list[WithinBetween], judged_at: float | None) -> lis
     more, by = mean_interval(within - between, confidence=confidence), f"{100 * confidence:.4g}% t over nets"
     over = partial(row, n=len(alike), over="nets", unit="cosine", interval="95% t over nets")
     return [
-        over(f"{name}: projections of one filter", None, mean_interval(within)),
-        over(f"{name}: minus those of two filters", None, more, interval=by, claim=MORE_ALIKE if judged_at else None),
+        over(f"{name}: likeness of projections, one filter", None, mean_interval(within)),
+        over(
+            f"{name}: likeness of projections, one filter minus two filters",
+            None,
+            more,
+            interval=by,
+            claim=MORE_ALIKE if judged_at else None,
+        ),
     ]
 
 

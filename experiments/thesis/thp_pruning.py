@@ -62,38 +62,42 @@ def run(config: Config, context: Context) -> Result:
     left = [[count(s) / count(f.net) for f, s in zip(nets, small, strict=True)] for count in (multiplications, weights)]
     over = partial(row, n=len(nets), over="nets", interval="95% t over nets")
     judged = partial(row, n=len(nets), over="nets", interval=f"{100 * CONFIDENCE:.4g}% t over nets")
-    rows = [over(f"{FULL}: test_error", None, mean_interval(full))]
+    rows = [over(f"{FULL}: test error", None, mean_interval(full))]
     for m in config.cut:
         (before, after), chance = errors[OURS, m].T, errors["random", m]
         rows += [
-            over(f"{m} of 23 cut: test_error", None, mean_interval(before)),
-            over(f"{m} cut, trained on: test_error", None, mean_interval(after)),
-            over(f"{m} cut, trained on: more than the {FULL}", None, mean_interval(after - full)),
-            over(f"{m} cut at random: test_error more", None, mean_interval(chance[:, 0] - before)),
+            over(f"{m} of 23 filters cut: test error", None, mean_interval(before)),
+            over(f"{m} of 23 filters cut, trained on: test error", None, mean_interval(after)),
+            over(f"{m} of 23 filters cut, trained on: more than the {FULL}", None, mean_interval(after - full)),
+            over(
+                f"{m} of 23 filters cut at random: test error more than with the weakest cut",
+                None,
+                mean_interval(chance[:, 0] - before),
+            ),
             judged(
-                f"{m} cut at random, trained on: test_error more",
+                _random_row(m),
                 None,
                 mean_interval(chance[:, 1] - after, confidence=CONFIDENCE),
                 claim=RANKING_HELPS,
             )
             if m == half
-            else over(f"{m} cut at random, trained on: test_error more", None, mean_interval(chance[:, 1] - after)),
+            else over(_random_row(m), None, mean_interval(chance[:, 1] - after)),
         ]
     rows += [
-        over(f"{half} cut, {RETRAINED}: test_error", None, mean_interval(again)),
+        over(f"{half} of 23 filters cut, {RETRAINED}: test error", None, mean_interval(again)),
         over(
-            f"{half} cut, {RETRAINED}: test_error more than the pruned net's",
+            f"{half} of 23 filters cut, {RETRAINED}: test error more than the pruned net's",
             None,
             mean_interval(again - after_training),
         ),
-        over(f"{half} cut: multiplications left", None, mean_interval(left[0])),
-        over(f"{half} cut: weights left", None, mean_interval(left[1])),
+        over(f"{half} of 23 filters cut: multiplications left", None, mean_interval(left[0])),
+        over(f"{half} of 23 filters cut: weights left", None, mean_interval(left[1])),
         row("largest difference from the knocked-out nets' y", 0.0, off, len(nets), "nets", fact=off < 1e-5),
         over(f"{FULL}: seconds for all images", None, mean_interval(took[:, 0]), unit="s"),
-        over(f"{half} cut: seconds for all images", None, mean_interval(took[:, 1]), unit="s"),
+        over(f"{half} of 23 filters cut: seconds for all images", None, mean_interval(took[:, 1]), unit="s"),
         over(f"{FULL}: seconds of an epoch of training", None, mean_interval(epoch[:, 0]), unit="s"),
         judged(
-            f"{half} cut: seconds of an epoch more than the {FULL}",
+            f"{half} of 23 filters cut: seconds of an epoch more than the {FULL}",
             None,
             mean_interval(epoch[:, 1] - epoch[:, 0], confidence=CONFIDENCE),
             unit="s",
@@ -102,8 +106,8 @@ def run(config: Config, context: Context) -> Result:
     ]
     panels = _panels(errors, full, config)
     interval_plot(panels, context.folder / "pruning.png", highlight=OURS, columns=len(config.cut))
-    random = row_named(rows, f"{half} cut at random, trained on: test_error more")
-    faster = row_named(rows, f"{half} cut: seconds of an epoch more than the {FULL}")
+    random = row_named(rows, _random_row(half))
+    faster = row_named(rows, f"{half} of 23 filters cut: seconds of an epoch more than the {FULL}")
     verdict = (
         f"{half} of 23 filters cut by the {OURS}: {config.more_epochs} more epochs bring the test error from "
         f"{errors[OURS, half][:, 0].mean():.0%} to {after_training.mean():.0%} (full net {full.mean():.0%}) at "
@@ -114,6 +118,10 @@ def run(config: Config, context: Context) -> Result:
     )
     text = Text("Test error at once / after training", _table(errors, config))
     return Result(tuple(rows), verdict, ("pruning.png",), (text,), {"pruning.png": None})
+
+
+def _random_row(cut: int) -> str:
+    return f"{cut} of 23 filters cut at random, trained on: test error more than with the weakest cut"
 
 
 def _panels(errors: dict[tuple[str, int], np.ndarray], full: np.ndarray, config: Config) -> list[Measured]:

@@ -229,6 +229,6 @@ def test_ld0_on_the_real_faces(data_dir, tmp_path):
     """No training errors, and a test error like the ones known for these splits: at most 8 of 41."""
     folder = run_experiment("LD-0", "quick", out=tmp_path, data_dir=str(data_dir), settings=["seeds=4"], progress=False)
     rows = {r["name"]: r for r in json.loads((folder / "result.json").read_text())["rows"]}
-    assert rows["train_error, worst seed"]["ours"] == 0
-    assert rows["test_error"]["ours"] <= 5 / 41
-    assert rows["test_error, worst seed"]["ours"] <= 8 / 41
+    assert rows["training error, worst seed"]["ours"] == 0
+    assert rows["test error"]["ours"] <= 5 / 41
+    assert rows["test error, worst seed"]["ours"] <= 8 / 41

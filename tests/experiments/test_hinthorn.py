@@ -59,14 +59,16 @@ def test_a_table_judges_the_sign_of_each_difference_over_base_nets(monkeypatch, 
         ON_NEURONS: runs_with([0.6, 0.61, 0.62]),
     }
     result = table_of(runs, (0.5, 0.6, 0.6, 0.6, 0.4, 0.4, 0.4), monkeypatch, context)
-    gain, loss = (row_named(result.rows, f"lr 0.001, {v.name} minus control, fresh") for _, v in (ON_MAPS, ON_NEURONS))
+    gain, loss = (
+        row_named(result.rows, f"lr 0.001, {v.name} minus control, on fresh pairs") for _, v in (ON_MAPS, ON_NEURONS)
+    )
     assert (gain.claim, loss.claim) == tuple(f"the table's accuracy is {w} the control's" for w in ("above", "below"))
     assert (gain.verdict, loss.verdict) == ("held", "contradicted")
     assert (gain.paper, loss.paper) == (pytest.approx(0.1), pytest.approx(-0.1))
     assert (gain.n, gain.over, gain.interval) == (3, "nets", "98.33% t over nets")  # three differences are judged
-    twice = row_named(result.rows, f"lr 0.001, {ON_MAPS[1].name} minus {LONGER.name}, fresh")
+    twice = row_named(result.rows, f"lr 0.001, {ON_MAPS[1].name} minus {LONGER.name}, on fresh pairs")
     assert (twice.paper, twice.verdict) == (None, "held")
-    assert row_named(result.rows, f"lr 0.001, {CONTROL.name}: held out").over == "nets"
+    assert row_named(result.rows, f"lr 0.001, {CONTROL.name}: accuracy on pairs held out").over == "nets"
     assert row_named(result.rows, "distortion, chosen on a network that is not judged").ours == 2
     assert row_named(result.rows, "confidence of that network in the target").ours == 0.9
     assert "wanted" in result.texts[1].body
@@ -76,7 +78,7 @@ def test_no_difference_in_the_paper_is_no_claim(monkeypatch, context):
     runs = {LEAST: runs_with([0.5, 0.5, 0.6]), TWICE: runs_with([0.5, 0.5, 0.6]), ON_MAPS: runs_with([0.5, 0.6, 0.6])}
     runs[ON_NEURONS] = runs[ON_MAPS]
     result = table_of(runs, (0.5,) * 7, monkeypatch, context)
-    same = row_named(result.rows, f"lr 0.001, {ON_MAPS[1].name} minus control, fresh")
+    same = row_named(result.rows, f"lr 0.001, {ON_MAPS[1].name} minus control, on fresh pairs")
     assert (same.paper, same.claim, same.verdict, same.interval) == (0.0, "", None, "95% t over nets")
 
 
@@ -87,12 +89,12 @@ def test_layer_and_share_interact_where_a_small_share_serves_maps_and_a_large_on
     runs |= {(rate, v): runs_with(0.5 + noise) for rate in (0.001, 0.003) for v in (CONTROL, LONGER)}
     paper = {(0.001, Variant(*cell)): a for cell, a in accuracy.items()}
     found = {c.name: c for c in contrasts(runs, paper)}
-    each = found["lr 0.001, keep 0.2 minus 0.7: conv2 minus dense1, fresh"]
+    each = found["lr 0.001, keep 0.2 minus 0.7: conv2 minus dense1, on fresh pairs"]
     np.testing.assert_allclose(each.differences, 0.25)
     assert each.paper == pytest.approx(0.25)
-    assert found["lr 0.003, keep 0.2 minus 0.7: conv2 minus dense1, fresh"].paper is None
-    np.testing.assert_allclose(found["mean gain, lr 0.001 minus lr 0.003, fresh"].differences, 0, atol=1e-12)
-    retaining = found["lr 0.001, dense1, keep 0.7 minus keep 0.2, fresh"]
+    assert found["lr 0.003, keep 0.2 minus 0.7: conv2 minus dense1, on fresh pairs"].paper is None
+    np.testing.assert_allclose(found["mean gain, lr 0.001 minus lr 0.003, on fresh pairs"].differences, 0, atol=1e-12)
+    retaining = found["lr 0.001, dense1, keep 0.7 minus keep 0.2, on fresh pairs"]
     np.testing.assert_allclose(retaining.differences, 0.15)
     assert "retaining fewer" in retaining.claim.quoted
 

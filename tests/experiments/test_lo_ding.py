@@ -26,7 +26,7 @@ def run(data_dir, tmp_path_factory):
 
 def test_profiles_are_alike_within_an_identity_beyond_chance(run):
     rows = run("LD-2", "permutations=999")
-    assert rows["within minus between"]["ours"] > 0.05
+    assert rows["two profiles, one identity minus two"]["ours"] > 0.05
     assert rows["permutation test of it"]["ours"] == 0.001
     assert rows["identity named by the most alike profile"]["ours"] > 0.3
 
@@ -40,13 +40,16 @@ def test_the_gradient_is_above_chance_and_shapley_values_are_above_the_gradient(
 
 def test_one_or_two_strong_filters_add_little_error(run):
     rows = run("LD-6")
-    assert rows["overall_error added by 1 strong (paper: little)"]["ours"] < 0.05
-    assert rows["overall_error added by 2 strong (paper: little)"]["ours"] < 0.1
-    assert rows["overall_error, 3 strong out"]["ours"] > 0.03
+    assert rows["overall error added without the strongest filter (paper: little)"]["ours"] < 0.05
+    assert rows["overall error added without the 2 strongest filters (paper: little)"]["ours"] < 0.1
+    assert rows["overall error without the 3 strongest filters"]["ours"] > 0.03
 
 
 def test_a_pruned_net_equals_the_knocked_out_one_and_recovers_by_training(run):
     rows = run("TH-P", "cut=12", "more_epochs=5")
     assert rows["largest difference from the knocked-out nets' y"]["ours"] < 1e-5
-    assert rows["12 cut, trained on: test_error"]["ours"] < rows["12 of 23 cut: test_error"]["ours"] - 0.1
+    assert (
+        rows["12 of 23 filters cut, trained on: test error"]["ours"]
+        < rows["12 of 23 filters cut: test error"]["ours"] - 0.1
+    )
     assert rows["12 cut: multiplications left"]["ours"] < 0.5

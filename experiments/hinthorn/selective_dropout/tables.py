@@ -107,11 +107,11 @@ def _accuracies(runs: dict[Key, Runs], theirs: dict[Key, float]) -> list[Row]:
         late = r.fresh[:, -1] - r.fresh[:, 3 * r.fresh.shape[1] // 4]
         if variant.reading == Reading():
             rows += [
-                row(f"{name}: held out", theirs.get((rate, variant)), mean_interval(r.final["held out"]), n, "nets",
-                    interval=T),
-                row(f"{name}: fresh", None, mean_interval(r.final["fresh"]), n, "nets", interval=T),
-                row(f"{name}: fresh, change in the last quarter of the epochs", None, mean_interval(late), n, "nets",
-                    interval=T),
+                row(f"{name}: accuracy on pairs held out", theirs.get((rate, variant)),
+                    mean_interval(r.final["held out"]), n, "nets", interval=T),
+                row(f"{name}: accuracy on fresh pairs", None, mean_interval(r.final["fresh"]), n, "nets", interval=T),
+                row(f"{name}: accuracy on fresh pairs, change in the last quarter of the epochs", None,
+                    mean_interval(late), n, "nets", interval=T),
             ]  # fmt: skip
     return rows
 

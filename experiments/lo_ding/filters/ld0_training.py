@@ -45,14 +45,14 @@ def run(config: Config, context: Context) -> Result:
     as_good = int((test_error <= PAPER).sum())
     over, one_net = partial(row, n=len(nets), over="seeds"), partial(row, n=n, over="images of one net")
     typical = over(
-        "test_error", PAPER, median_interval(test_error), interval="95% of the median over seeds", claim=AS_PAPER
+        "test error", PAPER, median_interval(test_error), interval="95% of the median over seeds", claim=AS_PAPER
     )
     rows = [
-        over("train_error", 0.0, float(np.median(train_error)), interval="median over seeds"),
-        over("train_error, worst seed", 0.0, float(train_error.max())),
+        over("training error", 0.0, float(np.median(train_error)), interval="median over seeds"),
+        over("training error, worst seed", 0.0, float(train_error.max())),
         typical,
-        one_net("test_error, best seed (chosen on these data)", PAPER, float(test_error.min())),
-        one_net("test_error, worst seed", None, float(test_error.max())),
+        one_net("test error, best seed (chosen on these data)", PAPER, float(test_error.min())),
+        one_net("test error, worst seed", None, float(test_error.max())),
         over("seconds to train one net", None, float(np.median(seconds)), unit="s", interval="median"),
         over("seeds at or below 2/41", None, wilson(as_good, len(nets)), interval="95% Wilson"),
     ]
@@ -86,8 +86,8 @@ def _other_batch(config: Config, batch: int, lr: float, context: Context) -> lis
     test = np.array([_error(f, f.split.test_indices) for f in nets])
     train = np.array([_error(f, f.split.train_indices) for f in nets])
     return [
-        over(f"{words}: train_error", None, float(np.median(train)), interval="median over seeds"),
-        over(f"{words}: test_error", PAPER, median_interval(test), interval="95% of the median over seeds"),
+        over(f"{words}: training error", None, float(np.median(train)), interval="median over seeds"),
+        over(f"{words}: test error", PAPER, median_interval(test), interval="95% of the median over seeds"),
         over(f"{words}: seeds without a training error", None, wilson(int((train == 0).sum()), len(nets)),
              interval="95% Wilson"),
     ]  # fmt: skip

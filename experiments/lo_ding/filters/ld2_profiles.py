@@ -36,6 +36,10 @@ from nnpg.plots import matrix_panels, network_diagram
 ALIKE = more_than(0, "units with the highest gradients stay quite similar across different faces of the same identity")
 LIKE_FACES = more_than(0, "similar classes often induce similar unit patterns")
 CONFIDENCE = 1 - 0.05 / 5  # five comparisons are judged
+APART = "two profiles, one identity minus two"
+INSIDE, ON_TEST = f"{APART}, ranks inside layers", f"{APART}, test images only"
+STRONGEST = "pairs that share the strongest filter, one identity minus two"
+PEOPLE = "two people: likeness of their mean faces with that of their profiles"
 
 
 @dataclass(frozen=True)
@@ -78,21 +82,25 @@ def run(config: Config, context: Context) -> Result:
     difference, inner = pairs["difference"], pairs_inside["difference"]
     judged = partial(over, interval=f"{CONFIDENCE:.2%} t over nets", claim=ALIKE)
     rows = (
-        rho("within an identity", None, pairs["within"]),
-        rho("between identities", None, pairs["between"]),
-        judged("within minus between", None, difference, unit="Spearman"),
+        rho("two profiles of one identity", None, pairs["within"]),
+        rho("two profiles of two identities", None, pairs["between"]),
+        judged(APART, None, difference, unit="Spearman"),
         permuted("permutation test of it", None, p),
-        rho("within an identity, ranks inside layers", None, pairs_inside["within"]),
-        judged("within minus between, ranks inside layers", None, inner, unit="Spearman"),
+        rho("two profiles of one identity, ranks inside layers", None, pairs_inside["within"]),
+        judged(INSIDE, None, inner, unit="Spearman"),
         permuted("permutation test of it, inside layers", None, p_inside),
-        judged("within minus between, test images only", None, tested, unit="Spearman"),
+        judged(ON_TEST, None, tested, unit="Spearman"),
         rho("one output, faces of its identity with other faces", None, one_output),
-        over("pairs that share the strongest filter, within", None, strongest["within"]),
-        over("pairs that share the strongest filter, between", None, strongest["between"]),
-        judged("pairs that share the strongest filter, within minus between", None, strongest["difference"]),
+        over("pairs of one identity that share the strongest filter", None, strongest["within"]),
+        over("pairs of two identities that share the strongest filter", None, strongest["between"]),
+        judged(STRONGEST, None, strongest["difference"]),
         over("identity named by the most alike profile", None, named),
         partial(over, interval=f"{CONFIDENCE:.2%} t over nets")(
-            "people: likeness of mean faces with likeness of profiles", None, similar, unit="Spearman", claim=LIKE_FACES
+            PEOPLE,
+            None,
+            similar,
+            unit="Spearman",
+            claim=LIKE_FACES,
         ),
     )
     _table_ii(nets[0], scores[0], config, context)
@@ -104,14 +112,14 @@ def run(config: Config, context: Context) -> Result:
     )  # fmt: skip
     says = {r.name: r.verdict for r in rows}
     verdict = (
-        f"More alike within an identity than between two: {says['within minus between']} for the ranks of all filters "
+        f"More alike within an identity than between two: {says[APART]} for the ranks of all filters "
         f"({pairs['within'].value:.2f} within, {pairs['between'].value:.2f} between, p = {p:.4f}), "
-        f"{says['within minus between, ranks inside layers']} inside layers (difference {inner.value:.2f}), "
-        f"{says['within minus between, test images only']} on test images ({tested.value:.2f}), and "
-        f"{says['pairs that share the strongest filter, within minus between']} for the strongest filter (shared by "
+        f"{says[INSIDE]} inside layers (difference {inner.value:.2f}), "
+        f"{says[ON_TEST]} on test images ({tested.value:.2f}), and "
+        f"{says[STRONGEST]} for the strongest filter (shared by "
         f"{strongest['within'].value:.0%} of pairs within, {strongest['between'].value:.0%} between). The most alike "
         f"profile names {named.value:.0%} of the images (chance {1 / data.K:.0%}). That similar people have similar "
-        f"profiles: {says['people: likeness of mean faces with likeness of profiles']} (Spearman {similar.value:.2f})."
+        f"profiles: {says[PEOPLE]} (Spearman {similar.value:.2f})."
     )
     notes = f"{len(find_duplicates(data))} images are copies of an earlier one; no copy is compared with its original."
     shows = {"table2.png": config.dataset, "likeness.png": None}

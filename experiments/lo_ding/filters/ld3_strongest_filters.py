@@ -49,9 +49,17 @@ def run(config: Config, context: Context) -> Result:
     spans = mean_interval(np.log10([_span(one, wanted) for one in of_nets]), confidence=CONFIDENCE)
     span = Interval(*(10.0**end for end in spans))  # the geometric mean, since it is a ratio
     same = mean_interval([_shared_weakest(one, wanted) for one in of_nets], confidence=CONFIDENCE)
-    much = row("highest / lowest of the five strongest", SPAN, span, len(nets), "nets", unit="ratio",
+    much = row("strongest scores of the five identities, highest / lowest", SPAN, span, len(nets), "nets", unit="ratio",
                interval=f"{by}, of the logarithm", claim=MUCH)  # fmt: skip
-    pair = row("identities that share one weakest pair", 1.0, same, len(nets), "nets", interval=by, claim=ONE_PAIR)
+    pair = row(
+        "identities whose two weakest filters are the same two",
+        1.0,
+        same,
+        len(nets),
+        "nets",
+        interval=by,
+        claim=ONE_PAIR,
+    )
     rows += [much, pair]
     of_norms = [filter_scores(net.net, data.x, data.labels, average="mean_of_norms") for net in nets]
     of_seen = [filter_scores(net.net, *_seen(net)) for net in nets]

@@ -58,27 +58,37 @@ def run(config: Config, context: Context) -> Result:
     judged = partial(over, interval=f"{100 * CONFIDENCE:.4g}% t over nets")
     measured = (sooner, alike, ten, fifteen < 0.5, gone, helps, dense_sooner)
     earlier, together, few, below, most, hurting, of_dense = (over_nets(v, confidence=CONFIDENCE) for v in measured)
-    hurts = judged("class_error, strongest minus weakest first", None, earlier, claim=SOONER)
-    agrees = judged("class_error with overall_error", None, together, unit="Spearman", claim=TOGETHER)
-    small = judged("overall_error, 10 weak out (paper: below)", 0.25, few, claim=WEAK_OUT)
-    many = judged("cases below 50%, 15 weak out (paper: many)", None, below, claim=MANY)
-    near = judged("overall_error, 10 strong out (paper: near)", 1.0, most, claim=STRONG_OUT)
-    helped = judged("weak filters whose removal lowers class_error, of the first 20", None, hurting, claim=HURT)
-    units = judged("dense units: class_error, strongest minus weakest first", None, of_dense, claim=ANY_OUTPUT)
+    hurts = judged("class error, strongest filters out first minus weakest first", None, earlier, claim=SOONER)
+    agrees = judged("class error with overall error, step by step", None, together, unit="Spearman", claim=TOGETHER)
+    small = judged("overall error without the 10 weakest filters (paper: below)", 0.25, few, claim=WEAK_OUT)
+    many = judged(
+        "overall error below 50% without the 15 weakest filters, share of cases (paper: many)", None, below, claim=MANY
+    )
+    near = judged("overall error without the 10 strongest filters (paper: near)", 1.0, most, claim=STRONG_OUT)
+    helped = judged("removals of the 20 weakest filters that lower the class error", None, hurting, claim=HURT)
+    units = judged(
+        "dense units: class error, strongest out first minus weakest first", None, of_dense, claim=ANY_OUTPUT
+    )
     rows = (
         hurts,
-        plain("cases where the strongest hurt sooner", None, over_nets(sooner > 0)),
+        plain("cases where the class error is higher with the strongest out first", None, over_nets(sooner > 0)),
         agrees,
         small,
-        plain("cases below 25%, 10 weak out", 1.0, over_nets(ten < 0.25)),
-        plain("overall_error, 15 weak out", None, over_nets(fifteen)),
+        plain("overall error below 25% without the 10 weakest filters, share of cases", 1.0, over_nets(ten < 0.25)),
+        plain("overall error without the 15 weakest filters", None, over_nets(fifteen)),
         many,
         near,
-        plain("test_error, 10 weak out", None, over_nets(test[:, :, WEAK, 10])),
+        plain("test error without the 10 weakest filters", None, over_nets(test[:, :, WEAK, 10])),
         helped,
-        plain("cases where the removal of a weak filter lowers class_error", None, over_nets(np.any(helps, axis=-1))),
+        plain(
+            "cases where the removal of a weak filter lowers the class error", None, over_nets(np.any(helps, axis=-1))
+        ),
         units,
-        plain("dense units: cases where the strongest hurt sooner", None, over_nets(dense_sooner > 0)),
+        plain(
+            "dense units: cases where the class error is higher with the strongest out first",
+            None,
+            over_nets(dense_sooner > 0),
+        ),
     )
     error_curves(_panels(class_, overall), context.folder / "knockout.png", columns=len(IDENTITIES))
     verdict = (
@@ -89,7 +99,9 @@ def run(config: Config, context: Context) -> Result:
         f"That some weak filters hurt: {helped.verdict} ({hurting.value:.0%} of the steps lower the class error). That "
         f"dense units can be ranked too: {units.verdict} ({of_dense.value:+.0%})."
     )
-    breaks = Text("Filters out when class_error first passes 50%, strongest first", _breaks(nets, class_[:, :, STRONG]))
+    breaks = Text(
+        "Filters out when the class error first passes 50%, strongest first", _breaks(nets, class_[:, :, STRONG])
+    )
     return Result(rows, verdict, ("knockout.png",), (breaks,), {"knockout.png": None})
 
 

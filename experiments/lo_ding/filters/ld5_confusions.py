@@ -64,7 +64,7 @@ def run(config: Config, context: Context) -> Result:
         over("all identities: its filters out, it is the first to fail", None, mean_interval(is_first.mean(axis=1))),
         row("that by chance", None, 1 / K, K, "identities"),
         over("place in the order of failure, 0 first, 1 last", None, later),
-        over("class_error of the identity minus that of the others, mean of steps", None, over_nets(more)),
+        over("class error of the identity minus that of the others, mean of steps", None, over_nets(more)),
         over(f"identities still predicted, {config.steps} out", None, kept, unit=f"of {K}"),
     )
     shown, names = every[0][chosen], [f"ID {c + 1}" for c in range(K)]

@@ -31,6 +31,8 @@ SAME = equal_to(0, MARGIN, "the same performance reduction as removing the weake
 LITTLE = at_most(MARGIN, "even when removing one or two of the strongest features, performance remains high")
 SPARSE = at_least(1 / 3, 'a sparse gradient pattern "profile" for each identity')  # more uneven than even over 0..1
 CONFIDENCE = 1 - 0.05 / 6  # six comparisons are judged
+UNEVEN = "Gini of a profile (0.33 if spread evenly over 0 .. 1)"
+SHARED = "share of their top three filters that two identities have in common"
 
 
 @dataclass(frozen=True)
@@ -49,16 +51,16 @@ def run(config: Config, context: Context) -> Result:
     rows: list[Row] = []
     over = partial(row, n=len(nets), over="nets", interval="95% t over nets")
     judged = partial(over, interval=f"{CONFIDENCE:.2%} t over nets")
-    for name, kind in (("overall_error", errors.overall), ("class_error", errors.class_)):
+    for name, kind in (("overall error", errors.overall), ("class error", errors.class_)):
         curves = kind.mean(axis=1)  # (nets, order, T + 1)
         strong, weak = curves[:, STRONG, 3], curves[:, WEAK][:, half].mean(axis=1)
         difference = mean_interval(strong - weak, confidence=CONFIDENCE)
         worth = mean_interval(steps_to_reach(curves[:, WEAK], strong))
         rows += [
-            over(f"{name}, 3 strong out", None, mean_interval(strong)),
-            over(f"{name}, weaker half out", None, mean_interval(weak)),
-            judged(f"{name}, 3 strong minus weaker half", 0.0, difference, claim=SAME),
-            over(f"{name}: weak filters worth 3 strong", M / 2, worth, unit="filters"),
+            over(f"{name} without the 3 strongest filters", None, mean_interval(strong)),
+            over(f"{name} without the weaker half", None, mean_interval(weak)),
+            judged(_halves_row(name), 0.0, difference, claim=SAME),
+            over(_worth_row(name), M / 2, worth, unit="filters"),
         ]
     identities = [identity - 1 for identity in config.identities]
     spread = over_nets(np.array([gini(s.matrix[identities]) for s in scores]), confidence=CONFIDENCE)
@@ -67,10 +69,10 @@ def run(config: Config, context: Context) -> Result:
     for out in (1, 2):
         added = errors.overall[:, :, STRONG, out] - errors.overall[:, :, STRONG, 0]
         lost = over_nets(added, confidence=CONFIDENCE)
-        rows.append(judged(f"overall_error added by {out} strong (paper: little)", None, lost, claim=LITTLE))
+        rows.append(judged(_added_row(out), None, lost, claim=LITTLE))
     rows += [
-        judged("Gini of a profile (even over 0..1: 0.33)", _paper_gini(), spread, claim=SPARSE),
-        judged("top three filters shared by two identities", None, shared, claim=useful),
+        judged(UNEVEN, _paper_gini(), spread, claim=SPARSE),
+        judged(SHARED, None, shared, claim=useful),
         row("the same by chance", None, 3 / M, M, "filters"),
     ]
     panels = [
@@ -83,20 +85,33 @@ def run(config: Config, context: Context) -> Result:
         return row_named(rows, name)
 
     def halves(name: str) -> str:
-        strong, weak = of(f"{name}, 3 strong out").ours, of(f"{name}, weaker half out").ours
-        return f"{of(f'{name}, 3 strong minus weaker half').verdict} for {name} ({strong:.0%} against {weak:.0%})"
+        strong, weak = of(f"{name} without the 3 strongest filters").ours, of(f"{name} without the weaker half").ours
+        return f"{of(_halves_row(name)).verdict} for {name} ({strong:.0%} against {weak:.0%})"
 
-    one, two = (of(f"overall_error added by {out} strong (paper: little)") for out in (1, 2))
+    one, two = (of(_added_row(out)) for out in (1, 2))
     verdict = (
-        f"'Three strong = the weaker half', within {MARGIN:.0%}: {halves('overall_error')} and {halves('class_error')}"
-        f"; 3 strong are worth {of('overall_error: weak filters worth 3 strong').ours:.1f} weak. 'Performance remains "
+        f"'Three strong = the weaker half', within {MARGIN:.0%}: {halves('overall error')} and {halves('class error')}"
+        f"; 3 strong are worth {of(_worth_row('overall error')).ours:.1f} weak. 'Performance remains "
         f"high': {one.verdict} without one strong filter (costs {one.ours:.0%}) and {two.verdict} without two "
-        f"({two.ours:.0%}). Sparse profiles: {of('Gini of a profile (even over 0..1: 0.33)').verdict} (Gini "
+        f"({two.ours:.0%}). Sparse profiles: {of(UNEVEN).verdict} (Gini "
         f"{spread.value:.2f}, the paper's own Table III {_paper_gini():.2f}). 'Strong units are useful across classes'"
-        f": {of('top three filters shared by two identities').verdict} (two identities share {shared.value:.0%} of "
+        f": {of(SHARED).verdict} (two identities share {shared.value:.0%} of "
         "their top three)."
     )
     return Result(tuple(rows), verdict, ("halves.png",), shows={"halves.png": None})
+
+
+def _halves_row(name: str) -> str:
+    return f"{name} without the 3 strongest filters minus without the weaker half"
+
+
+def _worth_row(name: str) -> str:
+    return f"{name}: weakest filters worth the 3 strongest"
+
+
+def _added_row(out: int) -> str:
+    filters = "strongest filter" if out == 1 else f"{out} strongest filters"
+    return f"overall error added without the {filters} (paper: little)"
 
 
 def _paper_gini() -> float:

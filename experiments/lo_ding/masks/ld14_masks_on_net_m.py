@@ -54,18 +54,23 @@ def run(config: Config, context: Context) -> Result:
     judged = partial(row, n=len(pairs), over="nets", interval=f"{100 * CONFIDENCE:.4g}% t over nets")
     mean = partial(mean_interval, confidence=CONFIDENCE)
     best, sizes = "net A's best size", [float(np.append(0, SIZES)[e]) for e in at_best]
-    gain = judged(f"net M at {best}: masks minus noise of that size", None, mean(m - noise), claim=CARRY_OVER)
-    share = judged(f"net M by net A at {best} (paper: not nearly 1)", None, mean(m / np.maximum(a, 1e-9)), unit="ratio",
-                   claim=FAR_LESS)  # fmt: skip
+    gain = judged(
+        f"net M at {best}: classified as the target, masks minus noise of that size",
+        None,
+        mean(m - noise),
+        claim=CARRY_OVER,
+    )
+    share = judged(f"classified as the target at {best}, net M / net A (paper: not nearly 1)", None,
+                   mean(m / np.maximum(a, 1e-9)), unit="ratio", claim=FAR_LESS)  # fmt: skip
     rise = judged("net M: rank correlation of success and size", None, mean(rising), unit="", claim=RISING)
     rows = (
         over(f"net A at {best}: classified as the target", None, mean_interval(a)),
         over(f"net M at {best}: classified as the target", None, mean_interval(m)),
-        over(f"net M at {best}: noise", None, mean_interval(noise)),
+        over(f"net M at {best}: classified as the target, noise", None, mean_interval(noise)),
         over(best, None, mean_interval(sizes), unit="pixel 0 .. 1"),
         gain,
         share,
-        over(f"net A minus net M at {best}", None, mean_interval(a - m)),
+        over(f"classified as the target at {best}, net A minus net M", None, mean_interval(a - m)),
         rise,
         over(f"net M at {best}, clipped to 0 .. 1", None, mean_interval(cut)),
         over("net M at its own best size", None, mean_interval(own)),

@@ -49,7 +49,7 @@ def contrasts(runs: Mapping[Key, Runs], paper: Mapping[Key, float]) -> list[Cont
         ours = difference(lambda key: runs[key].final["fresh"])
         if callable(claim):
             claim = claim(said)
-        found.append(Contrast(f"{name}, fresh", ours, said, claim))
+        found.append(Contrast(f"{name}, on fresh pairs", ours, said, claim))
     return found
 
 
@@ -119,7 +119,7 @@ def in_words(differences: Sequence[Contrast], judged: Sequence[Row]) -> str:
     """How many of the table's differences are significant, their signs, and the verdicts on the paper's claims."""
     tested = compare({c.name: c.differences for c in differences})
     better, worse = (
-        [f"{c.name.removesuffix(', fresh')} ({c.differences.mean():+.3f})" for c in differences
+        [f"{c.name.removesuffix(', on fresh pairs')} ({c.differences.mean():+.3f})" for c in differences
          if "minus control" in c.name and tested[c.name].significant(sign)]
         for sign in (1, -1)
     )  # fmt: skip

@@ -44,10 +44,10 @@ REMAIN = more_than(0, "the adversarial examples remain hard for models trained e
 LESS = more_than(0, "although their effectiveness decreases considerably")
 WEIGHTS = more_than(0, "misclassified by networks trained from scratch with different ... initial weights")
 CLAIMS: dict[str, tuple[float | None, Claim]] = {  # the paper's number, its claim
-    "as found: error of the other half minus that by noise": (0.0445, REMAIN),
-    "as found: error of the same half minus that of the other half": (0.0938, LESS),
-    "enlarged: error of the other half minus that by noise": (0.328, REMAIN),
-    "enlarged: error of the same half minus that of the other half": (0.614, LESS),
+    "as found: error of networks of the other half minus that by noise": (0.0445, REMAIN),
+    "as found: error of networks of the same half minus that of the other half": (0.0938, LESS),
+    "enlarged: error of networks of the other half minus that by noise": (0.328, REMAIN),
+    "enlarged: error of networks of the same half minus that of the other half": (0.614, LESS),
     "as found: error of M1 from other weights minus that by noise": (None, WEIGHTS),
 }
 CONFIDENCE = 1 - 0.05 / ((len(CLAIMS) + 1) * len(RULES))

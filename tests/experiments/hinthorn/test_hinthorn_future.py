@@ -59,7 +59,7 @@ def test_memory_is_judged_by_the_papers_percentages_and_by_the_difference(contex
     }
     monkeypatch.setattr(hi8_memory, "hard_negative_runs", lambda *_: runs)
     rows = hi8_memory.run(replace(HARD_SMOKE, rates=(0.001,), keeps=(0.2,), nets=3), context).rows
-    names = [f"lr 0.001, {v.name}: originals trained on" for v in (CONTROL, MAPS, NEURONS)]
+    names = [f"lr 0.001, {v.name}: accuracy on originals trained on" for v in (CONTROL, MAPS, NEURONS)]
     assert [row_named(rows, name).verdict for name in names] == ["open", "held", "contradicted"]
     assert [row_named(rows, f"{name}, minus control").verdict for name in names[1:]] == ["open", "open"]
     runs[0.001, CONTROL] = runs_with([0.979, 0.98, 0.981])
@@ -86,7 +86,7 @@ def test_gains_of_other_networks_are_compared_with_those_of_the_papers_and_growi
     monkeypatch.setattr(hi9_growing_share, "shares_by_variance", lambda *_: {CONV: 0.3, DENSE: 0.4})
     config = hi9_growing_share.Config(**SETTINGS, alphas=(0.1,), others=(DEEPER,))
     rows = hi9_growing_share.run(config, context).rows
-    boosts = [row_named(rows, f"lr 0.001, {v.name}: fresh, minus control") for v in growing]
+    boosts = [row_named(rows, f"lr 0.001, {v.name}: accuracy on fresh pairs, minus control") for v in growing]
     assert [r.verdict for r in boosts] == ["held", "contradicted"]
     assert boosts[0].interval == "98.75% t over nets"  # two growing shares, and two gains of the other networks
     gains = [row_named(rows, f"{DEEPER}: lr 0.001, {v.name}: gain minus that of the paper's networks")
