@@ -72,7 +72,7 @@ def run(
     If one fails, the others are run, and the exit code is 1. Trained networks are kept in `models` below --out, so each
     is trained once, and an interrupted training goes on.
     """
-    wanted = list(EXPERIMENTS) if ids == ["all"] else ids
+    wanted = list(EXPERIMENTS) if [id.lower() for id in ids] == ["all"] else ids
     try:
         for folder, made in run_all(wanted, scale, seed, backend, out, data_dir, settings or [], workers, dask, resume):
             if not made:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +49,22 @@ def number(value: float | None) -> str:
 
 def interval(row: Mapping[str, Any]) -> str:
     """Return a row's interval and how it was computed, "-" where it has none."""
-    return "-" if row["low"] is None else f"{number(row['low'])} to {number(row['high'])} ({row['interval']})"
+    between = ends(row, number)
+    return f"{between} ({row['interval']})" if between else "-"
+
+
+def ends(row: Mapping[str, Any], words: Callable[[float], str]) -> str:
+    """Return the ends of a row's interval in words, "" where it has none; one end where the other is infinite.
+
+    Examples
+    --------
+    >>> [ends({"low": low, "high": high}, "{:g}".format) for low, high in ((1, 2), (1, None), (None, 2), (None, None))]
+    ['1 to 2', 'at least 1', 'at most 2', '']
+    """
+    low, high = ("" if row[end] is None else words(row[end]) for end in ("low", "high"))
+    if low and high:
+        return f"{low} to {high}"
+    return f"at least {low}" if low else f"at most {high}" if high else ""
 
 
 def facts(record: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -97,7 +112,7 @@ def fence(body: str) -> str:
 
 
 def json_row(row: Row) -> dict[str, Any]:
-    """Return a row for JSON, which has no NaN."""
+    """Return a row for JSON, which has neither NaN nor infinity."""
     return {
         key: (None if isinstance(value, float) and not np.isfinite(value) else value)
         for key, value in row._asdict().items()

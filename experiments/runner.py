@@ -31,7 +31,8 @@ from nnpg_kernels.threads import thread_count
 def find(id: str) -> Experiment:
     """Return the experiment of that id."""
     if id.upper() not in EXPERIMENTS:
-        raise UsageError(f"no experiment {id!r}: choose one of {', '.join(EXPERIMENTS)}, or all")
+        alone = "; 'all' stands alone" if id.lower() == "all" else ", or all"
+        raise UsageError(f"no experiment {id!r}: choose one of {', '.join(EXPERIMENTS)}{alone}")
     return EXPERIMENTS[id.upper()]
 
 

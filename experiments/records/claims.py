@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple, get_args
 
+from experiments.page import ends
 from experiments.records.reading import Record, is_old
 from nnpg.analysis.verdicts import Verdict
 
@@ -85,10 +86,8 @@ def ours_of(row: Row) -> str:
 
 def value_of(row: Row) -> str:
     """Return our number with its interval, without its unit."""
-    value = quantity(row["ours"], row["unit"])
-    if row["low"] is None:
-        return value
-    return f"{value} ({quantity(row['low'], row['unit'])} to {quantity(row['high'], row['unit'])})"
+    value, between = quantity(row["ours"], row["unit"]), ends(row, lambda end: quantity(end, row["unit"]))
+    return f"{value} ({between})" if between else value
 
 
 def ranges(rows: Sequence[Row], key: str) -> str:

@@ -80,8 +80,7 @@ def _check(record: Record) -> None:
         raise TypeError("shows and config are no objects")
     for row in record["rows"]:
         numbers = [row[key] for key in ("paper", "ours", "low", "high") if row[key] is not None]
-        half = (row["low"] is None) != (row["high"] is None)
-        if half or not all(isinstance(value, int | float) for value in numbers):
+        if not all(isinstance(value, int | float) for value in numbers):
             raise TypeError(f"the row {row['name']!r} has numbers that are none")
         if not row["over"] or not isinstance(row["n"], int):
             raise ValueError(f"the row {row['name']!r} does not say what n counts")

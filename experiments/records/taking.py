@@ -166,8 +166,8 @@ def _runs(out: Path, ids: Sequence[str]) -> dict[str, Path]:
     found = {id: path for id, path in runs.items() if path.exists()}
     missing = [str(runs[id]) for id in wanted if id not in found]
     if missing or not found:
-        what = ", ".join(missing) or f"a result under {out}"
-        raise UsageError(f"there is no {what}: run `python -m experiments run ID --scale paper --out {out}` first")
+        what = f"there is no {', '.join(missing)}" if missing else f"there is no result under {out}"
+        raise UsageError(f"{what}: run `python -m experiments run ID --scale paper --out {out}` first")
     return found
 
 

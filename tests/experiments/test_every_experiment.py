@@ -86,7 +86,7 @@ def check_files(folder, id):
         assert r["over"] in OVER, r
         if r["low"] is not None and r["verdict"] not in ("open", None):
             assert r["over"] in (*INDEPENDENT, "random filters"), r  # the latter are drawn anew and need no training
-        if r["low"] is not None:
+        if None not in (r["low"], r["high"]):
             assert r["low"] <= r["high"]
             assert r["interval"]
     assert set(result["shows"]) <= set(result["figures"])

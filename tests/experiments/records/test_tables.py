@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import html
+import json
+import math
 import re
 import shutil
 
@@ -12,7 +14,8 @@ from typer.testing import CliRunner
 from experiments import commands
 from experiments.catalogue import EXPERIMENTS
 from experiments.data_sets import not_passed_on
-from experiments.page import markdown
+from experiments.experiment import row as result_row
+from experiments.page import json_row, markdown
 from experiments.provenance import CHECKOUT
 from experiments.records import tables
 from experiments.records.chosen import CHOSEN
@@ -21,6 +24,7 @@ from experiments.records.gallery import PAPERS, write_gallery
 from experiments.records.papers import SHOWN
 from experiments.records.pictures import MOST_BYTES, MOST_BYTES_OF_ALL
 from experiments.records.reading import RESULTS, on_record
+from nnpg.analysis.statistics import Interval
 from nnpg_command import UsageError
 
 RECORDS = on_record()
@@ -95,10 +99,13 @@ def test_every_paper_has_about_ten_claims_in_the_readme_and_each_is_of_an_experi
               "held in 1 of 2, open in 1")],
         ),
         (
-            [row("a", "", "held", low=None), row("b", "", "contradicted", n=2000, over="random filters")],
+            [row("a", "", "held", low=None, high=None), row("b", "", "contradicted", n=2000, over="random filters")],
             [("", "a", "-", "50%", "20 nets", "held"),
              ("", "b", "-", "50% (25% to 75%)", "2,000 random filters", "contradicted")],
         ),
+        ([row("a", "", "held", high=None), row("b", "", "contradicted", low=None)],
+         [("", "a", "-", "50% (at least 25%)", "20 nets", "held"),
+          ("", "b", "-", "50% (at most 75%)", "20 nets", "contradicted")]),
         ([row(str(n), "", "held") for n in range(7)],
          [("", "0, and 6 more", "-", "50%", "20 nets", "held in 7 of 7")]),
         ([row("a", "", None)], []),
@@ -109,6 +116,15 @@ def test_a_line_for_each_claim(rows, lines):
         (line.claim, line.measured, line.paper, line.ours, line.n, line.verdict) for line in lines_of(record(*rows))
     ]
     assert shown == lines
+
+
+def test_an_interval_without_an_upper_end_is_written_read_and_shown(tmp_path):
+    made = result_row("times fewer", 2.0, Interval(3.5, 2.25, math.inf), 8, "nets", unit="ratio", interval="95% t")
+    one = record(json_row(made), shows={}, config={})
+    (tmp_path / "LD-3").mkdir()
+    (tmp_path / "LD-3" / "result.json").write_text(json.dumps(one, allow_nan=False))
+    assert on_record(tmp_path)["LD-3"]["rows"] == [json_row(made)]
+    assert "| 3.5 | at least 2.25 (95% t) | 8 nets |" in markdown(one)
 
 
 def test_an_old_record_is_shown_as_old(tmp_path):
