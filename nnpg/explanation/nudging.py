@@ -18,18 +18,18 @@ from nnpg.trace import Trace
 
 TOLERANCE = 1e-6  # relative, as in gradcheck
 JUMP = 1e-3  # relative difference of the slopes on either side from which they are different
-Continued = Callable[[float], Trace]  # the value of one number to the whole pass with it
+Continued = Callable[[float], Trace]  # the value of one number to the pass from there on
 
 
 def nudge_unit(net: Network, trace: Trace, L: Quantity, name: str, index: Index) -> Nudge:
     """Move one unit up and down, and run the layers after it."""
     k, point = net.backend, np.array(net.backend.to_numpy(trace[name]))
-    earlier, place = trace.before(name), (0, *index)
+    place = (0, *index)
 
     def continued(o: float) -> Trace:
         moved = point.copy()
         moved[place] = o
-        return earlier | net.forward_unchecked(k.asarray(moved), start=name)
+        return net.forward_unchecked(k.asarray(moved), start=name)
 
     return _nudge(net, continued, L, name, float(point[place]), size_of(point), net.names[net.names.index(name) + 1 :])
 
@@ -37,13 +37,13 @@ def nudge_unit(net: Network, trace: Trace, L: Quantity, name: str, index: Index)
 def nudge_weight(net: Network, trace: Trace, L: Quantity, layer: str, p: str, index: Index) -> Nudge:
     """Move one weight up and down, and run its layer and those after it."""
     k, start = net.backend, before(net, layer)
-    point, earlier = np.array(k.to_numpy(net.parameters[layer][p])), trace.before(layer)
+    point = np.array(k.to_numpy(net.parameters[layer][p]))
 
     def continued(w: float) -> Trace:
         moved = point.copy()
         moved[index] = w
         changed = net.with_parameters({layer: {p: k.asarray(moved)}})
-        return earlier | changed.forward_unchecked(trace[start], start=start)
+        return changed.forward_unchecked(trace[start], start=start)
 
     later = net.names[net.names.index(layer) :]
     return _nudge(net, continued, L, f"{layer}.{p}", float(point[index]), size_of(point), later)
@@ -60,8 +60,9 @@ def _nudge(
     at = np.array([point])
     probe = Probe(array, array, at, outputs, lambda a, d: d, (1,))
     along = Direction(np.array([size]), np.ones(1), np.zeros(1))
+    tried = []
     with np.errstate(all="ignore"):
-        here, tried = outputs(at), []
+        here = outputs(at)
         for h in STEPS:
             kink = kink_within(probe, at, here, along, h, TOLERANCE)
             slope = extrapolated(h)(probe, at, along.v, along.d) / size
@@ -70,12 +71,12 @@ def _nudge(
             tried.append(Nudge(h * size, low, high, slope, below, above, kink))
             if not kink:
                 break
-        else:  # small steps have errors of rounding: of steps that all seem to cross a kink, the one with the least jump
+        else:  # all steps seem to cross a kink, small ones perhaps by rounding: take the one with the least jump
             tried.append(min(tried, key=_jump))
     best = tried[-1]
-    if best.kink and _jump(best) > JUMP * max(abs(best.below), abs(best.above)):
+    if _jump(best) > JUMP * max(abs(best.below), abs(best.above)):
         return best
-    return replace(best, kink=tried[0].kink and f"{tried[0].kink} within a larger step")
+    return replace(best, kink="", crossed=tried[0].kink)
 
 
 def _jump(nudge: Nudge) -> float:

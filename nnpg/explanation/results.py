@@ -97,6 +97,8 @@ class Nudge:
         Slope of L on either side.
     kink : str
         The output where the slope jumps between -step and +step; "" where L is smooth.
+    crossed : str
+        The same for a larger step, which was tried first.
     """
 
     step: float
@@ -106,6 +108,7 @@ class Nudge:
     below: float
     above: float
     kink: str
+    crossed: str = ""
 
     def error(self, derivative: float) -> float:
         """Return the difference from a derivative, relative to the larger of the two.
@@ -238,6 +241,8 @@ class Explanation:
         ]
         if n.kink:
             lines.append(f"  kink: {n.kink}; below {n.below:.6g}, above {n.above:.6g}")
+        if n.crossed:
+            lines.append(f"  a larger step crosses a kink: {n.crossed}")
         return lines
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mutation.checks_of_explanations import explanations
 from mutation.checks_of_passes import losses, optimisers, passes, seeds
 from mutation.checks_of_readings import blocks, knockouts, means_by_class, predictions, scores
 from mutation.forks import Target
@@ -49,4 +50,26 @@ TARGETS = [
          "knock_out_curve", "outputs_by_layers", "_cumulative", "_known_filters", "_interventions"),
         knockouts,
     ),
-]  # fmt: skip  # fmt: skip
+    Target(
+        "nnpg.explanation.arithmetic",
+        ("before", "layer_run", "weight_run", "readers", "inputs_read", "is_affine", "slopes_of_unit",
+         "slopes_of_units", "weight_slopes", "one_hot_seeds", "distance"),
+        explanations,
+    ),
+    Target(
+        "nnpg.explanation.explaining",
+        ("explain", "prepared", "formula_of", "_of_unit", "_of_weight", "_joined", "_at",
+         "_with_numbers", "_up_to_comma"),
+        explanations,
+    ),
+    Target("nnpg.explanation.quantities", ("quantity", "as_one_class"), explanations),
+    Target("nnpg.explanation.nudging", ("nudge_unit", "nudge_weight", "_nudge", "_jump"), explanations),
+    Target(
+        "nnpg.explanation.results",
+        ("Terms.products", "Terms.total", "Terms.order", "Terms.rows", "Terms.rest", "Nudge.error",
+         "Explanation._forward", "Explanation._backward", "_more"),
+        explanations,
+    ),
+    Target("nnpg.explanation.addresses", ("as_unit", "as_weight", "address", "_as_index"), explanations),
+    Target("nnpg.explanation.passes", ("explain_passes", "_norm"), explanations),
+]  # fmt: skip

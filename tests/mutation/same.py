@@ -35,6 +35,10 @@ SLOTS = "all slots are equally large"
 TRUTH = "only its truth counts"
 COLUMNS = "images side by side are more than 2, and a single one has no steps over columns"
 
+CHANGED = "only which outputs change is read"
+ANY_DISTANCE = "any distance does that is far, and another for each input"
+CLAIM = "the search for a kink does not read what is claimed"
+
 SAME: dict[str, dict[str, str]] = {
     "nnpg.seeds": {
         "class_seed: others = y @ (1 - k.xp.eye(y.shape[1], dtype=y.dtype))": ROWS,
@@ -352,5 +356,83 @@ SAME: dict[str, dict[str, str]] = {
         "momentum_step: 'slot_size': g[-1].nbytes": SLOTS,
         "loss_of_each: 'targets': 1 if targets is None else address(targets)": "labels are read where there are any",
         "loss_of_each: 'targets': -1 if targets is None else address(targets)": "labels are read where there are any",
+    },
+    "nnpg.explanation.arithmetic": {
+        "layer_run: return k.to_numpy(net.forward_unchecked(k.asarray(x[None]), start=start, stop=name).y)[-1]": SINGLE,
+        "weight_run: return -k.to_numpy(changed...": CHANGED,
+        "weight_run: return k.to_numpy(changed.forward_unchecked(trace[start], start=start, stop=name).y)[-1]": SINGLE,
+        "weight_run: changed = net.with_parameters({name: {p: -k.asarray(w)}})": CHANGED,
+        "readers: moved[i] -= shift": "it is moved both ways",
+        "inputs_read: blocks += [half for half in np.array_split(block, 3) if len(half)] if len(block) > 1 else []": (
+            "thirds are found as halves are"
+        ),
+        "inputs_read: return -False": TRUTH,
+        "inputs_read: return -True": TRUTH,
+        "inputs_read: moved[block] -= sign * shifts[block]": "it is moved both ways",
+        "inputs_read: for sign in (2, -1):": ANY_DISTANCE,
+        "inputs_read: for sign in (1, -2):": ANY_DISTANCE,
+        "inputs_read: shifts = far / (1 + rng.random(x.size))": ANY_DISTANCE,
+        "inputs_read: shifts = far * (1 - rng.random(x.size))": ANY_DISTANCE,
+        "inputs_read: shifts = far * (2 + rng.random(x.size))": ANY_DISTANCE,
+        "inputs_read: y, rng, far = (run(x)[j], np.random.default_rng(1), distance(x))": ANY,
+        "is_affine: for v in distance(x) / rng.standard_normal((TRIALS, *x.shape)):": ANY_DISTANCE,
+        "is_affine: if not abs(moved - foretold) <= AFFINE * (abs(y) + abs(slopes / signed).sum()):": CLOSE,
+        "is_affine: if not abs(moved - foretold) <= AFFINE * (abs(y) + abs(slopes).sum()):": CLOSE,
+        "is_affine: y, rng = (run(x)[j], np.random.default_rng(1))": ANY,
+        "slopes_of_unit: return next(slopes_of_units(net, trace, name, np.array([j])))[-1]": SINGLE,
+        "slopes_of_units: yield k.to_numpy(net.backward(trace, k.asarray(seeds), start=name, stop=start)[start])[:, -1]": (  # noqa: E501
+            SINGLE
+        ),
+        "one_hot_seeds: seeds[np.arange(len(part)), -1, *part.T] = 1": SINGLE,
+        "distance: return FAR * (1 + float(np.abs(x).max(initial=-1)))": "no absolute value is below 0",
+    },
+    "nnpg.explanation.explaining": {
+        "_of_unit: units = readers(layer_run(net, after), np.array(k.to_numpy(trace[name])[-1]), index)": SINGLE,
+        "_of_unit: derivative = float(k.to_numpy(deltas[name])[-1, *index])": SINGLE,
+        "_of_unit: derivative = float(k.to_numpy(L.seed)[-1, *index])": SINGLE,
+        "_of_unit: units = inputs_read(run, x, index, slopes)": "of an affine unit it finds the same inputs",
+        "_of_unit: run, x = (layer_run(net, name), np.array(k.to_numpy(trace[before(net, name)])[-1]))": SINGLE,
+        "_of_unit: k, value = (net.backend, float(net.backend.to_numpy(trace[name])[-1, *index]))": SINGLE,
+        "_joined: return np.concatenate([np.ones(0), *(part[places] for part in parts)])": "it is empty",
+        "_at: return np.array(net.backend.to_numpy(delta)[-1, *units.T], np.float64)": SINGLE,
+        "_with_numbers: number = f'{values[0]:.6g}' if values[0] >= 0 else f'({values[-1]:.6g})'": SINGLE,
+        "_with_numbers: number = f'{values[-1]:.6g}' if values[0] >= 0 else f'({values[0]:.6g})'": SINGLE,
+        "_with_numbers: number = f'{values[0]:.6g}' if values[-1] >= 0 else f'({values[0]:.6g})'": SINGLE,
+        "_up_to_comma: depth -= (letter in '([{') - (letter in ')]}')": "any depth but 0 is inside",
+    },
+    "nnpg.explanation.quantities": {
+        "quantity: return Quantity(f'{of} of class {c}', start, seed, lambda passed: float(class_outputs(net, passed, of)[-1, c]))": (  # noqa: E501
+            SINGLE
+        ),
+        "quantity: return float(k.to_numpy(loss.value(k, passed[loss.layer], t))[-1])": SINGLE,
+        "as_one_class: return int(as_labels(labels, 1, net.K)[-1])": SINGLE,
+        "as_one_class: return int(y[-1].argmax())": SINGLE,
+    },
+    "nnpg.explanation.nudging": {
+        "nudge_unit: return _nudge(net, continued, L, name, float(point[place]), size_of(point), net.names[net.names.index(name):])": (  # noqa: E501
+            "what is moved has no bend"
+        ),
+        "nudge_unit: return _nudge(net, continued, L, name, float(point[place]), size_of(point), net.names[net.names.index(name) + 0:])": (  # noqa: E501
+            "what is moved has no bend"
+        ),
+        "nudge_unit: place = (-1, *index)": SINGLE,
+        "_nudge: if _jump(best) >= JUMP * max(abs(best.below), abs(best.above)):": "slopes of 0 have no kink",
+        "_nudge: low, middle, high = (float(probe.y(at + shift)[-1]) for shift in (-h * size, 0, h * size))": SINGLE,
+        "_nudge: along = Direction(np.array([size]), np.ones(1), np.ones(1))": CLAIM,
+        "_nudge: along = Direction(np.array([size]), np.ones(1), np.zeros(2))": CLAIM,
+        "_nudge: along = Direction(np.array([size]), np.ones(1), np.zeros(0))": CLAIM,
+        "_nudge: probe = Probe(array, array, at, outputs, lambda a, d: d, (2,))": CLAIM,
+        "_nudge: probe = Probe(array, array, at, outputs, lambda a, d: d, (0,))": CLAIM,
+        "_nudge: passed = continued(float(a[-1]))": SINGLE,
+    },
+    "nnpg.explanation.results": {
+        "Terms.rows: return list(zip(names, *(column.tolist() for column in columns), strict=False))": EQUAL,
+    },
+    "nnpg.explanation.addresses": {
+        "_as_index: if all((i < size for i, size in zip(numbers, shape, strict=False))):": EQUAL,
+    },
+    "nnpg.explanation.passes": {
+        "explain_passes: lines.append(OutputPasses(name, tuple(o.... -1 for 0": SINGLE,
+        "explain_passes: o, delta = (trace[name][-1], deltas.get(name))": SINGLE,
     },
 }
