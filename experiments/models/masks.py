@@ -49,6 +49,18 @@ def masked_images(config: Config, images: Images) -> Dataset:
     return images.train.subset(spread_indices(images.train, config.images))
 
 
+def count_in_words(masked: Dataset, every: Dataset, kind: str) -> str:
+    """Return a sentence that says of how many images the results are.
+
+    Examples
+    --------
+    >>> from nnpg.data import faces
+    >>> count_in_words(faces().subset([0, 1, 2]), faces(), "training")
+    'Of 165 training images 3 were masked.'
+    """
+    return f"Of {len(every):,} {kind} images {len(masked):,} were masked."
+
+
 def halves(n: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Return every second of n images, which choose step sizes, and the others, which judge them."""
     rows = np.arange(n, dtype=np.intp)

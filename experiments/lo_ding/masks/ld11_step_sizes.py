@@ -28,7 +28,7 @@ from experiments.lo_ding.masks.choice_of_eta import (
 from experiments.lo_ding.masks.equal_distortion import LINEAR, PROJECTED, at_distortion, at_equal_distortion
 from experiments.lo_ding.masks.step_size_tables import OUTPUTS, draw_curves, network_table, unit_table
 from experiments.models.cifar import SCALES, Config, load_images
-from experiments.models.masks import Reached, halves, masked_images, reached_by
+from experiments.models.masks import Reached, count_in_words, halves, masked_images, reached_by
 from experiments.models.stages import AT_ERROR, FULL, nets_by_stage
 from nnpg import error_rate
 from nnpg.analysis.statistics import Interval, mean_interval
@@ -71,7 +71,8 @@ def run(config: Config, context: Context) -> Result:
         Text("Networks", network_table(stages)),
         Text("Other attacks at equal distortion: classified as the target", others),
     )
-    return Result(tuple(rows), _verdict(rows), ("success.png", "stages.png", "attacks.png"), texts)
+    verdict = f"{_verdict(rows)} {count_in_words(data, images.train, 'training')}"
+    return Result(tuple(rows), verdict, ("success.png", "stages.png", "attacks.png"), texts)
 
 
 def _name(stage: str, of: Of, rule: str) -> str:

@@ -19,7 +19,7 @@ from experiments.experiment import Context, Experiment, Result, Row, row, row_na
 from experiments.lo_ding.masks.choice_of_eta import chosen_etas
 from experiments.lo_ding.masks.mask_pictures import Case, example
 from experiments.models.cifar import SCALES, Config, Images, halved, load_images, nets_a, nets_m, spread_indices
-from experiments.models.masks import SIZES, halves, masked_images, reached_by, size_sweep
+from experiments.models.masks import SIZES, count_in_words, halves, masked_images, reached_by, size_sweep
 from nnpg import Network
 from nnpg.analysis.statistics import mean_interval
 from nnpg.analysis.verdicts import at_most, less_than
@@ -70,7 +70,8 @@ def run(config: Config, context: Context) -> Result:
         f"That the distortion of most masks is low (the median at most {LOW:g}): {low.verdict} where a target has one "
         f"eta ({low.ours:.3f} of the range of a pixel; {MNIST:g} on MNIST, the paper's comparison), {optimal.verdict} "
         f"where each image has the least that succeeds ({optimal.ours:.3f}). That larger images take less: "
-        f"{larger.verdict} ({larger.ours:+.3f} from {narrow_side} to {large} pixels a side)."
+        f"{larger.verdict} ({larger.ours:+.3f} from {narrow_side} to {large} pixels a side). "
+        f"{count_in_words(masked_images(config, images), images.train, 'training')}"
     )
     return Result(tuple(rows), verdict, ("examples.png",))
 

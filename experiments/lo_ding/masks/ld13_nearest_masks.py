@@ -18,7 +18,7 @@ from experiments.experiment import Context, Experiment, Result, Row, row, row_na
 from experiments.lo_ding.masks.choice_of_eta import chosen_etas
 from experiments.lo_ding.masks.donors import NEAREST, RANDOM, at_best_size, donors_masks, k_nearest
 from experiments.models.cifar import SCALES, Config, load_images, nets_a, spread_indices
-from experiments.models.masks import SIZES, masked_images, reached_by
+from experiments.models.masks import SIZES, count_in_words, masked_images, reached_by
 from nnpg.analysis.statistics import mean_interval
 from nnpg.analysis.verdicts import Claim, at_most, more_than
 from nnpg.attacks import Sweep, linear, mask_sweep, noise_like, scaled, to_unit
@@ -66,7 +66,8 @@ def run(config: Config, context: Context) -> Result:
     interval_plot(
         [Measured(f"{NEAREST}, and noise", bars, "classified as the target")], context.folder / "targets.png", columns=1
     )
-    return Result(tuple(rows), _verdict(rows, by_eta, names), ("transfer.png", "targets.png"))
+    verdict = f"{_verdict(rows, by_eta, names)} {count_in_words(test, images.test, 'test')}"
+    return Result(tuple(rows), verdict, ("transfer.png", "targets.png"))
 
 
 def _shares(sweeps: list[dict[str, Sweep]], kind: str, k: int | None = None) -> list[float]:

@@ -17,7 +17,7 @@ import numpy as np
 from experiments.experiment import Context, Experiment, Result, row
 from experiments.lo_ding.masks.choice_of_eta import chosen_etas
 from experiments.models.cifar import SCALES, Config, load_images, nets_a, nets_m
-from experiments.models.masks import SIZES, Reached, halves, lengths, masked_images, size_sweep
+from experiments.models.masks import SIZES, Reached, count_in_words, halves, lengths, masked_images, size_sweep
 from nnpg import Network
 from nnpg.analysis.statistics import mean_interval, rank_correlation
 from nnpg.analysis.verdicts import at_most, more_than
@@ -83,7 +83,7 @@ def run(config: Config, context: Context) -> Result:
         f"That net A's masks carry over to net M, more than noise of the same size: {gain.verdict} ({m.mean():.0%} of "
         f"images are classified as the target, noise {noise.mean():.0%}, the masks on A itself {a.mean():.0%}). That "
         f"they do at most half as much on M as on A: {share.verdict}. That they do more on M as they grow: "
-        f"{rise.verdict}."
+        f"{rise.verdict}. {count_in_words(data, images.train, 'training')}"
     )
     return Result(rows, verdict, ("models.png", "targets.png"))
 
