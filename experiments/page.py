@@ -21,9 +21,7 @@ def markdown(record: Mapping[str, Any]) -> str:
     lines += [record["verdict"], "", *(f"Note: {note}\n" for note in record["notes"])]
     lines += ["| | paper | ours | interval | n | unit | verdict |", "|---|---|---|---|---|---|---|"]
     for row in record["rows"]:
-        count = f"{row['n']} {cell(row['over'])}"
-        cells = [cell(row["name"]), number(row["paper"]), number(row["ours"]), cell(interval(row)), count]
-        lines.append(f"| {' | '.join(cells)} | {cell(row['unit'])} | {row['verdict'] or '-'} |")
+        lines.append(f"| {' | '.join(map(cell, row_cells(row)))} |")
     for text in record["texts"]:
         marks = fence(text["body"])
         lines += ["", f"## {cell(text['title'])}", "", marks, *map(printable, text["body"].split("\n")), marks]
@@ -40,6 +38,19 @@ def markdown(record: Mapping[str, Any]) -> str:
         names = ", ".join(f"{name} ({shown})" for name, shown in record["left_out"].items())
         lines += ["", f"{LEFT_OUT}: {cell(names)}."]
     return "\n".join(lines) + "\n"
+
+
+def row_cells(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return a row as the cells of a table: name, the paper's number, ours, interval, n, unit, verdict.
+
+    Examples
+    --------
+    >>> facts = {"name": "error", "paper": 0.05, "ours": 0.0625, "low": None, "high": None, "n": 2000, "over": "nets"}
+    >>> row_cells(facts | {"interval": "", "unit": "fraction", "verdict": None})
+    ('error', '0.05', '0.0625', '-', '2000 nets', 'fraction', '-')
+    """
+    numbers = number(row["paper"]), number(row["ours"]), interval(row)
+    return row["name"], *numbers, f"{row['n']} {row['over']}", row["unit"], row["verdict"] or "-"
 
 
 def number(value: float | None) -> str:

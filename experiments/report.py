@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from experiments.page import facts, interval, number
+from experiments.page import facts, row_cells
 from experiments.records.reading import read_record
 from nnpg.report import Image, Section, Table, write_page
 from nnpg_command import UsageError
@@ -46,18 +46,6 @@ def _picture(folder: Path, name: str) -> Path:
 
 
 def _section(result: dict[str, Any], folder: Path) -> Section:
-    rows = [
-        (
-            row["name"],
-            number(row["paper"]),
-            number(row["ours"]),
-            interval(row),
-            f"{row['n']} {row['over']}",
-            row["unit"],
-            row["verdict"] or "-",
-        )
-        for row in result["rows"]
-    ]
     notes = "".join(f"\n\nNote: {note}" for note in result["notes"])
     return Section(
         f"{result['id']}: {result['title']}",
@@ -66,6 +54,6 @@ def _section(result: dict[str, Any], folder: Path) -> Section:
             Image(_picture(folder, name), f"{result['id']} {Path(name).stem}", Path(name).stem)
             for name in result["figures"]
         ],
-        tables=[Table(HEADER, rows), Table(("this run", ""), facts(result))],
+        tables=[Table(HEADER, [*map(row_cells, result["rows"])]), Table(("this run", ""), facts(result))],
         code="\n\n".join(f"{text['title']}\n{text['body']}" for text in result["texts"]),
     )

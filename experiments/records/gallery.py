@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.catalogue import EXPERIMENTS
-from experiments.page import LEFT_OUT, facts, interval, number
+from experiments.page import LEFT_OUT, facts, row_cells
 from experiments.records.claims import counted, lines_of
 from experiments.records.papers import SHOWN
 from experiments.records.reading import RESULTS, Record, is_old
@@ -80,18 +80,4 @@ def _card(id: str, record: Record | None, folder: Path) -> dict[str, Any]:
 
 
 def _table(rows: list[dict[str, Any]]) -> Table:
-    return Table(
-        HEADER,
-        [
-            (
-                row["name"],
-                number(row["paper"]),
-                number(row["ours"]),
-                interval(row),
-                f"{row['n']:,} {row['over']}",
-                row["unit"],
-                row["verdict"] or "-",
-            )
-            for row in rows
-        ],
-    )
+    return Table(HEADER, [*map(row_cells, rows)])
