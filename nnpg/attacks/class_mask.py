@@ -19,6 +19,7 @@ from nnpg.files.identities import array_identity, identity
 from nnpg.files.training_state import generator_state, restore_generator
 from nnpg.network import Network
 from nnpg.support.arguments import as_class, as_count, as_flag, as_generator, as_number, as_whole, described
+from nnpg.support.network_arguments import placed
 from nnpg.support.progress import progress_bar
 from nnpg.support.tables import data_frame, text_table
 from nnpg_kernels import Array, one_blas_thread
@@ -141,7 +142,7 @@ def learn_class_mask(
     steps_kept = _ascending(keep)
     objective = objective_of(net, "softmax_cross_entropy")
     W = np.zeros(net.input_shape, x.dtype)
-    state = _State(W, W, (), {})
+    state, k = _State(W, W, (), {}), net.backend
 
     def this_run() -> dict[str, Any]:
         return {
@@ -156,20 +157,23 @@ def learn_class_mask(
     if saved is not None:
         state = _read(saved, W, epochs, steps_kept, -(-len(x) // batch))
         restore_generator(rng, saved, saved.values.get("generator") or {})
-    done = len(state.losses)
+    done, placed_x = len(state.losses), placed(net, x)
+    state = state._replace(W=k.asarray(state.W), velocity=k.asarray(state.velocity))
     with one_blas_thread(), progress_bar("class mask", epochs, show=progress, done=done) as advance:
         for _ in range(done, epochs):
-            state = _epoch(objective, state, x, rng.permutation(len(x)), (target, lr, momentum, batch), steps_kept)
+            order = rng.permutation(len(x))
+            state = _epoch(objective, state, placed_x, order, (target, lr, momentum, batch), steps_kept)
             if store is not None:
-                arrays = {"W": state.W, "velocity": state.velocity, "losses": np.array(state.losses)}
+                W, velocity = k.to_numpy(state.W), k.to_numpy(state.velocity)
+                arrays = {"W": W, "velocity": velocity, "losses": np.array(state.losses)}
                 kept = {f"kept/{step}": mask for step, mask in state.kept.items()}
                 store.write(arrays | kept, {"generator": generator_state(rng)})
             advance(loss=state.losses[-1])
-    return ClassMask(state.W, int(target), np.array(state.losses), state.kept)
+    return ClassMask(k.to_numpy(state.W), int(target), np.array(state.losses), state.kept)
 
 
 class _State(NamedTuple):
-    """The learning after an epoch."""
+    """The learning after an epoch; mask and velocity are arrays of the network's backend."""
 
     W: Array
     velocity: Array
@@ -187,17 +191,23 @@ def _epoch(
 ) -> _State:
     """Let the mask learn from all images in this order."""
     target, lr, momentum, batch = settings
-    W, velocity, losses, kept = state
-    taken, total = len(losses) * -(-len(x) // batch), 0.0
+    xp, k, (W, velocity, losses, kept) = objective.xp, objective.net.backend, state
+    order = k.asarray(order)
+    targets = np.full(min(batch, len(x)), target)
+    placed_targets, sums = k.asarray(targets), []
+    taken = len(losses) * -(-len(x) // batch)
     for first in range(0, len(x), batch):
         images = x[order[first : first + batch]]
-        loss, g = objective.loss_and_gradient(images + W, np.full(len(images), target))
-        total += float(loss.sum())
+        loss, g = objective.loss_and_gradient(images + W, targets[: len(images)], placed_targets[: len(images)])
+        sums.append(loss.sum())
         velocity = momentum * velocity + g.mean(axis=0)
         W = (W - lr * velocity).astype(x.dtype)
         taken += 1
         if taken in steps_kept:
-            kept = {**kept, taken: W}
+            kept = {**kept, taken: k.to_numpy(W)}
+    total = 0.0
+    for loss_of_batch in k.to_numpy(xp.stack(sums)).tolist():
+        total += loss_of_batch
     return _State(W, velocity.astype(x.dtype), (*losses, total / len(x)), kept)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import ModuleType
 from typing import TypeAlias
 
 import numpy as np
@@ -133,13 +134,22 @@ def apply_masks(
     array([[0.7, 1. ]])
     """
     x, W = as_numbers(x, "x", "images (N, ...)"), as_numbers(masks, "masks", "an array that fits the images")
-    size = as_numbers(eta, "eta", "a number, or one for each image,").astype(
-        W.dtype if W.dtype.kind == "f" else np.float64
-    )
+    size = as_numbers(eta, "eta", "a number, or one for each image,")
     if size.ndim and size.shape[:1] != W.shape[:1]:
         raise ValueError(f"eta must be a number, or one for each of {len(W)} images, not {size.shape}")
-    adversarial = x + size.reshape(size.shape + (1,) * (W.ndim - size.ndim)) * W
-    return adversarial if box is None else np.clip(adversarial, *box)
+    return masked(np, x, W, size.reshape(size.shape + (1,) * (W.ndim - size.ndim)), box)
+
+
+def masked(xp: ModuleType, x: Array, W: Array, eta: Array, box: tuple[float, float] | None) -> Array:
+    """Return x + eta W of arrays of the module `xp`, clipped to the box if one is given; eta is in the type of W.
+
+    Examples
+    --------
+    >>> masked(np, np.array([0.5, 0.9]), np.array([1.0, 1.0]), np.float64(0.2), (0, 1))
+    array([0.7, 1. ])
+    """
+    adversarial = x + eta.astype(W.dtype if W.dtype.kind == "f" else np.float64) * W
+    return adversarial if box is None else xp.clip(adversarial, *box)
 
 
 # Maskers are values, not closures: a checkpoint compares what the maskers of two sweeps hold.

@@ -136,7 +136,7 @@ class Objective:
         return group[[zlib.crc32(row.tobytes(), int(t)) % self.block for row, t in zip(x, targets, strict=True)]]
 
     def evaluate(self, x: Array, targets: Array, group: Array) -> Evaluation:
-        """Return loss, gradient and margin of the images x (N, m) for the targets (N,)."""
+        """Return loss, gradient and margin of the images x (N, m) for the targets (N,); `group` is on the host."""
         xp, k = self.xp, self.net.backend
         z, gradient = self._run(x, targets, group, lambda z, t: self.loss.seed(k, z, t))
         loss = self.loss.value(k, z, targets)
@@ -146,13 +146,17 @@ class Objective:
         margin, _ = _margins(xp, z, targets, 1)
         return Evaluation(loss, gradient, margin[:, 0] - self.kappa, _threshold(z), margin_per_loss)
 
-    def loss_and_gradient(
-        self, x: npt.NDArray[Any], targets: npt.NDArray[Any]
-    ) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-        """Return the loss (N,) of images x (N, *shape) for the targets (N,), and its derivative with respect to x."""
-        k, flat = self.net.backend, x.reshape(len(x), -1)
-        evaluation = self.evaluate(*map(k.asarray, (flat, targets, self.group_of(flat, targets))))
-        return k.to_numpy(evaluation.loss), k.to_numpy(evaluation.gradient).reshape(x.shape)
+    def loss_and_gradient(self, x: Array, targets: npt.NDArray[Any], placed: Array) -> tuple[Array, Array]:
+        """Return the loss (N,) of images x (N, *shape) for the targets (N,), and its derivative with respect to x.
+
+        The images are the backend's, and the targets are on the host and, `placed`, in the memory of the backend. The
+        answers stay in that memory.
+        """
+        flat = x.reshape(len(x), -1)
+        alone = len(self.groups) == 1  # then nothing of the images has to come down
+        group = np.zeros(len(x), np.int64) if alone else self.group_of(self.net.backend.to_numpy(flat), targets)
+        evaluation = self.evaluate(flat, placed, group)
+        return evaluation.loss, evaluation.gradient.reshape(x.shape)
 
     def evaluate_rivals(self, x: Array, targets: Array, group: Array, R: int = RIVALS) -> tuple[Evaluation, Rivals]:
         """Return loss and margin, and the margins over the R largest other scores with their gradients."""
@@ -183,15 +187,16 @@ class Objective:
         margin, other = _margins(xp, z, labels, 1)
         return Margin(sign * margin[:, 0] - self.kappa, _threshold(z), other[:, 0], gradient)
 
-    def _run(self, x: Array, targets: Array, group: Array, seed: Seed) -> tuple[Array, Array]:
+    def _run(self, x: Array, targets: Array, group: npt.NDArray[np.int64], seed: Seed) -> tuple[Array, Array]:
         """Scores (N, K) in float64, and the delta of the images (..., N, m) for a seed."""
         if self.compiled is not None:
             images = x.reshape(-1, *self.net.input_shape)
             z, delta = self.compiled(images, lambda z, rows: seed(z, targets[rows]))
             return z, delta.reshape(*delta.shape[: delta.ndim - len(self.net.input_shape)], -1)
         xp, size, rows = self.xp, self.block, self._rows(group)
-        blocks = int(rows.max()) // size + 1
+        blocks = -(-(len(x) if isinstance(rows, slice) else int(rows.max()) + 1) // size)
         padded, padded_targets = xp.zeros((blocks * size, x.shape[1]), x.dtype), xp.zeros(blocks * size, targets.dtype)
+        rows = rows if isinstance(rows, slice) else self.net.backend.asarray(rows)
         padded[rows], padded_targets[rows] = x, targets
         scores, deltas = [], []
         for n in range(0, len(padded), size):
@@ -203,14 +208,15 @@ class Objective:
         z, delta = (a[0] if len(a) == 1 else xp.concatenate(a, axis=-2) for a in (scores, deltas))
         return z[rows], delta[..., rows, :]
 
-    def _rows(self, group: Array) -> Array:
+    def _rows(self, group: npt.NDArray[np.int64]) -> npt.NDArray[np.int64] | slice:
         """Return the row of each image (N,) in a sequence of blocks: the next position of its group."""
-        xp = self.xp
-        rows = xp.empty(len(group), xp.int64)
+        if len(self.groups) == 1:
+            return slice(len(group))
+        rows = np.empty(len(group), np.int64)
         for number, positions in enumerate(self.groups):
-            members = xp.flatnonzero(group == number)
-            order = xp.arange(len(members))
-            rows[members] = order // len(positions) * self.block + xp.asarray(positions)[order % len(positions)]
+            members = np.flatnonzero(group == number)
+            order = np.arange(len(members))
+            rows[members] = order // len(positions) * self.block + positions[order % len(positions)]
         return rows
 
 
@@ -247,6 +253,7 @@ def _groups(objective: Objective) -> tuple[npt.NDArray[np.int64], ...]:
     net, xp, m = objective.net, objective.xp, math.prod(objective.net.input_shape)
     image = (np.arange(m) * 0.6180339887 % 1).astype(net.dtype)
     x, zeros = net.backend.asarray(np.tile(image, (objective.block, 1))), xp.zeros(objective.block, xp.int64)
+    group = np.zeros(objective.block, np.int64)
     hashes = [hashlib.sha256() for _ in range(objective.block)]
 
     def add(*answers: Array) -> None:
@@ -254,9 +261,9 @@ def _groups(objective: Objective) -> tuple[npt.NDArray[np.int64], ...]:
             for position, bits in enumerate(hashes):
                 bits.update(answer[position].tobytes())
 
-    evaluation = objective.evaluate(x, zeros, zeros)
+    evaluation = objective.evaluate(x, zeros, group)
     add(evaluation.loss, evaluation.gradient, evaluation.margin)
-    evaluation, rivals = objective.evaluate_rivals(x, zeros, zeros)
+    evaluation, rivals = objective.evaluate_rivals(x, zeros, group)
     add(evaluation.loss, evaluation.gradient, rivals.gradients)
     digests = [bits.digest() for bits in hashes]
     return tuple(np.flatnonzero([d == digest for d in digests]) for digest in dict.fromkeys(digests))
@@ -272,4 +279,4 @@ def _margins(xp: ModuleType, z: Array, targets: Array, R: int) -> tuple[Array, A
     is_target = targets[:, None] == xp.arange(z.shape[1])  # (N, K)
     others = xp.where(is_target, -xp.inf, z)
     order = xp.argsort(-others, axis=1)[:, :R] if R > 1 else others.argmax(axis=1)[:, None]
-    return z[is_target][:, None] - xp.take_along_axis(others, order, axis=1), order
+    return z[xp.arange(len(z)), targets][:, None] - xp.take_along_axis(others, order, axis=1), order

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -18,6 +19,7 @@ from nnpg.attacks.targets import Targets
 from nnpg.network import Network
 from nnpg.prediction import predict
 from nnpg.support.arguments import as_choice, as_count, as_number
+from nnpg.support.network_arguments import placed
 from nnpg.support.progress import progress_bar
 from nnpg.support.tables import data_frame, text_table
 from nnpg_kernels import Array, one_blas_thread
@@ -143,11 +145,14 @@ def projected_gradient(
     T, shape = targets.shape[1], net.input_shape
     originals, flat_targets = np.repeat(x, T, axis=0), targets.ravel()  # (N T, *shape)
     adversarial, objective = np.empty_like(originals), objective_of(net, "softmax_cross_entropy")
+    k, block = net.backend, max(BLOCK, objective.block)
+    placed_x, placed_targets = placed(net, x), k.asarray(flat_targets)
     with one_blas_thread(), progress_bar("steps", len(originals), show=progress) as advance:
-        for n in range(0, len(originals), BLOCK):
-            rows = slice(n, n + BLOCK)
-            x0, t = originals[rows], flat_targets[rows]
-            adversarial[rows] = _descend(objective, x0, t, epsilon, norm, steps, step, box)
+        for n in range(0, len(originals), block):
+            rows = slice(n, n + block)
+            x0 = placed_x[k.asarray(np.arange(len(originals))[rows] // T)]
+            targets_of = flat_targets[rows], placed_targets[rows]
+            adversarial[rows] = k.to_numpy(_descend(objective, x0, targets_of, epsilon, norm, steps, step, box))
             advance(len(x0))
     outputs = predict(net, np.concatenate([x, adversarial]))
     before, y = outputs[: len(x)].argmax(axis=1)[:, None], outputs[len(x) :].reshape(len(x), T, -1)
@@ -186,24 +191,24 @@ def fast_gradient_sign(
 def _descend(
     objective: Objective,
     x0: Array,
-    targets: Array,
+    targets: tuple[NDArray[np.int64], Array],
     epsilon: float,
     norm: str,
     steps: int,
     step: float,
     box: tuple[float, float],
 ) -> Array:
-    x = x0
+    x, xp = x0, objective.xp
     for _ in range(steps):
-        _, g = objective.loss_and_gradient(x, targets)
-        r = x - x0 - step * (np.sign(g) if norm == "max" else g / _rms(g))
-        r = np.clip(r, -epsilon, epsilon) if norm == "max" else r * np.minimum(1, epsilon / _rms(r))
-        x = np.clip(x0 + r, *box).astype(x0.dtype)
+        _, g = objective.loss_and_gradient(x, *targets)
+        r = x - x0 - step * (xp.sign(g) if norm == "max" else g / _rms(xp, g))
+        r = xp.clip(r, -epsilon, epsilon) if norm == "max" else r * xp.minimum(1, epsilon / _rms(xp, r))
+        x = xp.clip(x0 + r, *box).astype(x0.dtype)
     return x
 
 
-def _rms(r: Array) -> Array:
+def _rms(xp: ModuleType, r: Array) -> Array:
     """Root mean square of each image, with axes to divide by (N, 1, ...); never 0."""
-    flat = r.reshape(len(r), -1).astype(np.float64)
-    size = np.sqrt((flat * flat).mean(axis=1)).reshape(len(r), *[1] * (r.ndim - 1))
-    return np.asarray(np.maximum(size, np.finfo(np.float64).tiny))
+    flat = r.reshape(len(r), -1).astype(xp.float64)
+    size = xp.sqrt((flat * flat).mean(axis=1)).reshape(len(r), *[1] * (r.ndim - 1))
+    return xp.maximum(size, np.finfo(np.float64).tiny)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from numpy.typing import NDArray
 
 from nnpg.attacks.checks import images_in_box, targets_other_than
-from nnpg.attacks.masks import Masker, apply_masks, as_masker, linear
+from nnpg.attacks.masks import Masker, as_masker, linear, masked
 from nnpg.attacks.sweep_result import Sweep
 from nnpg.attacks.targets import Targets
 from nnpg.files.checkpoints import Contents, State, open_checkpoint, saving
@@ -21,6 +21,7 @@ from nnpg.files.identities import array_identity, identity
 from nnpg.network import Network
 from nnpg.prediction import predict
 from nnpg.support.arguments import as_flag, as_numbers
+from nnpg.support.network_arguments import placed
 from nnpg.support.progress import progress_bar
 from nnpg_kernels import Array, one_blas_thread
 
@@ -134,11 +135,12 @@ def mask_sweep(
     done = 0 if saved is None else _load(saved, sweep)
     if done == len(x):
         return sweep
-    bar = progress_bar("masks", len(x), show=progress, done=done)
+    placed_x, bar = placed(net, x), progress_bar("masks", len(x), show=progress, done=done)
     with saving(store, contents, SAVE_EVERY) as save, one_blas_thread(), bar as advance:
         while done < len(x):
             rows = np.arange(done, min(done + BLOCK, len(x)))
-            _sweep_images(net, x[rows], np.asarray(masker(x[rows], targets[rows], rows)), rows, sweep, box)
+            made = placed(net, np.asarray(masker(x[rows], targets[rows], rows)), "masks")
+            _sweep_images(net, placed_x[rows[0] : rows[-1] + 1], made, rows, sweep, box)
             done += len(rows)
             advance(len(rows))
             save()
@@ -146,18 +148,19 @@ def mask_sweep(
 
 
 def _sweep_images(net: Network, x: Array, masks: Array, rows: Array, sweep: Sweep, box: tuple[float, float]) -> None:
-    """Record the outputs of the network for images (n, *shape) with masks (n, T, *shape)."""
-    targets, n = sweep.targets[rows], np.arange(len(rows))
+    """Record the outputs of the network for images (n, *shape) with masks (n, T, *shape), arrays of its backend."""
+    xp, targets, n, distortions = net.backend.xp, sweep.targets[rows], np.arange(len(rows)), []
     T, shape, pixels = targets.shape[1], net.input_shape, x[0].size
-    originals = np.broadcast_to(x[:, None], masks.shape)
+    originals = xp.broadcast_to(x[:, None], masks.shape)
     for e, eta in enumerate(sweep.etas):
-        adversarial = apply_masks(originals, masks, eta, box if sweep.clipped else None)
+        adversarial = masked(xp, originals, masks, eta, box if sweep.clipped else None)
         y = predict(net, adversarial.reshape(-1, *shape)).reshape(len(rows), T, -1)  # (n, T, K)
         sweep.predicted[e, rows] = y.argmax(axis=-1)
         sweep.target_confidence[e, rows] = np.take_along_axis(y, targets[..., None], axis=-1)[..., 0]
         sweep.label_confidence[e, rows] = y[n, :, sweep.labels[rows]]
         r = (adversarial - originals).reshape(len(rows), T, -1)
-        sweep.distortion[e, rows] = np.sqrt(np.einsum("nti,nti->nt", r, r) / pixels)
+        distortions.append(xp.sqrt(xp.einsum("nti,nti->nt", r, r) / pixels))
+    sweep.distortion[:, rows] = net.backend.to_numpy(xp.stack(distortions))
 
 
 def _checked_etas(etas: npt.ArrayLike) -> NDArray[np.float64]:

@@ -11,7 +11,7 @@ from nnpg.attacks.objective import BLOCK, objective_of
 from nnpg.network import Network, as_network
 from nnpg.prediction import predict
 from nnpg.support.arguments import as_array, as_generator, as_labels, described
-from nnpg.support.network_arguments import as_images
+from nnpg.support.network_arguments import as_images, placed
 
 Rule: TypeAlias = Literal["random", "least_likely", "nearest", "all"]
 Targets: TypeAlias = Rule | npt.ArrayLike
@@ -96,14 +96,13 @@ def _expected(N: int, K: int) -> str:
 
 
 def _nearest(net: Network, x: npt.NDArray[Any], labels: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
-    objective, k = objective_of(net, "softmax_cross_entropy"), net.backend
-    nearest = []
-    for n in range(0, len(x), BLOCK):
-        images = k.asarray(x[n : n + BLOCK].reshape(len(x[n : n + BLOCK]), -1).astype(net.dtype))
-        group = k.asarray(np.zeros(len(images), np.int64))
-        _, rivals = objective.evaluate_rivals(images, k.asarray(labels[n : n + BLOCK]), group, net.K - 1)
-        steepness = np.sqrt((k.to_numpy(rivals.gradients).astype(np.float64) ** 2).sum(axis=2))
-        distance = k.to_numpy(rivals.margins) / np.maximum(steepness, 1e-300)
-        classes = k.to_numpy(rivals.classes)
-        nearest.append(classes[np.arange(len(classes)), distance.argmin(axis=1)])
-    return np.concatenate(nearest) if nearest else np.zeros(0, np.int64)
+    objective, k, nearest = objective_of(net, "softmax_cross_entropy"), net.backend, []
+    xp, flat, labels = k.xp, placed(net, x.reshape(len(x), -1).astype(net.dtype)), k.asarray(labels)
+    block = max(BLOCK, objective.block)
+    for n in range(0, len(x), block):
+        images, group = flat[n : n + block], np.zeros(len(x[n : n + block]), np.int64)
+        _, rivals = objective.evaluate_rivals(images, labels[n : n + block], group, net.K - 1)
+        steepness = xp.sqrt((rivals.gradients.astype(xp.float64) ** 2).sum(axis=2))
+        distance = rivals.margins / xp.maximum(steepness, 1e-300)
+        nearest.append(rivals.classes[xp.arange(len(images)), distance.argmin(axis=1)])
+    return k.to_numpy(xp.concatenate(nearest)) if nearest else np.zeros(0, np.int64)

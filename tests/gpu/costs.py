@@ -35,7 +35,7 @@ the host: an array of the device comes down once. [gpu.md](gpu.md) says what the
 """
 # They repeat until something has been found: the counts depend on the last bit of a number.
 SEARCHES = re.compile(
-    "choose_targets|minimal_distortion|projected_gradient|fast_gradient_sign|mask_sweep|learn_class_mask|train_lbfgs|"
+    "choose_targets|minimal_distortion|projected_gradient|fast_gradient_sign|learn_class_mask|train_lbfgs|"
     "gradcheck|maximise_outputs|measured_gains|explain"
 )
 

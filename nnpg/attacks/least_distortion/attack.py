@@ -12,10 +12,9 @@ import numpy.typing as npt
 from nnpg.attacks.checks import images_in_box
 from nnpg.attacks.least_distortion.boundary import has_kinks
 from nnpg.attacks.least_distortion.boundary_batches import search_pending
-from nnpg.attacks.least_distortion.norms import NORMS, Box, NormName
+from nnpg.attacks.least_distortion.norms import NORMS, Box, NormName, Settings
 from nnpg.attacks.least_distortion.partial_results import PartialResults
 from nnpg.attacks.least_distortion.results import Distorted
-from nnpg.attacks.least_distortion.solver import Settings
 from nnpg.attacks.least_distortion.working_set import solve_pending, working_set_size
 from nnpg.attacks.objective import objective_of
 from nnpg.attacks.targets import Targets, choose_targets
@@ -45,7 +44,7 @@ def minimal_distortion(
     kappa: float = 0.0,
     history: int = 4,
     evaluations: int = 1000,
-    memory_mb: float = 256.0,
+    memory_mb: float | None = None,
     rng: int | np.random.Generator | None = None,
     checkpoint: str | Path | None = None,
     resume: bool = False,
@@ -94,10 +93,11 @@ def minimal_distortion(
     evaluations : int
         Forward and backward passes for one image with one target, at most, before the polish; a search from many points
         makes as many as it needs.
-    memory_mb : float
-        For the images that are solved at a time, in millions of bytes: it bounds their number, which is at most 96 on a
-        CPU. An image of m pixels takes about m (20 history + 55) numbers, twice as many for "l1". The results and what
-        the network needs for a block of 48 images, or of 8 with convolutions, are not included.
+    memory_mb : float, optional
+        For the images that are solved at a time, in millions of bytes; unless given, 256, and on a device a quarter of
+        its free memory. It bounds their number, which is at most 96 on a CPU. An image of m pixels takes about
+        m (20 history + 55) numbers, twice as many for "l1". The results and what the network needs for a block of 48
+        images, or of 8 with convolutions (on a device of 960), are not included.
     rng : int or numpy.random.Generator, optional
         Needed for "random". It also seeds the search from many points, which has the seed 0 unless it is given.
     checkpoint : path, optional
@@ -120,6 +120,8 @@ def minimal_distortion(
         or the loss.
     FileExistsError
         If the checkpoint exists and `resume` is not set.
+    MemoryError
+        If `memory_mb`, or the images, are more than the free memory of the device.
     ModelFileError
         If the checkpoint is damaged, or not one of an attack.
     OSError
@@ -141,7 +143,7 @@ def minimal_distortion(
     epsilon = None if epsilon is None else as_number(epsilon, "epsilon", above=0)
     kappa = as_number(kappa, "kappa", least=0)
     polish, resume = as_flag(polish, "polish"), as_flag(resume, "resume")
-    memory_mb = as_number(memory_mb, "memory_mb", above=0)
+    memory_mb = None if memory_mb is None else as_number(memory_mb, "memory_mb", above=0)
     checkpoint = None if checkpoint is None else as_path(checkpoint, "checkpoint")
     drawn = None if rng is None else as_generator(rng)
     target_classes = choose_targets(net, x, targets, labels=labels, rng=drawn)  # (N, T)

@@ -27,7 +27,7 @@ import numpy.typing as npt
 
 from nnpg.attacks.least_distortion.curvature import dot
 from nnpg.attacks.least_distortion.norms import Box
-from nnpg.attacks.least_distortion.rows import join, put, take
+from nnpg.attacks.least_distortion.rows import Rows, choose, join, put, rows_at, take
 from nnpg.attacks.objective import Margin, Objective
 from nnpg.layers import MaxPool, ReLU, Step
 from nnpg.network import Network
@@ -57,7 +57,7 @@ class Descents:
 
     Parameters
     ----------
-    image : array (M,), int
+    image : array (M,), int, on the host
         Row of the image in the problem.
     x, mean : arrays (M, m)
         The current points, and the running means of the gradients.
@@ -88,7 +88,7 @@ class NearestPoints:
         |r|_2; infinite where nothing was found.
     rival : array (N,)
         The class with the largest score but that of `labels`.
-    evaluations : array (N,)
+    evaluations : array (N,), on the host
         Passes forward and back.
     """
 
@@ -100,7 +100,10 @@ class NearestPoints:
 
 @dataclass(frozen=True, eq=False)
 class BoundaryProblem:
-    """Images x0 (N, m), a class of each (N,) to reach, or to leave where `away` is set, and their groups (N,)."""
+    """Images x0 (N, m), a class of each (N,) to reach, or to leave where `away` is set, and their groups (N,).
+
+    Groups and passes are on the host.
+    """
 
     objective: Objective
     x0: Array
@@ -108,17 +111,16 @@ class BoundaryProblem:
     group: Array
     away: bool
     box: Box
-    passes: Array  # (N,), of each image so far
+    passes: npt.NDArray[np.int64]  # (N,), of each image so far
 
     @staticmethod
     def start(objective: Objective, x0: Array, labels: Array, group: Array, box: Box, *, away: bool) -> BoundaryProblem:
         """Return the problem before the first pass."""
-        return BoundaryProblem(objective, x0, labels, group, away, box, objective.xp.zeros(len(x0), objective.xp.int64))
+        return BoundaryProblem(objective, x0, labels, group, away, box, np.zeros(len(x0), np.int64))
 
-    def evaluate(self, x: Array, image: Array) -> Margin:
-        """Return the margins at points of these images, and count the passes."""
-        self.passes[:] += self.objective.xp.bincount(image, minlength=len(self.passes))
-        return self.objective.margin(x, self.labels[image], self.group[image], away=self.away)
+    def rows(self, numbers: npt.NDArray[np.int64]) -> Rows:
+        """Return rows by their numbers."""
+        return rows_at(self.objective.net.backend, numbers)
 
 
 def has_kinks(net: Network) -> bool:
@@ -128,29 +130,29 @@ def has_kinks(net: Network) -> bool:
 
 def search_boundary(problem: BoundaryProblem, seed: int) -> NearestPoints:
     """Return the nearest points found; for each image they depend on its pixels, its class and the seed alone."""
-    xp, N = problem.objective.xp, len(problem.x0)
+    xp, to_numpy, N = problem.objective.xp, problem.objective.net.backend.to_numpy, len(problem.x0)
     generators = _generators(problem, seed)
-    images = xp.arange(N)
+    images = np.arange(N)
     first = _descend(problem, _descents_from(xp, images, problem.x0), FIRST_STEPS)
     span = problem.box.high - problem.box.low
     distance = xp.where(xp.isfinite(first.size), first.size, 0.1 * span * problem.x0.shape[1] ** 0.5)
     multiples = np.resize(START_DISTANCES, STARTS)
     best = _halve(problem, _perturbed(problem, generators, images, problem.x0, distance, multiples), FIRST_HALVING)
     others = [first, _towards_rivals(problem, images)] if problem.away else [first]
-    best = _best(xp, join(xp, [best, *others]), KEPT)
-    without_gain = xp.zeros(N, xp.int64)
+    best = _best(problem, join(xp, [best, *others]), KEPT)
+    without_gain = np.zeros(N, np.int64)
     for number in range(ROUNDS):
-        going = xp.flatnonzero(without_gain < PATIENCE)
+        going = np.flatnonzero(without_gain < PATIENCE)
         if len(going) == 0:
             break
-        rows = (going[:, None] * KEPT + xp.arange(KEPT)).ravel()
+        rows = problem.rows((going[:, None] * KEPT + np.arange(KEPT)).ravel())
         before = take(best, rows)
-        after = _best(xp, join(xp, [before, _round(problem, generators, before, distance, number)]), KEPT)
+        after = _best(problem, join(xp, [before, _round(problem, generators, before, distance, number)]), KEPT)
         put(best, rows, after)
-        better = after.size[::KEPT] < (1 - GAIN) * before.size[::KEPT]
-        without_gain[going] = xp.where(better, 0, without_gain[going] + 1)
+        better = to_numpy(after.size[::KEPT] < (1 - GAIN) * before.size[::KEPT])  # here the host waits, once a round
+        without_gain[going] = np.where(better, 0, without_gain[going] + 1)
     last = _descend(problem, _descents_from(xp, best.image, best.best), LAST_STEPS, longer=True)
-    nearest = _best(xp, join(xp, [best, last]), 1)
+    nearest = _best(problem, join(xp, [best, last]), 1)
     return NearestPoints(nearest.best, nearest.size, nearest.rival, problem.passes)
 
 
@@ -166,10 +168,10 @@ def _round(
 ) -> Descents:
     """Perturb the best points, and return the best descent from each."""
     xp = problem.objective.xp
-    size = xp.where(xp.isfinite(best.size), best.size, distance[best.image])
+    size = xp.where(xp.isfinite(best.size), best.size, problem.rows(best.image).of(distance))
     multiples = np.full(PERTURBED, PERTURBATIONS[number % len(PERTURBATIONS)])
     descents = _perturbed(problem, generators, best.image, best.best, size, multiples)
-    descents.image = xp.arange(len(best.image)).repeat(PERTURBED)  # compare those from the same point
+    descents.image = np.arange(len(best.image)).repeat(PERTURBED)  # compare those from the same point
     return _halve(problem, descents, LATER_HALVING, best.image)
 
 
@@ -178,9 +180,9 @@ def _towards_rivals(problem: BoundaryProblem, images: Array) -> Descents:
     xp, R = problem.objective.xp, min(RIVAL_CLASSES, problem.objective.net.K - 1)
     _, rivals = problem.objective.evaluate_rivals(problem.x0, problem.labels, problem.group, R)
     image = images.repeat(R)
-    x0, targets, group = problem.x0[image], rivals.classes.ravel(), problem.group[image]
+    x0, targets, group = problem.rows(image).of(problem.x0), rivals.classes.ravel(), problem.group[image]
     targeted = BoundaryProblem.start(problem.objective, x0, targets, group, problem.box, away=False)
-    descents = _descend(targeted, _descents_from(xp, xp.arange(len(image)), targeted.x0), RIVAL_STEPS)
+    descents = _descend(targeted, _descents_from(xp, np.arange(len(image)), targeted.x0), RIVAL_STEPS)
     problem.passes[:] += 1 + R + targeted.passes.reshape(-1, R).sum(axis=1)
     descents.rival = targeted.labels
     descents.image = image
@@ -205,11 +207,11 @@ def _perturbed(
     """Descents that start at random points around each of x (M, m): `multiples` of `size` (M,) away, in the box."""
     xp, k, m = problem.objective.xp, problem.objective.net.backend, x.shape[1]
     dtype = np.float32 if x.dtype == np.float32 else np.float64
-    drawn = [generators[n].standard_normal((len(multiples), m), dtype) for n in k.to_numpy(image).tolist()]
+    drawn = [generators[n].standard_normal((len(multiples), m), dtype) for n in image.tolist()]
     distances = (size[:, None] * k.asarray(multiples) / m**0.5).astype(x.dtype)  # (M, T)
     points = x[:, None] + distances[:, :, None] * k.asarray(np.stack(drawn))  # (M, T, m)
     rows = image.repeat(len(multiples))
-    low, high = problem.box.around(xp, problem.x0 if problem.box.epsilon is None else problem.x0[rows])
+    low, high = problem.box.around(xp, problem.x0 if problem.box.epsilon is None else problem.rows(rows).of(problem.x0))
     return _descents_from(xp, rows, xp.minimum(xp.maximum(points.reshape(-1, m), low), high))
 
 
@@ -217,37 +219,46 @@ def _halve(
     problem: BoundaryProblem, descents: Descents, stages: tuple[tuple[int, int], ...], images: Array | None = None
 ) -> Descents:
     """Keep the best descents of each image, stage by stage; with `images` those of each number n, on `images[n]`."""
-    xp, step = problem.objective.xp, 0
+    step = 0
     for steps, keep in stages:
         compared = descents.image
         if images is not None:
             descents.image = images[compared]
         descents = _descend(problem, descents, steps, step)
         descents.image = compared
-        descents, step = _best(xp, descents, keep), step + steps
+        descents, step = _best(problem, descents, keep), step + steps
     if images is not None:
         descents.image = images[descents.image]
     return descents
 
 
-def _best(xp: ModuleType, descents: Descents, keep: int) -> Descents:
+def _best(problem: BoundaryProblem, descents: Descents, keep: int) -> Descents:
     """The `keep` best descents per image, of equal ones the first; images in order, with equal numbers of descents."""
-    order = xp.lexsort(xp.stack([descents.size, descents.image]))
-    per_image = len(order) // len(xp.unique(descents.image))
-    return take(descents, order.reshape(-1, per_image)[:, :keep].ravel())
+    by_image, xp = np.argsort(descents.image, kind="stable"), problem.objective.xp  # images on the host, sizes not
+    image = descents.image[by_image].reshape(len(np.unique(descents.image)), -1)
+    rows = problem.rows(by_image.reshape(image.shape)).placed
+    order = xp.argsort(descents.size[rows], axis=1, kind="stable")[:, :keep]
+    best = xp.take_along_axis(rows, order, axis=1).ravel()
+    parts = (descents.x, descents.mean, descents.multiplier, descents.best, descents.size, descents.rival)
+    return Descents(image[:, :keep].ravel(), *(a[best] for a in parts))
 
 
 def _descend(
     problem: BoundaryProblem, descents: Descents, steps: int, first: int = 0, *, longer: bool = False
 ) -> Descents:
-    """Make `steps` further steps after the `first`; a batch at a time, which does not change the results."""
+    """Make `steps` further steps after the `first`; a batch at a time, which does not change the results.
+
+    The descents that are given change too.
+    """
     xp, M = problem.objective.xp, len(descents.image)
     rows = max(BATCH, 2 * problem.objective.block)
-    parts = [take(descents, xp.arange(n, min(n + rows, M))) for n in range(0, M, rows)]
+    parts = [take(descents, slice(n, n + rows)) for n in range(0, M, rows)]
+    problem.passes[:] += steps * np.bincount(descents.image, minlength=len(problem.passes))
     for part in parts:
-        x0 = problem.x0[part.image]
+        images = problem.rows(part.image)
+        x0, labels, group = map(images.of, (problem.x0, problem.labels, problem.group))
         for step in range(first, first + steps):
-            margin = problem.evaluate(part.x, part.image)
+            margin = problem.objective.margin(part.x, labels, group, away=problem.away)
             _keep_best(xp, part, x0, margin)
             share = 1.0 if step == 0 else 1 / (10 + step) if longer else 1 / (2 + step / 2)
             part.mean += part.x.dtype.type(share) * (margin.gradient - part.mean)
@@ -259,8 +270,9 @@ def _keep_best(xp: ModuleType, descents: Descents, x0: Array, margin: Margin) ->
     """Keep points that are successes with a smaller |r| than all before."""
     r = descents.x - x0
     size = xp.sqrt(dot(xp, r, r))
-    n = xp.flatnonzero((margin.value > margin.threshold) & (size < descents.size))
-    descents.best[n], descents.size[n], descents.rival[n] = descents.x[n], size[n], margin.rival[n]
+    better = choose(xp, (margin.value > margin.threshold) & (size < descents.size))
+    for old, new in ((descents.best, descents.x), (descents.size, size), (descents.rival, margin.rival)):
+        better.put(old, better.of(new))
 
 
 def _project(xp: ModuleType, descents: Descents, x0: Array, margin: Margin, box: Box, newton_steps: int) -> None:

@@ -8,10 +8,11 @@ import numpy as np
 
 from nnpg.attacks.least_distortion.boundary import STARTS, BoundaryProblem, search_boundary
 from nnpg.attacks.least_distortion.curvature import dot
+from nnpg.attacks.least_distortion.norms import Settings
 from nnpg.attacks.least_distortion.partial_results import PENDING, PartialResults
 from nnpg.attacks.least_distortion.results import Outcome
-from nnpg.attacks.least_distortion.solver import Settings
 from nnpg.attacks.objective import Objective
+from nnpg.support.network_arguments import placed
 from nnpg.support.progress import Advance
 from nnpg_kernels import Array
 
@@ -38,10 +39,11 @@ def search_pending(
         pending = pending[pending % T == 0]
     classes = _own_classes(results, objective.net.K) if untargeted else results.targets
     batch = max(1, capacity * (20 * settings.history + 55) // (COPIES * STARTS))
+    x0 = placed(objective.net, results.x0)
     for first in range(0, len(pending), batch):
         p = pending[first : first + batch]
         labels = classes.ravel()[p // T if untargeted else p]
-        advance(_search(objective, settings, results, p, labels, untargeted, seed))
+        advance(_search(objective, settings, results, x0, p, labels, untargeted, seed))
         save()
 
 
@@ -54,6 +56,7 @@ def _search(
     objective: Objective,
     settings: Settings,
     results: PartialResults,
+    placed_x0: Array,
     p: Array,
     labels: Array,
     untargeted: bool,
@@ -62,7 +65,7 @@ def _search(
     """Search subproblems p; return how many images are then done."""
     k, T, norm = objective.net.backend, results.targets.shape[1], settings.norm
     x0, group = results.x0[p // T], objective.group_of(results.x0[p // T], labels)
-    margin = objective.margin(k.asarray(x0), k.asarray(labels), k.asarray(group), away=untargeted)
+    margin = objective.margin(placed_x0[k.asarray(p // T)], k.asarray(labels), group, away=untargeted)
     already = k.to_numpy(margin.value > margin.threshold)
     done = sum(
         _record(results, n, Outcome.ALREADY, x, 0.0, np.inf, 1, int(rival) if untargeted else None)
@@ -71,11 +74,12 @@ def _search(
     n = np.flatnonzero(~already)
     if len(n) == 0:
         return done
-    x0, labels, group = k.asarray(x0[n]), k.asarray(labels[n]), k.asarray(group[n])
+    x0, labels, group = placed_x0[k.asarray(p[n] // T)], k.asarray(labels[n]), group[n]
     nearest = search_boundary(BoundaryProblem.start(objective, x0, labels, group, settings.box, away=untargeted), seed)
     targets = nearest.rival if untargeted else labels
     c = norm.reported(_stationary_c(objective, nearest.x, x0, targets, group), nearest.size)
-    rows = zip(*map(k.to_numpy, (nearest.x, nearest.size, c, nearest.evaluations, targets)), strict=True)
+    sizes, cs, classes = k.to_numpy(k.xp.stack([nearest.size, c, targets.astype(k.xp.float64)]))
+    rows = zip(k.to_numpy(nearest.x), sizes, cs, nearest.evaluations, classes, strict=True)
     for subproblem, (x, size, c_of_x, passes, target) in zip(p[n], rows, strict=True):
         if np.isfinite(size):
             rival = int(target) if untargeted else None

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from nnpg.attacks.least_distortion.rows import choose
 from nnpg_kernels import Array
 
 ACTIVE_SET_ROUNDS = 12  # at most; two or three are usual
@@ -52,17 +53,18 @@ class Curvature:
 
     def store(self, xp: ModuleType, s: Array, y: Array, ss: Array, usable: Array) -> None:
         """Store the pairs (s, y), each (N, n), where `usable` (N,) is set, in place of the oldest; ss is s's (N,)."""
-        h, n = self.age.shape[1], xp.flatnonzero(usable & (ss > 0))
-        slot, newest = self.age.argmin(axis=1)[n], self.age.max(axis=1)[n]
+        h, stored = self.age.shape[1], choose(xp, usable & (ss > 0))
+        n, slot, newest = stored.numbers, self.age.argmin(axis=1), stored.of(self.age.max(axis=1))
         unit = (1 / xp.sqrt(xp.where(ss > 0, ss, 1))).astype(s.dtype)[:, None]
+        slot = stored.of(slot)
         pair = ((slot, y * unit), (slot + h, s * unit))
         for row, vector in pair:
-            self.rows[n, row] = vector[n]
+            stored.put_at(self.rows, (n, row), stored.of(vector))
         for row, vector in pair:
-            products = (self.rows @ vector[:, :, None])[n, :, 0]  # (., 2h)
-            self.gram[n, :, row] = products
-            self.gram[n, row, :] = products
-        self.age[n, slot] = newest + 1
+            products = stored.of((self.rows @ vector[:, :, None])[:, :, 0])  # (., 2h)
+            stored.put_at(self.gram, (n, slice(None), row), products)
+            stored.put_at(self.gram, (n, row), products)
+        stored.put_at(self.age, (n, slot), newest + 1)
 
     def usable(self, xp: ModuleType, kappa: Array) -> Array:
         """Return which pairs (N, h) have enough curvature along s, with kappa, for B to be safely positive definite."""
@@ -176,15 +178,14 @@ def box_step(
             unchanged &= (active == use[:, -active.shape[1] :]).all(axis=1)
             use = xp.concatenate([use[:, : -active.shape[1]], active], axis=1)
         d[rows], settled[rows] = step, unchanged
-        n = xp.flatnonzero(~unchanged)
-        if len(n) == 0 or not remaining:
+        going = choose(xp, ~unchanged)  # a problem that does not change stays where it is, should it go on too
+        if going.none or not remaining:
             break
-        rows, A, core, use, shift, diagonal = rows[n], A[n], core[n], use[n], shift[n], diagonal[n]
-        v, lower, upper, free = v[n], lower[n], upper[n], inside[n]
-        e = step[n]
+        rows, A, core, use, shift, diagonal = map(going.of, (rows, A, core, use, shift, diagonal))
+        v, lower, upper, free, e = map(going.of, (v, lower, upper, inside, step))
         e += free * (v - e)  # v where free, the bound elsewhere
         if constraints is not None:
-            constraints = LinearConstraints(constraints.J[n], constraints.b[n])
+            constraints = LinearConstraints(going.of(constraints.J), going.of(constraints.b))
     return d, settled
 
 

@@ -160,4 +160,15 @@ class L1:
         return c
 
 
+@dataclass(frozen=True)
+class Settings:
+    """The settings of `minimal_distortion`."""
+
+    norm: Norm
+    box: Box
+    tolerance: float
+    history: int
+    evaluations: int
+
+
 NORMS: dict[str, Callable[[ModuleType], Norm]] = {"squared_l2": SquaredL2, "l2": L2, "l1": L1}

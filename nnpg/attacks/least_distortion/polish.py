@@ -13,10 +13,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from nnpg.attacks.least_distortion.curvature import LinearConstraints
 from nnpg.attacks.least_distortion.norms import Box, SquaredL2
 from nnpg.attacks.least_distortion.quasi_newton import QuasiNewton
-from nnpg.attacks.least_distortion.rows import take
+from nnpg.attacks.least_distortion.rows import choose, rows_at, take
 from nnpg.attacks.objective import RIVALS, Objective
 from nnpg_kernels import Array
 
@@ -32,10 +34,11 @@ class Points:
 
     Parameters
     ----------
-    index : array (N,)
+    index : array (N,), on the host
     x, x0 : arrays (N, m)
         The images, and the original ones.
     targets, group : arrays (N,)
+        The group is on the host.
     c : array (N,)
     newton : QuasiNewton
     """
@@ -49,14 +52,28 @@ class Points:
     newton: QuasiNewton
 
 
+@dataclass(frozen=True, eq=False)
+class Solved:
+    """Subproblems that are solved: outcomes, sizes, evaluations and largest c (N,), and their points."""
+
+    outcome: Array
+    size: Array
+    evaluations: Array
+    c: Array
+    points: Points
+
+
 def move_to_boundary(objective: Objective, points: Points, box: Box) -> tuple[Array, Array]:
-    """Return images (N, m) no further from x0 and still classified as their targets, and the number of passes (N,)."""
-    xp, norm, N = objective.xp, SquaredL2(objective.xp), len(points.x)
+    """Return images (N, m) no further from x0 and still classified as their targets, and the passes (N,), on the host.
+
+    Here the host waits for the device once a round, for which images go on.
+    """
+    xp, k, norm, N = objective.xp, objective.net.backend, SquaredL2(objective.xp), len(points.x)
     R = min(RIVALS, objective.net.K - 1)
     best, size = points.x.copy(), norm.length(points.x - points.x0)
-    passes, overshoot = xp.zeros(N, xp.int64), xp.zeros(N)
-    current = take(points, xp.arange(N))
-    current.index = xp.arange(N)
+    passes, overshoot = np.zeros(N, np.int64), xp.zeros(N)
+    current, nearest = take(points, rows_at(k, np.arange(N))), best.copy()
+    current.index = np.arange(N)
     here, rivals = objective.evaluate_rivals(current.x, current.targets, current.group)
     passes += 1 + R
     for _ in range(ROUNDS):
@@ -75,15 +92,17 @@ def move_to_boundary(objective: Objective, points: Points, box: Box) -> tuple[Ar
         infinite, zeros = xp.full(len(x), xp.inf), xp.zeros(len(x))  # every step is accepted, whatever c |r| + loss is
         current.newton.update(xp, s, y, infinite, zeros, slope, zeros, curvature)
         length = norm.length(x - current.x0)
-        better = xp.flatnonzero((trial.margin > trial.threshold) & (length < size[current.index]))
-        best[current.index[better]], size[current.index[better]] = x[better], length[better]
-        improved = xp.zeros(len(x), bool)
-        improved[better] = True
+        improved = (trial.margin > trial.threshold) & (length < size)
+        better = choose(xp, improved)
+        better.put(nearest, better.of(x))
+        better.put(size, better.of(length))
+        rows_at(k, current.index).put(best, nearest)
         overshoot = OVERSHOOT * abs(trial.margin - aim)
         current.x, here = x, trial
-        going = xp.flatnonzero(~(improved & (norm.length(d) <= SMALL_STEP * length)) & xp.isfinite(length))
-        if len(going) == 0:
+        unsettled = ~(improved & (norm.length(d) <= SMALL_STEP * length)) & xp.isfinite(length)
+        going = rows_at(k, np.flatnonzero(k.to_numpy(unsettled)))
+        if len(going.host) == 0:
             break
         current, here, rivals = take(current, going), take(here, going), take(rivals, going)
-        overshoot = overshoot[going]
+        overshoot, nearest, size = map(going.of, (overshoot, nearest, size))
     return best, passes

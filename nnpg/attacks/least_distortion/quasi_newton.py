@@ -27,6 +27,7 @@ from nnpg.attacks.least_distortion.curvature import (
     box_step,
     dot,
 )
+from nnpg.attacks.least_distortion.rows import choose
 from nnpg_kernels import Array
 
 ARMIJO = 1e-4  # share of the decrease that the slope promises
@@ -95,11 +96,16 @@ class QuasiNewton:
         theta = largest if unknown is None else xp.maximum(xp.minimum(largest, unknown + self.damping), kappa)
         d, _ = box_step(xp, self.curvature, g, lower, upper, kappa, theta, use, constraints, rounds)
         slope = dot(xp, g, d)
-        weak = xp.flatnonzero(~(slope <= -SMALLEST_DESCENT * largest * dot(xp, d, d)))  # NaN too
-        if len(weak) and constraints is None:  # the active set did not settle, or the model is not positive definite
-            short = -g[weak] / largest[weak, None].astype(g.dtype)
-            d[weak] = xp.minimum(xp.maximum(short, lower[weak]), upper[weak])
-            slope[weak] = dot(xp, g[weak], d[weak])
+        if constraints is not None:
+            return d, slope
+        # where the active set did not settle, or the model is not positive definite; NaN too
+        weak = choose(xp, ~(slope <= -SMALLEST_DESCENT * largest * dot(xp, d, d)))
+        if not weak.none:
+            steepest = weak.of(g)
+            short = -steepest / weak.of(largest)[:, None].astype(g.dtype)
+            short = xp.minimum(xp.maximum(short, weak.of(lower)), weak.of(upper))
+            weak.put(d, short)
+            weak.put(slope, dot(xp, steepest, short))
         return d, slope
 
     def update(
@@ -151,7 +157,7 @@ class QuasiNewton:
     ) -> None:
         """Raise mu after the second rejection in a row, or the first without a usable pair; lower it after success."""
         unit = known
-        if bool((known <= 0).any()):
+        if not choose(xp, known <= 0).none:
             scale, has_pair = self.curvature.scale(xp, known, self.curvature.usable(xp, known))
             unit = xp.where(known > 0, known, xp.where(has_pair, scale, 1.0))
         self.rejected = xp.where(accepted, 0, self.rejected + rejected)

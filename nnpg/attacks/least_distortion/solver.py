@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from nnpg.attacks.least_distortion.brackets import Brackets
 from nnpg.attacks.least_distortion.curvature import dot
-from nnpg.attacks.least_distortion.norms import Box, Norm
-from nnpg.attacks.least_distortion.polish import Points
+from nnpg.attacks.least_distortion.norms import Settings
+from nnpg.attacks.least_distortion.polish import Points, Solved
 from nnpg.attacks.least_distortion.quasi_newton import QuasiNewton
 from nnpg.attacks.least_distortion.results import Outcome
-from nnpg.attacks.least_distortion.rows import join, put, take
+from nnpg.attacks.least_distortion.rows import Rows, choose, join, put, rows_at, take
 from nnpg.attacks.objective import Objective
 from nnpg_kernels import Array
 
@@ -27,17 +29,6 @@ UNKNOWN_CURVATURE = 8.0  # in directions that no pair covers, at most; as a mult
 TRIES = 3
 NEXT_TRY = 30.0  # the first c is smaller by this factor in each further try
 REJECTIONS = 30  # in a row
-
-
-@dataclass(frozen=True)
-class Settings:
-    """The settings of `minimal_distortion`."""
-
-    norm: Norm
-    box: Box
-    tolerance: float
-    history: int
-    evaluations: int
 
 
 @dataclass(eq=False)
@@ -70,7 +61,8 @@ class Subproblems:
     Parameters
     ----------
     index, targets, group : arrays (N,), int
-        Number of the subproblem, the target, and the group of positions in the network's blocks.
+        Number of the subproblem, the target, and the group of positions in the network's blocks; number and group are
+        on the host.
     x0, best : arrays (N, m)
         The image, and the success with the smallest |r| so far.
     best_size : array (N,)
@@ -104,64 +96,57 @@ class Subproblems:
     evaluations: Array
 
 
-@dataclass(frozen=True, eq=False)
-class Solved:
-    """Subproblems that are solved: outcomes, sizes, evaluations and largest c (N,), and their points."""
-
-    outcome: Array
-    size: Array
-    evaluations: Array
-    c: Array
-    points: Points
-
-
 class Solver:
     """The working set. `add` puts subproblems into it, `iterate` gives each one evaluation."""
 
     def __init__(self, objective: Objective, settings: Settings) -> None:
         self.objective, self.settings = objective, settings
         self.working: Subproblems | None = None
-        self.vacant: Array | None = None  # rows of subproblems that are solved
+        self.vacant: Array | None = None  # rows of subproblems that are solved, on the host
+        self.any_new = False
 
     def add(self, index: Array, x0: Array, targets: Array, group: Array) -> None:
-        """Start subproblems, in the rows of solved ones as far as there are any."""
+        """Start subproblems, in the rows of solved ones as far as there are any; `index` and `group` of the host."""
         new = self._subproblems(index, x0, targets, group)
+        self.any_new = True
         if self.working is None or self.vacant is None:
             self.working = new if self.working is None else join(self.objective.xp, [self.working, new])
             return
-        n = self.objective.xp.arange(len(index))
         reused = min(len(self.vacant), len(index))
-        put(self.working, self.vacant[:reused], take(new, n[:reused]))
+        put(self.working, self._rows(self.vacant[:reused]), take(new, slice(reused)))
         self.vacant = self.vacant[reused:]
         if reused < len(index):
-            self.working = join(self.objective.xp, [self.working, take(new, n[reused:])])
+            self.working = join(self.objective.xp, [self.working, take(new, slice(reused, None))])
 
     def iterate(self) -> Solved | None:
         """Do one evaluation for each subproblem; return those that are then solved."""
         xp, working = self.objective.xp, self._without_vacant()
         self._evaluate(working)
-        finished, outcome = self._update_c(working)
-        n = xp.flatnonzero(finished)
-        if len(n) == 0:
+        finished, outcomes = self._update_c(working)
+        if len(finished) == 0:
             return None
-        self.vacant = n
-        brackets = take(working.brackets, n)
+        self.vacant, rows = finished, self._rows(finished)
+        brackets, outcome = take(working.brackets, rows), rows.of(outcomes)
         located = brackets.c_low > 0
         c = xp.where(located, self.settings.norm.reported(brackets.c_low, brackets.size_low), xp.nan)
-        c = xp.where(outcome[n] == int(Outcome.ALREADY), xp.inf, c)
+        c = xp.where(outcome == int(Outcome.ALREADY), xp.inf, c)
         at_c = xp.where(located, brackets.c_low, brackets.c)
-        index, targets, group = working.index[n], working.targets[n], working.group[n]
-        points = Points(index, working.best[n], working.x0[n], targets, group, at_c, take(working.newton, n))
-        return Solved(outcome[n], working.best_size[n], working.evaluations[n], c, points)
+        index, targets, group = map(rows.of, (working.index, working.targets, working.group))
+        best, x0, size, evaluations = map(rows.of, (working.best, working.x0, working.best_size, working.evaluations))
+        points = Points(index, best, x0, targets, group, at_c, take(working.newton, rows))
+        return Solved(outcome, size, evaluations, c, points)
+
+    def _rows(self, numbers: Array) -> Rows:
+        return rows_at(self.objective.net.backend, numbers)
 
     def _without_vacant(self) -> Subproblems:
         """Return the working set after removing the rows that are still vacant."""
-        xp, working = self.objective.xp, self.working
+        working = self.working
         assert working is not None
         if self.vacant is not None and len(self.vacant):
-            keep = xp.ones(len(working.index), bool)
+            keep = np.ones(len(working.index), bool)
             keep[self.vacant] = False
-            self.working = working = take(working, xp.flatnonzero(keep))
+            self.working = working = take(working, self._rows(np.flatnonzero(keep)))
         self.vacant = None
         return working
 
@@ -199,17 +184,20 @@ class Solver:
         accepted |= working.new
         working.steps += accepted & ~working.new
         size = norm.size(penalty)
-        better = xp.flatnonzero((margin > threshold) & (size < working.best_size))
-        working.best[better], working.best_size[better] = x[better], size[better]
-        rows = xp.flatnonzero(accepted)
-        put(current, rows, take(trial, rows))
+        better, moved = choose(xp, (margin > threshold) & (size < working.best_size)), choose(xp, accepted)
+        better.put(working.best, better.of(x))
+        better.put(working.best_size, better.of(size))
+        put(current, moved, take(trial, moved))
 
     def _gradient(self, current: Iterate, x0: Array, c: Array) -> Array:
         """Of c |r| + loss."""
         return c.astype(current.v.dtype)[:, None] * self.settings.norm.gradient(current.v, x0) + current.gradient
 
     def _update_c(self, working: Subproblems) -> tuple[Array, Array]:
-        """Plan the next steps, and change c where its minimum is known; return which ones end, and the outcomes."""
+        """Plan the next steps, and change c where its minimum is known; return the rows that end, and the outcomes.
+
+        This is where the host waits for the device, once: for what ends, what starts again, and what is planned again.
+        """
         xp, norm, current, tolerance = self.objective.xp, self.settings.norm, working.current, self.settings.tolerance
         already = working.new & (current.margin > current.threshold)
         self._choose_first_c(working)
@@ -224,8 +212,9 @@ class Solver:
         assumed = (length <= SMALL_STEP * size) & (margin_change <= SMALL_CHANGE * abs(current.margin))
         assumed &= (working.steps > 0) & ~working.exact_only
         solved = (working.newton.rejected == 0) & ~working.new & (exact | assumed)
-        at_boundary, n = xp.zeros(len(size), bool), xp.flatnonzero(solved & success)
-        at_boundary[n] = self._is_at_boundary(take(current, n), working.x0[n], tolerance * size[n])
+        at_boundary, judged = xp.zeros(len(size), bool), choose(xp, solved & success)
+        near = self._is_at_boundary(take(current, judged), judged.of(working.x0), tolerance * judged.of(size))
+        judged.put(at_boundary, near)
         converged = brackets.converged(xp, success, size, tolerance)
         solved &= exact | ~(at_boundary | converged)  # what ends the search must be at the minimum
         # a bracket whose success is far from the boundary, and whose failure was only assumed
@@ -243,10 +232,14 @@ class Solver:
             succeeded, xp.where(last, int(Outcome.FOUND), int(Outcome.UNSETTLED)), int(Outcome.NOT_FOUND)
         )
         outcome = xp.where(already, int(Outcome.ALREADY), outcome)
-        self._plan_again(working, solved & ~last)
-        working.new[:] = False
-        self._start_again(working, xp.flatnonzero(repeated))
-        return last | (too_far & ~repeated) | no_evaluations_left | already, outcome
+        changed, ended = solved & ~last, last | (too_far & ~repeated) | no_evaluations_left | already
+        ends, again, planned = self.objective.net.backend.to_numpy(xp.stack([ended, repeated, changed]))
+        working.newton.reset_damping(xp, changed)
+        working.steps = working.steps * ~changed
+        self._plan_again(working, np.flatnonzero(planned))
+        working.new[:] = self.any_new = False
+        self._start_again(working, np.flatnonzero(again))
+        return np.flatnonzero(ends), outcome
 
     def _is_at_boundary(self, current: Iterate, x0: Array, distance: Array) -> Array:
         """Return where the boundary, to first order, is no further than this distance (N,)."""
@@ -254,34 +247,36 @@ class Solver:
         return current.margin <= distance * abs(current.margin_per_loss) * steepness
 
     def _plan_again(self, working: Subproblems, changed: Array) -> None:
-        """Plan the next step again, from the current iterate, where c changed."""
-        xp = self.objective.xp
-        working.newton.reset_damping(xp, changed)
-        working.steps = working.steps * ~changed
-        n = xp.flatnonzero(changed)
-        if len(n):
-            newton, current, brackets = take(working.newton, n), take(working.current, n), take(working.brackets, n)
-            working.step[n], working.slope[n] = self._plan(newton, current, working.x0[n], brackets)
+        """Plan the next step again, from the current iterate, of the rows where c changed."""
+        if len(changed):
+            rows = self._rows(changed)
+            newton, current, brackets = working.newton, working.current, working.brackets
+            parts = take(newton, rows), take(current, rows), rows.of(working.x0), take(brackets, rows)
+            step, slope = self._plan(*parts)
+            rows.put(working.step, step)
+            rows.put(working.slope, slope)
 
-    def _start_again(self, working: Subproblems, n: Array) -> None:
+    def _start_again(self, working: Subproblems, repeated: Array) -> None:
         """Search once more from the image itself, at a smaller c, which may lead to another minimum."""
-        if len(n):
-            tries, evaluations = working.tries[n] + 1, working.evaluations[n]
-            put(working, n, self._subproblems(working.index[n], working.x0[n], working.targets[n], working.group[n]))
-            working.tries[n], working.evaluations[n] = tries, evaluations
+        if len(repeated):
+            rows, self.any_new = self._rows(repeated), True
+            new = self._subproblems(*map(rows.of, (working.index, working.x0, working.targets, working.group)))
+            new.tries, new.evaluations = rows.of(working.tries) + 1, rows.of(working.evaluations)
+            put(working, rows, new)
 
     def _choose_first_c(self, working: Subproblems) -> None:
         """Choose the first c of the subproblems whose image has just been evaluated for the first time."""
-        xp, norm, n = self.objective.xp, self.settings.norm, self.objective.xp.flatnonzero(working.new)
-        if len(n) == 0:
+        if not self.any_new:
             return
-        current = take(working.current, n)
+        xp, norm = self.objective.xp, self.settings.norm
+        new = choose(xp, working.new)
+        current = take(working.current, new)
         known = xp.isfinite(current.margin_per_loss)
-        steepness = norm.dual(self._free_gradient(current, working.x0[n]))
+        steepness = norm.dual(self._free_gradient(current, new.of(working.x0)))
         steepness = steepness * xp.where(known, abs(current.margin_per_loss), 1.0)
         gap = xp.where(known, xp.maximum(-current.margin, 0.1), xp.maximum(current.loss, 0.1))
         c = xp.maximum(norm.first_c(steepness, gap), 1e-12)
-        put(working.brackets, n, Brackets.start(xp, c, c / NEXT_TRY ** working.tries[n]))
+        put(working.brackets, new, Brackets.start(xp, c, c / NEXT_TRY ** new.of(working.tries)))
 
     def _plan(self, newton: QuasiNewton, current: Iterate, x0: Array, brackets: Brackets) -> tuple[Array, Array]:
         """Return the next step at these c, and the slope along it."""

@@ -8,16 +8,20 @@ from collections.abc import Callable
 
 import numpy as np
 
+from nnpg.attacks.least_distortion.norms import Settings
 from nnpg.attacks.least_distortion.partial_results import PartialResults
-from nnpg.attacks.least_distortion.polish import move_to_boundary
+from nnpg.attacks.least_distortion.polish import Solved, move_to_boundary
 from nnpg.attacks.least_distortion.results import Outcome
-from nnpg.attacks.least_distortion.rows import join, take
-from nnpg.attacks.least_distortion.solver import Settings, Solved, Solver
+from nnpg.attacks.least_distortion.rows import join, rows_at, take
+from nnpg.attacks.least_distortion.solver import Solver
 from nnpg.attacks.objective import Objective
+from nnpg.support.network_arguments import placed
 from nnpg.support.progress import Advance
 from nnpg_kernels import Array
 
 LARGEST = 96  # subproblems, or three blocks of the network where that is more; still more is no faster on a CPU
+MEMORY_MB = 256.0  # of the working set on a CPU, unless the caller says otherwise
+SHARE = 0.25  # of the free memory of a device
 POLISHED_AT_ONCE = 96  # solved subproblems
 POLISH_EVERY = 5.0  # seconds, at most
 
@@ -38,6 +42,7 @@ def solve_pending(
     queues = [deque(pending[groups == group].tolist()) for group in range(len(objective.groups))]
     running = np.zeros(len(queues), np.int64)
     limits = [max(1, len(positions) * capacity // objective.block) for positions in objective.groups]
+    x0 = placed(objective.net, results.x0)
     solver, unpolished = Solver(objective, settings), list[Solved]()
 
     def vacant(group: int) -> int:
@@ -50,10 +55,11 @@ def solve_pending(
             if added:
                 index, group = np.array(added).T
                 running += np.bincount(group, minlength=len(queues))
-                solver.add(*map(k.asarray, (index, results.x0[index // T], targets[index], group)))
+                images, placed_targets = k.asarray(index // T), k.asarray(targets[index])
+                solver.add(index, x0[images], placed_targets, group)
             solved = solver.iterate()
             if solved is not None:
-                running -= np.bincount(k.to_numpy(solved.points.group), minlength=len(queues))
+                running -= np.bincount(solved.points.group, minlength=len(queues))
                 unpolished.append(solved)
             now = time.monotonic()
             enough = min(max(POLISHED_AT_ONCE, 2 * objective.block), capacity)
@@ -68,14 +74,25 @@ def solve_pending(
         raise
 
 
-def working_set_size(objective: Objective, memory_mb: float, x: Array, norm: str, history: int) -> int:
+def working_set_size(objective: Objective, memory_mb: float | None, x: Array, norm: str, history: int) -> int:
     """Return how many subproblems fit into memory: at least one of each group.
 
     Raises
     ------
     ValueError
         If fewer fit than there are groups.
+    MemoryError
+        If a device has less than `memory_mb` of free memory.
     """
+    free_bytes = getattr(objective.net.backend, "free_bytes", None)
+    free = None if free_bytes is None else free_bytes()
+    if memory_mb is None:
+        memory_mb = MEMORY_MB if free is None else SHARE * free / 1e6
+    if free is not None and memory_mb * 1e6 > free:
+        raise MemoryError(
+            f"memory_mb={memory_mb:g} asks for {memory_mb * 1e6:.0f} bytes, and {free} are free on the device: pass "
+            f"memory_mb={SHARE * free / 1e6:.3g}"
+        )
     numbers = x.shape[1] * (20 * history + 55) * (2 if norm == "l1" else 1)
     each, least = numbers * x.itemsize / 1e6, len(objective.groups)
     if not memory_mb >= each * least:
@@ -83,16 +100,20 @@ def working_set_size(objective: Objective, memory_mb: float, x: Array, norm: str
             f"memory_mb={memory_mb:g} is too little: {least} images of {x.shape[1]} pixels with history={history} take "
             f"{each * least:.3g} MB; allow more, or a shorter history"
         )
-    return min(max(LARGEST, 3 * objective.block), int(memory_mb / each))
+    fit = int(memory_mb / each)
+    return min(max(LARGEST, 3 * objective.block), fit) if free is None else fit
 
 
 def _record(objective: Objective, settings: Settings, results: PartialResults, solved: Solved, polish: bool) -> int:
     """Polish what is solved and record it; return how many images are then done."""
-    xp, to_numpy, points = objective.xp, objective.net.backend.to_numpy, solved.points
-    n = xp.flatnonzero((solved.outcome == int(Outcome.FOUND)) | (solved.outcome == int(Outcome.UNSETTLED)))
-    if polish and len(n):
-        points.x[n], passes = move_to_boundary(objective, take(points, n), settings.box)
-        solved.size[n] = settings.norm.length(points.x[n] - points.x0[n])
-        solved.evaluations[n] += passes
-    rows = (points.index, solved.outcome, points.x, solved.size, solved.c, solved.evaluations)
-    return sum(results.record(*row) for row in zip(*map(to_numpy, rows), strict=True))
+    xp, k, points = objective.xp, objective.net.backend, solved.points
+    outcome = k.to_numpy(solved.outcome)
+    found = rows_at(k, np.flatnonzero((outcome == Outcome.FOUND) | (outcome == Outcome.UNSETTLED)))
+    passes = np.zeros(len(outcome), np.int64)
+    if polish and len(found.host):
+        x, passes[found.host] = move_to_boundary(objective, take(points, found), settings.box)
+        found.put(points.x, x)
+        found.put(solved.size, settings.norm.length(x - found.of(points.x0)))
+    size, c, evaluations = k.to_numpy(xp.stack([solved.size, solved.c, solved.evaluations.astype(xp.float64)]))
+    rows = (points.index, outcome, k.to_numpy(points.x), size, c, evaluations.astype(np.int64) + passes)
+    return sum(results.record(*row) for row in zip(*rows, strict=True))

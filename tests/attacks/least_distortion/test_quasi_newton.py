@@ -5,7 +5,7 @@ import pytest
 from scipy.optimize import minimize
 
 from nnpg.attacks.least_distortion.quasi_newton import QuasiNewton
-from nnpg.attacks.least_distortion.rows import take
+from nnpg.attacks.least_distortion.rows import Rows, take
 
 
 def quadratics(N, n, condition, seed=0):
@@ -32,7 +32,14 @@ def minimised(H, b, lower, upper, kappa=0.0, most=1000):
     for _ in range(most):
         projected = np.clip(x - g, lower[index], upper[index]) - x
         going = np.flatnonzero((abs(projected).max(axis=1) > small[index]) & (newton.rejected < 20))
-        newton, x, f, g, known, index = take(newton, going), x[going], f[going], g[going], known[going], index[going]
+        newton, x, f, g, known, index = (
+            take(newton, Rows(going, going)),
+            x[going],
+            f[going],
+            g[going],
+            known[going],
+            index[going],
+        )
         if len(index) == 0:
             return minima
         d, slope = newton.step(np, g, lower[index] - x, upper[index] - x, known)
