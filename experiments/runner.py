@@ -146,7 +146,7 @@ def run_experiment(
         "versions": _versions(backend),
         "processor": processor(),
         "threads": thread_count(),
-        "computed": {task: sorted(how) for task, how in sorted(ways.items())},
+        "computed": {task: sorted(found) for task, found in sorted(ways.items())},
         "minutes": round((time.perf_counter() - began) / 60, 3),
         "notes": [note for note in (experiment.notes, *notes_on(data_sets)) if note],
         "verdict": result.verdict,

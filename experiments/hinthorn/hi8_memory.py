@@ -36,16 +36,16 @@ def run(config: Hard, context: Context) -> Result:
     for level, words in WHAT.items():
         found = against_control(runs, lambda r, level=level: r.final[level])  # type: ignore[misc]
         for (rate, variant), r in runs.items():
-            name, own = f"lr {rate:g}, {variant.name}: accuracy on {words}", level == "originals"
+            name, original = f"lr {rate:g}, {variant.name}: accuracy on {words}", level == "originals"
             claim, paper = (REVERSAL, 0.98) if variant == CONTROL else (CLOSE, 1.0)
-            mean = mean_interval(r.final[level], confidence=confidence if own else 0.95)
-            rows.append(row(name, paper if own else None, mean, n, "nets", interval=corrected if own else T,
-                            claim=claim if own else None))  # fmt: skip
+            mean = mean_interval(r.final[level], confidence=confidence if original else 0.95)
+            rows.append(row(name, paper if original else None, mean, n, "nets", interval=corrected if original else T,
+                            claim=claim if original else None))  # fmt: skip
             if variant == CONTROL:
                 continue
             c = found[rate, variant]
             more = mean_interval(c.differences, confidence=confidence)
-            rows.append(row(f"{name}, minus control", 0.02 if own else None, more, n, "nets", interval=corrected,
+            rows.append(row(f"{name}, minus control", 0.02 if original else None, more, n, "nets", interval=corrected,
                             claim=MORE_ROBUST))  # fmt: skip
             rows.append(row(f"{name}, minus control, p", None, c.p, n, "nets", unit="p (paired t, Holm)"))
             if c.significant(1):

@@ -118,8 +118,8 @@ def _less(record: Record, before: Record) -> str:
         return ""
     if SCALES.index(before["scale"]) > SCALES.index(record["scale"]):
         return f"what is on record was run at {before['scale']} scale, this at {record['scale']} scale"
-    own = "--set" in record["command"] or "--seed" in record["command"]
-    if own and any(record[key] != before[key] for key in ("config", "seed")):
+    special = "--set" in record["command"] or "--seed" in record["command"]
+    if special and any(record[key] != before[key] for key in ("config", "seed")):
         return f"it was run with settings of its own ({record['command']}), and what is on record with others"
     if record["date"] < before["date"]:
         return f"what is on record was run later ({before['date']}, this {record['date']})"
@@ -166,8 +166,8 @@ def _runs(out: Path, ids: Sequence[str]) -> dict[str, Path]:
     found = {id: path for id, path in runs.items() if path.exists()}
     missing = [str(runs[id]) for id in wanted if id not in found]
     if missing or not found:
-        what = f"there is no {', '.join(missing)}" if missing else f"there is no result under {out}"
-        raise UsageError(f"{what}: run `python -m experiments run ID --scale paper --out {out}` first")
+        lack = f"there is no {', '.join(missing)}" if missing else f"there is no result under {out}"
+        raise UsageError(f"{lack}: run `python -m experiments run ID --scale paper --out {out}` first")
     return found
 
 

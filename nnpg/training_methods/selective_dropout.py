@@ -175,8 +175,8 @@ class SelectiveDropout:
             return change
         if len(self.clusters) != len(change):
             raise ValueError(f"clusters must be {len(change)}, one for each unit, not {described(self.clusters)}")
-        own = self.clusters.max() + 1 + np.arange(len(change))
-        _, cluster = np.unique(np.where(self.clusters < 0, own, self.clusters), return_inverse=True)
+        alone = self.clusters.max() + 1 + np.arange(len(change))
+        _, cluster = np.unique(np.where(self.clusters < 0, alone, self.clusters), return_inverse=True)
         return np.asarray((np.bincount(cluster, change) / np.bincount(cluster))[cluster])
 
     def _silence(self, net: Network, chosen: Array) -> Network:

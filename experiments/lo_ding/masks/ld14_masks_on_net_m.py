@@ -48,7 +48,7 @@ def run(config: Config, context: Context) -> Result:
     nets = [[done.net for done in make(config, context, images)] for make in (nets_a, nets_m)]
     pairs = [_pair(a, m, data, seed + n, context) for n, (a, m) in enumerate(zip(*nets, strict=True))]
     at_best, found = zip(*(_at_best(pair) for pair in pairs), strict=True)
-    a, m, cut, noise, own, own_noise = np.array(found).T  # success of each net on the judging half
+    a, m, cut, noise, best_m, best_noise = np.array(found).T  # success of each net on the judging half
     rising = [_rising(pair, e) for pair, e in zip(pairs, at_best, strict=True)]
     over = partial(row, n=len(pairs), over="nets", interval="95% t over nets")
     judged = partial(row, n=len(pairs), over="nets", interval=f"{100 * CONFIDENCE:.4g}% t over nets")
@@ -73,8 +73,8 @@ def run(config: Config, context: Context) -> Result:
         over(f"classified as the target at {best}, net A minus net M", None, mean_interval(a - m)),
         rise,
         over(f"net M at {best}, clipped to 0 .. 1", None, mean_interval(cut)),
-        over("net M at its own best size", None, mean_interval(own)),
-        over("net M at its own best size: noise", None, mean_interval(own_noise)),
+        over("net M at its own best size", None, mean_interval(best_m)),
+        over("net M at its own best size: noise", None, mean_interval(best_noise)),
         over("net M at each target's best eta of A", None, mean_interval([pair.at_etas for pair in pairs])),
         over("net M without a mask", None, mean_interval([pair.on_m.success[0].mean() for pair in pairs])),
     )
@@ -103,9 +103,9 @@ def _pair(a: Network, m: Network, data: Dataset, seed: int, context: Context) ->
 def _at_best(pair: Pair) -> tuple[int, tuple[float, ...]]:
     """Return the number of A's best size, and success on the judging half: A, M, M clipped, noise; at M's: M, noise."""
     choosing, judging = halves(len(pair.on_a.labels))
-    best, own = (int(sweep.success[:, choosing].mean(axis=(1, 2)).argmax()) for sweep in (pair.on_a, pair.on_m))
+    best, best_m = (int(sweep.success[:, choosing].mean(axis=(1, 2)).argmax()) for sweep in (pair.on_a, pair.on_m))
     there = (float(sweep.success[best, judging].mean()) for sweep in (pair.on_a, pair.on_m, pair.cut, pair.noise))
-    return best, (*there, *(float(sweep.success[own, judging].mean()) for sweep in (pair.on_m, pair.noise)))
+    return best, (*there, *(float(sweep.success[best_m, judging].mean()) for sweep in (pair.on_m, pair.noise)))
 
 
 def _rising(pair: Pair, best: int) -> float:

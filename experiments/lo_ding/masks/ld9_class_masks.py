@@ -61,16 +61,16 @@ def run(config: Config, context: Context) -> Result:
     on_train = np.array([_errors(net, known, W[:, -1:], targets) for net, W in zip(nets, masks, strict=True)])
     over = partial(row, n=len(nets), over="nets", interval="95% t over nets")
     judged = partial(row, n=len(nets), over="nets", interval=f"{100 * CONFIDENCE:.4g}% t over nets")
-    mean, what = partial(mean_interval, confidence=CONFIDENCE, step=1 / len(test)), f"not classified as {names[dog]}"
+    mean, missed = partial(mean_interval, confidence=CONFIDENCE, step=1 / len(test)), f"not classified as {names[dog]}"
     others = np.delete(on_test[:, :K, -1], dog, axis=1).mean(axis=1)
-    pixels = judged(f"{what}, {PIXELS}, test images", PAPER, mean(on_test[:, dog, -1]), claim=CLAIM)
-    grey = judged(f"{what}, {GREY}, test images", PAPER, mean(on_test[:, faint, -1]), claim=CLAIM)
+    pixels = judged(f"{missed}, {PIXELS}, test images", PAPER, mean(on_test[:, dog, -1]), claim=CLAIM)
+    grey = judged(f"{missed}, {GREY}, test images", PAPER, mean(on_test[:, faint, -1]), claim=CLAIM)
     other = judged("not classified as the target, mean of the other targets", PAPER, mean(others), claim=NO_BETTER)
     rows = [
         pixels, grey, other,
-        over(f"{what}, {PIXELS}, training images", PAPER, mean_interval(on_train[:, dog, 0])),
-        over(f"{what}, no mask", None, mean_interval([_no_mask(net, test, dog) for net in nets])),
-        over(f"{what}, {PIXELS}: change over the second half of the steps", None,
+        over(f"{missed}, {PIXELS}, training images", PAPER, mean_interval(on_train[:, dog, 0])),
+        over(f"{missed}, no mask", None, mean_interval([_no_mask(net, test, dog) for net in nets])),
+        over(f"{missed}, {PIXELS}: change over the second half of the steps", None,
              mean_interval(on_test[:, dog, -1] - on_test[:, dog, _half(steps)])),
         over("steps until the error is below 88%, all of them where it never is", None,
              mean_interval([_first_below(errors, steps) for errors in on_test[:, dog]]), unit="steps"),

@@ -69,7 +69,7 @@ def confident_rows(groups: Sequence[Attacked], names: Sequence[str], kappa: floa
 
 def capped_rows(groups: Sequence[Attacked], names: Sequence[str], rms: float, cells: Cells) -> list[Row]:
     """Return rows of the attack that lowers the loss of a random target within that RMS; `cells` are of the others."""
-    own, others = [], []
+    same, others = [], []
     for group in groups:
         nets = [group.nets[name] for name in names]
         found = [
@@ -78,11 +78,11 @@ def capped_rows(groups: Sequence[Attacked], names: Sequence[str], rms: float, ce
         ]
         images = dict(zip(names, (stepped.adversarial[:, 0] for stepped in found), strict=True))
         errors = transfer.errors(nets, images, group.labels)
-        own.append(errors.diagonal().mean())
+        same.append(errors.diagonal().mean())
         others.append(errors[cells].mean())
     name, n, by = f"steps of the gradient within RMS {rms:g}, random targets", len(groups), "95% t over seeds"
     return [
-        row(f"{name}: error of the network itself", None, mean_interval(own), n, "seeds", interval=by),
+        row(f"{name}: error of the network itself", None, mean_interval(same), n, "seeds", interval=by),
         row(f"{name}: error of the other half", None, mean_interval(others), n, "seeds", interval=by),
     ]
 

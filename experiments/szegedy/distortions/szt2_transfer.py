@@ -93,15 +93,15 @@ def _judge(rule: str, groups: Sequence[Attacked], context: Context) -> tuple[lis
             interval=f"{CONFIDENCE:.1%} t over seeds", claim=claim)
         for (name, claim), v in zip(CLAIMS.items(), values, strict=True)
     ]  # fmt: skip
-    inside, given, alike = transfer.agreement(shares, names, SIX, PAPER)
+    inside, compared, alike = transfer.agreement(shares, names, SIX, PAPER)
     beyond, of = int((among.mean(axis=0) > noise.mean(axis=0))[off].sum()), int(off.sum())
     over = "pairs of nets"
     rows = [
         *judged,
         row(f"cells off the diagonal with more errors than noise of 0.1, {rule}", of, beyond, of, over,
             unit="cells"),
-        row(f"cells off the diagonal that agree with the paper's, {rule}", None, inside, given, over, unit="cells"),
-        row(f"cells off the diagonal, ours and the paper's, {rule}", None, alike, given, over, unit="Spearman"),
+        row(f"cells off the diagonal that agree with the paper's, {rule}", None, inside, compared, over, unit="cells"),
+        row(f"cells off the diagonal, ours and the paper's, {rule}", None, alike, compared, over, unit="Spearman"),
     ]  # fmt: skip
     transfer.draw(shares, len(groups[0].x), names, SIX, PAPER, context.folder / f"transfer-{rule.split()[0]}.png")
     more = {
@@ -115,7 +115,7 @@ def _judge(rule: str, groups: Sequence[Attacked], context: Context) -> tuple[lis
         f"{rule.capitalize()}: that images stay hard for networks with other hyper-parameters, harder than noise of "
         f"0.1: {hard}; for the same kind from other initial weights: {other}; that the autoencoder is the most "
         f"resilient: {resilient}; over {n} seeds. {beyond} of {of} cells off the diagonal have more errors "
-        f"than the noise makes; {inside} of {given} agree with the paper's within two samples, and Spearman's "
+        f"than the noise makes; {inside} of {compared} agree with the paper's within two samples, and Spearman's "
         f"correlation is {alike:.2f}."
     )
     return rows, transfer.cell_rows(shares, names, SIX, PAPER, rule), text, sentence

@@ -100,13 +100,20 @@ def _judged(rule: str, groups: Sequence[Attacked], shares: Array, names: Sequenc
     claim = equal_to(FACTOR, NEAR, "magnifies the distortion on average by 40%, from stddev 0.06 to 0.1")
     enlarged = row(f"enlarged by: {config.rms:g} over the mean distortion, {rule}", FACTOR, factor, n, "seeds",
                    unit="factor", interval=by, claim=claim)  # fmt: skip
-    inside, given, alike = transfer.agreement(shares, names, VICTIMS, PAPER)
+    inside, compared, alike = transfer.agreement(shares, names, VICTIMS, PAPER)
     over = "pairs of nets"
     return [
         *judged,
         enlarged,
-        row(f"cells off the diagonal that agree with the paper's, {rule}", None, inside, given, over, unit="cells"),
-        row(f"cells off the diagonal, ours and the paper's, {rule}", None, alike, given, over, unit="Spearman"),
+        row(
+            f"cells off the diagonal that agree with the paper's, {rule}",
+            None,
+            inside,
+            compared,
+            over,
+            unit="cells",
+        ),
+        row(f"cells off the diagonal, ours and the paper's, {rule}", None, alike, compared, over, unit="Spearman"),
     ]
 
 

@@ -116,9 +116,9 @@ def agreement(shares: Array, batches: Sequence[str], nets: Sequence[str], paper:
     """Return the cells off the diagonal that agree with the paper's, those that it gives, and Spearman's rho."""
     among, off = agree(shares, batches, nets, paper), ~on_diagonal(batches, nets)
     theirs = {(r, c): _percent(paper, batches[r], c) for r, c in np.argwhere(off).tolist()}
-    given = {at: share for at, share in theirs.items() if share is not None}
-    alike = rank_correlation([*given.values()], [shares[:, r, c].mean() for r, c in given])
-    return int(np.nansum(among[off])), len(given), alike
+    papers = {at: share for at, share in theirs.items() if share is not None}
+    alike = rank_correlation([*papers.values()], [shares[:, r, c].mean() for r, c in papers])
+    return int(np.nansum(among[off])), len(papers), alike
 
 
 def draw(shares: Array, N: int, batches: Sequence[str], nets: Sequence[str], paper: Paper, path: Path) -> None:
@@ -162,6 +162,6 @@ def table(
 
 
 def _percent(paper: Paper, batch: str, c: int) -> float | None:
-    given = paper.get(batch, ())
-    value = given[c] if c < len(given) else None
+    numbers = paper.get(batch, ())
+    value = numbers[c] if c < len(numbers) else None
     return None if value is None else value / 100
