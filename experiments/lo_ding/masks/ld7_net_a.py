@@ -66,7 +66,7 @@ def error_rows(
         shares = [error_rate(done.net, judged.x, judged.labels) for done in trained]
         claim = at_most(paper[part], f"{100 * paper[part]:.2f}% {part} error")
         share = mean_interval(shares, confidence=confidence)
-        found.append(row(f"{name}: {part} error", paper[part], share, len(shares), "nets",
+        found.append(row(f"{name}: {part} error, no more than the paper's", paper[part], share, len(shares), "nets",
                          interval=f"{100 * confidence:.4g}% t over nets", claim=claim))  # fmt: skip
     return found
 
@@ -78,7 +78,7 @@ def validation_errors(trained: Training) -> list[float]:
 
 def verdict(rows: list[Row], net: str, iterations: int) -> str:
     """Say whether the errors are as low as the paper's."""
-    words = [f"{r.name} {r.ours:.1%} (paper {r.paper:.1%})" for r in rows if "test" in r.name]
+    words = [f"{r.name.split(',')[0]} {r.ours:.1%} (paper {r.paper:.1%})" for r in rows if "test" in r.name]
     judged = all_of(r.verdict for r in rows if r.verdict)
     return (
         f"That {net} is at least as good as the paper's after {iterations} iterations: {judged}; {'; '.join(words)}, "

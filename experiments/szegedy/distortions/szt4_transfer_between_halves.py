@@ -22,7 +22,7 @@ from experiments.models.mnist.digits import digits
 from experiments.models.mnist.lbfgs import FULL, SMOKE, THREE, Training
 from experiments.szegedy.distortions import transfer
 from experiments.szegedy.distortions.attacked import RULES, Attacked, attacked_by_seed, sizes
-from experiments.szegedy.distortions.other_attacks import capped_rows
+from experiments.szegedy.distortions.other_attacks import by_tolerance, capped_rows
 from nnpg.analysis.statistics import Interval, mean_interval
 from nnpg.analysis.verdicts import Claim, equal_to, more_than
 from nnpg_kernels import Array
@@ -79,6 +79,7 @@ def run(config: Config, context: Context) -> Result:
         more = {"confidence": transfer.confidences(groups, THREE, rule)}
         texts.append(Text(f"Errors, {rule}", transfer.table(shares, polished, names, VICTIMS, PAPER, more)))
         words.append(_sentence(rule, rows, shares))
+    texts.append(Text("Random targets, by the tolerance of c", by_tolerance(groups, THREE)))
     rows += capped_rows(groups, THREE, config.rms, OTHER)
     return Result((*rows, *cells), " ".join(words), tuple(f"{rule.split()[0]}.png" for rule in RULES), tuple(texts))
 
