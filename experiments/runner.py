@@ -72,7 +72,7 @@ def run_all(
         wanted[experiment.id] = _places(out, experiment)[0], stated(experiment, scale, config, seed, backend)
     if dask is not None:
         if workers is not None:
-            raise UsageError(f"workers must be None where {dask!r} is the cluster, not {workers}")
+            raise UsageError(f"--workers {workers} and --dask {dask}: expected only one of the two")
         with cluster_client(dask):
             pass  # it answers
     errors: dict[str, Exception] = {}

@@ -70,8 +70,8 @@ SHOWN = {
     ),
     "LD-9": Shown(
         "Fig. 4: class-general perturbations on two images, a bird and a frog; the target class of both is dog.",
-        "The paper says neither for how long its mask learned nor in which unit of pixels. Ours learns from 32 images "
-        "per step. " + CIFAR,
+        "The paper says neither for how long its mask learned nor in which unit of pixels. Ours takes fewer images "
+        "per step than a network. " + CIFAR,
     ),
     "LD-10": Shown(
         "Fig. 5: (a) three images and their gradients of the prediction and of three outputs; (b) "
@@ -81,7 +81,7 @@ SHOWN = {
     "LD-11": Shown(
         "Fig. 6: share of the training images that are classified as the target, as a function of eta from "
         "0 to 12750, a curve for each target.",
-        "The paper does not give the unit of eta; ours is chosen on other networks. 5,000 of the training images. "
+        "The paper does not give the unit of eta; ours is chosen on other networks. Some of the training images. "
         + CIFAR,
     ),
     "LD-12": Shown(
@@ -92,11 +92,11 @@ SHOWN = {
     "LD-13": Shown(
         "Fig. 8 top: the same curves as Fig. 6, for images not trained on, each with the mask of its "
         "nearest training image.",
-        "2,000 of the test images; other donors beside the nearest. " + CIFAR,
+        "Some of the test images; other donors beside the nearest. " + CIFAR,
     ),
     "LD-14": Shown(
         "Fig. 8 bottom: the same curves as Fig. 6, for the perceptron on its training images.",
-        "Masks are compared at equal root mean square; 5,000 of the training images. " + CIFAR,
+        "Masks are compared at equal root mean square; some of the training images. " + CIFAR,
     ),
     "TH-1": Shown(
         "Fig. 2.2: three activation functions. Fig. 2.3 and 2.4: the XOR problem, and a network of step "
@@ -171,7 +171,8 @@ SHOWN = {
     ),
     "SZ-T2": Shown(
         "Table 2: error of each of six models on the distorted examples of each, and on two sizes of Gaussian noise.",
-        "Nearly all cells of the paper are shares of 256 images; ours are means over five networks, 256 images each.",
+        "Nearly all cells of the paper are shares of 256 images; ours are means over several networks, each with other "
+        "images.",
     ),
     "SZ-T3": Shown(
         "Table 3: three models trained on halves P1 and P2: errors on P1, P2 and the test set, and minimum distortion.",

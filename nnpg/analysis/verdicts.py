@@ -232,7 +232,7 @@ def compare(differences: Mapping[Key, npt.ArrayLike]) -> dict[Key, Comparison]:
     Parameters
     ----------
     differences : mapping of key -> array (n,)
-        One value for each net or seed. A single value has no test: its p is 1.
+        One value for each net or seed. A single value, or two to four equal ones that are not 0, have no test: p is 1.
 
     Returns
     -------
