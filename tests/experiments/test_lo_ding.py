@@ -52,4 +52,4 @@ def test_a_pruned_net_equals_the_knocked_out_one_and_recovers_by_training(run):
         rows["12 of 23 filters cut, trained on: test error"]["ours"]
         < rows["12 of 23 filters cut: test error"]["ours"] - 0.1
     )
-    assert rows["12 cut: multiplications left"]["ours"] < 0.5
+    assert rows["12 of 23 filters cut: multiplications left"]["ours"] < 0.5
