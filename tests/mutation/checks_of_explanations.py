@@ -230,6 +230,11 @@ def kinks() -> None:
     nudge = nnpg.explain(small, [[0.0, 1.0]], unit="input:0", classes=0, of="logit").nudge
     assert nudge
     assert nudge.kink == at.kink
+    rounded = nnpg.Dense(np.eye(2), np.array([1e6, 1e6]))
+    net = nnpg.Network({"dense": rounded, "softmax": nnpg.Softmax()}, (2,))
+    nudge = nnpg.explain(net, [[0.1, 0.2]], unit="input:0", classes=0).nudge
+    assert nudge
+    assert (nudge.kink, nudge.crossed) == ("", "")
     held = HAND.intervene("dense1", nnpg.Clamp(-0.5, 9.0))
     nudge = nnpg.explain(held, [[1.0, 3.0]], weight="dense1.b:0", classes=0, of="logit").nudge
     assert nudge

@@ -387,6 +387,7 @@ SAME: dict[str, dict[str, str]] = {
         "distance: return FAR * (1 + float(np.abs(x).max(initial=-1)))": "no absolute value is below 0",
     },
     "nnpg.explanation.explaining": {
+        "explain: net, of, progress = (as_network(net), as_of_number(of), None)": "a progress bar changes no answer",
         "_of_unit: units = readers(layer_run(net, after), np.array(k.to_numpy(trace[name])[-1]), index)": SINGLE,
         "_of_unit: derivative = float(k.to_numpy(deltas[name])[-1, *index])": SINGLE,
         "_of_unit: derivative = float(k.to_numpy(L.seed)[-1, *index])": SINGLE,
