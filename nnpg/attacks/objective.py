@@ -276,7 +276,7 @@ def _threshold(z: Array) -> Array:
 
 def _margins(xp: ModuleType, z: Array, targets: Array, R: int) -> tuple[Array, Array]:
     """Score of the target minus the R largest others (N, R), and their classes."""
-    is_target = targets[:, None] == xp.arange(z.shape[1])  # (N, K)
-    others = xp.where(is_target, -xp.inf, z)
+    of_target, others = (xp.arange(len(z)), targets), z.copy()
+    others[of_target] = -xp.inf
     order = xp.argsort(-others, axis=1)[:, :R] if R > 1 else others.argmax(axis=1)[:, None]
-    return z[xp.arange(len(z)), targets][:, None] - xp.take_along_axis(others, order, axis=1), order
+    return z[of_target][:, None] - xp.take_along_axis(others, order, axis=1), order

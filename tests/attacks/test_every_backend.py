@@ -19,6 +19,7 @@ from nnpg.attacks import (
     noise_like,
     projected_gradient,
 )
+from nnpg.attacks.least_distortion.definition import least_distorted
 from nnpg.attacks.least_distortion.working_set import MEMORY_MB, SHARE, working_set_size
 from nnpg.attacks.objective import objective_of
 
@@ -175,3 +176,10 @@ def test_a_search_along_the_boundary(backend):
     assert_close(result, expected, "outcome")
     np.testing.assert_allclose(result.size, expected.size, rtol=0.02)
     assert_close(result, expected, "distortion", atol=0.02 * expected.distortion.max())
+
+
+def test_the_definition_computes_on_the_host(images, backend):
+    x, _, targets = images
+    net = sigmoid_net()
+    expected = least_distorted(net, x[0], int(targets[0]))
+    np.testing.assert_array_equal(least_distorted(net.to(backend), backend.asarray(x[0]), int(targets[0])), expected)

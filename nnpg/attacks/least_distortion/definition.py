@@ -13,7 +13,7 @@ from nnpg.attacks.checks import images_in_box
 from nnpg.attacks.least_distortion.norms import NORMS, NormName
 from nnpg.losses import softmax_cross_entropy
 from nnpg.network import INPUT, Network
-from nnpg.support.arguments import as_choice, as_class, as_number
+from nnpg.support.arguments import as_choice, as_class, as_number, on_host
 
 FIRST_C, SMALLEST_C, LARGEST_C = 1.0, 1e-6, 1e6
 PRECISION = 1.01  # the search ends when the smallest c that fails is at most this times the largest that succeeds
@@ -78,7 +78,7 @@ def least_distorted(
     from scipy.optimize import Bounds, minimize
 
     net = net.astype("float64").to("numpy")
-    x, target = images_in_box(net, np.asarray(x)[None], box).ravel(), as_class(target, net.K, "target")
+    x, target = images_in_box(net, np.asarray(on_host(x, "x"))[None], box).ravel(), as_class(target, net.K, "target")
     as_choice(norm, "norm", NORMS)
     epsilon = np.inf if epsilon is None else as_number(epsilon, "epsilon", above=0)
     kappa = as_number(kappa, "kappa", least=0)

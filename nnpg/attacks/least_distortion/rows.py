@@ -19,7 +19,7 @@ from nnpg_kernels import Array, Backend
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False, slots=True)
 class Rows:
     """Numbers of rows, on the host and in the memory of the backend."""
 
@@ -28,33 +28,35 @@ class Rows:
 
     def of(self, a: Array) -> Array:
         """Return these rows of an array."""
-        return a[self.key(a)]
+        return a[self.host] if isinstance(a, np.ndarray) else a[self.placed]
 
     def put(self, a: Array, values: Any) -> None:
         """Overwrite these rows of an array."""
-        a[self.key(a)] = values
-
-    def key(self, a: Array) -> Array:
-        """Return the numbers where the array is."""
-        return self.host if isinstance(a, np.ndarray) else self.placed
+        a[self.host if isinstance(a, np.ndarray) else self.placed] = values
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False, slots=True)
 class Chosen:
     """The rows where a mask is set: their numbers with NumPy, the mask (N,) on a device."""
 
     xp: ModuleType
     numbers: Array
     mask: Array | None
+    placed: Any  # what selects them: their numbers with NumPy, all rows on a device
 
     @property
     def none(self) -> bool:
         """Whether it is known that there are none."""
         return self.mask is None and len(self.numbers) == 0
 
+    @property
+    def host(self) -> Any:
+        """What selects them in an array of NumPy."""
+        return self.placed
+
     def of(self, a: Array) -> Array:
         """Return these rows of an array, on a device all rows."""
-        return a[self.numbers] if self.mask is None else a
+        return a[self.placed]
 
     def put(self, a: Array, values: Array) -> None:
         """Overwrite these rows of an array by values that were computed from `of`."""
@@ -82,13 +84,19 @@ def rows_at(k: Backend, numbers: npt.NDArray[Any]) -> Rows:
 
 def choose(xp: ModuleType, mask: Array) -> Chosen:
     """Return the rows where a mask (N,) is set."""
-    return Chosen(xp, np.flatnonzero(mask), None) if xp is np else Chosen(xp, xp.arange(len(mask)), mask)
+    if xp is np:
+        numbers = np.flatnonzero(mask)
+        return Chosen(xp, numbers, None, numbers)
+    return Chosen(xp, xp.arange(len(mask)), mask, slice(None))
 
 
 def take(state: T, rows: Selection | slice) -> T:
     """Return these rows; those of a slice, and those of a mask on a device, are views."""
-    parts = {n: take(a, rows) if _nested(a) else a[rows] if isinstance(rows, slice) else rows.of(a)
-             for n, a in vars(state).items()}  # fmt: skip
+    host, placed = (rows, rows) if isinstance(rows, slice) else (rows.host, rows.placed)
+    parts = {
+        n: take(a, rows) if _nested(a) else a[host if isinstance(a, np.ndarray) else placed]
+        for n, a in vars(state).items()
+    }
     return type(state)(**parts)
 
 

@@ -213,8 +213,9 @@ class Solver:
         assumed &= (working.steps > 0) & ~working.exact_only
         solved = (working.newton.rejected == 0) & ~working.new & (exact | assumed)
         at_boundary, judged = xp.zeros(len(size), bool), choose(xp, solved & success)
-        near = self._is_at_boundary(take(current, judged), judged.of(working.x0), tolerance * judged.of(size))
-        judged.put(at_boundary, near)
+        if not judged.none:
+            near = self._is_at_boundary(take(current, judged), judged.of(working.x0), tolerance * judged.of(size))
+            judged.put(at_boundary, near)
         converged = brackets.converged(xp, success, size, tolerance)
         solved &= exact | ~(at_boundary | converged)  # what ends the search must be at the minimum
         # a bracket whose success is far from the boundary, and whose failure was only assumed
