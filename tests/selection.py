@@ -1,4 +1,4 @@
-"""Which parameters of a test always run, and which only with ``--slow``."""
+"""Which parameters of a test always run, and which only with ``--slow``; and every backend."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ from collections.abc import Container, Iterable
 from typing import Any
 
 import pytest
+
+from nnpg_kernels import BACKENDS
+
+WITH_DEVICE = [pytest.param(name, marks=[pytest.mark.gpu] if name == "cupy" else []) for name in BACKENDS]
 
 
 def slow_except(quick: Container[Any], values: Iterable[Any]) -> list[Any]:

@@ -7,11 +7,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from layer_rows import ROWS, Row, delta
+from layer_rows import ROWS, Row, changed, delta
+from selection import WITH_DEVICE
 
 import nnpg
 from nnpg.layers import LAYERS, parameters
-from nnpg_kernels import Array, Backend
+from nnpg_kernels import Array, Backend, load
+
+
+@pytest.fixture(params=WITH_DEVICE)
+def backend(request: pytest.FixtureRequest) -> Backend:
+    """Every backend, that of a device included."""
+    return load(request.param)
 
 
 def over(rows: list[Row]) -> pytest.MarkDecorator:
@@ -64,11 +71,9 @@ def test_finite_differences(row: Row, backend: Backend) -> None:
     grads = layer.gradients(backend, d, saved)
     assert set(grads) == set(parameters(layer))
     for name, analytic in grads.items():
-        others = {p: a for p, a in parameters(layer).items() if p != name}
-        hyper = {f: getattr(layer, f) for f in ("stride", "padding", "dilation", "groups") if hasattr(layer, f)}
 
-        def f(a: Array, name: str = name, others: Any = others, hyper: Any = hyper) -> Array:
-            return type(layer)(**{name: a}, **others, **hyper).forward(backend, x)[0]
+        def f(a: Array, name: str = name) -> Array:
+            return changed(layer, **{name: a}).forward(backend, x)[0]
 
         np.testing.assert_allclose(analytic, entry_by_entry(getattr(layer, name), f), rtol=0, atol=1e-8)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from threading import Lock
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,6 +21,14 @@ class CUDARuntimeError(RuntimeError):
     """What CuPy raises where CUDA fails."""
 
 
+ONE_AT_A_TIME = Lock()  # all launches of a source go to one process
+
+
+def run_alone(function: Function, grid: Any, block: Any, args: Any, shared_mem: int) -> None:
+    with ONE_AT_A_TIME:
+        launch(function, grid, block, args, shared_mem, orders=ORDERS)
+
+
 class RawKernel:
     """One kernel; its arguments are device arrays, NumPy scalars, and arrays of one record."""
 
@@ -30,7 +39,7 @@ class RawKernel:
         if shared_mem > self.max_dynamic_shared_size_bytes:
             raise ValueError(f"{shared_mem} bytes of shared memory: set max_dynamic_shared_size_bytes first")
         given = [self.argument(arg) for arg in args]
-        launched(lambda: launch(self.function, grid, block, given, shared_mem, orders=ORDERS))
+        launched(lambda: run_alone(self.function, grid, block, given, shared_mem))
 
     def argument(self, arg: Any) -> Any:
         if isinstance(arg, ndarray):
