@@ -1,6 +1,7 @@
 # `make demo` and `make test` each set up all they need in .venv; nothing else has to be installed but Python >= 3.11.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
+ON_ALL_CORES := -n auto --dist worksteal  # a process per core; one that has no tests left takes some of another's
 
 .PHONY: demo test gallery slow fences sanitize lint types oracle fuzz mutants ci clean
 
@@ -8,13 +9,13 @@ demo: .venv/demo  ## train on built-in faces, rank, knock out, and write a page 
 	$(BIN)/nnpg demo
 
 test: .venv/test  ## every fast test; none needs a GPU, real data or PyTorch
-	NNPG_CUDA=emulated $(BIN)/python -m pytest
+	NNPG_CUDA=emulated $(BIN)/python -m pytest $(ON_ALL_CORES)
 
 gallery: .venv/demo  ## one page of all results on record, out/gallery.html; no data needed, and nothing is run
 	$(BIN)/python -m experiments gallery
 
 fences: .venv/test  ## the tests of the compiled programs with every array between fences: see kernels/README.md
-	NNPG_CHECK=1 $(BIN)/python -m pytest --slow tests/programs tests/kernels/test_numba.py tests/kernels/test_definition.py
+	NNPG_CHECK=1 $(BIN)/python -m pytest $(ON_ALL_CORES) --slow tests/programs tests/kernels/test_numba.py tests/kernels/test_definition.py
 	NNPG_CHECK=1 PYTHONPATH=tests $(BIN)/python -m fuzz.geometries
 
 sanitize: .venv/test  ## the CUDA kernels on the CPU with g++'s sanitizers: an index error comes with its file and line
@@ -30,7 +31,7 @@ gpu-costs: .venv/test  ## count what crosses between host and device in each pub
 	PYTHONPATH=.:kernels:tests:tests/cuda:tests/gpu $(BIN)/python -m costs
 
 slow: .venv/test  ## all other cases: every experiment, more random networks, figures, mutants
-	NNPG_CUDA=emulated $(BIN)/python -m pytest --slow -m slow
+	NNPG_CUDA=emulated $(BIN)/python -m pytest $(ON_ALL_CORES) --slow -m slow
 
 lint: .venv/lint
 	$(BIN)/ruff check .
