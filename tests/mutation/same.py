@@ -36,6 +36,7 @@ TRUTH = "only its truth counts"
 COLUMNS = "images side by side are more than 2, and a single one has no steps over columns"
 
 CHANGED = "only which outputs change is read"
+DEVICE = "it is of arrays on a device; the tests marked gpu hold it"
 ANY_DISTANCE = "any distance does that is far, and another for each input"
 CLAIM = "the search for a kink does not read what is claimed"
 
@@ -73,13 +74,19 @@ SAME: dict[str, dict[str, str]] = {
         "Network.gradients: if name in trace.outputs and delta.shape[max(-1, ...": (
             "a delta with fewer axes than the output is refused either way"
         ),
-        "Network.as_input: if start is None and x.shape...": "it is of arrays on a device, which only a GPU has",
+        "Network.as_input: if start is None and x.shape...": DEVICE,
     },
     "nnpg.prediction": {
         "predict: return np.concatenate(parts)": JOINED,
         "predict: return parts[0] if len(parts) == 0 else np.concatenate(parts)": JOINED,
         "predict: return parts[0] if len(parts) == 2 else np.concatenate(parts)": JOINED,
         "predict: return parts[-1] if len(parts) == 1 else np.concatenate(parts)": SINGLE,
+        "predict: return k.to_numpy(k.xp.concatenate(parts))": JOINED,
+        "predict: return k.to_numpy(parts[0] if len(parts) == 0 else k.xp.concatenate(parts))": JOINED,
+        "predict: return k.to_numpy(parts[0] if len(parts) == 2 else k.xp.concatenate(parts))": JOINED,
+        "predict: return k.to_numpy(parts[-1] if len(parts) == 1 else k.xp.concatenate(parts))": SINGLE,
+        "by_layers: return {layer: deltas[layer] for layer in layers}": DEVICE,
+        "by_layers: return {layer: net.backend.to_numpy(deltas[layer]) for layer in layers}": DEVICE,
         "prediction_gradient: if len(deltas) == 0:": JOINED,
         "prediction_gradient: if len(deltas) == 2:": JOINED,
         "prediction_gradient: joined = deltas[-1]": SINGLE,
@@ -91,6 +98,10 @@ SAME: dict[str, dict[str, str]] = {
         "class_gradient: if method != 'average_of_gradients':": "the two ways differ by rounding alone",
         "class_gradient: weights, divisor = (np.ones(K), count / one_or_nan)": "it is 1, or not a number either way",
         "class_gradient: means = {layer: a / divisor.reshape(-2, ...": UNKNOWN,
+        "class_gradient: batches = gradients_in_batches(net, program, x, layers, classes, t, of, parts, weights[t], stays=False)": (  # noqa: E501
+            DEVICE
+        ),
+        "_sum_by_class: return -_sum_on_device(net, labels, K, delta, axis)": DEVICE,
         "class_means: counts = np.bincount(labels, minlength=K).reshape(-2, ...": UNKNOWN,
         "_sum_by_class: return sums.reshape(*delta.shape[:axis], K, *delta.shape[axis + 1:])": ONE,
         "_sum_by_class: return (sums if axis else sums[-1]).reshape(*delta.shape[:axis], K, *delta.shape[axis + 1:])": (
@@ -105,7 +116,7 @@ SAME: dict[str, dict[str, str]] = {
         ),
     },
     "nnpg.knockout": {
-        "knock_out_curve: predictions[step, rows] = y.argmax(axis=1)": ROWS,
+        "knock_out_curve: largest.append(y.argmax(axis=1))": ROWS,
         "knock_out_curve: changes = _interventions(net, chosen, to, reference, rng)": UNREAD,
         "outputs_by_layers: for unit, change, net in zip(filters, changes, nets[1:], strict=False):": EQUAL,
         "outputs_by_layers: k = nets[1].backend": "all are on one backend",
