@@ -36,20 +36,6 @@ def test_the_table_has_no_other_rows() -> None:
     assert set(TABLE) == set(LISTED)
 
 
-@pytest.fixture(scope="module")
-def net() -> Any:
-    recipe = [nnpg.conv(2, 3), nnpg.Tanh(), nnpg.MaxPool(2), nnpg.Flatten(), nnpg.dense(3), nnpg.Softmax()]
-    return nnpg.build(recipe, input_shape=(1, 8, 8), rng=0, backend="cupy")
-
-
-@pytest.fixture(scope="module")
-def x() -> Any:
-    return np.random.default_rng(0).random((12, 1, 8, 8)).astype(np.float32)
-
-
-LABELS = np.arange(12) % 3
-
-
 def test_the_three_passes_of_device_arrays_do_not_wait(net: Any, x: Any) -> None:
     k = net.backend
     x, seed = k.asarray(x), k.xp.ones((12, 3), np.float32)
@@ -60,42 +46,44 @@ def test_the_three_passes_of_device_arrays_do_not_wait(net: Any, x: Any) -> None
     assert counts.lines == {}, str(counts)
 
 
-def test_one_step_of_device_arrays_does_not_wait(net: Any, x: Any) -> None:
+def test_one_step_of_device_arrays_does_not_wait(net: Any, x: Any, labels: Any) -> None:
     k, loss = net.backend, nnpg.losses.softmax_cross_entropy(net)
-    x, labels = k.asarray(x), k.asarray(LABELS)
+    x, labels = k.asarray(x), k.asarray(labels)
     with counted() as counts:
         nnpg.training.step(net, x, labels, loss, SGD(lr=0.1), SGD(lr=0.1).start(net))
     assert counts.lines == {}, str(counts)
 
 
 @pytest.mark.parametrize("batch", [2, 5, 12])
-def test_images_go_up_once_a_call(net: Any, x: Any, batch: int) -> None:
+def test_images_go_up_once_a_call(net: Any, x: Any, batch: int, labels: Any) -> None:
     with counted() as counts:
         nnpg.predict(net, x, batch=batch)
     assert cost(counts) == Cost(1, 1, 0), str(counts)
     batches = -(-12 // batch)
     with counted() as counts:
-        nnpg.class_gradient(net, x, LABELS, batch=batch)
+        nnpg.class_gradient(net, x, labels, batch=batch)
     # the labels of a batch, its weights and the order of its classes go up; the sums come down together
     assert cost(counts) == Cost(1 + 3 * batches, 1, 0), str(counts)
     filters = [("pool1", 0), ("pool1", 1)]
     with counted() as counts:
-        nnpg.knock_out_curve(net, x, LABELS, filters, batch=batch)
+        nnpg.knock_out_curve(net, x, labels, filters, batch=batch)
     assert cost(counts) == Cost(1 + len(filters) + 1, batches, 0), str(counts)
 
 
 @pytest.mark.parametrize("epochs", [1, 4])
 @pytest.mark.parametrize("batch", [2, 12])
-def test_a_training_sends_one_order_up_an_epoch_and_two_results_down(net: Any, x: Any, epochs: int, batch: int) -> None:
+def test_a_training_sends_one_order_up_an_epoch_and_two_results_down(
+    net: Any, x: Any, epochs: int, batch: int, labels: Any
+) -> None:
     with mock.patch("nnpg.training.LOOK", costs.FOREVER), counted() as counts:
-        nnpg.train(net, x, LABELS, epochs=epochs, batch=batch, rng=0, optimiser=SGD(lr=0.1, momentum=0.9))
+        nnpg.train(net, x, labels, epochs=epochs, batch=batch, rng=0, optimiser=SGD(lr=0.1, momentum=0.9))
     assert cost(counts) == Cost(2 + epochs, 2 * epochs, 0), str(counts)
 
 
-def test_losses_come_down_as_often_as_is_said(net: Any, x: Any) -> None:
+def test_losses_come_down_as_often_as_is_said(net: Any, x: Any, labels: Any) -> None:
     """Each step takes a second of this clock, and the losses come down every three."""
     clock = iter(range(10_000))
     timed = mock.patch("nnpg.divergence.time.perf_counter", side_effect=clock)
     with timed, mock.patch("nnpg.training.LOOK", 3), counted() as counts:
-        nnpg.train(net, x, LABELS, epochs=1, batch=1, rng=0)
+        nnpg.train(net, x, labels, epochs=1, batch=1, rng=0)
     assert 3 <= counts.down <= 6, str(counts)

@@ -19,18 +19,6 @@ from nnpg.programs.plan import plan_of
 from nnpg.recipes.models import face_net
 
 gpu = pytest.mark.gpu
-LABELS = np.arange(12) % 3
-
-
-@pytest.fixture(scope="module")
-def net() -> Any:
-    recipe = [nnpg.conv(2, 3), nnpg.Tanh(), nnpg.MaxPool(2), nnpg.Flatten(), nnpg.dense(3), nnpg.Softmax()]
-    return nnpg.build(recipe, input_shape=(1, 8, 8), rng=0, backend="cupy")
-
-
-@pytest.fixture(scope="module")
-def x() -> Any:
-    return np.random.default_rng(0).random((12, 1, 8, 8)).astype(np.float32)
 
 
 def test_no_file_asks_for_the_name_of_a_backend() -> None:
@@ -75,13 +63,13 @@ NETWORKS: dict[str, list[Any]] = {
 @gpu
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize("optimiser", [SGD(lr=0.1), SGD(lr=0.05, momentum=0.9, decay=PlainDecay(1e-3), lr_decay=0.1)])
-def test_a_training_is_that_of_the_cpu(x: Any, name: str, optimiser: SGD) -> None:
+def test_a_training_is_that_of_the_cpu(x: Any, name: str, optimiser: SGD, labels: Any) -> None:
     """The same orders and masks are drawn, and after 3 epochs the weights agree to 1e-9 in float64."""
     nets, histories = [], []
     for backend in ("numpy", "cupy"):
         net = nnpg.build(NETWORKS[name], input_shape=(1, 8, 8), rng=0, backend=backend, dtype="float64")
         loss = "binary_cross_entropy" if name == "dense" else "softmax_cross_entropy"
-        done = nnpg.train(net, x, LABELS, epochs=3, batch=5, rng=1, optimiser=optimiser, loss=loss)
+        done = nnpg.train(net, x, labels, epochs=3, batch=5, rng=1, optimiser=optimiser, loss=loss)
         nets.append(done.net.to("numpy"))
         histories.append(done.history)
     for layer, arrays in nets[0].parameters.items():
@@ -94,11 +82,11 @@ def test_a_training_is_that_of_the_cpu(x: Any, name: str, optimiser: SGD) -> Non
 
 @gpu
 @pytest.mark.parametrize("at", [1, 2])
-def test_a_training_goes_on_from_its_checkpoint(tmp_path: Path, net: Any, x: Any, at: int) -> None:
-    whole = nnpg.train(net, x, LABELS, epochs=3, batch=5, rng=1, optimiser=SGD(0.1, 0.9))
+def test_a_training_goes_on_from_its_checkpoint(tmp_path: Path, net: Any, x: Any, at: int, labels: Any) -> None:
+    whole = nnpg.train(net, x, labels, epochs=3, batch=5, rng=1, optimiser=SGD(0.1, 0.9))
     settings: Any = {"batch": 5, "rng": 1, "optimiser": SGD(0.1, 0.9), "checkpoint": tmp_path / "c.safetensors"}
-    nnpg.train(net, x, LABELS, epochs=at, **settings)
-    resumed = nnpg.train(net, x, LABELS, epochs=3, resume=True, **settings)
+    nnpg.train(net, x, labels, epochs=at, **settings)
+    resumed = nnpg.train(net, x, labels, epochs=3, resume=True, **settings)
     for layer, arrays in whole.net.parameters.items():
         for p, w in arrays.items():
             np.testing.assert_array_equal(resumed.net.parameters[layer][p].get(), w.get())
@@ -157,10 +145,10 @@ def test_gradcheck_moves_all_arrays_of_a_layer(layer: Any) -> None:
 
 
 @gpu
-def test_commands_run_on_the_device(tmp_path: Path) -> None:
+def test_commands_run_on_the_device(tmp_path: Path, labels: Any) -> None:
     data, model = tmp_path / "data.npz", tmp_path / "model.safetensors"
     images = np.random.default_rng(0).random((12, 1, 12, 12))
-    np.savez(data, x=images, labels=LABELS, class_names=np.array(["a", "b", "c"]))
+    np.savez(data, x=images, labels=labels, class_names=np.array(["a", "b", "c"]))
 
     def run(*words: str) -> str:
         done = CliRunner().invoke(app, [*words, "--backend", "cupy"])
@@ -175,13 +163,13 @@ def test_commands_run_on_the_device(tmp_path: Path) -> None:
 @gpu
 @pytest.mark.parametrize("look", [0.1, 1e9])
 @pytest.mark.parametrize("dropout", [0.0, 0.5])
-def test_a_divergence_names_its_epoch_step_and_layer(x: Any, look: float, dropout: float) -> None:
+def test_a_divergence_names_its_epoch_step_and_layer(x: Any, look: float, dropout: float, labels: Any) -> None:
     """Seen late on the device, but the same as on the CPU, where it is seen at once."""
     recipe = [nnpg.Flatten(), nnpg.dense(8), nnpg.Dropout(dropout), nnpg.dense(3)]
     net, messages = nnpg.build(recipe, input_shape=(1, 8, 8), rng=0, backend="numpy"), []
     for one in (net, net.to("cupy")):
         with mock.patch("nnpg.training.LOOK", look), pytest.raises(nnpg.TrainingDiverged) as raised:
-            nnpg.train(one, x, LABELS, epochs=5, batch=2, rng=0, optimiser=SGD(lr=30.0), loss="squared_error")
+            nnpg.train(one, x, labels, epochs=5, batch=2, rng=0, optimiser=SGD(lr=30.0), loss="squared_error")
         messages.append(str(raised.value))
     assert messages[0] == messages[1]
     assert "at epoch 1, step " in messages[0]
