@@ -249,8 +249,8 @@ class _Steps:
         seen = first, net, state, deepcopy(self.rng) if seconds else self.rng
         for at in range(first, N, self.batch):
             rows, last = order[at : at + self.batch], at + self.batch >= N
-            given = (net.drawn(self.rng), self.x[rows], self.targets[rows], self.loss, self.optimiser, state)
-            net, state, values, wrong = step(*given) if self.take_step is None else self.take_step(*given, rows)
+            arguments = (net.drawn(self.rng), self.x[rows], self.targets[rows], self.loss, self.optimiser, state)
+            net, state, values, wrong = step(*arguments) if self.take_step is None else self.take_step(*arguments, rows)
             if not losses.add(values, wrong) and not last:
                 continue
             if not losses.settle() or (last and not finite(net)):
