@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from nnpg.jobs import run_jobs
+from nnpg.support.progress import progress_bar
 from nnpg_kernels import Array
 from nnpg_kernels.threads import thread_count
 
@@ -98,6 +99,17 @@ def weighed(argument: tuple[int, Array]) -> tuple[str, float, int]:
 def timed(seconds: float) -> float:
     """Work for some time; return when it ended."""
     time.sleep(seconds)
+    return time.monotonic()
+
+
+def in_quarters(seconds: float) -> float:
+    """Work in four parts, with a bar that has a bar inside; return when it ended."""
+    with progress_bar("quarters", 4, show=True) as advance:
+        for _ in range(4):
+            with progress_bar("inner", 1, show=True) as advance_inner:
+                time.sleep(seconds / 4)
+                advance_inner()
+            advance()
     return time.monotonic()
 
 

@@ -1,7 +1,7 @@
 """Long work that splits into named jobs: in several processes or on a Dask cluster, each result kept in a file.
 
 Where to read: `running` (run_jobs), `kept` (what the file of a result is named after), `processes` (joblib's loky),
-`cluster` (Dask).
+`cluster` (Dask), `progress` (how far the jobs are that are being done).
 """
 
 from nnpg.jobs.kept import kept_file

@@ -13,6 +13,8 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from nnpg.jobs.processes import Do, Failed, HandOver
+from nnpg.jobs.progress import Reported, seldom
+from nnpg.support.progress import progress_reported
 from nnpg_kernels.threads import thread_count, use_threads
 
 ANSWER = 10  # seconds in which a scheduler must answer
@@ -20,9 +22,10 @@ SILENCE = 60  # seconds without an outcome after which it is asked whether there
 ARRIVAL = 60  # seconds in which there must be one then
 IN_ADVANCE = 2  # jobs sent for each that the cluster does at once, so that no worker waits
 CLOSING = 1.0  # seconds
+TOPIC = "progress of nnpg's jobs"  # of messages of the workers, which Dask passes on
 
 
-def on_cluster(do: Do, jobs: Mapping[str, Any], address: str, hand_over: HandOver) -> None:
+def on_cluster(do: Do, jobs: Mapping[str, Any], address: str, hand_over: HandOver, reported: Reported) -> None:
     """Do jobs on the workers of a cluster, and hand over each outcome as soon as it is there.
 
     The workers of one machine share its cores. Dask does a job again if its worker is killed; after three times the
@@ -36,6 +39,8 @@ def on_cluster(do: Do, jobs: Mapping[str, Any], address: str, hand_over: HandOve
     address : str
         Of the scheduler.
     hand_over : function
+    reported : function
+        Called about twice a second with the share that is done of each job.
 
     Raises
     ------
@@ -54,24 +59,42 @@ def on_cluster(do: Do, jobs: Mapping[str, Any], address: str, hand_over: HandOve
 
         def send(n: int) -> None:
             for name, argument in islice(waiting, n):
-                future = client.submit(partial(_on_worker, do, name, argument, max(slots.values())), pure=False)
+                work = partial(_on_worker, do, name, argument, max(slots.values()), client.id)
+                future = client.submit(work, pure=False)
                 sent[future] = name
                 future.add_done_callback(arrivals.put)
 
+        def heard(event: tuple[float, tuple[str, str, float]]) -> None:
+            of_client, name, share = event[1]
+            if of_client == client.id:
+                arrivals.put((name, share))
+
+        client.subscribe_topic(TOPIC, heard)
         send(IN_ADVANCE * slots.total())
         while sent:
             try:
-                future = arrivals.get(timeout=SILENCE)
+                arrival = arrivals.get(timeout=SILENCE)
             except Empty:
                 client.wait_for_workers(1, ARRIVAL)
                 continue
+            if isinstance(arrival, tuple):
+                reported(*arrival)
+                continue
+            future = arrival
             error = future.exception()
             hand_over(sent.pop(future), future.result() if error is None else Failed(error))
             send(1)
 
 
-def _on_worker(do: Do, name: str, argument: Any, slots: int) -> Any:
-    with use_threads(max(1, thread_count() // slots)):
+def _on_worker(do: Do, name: str, argument: Any, slots: int, client: str) -> Any:
+    from distributed import get_worker
+
+    worker = get_worker()
+
+    def tell(share: float) -> None:
+        worker.log_event(TOPIC, (client, name, share))
+
+    with use_threads(max(1, thread_count() // slots)), progress_reported(seldom(tell)):
         return do(name, argument)
 
 

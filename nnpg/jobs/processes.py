@@ -10,10 +10,12 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import partial
 from multiprocessing import Pipe
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple
 
-from nnpg.files.atomic import remove_temporaries
+from nnpg.files.atomic import remove_temporaries, temporary_folder
+from nnpg.jobs.progress import PERIOD, Board, Place, Reported, seldom
+from nnpg.support.progress import progress_reported
 from nnpg_command.interrupts import interrupts_stay_here
 from nnpg_kernels.threads import thread_count
 
@@ -34,7 +36,7 @@ class KilledError(ChildProcessError):
     """The process that did a job was killed, also when it did this job alone."""
 
 
-def in_processes(do: Do, jobs: Mapping[str, Any], processes: int, hand_over: HandOver) -> None:
+def in_processes(do: Do, jobs: Mapping[str, Any], processes: int, hand_over: HandOver, reported: Reported) -> None:
     """Do jobs in processes of this machine, each with its share of the cores.
 
     Arrays of a megabyte or more are written once to a file that the processes map. A process ends when this one does,
@@ -48,13 +50,30 @@ def in_processes(do: Do, jobs: Mapping[str, Any], processes: int, hand_over: Han
     jobs : mapping of names to arguments
     processes : int
     hand_over : function
+    reported : function
+        Called about twice a second with the share that is done of each job.
     """
-    missing, alone = dict(jobs), dict[str, Any]()
+    with temporary_folder() as folder:
+        board = Board(folder / "shares", jobs)
+        _in_pools(do, dict(jobs), board, processes, hand_over, partial(board.show, reported))
+
+
+def _in_pools(
+    do: Do,
+    missing: dict[str, Any],
+    board: Board,
+    processes: int,
+    hand_over: HandOver,
+    look: Callable[[], None],
+) -> None:
+    """Do jobs in a pool, and go on in another one where a process is killed."""
+    alone = dict[str, Any]()
     while missing or alone:
         waiting, at_once = (missing, processes) if missing else (alone, 1)
+        jobs = {name: (argument, board.place(name)) for name, argument in waiting.items()}
         sent: list[str] = []
         try:
-            _in_one_pool(do, dict(waiting), sent, processes, at_once, partial(_taken, waiting, hand_over))
+            _in_one_pool(do, jobs, sent, processes, at_once, partial(_taken, waiting, hand_over), look)
         except BrokenProcessPool:
             killed = {name: waiting.pop(name) for name in sent if name in waiting}
             if waiting is missing:
@@ -70,7 +89,13 @@ def _taken(waiting: dict[str, Any], hand_over: HandOver, name: str, outcome: Any
 
 
 def _in_one_pool(
-    do: Do, jobs: Mapping[str, Any], sent: list[str], processes: int, at_once: int, hand_over: HandOver
+    do: Do,
+    jobs: Mapping[str, tuple[Any, Place]],
+    sent: list[str],
+    processes: int,
+    at_once: int,
+    hand_over: HandOver,
+    look: Callable[[], None],
 ) -> None:
     """Do jobs until all are done or a process is killed, and note which ones were sent.
 
@@ -91,7 +116,7 @@ def _in_one_pool(
     with _no_warning_of_joblib():
         try:
             collecting.start()
-            while isinstance(arrival := arrivals.get(), tuple):
+            while isinstance(arrival := _next(arrivals, look), tuple):
                 hand_over(*arrival)
             if arrival is not None:
                 raise arrival
@@ -103,9 +128,18 @@ def _in_one_pool(
             parent_is_there.close()
 
 
+def _next(arrivals: SimpleQueue[Any], look: Callable[[], None]) -> Any:
+    """Return what arrives next, and look how far the jobs are until then."""
+    while True:
+        try:
+            return arrivals.get(timeout=PERIOD)
+        except Empty:
+            look()
+
+
 def _collect(
     do: Do,
-    jobs: Mapping[str, Any],
+    jobs: Mapping[str, tuple[Any, Place]],
     sent: list[str],
     at_once: int,
     settings: Mapping[str, Any],
@@ -116,9 +150,9 @@ def _collect(
     from joblib.externals.loky.backend import resource_tracker
 
     def tasks() -> Iterator[Any]:
-        for name, argument in jobs.items():
+        for name, (argument, place) in jobs.items():
             sent.append(name)
-            yield delayed(_named)(do, name, argument)
+            yield delayed(_named)(do, name, argument, place)
 
     try:
         resource_tracker.ensure_running()  # its start would unblock Ctrl-C
@@ -132,8 +166,9 @@ def _collect(
         arrivals.put(None)
 
 
-def _named(do: Do, name: str, argument: Any) -> tuple[str, Any]:
-    return name, do(name, argument)
+def _named(do: Do, name: str, argument: Any, place: Place) -> tuple[str, Any]:
+    with progress_reported(seldom(place)):
+        return name, do(name, argument)
 
 
 def _begin(parent_is_there: Any, threads: int) -> None:

@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,9 +17,10 @@ import numpy as np
 from nnpg.files.atomic import writable
 from nnpg.files.tensors import read_tensors, write_tensors
 from nnpg.jobs.cluster import on_cluster
-from nnpg.jobs.processes import Failed, in_processes
+from nnpg.jobs.processes import Failed, HandOver, in_processes
+from nnpg.jobs.progress import Reported, Shares
 from nnpg.support.arguments import as_count, as_function, as_mapping, as_path, as_text, described, on_host
-from nnpg.support.progress import progress_bar
+from nnpg.support.progress import progress_bar, progress_reported
 from nnpg_command import Failures, interrupted
 from nnpg_kernels import Array, one_blas_thread
 from nnpg_kernels.threads import thread_count
@@ -95,7 +97,8 @@ def run_jobs(
         argument. Other processes import its module.
     jobs : mapping of names to arguments
     label : str
-        Of the progress bar, which advances by a job.
+        Of the progress bar, which advances by jobs. The first bar that a job would draw is not drawn: its part of the
+        work counts as that part of the job.
     files : mapping of names to paths, optional
         Where each result is kept: see `kept_file`. The process that does a job writes its file, whole or not at all. A
         job whose file is there is not done again: an interrupted call goes on when it is made again.
@@ -142,15 +145,16 @@ def run_jobs(
     missing = {name: (job, kept.get(name)) for name, job in jobs.items() if name not in kept or not kept[name].exists()}
     results, errors = dict[str, Any](), dict[str, Exception]()
     with progress_bar(as_text(label, "label"), len(jobs), show=progress, done=len(jobs) - len(missing)) as advance:
+        shares = Shares(advance)
 
         def hand_over(name: str, outcome: Any) -> None:
             if isinstance(outcome, Failed):
                 errors[name] = outcome.error
             else:
                 results[name] = outcome
-            advance()
+            shares.ended(name)
 
-        _do_all(_Task(work, write, rng), missing, workers, dask, hand_over)
+        _do_all(_Task(work, write, rng), missing, workers, dask, hand_over, shares.reported)
     lost = [name for name in kept if name not in errors and not kept[name].exists()]
     errors |= {name: FileNotFoundError(f"{kept[name]} was not found after the job was done") for name in lost}
     if errors:
@@ -174,21 +178,22 @@ def _checked(files: Mapping[str, Path], jobs: Mapping[str, Any]) -> dict[str, Pa
 
 
 def _do_all(
-    do: _Task, jobs: Mapping[str, Any], workers: int | None, dask: str | None, hand_over: Callable[[str, Any], None]
+    do: _Task, jobs: Mapping[str, Any], workers: int | None, dask: str | None, hand_over: HandOver, reported: Reported
 ) -> None:
     processes = min(workers or thread_count(), len(jobs))
     if not jobs:
         return
     if _inside.get() or (dask is None and processes == 1):
         for name, job in jobs.items():
-            outcome = do(name, job)
+            with progress_reported(partial(reported, name)):
+                outcome = do(name, job)
             if isinstance(outcome, Failed) and interrupted():
                 raise outcome.error
             hand_over(name, outcome)
     elif dask is None:
-        in_processes(do, jobs, processes, hand_over)
+        in_processes(do, jobs, processes, hand_over, reported)
     else:
-        on_cluster(do, jobs, dask, hand_over)
+        on_cluster(do, jobs, dask, hand_over, reported)
 
 
 @dataclass(frozen=True)

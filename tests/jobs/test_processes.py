@@ -210,6 +210,20 @@ def test_a_dask_cluster_gives_the_same_bytes_and_shares_its_cores(tmp_path, clus
 
 
 @pytest.mark.slow
+def test_the_progress_inside_of_jobs_on_a_cluster_comes_back(cluster, monkeypatch):
+    advanced = []
+
+    @contextmanager
+    def bar(label, total, show, done):
+        yield lambda n=1: advanced.append((time.monotonic(), n))
+
+    monkeypatch.setattr(nnpg.jobs.running, "progress_bar", bar)
+    ended = run_jobs(job_work.in_quarters, {"a": 4.0, "b": 4.0}, "waits", dask=cluster, progress=False)
+    assert 0.25 <= sum(n for when, n in advanced if when < min(ended.values())) < 2
+    assert sum(n for _, n in advanced) == pytest.approx(2)
+
+
+@pytest.mark.slow
 def test_jobs_that_fail_on_a_cluster_leave_the_others(cluster):
     jobs = {"a": 2, "b": 3, "c": 4}
     with pytest.raises(Failures, match=r"^1 of 3 jobs failed: b: 3 is odd$"):

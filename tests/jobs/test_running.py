@@ -14,7 +14,8 @@ import pytest
 from selection import slow_except
 
 from nnpg.files import ModelFileError, write_tensors
-from nnpg.jobs import KilledError, kept_file, run_jobs, running
+from nnpg.jobs import KilledError, kept_file, processes, progress, run_jobs, running
+from nnpg.jobs.progress import Shares
 from nnpg_command import FAILED, Failures, run
 from nnpg_kernels.threads import thread_count
 
@@ -144,18 +145,47 @@ def test_a_large_array_is_mapped_and_not_copied(megabytes):
         assert grown < array.nbytes / 20
 
 
-def test_progress_comes_back_as_the_jobs_end(monkeypatch):
-    advanced = []
+@pytest.fixture
+def advanced(monkeypatch):
+    """When the bar of the jobs advances, and by how much."""
+    seen = []
 
     @contextmanager
     def bar(label, total, show, done):
-        assert (label, total, show, done) == ("waits", 3, False, 0)
-        yield lambda: advanced.append(time.monotonic())
+        assert (label, show, done) == ("waits", False, 0)
+        yield lambda n=1: seen.append((time.monotonic(), n))
 
     monkeypatch.setattr(running, "progress_bar", bar)
+    return seen
+
+
+def test_progress_comes_back_as_the_jobs_end(advanced):
     ended = run_jobs(job_work.timed, {"long": 1.0, "a": 0.01, "b": 0.01}, "waits", workers=2, progress=False)
-    assert len(advanced) == 3
-    assert advanced[1] < ended["long"], "the first two are there before the long one ends"
+    assert [n for _, n in advanced] == [1, 1, 1]
+    assert advanced[1][0] < ended["long"], "the first two are there before the long one ends"
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_progress_inside_of_jobs_comes_back_and_they_draw_no_bars(advanced, capfd, workers, monkeypatch):
+    monkeypatch.setattr(progress, "PERIOD", 0.1)
+    monkeypatch.setattr(processes, "PERIOD", 0.1)
+    ended = run_jobs(job_work.in_quarters, {"a": 1.0, "b": 1.0}, "waits", workers=workers, progress=False)
+    before = sum(n for when, n in advanced if when < min(ended.values()))
+    assert 0.25 <= before < 2, "a quarter of a job, at least"
+    assert sum(n for _, n in advanced) == pytest.approx(2)
+    assert len(advanced) >= 5
+    assert capfd.readouterr().err == ""
+
+
+def test_a_job_that_is_done_again_is_not_counted_again():
+    advanced = []
+    shares = Shares(advanced.append)
+    for share in (0.25, 0.75, 0.25, 0.5, float("nan"), 1.0):
+        shares.reported("a", share)
+    shares.ended("a")
+    shares.reported("a", 0.5)  # arrives late
+    shares.ended("b")
+    assert advanced == [0.25, 0.5, 0.25, 0, 1]
 
 
 def test_wrong_arguments_are_refused_before_any_work(tmp_path):

@@ -18,6 +18,7 @@ from experiments.models.kept import kept_file
 from nnpg import SGD, Network, error_rate, load_network, predict
 from nnpg.attacks import minimal_distortion
 from nnpg.data import Dataset
+from nnpg.support.progress import progress_bar
 from nnpg.training_methods.hard_negatives import hard_negative_training
 from nnpg_kernels import Array
 
@@ -77,15 +78,17 @@ def _play(job: tuple[Start, Pairs, Variant]) -> dict[str, Array]:
     (file, backend, data, test, config, seed), pairs, variant = job
     net = load_network(file, backend)
     distortion, accuracy = [pairs.distortion.mean()], [1 - error_rate(net, test.x, test.labels)]
-    for number in range(config.rounds):
-        larger = pairs.beyond(config.beyond)
-        net = hard_negative_training(
-            net, larger.adversarial, larger.originals, larger.labels, layer=variant.layer, keep=variant.share,
-            epochs=config.epochs_a_round, rng=seed, optimiser=SGD(config.rates[0]), progress=False,
-        ).training.net  # fmt: skip
-        pairs = _attacked(net, data, config, np.random.default_rng([seed, 3, number + 1]))
-        distortion.append(pairs.distortion.mean())
-        accuracy.append(1 - error_rate(net, test.x, test.labels))
+    with progress_bar("rounds", config.rounds, show=False) as advance:
+        for number in range(config.rounds):
+            larger = pairs.beyond(config.beyond)
+            net = hard_negative_training(
+                net, larger.adversarial, larger.originals, larger.labels, layer=variant.layer, keep=variant.share,
+                epochs=config.epochs_a_round, rng=seed, optimiser=SGD(config.rates[0]), progress=False,
+            ).training.net  # fmt: skip
+            pairs = _attacked(net, data, config, np.random.default_rng([seed, 3, number + 1]))
+            distortion.append(pairs.distortion.mean())
+            accuracy.append(1 - error_rate(net, test.x, test.labels))
+            advance()
     return {"distortion": np.array(distortion), "test": np.array(accuracy)}
 
 
