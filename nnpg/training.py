@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     import pandas
     from matplotlib.figure import Figure
 
-    from nnpg.programs.numba.training import Session
+    from nnpg.programs.tasks import Session
 
 
 LOOK = 0.1  # seconds of training on a device between two looks at its losses
@@ -274,7 +274,7 @@ def _epoch(
             rows = order[first * batch : (first + 1) * batch]
             raise TrainingDiverged(diagnosis(session.network(net), x[rows], optimiser.lr, epoch, first + 1))
     steps = -(-len(order) // batch)
-    if not all(np.isfinite(w).all() for arrays in session.weights.values() for w in arrays.values()):
+    if not session.finite():
         raise TrainingDiverged(diagnosis(session.network(net), x[order[-batch:]], optimiser.lr, epoch, steps))
     return taken + steps, float(session.losses.sum()), int(session.wrong.sum())
 

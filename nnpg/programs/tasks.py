@@ -5,11 +5,14 @@ Axes: N images, S classes, T filters that are knocked out, K outputs.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 from nnpg.losses import Loss
-from nnpg.optimisers import SGD
+from nnpg.network import Network
+from nnpg.optimisers import SGD, SGDState
+from nnpg_kernels import Array
 
 
 class Task(Protocol):
@@ -96,6 +99,29 @@ class Train:
     own_steps: bool = False
     images: int | None = None
     name: ClassVar[str] = "train"
+
+
+class Session(Protocol):
+    """A training that runs. Between two epochs, `losses` and `wrong` (N,) hold a number for each place of the order."""
+
+    @property
+    def batch(self) -> int: ...
+    @property
+    def losses(self) -> Array: ...
+    @property
+    def wrong(self) -> Array: ...
+
+    def epoch(self, order: Array, optimiser: SGD, t: int) -> Iterator[int]:
+        """Take the steps of one epoch in this order, from step t on; from time to time, yield the number done."""
+
+    def finite(self) -> bool:
+        """Return whether all weights are finite."""
+
+    def network(self, net: Network) -> Network:
+        """Return the network with the current weights."""
+
+    def state(self, t: int, optimiser: SGD) -> SGDState:
+        """Return the optimiser's state after t steps."""
 
 
 @dataclass(frozen=True)

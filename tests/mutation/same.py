@@ -245,7 +245,6 @@ SAME: dict[str, dict[str, str]] = {
         "Session.epoch: steps = max(...": TIME,
         "Session.epoch: self.images[0], done, steps = (self.batch, 0, ...": TIME,
         "Session.epoch: self.images[-1], done, steps = (self.batch, 0, 1)": SINGLE,
-        "_loss: return f'{kind} of a {plan.head}' if plan.rest and loss.layer == plan.rest[-1] else ''": SINGLE,
         "run: chains[s].append(Task(0, len(each[-1]), n, min(at_once, count - n), s))": OPS,
         "run: chains = [[] for _ in range(min(SLOTS, -...": "tasks of no image do nothing",
         "run: second.append([Task(first, first + len(of_layer), 1, count)])": UNREAD_BY_OPS,
@@ -264,9 +263,12 @@ SAME: dict[str, dict[str, str]] = {
         "_layer_ops: yield [ops.dense_gradient(slots.x[name], slots.delta[name], batch, rows, g[-1]), ...": SINGLE,
         "_layer_ops: g = aligned((2, *parameters['W'].shape), parameters['W'].dtype)": UNUSED,
         "_pieces: each = ...": THREADS,
-        "_decay: return float(decay.gradient(name, parameter, np.ones((len(w), 1))).flat[-1])": "all are equal",
-        "_decay: return float(decay.gradient(name, parameter, np.ones((len(w), 2))).flat[0])": "all are equal",
-        "_decay: return -0.0": "-0 is 0",
+    },
+    "nnpg.programs.planned_steps": {
+        "loss_of: return f'{kind} of a {plan.head}' if plan.rest and loss.layer == plan.rest[-1] else ''": SINGLE,
+        "decay_of: return float(decay.gradient(name, parameter, np.ones((len(w), 1))).flat[-1])": "all are equal",
+        "decay_of: return float(decay.gradient(name, parameter, np.ones((len(w), 2))).flat[0])": "all are equal",
+        "decay_of: return -0.0": "-0 is 0",
     },
     "nnpg.programs.numba.blocks": {
         "forward_workspace: space.winner.append(maps_of(block.y_shape, per_pixel, dtype))": MEMORY,

@@ -9,14 +9,12 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from nnpg.losses import Loss, binary, binary_seed, cross_entropy, cross_entropy_seed, squares, squares_seed
 from nnpg.network import Network
-from nnpg.optimisers import SGD, Decay, DecayPerUnit, PlainDecay, SGDState
-from nnpg.programs import guards
+from nnpg.optimisers import SGD, SGDState
+from nnpg.programs import guards, planned_steps
 from nnpg.programs.numba import limits
 from nnpg.programs.numba.blocks import Slots, backward_ops, delta_workspace, forward_ops, forward_workspace
 from nnpg.programs.overrides import fixed_units
@@ -35,14 +33,6 @@ from nnpg_kernels.threads import threads_for
 SLOTS = 16  # gradients in memory: if there are more blocks of images, several add to one slot in turn
 PIECES = 4  # pieces of a dense layer's gradient, for as many threads
 A_WHILE = 0.1  # seconds of a call of kernels; Python handles interrupts and the progress bar between calls
-
-
-# losses with kernels, recognised by their functions and not by their names
-KERNELS: dict[tuple[Any, Any], str] = {
-    (cross_entropy, cross_entropy_seed): "softmax",
-    (binary, binary_seed): "binary",
-    (squares, squares_seed): "squares",
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +71,10 @@ class Session:
             self.rest(1, whole)
             yield steps
 
+    def finite(self) -> bool:
+        """Return whether all weights are finite."""
+        return all(np.isfinite(w).all() for arrays in self.weights.values() for w in arrays.values())
+
     def network(self, net: Network) -> Network:
         """Return the network with the current weights."""
         return net.with_parameters(
@@ -96,31 +90,10 @@ class Session:
 
 def why_not(net: Network, plan: Plan, task: Train) -> str:
     """Return why there is no program for this training, or ""."""
-    loss, optimiser = task.loss, task.optimiser
     if task.own_steps:
         return "take_step takes the steps"
-    if why := limits.why_not(net, plan) or limits.too_few(plan, task.images):
-        return why
-    drawn = [name for name, layer in net.layers.items() if hasattr(layer, "drawn")]
-    if drawn:
-        return f"{drawn[0]} is drawn anew for each step"
-    if type(loss) is not Loss or (loss.value, loss.seed) not in KERNELS:
-        return f"the loss {loss.name!r} has no kernel"
-    if _loss(plan, loss) not in LOSSES or len(plan.blocks[-1].y_shape) != 1:
-        return f"the loss {loss.name!r} reads {loss.layer}, and has no kernel for that"
-    if type(optimiser) is not SGD:
-        return f"the optimiser {type(optimiser).__name__} has no kernel"
-    if type(optimiser.decay) not in (PlainDecay, DecayPerUnit, type(None)):
-        return f"the decay {type(optimiser.decay).__name__} has no kernel"
-    return ""
-
-
-def _loss(plan: Plan, loss: Loss) -> str:
-    """Return the loss that the kernel computes from the output of the last block: a key of `losses.LOSSES`, or ""."""
-    kind = KERNELS[loss.value, loss.seed]
-    if plan.index(loss.layer) == len(plan.blocks) - 1:
-        return kind
-    return f"{kind} of a {plan.head}" if plan.rest and loss.layer == plan.rest[0] else ""
+    why = limits.why_not(net, plan) or limits.too_few(plan, task.images)
+    return why or planned_steps.why_not(net, plan, task, LOSSES)
 
 
 def run(net: Network, plan: Plan, task: Train, x: Array, t: Array, batch: int, state: SGDState) -> Session:
@@ -130,7 +103,7 @@ def run(net: Network, plan: Plan, task: Train, x: Array, t: Array, batch: int, s
     x = guards.images(net.as_input(x), plan.input_shape, dtype)
     labels = guards.indices("labels", t, N, K) if t.ndim == 1 else None
     targets = None if t.ndim == 1 else guards.parameter("targets", t, (N, K), dtype)
-    of, fixed = _loss(plan, task.loss), fixed_units(net, plan)
+    of, fixed = planned_steps.loss_of(plan, task.loss), fixed_units(net, plan)
     weights = {n: {p: _copied(w) for p, w in parameters.items()} for n, parameters in plan.weights.items()}
     velocity = {n: {p: _velocity(state, n, p, w) for p, w in parameters.items()} for n, parameters in weights.items()}
     steps = -(-N // batch)
@@ -229,7 +202,7 @@ def _layer_ops(
     for block in plan.blocks:
         name = block.weights
         parameters, v = weights[name], velocity[name]
-        decay = {p: np.array([_decay(optimiser.decay, name, p, w)]) for p, w in parameters.items()}
+        decay = {p: np.array([planned_steps.decay_of(optimiser.decay, name, p, w)]) for p, w in parameters.items()}
         if block.kind == "conv":
             yield [ops.momentum_step(parameters["W"], slots.dW[name], v["W"], rates, momentum, decay["W"])]
             if "b" in parameters:
@@ -252,10 +225,3 @@ def _layer_ops(
 def _pieces(F: int) -> Sequence[slice]:
     each = -(-F // PIECES // 4) * 4 or 4
     return [slice(f, min(f + each, F)) for f in range(0, F, each)]
-
-
-def _decay(decay: Decay | None, name: str, parameter: str, w: Array) -> float:
-    """Return the factor of w in the gradient of the penalty."""
-    if decay is None:
-        return 0.0
-    return float(decay.gradient(name, parameter, np.ones((len(w), 1))).flat[0])
