@@ -50,7 +50,8 @@ class Network:
 
     A network is a value: its mappings are read-only, and so are the arrays of nnpg's own layers. An array that can
     still be written to is copied once, into C order, when the network is made; writing to the original later changes
-    nothing. Your own layers are not copied. A network can be deep-copied, and pickled for other processes.
+    nothing. On a device, arrays of the host go up when the network is made: those of nnpg's own layers, and those of
+    interventions. Your own layers are not copied. A network can be deep-copied, and pickled for other processes.
 
     Parameters
     ----------
@@ -85,14 +86,17 @@ class Network:
         as_backend(self.backend)
         if INPUT in self.layers:
             raise ValueError(f"no layer may be named {INPUT!r}: that is the name of x itself")
-        held = {id(layer): held_layer(layer) for layer in self.layers.values()}  # two names may share one layer
+        k = self.backend
+        held = {id(layer): held_layer(layer, k) for layer in self.layers.values()}  # two names may share one layer
         layers = {name: held[id(layer)] for name, layer in self.layers.items()}
         object.__setattr__(self, "layers", MappingProxyType(layers))
-        for name, changes in as_mapping(self.interventions, "interventions", "name to interventions").items():
+        interventions = dict(as_mapping(self.interventions, "interventions", "name to interventions"))
+        for name, changes in interventions.items():
             as_output(self, name, "interventions")
-            for change in as_sequence(changes, f"interventions[{name!r}]", "interventions"):
-                as_intervention(change)
-        object.__setattr__(self, "interventions", MappingProxyType(dict(self.interventions)))
+            changes = [as_intervention(c) for c in as_sequence(changes, f"interventions[{name!r}]", "interventions")]
+            if k.xp is not np:
+                interventions[name] = tuple(change.to(k.asarray) for change in changes)
+        object.__setattr__(self, "interventions", MappingProxyType(interventions))
 
     def __reduce__(self) -> tuple[Any, ...]:
         k = self.backend.__name__ if isinstance(self.backend, ModuleType) else self.backend
@@ -304,12 +308,12 @@ class Network:
             return k.asarray(self.backend.to_numpy(a))
 
         changes = {name: tuple(c.to(move) for c in cs) for name, cs in self.interventions.items()}
-        return replace(self._map_arrays(move), backend=k, interventions=changes)
+        return replace(self, layers=self._layers_of(move), backend=k, interventions=changes)
 
     def astype(self, dtype: npt.DTypeLike) -> Network:
         """Return this network in another floating-point type."""
         dtype = as_dtype(dtype)
-        return self._map_arrays(lambda a: a.astype(dtype) if a.dtype.kind == "f" else a)
+        return replace(self, layers=self._layers_of(lambda a: a.astype(dtype) if a.dtype.kind == "f" else a))
 
     # Properties
 
@@ -373,9 +377,11 @@ class Network:
 
     # Private
 
-    def _map_arrays(self, f: Callable[[Array], Array]) -> Network:
+    def _layers_of(self, f: Callable[[Array], Array]) -> dict[str, Layer]:
+        """Return the layers, with `f` of each of their arrays."""
         old = {name: arrays(layer) for name, layer in self.layers.items()}
-        return self.with_parameters({name: {n: f(a) for n, a in of.items()} for name, of in old.items() if of})
+        changed = {n: self._changed(n, {field: f(a) for field, a in of.items()}) for n, of in old.items() if of}
+        return {**self.layers, **changed}
 
     def _index(self, name: str, argument: str) -> int:
         return self.names.index(as_output(self, name, argument))

@@ -14,8 +14,9 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import pytest
+from selection import WITH_DEVICE
 
-from nnpg_kernels import BACKENDS, Backend, load
+from nnpg_kernels import Backend, load
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -55,7 +56,7 @@ def data_dir() -> Path:
     return Path(folder)
 
 
-@pytest.fixture(params=sorted(set(BACKENDS) - {"cupy"}))
+@pytest.fixture(params=WITH_DEVICE)
 def backend(request: pytest.FixtureRequest) -> Backend:
-    """Every backend in turn; the tests that use it hold for each."""
+    """Every backend in turn, that of a device included; the tests that use it hold for each."""
     return load(request.param)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
+from of_device import on
 
 import nnpg
 from nnpg.layers import arrays
@@ -20,44 +21,11 @@ class Row(NamedTuple):
 
     def on(self, k: Backend, dtype: str = "float64") -> Any:
         """The layer with its arrays of that type, on that backend; its methods take and return arrays of the host."""
-        arrays_of_type = {name: k.asarray(a.astype(dtype)) for name, a in arrays(self.layer).items()}
-        layer = replace(self.layer, **arrays_of_type) if arrays_of_type else self.layer
-        return layer if k.xp is np else OfDevice(layer, k)
+        of_type = {name: a.astype(dtype) for name, a in arrays(self.layer).items()}
+        return on(k, replace(self.layer, **of_type) if of_type else self.layer)
 
     def x(self, N: int = 3, dtype: str = "float64", seed: int = 0) -> Array:
         return np.random.default_rng(seed).standard_normal((N, *self.shape)).astype(dtype)
-
-
-class OfDevice:
-    """A layer whose arrays are on a device, for tests written for the host: arrays go up, results come down."""
-
-    def __init__(self, layer: Any, k: Backend) -> None:
-        self.layer, self.k = layer, k
-
-    def __getattr__(self, name: str) -> Any:
-        return self._down(getattr(self.layer, name))
-
-    def _down(self, a: Any) -> Any:
-        return self.k.to_numpy(a) if isinstance(a, self.k.xp.ndarray) else a
-
-    def changed(self, **values: Array) -> OfDevice:
-        """The layer with other arrays."""
-        return OfDevice(replace(self.layer, **{name: self.k.asarray(a) for name, a in values.items()}), self.k)
-
-    def forward(self, k: Backend, x: Array) -> tuple[Array, Any]:
-        y, saved = self.layer.forward(k, k.asarray(x))
-        return self._down(y), saved
-
-    def backward(self, k: Backend, d: Array, saved: Any) -> Array:
-        return self._down(self.layer.backward(k, k.asarray(d), saved))
-
-    def gradients(self, k: Backend, d: Array, saved: Any) -> dict[str, Array]:
-        return {name: self._down(a) for name, a in self.layer.gradients(k, k.asarray(d), saved).items()}
-
-
-def changed(layer: Any, **values: Array) -> Any:
-    """A layer with other arrays, on the host or on a device."""
-    return layer.changed(**values) if isinstance(layer, OfDevice) else replace(layer, **values)
 
 
 def delta(y: Array, lead: tuple[int, ...] = (), seed: int = 1) -> Array:

@@ -1,4 +1,4 @@
-"""The backends of the tests of attacks: the device too, where there is one or the stand-in for it."""
+"""What every test of attacks has: small blocks of images where a device is emulated."""
 
 from __future__ import annotations
 
@@ -6,17 +6,7 @@ import os
 
 import pytest
 
-import nnpg
 from nnpg.attacks import objective
-from nnpg_kernels import BACKENDS, Backend
-
-
-@pytest.fixture(
-    params=[pytest.param(name, marks=pytest.mark.gpu) if name == "cupy" else name for name in sorted(BACKENDS)]
-)
-def backend(request: pytest.FixtureRequest) -> Backend:
-    """Every backend in turn; the tests that use it hold for each."""
-    return nnpg.load_backend(request.param)
 
 
 @pytest.fixture(autouse=True)

@@ -4,42 +4,49 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from of_device import on
 
 import nnpg
 from nnpg_kernels import Array, Backend
 
 
 def test_relu_has_slope_0_at_0(backend: Backend) -> None:
-    _, saved = nnpg.ReLU().forward(backend, np.array([[-1.0, 0.0, 1.0]]))
-    np.testing.assert_array_equal(nnpg.ReLU().backward(backend, np.full((1, 3), 7.0), saved), [[0, 0, 7]])
+    _, saved = on(backend, nnpg.ReLU()).forward(backend, np.array([[-1.0, 0.0, 1.0]]))
+    np.testing.assert_array_equal(on(backend, nnpg.ReLU()).backward(backend, np.full((1, 3), 7.0), saved), [[0, 0, 7]])
 
 
 @pytest.mark.parametrize(("at_zero", "y"), [(0, [0, 0, 1]), (1, [0, 1, 1])])
 def test_step_at_0(at_zero: int, y: list[float], backend: Backend) -> None:
-    got, saved = nnpg.Step(at_zero).forward(backend, np.array([[-1e-300, 0.0, 1e-300]]))
+    got, saved = on(backend, nnpg.Step(at_zero)).forward(backend, np.array([[-1e-300, 0.0, 1e-300]]))
     np.testing.assert_array_equal(got, [y])
-    np.testing.assert_array_equal(nnpg.Step(at_zero).backward(backend, np.ones((1, 3)), saved), np.zeros((1, 3)))
+    np.testing.assert_array_equal(
+        on(backend, nnpg.Step(at_zero)).backward(backend, np.ones((1, 3)), saved), np.zeros((1, 3))
+    )
 
 
 @pytest.mark.parametrize("kind", ["float32", "float64"])
 def test_sigmoid_and_softmax_do_not_overflow(kind: str, backend: Backend) -> None:
     """Warnings are errors, so an exponential that overflows on the way fails too."""
     x = np.array([[-1e4, -800.0, 0.0, 800.0, 1e4]], kind)
-    np.testing.assert_array_equal(nnpg.Sigmoid().forward(backend, x)[0], [[0, 0, 0.5, 1, 1]])
-    np.testing.assert_array_equal(nnpg.Softmax().forward(backend, x)[0], [[0, 0, 0, 0, 1]])
-    np.testing.assert_array_equal(nnpg.Softmax().forward(backend, x[:, ::-1] - 1e4)[0], [[1, 0, 0, 0, 0]])
+    np.testing.assert_array_equal(on(backend, nnpg.Sigmoid()).forward(backend, x)[0], [[0, 0, 0.5, 1, 1]])
+    np.testing.assert_array_equal(on(backend, nnpg.Softmax()).forward(backend, x)[0], [[0, 0, 0, 0, 1]])
+    np.testing.assert_array_equal(on(backend, nnpg.Softmax()).forward(backend, x[:, ::-1] - 1e4)[0], [[1, 0, 0, 0, 0]])
 
 
 def test_sigmoid_keeps_small_values(backend: Backend) -> None:
-    y, saved = nnpg.Sigmoid().forward(backend, np.array([[-50.0]]))
+    y, saved = on(backend, nnpg.Sigmoid()).forward(backend, np.array([[-50.0]]))
     np.testing.assert_allclose(y, np.exp(-50.0), rtol=1e-12)
-    np.testing.assert_allclose(nnpg.Sigmoid().backward(backend, np.ones((1, 1)), saved), np.exp(-50.0), rtol=1e-12)
+    np.testing.assert_allclose(
+        on(backend, nnpg.Sigmoid()).backward(backend, np.ones((1, 1)), saved), np.exp(-50.0), rtol=1e-12
+    )
 
 
 def test_softmax_ignores_a_constant_seed(backend: Backend) -> None:
     """Probabilities sum to 1: a delta of ones sends back nothing. (Why no test here uses one.)"""
-    _, saved = nnpg.Softmax().forward(backend, np.random.default_rng(0).normal(size=(4, 5)))
-    np.testing.assert_array_equal(nnpg.Softmax().backward(backend, np.ones((4, 5)), saved), np.zeros((4, 5)))
+    _, saved = on(backend, nnpg.Softmax()).forward(backend, np.random.default_rng(0).normal(size=(4, 5)))
+    np.testing.assert_array_equal(
+        on(backend, nnpg.Softmax()).backward(backend, np.ones((4, 5)), saved), np.zeros((4, 5))
+    )
 
 
 @pytest.mark.parametrize("margin", [20.0, 40.0, 80.0])
@@ -49,8 +56,10 @@ def test_softmax_does_not_saturate_in_float32(margin: float, backend: Backend) -
     for t in range(3):
         answers = []
         for dtype in ("float32", "float64"):
-            _, saved = nnpg.Softmax().forward(backend, x.astype(dtype))
-            answers.append(nnpg.Softmax().backward(backend, np.tile(np.eye(3, dtype=dtype)[t], (2, 1)), saved))
+            _, saved = on(backend, nnpg.Softmax()).forward(backend, x.astype(dtype))
+            answers.append(
+                on(backend, nnpg.Softmax()).backward(backend, np.tile(np.eye(3, dtype=dtype)[t], (2, 1)), saved)
+            )
         assert (answers[0][x[:, t] == 0] != 0).all()  # the image whose y_t is nearly 1
         # float64 saturates too (from 37 on), so the truth is written out: y_t (delta_kt - y_k)
         e = np.exp(x - x.max(axis=-1, keepdims=True))
@@ -74,16 +83,18 @@ def test_softmax_does_not_saturate_in_float32(margin: float, backend: Backend) -
 def test_pooling_tie_goes_to_the_first_maximum(
     window: list[list[float]], winner: tuple[int, int], backend: Backend
 ) -> None:
-    y, saved = nnpg.MaxPool(2).forward(backend, np.array([[window]], float))
+    y, saved = on(backend, nnpg.MaxPool(2)).forward(backend, np.array([[window]], float))
     expected = np.zeros((1, 1, 2, 2))
     expected[(0, 0, *winner)] = 5.0
-    np.testing.assert_array_equal(nnpg.MaxPool(2).backward(backend, np.full(y.shape, 5.0), saved), expected)
+    np.testing.assert_array_equal(
+        on(backend, nnpg.MaxPool(2)).backward(backend, np.full(y.shape, 5.0), saved), expected
+    )
 
 
 def test_the_margin_never_wins(backend: Backend) -> None:
     """Zero padding would beat negative pixels, and its delta would be lost."""
     x = -1 - np.random.default_rng(0).random((2, 3, 4, 4))
-    pool = nnpg.MaxPool(3, stride=1, padding=(1, 2, 2, 1))
+    pool = on(backend, nnpg.MaxPool(3, stride=1, padding=(1, 2, 2, 1)))
     y, saved = pool.forward(backend, x)
     assert (y < 0).all()
     d = np.random.default_rng(1).normal(size=y.shape)
@@ -93,12 +104,12 @@ def test_the_margin_never_wins(backend: Backend) -> None:
 def test_windows_of_more_pixels_than_a_small_integer_counts(backend: Backend) -> None:
     x = np.zeros((1, 1, 200, 200))
     x[0, 0, 199, 198] = 1.0
-    y, saved = nnpg.MaxPool(200).forward(backend, x)
-    np.testing.assert_array_equal(nnpg.MaxPool(200).backward(backend, np.full_like(y, 3.0), saved), 3 * x)
+    y, saved = on(backend, nnpg.MaxPool(200)).forward(backend, x)
+    np.testing.assert_array_equal(on(backend, nnpg.MaxPool(200)).backward(backend, np.full_like(y, 3.0), saved), 3 * x)
 
 
 def test_average_counts_the_margin(backend: Backend) -> None:
-    y, _ = nnpg.AvgPool(2, stride=2, padding=(1, 0, 1, 0)).forward(backend, np.full((1, 1, 3, 3), 4.0))
+    y, _ = on(backend, nnpg.AvgPool(2, stride=2, padding=(1, 0, 1, 0))).forward(backend, np.full((1, 1, 3, 3), 4.0))
     np.testing.assert_array_equal(y, [[[[1, 2], [2, 4]]]])
 
 
@@ -106,17 +117,17 @@ def test_convolution_does_not_flip_the_filter(backend: Backend) -> None:
     x = np.zeros((1, 1, 3, 3))
     x[0, 0, 1, 1] = 1.0
     W = np.arange(9.0).reshape(1, 1, 3, 3)
-    y, _ = nnpg.Conv(W, padding=1).forward(backend, x)
+    y, _ = on(backend, nnpg.Conv(W, padding=1)).forward(backend, x)
     np.testing.assert_array_equal(y[0, 0], W[0, 0, ::-1, ::-1])  # a point shows the filter turned round
 
 
 def test_dropout_mask(backend: Backend) -> None:
-    layer, x = nnpg.Dropout(0.25, key=7), np.ones((50, 200), np.float32)
+    layer, x = on(backend, nnpg.Dropout(0.25, key=7)), np.ones((50, 200), np.float32)
     y, _ = layer.forward(backend, x)
     assert set(np.unique(y)) == {np.float32(0), np.float32(1 / 0.75)}
     assert abs(y.mean() - 1) < 0.02  # 3.5 standard errors: the expected output is the input
     np.testing.assert_array_equal(layer.forward(backend, x)[0], y)
-    assert not np.array_equal(nnpg.Dropout(0.25, key=8).forward(backend, x)[0], y)
+    assert not np.array_equal(on(backend, nnpg.Dropout(0.25, key=8)).forward(backend, x)[0], y)
 
 
 def test_dropout_is_drawn_from_the_generator() -> None:
@@ -126,14 +137,14 @@ def test_dropout_is_drawn_from_the_generator() -> None:
 
 def test_dropout_is_the_identity_at_rest(backend: Backend) -> None:
     x = np.random.default_rng(0).normal(size=(3, 4))
-    np.testing.assert_array_equal(nnpg.Dropout(0.9).forward(backend, x)[0], x)
-    np.testing.assert_array_equal(nnpg.Dropout(0.0, key=1).forward(backend, x)[0], x)
+    np.testing.assert_array_equal(on(backend, nnpg.Dropout(0.9)).forward(backend, x)[0], x)
+    np.testing.assert_array_equal(on(backend, nnpg.Dropout(0.0, key=1)).forward(backend, x)[0], x)
 
 
 def test_response_norm_written_out(backend: Backend) -> None:
     """Even sizes look one map further back than ahead, as PyTorch's do."""
     x = np.array([1.0, 2.0, 3.0, 4.0]).reshape(1, 4, 1, 1)
-    y, _ = nnpg.LocalResponseNorm(size=2, alpha=2.0, beta=1.0, bias=1.0).forward(backend, x)
+    y, _ = on(backend, nnpg.LocalResponseNorm(size=2, alpha=2.0, beta=1.0, bias=1.0)).forward(backend, x)
     sums = np.array([1 + 1, 1 + 1 + 4, 1 + 4 + 9, 1 + 9 + 16])  # bias + alpha / size * (x_{c-1}^2 + x_c^2)
     np.testing.assert_allclose(y.ravel(), [1, 2, 3, 4] / sums, rtol=1e-15)
 

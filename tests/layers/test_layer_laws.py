@@ -7,18 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from layer_rows import ROWS, Row, changed, delta
-from selection import WITH_DEVICE
+from layer_rows import ROWS, Row, delta
+from of_device import changed
 
 import nnpg
 from nnpg.layers import LAYERS, parameters
-from nnpg_kernels import Array, Backend, load
-
-
-@pytest.fixture(params=WITH_DEVICE)
-def backend(request: pytest.FixtureRequest) -> Backend:
-    """Every backend, that of a device included."""
-    return load(request.param)
+from nnpg_kernels import Array, Backend
 
 
 def over(rows: list[Row]) -> pytest.MarkDecorator:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from layer_rows import ROWS, Row, delta
+from of_device import on
 from oracle import one_thread, torch  # noqa: F401 (the fixture is found by its name)
 
 import nnpg
@@ -61,27 +62,26 @@ def test_every_layer_has_an_oracle() -> None:
 
 def agree(layer: Any, x: Array, k: Backend) -> None:
     """Compare y, dL/dx and the gradient of every parameter with PyTorch's."""
-    arrays = nnpg.layers.parameters(layer)
-    y, saved = layer.forward(k, k.asarray(x))
-    y = k.to_numpy(y)
+    on_backend = on(k, layer)
+    y, saved = on_backend.forward(k, x)
     d = delta(y)
     t = torch.tensor(x, requires_grad=True)
-    weights = {name: torch.tensor(k.to_numpy(a), requires_grad=True) for name, a in arrays.items()}
+    weights = {n: torch.tensor(a, requires_grad=True) for n, a in nnpg.layers.parameters(layer).items()}
     their_y = ORACLES[type(layer).__name__](layer, t, weights)
     their_y.backward(torch.tensor(d))
     np.testing.assert_allclose(y, their_y.detach().numpy(), rtol=1e-10, atol=1e-10)
-    dx = layer.backward(k, k.asarray(d), saved)
-    np.testing.assert_allclose(k.to_numpy(dx), t.grad.numpy(), rtol=1e-10, atol=1e-10)
-    grads = layer.gradients(k, k.asarray(d), saved)
+    dx = on_backend.backward(k, d, saved)
+    np.testing.assert_allclose(dx, t.grad.numpy(), rtol=1e-10, atol=1e-10)
+    grads = on_backend.gradients(k, d, saved)
     assert set(grads) == set(weights)
     for name, a in grads.items():
-        np.testing.assert_allclose(k.to_numpy(a), weights[name].grad.numpy(), rtol=1e-10, atol=1e-10)
+        np.testing.assert_allclose(a, weights[name].grad.numpy(), rtol=1e-10, atol=1e-10)
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name.replace(",", "").replace(" ", "-"))
 @pytest.mark.parametrize("N", [1, 4])
 def test_every_row(row: Row, N: int, backend: Backend) -> None:
-    agree(row.on(backend), row.x(N), backend)
+    agree(row.layer, row.x(N), backend)
 
 
 @pytest.mark.parametrize("case", range(60))
@@ -94,7 +94,7 @@ def test_random_convolutions(case: int, backend: Backend) -> None:
     W = max(1, (J - 1) * dj + 1 - sum(padding[2:])) + int(rng.integers(0, 9))
     filters = rng.standard_normal((groups * per_group, C, I, J))
     b = rng.standard_normal(len(filters)) if case % 4 else None
-    layer = nnpg.Conv(backend.asarray(filters), b, (sh, sw), padding, (di, dj), groups)  # type: ignore[arg-type]
+    layer = nnpg.Conv(filters, b, (sh, sw), padding, (di, dj), groups)  # type: ignore[arg-type]
     agree(layer, rng.standard_normal((N, groups * C, H, W)), backend)
 
 
@@ -116,11 +116,11 @@ def test_symmetric_padding_is_pytorchs_own(padding: int, backend: Backend) -> No
     """The rows pad by hand; here PyTorch pads: -inf for the maximum, zeros that count for the mean."""
     x = np.random.default_rng(3).standard_normal((2, 3, 7, 8))
     t = torch.tensor(x)
-    ours, _ = nnpg.MaxPool(3, stride=2, padding=padding).forward(backend, backend.asarray(x))
-    np.testing.assert_array_equal(backend.to_numpy(ours), F.max_pool2d(t, 3, 2, padding).numpy())
-    ours, _ = nnpg.AvgPool(3, stride=2, padding=padding).forward(backend, backend.asarray(x))
+    ours, _ = on(backend, nnpg.MaxPool(3, stride=2, padding=padding)).forward(backend, x)
+    np.testing.assert_array_equal(ours, F.max_pool2d(t, 3, 2, padding).numpy())
+    ours, _ = on(backend, nnpg.AvgPool(3, stride=2, padding=padding)).forward(backend, x)
     theirs = F.avg_pool2d(t, 3, 2, padding, count_include_pad=True).numpy()
-    np.testing.assert_allclose(backend.to_numpy(ours), theirs, rtol=1e-13, atol=1e-14)
+    np.testing.assert_allclose(ours, theirs, rtol=1e-13, atol=1e-14)
 
 
 @pytest.mark.parametrize("case", range(12))

@@ -7,6 +7,7 @@ from typing import Any
 import nets
 import numpy as np
 import pytest
+from of_device import host
 from oracle import one_thread, torch  # noqa: F401 (the fixture is found by its name)
 
 import nnpg
@@ -20,7 +21,7 @@ def outputs(net: nnpg.Network, x: np.ndarray) -> tuple[dict[str, Any], dict[str,
     """Every output of `nets.small`, written in PyTorch, and its weights."""
     w = {
         name: {p: torch.tensor(a, requires_grad=True) for p, a in parameters.items()}
-        for name, parameters in net.parameters.items()
+        for name, parameters in host(net.parameters).items()
     }
     mask = np.random.default_rng(4).random((len(x), 8)) >= 0.3
     steps = [
@@ -55,12 +56,12 @@ def test_every_output_delta_and_gradient(seed: int, backend: Backend) -> None:
     trace = net.forward(x)
     seeds = np.random.default_rng(seed).standard_normal((3, *trace.y.shape))  # (S, N, K)
     deltas = net.backward(trace, seeds)
-    gradients = net.gradients(trace, deltas)
+    gradients, deltas, ours = host(net.gradients(trace, deltas)), host(deltas), host(trace.outputs)
     for s in range(3):
         theirs, weights = outputs(net, x)
         theirs["softmax1"].backward(torch.tensor(seeds[s]))
         for name in net.names:
-            np.testing.assert_allclose(trace[name], theirs[name].detach().numpy(), rtol=1e-10, atol=1e-10)
+            np.testing.assert_allclose(ours[name], theirs[name].detach().numpy(), rtol=1e-10, atol=1e-10)
             np.testing.assert_allclose(deltas[name][s], theirs[name].grad.numpy(), rtol=1e-10, atol=1e-10)
         for name, parameters in weights.items():
             for p, w in parameters.items():
@@ -72,7 +73,7 @@ def test_cross_entropy_seed_is_pytorchs_loss(backend: Backend) -> None:
     net = nets.small(backend)
     x, labels = nets.images(net), np.array([4, 0, 2])
     trace = net.forward(x)
-    deltas = net.backward(trace, trace.y - np.eye(5)[labels], start="dense2")
+    deltas = host(net.backward(trace, host(trace.y) - np.eye(5)[labels], start="dense2"))
     theirs, _ = outputs(net, x)
     F.cross_entropy(theirs["dense2"], torch.tensor(labels), reduction="sum").backward()
     for name in deltas:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from of_device import host
 
 import nnpg
 from nnpg import conv, dense
@@ -71,10 +72,11 @@ def answers(net: nnpg.Network, x: Any, labels: Any) -> dict[str, Any]:
 def test_the_first_nan_of_a_window_wins_and_nothing_wins_against_it(backend: Any) -> None:
     from nnpg_kernels import Window
 
-    x = np.array([[[[1.0, np.nan, 5.0, np.nan], [2.0, 3.0, -np.inf, 7.0]]]])
+    x = backend.asarray(np.array([[[[1.0, np.nan, 5.0, np.nan], [2.0, 3.0, -np.inf, 7.0]]]]))
     y, winner = backend.max_pool_forward(x, Window((2, 2), (2, 2)))
-    np.testing.assert_array_equal(y, [[[[np.nan, np.nan]]]])
-    np.testing.assert_array_equal(winner, [[[[1, 1]]]])
-    delta = backend.max_pool_delta(np.full((1, 1, 1, 2), np.nan), winner, Window((2, 2), (2, 2)), (2, 4))
+    np.testing.assert_array_equal(host(y), [[[[np.nan, np.nan]]]])
+    np.testing.assert_array_equal(host(winner), [[[[1, 1]]]])
+    nan = backend.asarray(np.full((1, 1, 1, 2), np.nan))
+    delta = host(backend.max_pool_delta(nan, winner, Window((2, 2), (2, 2)), (2, 4)))
     np.testing.assert_array_equal(np.isnan(delta), [[[[False, True, False, True], [False] * 4]]])
     np.testing.assert_array_equal(np.nan_to_num(delta), np.zeros((1, 1, 2, 4)))
