@@ -99,13 +99,15 @@ def compile_source(
 def launch_bounds(source: str) -> dict[str, int]:
     """Return the threads at most of each kernel that names them, as a number or a constant of the source.
 
+    A constant of a struct counts too: Net::THREADS.
+
     Examples
     --------
     >>> launch_bounds("constexpr int N = 64; template <class T> __global__ void __launch_bounds__(N, 2) f(T* y) {}")
     {'f': 64}
     """
     constants = dict(re.findall(r"\b([A-Z_]+) = (\d+)[,;]", source))
-    found = re.findall(r"__launch_bounds__\((\w+)[^)]*\)\s+(\w+)\(", source)
+    found = re.findall(r"__launch_bounds__\((?:\w+::)?(\w+)[^)]*\)\s+(\w+)\(", source)
     return {kernel: int(constants.get(bound, bound)) for bound, kernel in found}
 
 

@@ -1,0 +1,66 @@
+// predictions[t, n] = the class of image n without the first t filters of a sweep.
+//
+// task    an image, by a block of threads: forward once, then for each filter only the blocks behind it
+// bound   the multiply-adds of these blocks, of the filters and channels that are left
+// writer  one thread of the block
+//
+// A step is four numbers: the block of its filter, the filter, and where the map begins that replaces it. Filters that
+// are set to 0 are not replaced: the weights are in an order in which those that are left come first (see arrange), and
+// left[t, b] of block b are computed and read.
+struct Step {
+    int block, filter;
+    long long map;
+};
+
+template <class Net> __device__ void largest_output(NumberOf<Net>* shared, long long* prediction) {
+    using T = NumberOf<Net>;
+    last_outputs<Net>(shared);
+    if (threadIdx.x == 0) {
+        const T* y = shared + (Net::HEAD > 0 ? Net::OUTPUTS : Net::X[Net::BLOCKS]);
+        int best = 0;
+        for (int k = 1; k < Net::CLASSES; ++k) best = beats(y[k], y[best]) ? k : best;
+        *prediction = best;
+    }
+    __syncthreads();
+}
+
+// Replaces the maps of block B that the first t steps replace.
+template <class Net, int B>
+__device__ void replace_maps(const Step* steps, int t, const NumberOf<Net>* maps, NumberOf<Net>* shared) {
+    constexpr int OUT = Block<Net, B>::OUT;
+    for (int u = 0; u < t; ++u) {
+        if (steps[u].block != B) continue;
+        copy_numbers(maps + steps[u].map, shared + Net::X[B + 1] + steps[u].filter * OUT, OUT);
+        __syncthreads();
+    }
+}
+
+// Block B, if it comes after block `from`, and all later ones; of block `from`, only maps are replaced.
+template <class Net, int B>
+__device__ void forward_after(int from, const Step* steps, int t, bool replaces, const int* left,
+                              const NumberOf<Net>* maps, const NumberOf<Net>* weights, NumberOf<Net>* shared) {
+    if constexpr (B < Net::BLOCKS) {
+        if (B > from) block_forward<Net, B>(weights, B > 0 ? left[B > 0 ? B - 1 : 0] : Net::C[0], left[B], shared);
+        if (replaces && B >= from) replace_maps<Net, B>(steps, t, maps, shared);
+        forward_after<Net, B + 1>(from, steps, t, replaces, left, maps, weights, shared);
+    }
+}
+
+template <class Net>
+__global__ void __launch_bounds__(Net::THREADS, 1)
+    knock_out(const typename Net::Number* __restrict__ images, const Quad<typename Net::Number>* __restrict__ quads,
+              const Step* __restrict__ steps, const int* __restrict__ left,
+              const typename Net::Number* __restrict__ maps, long long* __restrict__ predictions, int N, int T_,
+              int replaces) {
+    using T = NumberOf<Net>;
+    DYNAMIC_SHARED(T, shared);
+    const T* weights = quads->v;
+    int n = blockIdx.x;
+    load_weights<Net, false>(weights, shared);
+    load_image<Net>(images + (long long)n * Net::IMAGE, weights, shared);
+    for (int t = 0; t <= T_; ++t) {
+        int from = t > 0 ? steps[t - 1].block : -1;
+        forward_after<Net, 0>(from, steps, t, replaces, left + t * Net::BLOCKS, maps, weights, shared);
+        largest_output<Net>(shared, predictions + (long long)t * N + n);
+    }
+}

@@ -1,0 +1,223 @@
+"""`struct Net`: a network as the numbers for which its programs are compiled. `network.cuh` explains each of them."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from nnpg_kernels.cuda.resident.ways import (
+    PLAIN,
+    BlockOfLayers,
+    maps_of,
+    scratch_of,
+    split_of,
+    threads_of,
+    tile_of,
+    up,
+    way_of,
+)
+
+ACTIVATIONS = {"": 0, "tanh": 1, "relu": 2, "sigmoid": 3}
+HEADS = {"": 0, "softmax": 1, "sigmoid": 2}
+TYPES = {"float32": "float", "float64": "double"}
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """A network for programs.
+
+    Parameters
+    ----------
+    text : str
+        `struct Net`.
+    threads : int
+        Of a block.
+    forward_bytes, backward_bytes : int
+        Of shared memory: for programs of the forward pass, and of both passes.
+    weights_size : int
+        Numbers of the array that `arrange` writes.
+    kept : int
+        Numbers of shared memory that a backward pass reads: images, outputs and winners.
+    """
+
+    text: str
+    threads: int
+    forward_bytes: int
+    backward_bytes: int
+    weights_size: int
+    kept: int
+
+
+def numbers_of(
+    blocks: Sequence[BlockOfLayers], dtype: np.dtype[Any], *, centred: bool, head: str, bytes_at_most: int
+) -> Numbers:
+    """Return the numbers of a network; if it cannot fit into the shared memory, those that need least of it.
+
+    Parameters
+    ----------
+    blocks : sequence of BlockOfLayers
+        For which `why_not` is "".
+    dtype : float32 or float64
+    centred : bool
+        Whether a mean is subtracted from each image.
+    head : "", "softmax" or "sigmoid"
+    bytes_at_most : int
+        Shared memory of a block.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> from nnpg_kernels import Window
+    >>> block = SimpleNamespace(weights="dense1", kind="dense", x_shape=(4,), z_shape=(3,), y_shape=(3,), groups=1,
+    ...                         activation="tanh", window=Window((1, 1)), pool=Window((1, 1)))
+    >>> made = numbers_of([block], np.dtype("f4"), centred=False, head="softmax", bytes_at_most=232448)
+    >>> made.threads, made.forward_bytes
+    (128, 48)
+    """
+    threads = threads_of(blocks, dtype.itemsize)
+    tries = [(staged, threads if split else 0) for split in (True, False) for staged in ("both", "forward", "")]
+    for staged, across in tries:
+        made = _numbers(blocks, dtype, centred, head, threads, across, staged)
+        if made.backward_bytes <= bytes_at_most:
+            break
+    return made
+
+
+def _numbers(
+    blocks: Sequence[BlockOfLayers],
+    dtype: np.dtype[Any],
+    centred: bool,
+    head: str,
+    threads: int,
+    across: int,
+    staged: str,
+) -> Numbers:
+    """Return the numbers; sums are divided into parts for `across` threads, and `staged` weights are copied."""
+    image, units = math.prod(blocks[0].x_shape), [math.prod(b.y_shape) for b in blocks]
+    columns = {name: [of(b) for b in blocks] for name, of in GEOMETRY.items()}
+    ways = [way_of(b) for b in blocks]
+    tiles = [tile_of(b) for b in blocks]
+    splits = [split_of(b, across) for b in blocks]
+    columns |= {"WAY": ways, "TILE_H": [h for h, _ in tiles], "TILE_W": [w for _, w in tiles], "SPLIT": splits}
+
+    weights = _Places()  # convolutions first: a copy of the beginning has the forward pass, or both passes
+    convolutions = [i for i, b in enumerate(blocks) if b.kind == "conv"]
+    others = [i for i, b in enumerate(blocks) if b.kind != "conv"]
+    forward, bias, backward = {}, {}, {}
+    for i in convolutions:
+        forward[i] = weights.take(up(blocks[i].z_shape[0]) * _pairs(blocks[i]) * _channels(blocks[i]))
+        bias[i] = weights.take(blocks[i].z_shape[0])
+    all_forward = weights.end
+    for i in convolutions:
+        backward[i] = weights.take(up(_channels(blocks[i])) * _pairs(blocks[i]) * blocks[i].z_shape[0])
+    copied = {"both": weights.end, "forward": all_forward, "": 0}[staged]
+    for i in others:
+        forward[i] = backward[i] = weights.take(blocks[i].z_shape[0] * math.prod(blocks[i].x_shape))
+        bias[i] = weights.take(blocks[i].z_shape[0])
+    mean = weights.take(image if centred else 0)
+
+    shared = _Places()
+    x = [shared.take(n) for n in (image, *units)]
+    won, end = [], shared.end * dtype.itemsize  # in bytes
+    for i, n in enumerate(units):
+        won.append(end)
+        end += n if blocks[i].kind == "conv" and ways[i] != PLAIN else 0
+    kept = shared.end = up(-(-end // dtype.itemsize))
+    outputs = shared.take(units[-1])
+    copy = shared.take(copied)
+    scratch = shared.end
+    in_scratch = max(
+        scratch_of(b, way, tile, split) for b, way, tile, split in zip(blocks, ways, tiles, splits, strict=True)
+    )
+    even, odd = (up(max([image, *units][start::2], default=0)) for start in (0, 1))
+    columns |= {
+        "FORWARD": [forward[i] for i in range(len(blocks))],
+        "BIAS": [bias[i] for i in range(len(blocks))],
+        "BACKWARD": [backward[i] for i in range(len(blocks))],
+        "WON": won,
+        "X": x,
+        "DELTA": [scratch + (even if i % 2 else 0) for i in range(len(blocks) + 1)],
+        "PARAMETERS": _sums(b.z_shape[0] * (_channels(b) * _pairs(b) + 1) for b in blocks),
+        "ORDER": _sums([_channels(blocks[0]), *(b.z_shape[0] for b in blocks)]),
+    }
+    single = {
+        "BLOCKS": len(blocks),
+        "THREADS": threads,
+        "IMAGE": image,
+        "CLASSES": units[-1],
+        "HEAD": HEADS[head],
+        "CENTRED": int(centred),
+        "OUTPUTS": outputs,
+        "STAGED": copy,
+        "STAGED_SIZE": copied,
+        "ALL_FORWARD": all_forward,
+        "SCRATCH": scratch,
+        "KEPT": kept,
+        "MEAN": mean,
+        "SIZE": weights.end,
+    }
+    lines = [f"    static constexpr int {name} = {value};" for name, value in single.items()]
+    lines += [f"    static constexpr int {name}[] = {{{', '.join(map(str, of))}}};" for name, of in columns.items()]
+    text = "\n".join(["struct Net {", f"    using Number = {TYPES[dtype.name]};", *lines, "};\n"])
+    size = dtype.itemsize
+    return Numbers(
+        text, threads, (scratch + in_scratch) * size, (scratch + max(in_scratch, even + odd)) * size, weights.end, kept
+    )
+
+
+class _Places:
+    """Arrays one behind the other, each at a multiple of four numbers."""
+
+    def __init__(self) -> None:
+        self.end = 0
+
+    def take(self, size: int) -> int:
+        start, self.end = self.end, self.end + up(size)
+        return start
+
+
+def _sums(counts: Iterable[int]) -> list[int]:
+    """Return where each begins, and where all end."""
+    return list(itertools.accumulate(counts, initial=0))
+
+
+def _channels(block: BlockOfLayers) -> int:
+    return block.x_shape[0]
+
+
+def _pairs(block: BlockOfLayers) -> int:
+    """Return the weights of a filter and a channel."""
+    return math.prod(block.window.size) if block.kind == "conv" else math.prod(block.x_shape[1:])
+
+
+GEOMETRY: dict[str, Callable[[BlockOfLayers], int]] = {
+    "CONV": lambda b: int(b.kind == "conv"),
+    "C": lambda b: maps_of(b.x_shape)[0],
+    "H": lambda b: maps_of(b.x_shape)[1],
+    "W": lambda b: maps_of(b.x_shape)[2],
+    "F": lambda b: maps_of(b.z_shape)[0],
+    "ZH": lambda b: maps_of(b.z_shape)[1],
+    "ZW": lambda b: maps_of(b.z_shape)[2],
+    "YH": lambda b: maps_of(b.y_shape)[1],
+    "YW": lambda b: maps_of(b.y_shape)[2],
+    "I": lambda b: b.window.size[0],
+    "J": lambda b: b.window.size[1],
+    "SH": lambda b: b.window.stride[0],
+    "SW": lambda b: b.window.stride[1],
+    "DH": lambda b: b.window.dilation[0],
+    "DW": lambda b: b.window.dilation[1],
+    "TOP": lambda b: b.window.padding[0],
+    "LEFT": lambda b: b.window.padding[2],
+    "PI": lambda b: b.pool.size[0],
+    "PJ": lambda b: b.pool.size[1],
+    "PSH": lambda b: b.pool.stride[0],
+    "PSW": lambda b: b.pool.stride[1],
+    "PTOP": lambda b: b.pool.padding[0],
+    "PLEFT": lambda b: b.pool.padding[2],
+    "ACT": lambda b: ACTIVATIONS[b.activation],
+}

@@ -1,0 +1,26 @@
+// Seeds: the derivatives of one output with respect to z, the last x, times a weight, to DELTA[BLOCKS].
+//
+//   of                   softmax                               sigmoid                   no head
+//   0: of y_c            y_c ([k = c] - y_k)                   [k = c] y_c (1 - y_c)
+//   1: of z_c            [k = c]                               [k = c]                   [k = c]
+//   2: of log y_c        [k = c] - y_k                         [k = c] sigmoid(-z_c)
+//
+// 1 - y_c of a softmax is the sum of all other y, which never rounds to 0.
+template <class Net> __device__ void seed_of_class(int c, int of, NumberOf<Net> weight, NumberOf<Net>* shared) {
+    using T = NumberOf<Net>;
+    T* delta = shared + Net::DELTA[Net::BLOCKS];
+    const T *y = shared + Net::OUTPUTS, *z = shared + Net::X[Net::BLOCKS];
+    for (int k = threadIdx.x; k < Net::CLASSES; k += blockDim.x) {
+        T derivative = k == c ? T(1) : T(0);
+        if (Net::HEAD == 1 && of != 1) {
+            T others = T(0);
+            for (int l = 0; l < Net::CLASSES; ++l) others += l == c ? T(0) : y[l];
+            derivative = k == c ? others : -y[k];
+            if (of == 0) derivative *= y[c];
+        }
+        if (Net::HEAD == 2 && of == 0) derivative *= y[c] * (T(1) - y[c]);
+        if (Net::HEAD == 2 && of == 2) derivative *= sigmoid_of(-z[c]);
+        delta[k] = weight * derivative;
+    }
+    __syncthreads();
+}
