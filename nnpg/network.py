@@ -409,11 +409,10 @@ class Network:
 
     def _numbers(self, a: Any, name: str, expected: str) -> Array:
         """An array of the backend: real numbers, for a network of real numbers."""
-        if self._on_device(a):
-            return a
         refuse_another_device(self, a, name)
-        read = as_array if self.dtype.kind == "c" else as_numbers
-        return self.backend.asarray(read(a, name, expected))
+        if self.dtype.kind == "c":
+            return self.backend.asarray(a if self._on_device(a) else as_array(a, name, expected))
+        return self.backend.asarray(as_numbers(a, name, expected, stays=self._on_device(a)))
 
     def _intervene(self, name: str, x: Array) -> tuple[Array, tuple[Any, ...]]:
         saved, shape = [], x.shape

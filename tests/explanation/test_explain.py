@@ -13,6 +13,7 @@ from layer_rows import ROWS, Row
 
 import nnpg
 from nnpg.explanation import explain_passes
+from nnpg_kernels import Backend
 
 
 @pytest.mark.parametrize("of", OF)
@@ -70,17 +71,15 @@ def test_the_terms_of_a_deep_network_add_up(is_changed: bool) -> None:
             check_weight(net, x, layer, p, int(rng.integers(K)), OF[rng.integers(4)], rng)
 
 
-def test_every_backend_gives_the_same_terms() -> None:
+def test_every_backend_gives_the_same_terms(backend: Backend) -> None:
     x = np.random.default_rng(0).standard_normal((1, 2, 9, 9))
-    numpy, numba = (
-        nnpg.explain(
-            nnpg.build(DEEP, input_shape=(2, 9, 9), rng=1, dtype="float64", backend=backend), x, unit="conv2:3,1,2"
-        )
-        for backend in ("numpy", "numba")
+    expected, explained = (
+        nnpg.explain(nnpg.build(DEEP, input_shape=(2, 9, 9), rng=1, dtype="float64").to(k), x, unit="conv2:3,1,2")
+        for k in ("numpy", backend)
     )
-    assert numpy.value == pytest.approx(numba.value, **CLOSE)
-    assert numpy.derivative == pytest.approx(numba.derivative, **CLOSE)
-    for one, other in ((numpy.inputs, numba.inputs), (numpy.readers, numba.readers)):
+    assert explained.value == pytest.approx(expected.value, **CLOSE)
+    assert explained.derivative == pytest.approx(expected.derivative, **CLOSE)
+    for one, other in ((expected.inputs, explained.inputs), (expected.readers, explained.readers)):
         assert one is not None
         assert other is not None
         assert (one.index == other.index).all()

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from selection import WITH_DEVICE
 
 import nnpg
 from nnpg import class_gradient, filter_layers, prediction_gradient
@@ -122,7 +123,7 @@ def test_both_sides_of_equation_3_agree_and_are_the_mean_over_each_class(classes
 
 
 @pytest.mark.parametrize("of", ["prob", "logit", "logprob"])
-@pytest.mark.parametrize("backend", ["numpy", "numba"])
+@pytest.mark.parametrize("backend", WITH_DEVICE)
 def test_the_class_gradient_is_equation_3_by_layers(backend, of):
     labels = np.array([0, 1, 2, 2, 2, 0, 1, 1, 2])  # class 3 has no image
     n, layers = net().to(backend), ["input", "pool1", "relu1"]

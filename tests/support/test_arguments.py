@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+from selection import WITH_DEVICE
 
 import nnpg
 from nnpg.support.arguments import as_array, as_count, as_flag, as_labels, as_number, described
@@ -24,7 +25,7 @@ def net(backend: str = "auto") -> nnpg.Network:
 # Wrong answers that an earlier version gave without an error
 
 
-@pytest.mark.parametrize("backend", ["numpy", "numba"])
+@pytest.mark.parametrize("backend", WITH_DEVICE)
 @pytest.mark.parametrize(
     "labels", [T[:, None], None, [0], T.astype(str), np.full(6, np.nan), T.astype(float), T == 1, T - 1, T + 1, T[:5]]
 )
@@ -41,7 +42,7 @@ def test_error_rate_is_right_for_every_way_to_write_labels() -> None:
     assert nnpg.error_rate(net(), X, np.eye(3)[T]) == right
 
 
-@pytest.mark.parametrize("backend", ["numpy", "numba"])
+@pytest.mark.parametrize("backend", WITH_DEVICE)
 def test_complex_images_are_refused_and_not_cut_to_their_real_part(backend: str) -> None:
     one = net(backend)
     for ask in (lambda x: nnpg.predict(one, x), one.forward, lambda x: nnpg.prediction_gradient(one, x)):

@@ -80,7 +80,7 @@ def as_numbers(
 ) -> Array:
     """Return an array of real numbers; `expected` says which, such as "an array (N, H, W)".
 
-    An array of a device is copied to the host, or returned as it is if it `stays`.
+    An array of a device is copied to the host, or stays there if it `stays`.
 
     Examples
     --------
@@ -91,10 +91,8 @@ def as_numbers(
     ...
     ValueError: scores must be an array (F,) of real numbers, not an array complex128 (1,)
     """
-    if stays and is_on_device(value):
-        return value
     expected = f"{expected} of {'finite' if finite else 'real'} numbers"
-    array = as_array(value, name, expected)
+    array = value if stays and is_on_device(value) else as_array(value, name, expected)
     if array.dtype.kind == "c" or (ndim is not None and array.ndim != ndim):
         raise ValueError(f"{name} must be {expected}, not {described(array)}")
     if finite and not all_finite(array):
