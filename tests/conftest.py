@@ -30,10 +30,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         reason="needs NNPG_CUDA=emulated (as in make test), or NNPG_CUDA=device where there is one"
     )
     no_compiler = pytest.mark.skip(reason="needs g++, for the emulator")
+    no_browser = pytest.mark.skip(reason="needs Chromium: make browser")
     too_slow = pytest.mark.skip(reason="slow: run with --slow")
     for item in items:
         if item.get_closest_marker("data") and not os.environ.get("NNPG_DATA"):
             item.add_marker(without_data)
+        if item.get_closest_marker("browser") and not os.environ.get("NNPG_BROWSER"):
+            item.add_marker(no_browser)
         if item.get_closest_marker("slow") and not config.getoption("--slow"):
             item.add_marker(too_slow)
         if item.get_closest_marker("gpu"):

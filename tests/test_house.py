@@ -16,6 +16,7 @@ LAYERS = """
     experiments  benchmarks
     nnpg.__main__
     nnpg.cli
+    nnpg.explorer
     nnpg
     nnpg.report  nnpg.training_methods
     nnpg.attacks  nnpg.maps  nnpg.explanation

@@ -68,9 +68,21 @@ def layers_as_json(layers: Mapping[str, Layer]) -> list[dict[str, Any]]:
                 f"layers, {', '.join(LAYERS)}"
             )
     return [
-        {"name": name, "layer": type(layer).__name__, **_settings(layer), "arrays": sorted(arrays(layer))}
+        {"name": name, "layer": type(layer).__name__, **layer_settings(layer), "arrays": sorted(arrays(layer))}
         for name, layer in layers.items()
     ]
+
+
+def layer_settings(layer: Layer) -> dict[str, Any]:
+    """Return the settings of a layer as Python's own numbers, which JSON can hold.
+
+    Examples
+    --------
+    >>> layer_settings(Dropout(np.float64(0.5)))
+    {'rate': 0.5, 'key': None}
+    """
+    settings = {name: v.item() if isinstance(v, np.generic) else v for name, v in hyper_parameters(layer).items()}
+    return {name: int(value) if isinstance(value, bool) else value for name, value in settings.items()}
 
 
 def check_architecture(
@@ -174,12 +186,6 @@ def _layer(entry: Mapping[str, Any], tensors: Mapping[str, Array]) -> Layer:
             f"layer {entry['name']!r} cannot be rebuilt as a {entry['layer']}: {shown(str(error), 300)}"
         ) from error
     return layer
-
-
-def _settings(layer: Layer) -> dict[str, Any]:
-    """Return the settings of a layer as Python's own numbers, which JSON can hold."""
-    settings = {name: v.item() if isinstance(v, np.generic) else v for name, v in hyper_parameters(layer).items()}
-    return {name: int(value) if isinstance(value, bool) else value for name, value in settings.items()}
 
 
 def _placeholder(kind: ArrayKind) -> Array:

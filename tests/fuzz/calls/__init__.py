@@ -4,10 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fuzz.calls import analysis, attacks, building, data, gradients, jobs, maps, network, plots, rankings, training
+from fuzz.calls import (
+    analysis,
+    attacks,
+    building,
+    data,
+    explorer,
+    gradients,
+    jobs,
+    maps,
+    network,
+    plots,
+    rankings,
+    training,
+)
 from fuzz.calls.call import Call
 
-ROOMS = (building, network, training, gradients, rankings, maps, attacks, analysis, data, jobs, plots)
+ROOMS = (building, network, training, gradients, rankings, maps, attacks, analysis, data, jobs, plots, explorer)
 
 
 def calls() -> Iterator[Call]:
