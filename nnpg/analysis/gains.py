@@ -31,6 +31,7 @@ from nnpg.layers import (
     Tanh,
 )
 from nnpg.network import INPUT, Network, as_network
+from nnpg.support.arguments import as_count
 from nnpg.support.network_arguments import as_images
 from nnpg.support.tables import data_frame, text_table
 from nnpg_kernels import Array
@@ -184,7 +185,7 @@ def measured_gains(
     if same.any():
         raise ValueError(f"image {int(np.flatnonzero(same)[0])} is not changed: a gain needs a change")
     parts: dict[str, list[Array]] = {name: [] for name in net.names}
-    for rows in in_batches(len(x), batch, BATCH):
+    for rows in in_batches(len(x), as_count(batch, "batch"), BATCH):
         before, after = net.forward(x[rows]), net.forward(adversarial[rows])
         for name in net.names:
             change = net.backend.to_numpy(after[name]).astype(np.float64) - net.backend.to_numpy(before[name])

@@ -11,6 +11,7 @@ from nnpg.batches import in_batches
 from nnpg.network import Network, as_network
 from nnpg.programs import find
 from nnpg.programs.tasks import Outputs
+from nnpg.support.arguments import as_count
 from nnpg.support.network_arguments import as_images, as_output
 from nnpg_kernels import Array
 
@@ -47,7 +48,10 @@ def layer_outputs(net: Network, x: npt.ArrayLike, *, layer: str, batch: int = BA
     """
     net = as_network(net)
     x, layer = as_images(net, x, least=1), as_output(net, layer)
-    parts = [net.backend.to_numpy(net.forward(x[rows], stop=layer).y) for rows in in_batches(len(x), batch, BATCH)]
+    parts = [
+        net.backend.to_numpy(net.forward(x[rows], stop=layer).y)
+        for rows in in_batches(len(x), as_count(batch, "batch"), BATCH)
+    ]
     return np.concatenate(parts)
 
 

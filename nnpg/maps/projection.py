@@ -23,7 +23,7 @@ import numpy.typing as npt
 from nnpg.batches import in_batches
 from nnpg.layers import ReLU
 from nnpg.network import INPUT, Network, as_network
-from nnpg.support.arguments import as_choice, as_instance, as_numbers
+from nnpg.support.arguments import as_choice, as_count, as_instance, as_numbers
 from nnpg.support.network_arguments import as_images, as_output
 from nnpg.trace import Trace
 from nnpg_kernels import Array, Backend
@@ -199,7 +199,7 @@ def mean_projection(
     net = as_network(net)
     x, layer = as_images(net, x, least=1), as_output(net, layer)
     total: Any = 0.0
-    for rows in in_batches(len(x), batch, BATCH):
+    for rows in in_batches(len(x), as_count(batch, "batch"), BATCH):
         trace = net.forward(x[rows], stop=layer)
         projections = project(net, trace, layer=layer, units=units, rule=rule, signal=signal)
         total = total + projections.sum(axis=-1 - len(net.input_shape), dtype=np.float64)

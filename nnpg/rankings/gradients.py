@@ -53,7 +53,7 @@ def taylor_scores(
     x, labels = as_labelled_images(net, x, labels)
     magnitude, class_names = as_flag(magnitude, "magnitude"), as_class_names(class_names, net.K)
     names, parts = list(filter_counts(net, layers)), []
-    for rows in in_batches(len(x), batch, BATCH):
+    for rows in in_batches(len(x), as_count(batch, "batch"), BATCH):
         outputs, deltas = _outputs_and_gradients(net, x[rows], labels[rows], names, of)
         costs = {name: sum_over_maps(outputs[name] * deltas[name]) for name in names}  # (n, F)
         parts.append({name: abs(cost) for name, cost in costs.items()} if magnitude else costs)
@@ -113,7 +113,7 @@ def conductance_scores(
         start = np.broadcast_to(start, x.shape)
     except ValueError:
         raise ValueError(f"baseline must be {expected} not {described(start)}") from None
-    for rows in in_batches(len(x), batch, BATCH):
+    for rows in in_batches(len(x), as_count(batch, "batch"), BATCH):
         total: dict[str, Array] = {}
         before = _outputs_and_gradients(net, start[rows], labels[rows], names, of)
         for step in range(1, steps + 1):

@@ -14,7 +14,7 @@ from nnpg.network import Network, as_network
 from nnpg.prediction import BATCH
 from nnpg.rankings.common import as_labelled_images, filter_counts, joined, scores_by_class
 from nnpg.scores import FilterScores, as_norm
-from nnpg.support.arguments import as_class_names
+from nnpg.support.arguments import as_class_names, as_count
 
 
 def weight_norm_scores(
@@ -88,7 +88,7 @@ def activation_scores(
     """
     collapse, (x, labels) = as_norm(norm), as_labelled_images(net, x, labels)
     class_names, names, parts = as_class_names(class_names, net.K), list(filter_counts(net, layers)), []
-    for rows in in_batches(len(x), batch, BATCH):
+    for rows in in_batches(len(x), as_count(batch, "batch"), BATCH):
         trace = net.forward(x[rows], stop=max(names, key=net.names.index))
         outputs = {name: net.backend.to_numpy(trace[name]) for name in names}
         parts.append({n: collapse(o.reshape(*o.shape[:2], -1).astype(np.float64), -1) for n, o in outputs.items()})

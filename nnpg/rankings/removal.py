@@ -64,7 +64,7 @@ def ablation_scores(
     x, labels = as_labelled_images(net, x, labels)
     as_choice(of, "of", OF)
     counts, class_names = filter_counts(net, layers), as_class_names(class_names, net.K)
-    images = in_batches(len(x), batch, BATCH)
+    images = in_batches(len(x), as_count(batch, "batch"), BATCH)
     removals = _removals(net, counts, to, reference, rng)
     losses = np.empty((len(x), len(removals)))
     for rows in images:
@@ -133,7 +133,7 @@ def shapley_scores(
     pairs = as_count(pairs, "pairs", least=2)  # a standard error needs two
     as_choice(of, "of", OF)
     counts, rng, class_names = filter_counts(net, layers), as_generator(rng), as_class_names(class_names, net.K)
-    images = in_batches(len(x), batch, BATCH)
+    images = in_batches(len(x), as_count(batch, "batch"), BATCH)
     removals = _removals(net, counts, to, reference, rng)
     orders = np.array([rng.permutation(len(removals)) for _ in range(pairs)])
     added = np.zeros((pairs, len(x), len(removals)))
