@@ -10,24 +10,24 @@ CIFAR-10. Expected: a tenth of the units has about half of the change, or more; 
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, Row, row, row_named
+from experiments.hinthorn.concentration_pictures import concentration, draw_neurons
 from experiments.models.hinthorn.base import BaseNet, base_nets
 from experiments.models.hinthorn.other_bases import DEEPER, Beside, other_bases
 from experiments.models.hinthorn.pairs import Pairs, adversarial_pairs
 from experiments.models.hinthorn.variants import HARD_PAPER, HARD_SMOKE
-from nnpg import Network
-from nnpg.analysis.concentration import concentration_curve, gini, top_share
-from nnpg.analysis.statistics import mean_interval
+from nnpg.analysis.concentration import gini, still_share, top_share
+from nnpg.analysis.statistics import Interval, mean_interval
 from nnpg.analysis.verdicts import at_least, more_than
-from nnpg.plots import Lines, image_grid, line_panels
+from nnpg.plots import line_panels
 from nnpg.training_methods.volatility import Measure, unit_changes
 from nnpg_kernels import Array
 
-SHOWN = 4
 MORE = more_than(0, "concentrated assignment of blame over a layer")
 MANY = at_least(0.5, "Many activations are invariant to adversarial pairs")  # half is our reading of "many"
 JUDGED: tuple[tuple[str, Measure], ...] = (  # for a neuron that is never negative the two measures are equal
@@ -51,19 +51,16 @@ def run(config: Beside, context: Context) -> Result:
             name = f"{title + ': ' if title else ''}{judged[0]}, {judged[1]}"
             rows += _rows(name, [of_net[judged] for of_net in found], bool(title))
         if not title:
-            _draw(nets[0].net, nets[0].read_at[1], every[0], context.folder)
-            line_panels([_curves(judged, found[0][judged]) for judged in JUDGED], context.folder / "concentration.png",
-                        columns=3)  # fmt: skip
-    excesses = [row_named(rows, _excess(f"{part}, {measure}")) for part, measure in JUDGED]
+            draw_neurons(nets[0], every[0], context.folder / "activations.png")
+            curves = [concentration(", ".join(judged), found[0][judged]) for judged in JUDGED]
+            line_panels(curves, context.folder / "concentration.png", columns=3)
+    excesses = {f"{part} by {by}": row_named(rows, _excess(f"{part}, {by}")) for part, by in JUDGED}
+    more = ", ".join(f"{excess.verdict} for {name} ({excess.ours:+.2f})" for name, excess in excesses.items())
     top, top_noise = (row_named(rows, f"neurons, volatility: top 10%, {name}").ours for name in CHANGES)
     verdict = (
         f"The tenth of the neurons that changes most has {top:.0%} of the change (volatility), as the paper's picture "
         f"shows, and {top_noise:.0%} under noise of the same size. That the change is more concentrated (Gini) than "
-        "under noise is "
-        + ", ".join(
-            f"{r.verdict} for {' by '.join(of)} ({r.ours:+.2f})" for of, r in zip(JUDGED, excesses, strict=True)
-        )
-        + f", over {config.nets} nets."
+        f"under noise is {more}, over {config.nets} nets."
     )
     return Result(tuple(rows), verdict, ("activations.png", "concentration.png"))
 
@@ -81,23 +78,27 @@ def _scores(base: BaseNet, pairs: Pairs) -> Found:
 
 def _rows(title: str, found: list[dict[str, Array]], other: bool) -> list[Row]:
     """Means over the nets; the paper claims nothing of other networks than its own."""
-    n = len(found)
     scores = [{name: s[_changed(of_net)] for name, s in of_net.items()} for of_net in found]
+    over = partial(row, n=len(found), over="nets", interval=T)
+    judged = partial(over, interval=T_JUDGED)
+
+    def of_nets(measure: Callable[[Array], Array], change: str, confidence: float = 0.95) -> Interval:
+        return mean_interval([measure(of_net[change]).mean() for of_net in scores], confidence=confidence)
+
     rows = []
-    for name in CHANGES:
-        many = MANY if name == "adversarial" and title.startswith("neurons") else None
-        for measured, of, unit, claim in (
-            (gini, "Gini", "Gini", None),
-            (top_share, "top 10%", "fraction", None),
-            (_still, "units changed less than 1% of the maximum", "fraction", many),
-        ):
-            mean = mean_interval([measured(s[name]).mean() for s in scores], confidence=CONFIDENCE if claim else 0.95)
-            by = T_JUDGED if claim else T
-            rows.append(row(f"{title}: {of}, {name}", None, mean, n, "nets", unit=unit, interval=by, claim=claim))
+    for change in CHANGES:
+        still = f"{title}: units changed less than 1% of the maximum, {change}"
+        rows += [
+            over(f"{title}: Gini, {change}", None, of_nets(gini, change), unit="Gini"),
+            over(f"{title}: top 10%, {change}", None, of_nets(top_share, change)),
+            judged(still, None, of_nets(still_share, change, CONFIDENCE), claim=MANY)
+            if change == "adversarial" and title.startswith("neurons")
+            else over(still, None, of_nets(still_share, change)),
+        ]
     more = [(gini(of_net["adversarial"]) - gini(of_net["noise"])).mean() for of_net in scores]
-    confidence, by, claim = (0.95, T, None) if other else (CONFIDENCE, T_JUDGED, MORE)
-    excess = mean_interval(more, confidence=confidence)
-    return [*rows, row(_excess(title), None, excess, n, "nets", unit="Gini", interval=by, claim=claim)]
+    if other:
+        return [*rows, over(_excess(title), None, mean_interval(more), unit="Gini")]
+    return [*rows, judged(_excess(title), None, mean_interval(more, confidence=CONFIDENCE), unit="Gini", claim=MORE)]
 
 
 def _excess(title: str) -> str:
@@ -107,32 +108,6 @@ def _excess(title: str) -> str:
 def _changed(scores: dict[str, Array]) -> Array:
     """Return in which pairs something changes, whatever changes the image."""
     return np.asarray(np.all([s.sum(axis=1) > 0 for s in scores.values()], axis=0))
-
-
-def _still(scores: Array) -> Array:
-    """Return the share of units that change less than a hundredth of the one that changes most (N,)."""
-    return np.asarray((scores < 0.01 * scores.max(axis=1, keepdims=True)).mean(axis=1))
-
-
-def _curves(judged: tuple[str, Measure], scores: dict[str, Array]) -> Lines:
-    curves = {name: np.nanmean(concentration_curve(s), axis=0) for name, s in scores.items()}
-    share = np.linspace(0, 1, len(curves["noise"]))
-    return Lines(", ".join(judged), share, curves, "share of units, most changed first", "share of change")
-
-
-def _draw(net: Network, neurons: str, pairs: Pairs, folder: Path) -> None:
-    """Fig. 10: all neurons of the dense layer as a block, for originals, adversarial images, and the change."""
-    shown = pairs[: min(SHOWN, len(pairs))]
-    a, b = (net.backend.to_numpy(net.forward(x, stop=neurons)[neurons]) for x in (shown.originals, shown.adversarial))
-    blocks = np.concatenate([a, b, abs(b - a)]).reshape(-1, 1, 10, a.shape[1] // 10)
-    titles = [f"{label} classified as {target}" for label, target in zip(shown.labels, shown.targets, strict=True)]
-    image_grid(
-        blocks / blocks.max(),
-        folder / "activations.png",
-        titles=titles + [""] * (2 * len(titles)),
-        columns=len(titles),
-        row_labels=("original", "adversarial", "|change|"),
-    )
 
 
 EXPERIMENT = Experiment(

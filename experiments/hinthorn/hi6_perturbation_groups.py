@@ -15,17 +15,13 @@ together are found on two halves of all pairs and compared. Also for a third con
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, Row, Text, row, row_named
 from experiments.models.hinthorn.base import BaseNet, base_nets
-from experiments.models.hinthorn.group_units import (
-    cluster_agreement,
-    group_halves,
-    likeness_of_halves,
-    responsible_units,
-    volatility_table,
-)
+from experiments.models.hinthorn.group_units import units_of_groups, volatility_table
 from experiments.models.hinthorn.other_bases import DEEPER, Beside, other_bases
 from experiments.models.hinthorn.pairs import Pairs, adversarial_pairs
 from experiments.models.hinthorn.variants import CLUSTERS, HARD_PAPER, HARD_SMOKE
@@ -91,18 +87,11 @@ def run(config: Beside, context: Context) -> Result:
 
 def _measured(base: BaseNet, pairs: Pairs) -> dict[tuple[str, str], float]:
     """Return every measure of each layer for one net."""
-    rng = np.random.default_rng([base.seed, 5])
-    changes = unit_changes(base.net, pairs.originals, pairs.adversarial, layers=base.read_at)
     found: dict[tuple[str, str], float] = {}
-    halves = {way: group_halves(pairs.groups(way), rng) for way in WAYS}
-    for part, layer in zip(PARTS, base.read_at, strict=True):
-        volatility, values = changes[layer].volatility, []
-        for way in WAYS:
-            one, two = likeness_of_halves(volatility, halves[way])
-            values += [one, two, one - two]
-        responsible = responsible_units(base, pairs, layer, volatility, halves["both"], rng)
-        values += [*responsible, responsible.restored - responsible.restored_at_random]
-        values.append(cluster_agreement(volatility, rng))
+    for part, of_layer in zip(PARTS, units_of_groups(base, pairs, WAYS), strict=True):
+        likeness = [value for one, two in of_layer.likeness.values() for value in (one, two, one - two)]
+        units = of_layer.responsible
+        values = [*likeness, *units, units.restored - units.restored_at_random, of_layer.clusters]
         found |= {(part, name): value for name, value in zip(MEASURES, values, strict=True)}
     return found
 
@@ -112,21 +101,19 @@ def _rows(title: str, found: dict[str, Array], other: bool) -> list[Row]:
     rows = []
     for name, values in found.items():
         unit, claim = MEASURES[name]
-        claim = None if other else claim
-        mean = mean_interval(values, confidence=CONFIDENCE if claim else 0.95)
-        rows.append(row(f"{title}, {name}", None, mean, len(values), "nets", unit=unit,
-                        interval=T_JUDGED if claim else T, claim=claim))  # fmt: skip
+        over = partial(row, f"{title}, {name}", None, n=len(values), over="nets", unit=unit)
+        if claim is None or other:
+            rows.append(over(mean_interval(values), interval=T))
+        else:
+            rows.append(over(mean_interval(values, confidence=CONFIDENCE), interval=T_JUDGED, claim=claim))
     return rows
 
 
 def _tables(base: BaseNet, pairs: Pairs) -> list[Text]:
     changes = unit_changes(base.net, pairs.originals, pairs.adversarial, layers=base.read_at)
     return [
-        Text(
-            f"{part}, by {way}, first net: mean volatility",
-            volatility_table(changes[layer].volatility, pairs.groups(way)),
-        )
-        for part, layer in zip(PARTS, base.read_at, strict=True)
+        Text(f"{part}, by {way}, first net: mean volatility", volatility_table(change, pairs.groups(way)))
+        for part, change in zip(PARTS, (changes[layer].volatility for layer in base.read_at), strict=True)
         for way in WAYS[:2]
     ]
 

@@ -11,6 +11,7 @@ together, retained as a whole. And the gain over the control for networks with a
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from experiments.experiment import Context, Experiment, Result, Row, row
 from experiments.models.hinthorn.base import DENSE
@@ -52,20 +53,13 @@ def run(config: Config, context: Context) -> Result:
         for name, settings in other_bases(config).items()
     }
     confidence = 1 - 0.05 / (len(growing) + len(others) * len(separated) * len(config.rates))
-    rows = [
-        *(row(f"{layer}: p0 from the variance of the volatility", None, share, 1, "nets")
-          for layer, share in separated.items()),
-        *_rows("", runs, confidence),
-    ]  # fmt: skip
+    p0 = "p0 from the variance of the volatility"
+    rows = [row(f"{layer}: {p0}", None, share, 1, "nets") for layer, share in separated.items()]
+    rows += _rows("", runs, confidence)
     for name, of_other in others.items():
         rows += _rows(f"{name}: ", of_other, confidence)
         rows += _scaling(name, of_other, runs, fixed, confidence)
-    panels = [
-        Lines(layer, runs[rate, CONTROL].steps,
-              {v.name: r.fresh.mean(axis=0) for (lr, v), r in runs.items() if lr == rate and
-               (v == CONTROL or v.layer == layer)}, "steps", "accuracy on fresh pairs")
-        for rate in config.rates for layer in separated
-    ]  # fmt: skip
+    panels = [_panel(runs, rate, layer) for rate in config.rates for layer in separated]
     line_panels(panels, context.folder / "schedule.png")
     judged = {claim: [r for r in rows if r.claim == claim.quoted and r.verdict] for claim in (BOOSTS, SCALES)}
     tested = against_control(runs, lambda r: r.final["fresh"])
@@ -84,40 +78,33 @@ def run(config: Config, context: Context) -> Result:
     return Result(tuple(rows), verdict, ("schedule.png",))
 
 
+def _panel(runs: dict[Key, Runs], rate: float, layer: str) -> Lines:
+    """Draw the control and the variants of a layer at one learning rate, the mean of the nets."""
+    curves = {
+        v.name: r.fresh.mean(axis=0) for (lr, v), r in runs.items() if lr == rate and (v == CONTROL or v.layer == layer)
+    }
+    return Lines(layer, runs[rate, CONTROL].steps, curves, "steps", "accuracy on fresh pairs")
+
+
 def _rows(before: str, runs: dict[Key, Runs], confidence: float) -> list[Row]:
     rows, found = list[Row](), against_control(runs, lambda r: r.final["fresh"])
     for (rate, variant), r in runs.items():
-        name, n = f"{before}lr {rate:g}, {variant.name}", len(r.fresh)
-        steps = steps_to_optimum(r.steps, r.fresh)
+        name, steps = f"{before}lr {rate:g}, {variant.name}", steps_to_optimum(r.steps, r.fresh)
+        over = partial(row, n=len(r.fresh), over="nets", interval=T)
         rows += [
-            row(f"{name}: accuracy on fresh pairs", None, mean_interval(r.final["fresh"]), n, "nets", interval=T),
-            row(
-                f"{name}: accuracy on originals trained on",
-                None,
-                mean_interval(r.final["originals"]),
-                n,
-                "nets",
-                interval=T,
-            ),
-            row(f"{name}: steps to the optimum", None, mean_interval(steps), n, "nets", unit="steps", interval=T),
+            over(f"{name}: accuracy on fresh pairs", None, mean_interval(r.final["fresh"])),
+            over(f"{name}: accuracy on originals trained on", None, mean_interval(r.final["originals"])),
+            over(f"{name}: steps to the optimum", None, mean_interval(steps), unit="steps"),
         ]
-        if variant != CONTROL:
-            c, claim = found[rate, variant], BOOSTS if variant.alpha else None
-            more = mean_interval(c.differences, confidence=confidence if claim else 0.95)
-            by = f"{100 * confidence:.5g}% t over nets" if claim else T
-            rows.append(
-                row(f"{name}: accuracy on fresh pairs, minus control", None, more, n, "nets", interval=by, claim=claim)
-            )
-            rows.append(
-                row(
-                    f"{name}: accuracy on fresh pairs, minus control, p",
-                    None,
-                    c.p,
-                    n,
-                    "nets",
-                    unit="p (paired t, Holm)",
-                )
-            )
+        if variant == CONTROL:
+            continue
+        name, c = f"{name}: accuracy on fresh pairs, minus control", found[rate, variant]
+        if variant.alpha:
+            judged = mean_interval(c.differences, confidence=confidence)
+            rows.append(over(name, None, judged, interval=f"{100 * confidence:.5g}% t over nets", claim=BOOSTS))
+        else:
+            rows.append(over(name, None, mean_interval(c.differences)))
+        rows.append(row(f"{name}, p", None, c.p, len(r.fresh), "nets", unit="p (paired t, Holm)"))
     return rows
 
 

@@ -1,6 +1,6 @@
 """For SZ-1 and SZ-2: are the images that most excite a unit of one class, more than those of a random direction?
 
-Of images of a set, and of images that are changed until they excite it most (`nnpg.maps.maximisation`).
+What is measured of one net is in `nnpg.maps.unit_images`; here it is judged over nets, drawn, and put in words.
 """
 
 from __future__ import annotations
@@ -12,12 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from experiments.experiment import Context, Result, Row, Text, row, row_named
-from nnpg import Network, error_rate, predict
-from nnpg.analysis.directions import above_chance, between_groups, features, purity, random_directions, strongest_images
+from nnpg import Network, error_rate
 from nnpg.analysis.statistics import mean_interval
 from nnpg.analysis.verdicts import equal_to, more_than
 from nnpg.data import Dataset
-from nnpg.maps.maximisation import maximise_outputs
+from nnpg.maps.unit_images import UnitsAndDirections, units_and_directions
 from nnpg.plots import image_grid
 from nnpg_kernels import Array
 
@@ -42,38 +41,13 @@ CLAIMS = {
 
 @dataclass(frozen=True)
 class Looking:
-    """The layer, images per row, most units and random directions, permutations of the tests, and ascents of each."""
+    """A layer, and how it is looked at: arguments of `units_and_directions`."""
 
     layer: str
-    row: int
-    directions: int
+    n: int
+    most: int
     permutations: int
     maximised: int
-
-
-@dataclass(frozen=True, eq=False)
-class Rows:
-    """The rows of images of units, or of random directions, of one layer of one net."""
-
-    images: Array  # indices (S, n)
-    pure: Array  # the purity of each row, (S,)
-    above_chance: float
-    p: float  # of that, from the permutation test
-    maximised: Array  # images (M, ...), of M of the rows
-    of_rows: Array  # which rows these are, (M,)
-    taken: float  # share of them that the net takes for the class of their row
-    gain: float  # their output over that of the strongest image, of the means
-
-
-@dataclass(frozen=True, eq=False)
-class Kinds:
-    """The rows of units and of random directions of one layer of one net, and p of the difference of their purities."""
-
-    layer: str
-    numbers: Array  # of the units
-    units: Rows
-    random: Rows
-    p: float
 
 
 def purity_result(
@@ -84,53 +58,20 @@ def purity_result(
     rows = [row("test error of the networks", None, errors, len(nets), "nets", interval="95% t over nets")]
     figures, words, lines = [], [], []
     for looking in looks:
-        found = [compare(net, test, looking, seed + i) for i, net in enumerate(nets)]
+        found = [
+            units_and_directions(net, test.x, test.labels, rng=seed + i, **vars(looking)) for i, net in enumerate(nets)
+        ]
         figures.append(f"rows-{looking.layer}.png")
         draw(found[0], test, context.folder / figures[-1])
-        rows += over_nets(found, comparisons=len(CLAIMS) * len(looks))
+        rows += over_nets(looking.layer, found, comparisons=len(CLAIMS) * len(looks))
         words.append(in_words(looking.layer, rows))
-        lines += [_line(i, kinds) for i, kinds in enumerate(found)]
+        lines += [_line(f"{looking.layer}, net {i + 1}", kinds) for i, kinds in enumerate(found)]
     return Result(tuple(rows), " ".join(words), tuple(figures), (Text("Net by net", "\n".join(lines)),))
 
 
-def compare(net: Network, data: Dataset, looking: Looking, seed: int) -> Kinds:
-    """Find the rows of images of one net, and how pure they are: against chance, and units against directions."""
-    phi, rng = features(net, data.x, layer=looking.layer), np.random.default_rng(seed)
-    live = np.flatnonzero(phi.max(axis=0) > phi.min(axis=0))  # a dead unit has no strongest image
-    numbers = np.sort(rng.permutation(live)[: looking.directions])
-    coordinates = np.zeros((len(numbers), phi.shape[1]))
-    coordinates[np.arange(len(numbers)), numbers] = 1
-    v = random_directions(phi.shape[1], len(numbers), rng=rng)
-    units, random = (_rows(net, data, phi, directions, looking, rng) for directions in (coordinates, v))
-    p = between_groups(units.pure, random.pure, permutations=looking.permutations, rng=rng).p
-    return Kinds(looking.layer, numbers, units, random, p)
-
-
-def _rows(
-    net: Network, data: Dataset, phi: Array, directions: Array, looking: Looking, rng: np.random.Generator
-) -> Rows:
-    """Find the images that excite each direction most, and maximise the output of some directions.
-
-    An ascent begins at the image that excites the direction most and is not of the most common class of its row, so
-    that the class is not that of the start; its norm is at most that of the first image of the row.
-    """
-    images = strongest_images(phi, directions, n=looking.row)
-    chance = above_chance(data.labels, images, permutations=looking.permutations, rng=rng)
-    of_rows = np.linspace(0, len(images) - 1, min(looking.maximised, len(images))).astype(int)
-    v, first = directions[of_rows], images[of_rows, 0]
-    outputs = v @ phi.T  # (M, N)
-    common = np.array([np.bincount(labels).argmax() for labels in data.labels[images[of_rows]]])
-    starts = np.where(data.labels == common[:, None], -np.inf, outputs).argmax(axis=1)
-    norms = np.linalg.norm(data.x[first].reshape(len(first), -1), axis=1)
-    found = maximise_outputs(net, data.x[starts], v, layer=looking.layer, largest_norm=norms, progress=False)
-    taken = predict(net, found.images).argmax(axis=1) == common
-    gain = found.outputs.mean() / outputs[np.arange(len(first)), first].mean()
-    return Rows(images, purity(data.labels, images), *chance, found.images, of_rows, float(taken.mean()), float(gain))
-
-
-def over_nets(found: Sequence[Kinds], *, comparisons: int) -> list[Row]:
+def over_nets(layer: str, found: Sequence[UnitsAndDirections], *, comparisons: int) -> list[Row]:
     """Return the rows of one layer: means over the nets, judged at a confidence for so many comparisons."""
-    layer, n, confidence = found[0].layer, len(found), 1 - 0.05 / comparisons
+    n, confidence = len(found), 1 - 0.05 / comparisons
 
     def mean(name: str, values: Sequence[float], unit: str = "fraction") -> Row:
         return row(f"{layer}: {name}", None, mean_interval(values), n, "nets", unit=unit, interval="95% t over nets")
@@ -151,7 +92,7 @@ def over_nets(found: Sequence[Kinds], *, comparisons: int) -> list[Row]:
     ]
 
 
-def draw(found: Kinds, data: Dataset, path: Path) -> None:
+def draw(found: UnitsAndDirections, data: Dataset, path: Path) -> None:
     """Draw the first rows of units above those of directions, as in Figs. 1 and 2, each with its maximised image."""
     shown: list[Array] = []
     labels = []
@@ -178,10 +119,10 @@ def in_words(layer: str, rows: Sequence[Row]) -> str:
     )
 
 
-def _line(i: int, kinds: Kinds) -> str:
+def _line(name: str, kinds: UnitsAndDirections) -> str:
     units, random = kinds.units, kinds.random
     return (
-        f"{kinds.layer}, net {i + 1}: purity {units.pure.mean():.3f} of {len(units.pure)} units, "
+        f"{name}: purity {units.pure.mean():.3f} of {len(units.pure)} units, "
         f"{random.pure.mean():.3f} of as many directions; permutation tests: between them p = {kinds.p:.2g}, above "
         f"chance p = {units.p:.2g} and {random.p:.2g}"
     )

@@ -1,4 +1,4 @@
-"""The steps of TH-P for one network: filters cut, the rest trained on, the same size retrained; errors and time."""
+"""The steps of TH-P: filters cut, the rest trained on, the same size retrained; what each net then costs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ import numpy as np
 from experiments.experiment import Context
 from experiments.models.faces import FaceNet, face_training
 from nnpg import Filter, Network, error_rate, knock_out, predict, prune
-from nnpg.rankings.pruning import redraw
+from nnpg.rankings.pruning import multiplications, redraw
+
+ROUNDS = 3  # of which the shortest time counts
 
 
 class Pruned(NamedTuple):
@@ -44,9 +46,28 @@ def retrained(face: FaceNet, like: Network, epochs: int, context: Context) -> Ne
     return face_training("retrained net of pruned size", small, seen, face.seed, epochs).run(context, False).net
 
 
-def weights(net: Network) -> int:
-    """Number of weights and biases."""
-    return net.n_parameters
+class Costs(NamedTuple):
+    """What nets of half the filters cost beside the full ones, an array over nets for each."""
+
+    full_error: np.ndarray  # test error
+    retrained_error: np.ndarray  # of nets of the pruned size from new weights
+    images: np.ndarray  # seconds for all images, full and pruned, (nets, 2)
+    epoch: np.ndarray  # seconds of an epoch of training, full and pruned, (nets, 2)
+    multiplications: list[float]  # share that is left
+    weights: list[float]
+
+
+def costs(nets: Sequence[FaceNet], pruned: Sequence[Network], epochs: int, context: Context) -> Costs:
+    """Compare full nets with pruned ones, and with nets of the pruned size that had all the epochs themselves."""
+    pairs = list(zip(nets, pruned, strict=True))
+    return Costs(
+        np.array([error_on_test(face, face.net) for face in nets]),
+        np.array([error_on_test(face, retrained(face, small, epochs, context)) for face, small in pairs]),
+        np.array([[seconds(net, face.data.x) for net in (face.net, small)] for face, small in pairs]),
+        np.array([epoch_seconds(face, (face.net, small), ROUNDS) for face, small in pairs]),
+        [multiplications(small) / multiplications(face.net) for face, small in pairs],
+        [small.n_parameters / face.net.n_parameters for face, small in pairs],
+    )
 
 
 def seconds(net: Network, x: np.ndarray) -> float:

@@ -9,27 +9,21 @@ nothing to choose; for a loss with a separate term for each output (the thesis's
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import NamedTuple
 
 import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, Row, Text, row, row_named
 from experiments.models.face_data import FEW
 from experiments.models.faces import FaceNet, FaceNets, face_training, nets_of
-from nnpg import Network, Sigmoid, error_rate, prediction_gradient
-from nnpg.analysis.loss_gradients import loss_gradient, made_up_label_error
-from nnpg.analysis.profiles import rank_agreement
-from nnpg.analysis.statistics import mean_interval, rank_correlation
+from nnpg import Network, Sigmoid, error_rate
+from nnpg.analysis.loss_gradients import RankedAlike, classes_ranked_alike, filters_ranked_alike, made_up_label_error
+from nnpg.analysis.statistics import mean_interval
 from nnpg.analysis.verdicts import at_most
-from nnpg.class_gradients import class_means
 from nnpg.data.examples import one_of_each
 from nnpg.plots import Pairs, scatter_panels
 from nnpg.recipes.models import face_net
-from nnpg.scores import NORMS
-from nnpg_kernels import Array
 
 SAME, EACH = "softmax_cross_entropy", "binary_cross_entropy"
 BOTH = at_most(0.5, "would simultaneously quantify two things")  # half of the images: ours, the thesis has no number
@@ -46,13 +40,6 @@ class Config(FaceNets):
     """Nets with softmax, and as many with sigmoid outputs that are trained with per-output cross-entropy."""
 
 
-class Norms(NamedTuple):
-    """Each filter's norm in the prediction gradient and in the loss gradient of each image, (N, filters)."""
-
-    of_prediction: Array
-    of_loss: Array
-
-
 def run(config: Config, context: Context) -> Result:
     faces = nets_of(config, context)
     soft = [face.net.astype(np.float64) for face in faces]
@@ -62,12 +49,12 @@ def run(config: Config, context: Context) -> Result:
              "sigmoid, each output": (sigmoid, EACH)}  # fmt: skip
     rows, pairs = [], []
     for name, (nets, loss) in cases.items():
-        norms = [_norms_of(net, x, t, loss) for net in nets]
-        rows += _rows(name, norms, loss == SAME)
-        p, q = norms[0]
+        found = [filters_ranked_alike(net, x, t, loss=loss) for net in nets]
+        rows += _rows(name, found, loss == SAME)
+        p, q = found[0].prediction, found[0].loss
         pairs.append(Pairs(name, p / p.max(axis=1, keepdims=True), q / q.max(axis=1, keepdims=True)))
     one, over = x[one_of_each(faces[0].data)], partial(row, n=len(faces), over="nets")
-    classes = mean_interval([_agreement_on_classes(net, x, t, faces[0].data.K) for net in soft])
+    classes = mean_interval([classes_ranked_alike(net, x, t) for net in soft])
     rows.append(
         over("softmax, cross-entropy: classes' rankings (norm of mean)", None, classes, unit="Spearman", interval=BY)
     )
@@ -90,17 +77,6 @@ def run(config: Config, context: Context) -> Result:
     return Result(tuple(rows), verdict, ("gradients.png",), (why,), {"gradients.png": None})
 
 
-def _norms_of(net: Network, x: Array, t: Array, loss: str) -> Norms:
-    prediction = prediction_gradient(net, x, classes="true", labels=t).deltas
-    return Norms(_norms(prediction), _norms(loss_gradient(net, x, t, loss=loss)))
-
-
-def _agreement_on_classes(net: Network, x: Array, t: Array, K: int) -> float:
-    """Rank correlation of the two gradients' norms, each of the mean over the images of a class."""
-    both = prediction_gradient(net, x, classes="true", labels=t).deltas, loss_gradient(net, x, t, loss=SAME)
-    return rank_agreement(*(_norms({n: class_means(d, t, K) for n, d in deltas.items()}) for deltas in both))
-
-
 def _sigmoid_net(face: FaceNet, config: Config, context: Context) -> Network:
     """Net F with a sigmoid for each class, trained like the others, but with the thesis's Eq. 2.2."""
     seen, _ = face.split.apply(face.data)
@@ -111,32 +87,24 @@ def _sigmoid_net(face: FaceNet, config: Config, context: Context) -> Network:
     return training.run(context, progress=False).net
 
 
-def _norms(gradients: Mapping[str, Array]) -> Array:
-    """Frobenius norm of each filter's map, all layers side by side: (N, filters)."""
-    collapse = NORMS["frobenius"]
-    return np.concatenate([collapse(d.reshape(*d.shape[:2], -1), -1) for d in gradients.values()], axis=1)
-
-
 def _alike_row(name: str) -> str:
     return f"{name}: images ranked alike"
 
 
-def _rows(name: str, norms: list[Norms], same: bool) -> list[Row]:
-    orders = [[np.argsort(-scores, axis=1, kind="stable") for scores in pair] for pair in norms]
-    equal = [p == q for p, q in orders]
-    alike = [float(ranks.all(axis=1).mean()) for ranks in equal]
-    rho = [np.median([rank_correlation(a, b) for a, b in zip(*pair, strict=True)]) for pair in norms]
-    over, judged = partial(row, n=len(norms), over="nets", interval=BY), f"{100 * CONFIDENCE:.4g}% t over nets"
-    first = mean_interval([float(ranks[:, 0].mean()) for ranks in equal])
+def _rows(name: str, found: list[RankedAlike], same: bool) -> list[Row]:
+    over = partial(row, n=len(found), over="nets", interval=BY)
+    alike = [of_net.alike for of_net in found]
     if same:
         shared = over(_alike_row(name), 1.0, mean_interval(alike), fact=min(alike) == 1)
     else:
-        claimed = mean_interval(alike, confidence=CONFIDENCE)
-        shared = row(_alike_row(name), 0.0, claimed, len(norms), "nets", interval=judged, claim=BOTH)
+        claimed, by = mean_interval(alike, confidence=CONFIDENCE), f"{100 * CONFIDENCE:.4g}% t over nets"
+        shared = over(_alike_row(name), 0.0, claimed, interval=by, claim=BOTH)
+    first = mean_interval([of_net.same_strongest for of_net in found])
+    rho = mean_interval([of_net.correlation for of_net in found])
     return [
         shared,
         over(f"{name}: images with the same strongest filter", None, first),
-        over(f"{name}: rank correlation, median of the images", None, mean_interval(rho), unit="Spearman"),
+        over(f"{name}: rank correlation, median of the images", None, rho, unit="Spearman"),
     ]
 
 

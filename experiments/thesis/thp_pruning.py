@@ -18,18 +18,17 @@ from experiments.experiment import Context, Experiment, Result, Text, row, row_n
 from experiments.lo_ding.filters.rankings import OURS, ranking
 from experiments.models.face_data import FEW
 from experiments.models.faces import FaceNets, nets_of
-from experiments.thesis.pruning import Pruned, cut_and_train, epoch_seconds, error_on_test, retrained, seconds, weights
+from experiments.thesis.pruning import Pruned, costs, cut_and_train
 from nnpg.analysis.statistics import mean_interval
 from nnpg.analysis.verdicts import less_than, more_than
 from nnpg.plots import Measured, interval_plot
 from nnpg.rankings import overall_scores, weakest_leaving
-from nnpg.rankings.pruning import multiplications
 
 NAMES = (OURS, "random", "layer, then random", "weight norm", "Taylor, magnitudes", "conductance")
 FULL, RETRAINED = "full net", "this size retrained"
+MORE_THAN_WEAKEST = "test error more than with the weakest cut"
 SPEEDS_UP = less_than(0, "pruning neural networks in order to speed up training")
 CONFIDENCE = 1 - 0.05 / 2  # two comparisons are judged
-ROUNDS = 3  # of which the shortest time counts
 RANKING_HELPS = more_than(0, "many other use cases for PG, for example in pruning neural networks")
 
 
@@ -51,77 +50,55 @@ def run(config: Config, context: Context) -> Result:
                 done[name, m].append(cut_and_train(face, weakest_leaving(scores, row=0, n=m), config.more_epochs))
     errors = {key: np.array([(p.before, p.after) for p in of]) for key, of in done.items()}  # (nets, 2)
     half = config.cut[len(config.cut) // 2]
-    small, after_training = [p.net for p in done[OURS, half]], errors[OURS, half][:, 1]
-    full = np.array([error_on_test(f, f.net) for f in nets])
-    again = np.array(
-        [error_on_test(f, retrained(f, s, config.epochs, context)) for f, s in zip(nets, small, strict=True)]
-    )
-    took = np.array([[seconds(net, f.data.x) for net in (f.net, s)] for f, s in zip(nets, small, strict=True)])
-    epoch = np.array([epoch_seconds(f, (f.net, s), ROUNDS) for f, s in zip(nets, small, strict=True)])
+    cost = costs(nets, [p.net for p in done[OURS, half]], config.epochs, context)
+    full, at_once, after_training = cost.full_error, *errors[OURS, half].T
     off = max(p.off for of in done.values() for p in of)
-    left = [[count(s) / count(f.net) for f, s in zip(nets, small, strict=True)] for count in (multiplications, weights)]
+
     over = partial(row, n=len(nets), over="nets", interval="95% t over nets")
-    judged = partial(row, n=len(nets), over="nets", interval=f"{100 * CONFIDENCE:.4g}% t over nets")
+    judged = partial(over, interval=f"{100 * CONFIDENCE:.4g}% t over nets")
     rows = [over(f"{FULL}: test error", None, mean_interval(full))]
     for m in config.cut:
-        (before, after), chance = errors[OURS, m].T, errors["random", m]
+        (before, after), (chance_before, chance_after) = errors[OURS, m].T, errors["random", m].T
+        cut, more = f"{m} of 23 filters cut", chance_after - after
         rows += [
-            over(f"{m} of 23 filters cut: test error", None, mean_interval(before)),
-            over(f"{m} of 23 filters cut, trained on: test error", None, mean_interval(after)),
-            over(f"{m} of 23 filters cut, trained on: more than the {FULL}", None, mean_interval(after - full)),
-            over(
-                f"{m} of 23 filters cut at random: test error more than with the weakest cut",
-                None,
-                mean_interval(chance[:, 0] - before),
-            ),
-            judged(
-                _random_row(m),
-                None,
-                mean_interval(chance[:, 1] - after, confidence=CONFIDENCE),
-                claim=RANKING_HELPS,
-            )
+            over(f"{cut}: test error", None, mean_interval(before)),
+            over(f"{cut}, trained on: test error", None, mean_interval(after)),
+            over(f"{cut}, trained on: more than the {FULL}", None, mean_interval(after - full)),
+            over(f"{cut} at random: {MORE_THAN_WEAKEST}", None, mean_interval(chance_before - before)),
+            judged(_random_row(m), None, mean_interval(more, confidence=CONFIDENCE), claim=RANKING_HELPS)
             if m == half
-            else over(_random_row(m), None, mean_interval(chance[:, 1] - after)),
+            else over(_random_row(m), None, mean_interval(more)),
         ]
+    cut, again, took, epoch = f"{half} of 23 filters cut", cost.retrained_error, cost.images.T, cost.epoch.T
+    more_seconds = mean_interval(epoch[1] - epoch[0], confidence=CONFIDENCE)
     rows += [
-        over(f"{half} of 23 filters cut, {RETRAINED}: test error", None, mean_interval(again)),
-        over(
-            f"{half} of 23 filters cut, {RETRAINED}: test error more than the pruned net's",
-            None,
-            mean_interval(again - after_training),
-        ),
-        over(f"{half} of 23 filters cut: multiplications left", None, mean_interval(left[0])),
-        over(f"{half} of 23 filters cut: weights left", None, mean_interval(left[1])),
+        over(f"{cut}, {RETRAINED}: test error", None, mean_interval(again)),
+        over(f"{cut}, {RETRAINED}: test error more than the pruned net's", None, mean_interval(again - after_training)),
+        over(f"{cut}: multiplications left", None, mean_interval(cost.multiplications)),
+        over(f"{cut}: weights left", None, mean_interval(cost.weights)),
         row("largest difference from the knocked-out nets' y", 0.0, off, len(nets), "nets", fact=off < 1e-5),
-        over(f"{FULL}: seconds for all images", None, mean_interval(took[:, 0]), unit="s"),
-        over(f"{half} of 23 filters cut: seconds for all images", None, mean_interval(took[:, 1]), unit="s"),
-        over(f"{FULL}: seconds of an epoch of training", None, mean_interval(epoch[:, 0]), unit="s"),
-        judged(
-            f"{half} of 23 filters cut: seconds of an epoch more than the {FULL}",
-            None,
-            mean_interval(epoch[:, 1] - epoch[:, 0], confidence=CONFIDENCE),
-            unit="s",
-            claim=SPEEDS_UP,
-        ),
+        over(f"{FULL}: seconds for all images", None, mean_interval(took[0]), unit="s"),
+        over(f"{cut}: seconds for all images", None, mean_interval(took[1]), unit="s"),
+        over(f"{FULL}: seconds of an epoch of training", None, mean_interval(epoch[0]), unit="s"),
+        judged(f"{cut}: seconds of an epoch more than the {FULL}", None, more_seconds, unit="s", claim=SPEEDS_UP),
     ]
     panels = _panels(errors, full, config)
     interval_plot(panels, context.folder / "pruning.png", highlight=OURS, columns=len(config.cut))
     random = row_named(rows, _random_row(half))
-    faster = row_named(rows, f"{half} of 23 filters cut: seconds of an epoch more than the {FULL}")
     verdict = (
-        f"{half} of 23 filters cut by the {OURS}: {config.more_epochs} more epochs bring the test error from "
-        f"{errors[OURS, half][:, 0].mean():.0%} to {after_training.mean():.0%} (full net {full.mean():.0%}) at "
-        f"{took[:, 0].mean() / took[:, 1].mean():.1f} times the speed; a net of that size retrained has "
+        f"{cut} by the {OURS}: {config.more_epochs} more epochs bring the test error from "
+        f"{at_once.mean():.0%} to {after_training.mean():.0%} (full net {full.mean():.0%}) at "
+        f"{took[0].mean() / took[1].mean():.1f} times the speed; a net of that size retrained has "
         f"{again.mean():.0%}, one that lost random filters {random.ours + after_training.mean():.0%}: that the "
-        f"ranking helps is {random.verdict}. That pruning speeds training up: {faster.verdict}, an epoch takes "
-        f"{epoch[:, 1].mean() / epoch[:, 0].mean():.2f} of the full net's time."
+        f"ranking helps is {random.verdict}. That pruning speeds training up: {rows[-1].verdict}, an epoch takes "
+        f"{epoch[1].mean() / epoch[0].mean():.2f} of the full net's time."
     )
     text = Text("Test error at once / after training", _table(errors, config))
     return Result(tuple(rows), verdict, ("pruning.png",), (text,), {"pruning.png": None})
 
 
 def _random_row(cut: int) -> str:
-    return f"{cut} of 23 filters cut at random, trained on: test error more than with the weakest cut"
+    return f"{cut} of 23 filters cut at random, trained on: {MORE_THAN_WEAKEST}"
 
 
 def _panels(errors: dict[tuple[str, int], np.ndarray], full: np.ndarray, config: Config) -> list[Measured]:

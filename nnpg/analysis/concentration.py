@@ -85,6 +85,29 @@ def top_share(scores: npt.ArrayLike, *, share: float = 0.1) -> npt.NDArray[np.fl
     return curve[..., units_in_share(share, curve.shape[-1] - 1)]
 
 
+def still_share(scores: npt.ArrayLike, *, below: float = 0.01) -> npt.NDArray[np.float64]:
+    """Return the share of units whose score is below a part of the largest: those that hardly change (Hinthorn, 5.2).
+
+    Parameters
+    ----------
+    scores : array (..., M)
+        Not negative.
+    below : float
+        Above 0, at most 1.
+
+    Returns
+    -------
+    array (...)
+
+    Examples
+    --------
+    >>> float(still_share([1.0, 0.0, 0.005, 0.5]))
+    0.5
+    """
+    below, s = as_number(below, "below", above=0, most=1), _as_scores(scores)
+    return np.asarray((s < below * s.max(axis=-1, keepdims=True)).mean(axis=-1))
+
+
 def units_in_share(share: float, F: int) -> int:
     """Return ceil(share F): how many of F units a share of them is (Hinthorn 2017, 6), rounding errors left out.
 

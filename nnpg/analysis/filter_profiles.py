@@ -1,15 +1,19 @@
-"""Profiles of filter scores, one per image: how alike they are, over all filters, inside layers, and for one output."""
+"""Profiles of filter scores, one per image: how alike they are, over all filters, inside layers, and for one output.
+
+And whether the profiles of two classes are alike where their images are.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
 
-from nnpg.analysis.profiles import rank_correlations
+from nnpg.analysis.profiles import likeness_of_classes, rank_correlations
+from nnpg.analysis.statistics import rank_correlation
 from nnpg.network import Network, as_network
 from nnpg.prediction import prediction_gradient
 from nnpg.scores import FilterScores, convolutional_gradient
-from nnpg.support.arguments import as_instance, as_labels
+from nnpg.support.arguments import as_instance, as_labels, as_numbers, as_whole, described
 from nnpg.support.network_arguments import as_images
 
 
@@ -73,3 +77,42 @@ def likeness_of_one_output(net: Network, x: npt.ArrayLike, labels: npt.ArrayLike
     profiles = [convolutional_gradient(gradient.for_class(c)).matrix for c in range(net.K)]
     alike = [rank_correlations(p[labels == c], p[labels != c]).mean() for c, p in enumerate(profiles)]
     return float(np.mean(alike))
+
+
+def agreement_with_mean_images(
+    likeness: npt.ArrayLike, x: npt.ArrayLike, labels: npt.ArrayLike, counted: npt.ArrayLike | None = None
+) -> float:
+    """Return how far two classes are alike in their profiles where they are alike in their images (Lo & Ding, V.A).
+
+    Two classes' images are as alike as the correlation of their mean images, less the mean of all classes.
+
+    Parameters
+    ----------
+    likeness : array (N, N)
+        Of the profiles of every two images.
+    x : array (N, ...)
+    labels : array (N,)
+        At least three classes, from 0 on, each with images.
+    counted : bool array (N, N), optional
+        Which pairs of profiles count; all unless given.
+
+    Returns
+    -------
+    float
+        Rank correlation, over the pairs of classes, of the likeness of their profiles with that of their images.
+
+    Examples
+    --------
+    >>> x = np.array([[1.0, 0.0, 0.0], [0.9, 0.2, 0.0], [0.0, 0.0, 1.0], [0.0, 0.0, 0.9]])
+    >>> likeness = [[1, 0.9, 0.2, 0.1], [0.9, 1, 0.4, 0.3], [0.2, 0.4, 1, 0.8], [0.1, 0.3, 0.8, 1]]
+    >>> agreement_with_mean_images(likeness, x, [0, 1, 2, 2])
+    1.0
+    """
+    profiles = likeness_of_classes(likeness, labels, counted)
+    x, t = as_numbers(x, "x", "images (N, ...)", finite=True), as_whole(labels, "labels", "an array (N,)")
+    K = len(profiles)
+    if len(x) != len(t) or K < 3 or len(np.unique(t)) < K:
+        raise ValueError(f"x and labels must be of the same images, of three classes or more, not {described(x)}")
+    means = np.array([x[t == k].mean(axis=0).ravel() for k in range(K)], np.float64)
+    pairs = np.triu_indices(K, 1)
+    return rank_correlation(profiles[pairs], np.corrcoef(means - means.mean(axis=0))[pairs])

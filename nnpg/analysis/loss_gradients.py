@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from nnpg.analysis.profiles import rank_agreement
+from nnpg.analysis.statistics import rank_correlation
 from nnpg.batches import in_batches
+from nnpg.class_gradients import class_means
 from nnpg.losses import LossMaker, loss_for
 from nnpg.network import Network, as_network
 from nnpg.prediction import BATCH, as_layers, predict, prediction_gradient
-from nnpg.support.arguments import as_labels
+from nnpg.scores import NORMS
+from nnpg.support.arguments import as_count, as_labels
 from nnpg.support.network_arguments import as_images
 from nnpg_kernels import Array
 
@@ -61,7 +66,7 @@ def loss_gradient(
     x, criterion, k = as_images(net, x), loss_for(net, loss), net.backend
     labels, names = as_labels(labels, len(x), net.K), as_layers(net, layers)
     first, parts = min(names, key=net.names.index), []
-    for rows in in_batches(len(x), batch, BATCH):
+    for rows in in_batches(len(x), as_count(batch, "batch"), BATCH):
         trace = net.forward(x[rows], stop=criterion.layer)
         seed = criterion.seed(k, trace[criterion.layer], labels[rows])
         parts.append(net.backward(trace, seed, stop=first, keep=names))
@@ -102,3 +107,78 @@ def made_up_label_error(net: Network, x: npt.ArrayLike) -> float:
             other = -y[:, c].reshape(-1, *[1] * (of_loss.ndim - 1)) * of_loss
             worst = max(worst, float(abs(every[layer][c] - other).max() / abs(other).max()))
     return worst
+
+
+class RankedAlike(NamedTuple):
+    """How alike the prediction gradient and the loss gradient rank the filters of each image."""
+
+    prediction: Array  # norm of each filter's map in dy_t/do, (N, F), all layers side by side
+    loss: Array  # in dL/do
+    alike: float  # share of the images whose filters both rank alike, from first to last
+    same_strongest: float  # share of the images with the same strongest filter
+    correlation: float  # rank correlation of the norms, the median of the images
+
+
+def filters_ranked_alike(
+    net: Network, x: npt.ArrayLike, labels: npt.ArrayLike, *, loss: str | LossMaker = "softmax_cross_entropy"
+) -> RankedAlike:
+    """Compare how dy_t/do of its true class and dL/do rank the filters of each image, by the norms of their maps.
+
+    Parameters
+    ----------
+    net, x, labels, loss
+        As in `loss_gradient`.
+
+    Examples
+    --------
+    >>> import nnpg
+    >>> net = nnpg.build([nnpg.conv(4, 3), nnpg.Tanh(), nnpg.Flatten(), nnpg.dense(3), nnpg.Softmax()],
+    ...                  input_shape=(1, 5, 5), rng=0, dtype="float64")
+    >>> x = np.random.default_rng(0).random((4, 1, 5, 5))
+    >>> filters_ranked_alike(net, x, [0, 1, 2, 0]).alike
+    1.0
+    """
+    net = as_network(net)
+    x = as_images(net, x, least=1)
+    labels = as_labels(labels, len(x), net.K)
+    prediction = _norms(prediction_gradient(net, x, classes="true", labels=labels).deltas)
+    of_loss = _norms(loss_gradient(net, x, labels, loss=loss))
+    first, second = (np.argsort(-norms, axis=1, kind="stable") for norms in (prediction, of_loss))
+    equal = first == second
+    rho = np.median([rank_correlation(a, b) for a, b in zip(prediction, of_loss, strict=True)])
+    return RankedAlike(
+        prediction, of_loss, float(equal.all(axis=1).mean()), float(equal[:, 0].mean()), float(rho)
+    )  # fmt: skip
+
+
+def classes_ranked_alike(net: Network, x: npt.ArrayLike, labels: npt.ArrayLike) -> float:
+    """Return the rank correlation of the norms of both gradients, each of the mean over the images of a class (Eq. 3).
+
+    Parameters
+    ----------
+    net : Network
+        Ends in Softmax.
+    x : array (N, *net.input_shape)
+    labels : array (N,)
+        With images of every class.
+
+    Examples
+    --------
+    >>> import nnpg
+    >>> net = nnpg.build([nnpg.conv(4, 3), nnpg.Tanh(), nnpg.Flatten(), nnpg.dense(2), nnpg.Softmax()],
+    ...                  input_shape=(1, 5, 5), rng=0, dtype="float64")
+    >>> round(classes_ranked_alike(net, np.random.default_rng(0).random((2, 1, 5, 5)), [0, 1]), 6)  # one of each class
+    1.0
+    """
+    net = as_network(net)
+    x = as_images(net, x, least=1)
+    labels = as_labels(labels, len(x), net.K)
+    both = prediction_gradient(net, x, classes="true", labels=labels).deltas, loss_gradient(net, x, labels)
+    means = [_norms({name: class_means(delta, labels, net.K) for name, delta in deltas.items()}) for deltas in both]
+    return rank_agreement(*means)
+
+
+def _norms(gradients: Mapping[str, Array]) -> Array:
+    """Frobenius norm of each filter's map, all layers side by side: (N, F)."""
+    collapse = NORMS["frobenius"]
+    return np.concatenate([collapse(d.reshape(*d.shape[:2], -1), -1) for d in gradients.values()], axis=1)

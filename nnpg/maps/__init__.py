@@ -17,6 +17,7 @@ localisation, deletion          is a map right: where the truth is known, and wh
 receptive_fields                which pixels a unit sees
 projection, excitation          units sent back to the pixels; the images that excite a filter most
 maximisation                    images that are changed until they excite a unit most
+unit_images                     what excites the units of a layer, beside random directions
 """
 
 from nnpg.maps.controls import departure_map, edge_map

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nnpg.analysis.concentration import concentration_curve, gini, top_share, units_in_share, upper_group
+from nnpg.analysis.concentration import concentration_curve, gini, still_share, top_share, units_in_share, upper_group
 
 
 def test_gini_is_the_mean_difference():
@@ -53,3 +53,12 @@ def test_the_upper_group_leaves_the_least_variance_inside_the_groups():
     for wrong in ([-1.0, 2.0], [[1.0, 2.0]], []):
         with pytest.raises(ValueError, match="scores"):
             upper_group(wrong)
+
+
+def test_units_below_a_part_of_the_largest_are_still():
+    scores = [[100.0, 1.0, 0.99, 0.0], [2.0, 2.0, 2.0, 0.0]]
+    assert still_share(scores).tolist() == [0.5, 0.25], "1 is not below a hundredth of 100"
+    assert still_share(scores, below=0.5).tolist() == [0.75, 0.25]
+    assert still_share(np.zeros(3)) == 0
+    with pytest.raises(ValueError, match="below must be"):
+        still_share(scores, below=0)

@@ -2,10 +2,16 @@
 
 import numpy as np
 import pytest
+from scipy.stats import spearmanr
 
 import nnpg
 from nnpg import prediction_gradient
-from nnpg.analysis.loss_gradients import loss_gradient, made_up_label_error
+from nnpg.analysis.loss_gradients import (
+    classes_ranked_alike,
+    filters_ranked_alike,
+    loss_gradient,
+    made_up_label_error,
+)
 from nnpg.losses import loss_for
 
 
@@ -37,6 +43,22 @@ def test_softmax_cross_entropy_ranks_filters_as_the_prediction_gradient_and_per_
         same = (orders(pg) == orders(dL)).all(axis=1)
         assert same.all() == alike, (last, loss)
         assert alike or same.mean() < 0.7, (last, loss)
+        found = filters_ranked_alike(n, x, t, loss=loss)
+        np.testing.assert_allclose(found.prediction, np.linalg.norm(pg.reshape(40, 6, -1), axis=-1))
+        np.testing.assert_allclose(found.loss, np.linalg.norm(dL.reshape(40, 6, -1), axis=-1))
+        assert found.alike == same.mean()
+        assert found.same_strongest == (orders(pg)[:, 0] == orders(dL)[:, 0]).mean()
+        rho = [spearmanr(a, b).statistic for a, b in zip(found.prediction, found.loss, strict=True)]
+        assert found.correlation == pytest.approx(np.median(rho))
+
+
+def test_means_over_classes_are_ranked_alike_only_where_a_class_has_one_image():
+    """The mean of -y_t dL/do is not that of dL/do times a number: images with another y_t count otherwise."""
+    x, t = images()
+    n = net(nnpg.Softmax())
+    one = [int(np.flatnonzero(t == c)[0]) for c in range(4)]
+    assert classes_ranked_alike(n, x[one], t[one]) == pytest.approx(1)
+    assert classes_ranked_alike(n, x, t) < 0.98
 
 
 def test_a_made_up_label_gives_the_prediction_gradient_of_any_class():

@@ -18,7 +18,7 @@ from experiments.experiment import Context, Experiment, Result, Text, row
 from experiments.lo_ding.filters.knockouts import STRONG, WEAK, errors_of_nets, over_nets
 from experiments.models.face_data import FEW, IDENTITIES
 from experiments.models.faces import FaceNet, FaceNets, nets_of
-from nnpg import FilterScores, filter_scores
+from nnpg import filter_scores
 from nnpg.analysis.statistics import rank_correlation
 from nnpg.analysis.verdicts import at_least, at_most, more_than
 from nnpg.knockout import To
@@ -31,6 +31,7 @@ STRONG_OUT = at_least(0.85, "near 100% error after removing 10")  # one answer f
 MANY = at_least(0.5, "overall error for many of the weak feature sets is below 50%")  # many: half of them, our reading
 HURT = more_than(0, "some weak features, actually hurt network performance")
 ANY_OUTPUT = more_than(0, "applicable not only to convolutional layers ..., but to any output in a neural network")
+HIDDEN = "tanh4"  # the dense layer of 20 units
 CONFIDENCE = 1 - 0.05 / 7  # seven comparisons are judged
 
 
@@ -46,50 +47,45 @@ def run(config: Config, context: Context) -> Result:
     scores = [filter_scores(face.net, face.data.x, face.data.labels) for face in nets]
     class_, overall, test = errors_of_nets(nets, scores, to=config.to)  # (nets, identity, order, T + 1) each
     sooner = (class_[:, :, STRONG, 1:11] - class_[:, :, WEAK, 1:11]).mean(axis=-1)  # (seeds, identity)
-    alike = np.array(
-        [[rank_correlation(c, o)] for c, o in zip(class_[:, :, STRONG], overall[:, :, STRONG], strict=True)]
-    )
+    pairs = zip(class_[:, :, STRONG], overall[:, :, STRONG], strict=True)
+    alike = np.array([[rank_correlation(of_class, of_all)] for of_class, of_all in pairs])
     ten, fifteen, gone = overall[:, :, WEAK, 10], overall[:, :, WEAK, 15], overall[:, :, STRONG, 10]
     helps = class_[:, :, WEAK, 1:21] < class_[:, :, WEAK, :20]  # a step, among the 20 weakest filters, that lowers it
-    dense, _, _ = errors_of_nets(nets, [_dense_scores(face) for face in nets], to=config.to)
+    ever_helps = np.any(helps, axis=-1)
+    of_units = [filter_scores(face.net, face.data.x, face.data.labels, layers=HIDDEN) for face in nets]
+    dense, _, _ = errors_of_nets(nets, of_units, to=config.to)
     dense_sooner = (dense[:, :, STRONG, 1:11] - dense[:, :, WEAK, 1:11]).mean(axis=-1)
+    measured = (sooner, alike, ten, fifteen < 0.5, gone, helps, dense_sooner)
+    earlier, together, few, below, most, hurting, of_dense = (over_nets(v, confidence=CONFIDENCE) for v in measured)
+
     over = partial(row, n=len(nets), over="nets")
     plain = partial(over, interval="95% t over nets")
     judged = partial(over, interval=f"{100 * CONFIDENCE:.4g}% t over nets")
-    measured = (sooner, alike, ten, fifteen < 0.5, gone, helps, dense_sooner)
-    earlier, together, few, below, most, hurting, of_dense = (over_nets(v, confidence=CONFIDENCE) for v in measured)
-    hurts = judged("class error, strongest filters out first minus weakest first", None, earlier, claim=SOONER)
-    agrees = judged("class error with overall error, step by step", None, together, unit="Spearman", claim=TOGETHER)
-    small = judged("overall error without the 10 weakest filters (paper: below)", 0.25, few, claim=WEAK_OUT)
-    many = judged(
-        "overall error below 50% without the 15 weakest filters, share of cases (paper: many)", None, below, claim=MANY
-    )
-    near = judged("overall error without the 10 strongest filters (paper: near)", 1.0, most, claim=STRONG_OUT)
-    helped = judged("removals of the 20 weakest filters that lower the class error", None, hurting, claim=HURT)
-    units = judged(
-        "dense units: class error, strongest out first minus weakest first", None, of_dense, claim=ANY_OUTPUT
-    )
     rows = (
-        hurts,
+        hurts := judged("class error, strongest filters out first minus weakest first", None, earlier, claim=SOONER),
         plain("cases where the class error is higher with the strongest out first", None, over_nets(sooner > 0)),
-        agrees,
-        small,
+        agrees := judged(
+            "class error with overall error, step by step", None, together, unit="Spearman", claim=TOGETHER
+        ),
+        small := judged("overall error without the 10 weakest filters (paper: below)", 0.25, few, claim=WEAK_OUT),
         plain("overall error below 25% without the 10 weakest filters, share of cases", 1.0, over_nets(ten < 0.25)),
         plain("overall error without the 15 weakest filters", None, over_nets(fifteen)),
-        many,
-        near,
-        plain("test error without the 10 weakest filters", None, over_nets(test[:, :, WEAK, 10])),
-        helped,
-        plain(
-            "cases where the removal of a weak filter lowers the class error", None, over_nets(np.any(helps, axis=-1))
+        many := judged(
+            "overall error below 50% without the 15 weakest filters, share of cases (paper: many)", None, below,
+            claim=MANY,
         ),
-        units,
+        near := judged("overall error without the 10 strongest filters (paper: near)", 1.0, most, claim=STRONG_OUT),
+        plain("test error without the 10 weakest filters", None, over_nets(test[:, :, WEAK, 10])),
+        helped := judged("removals of the 20 weakest filters that lower the class error", None, hurting, claim=HURT),
+        plain("cases where the removal of a weak filter lowers the class error", None, over_nets(ever_helps)),
+        units := judged(
+            "dense units: class error, strongest out first minus weakest first", None, of_dense, claim=ANY_OUTPUT
+        ),
         plain(
-            "dense units: cases where the class error is higher with the strongest out first",
-            None,
+            "dense units: cases where the class error is higher with the strongest out first", None,
             over_nets(dense_sooner > 0),
         ),
-    )
+    )  # fmt: skip
     error_curves(_panels(class_, overall), context.folder / "knockout.png", columns=len(IDENTITIES))
     verdict = (
         f"Removal of strong filters hurts sooner: {hurts.verdict} (class error higher by {earlier.value:.0%}). Class "
@@ -99,15 +95,9 @@ def run(config: Config, context: Context) -> Result:
         f"That some weak filters hurt: {helped.verdict} ({hurting.value:.0%} of the steps lower the class error). That "
         f"dense units can be ranked too: {units.verdict} ({of_dense.value:+.0%})."
     )
-    breaks = Text(
-        "Filters out when the class error first passes 50%, strongest first", _breaks(nets, class_[:, :, STRONG])
-    )
+    table = _breaks(nets, class_[:, :, STRONG])
+    breaks = Text("Filters out when the class error first passes 50%, strongest first", table)
     return Result(rows, verdict, ("knockout.png",), (breaks,), {"knockout.png": None})
-
-
-def _dense_scores(face: FaceNet) -> FilterScores:
-    """Scores of the 20 units of the hidden dense layer."""
-    return filter_scores(face.net, face.data.x, face.data.labels, layers="tanh4")
 
 
 def _panels(class_: np.ndarray, overall: np.ndarray) -> list[Panel]:
@@ -127,9 +117,8 @@ def _panels(class_: np.ndarray, overall: np.ndarray) -> list[Panel]:
 def _breaks(nets: list[FaceNet], class_: np.ndarray) -> str:
     lines = ["seed  " + "  ".join(f"ID {i:2}" for i in IDENTITIES)]
     for face, errors in zip(nets, class_, strict=True):
-        lines.append(
-            f"{face.seed:4}  " + "  ".join(f"{np.argmax(e > 0.5) if (e > 0.5).any() else 'never':>5}" for e in errors)
-        )
+        steps = [np.argmax(e > 0.5) if (e > 0.5).any() else "never" for e in errors]
+        lines.append(f"{face.seed:4}  " + "  ".join(f"{step:>5}" for step in steps))
     return "\n".join(lines)
 
 

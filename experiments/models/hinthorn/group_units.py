@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -10,9 +11,10 @@ from experiments.models.hinthorn.base import BaseNet
 from experiments.models.hinthorn.pairs import Pairs
 from experiments.models.hinthorn.variants import CLUSTERS
 from nnpg.analysis.concentration import gini, top_share, upper_group
-from nnpg.analysis.groups import Groups
+from nnpg.analysis.groups import By, Groups
 from nnpg.training_methods.responsibility import predict_restored
 from nnpg.training_methods.unit_clusters import adjusted_rand, volatility_clusters
+from nnpg.training_methods.volatility import unit_changes
 from nnpg_kernels import Array
 
 LEAST = 4  # pairs in a group that is divided
@@ -25,6 +27,28 @@ class Responsible(NamedTuple):
     change: float  # their part of all volatility
     restored: float  # share of the pairs classified rightly where these units alone are set back
     restored_at_random: float  # the same for as many units at random
+
+
+class OfLayer(NamedTuple):
+    """What the units of one layer have in common."""
+
+    likeness: dict[By, tuple[float, float]]  # of two halves of one group, and of two groups, by the kind of group
+    responsible: Responsible
+    clusters: float  # agreement of those found on two halves of all pairs
+
+
+def units_of_groups(base: BaseNet, pairs: Pairs, ways: Sequence[By]) -> list[OfLayer]:
+    """Measure the layers of one network: the maps of the last convolution, then the neurons of the dense layer."""
+    rng = np.random.default_rng([base.seed, 5])
+    changes = unit_changes(base.net, pairs.originals, pairs.adversarial, layers=base.read_at)
+    halves = {way: group_halves(pairs.groups(way), rng) for way in ways}
+    found = []
+    for layer in base.read_at:
+        volatility = changes[layer].volatility
+        likeness = {way: likeness_of_halves(volatility, halves[way]) for way in ways}
+        responsible = responsible_units(base, pairs, layer, volatility, halves["both"], rng)
+        found.append(OfLayer(likeness, responsible, cluster_agreement(volatility, rng)))
+    return found
 
 
 def group_halves(groups: Groups, rng: np.random.Generator) -> list[tuple[Array, Array]]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -85,44 +86,37 @@ def run(config: Config, context: Context) -> Result:
 
 
 def _judged(rule: str, groups: Sequence[Attacked], shares: Array, names: Sequence[str], config: Config) -> list[Row]:
-    n, by, values = len(groups), f"{CONFIDENCE:.1%} t over seeds", list[Array]()
+    over = partial(row, n=len(groups), over="seeds", interval=f"{CONFIDENCE:.1%} t over seeds")
+    values = list[Array]()
     for first in (0, 4):  # as found, enlarged
         made, by_noise = shares[:, first : first + 3], shares[:, first + 3]  # (S, 3, C), (S, C)
         same, other = (made[:, attacked, tested].mean(axis=1) for attacked, tested in (SAME, OTHER))
         values += [other - by_noise[:, :3].mean(axis=1), same - other]
     values.append(shares[:, 0, 3] - shares[:, 3, 3])
     judged = [
-        row(f"{name}, {rule}", paper, mean_interval(v, confidence=CONFIDENCE), n, "seeds", interval=by, claim=claim)
+        over(f"{name}, {rule}", paper, mean_interval(v, confidence=CONFIDENCE), claim=claim)
         for (name, (paper, claim)), v in zip(CLAIMS.items(), values, strict=True)
     ]
     size = mean_interval(np.mean([sizes(groups, name, rule) for name in THREE], axis=0), confidence=CONFIDENCE)
     value, known = config.rms / size.value, size.low > 0  # else its inverse has no interval: too few seeds
     factor = Interval(value, config.rms / size.high, config.rms / size.low) if known else value
     claim = equal_to(FACTOR, NEAR, "magnifies the distortion on average by 40%, from stddev 0.06 to 0.1")
-    enlarged = row(f"enlarged by: {config.rms:g} over the mean distortion, {rule}", FACTOR, factor, n, "seeds",
-                   unit="factor", interval=by, claim=claim)  # fmt: skip
+    name = f"enlarged by: {config.rms:g} over the mean distortion, {rule}"
+    enlarged = over(name, FACTOR, factor, unit="factor", claim=claim)
     inside, compared, alike = transfer.agreement(shares, names, VICTIMS, PAPER)
-    over = "pairs of nets"
+    cells, of_cells = "cells off the diagonal", partial(row, n=compared, over="pairs of nets")
     return [
         *judged,
         enlarged,
-        row(
-            f"cells off the diagonal that agree with the paper's, {rule}",
-            None,
-            inside,
-            compared,
-            over,
-            unit="cells",
-        ),
-        row(f"cells off the diagonal, ours and the paper's, {rule}", None, alike, compared, over, unit="Spearman"),
+        of_cells(f"{cells} that agree with the paper's, {rule}", None, inside, unit="cells"),
+        of_cells(f"{cells}, ours and the paper's, {rule}", None, alike, unit="Spearman"),
     ]
 
 
 def _sentence(rule: str, rows: Sequence[Row], shares: Array) -> str:
-    remain, less, remain_larger, less_larger, weights = (
-        next(r.verdict for r in rows if r.name == f"{name}, {rule}") for name in CLAIMS
-    )
-    enlarged = next(r.verdict for r in rows if r.name.startswith("enlarged by") and r.name.endswith(rule))
+    said = {r.name.removesuffix(f", {rule}"): r.verdict for r in rows if r.name.endswith(rule)}
+    remain, less, remain_larger, less_larger, weights = (said[name] for name in CLAIMS)
+    enlarged = next(verdict for name, verdict in said.items() if name.startswith("enlarged by"))
     raw, large = shares[:, :3].mean(axis=0), shares[:, 4:7].mean(axis=0)
     return (
         f"{rule.capitalize()}: that images stay hard for networks trained on the other half: {remain} as found, "

@@ -15,6 +15,7 @@ from nnpg.analysis import (
     concentration,
     directions,
     edge_filters,
+    filter_profiles,
     profiles,
     separability,
     spectral,
@@ -82,6 +83,13 @@ def calls() -> Iterator[Call]:
     yield call(profiles.likeness_of_classes, likeness=likeness, labels=classes, kinds=counted)
     yield call(profiles.permutation_test, likeness=likeness, labels=classes, permutations=9, rng=0, kinds=counted)
     yield call(
+        filter_profiles.agreement_with_mean_images,
+        likeness=likeness,
+        x=np.random.default_rng(0).random((4, 3)),
+        labels=np.array([0, 1, 2, 2]),
+        kinds={**counted, "x": w.numbers(nan=False)},
+    )
+    yield call(
         profiles.most_alike,
         likeness=likeness,
         kinds={**counted, "among": lambda v: w.wrong("a", [9], [-1], [0.5], [], w.Thing())},
@@ -128,6 +136,7 @@ def calls() -> Iterator[Call]:
         },
     )
     yield call(concentration.top_share, scores=flat, kinds={"scores": finite, "share": w.number(0, 1)})
+    yield call(concentration.still_share, scores=flat, kinds={"scores": finite, "below": w.number(0, 1)})
     yield call(concentration.concentration_curve, scores=flat, kinds={"scores": finite})
     yield call(concentration.upper_group, scores=flat, kinds={"scores": finite})
     yield call(

@@ -75,6 +75,8 @@ def calls() -> Iterator[Call]:
         kinds={"reference": lambda v: [*w.finite_images(v), *w.wrong(v[:0])]},
     )
     yield call(loss_gradients.loss_gradient, net=net(), x=x, labels=t, kinds={"x": w.images})
+    yield call(loss_gradients.filters_ranked_alike, net=net(), x=x, labels=t, kinds={"x": w.images})
+    yield call(loss_gradients.classes_ranked_alike, net=net(), x=x, labels=t, kinds={"x": w.images})
     trace = net().forward(x)
     yield call(
         seeds.class_seed,

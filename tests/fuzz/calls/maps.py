@@ -11,7 +11,7 @@ from fuzz import wrong_values as w
 from fuzz.calls.call import Call, call
 from fuzz.calls.subjects import LABELS, N, images, net
 from nnpg import maps
-from nnpg.maps import deletion, excitation, localisation, maximisation, results
+from nnpg.maps import deletion, excitation, localisation, maximisation, results, unit_images
 
 
 def calls() -> Iterator[Call]:
@@ -144,4 +144,17 @@ def calls() -> Iterator[Call]:
         steps=3,
         step=0.1,
         kinds=limits,
+    )
+    yield call(
+        unit_images.units_and_directions,
+        net=network,
+        x=x,
+        labels=LABELS + 0,
+        layer="tanh2",
+        n=2,
+        most=3,
+        maximised=1,
+        permutations=3,
+        rng=0,
+        kinds={"n": w.number(1, N, whole=True), "x": w.finite_images, "most": w.count, "maximised": w.count},
     )
