@@ -6,6 +6,7 @@ from nnpg.attacks import fast_gradient_sign, mask_sweep, minimal_distortion, pro
 from nnpg.class_gradients import class_gradient
 from nnpg.divergence import TrainingDiverged
 from nnpg.explanation import Explanation, explain
+from nnpg.explorer import explore
 from nnpg.files import ModelFileError, load_network, save
 from nnpg.gradient_check import GradientCheckError, GradientReport, gradcheck
 from nnpg.interventions import Clamp, Intervention, Override, Perturb, Resample
@@ -36,13 +37,14 @@ from nnpg.rankings.pruning import prune
 from nnpg.recipes.models import cifar_net, digit_net, face_net
 from nnpg.recipes.networks import build, conv, dense
 from nnpg.scores import Filter, FilterScores, convolutional_gradient, filter_scores, saliency
+from nnpg.support.version import VERSION
 from nnpg.trace import Trace
 from nnpg.training import Epoch, Training, error_rate, train
 from nnpg.training_methods.lbfgs import LBFGSTraining, train_lbfgs
 from nnpg_kernels import load as load_backend
 from nnpg_kernels import use_threads
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 __all__ = [  # in the order of the path
     # networks: layers, recipes, models
@@ -94,6 +96,7 @@ __all__ = [  # in the order of the path
     "PredictionGradient",
     "explain",
     "Explanation",
+    "explore",
     "loss_gradient",
     "saliency",
     "convolutional_gradient",

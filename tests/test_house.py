@@ -16,8 +16,8 @@ LAYERS = """
     experiments  benchmarks
     nnpg.__main__
     nnpg.cli
-    nnpg.explorer
     nnpg
+    nnpg.explorer
     nnpg.report  nnpg.training_methods
     nnpg.attacks  nnpg.maps  nnpg.explanation
     nnpg.rankings  nnpg.analysis  nnpg.gradient_check

@@ -10,6 +10,7 @@ import typer
 import nnpg
 from nnpg.cli.demonstration import demo
 from nnpg.cli.explanation import explain
+from nnpg.cli.explorer import explore
 from nnpg.cli.gradient_check import gradcheck
 from nnpg.cli.information import info
 from nnpg.cli.knockouts import knockout
@@ -52,7 +53,9 @@ def root(
 
     - `nnpg knockout faces.safetensors --class face07` shows what the network loses with them,
 
-    - `nnpg explain faces.safetensors --unit pool1:2,5,5` shows the arithmetic of any of its numbers.
+    - `nnpg explain faces.safetensors --unit pool1:2,5,5` shows the arithmetic of any of its numbers,
+
+    - `nnpg explore faces.safetensors` writes a page on which to click through all of them.
 
     The papers' experiments (`python -m experiments list`) are not part of the installed package: run them in a checkout
     or an unpacked source distribution of this project.
@@ -66,7 +69,7 @@ def root(
         typer.echo(context.get_help())
 
 
-for command in (demo, train, rank, knockout, explain, gradcheck, info):
+for command in (demo, train, rank, knockout, explain, explore, gradcheck, info):
     app.command(context_settings={"help_option_names": ["-h", "--help"]})(command)
 
 

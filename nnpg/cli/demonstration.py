@@ -12,12 +12,14 @@ import typer
 import nnpg
 from nnpg.cli.data import Source, data_record
 from nnpg.cli.options import JsonOption, print_json
+from nnpg.explorer import images_of_page
 from nnpg.files import results_folder, writable
 from nnpg.report.demo import BATCH, EPOCHS, LR, SEED, Findings, measure
 from nnpg.scores import Filter
 from nnpg_command import Interrupted
 
 QUICK_EPOCHS = 10
+EXPLORER = "explorer.html"  # beside the page
 
 
 def demo(
@@ -39,7 +41,8 @@ def demo(
     """Train, rank, knock out and explain, on built-in faces: the place to start.
 
     Trains Lo & Ding's network to tell 15 drawn faces apart, ranks its filters for each of them by prediction gradient,
-    knocks filters out to see whether the ranking is right, and writes one page that shows and explains all of it.
+    knocks filters out to see whether the ranking is right, and writes one page that shows and explains all of it, and
+    beside it the explorer, a page that computes: see `nnpg explore`.
     It needs no data and no internet, and takes less than a minute.
 
     Example: `nnpg demo --out out/demo`, then open out/demo/index.html in a browser.
@@ -49,6 +52,7 @@ def demo(
     results_folder(out)
     writable(out / "index.html")
     writable(out / "faces.safetensors")
+    writable(out / EXPLORER)
     epochs = epochs or (QUICK_EPOCHS if quick else EPOCHS)
     command = f"nnpg demo --seed {seed} --epochs {epochs}"
     say = _quiet if as_json else print
@@ -81,7 +85,18 @@ def _write(findings: Findings, out: Path, seed: int, epochs: int, command: str) 
         "test_error": findings.test_error,
     }
     nnpg.save(findings.training.net, out / "faces.safetensors", provenance)
-    return demo_page.write(findings, out, command)
+    data = findings.data
+    chosen = images_of_page(findings.training.net, data.x, data.labels)
+    nnpg.explore(
+        findings.training.net,
+        data.x[chosen],
+        data.labels[chosen],
+        out / EXPLORER,
+        class_names=data.class_names,
+        title="faces",
+        attack=epochs >= EPOCHS,  # a net that is hardly trained is fooled by anything
+    )
+    return demo_page.write(findings, out, command, EXPLORER)
 
 
 def _print(findings: Findings) -> None:
@@ -103,6 +118,7 @@ def _as_dict(findings: Findings, page: Path, seconds: float) -> dict[str, Any]:
     return {
         "page": str(page),
         "model": str(page.parent / "faces.safetensors"),
+        "explorer": str(page.parent / EXPLORER),
         "seconds": seconds,
         "train_error": findings.train_error,
         "test_error": findings.test_error,

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-import nnpg
 from nnpg.attacks import minimal_distortion
 from nnpg.attacks.least_distortion.results import Outcome
 from nnpg.explanation.quantities import OfNumber, quantity
@@ -21,6 +20,7 @@ from nnpg.layers.shapes import is_built_in
 from nnpg.network import Network, as_network
 from nnpg.support.arguments import as_class_names, as_flag, as_labels
 from nnpg.support.network_arguments import as_images
+from nnpg.support.version import VERSION
 from nnpg_kernels import Array, load
 
 MOST_PARAMETERS = 5_000_000
@@ -84,7 +84,7 @@ def explorer_document(
     attack, progress = as_flag(attack, "attack"), None if progress is None else as_flag(progress, "progress")
     classes, names = as_labels(labels, len(x), net.K), as_class_names(class_names, net.K)
     return {
-        "nnpg": nnpg.__version__,
+        "nnpg": VERSION,
         "inputShape": list(net.input_shape),
         "layers": packed_layers(net),
         "classNames": list(names),
@@ -127,6 +127,7 @@ def packed_layers(net: Network) -> list[dict[str, Any]]:
 
     Examples
     --------
+    >>> import nnpg
     >>> net = nnpg.build([nnpg.MaxPool(2)], input_shape=(1, 4, 4), rng=0)
     >>> packed_layers(net)[0]["settings"]
     {'size': (2, 2), 'stride': (2, 2), 'padding': (0, 0, 0, 0)}
@@ -164,7 +165,7 @@ def source(kind: type[Any]) -> dict[str, Any]:
 
     Examples
     --------
-    >>> print(source(nnpg.Tanh)["backward"]["text"])
+    >>> print(source(LAYERS["Tanh"])["backward"]["text"])
     def backward(self, k: Backend, delta: Array, saved: Array) -> Array:
         \"\"\"dL/dx = delta (1 - y^2).\"\"\"
         y = saved

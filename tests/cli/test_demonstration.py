@@ -23,6 +23,7 @@ def test_it_writes_the_page_the_pictures_and_the_model(hurried) -> None:
     assert {path.name for path in out.iterdir()} == {
         "index.html",
         "faces.safetensors",
+        "explorer.html",
         *(f"{name}.png" for name in PICTURES),
     }
     assert f"open {out / 'index.html'}" in answer.out
@@ -44,6 +45,7 @@ def test_the_page_holds_every_picture_and_every_claim(hurried) -> None:
     for equation in ("Eq. 1", "Eq. 2", "Eq. 3"):
         assert equation in page
     assert 'src="http' not in page
+    assert page.count('<a href="explorer.html">') == 1
 
 
 def test_after_one_epoch_the_demo_says_that_the_goal_is_not_reached(hurried) -> None:

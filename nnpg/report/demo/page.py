@@ -33,8 +33,11 @@ nnpg train --data MY_FOLDER --save mine.safetensors
 nnpg gradcheck face_net"""
 
 
-def write(findings: Findings, out: Path, command: str) -> Path:
-    """Draw all pictures into the folder `out` and write `index.html` there; `command` is the command that made it."""
+def write(findings: Findings, out: Path, command: str, explorer: str) -> Path:
+    """Draw all pictures into the folder `out` and write `index.html` there.
+
+    `command` is the command that made it, `explorer` the name of the explorer's page in the same folder.
+    """
     data = findings.data
     image_grid(portraits(data), out / "faces.png", titles=people(data), columns=5, overlay=data.masks)
     return write_template(
@@ -59,6 +62,7 @@ def write(findings: Findings, out: Path, command: str) -> Path:
         claims=Table(
             ("claim", "this run", "holds"), [(c.claim, c.found, "yes" if c.holds else "no") for c in findings.claims]
         ),
+        explorer=explorer,
         commands=COMMANDS.format(model=(out / "faces.safetensors").as_posix()),
     )
 

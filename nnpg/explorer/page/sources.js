@@ -1,0 +1,37 @@
+/** The lines of nnpg that compute a number: the Python source of a layer's method, and its first line, the equation. @module */
+
+/** @typedef {import("./model.js").Model} Model */
+
+/**
+ * The Python source of a method of an output's layer; "" for the image.
+ * @param {Model} model
+ * @param {string} name
+ * @param {"forward" | "backward" | "gradients"} method
+ * @returns {string}
+ */
+export function sourceOf(model, name, method) {
+  const layer = model.net.layers.find((other) => other.name === name);
+  return layer ? model.document.sources[layer.layer][method].text : "";
+}
+
+/**
+ * The equation of a method, the first line of its docstring.
+ * @param {Model} model
+ * @param {string} name
+ * @param {"forward" | "backward" | "gradients"} method
+ * @returns {string}
+ */
+export function formulaOf(model, name, method) {
+  const layer = model.net.layers.find((other) => other.name === name);
+  return layer ? model.document.sources[layer.layer][method].equation : "";
+}
+
+/**
+ * The kind of an output's layer.
+ * @param {Model} model
+ * @param {string} name
+ * @returns {string}
+ */
+export function kindOf(model, name) {
+  return model.net.layers.find((layer) => layer.name === name)?.layer ?? "";
+}
