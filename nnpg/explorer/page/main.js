@@ -32,7 +32,7 @@ const TABS = { nudge: "Move it", weight: "Its weights", step: "Train a step", co
  */
 function refuse(words) {
   byId("content").hidden = byId("images").hidden = byId("tour").hidden = true;
-  byId("banner").hidden = false;
+  set(byId("banner"), { hidden: false, class: null });
   fill(byId("banner"), words);
   document.body.dataset.state = "refused";
 }
@@ -77,6 +77,8 @@ function start(model) {
   byId("reset").addEventListener("click", () => store.reset());
   byId("copy").addEventListener("click", () => copy(asPython(seen(model, store.state), fileName())));
   listenToKeys(store, { knock: () => knockUnit(model, store) });
+  byId("banner").hidden = true;
+  byId("content").hidden = false;
   fill(byId("images"), model.images.map((x, n) => imageButton(model, store, x, n)));
   draw();
   addEventListener("resize", drawAnew);
