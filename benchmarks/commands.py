@@ -108,3 +108,47 @@ def floors(
     from benchmarks.floors import print_floors
 
     print_floors(choose(only), bandwidth, rate)
+
+
+@app.command()
+def gpu(
+    only: Annotated[str | None, typer.Option(help="Rows, such as W1-b1,W5,attack; all unless given.")] = None,
+    floor: Annotated[bool, typer.Option("--floor", help="Only the ceilings of the card, and the least times.")] = False,
+    layers: Annotated[bool, typer.Option("--layers", help="Instead, one layer at a time beside cuDNN.")] = False,
+    minutes: Annotated[
+        float, typer.Option(min=0.1, help="For everything: rounds, then competitors, are left out.")
+    ] = 8,
+    json: Annotated[Path | None, typer.Option(help="Write the record here after each row; goes on with it.")] = None,
+    rivals: Annotated[str, typer.Option(help="Competitors: torch, jax, or both.")] = "torch,jax",
+    data_dir: Annotated[Path | None, typer.Option(help="Folder of MNIST; NNPG_DATA unless given.")] = None,
+    net: Annotated[Path | None, typer.Option(help="784-100-100-10 network to attack; trained unless given.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="A few images, one round: only to see that it runs.")] = False,
+) -> None:
+    """Compare the backend cupy with PyTorch and JAX on the same GPU: first that the results agree, then time."""
+    from benchmarks.gpu import command
+
+    if floor and layers:
+        raise typer.BadParameter("--floor measures no layers: give one of --floor and --layers")
+    if layers and only is not None:
+        raise typer.BadParameter("--layers compares layers, not the rows of --only: give one of them")
+    options = command.Options(minutes, json, tuple(rivals.split(",")), quick, data_dir, net)
+    try:
+        if floor:
+            command.floors(only, options)
+            return
+        agree = command.by_layer(options) if layers else command.benchmark(only, options)
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
+    if not agree:
+        raise typer.Exit(1)
+
+
+@app.command()
+def record(
+    file: Annotated[Path | None, typer.Argument(help="Of `gpu --json`; the record that is there unless given.")] = None,
+) -> None:
+    """Take a record of `gpu` into the checkout, and write docs/performance.md from it."""
+    from benchmarks.gpu.pages import take
+
+    for written in take(file):
+        typer.echo(f"wrote {written}")

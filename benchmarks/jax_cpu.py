@@ -29,12 +29,12 @@ def contenders(workload: Workload, only: str | None = None) -> list[Contender]:
     for layout in ("nchw", "nhwc") if workload.net.blocks else ("",):
         name = f"jax {layout}".strip()
         if only in (None, name):
-            call, answer = make(workload, _Layout(workload, layout == "nhwc"))
+            call, answer = make(workload, Layout(workload, layout == "nhwc"))
             result.append(Contender(name, call, answer, nullcontext))
     return result
 
 
-class _Layout:
+class Layout:
     """The network of a workload, its images and weights, in one layout."""
 
     def __init__(self, workload: Workload, last: bool) -> None:
@@ -68,42 +68,53 @@ class _Layout:
         return x @ P[-1][0].T + P[-1][1]
 
 
-def _train(workload: Workload, layout: _Layout) -> tuple[Callable[[], float], Callable[[], Answer]]:
+def training_step(workload: Workload, layout: Layout) -> Callable[..., tuple[Parameters, Parameters, Any]]:
+    """Return `step(P, V, x, t, lr)`: new weights, new velocities, and the loss before the step."""
+
     def loss(P: Parameters, x: Any, t: Any) -> Any:
         for i in range(len(layout.net.blocks)):
             x = layout.block(P, i, x)
         z = layout.head(P, x)
         return (jax.nn.logsumexp(z, 1) - jnp.take_along_axis(z, t[:, None], 1)[:, 0]).mean()
 
-    def step(P: Parameters, V: Parameters, x: Any, t: Any) -> tuple[Parameters, Parameters, Any]:
+    def step(P: Parameters, V: Parameters, x: Any, t: Any, lr: Any) -> tuple[Parameters, Parameters, Any]:
         value, g = jax.value_and_grad(loss)(P, x, t)
         V = jax.tree.map(lambda v, g: workload.momentum * v + g, V, g) if workload.momentum else V
-        return jax.tree.map(lambda w, v: w - workload.lr * v, P, V if workload.momentum else g), V, value
+        return jax.tree.map(lambda w, v: w - lr * v, P, V if workload.momentum else g), V, value
 
-    compiled = jax.jit(step, donate_argnums=(0, 1))
-    P, V = layout.P, jax.tree.map(jnp.zeros_like, layout.P) if workload.momentum else []
+    return step
+
+
+def at_rest(workload: Workload, layout: Layout) -> Parameters:
+    """Return the velocities before the first step; none without a momentum."""
+    return jax.tree.map(jnp.zeros_like, layout.P) if workload.momentum else []
+
+
+def in_our_order(P: Parameters, last: bool) -> Answer:
+    """Return copies of the parameters by our names; their buffers may be given to the next step."""
+    return {f"{p}{i}": _ours(a, last) for i, layer in enumerate(P, 1) for p, a in zip("Wb", layer, strict=True)}
+
+
+def _train(workload: Workload, layout: Layout) -> tuple[Callable[[], float], Callable[[], Answer]]:
+    compiled = jax.jit(training_step(workload, layout), donate_argnums=(0, 1))
+    P, V = layout.P, at_rest(workload, layout)
 
     def call() -> float:
         nonlocal P, V
-        P, V, value = compiled(P, V, layout.x, layout.t)
+        P, V, value = compiled(P, V, layout.x, layout.t, workload.lr)
         jax.block_until_ready(P)
         return float(value)
 
-    def parameters() -> Answer:
-        return {
-            f"{p}{i}": _ours(a, layout.last) for i, layer in enumerate(P, 1) for p, a in zip("Wb", layer, strict=True)
-        }
-
-    return call, partial(training_answer, call, parameters)
+    return call, partial(training_answer, call, lambda: in_our_order(P, layout.last))
 
 
 def _ours(W: Any, last: bool) -> Any:
-    """A copy of a parameter in our order: its buffer is given to the next step."""
+    """A copy of a parameter in our order."""
     a = np.array(W)
     return a.transpose(TO_FCIJ) if last and a.ndim == 4 else a
 
 
-def _jacobian(workload: Workload, layout: _Layout) -> tuple[Callable[[], Any], Callable[[], Answer]]:
+def _jacobian(workload: Workload, layout: Layout) -> tuple[Callable[[], Any], Callable[[], Answer]]:
     """One backward pass for each class, batched by vmap; a block's delta is that of a zero added to its output."""
     K, B = layout.net.K, len(layout.net.blocks)
 
@@ -131,7 +142,7 @@ def _jacobian(workload: Workload, layout: _Layout) -> tuple[Callable[[], Any], C
     return call, answer
 
 
-def _sweep(workload: Workload, layout: _Layout) -> tuple[Callable[[], Any], Callable[[], Answer]]:
+def _sweep(workload: Workload, layout: Layout) -> tuple[Callable[[], Any], Callable[[], Answer]]:
     """Every step of every identity as a set of masks; the first block is computed once, the others for each set."""
     blocks, orders = layout.net.blocks, workload.orders()
     sets = (len(orders), len(orders[0]) + 1)

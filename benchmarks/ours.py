@@ -70,7 +70,7 @@ def _train(workload: Workload, net: nnpg.Network) -> Contender:
         return train(x, t, done).history[-1].loss
 
     def parameters() -> Answer:
-        return _parameters(train(x, t, done).net if done else net)
+        return parameters_of(train(x, t, done).net if done else net)
 
     return Contender(
         "nnpg",
@@ -81,7 +81,8 @@ def _train(workload: Workload, net: nnpg.Network) -> Contender:
     )
 
 
-def _parameters(net: nnpg.Network) -> Answer:
+def parameters_of(net: nnpg.Network) -> Answer:
+    """Return copies of a network's parameters as NumPy arrays, by name and number of the layer: W1, b1, W2."""
     to_numpy = net.backend.to_numpy
     layers = net.parameters.values()
     return {f"{p}{i}": np.array(to_numpy(layer[p])) for i, layer in enumerate(layers, 1) for p in ("W", "b")}

@@ -8,25 +8,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from importlib import import_module
 from typing import Any
 
 from benchmarks.contender import Answer, Contender, cores
 from benchmarks.ours import training_answer
-from benchmarks.workloads import Architecture, Workload
-
-torch: Any = import_module("torch")  # optional, so the type checker does not read it
-F: Any = torch.nn.functional
-
-Parameters = list[tuple[Any, Any]]  # (W, b) of each layer
+from benchmarks.torch_networks import F, block, head, layouts, prepared, probabilities, torch
+from benchmarks.workloads import Workload
 
 
 def contenders(workload: Workload, only: str | None = None) -> list[Contender]:
     """Prepare a workload in every layout and number of threads, or the one contender of that name."""
     make = MAKE[workload.kind]
-    layouts = ("nchw", "channels_last") if workload.net.blocks else ("",)
     result = []
-    for layout in layouts:
+    for layout in layouts(workload):
         for threads in sorted({1, min(2, cores()), cores()}):
             name = " ".join(filter(None, ("torch", layout, f"{threads}t")))
             if only in (None, name):
@@ -46,40 +40,9 @@ def torch_threads(n: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _prepared(workload: Workload, layout: str) -> tuple[Parameters, Any, Any]:
-    """Weights, images and labels; images and filters in their layout before any time is taken."""
-    memory_format = torch.channels_last if layout == "channels_last" else torch.contiguous_format
-
-    def tensor(a: Any) -> Any:
-        return torch.tensor(a).contiguous(memory_format=memory_format) if a.ndim == 4 else torch.tensor(a)
-
-    x, t = workload.inputs()
-    return [(tensor(W), tensor(b)) for W, b in workload.weights()], tensor(x), torch.tensor(t)
-
-
-def _block(net: Architecture, P: Parameters, i: int, x: Any) -> Any:
-    block, act = net.blocks[i], getattr(torch, net.activation)
-    y = act(F.conv2d(x, *P[i], padding=block.padding, stride=block.stride))
-    return F.max_pool2d(y, block.pool, block.pool_stride) if block.pool > 1 else y
-
-
-def _probabilities(net: Architecture, P: Parameters, x: Any) -> Any:
-    for i in range(len(net.blocks)):
-        x = _block(net, P, i, x)
-    return torch.softmax(_head(net, P, x), 1)
-
-
-def _head(net: Architecture, P: Parameters, x: Any) -> Any:
-    """From the last block's output, or the input, to the logits."""
-    act, x = getattr(torch, net.activation), x.flatten(1)
-    for W, b in P[len(net.blocks) : -1]:
-        x = act(F.linear(x, W, b))
-    return F.linear(x, *P[-1])
-
-
 def _train(workload: Workload, layout: str) -> tuple[Callable[[], float], Callable[[], Answer]]:
     net = workload.net
-    P, x, t = _prepared(workload, layout)
+    P, x, t = prepared(workload, layout)
     flat = [p.requires_grad_() for layer in P for p in layer]
     optimiser = torch.optim.SGD(flat, lr=workload.lr, momentum=workload.momentum, fused=True)
 
@@ -87,8 +50,8 @@ def _train(workload: Workload, layout: str) -> tuple[Callable[[], float], Callab
         optimiser.zero_grad(set_to_none=True)
         y = x
         for i in range(len(net.blocks)):
-            y = _block(net, P, i, y)
-        loss = F.cross_entropy(_head(net, P, y), t)
+            y = block(net, P, i, y)
+        loss = F.cross_entropy(head(net, P, y), t)
         loss.backward()
         optimiser.step()
         return float(loss.detach())
@@ -103,13 +66,13 @@ def _train(workload: Workload, layout: str) -> tuple[Callable[[], float], Callab
 def _jacobian(workload: Workload, layout: str) -> tuple[Callable[[], list[Any]], Callable[[], Answer]]:
     """The classes in a loop over one graph: faster than `is_grads_batched`; the first block needs no graph at all."""
     net = workload.net
-    P, x, _ = _prepared(workload, layout)
+    P, x, _ = prepared(workload, layout)
 
     def call() -> list[Any]:
-        outputs = [_block(net, P, 0, x).requires_grad_()]
+        outputs = [block(net, P, 0, x).requires_grad_()]
         for i in range(1, len(net.blocks)):
-            outputs.append(_block(net, P, i, outputs[-1]))
-        y = torch.softmax(_head(net, P, outputs[-1]), 1)
+            outputs.append(block(net, P, i, outputs[-1]))
+        y = torch.softmax(head(net, P, outputs[-1]), 1)
         return [torch.autograd.grad(y[:, c].sum(), outputs, retain_graph=c < net.K - 1) for c in range(net.K)]
 
     def answer() -> Answer:
@@ -122,23 +85,23 @@ def _jacobian(workload: Workload, layout: str) -> tuple[Callable[[], list[Any]],
 def _sweep(workload: Workload, layout: str) -> tuple[Callable[[], Any], Callable[[], Answer]]:
     """Knock-outs that run again only what comes after them; the intact blocks are computed once for all identities."""
     net, orders = workload.net, workload.orders()
-    P, x, _ = _prepared(workload, layout)
+    P, x, _ = prepared(workload, layout)
     B = len(net.blocks)
 
     def logits() -> Any:
-        intact = [_block(net, P, 0, x)]
+        intact = [block(net, P, 0, x)]
         for i in range(1, B):
-            intact.append(_block(net, P, i, intact[-1]))
-        first = _head(net, P, intact[-1])
+            intact.append(block(net, P, i, intact[-1]))
+        first = head(net, P, intact[-1])
         curves = []
         for order in orders:
-            masks = [torch.ones(1, block.filters, 1, 1) for block in net.blocks]
+            masks = [torch.ones(1, one.filters, 1, 1) for one in net.blocks]
             outputs, curve = list(intact), [first]  # outputs[i]: of block i, before its own mask
             for b, f in order:
                 masks[b][0, f] = 0
                 for i in range(b + 1, B):
-                    outputs[i] = _block(net, P, i, outputs[i - 1] * masks[i - 1])
-                curve.append(_head(net, P, outputs[-1] * masks[-1]))
+                    outputs[i] = block(net, P, i, outputs[i - 1] * masks[i - 1])
+                curve.append(head(net, P, outputs[-1] * masks[-1]))
             curves.append(torch.stack(curve))
         return torch.stack(curves)  # (identities, T + 1, N, K)
 
@@ -154,21 +117,21 @@ def _sweep(workload: Workload, layout: str) -> tuple[Callable[[], Any], Callable
 
 
 def _predict(workload: Workload, layout: str) -> tuple[Callable[[], Any], Callable[[], Answer]]:
-    P, x, _ = _prepared(workload, layout)
+    P, x, _ = prepared(workload, layout)
 
     def call() -> Any:
         with torch.inference_mode():
-            return _probabilities(workload.net, P, x)
+            return probabilities(workload.net, P, x)
 
     return call, lambda: {"probabilities": call().numpy()}
 
 
 def _saliency(workload: Workload, layout: str) -> tuple[Callable[[], Any], Callable[[], Answer]]:
-    P, x, t = _prepared(workload, layout)
+    P, x, t = prepared(workload, layout)
     x.requires_grad_()
 
     def call() -> Any:
-        y = _probabilities(workload.net, P, x)
+        y = probabilities(workload.net, P, x)
         return torch.autograd.grad(y.gather(1, t[:, None]).sum(), x)[0]
 
     return call, lambda: {"dy/dx": call().numpy()}

@@ -204,12 +204,19 @@ def choose(only: str | None) -> tuple[Workload, ...]:
         return WORKLOADS
     names = [name.strip().lower() for name in only.split(",")]
     for name in names:
-        if not any(_named(w, name) for w in WORKLOADS):
+        if not any(named(w.name, name) for w in WORKLOADS):
             known = ", ".join(w.name for w in WORKLOADS)
             raise ValueError(f"no workload {name!r}: choose of {known}, or the start of a name before its dash")
-    return tuple(w for w in WORKLOADS if any(_named(w, name) for name in names))
+    return tuple(w for w in WORKLOADS if any(named(w.name, name) for name in names))
 
 
-def _named(workload: Workload, name: str) -> bool:
-    full_name = workload.name.lower()
+def named(full_name: str, name: str) -> bool:
+    """Say whether a name is this one, or its start before the dash.
+
+    Examples
+    --------
+    >>> named("W1-b32", "w1"), named("W1-b32", "w1-b3")
+    (True, False)
+    """
+    full_name = full_name.lower()
     return name in (full_name, full_name.split("-")[0])

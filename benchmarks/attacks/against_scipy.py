@@ -57,13 +57,28 @@ def network(data_dir: Path | None, file: Path | None) -> nnpg.Network:
     if file is not None:
         return nnpg.load_network(file)
     train = load("mnist", data_dir)
+    return trained(train.x.reshape(-1, 784), train.labels)
+
+
+def trained(x: Array, labels: Array, iterations: int = 250) -> nnpg.Network:
+    """Train the sigmoid network 784-100-100-10 by full-batch L-BFGS, with the decay of Szegedy et al. 2013, Table 1."""
     net = nnpg.build(
         [nnpg.dense(100), nnpg.Sigmoid(), nnpg.dense(100), nnpg.Sigmoid(), nnpg.dense(10), nnpg.Softmax()],
         input_shape=(784,),
         rng=0,
     )
-    decay = nnpg.DecayPerUnit({"dense1": 1e-5, "dense2": 1e-5, "dense3": 1e-6})  # Szegedy et al. 2013, Table 1
-    return nnpg.train_lbfgs(net, train.x.reshape(-1, 784), train.labels, iterations=250, decay=decay, batch=4096).net
+    decay = nnpg.DecayPerUnit({"dense1": 1e-5, "dense2": 1e-5, "dense3": 1e-6})
+    return nnpg.train_lbfgs(net, x, labels, iterations=iterations, decay=decay, batch=4096).net
+
+
+def loops(net: nnpg.Network) -> dict[str, tuple[Reading, dict[str, Any], bool]]:
+    """Return SciPy's loops around the network written out: its reading, options, and whether c is searched as we do."""
+    exact, single = by_hand(net, np.float64), by_hand(net, np.float32)
+    return {
+        "SciPy, bisection, own tolerances": (exact, OWN, False),
+        "SciPy, bisection, loose": (single, LOOSE, False),
+        "SciPy, our search of c, loose": (single, LOOSE, True),
+    }
 
 
 def by_hand(net: nnpg.Network, dtype: Any) -> Reading:
@@ -164,16 +179,11 @@ def run(net: nnpg.Network, x: Array, labels: Array, images: int, rounds: int, co
     targets = choose_targets(net, x, "random", labels=labels, rng=0)[:, 0]
     differs = nnpg.predict(net, x).argmax(axis=1) != targets
     x, targets = x[differs], targets[differs]
-    reads = {dtype: by_hand(net, dtype) for dtype in (np.float64, np.float32)}
-    for read in reads.values():
+    ways_of_scipy = loops(net)
+    for read, _, _ in ways_of_scipy.values():
         check(net, read, x[:8], targets[:8])
-    loops: dict[str, tuple[Reading, dict[str, Any], bool]] = {
-        "SciPy, bisection, own tolerances": (reads[np.float64], OWN, False),
-        "SciPy, bisection, loose": (reads[np.float32], LOOSE, False),
-        "SciPy, our search of c, loose": (reads[np.float32], LOOSE, True),
-    }
     ways = {"ours": True, "ours, without polish": False}
-    tallies = {name: Tally() for name in [*ways, *loops]}
+    tallies = {name: Tally() for name in [*ways, *ways_of_scipy]}
     for polish in ways.values():  # the first call imports and warms up
         minimal_distortion(net, x[:4], targets[:4], polish=polish)
     per_round = max(1, images // rounds)
@@ -188,7 +198,7 @@ def run(net: nnpg.Network, x: Array, labels: Array, images: int, rounds: int, co
             tally.distortion += result.distortion[rows].tolist()
             tally.evaluations += result.evaluations[rows].tolist()
         with one_blas_thread():
-            for name, (read, options, ours) in loops.items():
+            for name, (read, options, ours) in ways_of_scipy.items():
                 began = time.perf_counter()
                 answers = [scipy_loop(read, x[n], int(targets[n]), options, ours) for n in rows]
                 tally = tallies[name]

@@ -1,7 +1,7 @@
 """Nothing is timed before both sides have computed the same result.
 
     training step   two losses within 1e-4; how far each parameter moved in the first step within 1e-3 of the largest
-                    such move, in the second (which shows the momentum) within 2e-2
+                    such move, in the second (which shows the momentum) and in all of 16 within 2e-2
     Jacobian        dy_c/do of every block: within 1e-4 of the largest
     knock-out       the same predictions; another one only where the competitor's two logits tie within 1e-4
 
@@ -20,7 +20,7 @@ from benchmarks.contender import Answer
 from nnpg_kernels import Array
 
 VALUES, TIES = 1e-4, 1e-4
-MOVES = {"first": 1e-3, "second": 2e-2}
+MOVES = {"first": 1e-3, "second": 2e-2, "later": 2e-2}
 
 
 class Disagreement(ArithmeticError):

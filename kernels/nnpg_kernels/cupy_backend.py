@@ -120,39 +120,39 @@ def _kernel(named: str) -> Any:
     return _module().get_function(named)
 
 
-_DEVICE = _Launcher()
+DEVICE = _Launcher()
 
 
 def conv_forward(x: Array, W: Array, b: Array | None, window: Window, groups: int = 1) -> Array:
     """y = W * x + b."""
-    return convolution.conv_forward(_DEVICE, x, W, b, window, groups)
+    return convolution.conv_forward(DEVICE, x, W, b, window, groups)
 
 
 def conv_delta(delta: Array, W: Array, window: Window, groups: int, shape: tuple[int, int]) -> Array:
     """dL/dx = for each pixel, the deltas of the outputs that read it."""
-    return convolution.conv_delta(_DEVICE, delta, W, window, groups, shape)
+    return convolution.conv_delta(DEVICE, delta, W, window, groups, shape)
 
 
 def conv_gradient(delta: Array, x: Array, window: Window, groups: int = 1) -> Array:
     """dL/dW = for each weight, deltas times the pixels that it read."""
-    return convolution.conv_gradient(_DEVICE, delta, x, window, groups)
+    return convolution.conv_gradient(DEVICE, delta, x, window, groups)
 
 
 def max_pool_forward(x: Array, window: Window) -> tuple[Array, Array]:
     """y = max of the window, and the winner."""
-    return pooling.max_pool_forward(_DEVICE, x, window)
+    return pooling.max_pool_forward(DEVICE, x, window)
 
 
 def max_pool_delta(delta: Array, winner: Array, window: Window, shape: tuple[int, int]) -> Array:
     """dL/dx = delta at the winner of each window."""
-    return pooling.max_pool_delta(_DEVICE, delta, winner, window, shape)
+    return pooling.max_pool_delta(DEVICE, delta, winner, window, shape)
 
 
 def avg_pool_forward(x: Array, window: Window) -> Array:
     """y = mean of the window, zeros of the padding included."""
-    return pooling.avg_pool_forward(_DEVICE, x, window)
+    return pooling.avg_pool_forward(DEVICE, x, window)
 
 
 def avg_pool_delta(delta: Array, window: Window, shape: tuple[int, int]) -> Array:
     """dL/dx = each pixel's share of the deltas of all windows that see it."""
-    return pooling.avg_pool_delta(_DEVICE, delta, window, shape)
+    return pooling.avg_pool_delta(DEVICE, delta, window, shape)

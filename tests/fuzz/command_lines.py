@@ -330,6 +330,15 @@ BENCHMARKS = _cases(
     ("floors|--bandwidth|0|--rate|1", "--bandwidth"),
     ("floors|--bandwidth|1|--rate|nan", "--rate"),
     ("floors|--bandwidth|1|--rate|1|--only|W77", "'w77'"),
+    ("gpu|--only|W77", "'w77'"),
+    ("gpu|--minutes|0", "--minutes"),
+    ("gpu|--rivals|abacus", "'abacus'"),
+    ("gpu|--floor|--layers", "--layers"),
+    ("gpu|--floor|--json|{here}/nowhere/a.json", "nowhere"),
+    ("gpu|--floor|--json|{here}/notes.txt", "notes.txt"),
+    ("gpu|--net|{here}/nowhere.safetensors", "nowhere"),
+    ("record|{here}/nowhere.json", "nowhere"),
+    ("record|{here}/notes.txt", "notes.txt"),
 )
 
 DOWNLOADS = _cases(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from threading import Lock
 from types import SimpleNamespace
@@ -111,9 +112,10 @@ class Event:
     """A mark in a stream; here all before it is done."""
 
     done = True
+    at = 0.0  # seconds, when it was recorded
 
     def record(self, stream: Any = None) -> None:
-        return None
+        self.at = time.perf_counter()
 
     def synchronize(self) -> None:
         note("wait", "synchronize")
@@ -130,6 +132,15 @@ runtime = SimpleNamespace(
     memGetInfo=lambda: (6 << 30, 8 << 30),
     deviceSynchronize=lambda: note("wait", "synchronize"),
 )
+
+
+def get_elapsed_time(earlier: Event, later: Event) -> float:
+    """Return milliseconds."""
+    return (later.at - earlier.at) * 1e3
+
+
+def alloc_pinned_memory(size: int) -> bytearray:
+    return bytearray(size)
 
 
 def get_current_stream() -> Stream:

@@ -246,7 +246,7 @@ OWN: dict[str, Any] = {
         *(ufunc, where, zeros),
     )
 } | {
-    "get_default_memory_pool": lambda: SimpleNamespace(free_bytes=lambda: 0),
+    "get_default_memory_pool": lambda: SimpleNamespace(free_bytes=lambda: 0, free_all_blocks=lambda: None),
     "ndarray": ndarray,
     "linalg": linalg,
     "lib": lib,

@@ -1,0 +1,124 @@
+"""docs/performance.md, written from the record that is checked in; no number in it is typed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from benchmarks.gpu import tables
+from benchmarks.gpu.record import ON_RECORD, Record, new, read
+from nnpg.files.atomic import write_file
+
+PAGE = Path(__file__).parents[2] / "docs" / "performance.md"
+NO_CARD = {"card": "", "driver": "", "versions": {}, "date": ""}
+TEXT = """# How fast it is on a GPU
+
+Written by `python -m benchmarks record`, from `benchmarks/records/gpu.json`. How fast it is on a CPU: README, "Speed".
+
+{card}
+
+```
+python -m benchmarks gpu --floor                     # the ceilings of the card, and the least time of each row
+python -m benchmarks gpu --json gpu.json             # all rows, about 8 minutes; --only W1,W4 for some
+python -m benchmarks gpu --layers --json gpu.json    # one layer at a time, beside cuDNN; goes on with the same file
+python -m benchmarks record gpu.json                 # takes the file on record, and writes this page
+```
+
+Everything is float32 without TF32, on random images that are on the device before any time is taken. A competitor is
+timed after its result has been compared with ours (`benchmarks/measuring/agreement.py` has the tolerances); who
+differs, fails or has no time is listed with the reason. All take turns, round after round; "at least" is the quickest
+round. Ours is the time of the public functions: `nnpg.train` for epochs of 64 steps, minus a call of one epoch, whose
+time without its steps is the set-up; `prediction_gradient` where the result comes down to the host (`-host`), and what
+it calls where the result stays on the device; `knock_out_curve`. Rounds are 200 steps, or half a second of steps longer
+than 5 ms. Graphs are CUDA graphs of the whole step.
+
+## The card
+
+{ceilings}
+
+## Ours and the best competitor
+
+W1 is the face network 5-8-10 (60 x 60) at batch 1, 32 and 124; W2 the MNIST network 32-64-200, batch 100; W3 the
+CIFAR-10 network 32-32-64, batch 128; W4 784-100-100-10, batch 100. W5 is dy/do of every block for all classes, of 165
+images of W1 and 256 of W3; W6 five knock-out sweeps of all 23 filters over 165 images. The ratio is the time of the
+best competitor over ours. Where training runs layer by layer it is launches and Python that take the time: a GPU is
+then slower than `numba` on the CPU for networks as small as these.
+
+{rows}
+
+## The least time
+
+What no implementation can avoid: operations at the rate of multiply-adds in registers or bytes at the rate of copies,
+whichever is longer, the bytes that come down, and parts that wait for each other (`benchmarks/gpu/floor.py`).
+
+{floors}
+
+## Minimal distortion
+
+`minimal_distortion` of a sigmoid network 784-100-100-10, all images in one call, random targets.
+
+{attack}
+
+## One layer at a time
+
+Our kernels beside cuDNN by PyTorch, the better of its two layouts, both in graphs.
+
+{layers}
+
+## Everyone
+
+{everyone}
+"""
+
+
+def page(record: Record | None) -> str:
+    """Return the page of a record; without one, every cell says "not measured"."""
+    found = record or new(NO_CARD)
+    lines = tables.layer_cells(found)
+    everyone = tables.all_cells(found)
+    return TEXT.format(
+        card=_card(found),
+        ceilings=tables.markdown(("", ""), tables.ceiling_cells(found)),
+        rows=tables.markdown(tables.ROW_HEADER, tables.row_cells(found)),
+        floors=tables.markdown(tables.FLOOR_HEADER, tables.floor_cells(found)),
+        attack=tables.markdown(("", ""), tables.attack_cells(found)),
+        layers=tables.markdown(tables.LAYER_HEADER, lines) if lines else _sentence(tables.NONE),
+        everyone=tables.markdown(tables.ALL_HEADER, everyone) if everyone else _sentence(tables.NONE),
+    )
+
+
+def _card(record: Record) -> str:
+    if not record["card"]:
+        return "No card is on record: nothing in this page has been measured."
+    versions = ", ".join(f"{name} {version}" for name, version in record["versions"].items())
+    return f"{record['card']}, driver {record['driver'] or 'unknown'}, {record['date']}. {versions}."
+
+
+def _sentence(words: str) -> str:
+    return f"{words[0].upper()}{words[1:]}."
+
+
+def on_record() -> Record | None:
+    """Return the record that is checked in, or None."""
+    return read(ON_RECORD) if ON_RECORD.exists() else None
+
+
+def take(file: Path | None) -> list[Path]:
+    """Take a file on record, if one is named, and write the page; return what was written.
+
+    Raises
+    ------
+    ValueError
+        If the file is no record, or one of a quick run. Nothing is written then.
+    """
+    written = []
+    if file is not None:
+        found = read(file)
+        if found["quick"]:
+            raise ValueError(f"{file}: it is of a run with --quick, which measures nothing")
+        text = page(found)  # before anything is written
+        ON_RECORD.parent.mkdir(exist_ok=True)
+        written.append(write_file(ON_RECORD, file.read_bytes()))
+    else:
+        text = page(on_record())
+    written.append(write_file(PAGE, text.encode()))
+    return written

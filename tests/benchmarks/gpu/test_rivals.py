@@ -1,0 +1,162 @@
+"""Every competitor computes what we do: ours on the stand-in for a device, theirs on the CPU, of a small network."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchmarks.gpu import attack, layers, ours
+from benchmarks.gpu.card import Ceilings
+from benchmarks.gpu.command import offers_of
+from benchmarks.gpu.rounds import race
+from benchmarks.gpu.rows import Row
+from benchmarks.measuring.agreement import check
+from benchmarks.workloads import Architecture, Block, Workload
+from nnpg_kernels import Window
+from nnpg_kernels.cuda import convolution
+
+pytestmark = pytest.mark.gpu
+SMALL = Architecture((1, 12, 12), (Block(3, 2, size=3), Block(2, 2, size=2)), "tanh", (4, 3))
+RECTIFIED = replace(SMALL, activation="relu")
+MLP = Architecture((6,), (), "sigmoid", (5, 4, 3))
+KINDS = {
+    "train": Row("train", Workload("train", "train", SMALL, 2), 1, 1),
+    "momentum": Row("momentum", Workload("momentum", "train", RECTIFIED, 3, momentum=0.9), 1, 1),
+    "mlp": Row("mlp", Workload("mlp", "train", MLP, 4), 1, 1),
+    "jacobian": Row("jacobian", Workload("jacobian", "jacobian", SMALL, 2), 1, 1),
+    "jacobian on the host": Row("host", Workload("jacobian", "jacobian", SMALL, 2), 1, 1, host=True),
+    "sweep": Row("sweep", Workload("sweep", "sweep", SMALL, 2, identities=2), 1, 1, host=True),
+}
+FRAMEWORKS = [
+    pytest.param("torch", marks=pytest.mark.oracle),
+    pytest.param("jax", marks=pytest.mark.skipif(find_spec("jax") is None, reason="needs JAX: the bench extra")),
+]
+LEAST = {"torch": {"train": 8, "momentum": 8, "mlp": 4, "sweep": 8}, "jax": {"mlp": 1}}
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_way_of_a_competitor_agrees_with_us(framework: str, kind: str) -> None:
+    pytest.importorskip(framework, reason="install the bench extra: pip install -e '.[bench]'")
+    row = KINDS[kind]
+    mine, answers = ours.contender(row, quick=True)
+    offers = offers_of(framework, row, quick=True)
+    assert len(offers) == LEAST[framework].get(kind, 12 if framework == "torch" else 2)
+    found = race(mine, answers, offers, 0.0, quick=True)
+    assert found.left_out == {}
+    assert len(found.theirs) == len(offers)
+    assert all(one.agreement for one in found.theirs)
+    assert {one.computed for one in found.theirs} == {""}
+    assert found.ours.computed
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+@pytest.mark.parametrize(
+    ("kind", "fault"),
+    [
+        ("train", {"lr": 1.03e-2}),
+        ("momentum", {"momentum": 0.8}),
+        ("jacobian", {"net": replace(SMALL, activation="sigmoid")}),
+        ("sweep", {"identities": 1}),
+    ],
+)
+def test_a_fault_of_a_competitor_is_never_a_time(framework: str, kind: str, fault: dict[str, Any]) -> None:
+    pytest.importorskip(framework, reason="install the bench extra: pip install -e '.[bench]'")
+    row = KINDS[kind]
+    mine, answers = ours.contender(row, quick=True)
+    wrong = replace(row, workload=replace(row.workload, **fault))
+    offers = offers_of(framework, wrong, quick=True)
+    found = race(mine, answers, offers, 0.0, quick=True)
+    assert found.disagrees
+    assert found.theirs == []
+    assert all(why.startswith("disagrees: ") for why in found.left_out.values())
+
+
+def test_our_device_agrees_with_our_cpu() -> None:
+    from benchmarks import ours as cpu
+
+    for row in KINDS.values():
+        _, answers = ours.contender(row, quick=True)
+        device, host = next(iter(answers.values()))(), cpu.contender(row.workload, "numpy").answer()
+        if "predictions" in device:
+            assert np.array_equal(device["predictions"], host["predictions"])
+        else:
+            check(device, host)
+
+
+def test_the_set_up_of_a_training_is_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three seconds of set-up, and half a second a step."""
+    now = [0.0]
+    monkeypatch.setattr(ours.time, "perf_counter", lambda: now[0])
+
+    def train(net: Any, x: Any, t: Any, *, epochs: int, batch: int, **_: Any) -> None:
+        now[0] += 3 + 0.5 * epochs * len(x) / batch
+
+    monkeypatch.setattr(ours.nnpg, "train", train)
+    mine, _ = ours.contender(KINDS["mlp"], quick=True)
+    assert mine.take(4) == (pytest.approx(0.5), pytest.approx(3.0))
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize(
+    "layer",
+    [
+        layers.Layer("conv", (2, 2, 9, 8), Window((3, 3), (1, 1), (1, 1, 1, 1)), 3),
+        layers.Layer("steps", (1, 3, 11, 11), Window((3, 3), (2, 2)), 2),
+        layers.Layer("pool", (2, 3, 9, 8), Window((3, 3), (2, 2))),
+    ],
+)
+def test_a_layer_is_compared_pass_by_pass(layer: layers.Layer) -> None:
+    pytest.importorskip("torch", reason="install the bench extra: pip install -e '.[bench]'")
+    ceilings = Ceilings(1e12, 1e10, 1e13, 1e13, {1: 1e-6}, {2: 1e-7})
+    entries = layers.compare(layer, ceilings, quick=True)
+    assert [entry["pass"] for entry in entries] == list(layer.passes)
+    for entry in entries:
+        assert entry["why_not"] == ""
+        assert entry["ratio"] == entry["theirs_us"] / entry["ours_us"]
+        assert entry["share"] == entry["floor_us"] / entry["ours_us"] > 0
+
+
+@pytest.mark.oracle
+def test_a_layer_that_differs_is_listed_and_not_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("torch", reason="install the bench extra: pip install -e '.[bench]'")
+    right = convolution.conv_delta
+    monkeypatch.setattr(convolution, "conv_delta", lambda *args: right(*args) * 1.001)
+    one = layers.Layer("conv", (1, 1, 6, 6), Window((3, 3)), 2)
+    entries = layers.compare(one, Ceilings(1e12, 1e10, 1e13, 1e13, {1: 1e-6}, {2: 1e-7}), quick=True)
+    assert [entry["why_not"].partition(":")[0] for entry in entries] == ["", "disagrees", ""]
+    assert "ours_us" not in entries[1]
+
+
+@pytest.mark.slow
+def test_the_attack_on_the_device_is_compared_image_by_image() -> None:
+    from attack_nets import digits, sigmoid_net
+
+    x, labels = digits(12)
+    data = attack.Images(x, labels, "patterns")
+    found = attack.compare(data, sigmoid_net(), 0.0, quick=True, cpu_backend="numpy")
+    assert found["images"] == 8
+    assert found["success"] == 1
+    assert found["cpu"]["success_differs"] == 0
+    assert found["cpu"]["relative_difference"]["largest"] < 0.02
+    assert len(found["scipy"]) == 3
+    assert all(one["ratio"] > 0 and one["not_found"] == 0 for one in found["scipy"])
+
+
+def test_built_in_images_stand_in_for_missing_ones(tmp_path: Any) -> None:
+    found = attack.images(tmp_path, 200)
+    assert found.x.shape == (200, 784)
+    assert found.x.min() >= 0
+    assert found.x.max() <= 1
+    assert set(found.labels) == set(range(10))
+    assert "MNIST is missing" in found.kind
+
+
+def test_fewer_images_are_attacked_where_the_time_is_short() -> None:
+    assert attack.images_that_fit(60_000, 512, 0.1, 30.0) == 60_000
+    assert attack.images_that_fit(60_000, 512, 0.1, 5.0) == 25_600
+    assert attack.images_that_fit(60_000, 512, 0.1, -1.0) == 512
