@@ -140,7 +140,7 @@ def class_means(each: Array, labels: Array, K: int) -> Array:
 def _sum_by_class(net: Network, labels: Array, K: int, delta: Array, axis: int) -> Array:
     """Sum over the images of each class, (..., n, units) to (..., K, units), in float64; `axis` is that of images."""
     program = programs.find(net, ClassSums())
-    if is_on_device(delta):
+    if program.run is None and is_on_device(delta):
         return _sum_on_device(net, labels, K, delta, axis)
     if program.run is not None:
         flat = delta.reshape(*delta.shape[: axis + 1], math.prod(delta.shape[axis + 1 :]))

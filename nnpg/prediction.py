@@ -64,13 +64,10 @@ def predict(net: Network, x: npt.ArrayLike, *, batch: int | None = None) -> npt.
     net = as_network(net)
     x, k = as_images(net, x, stays=True), net.backend
     program = programs.find(net, Predict(len(x)))
-    if program.run is None:
-        rows = in_batches(len(x), batch, LAYERED)
-        x = placed(net, x)
-        parts = [net.forward(x[part]).y for part in rows]
-        return k.to_numpy(parts[0] if len(parts) == 1 else k.xp.concatenate(parts))
-    parts = [program.run(x[part]) for part in in_batches(len(x), batch, PREDICTED)]
-    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+    rows = in_batches(len(x), batch, PREDICTED if program else LAYERED)
+    x = placed(net, x)
+    parts = [net.forward(x[part]).y if program.run is None else program.run(x[part]) for part in rows]
+    return k.to_numpy(parts[0] if len(parts) == 1 else k.xp.concatenate(parts))
 
 
 def by_layers(
@@ -284,12 +281,12 @@ def gradients_in_batches(
 ) -> Iterator[tuple[slice, dict[str, Array]]]:
     """Yield each batch of images and its deltas, each image's seed multiplied by its weight.
 
-    If they stay, deltas that are computed layer by layer are arrays of the network's backend.
+    If they stay, deltas are arrays of the network's backend.
 
     An image that is not finite is computed layer by layer, even if there is a program.
     """
     t = None if labels is None else as_labels(labels, len(x), net.K)
-    x = placed(net, x)
+    x, k = placed(net, x), net.backend
     for part in parts:
         images, of_images = x[part], [None if a is None else a[part] for a in (t, weights)]
         if program.run is None:
@@ -297,11 +294,13 @@ def gradients_in_batches(
             continue
         chosen, true_classes = chosen_classes(classes, of_images[0], len(images), net.K)
         deltas = program.run(images, np.atleast_1d(chosen), true_classes, of_images[1])
-        if not all_finite(images):  # 0 times NaN is NaN, but a program leaves out products with 0
+        if k.xp is np and not all_finite(images):  # 0 times NaN is NaN, but a CPU's program leaves out products with 0
             spoiled = ~np.isfinite(images).all(axis=tuple(range(1, images.ndim)))
             layered = by_layers(
                 net, images[spoiled], layers, classes, of, *(None if a is None else a[spoiled] for a in of_images)
             )
             for layer, delta in deltas.items():
                 delta[:, spoiled] = layered[layer]
+        if not stays:
+            deltas = {layer: k.to_numpy(delta) for layer, delta in deltas.items()}
         yield part, {layer: delta if image_axis(classes) else delta[0] for layer, delta in deltas.items()}

@@ -21,7 +21,10 @@ from typing import Any
 from nnpg.network import Network
 from nnpg.programs.tasks import Task
 
-PROGRAMS = {"nnpg_kernels.numba.backend": "nnpg.programs.numba"}  # module of a backend: package of its programs
+PROGRAMS = {  # module of a backend: package of its programs
+    "nnpg_kernels.numba.backend": "nnpg.programs.numba",
+    "nnpg_kernels.cupy_backend": "nnpg.programs.cuda",
+}
 
 _demanded: ContextVar[bool] = ContextVar("nnpg_compiled_programs_demanded", default=False)
 _record: ContextVar[dict[str, set[str]] | None] = ContextVar("nnpg_ways_of_computing", default=None)

@@ -18,6 +18,7 @@ from nnpg.programs.numba.blocks import Parameters, forward_ops, forward_workspac
 from nnpg.programs.numba.predict import behind_blocks, head_ops
 from nnpg.programs.overrides import Fixed, fixed_units
 from nnpg.programs.plan import Plan
+from nnpg.programs.sweeps import first_out_last, left_after
 from nnpg.programs.tasks import KnockOut
 from nnpg_kernels import Array
 from nnpg_kernels.numba import ops
@@ -76,7 +77,7 @@ def outputs_without(
         return result
     images = plan.at_once(N, lanes(dtype))
     where = [plan.index(layer) for layer, _ in filters]
-    order, active = _first_out_last(plan, where, filters), _active(plan, where, filters)
+    order, active = first_out_last(plan, where, filters), left_after(plan, where, filters)
     weights = _in_order(plan, plan.weights, order)
     first: list[int] = []  # the first op of each block's counts, of the packing, of each block, and of the end
 
@@ -161,25 +162,6 @@ def _maps_set(
         if means:
             values[k] = guards.parameter(f"the mean of {layer}", means[layer], block.y_shape, plan.dtype)[f]
     return np.array([f for _, f in here] or [0], np.int64), values, counts.astype(np.int64)
-
-
-def _first_out_last(plan: Plan, where: Sequence[int], filters: Sequence[tuple[str, int]]) -> list[Array]:
-    """Return an order of each block's filters in which the active ones always come first."""
-    order = []
-    for i, block in enumerate(plan.blocks):
-        out = list(dict.fromkeys(f for at, (_, f) in zip(where, filters, strict=True) if at == i))  # each once
-        others = [f for f in range(block.y_shape[0]) if f not in set(out)]
-        order.append(np.array([*others, *reversed(out)]))
-    return order
-
-
-def _active(plan: Plan, where: Sequence[int], filters: Sequence[tuple[str, int]]) -> list[Array]:
-    """Return how many filters of each block are active, (T + 1,)."""
-    gone, removed = np.zeros((len(plan.blocks), len(filters) + 1), np.int64), set()
-    for step, (i, (_, f)) in enumerate(zip(where, filters, strict=True), start=1):
-        gone[i, step] = (i, f) not in removed
-        removed.add((i, f))
-    return [block.y_shape[0] - out for block, out in zip(plan.blocks, gone.cumsum(axis=1), strict=True)]
 
 
 def _in_order(plan: Plan, weights: Parameters, order: Sequence[Array]) -> dict[str, dict[str, Array]]:

@@ -12,7 +12,7 @@ from geometries import examples, network
 from nnpg.prediction import by_layers
 from nnpg.programs.plan import Plan, plan_of
 from nnpg_kernels.cuda.resident.numbers import Numbers, numbers_of
-from nnpg_kernels.cuda.resident.sources import resident_kernels, resident_source
+from nnpg_kernels.cuda.resident.sources import name_of, resident_source
 from nnpg_kernels.cuda.resident.ways import why_not
 
 pytestmark = pytest.mark.skipif(COMPILER is None, reason="needs g++")
@@ -36,12 +36,15 @@ def test_outputs_and_all_deltas_are_those_of_the_layers(name: str) -> None:
     net = network(name, "float64", "numpy")
     plan, (x, _) = plan_of(net), examples(net, 3)
     made, N, S = numbers(plan), len(x), 4
-    kernels = compile_source(resident_source(made.text), resident_kernels())
+    kernels = {
+        name: compile_source(resident_source(name, made.text), (name_of(name),))[name_of(name)]
+        for name in ("arrange", "predict", "gradients")
+    }
     weights = unwritten(made.weights_size, "f8")
-    launch(kernels["arrange<Net>"], (3,), (256,), (parameters(plan), weights))
+    launch(kernels["arrange"], (3,), (256,), (parameters(plan), weights))
 
     y = unwritten((N, net.K), "f8")
-    launch(kernels["predict<Net>"], (N,), (made.threads,), (x, weights, y), made.forward_bytes)
+    launch(kernels["predict"], (N,), (made.threads,), (x, weights, y), made.forward_bytes)
     np.testing.assert_allclose(y, net.forward(x).y, rtol=0, atol=1e-12)
 
     layers = {"input": plan.input_shape} | {block.name: block.y_shape for block in plan.blocks}
@@ -53,7 +56,7 @@ def test_outputs_and_all_deltas_are_those_of_the_layers(name: str) -> None:
         results = unwritten(int(ends[-1]), "f8")
         counts = tuple(map(np.int32, (0, code, N, S, 2, 0)))
         args = (x, weights, classes, share, results, wanted, *counts)
-        launch(kernels["gradients<Net>"], (2 * N,), (made.threads,), args, made.backward_bytes)
+        launch(kernels["gradients"], (2 * N,), (made.threads,), args, made.backward_bytes)
         expected = by_layers(net, x, tuple(layers), classes.tolist(), of, None, share)  # type: ignore[arg-type]
         for layer, start, end in zip(layers, ends, ends[1:], strict=False):
             right = expected[layer]

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-from emulator import Function, compile_source, launch
+from emulator import SHARED_BYTES_AT_MOST, Function, compile_source, launch
 
 from stand_in.arrays import ndarray
 from stand_in.counts import Launch, begin_capture, end_capture, launched, note
@@ -128,6 +128,7 @@ runtime = SimpleNamespace(
     runtimeGetVersion=lambda: 13000,
     getDeviceCount=lambda: 1,
     getDevice=lambda: 0,
+    deviceGetAttribute=lambda attribute, device: {97: SHARED_BYTES_AT_MOST}[attribute],
     getDeviceProperties=lambda device: {"name": b"stand-in for a device"},
     memGetInfo=lambda: (6 << 30, 8 << 30),
     deviceSynchronize=lambda: note("wait", "synchronize"),

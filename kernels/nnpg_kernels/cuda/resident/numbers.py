@@ -99,7 +99,13 @@ def _numbers(
 ) -> Numbers:
     """Return the numbers; sums are divided into parts for `across` threads, and `staged` weights are copied."""
     image, units = math.prod(blocks[0].x_shape), [math.prod(b.y_shape) for b in blocks]
-    columns = {name: [of(b) for b in blocks] for name, of in GEOMETRY.items()}
+    inputs = [maps_of(shape) for shape in (blocks[0].x_shape, *(b.y_shape for b in blocks[:-1]))]  # maps, if it has any
+    pairs = [
+        c * (math.prod(b.window.size) if b.kind == "conv" else h * w)
+        for b, (c, h, w) in zip(blocks, inputs, strict=True)
+    ]
+    columns = dict(zip("CHW", map(list, zip(*inputs, strict=True)), strict=True))
+    columns |= {name: [of(b) for b in blocks] for name, of in GEOMETRY.items()}
     ways = [way_of(b) for b in blocks]
     tiles = [tile_of(b) for b in blocks]
     splits = [split_of(b, across) for b in blocks]
@@ -110,14 +116,14 @@ def _numbers(
     others = [i for i, b in enumerate(blocks) if b.kind != "conv"]
     forward, bias, backward = {}, {}, {}
     for i in convolutions:
-        forward[i] = weights.take(up(blocks[i].z_shape[0]) * _pairs(blocks[i]) * _channels(blocks[i]))
+        forward[i] = weights.take(up(blocks[i].z_shape[0]) * pairs[i])
         bias[i] = weights.take(blocks[i].z_shape[0])
     all_forward = weights.end
     for i in convolutions:
-        backward[i] = weights.take(up(_channels(blocks[i])) * _pairs(blocks[i]) * blocks[i].z_shape[0])
+        backward[i] = weights.take(up(inputs[i][0]) * pairs[i] // inputs[i][0] * blocks[i].z_shape[0])
     copied = {"both": weights.end, "forward": all_forward, "": 0}[staged]
     for i in others:
-        forward[i] = backward[i] = weights.take(blocks[i].z_shape[0] * math.prod(blocks[i].x_shape))
+        forward[i] = backward[i] = weights.take(blocks[i].z_shape[0] * pairs[i])
         bias[i] = weights.take(blocks[i].z_shape[0])
     mean = weights.take(image if centred else 0)
 
@@ -142,8 +148,8 @@ def _numbers(
         "WON": won,
         "X": x,
         "DELTA": [scratch + (even if i % 2 else 0) for i in range(len(blocks) + 1)],
-        "PARAMETERS": _sums(b.z_shape[0] * (_channels(b) * _pairs(b) + 1) for b in blocks),
-        "ORDER": _sums([_channels(blocks[0]), *(b.z_shape[0] for b in blocks)]),
+        "PARAMETERS": _sums(b.z_shape[0] * (n + 1) for b, n in zip(blocks, pairs, strict=True)),
+        "ORDER": _sums([inputs[0][0], *(b.z_shape[0] for b in blocks)]),
     }
     single = {
         "BLOCKS": len(blocks),
@@ -186,20 +192,8 @@ def _sums(counts: Iterable[int]) -> list[int]:
     return list(itertools.accumulate(counts, initial=0))
 
 
-def _channels(block: BlockOfLayers) -> int:
-    return block.x_shape[0]
-
-
-def _pairs(block: BlockOfLayers) -> int:
-    """Return the weights of a filter and a channel."""
-    return math.prod(block.window.size) if block.kind == "conv" else math.prod(block.x_shape[1:])
-
-
 GEOMETRY: dict[str, Callable[[BlockOfLayers], int]] = {
     "CONV": lambda b: int(b.kind == "conv"),
-    "C": lambda b: maps_of(b.x_shape)[0],
-    "H": lambda b: maps_of(b.x_shape)[1],
-    "W": lambda b: maps_of(b.x_shape)[2],
     "F": lambda b: maps_of(b.z_shape)[0],
     "ZH": lambda b: maps_of(b.z_shape)[1],
     "ZW": lambda b: maps_of(b.z_shape)[2],

@@ -1,4 +1,4 @@
-"""The sources of the programs as one text, for a network."""
+"""The sources of each program as one text, for a network."""
 
 from __future__ import annotations
 
@@ -6,36 +6,46 @@ from functools import cache
 from importlib.resources import files
 
 HEADERS = ("network.cuh", "forward.cuh", "seeds.cuh", "backward.cuh")
-PROGRAMS = ("arrange.cu", "predict.cu", "gradients.cu", "knockout.cu", "reading.cu")
-KERNELS = ("arrange", "arrange_in_order", "predict", "gradients", "class_sums", "knock_out", "scores", "deltas")
+KERNELS = {  # of each program: its source
+    "arrange": "arrange.cu",
+    "arrange_in_order": "arrange.cu",
+    "predict": "predict.cu",
+    "gradients": "gradients.cu",
+    "class_sums": "class_sums.cu",
+    "knock_out": "knockout.cu",
+    "scores": "reading.cu",
+    "deltas": "reading.cu",
+}
 
 
 @cache
-def resident_source(net: str) -> str:
-    """Return the text of all sources for `struct Net`; a compiler's messages name their files and lines.
+def resident_source(kernel: str, net: str) -> str:
+    """Return the text of the sources of a kernel for `struct Net`; a compiler's messages name their files and lines.
 
     Parameters
     ----------
+    kernel : str
+        One of KERNELS; the instance is `name_of(kernel)`.
     net : str
         Of `numbers.Numbers`.
 
     Examples
     --------
-    >>> resident_source("struct Net {};").count("#line 1")
-    11
+    >>> resident_source("predict", "struct Net {};").count("#line 1")
+    7
     """
     folder = files("nnpg_kernels.cuda")
     texts = [("device.cuh", (folder / "device.cuh").read_text()), ("net", net)]
-    texts += [(name, (folder / "resident" / name).read_text()) for name in (*HEADERS, *PROGRAMS)]
+    texts += [(name, (folder / "resident" / name).read_text()) for name in (*HEADERS, KERNELS[kernel])]
     return "".join(f'#line 1 "{name}"\n{text}' for name, text in texts)
 
 
-def resident_kernels() -> tuple[str, ...]:
-    """Return the names of the kernels of these sources.
+def name_of(kernel: str) -> str:
+    """Return the name of a kernel's instance.
 
     Examples
     --------
-    >>> resident_kernels()[0]
-    'arrange<Net>'
+    >>> name_of("predict")
+    'predict<Net>'
     """
-    return tuple(f"{name}<Net>" for name in KERNELS)
+    return f"{kernel}<Net>"

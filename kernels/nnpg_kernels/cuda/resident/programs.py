@@ -1,0 +1,93 @@
+"""The compiled programs of one network on a device: which kernel gets how many threads and bytes."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from threading import Lock
+from types import ModuleType
+from typing import Any
+
+from nnpg_kernels.backend import Array
+from nnpg_kernels.cuda.resident.numbers import Numbers
+from nnpg_kernels.cuda.resident.sources import name_of, resident_source
+
+FORWARD, BACKWARD = ("predict", "knock_out", "scores"), ("gradients", "deltas")  # each on the threads of the network
+OTHERS = 256  # threads of a block of the other kernels
+MOST_SHARED = 97  # cudaDevAttrMaxSharedMemoryPerBlockOptin
+WITHOUT_ASKING = 48 << 10  # bytes of shared memory that every kernel may have
+_compiling = Lock()
+
+
+@dataclass(frozen=True, eq=False)
+class Programs:
+    """The kernels of one network; each is compiled at its first use.
+
+    Parameters
+    ----------
+    made : Numbers
+    xp : module
+        CuPy.
+    """
+
+    made: Numbers
+    xp: ModuleType
+
+    def launch(self, kernel: str, blocks: int, args: Sequence[Any]) -> None:
+        """Run a kernel on this many blocks; without a block there is nothing to do."""
+        if not blocks:
+            return
+        size = shared_bytes(self.made, kernel)
+        threads = self.made.threads if size else OTHERS
+        compiled(self.xp, self.made, kernel)((blocks,), (threads,), tuple(args), shared_mem=size)
+
+    def arranged(self, parameters: Sequence[Array], order: Array | None = None) -> Array:
+        """Return the weights as the kernels read them, from all parameters in their order.
+
+        With an order, the filters of each block, and the channels of the next one, are in that order.
+        """
+        weights = self.xp.empty(self.made.weights_size, parameters[0].dtype)
+        flat = self.xp.concatenate([a.ravel() for a in parameters])
+        blocks = -(-self.made.weights_size // (4 * OTHERS))
+        if order is None:
+            self.launch("arrange", blocks, (flat, weights))
+        else:
+            self.launch("arrange_in_order", blocks, (flat, order, weights))
+        return weights
+
+
+def shared_bytes(made: Numbers, kernel: str) -> int:
+    """Return the bytes of shared memory that a kernel needs."""
+    return made.forward_bytes if kernel in FORWARD else made.backward_bytes if kernel in BACKWARD else 0
+
+
+def shared_bytes_at_most(xp: ModuleType) -> int:
+    """Return the bytes of shared memory that a block of the device may have."""
+    runtime = xp.cuda.runtime
+    return int(runtime.deviceGetAttribute(MOST_SHARED, runtime.getDevice()))
+
+
+def compiled(xp: ModuleType, made: Numbers, kernel: str) -> Any:
+    """Return a kernel; the first call compiles it, and says at a terminal how long that took."""
+    with _compiling:
+        return _compiled(xp, made, kernel)
+
+
+@cache
+def _compiled(xp: ModuleType, made: Numbers, kernel: str) -> Any:
+    start = time.perf_counter()
+    _say(f"compiling {kernel} of a network for this device")
+    name, code = name_of(kernel), resident_source(kernel, made.text)
+    function = xp.RawModule(code=code, options=("--std=c++17",), name_expressions=(name,)).get_function(name)
+    if shared_bytes(made, kernel) > WITHOUT_ASKING:
+        function.max_dynamic_shared_size_bytes = shared_bytes(made, kernel)
+    _say(f"compiled in {time.perf_counter() - start:.1f} s; CuPy keeps it on disk for the next process")
+    return function
+
+
+def _say(line: str) -> None:
+    if sys.stderr.isatty():
+        print(line, file=sys.stderr)

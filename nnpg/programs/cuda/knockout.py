@@ -1,0 +1,77 @@
+"""Knock-out sweeps on a device: one launch, a block of threads for each image, all steps of the sweep one by one.
+
+Filters that are set to 0 are left out: those of each block are in an order in which the ones that are left come first.
+Filters that are set to a mean are replaced, and nothing is left out.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from nnpg.network import Network
+from nnpg.programs import guards
+from nnpg.programs.cuda import limits
+from nnpg.programs.cuda.resident import arranged, programs
+from nnpg.programs.plan import Plan
+from nnpg.programs.sweeps import first_out_last, left_after
+from nnpg.programs.tasks import KnockOut
+from nnpg_kernels import Array
+
+STEP = np.dtype([("block", np.int32), ("filter", np.int32), ("map", np.int64)])  # as in knockout.cu
+
+
+def why_not(net: Network, plan: Plan, task: KnockOut) -> str:
+    """Return why there is no program for this sweep, or ""."""
+    if task.to not in ("zero", "mean"):
+        return f"filters are set to {task.to!r}, which differs from image to image"
+    if why := limits.why_not(net, plan) or limits.no_row(plan):
+        return why
+    at = {layer: plan.index(layer) for layer in dict.fromkeys(layer for layer, _ in task.filters)}
+    unread = [layer for layer, i in at.items() if not 0 <= i < len(plan.blocks) - 1]
+    if unread:
+        return f"no block reads {unread[0]}"
+    unknown = [(layer, f) for layer, f in task.filters if not 0 <= f < plan.blocks[at[layer]].y_shape[0]]
+    return f"{unknown[0][0]} has no filter {unknown[0][1]}" if unknown else ""
+
+
+def run(
+    net: Network, plan: Plan, task: KnockOut, x: Array, means: Mapping[str, Array] | None = None
+) -> npt.NDArray[np.int64]:
+    """Return the predicted classes (T + 1, N) of the whole network, and with the first 1 .. T filters set.
+
+    `means["pool1"]` is the mean output (F, H, W), where filters are set to that.
+    """
+    k, N, T, blocks = net.backend, len(x), len(task.filters), plan.blocks
+    x = guards.images(net.as_input(x), plan.input_shape, plan.dtype)
+    replaces = task.to == "mean"
+    where = [plan.index(layer) for layer, _ in task.filters]
+    steps = np.zeros(max(1, T), STEP)
+    steps["block"][:T], steps["filter"][:T] = where, [f for _, f in task.filters]
+    steps["map"][1:] = np.cumsum([math.prod(blocks[i].y_shape[1:]) for i in where[:-1]])
+    left, order = np.array([b.y_shape[0] for b in blocks] * (T + 1)), None
+    if not replaces:
+        left = np.stack(left_after(plan, where, task.filters), axis=1)
+        channels = np.arange(blocks[0].x_shape[0])
+        order = k.asarray(np.concatenate([channels, *first_out_last(plan, where, task.filters)]).astype(np.int32))
+    predictions = k.xp.empty((T + 1, N), np.int64)
+    of_steps = steps.view(np.int64).reshape(-1)  # a record of 16 bytes is two numbers of 8 to a device's arrays
+    args = (
+        *(x, arranged(net, plan, order), k.asarray(of_steps), k.asarray(left.astype(np.int32).ravel())),
+        *(_maps(net, plan, task, means or {}), predictions, *map(np.int32, (N, T, replaces))),
+    )
+    programs(net, plan).launch("knock_out", N, args)
+    return k.to_numpy(predictions)
+
+
+def _maps(net: Network, plan: Plan, task: KnockOut, means: Mapping[str, Array]) -> Array:
+    """Return the maps by which filters are replaced, one behind the other; one number if there are none."""
+    k, maps = net.backend, []
+    for layer, f in task.filters if task.to == "mean" else ():
+        shape = plan.blocks[plan.index(layer)].y_shape
+        mean = guards.parameter(f"the mean of {layer}", means[layer], shape, plan.dtype)
+        maps.append(k.asarray(mean)[f].ravel())
+    return k.xp.concatenate(maps) if maps else k.xp.zeros(1, plan.dtype)

@@ -1,0 +1,41 @@
+"""From a plan to the programs of a network on its device."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from nnpg.network import Network
+from nnpg.programs.plan import Plan
+from nnpg.programs.planned_blocks import Block
+from nnpg_kernels import Array
+from nnpg_kernels.cuda.resident.numbers import Numbers, numbers_of
+from nnpg_kernels.cuda.resident.programs import Programs, shared_bytes_at_most
+
+
+def programs(net: Network, plan: Plan) -> Programs:
+    """Return the programs of a network."""
+    return Programs(numbers(net, plan), net.backend.xp)
+
+
+def numbers(net: Network, plan: Plan) -> Numbers:
+    """Return the network as the numbers for which its programs are compiled."""
+    most = shared_bytes_at_most(net.backend.xp)
+    return _numbers(plan.blocks, plan.dtype, plan.mean is not None, plan.head, most)
+
+
+@lru_cache(maxsize=256)
+def _numbers(blocks: tuple[Block, ...], dtype: np.dtype[Any], centred: bool, head: str, most: int) -> Numbers:
+    return numbers_of(blocks, dtype, centred=centred, head=head, bytes_at_most=most)
+
+
+def arranged(net: Network, plan: Plan, order: Array | None = None) -> Array:
+    """Return all weights as the programs read them; they are read anew for each call, as a user may change them."""
+    xp, parts = net.backend.xp, []
+    for block in plan.blocks:
+        weights = plan.weights[block.weights]
+        parts += [weights["W"], weights["b"] if "b" in weights else xp.zeros(len(weights["W"]), plan.dtype)]
+    parts += [] if plan.mean is None else [plan.mean]
+    return programs(net, plan).arranged(parts, order)
