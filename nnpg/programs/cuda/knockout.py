@@ -52,17 +52,17 @@ def run(
     steps = np.zeros(max(1, T), STEP)
     steps["block"][:T], steps["filter"][:T] = where, [f for _, f in task.filters]
     steps["map"][1:] = np.cumsum([math.prod(blocks[i].y_shape[1:]) for i in where[:-1]])
-    left, order = np.array([b.y_shape[0] for b in blocks] * (T + 1)), None
-    if not replaces:
-        left = np.stack(left_after(plan, where, task.filters), axis=1)
-        channels = np.arange(blocks[0].x_shape[0])
-        order = k.asarray(np.concatenate([channels, *first_out_last(plan, where, task.filters)]).astype(np.int32))
+    left = np.stack(left_after(plan, [] if replaces else where, [] if replaces else task.filters), axis=1)
+    left = np.broadcast_to(left, (T + 1, len(blocks)))
+    channels = np.arange(blocks[0].x_shape[0])
+    order = np.concatenate([channels, *first_out_last(plan, where, task.filters)])
+    parts = [a.astype(np.int32) for a in (steps.view(np.int32), left.ravel(), order)]
+    places = k.asarray(np.concatenate(parts))  # goes up once
+    of_steps, left, order = np.split(places, np.cumsum([len(part) for part in parts[:-1]]).tolist())
     predictions = k.xp.empty((T + 1, N), np.int64)
-    of_steps = steps.view(np.int64).reshape(-1)  # a record of 16 bytes is two numbers of 8 to a device's arrays
-    args = (
-        *(x, arranged(net, plan, order), k.asarray(of_steps), k.asarray(left.astype(np.int32).ravel())),
-        *(_maps(net, plan, task, means or {}), predictions, *map(np.int32, (N, T, replaces))),
-    )
+    weights = arranged(net, plan, None if replaces else order)
+    maps = _maps(net, plan, task, means or {})
+    args = (x, weights, of_steps, left, maps, predictions, *map(np.int32, (N, T, replaces)))
     programs(net, plan).launch("knock_out", N, args)
     return k.to_numpy(predictions)
 
