@@ -113,7 +113,9 @@ def class_gradient(
         weights, divisor = 1 / np.maximum(count, 1), one_or_nan  # d/do of sum_j y^j / |X_t|: the seed is 1/|X_t|
     sums: dict[str, Any] = dict.fromkeys(layers, 0.0)
     with progress_bar("class gradients", len(x), show=progress) as advance:
-        batches = gradients_in_batches(net, program, x, layers, classes, t, of, parts, weights[t], stays=True)
+        batches = gradients_in_batches(
+            net, program, x, layers, classes, t, of, parts, weights[t], stays=True, finite=True
+        )
         for part, deltas in batches:
             for layer, delta in deltas.items():
                 sums[layer] = sums[layer] + _sum_by_class(net, t[part], K, delta, image_axis(classes))  # the sum over j

@@ -278,14 +278,17 @@ def gradients_in_batches(
     weights: Array | None = None,
     *,
     stays: bool = False,
+    finite: bool = False,
 ) -> Iterator[tuple[slice, dict[str, Array]]]:
     """Yield each batch of images and its deltas, each image's seed multiplied by its weight.
 
     If they stay, deltas are arrays of the network's backend.
 
-    An image that is not finite is computed layer by layer, even if there is a program.
+    An image that is not finite is computed layer by layer, even if there is a program. `finite` says that the caller
+    knows of no such image.
     """
     t = None if labels is None else as_labels(labels, len(x), net.K)
+    finite = finite or program.run is None or all_finite(x)
     x, k = placed(net, x), net.backend
     for part in parts:
         images, of_images = x[part], [None if a is None else a[part] for a in (t, weights)]
@@ -294,11 +297,10 @@ def gradients_in_batches(
             continue
         chosen, true_classes = chosen_classes(classes, of_images[0], len(images), net.K)
         deltas = program.run(images, np.atleast_1d(chosen), true_classes, of_images[1])
-        if k.xp is np and not all_finite(images):  # 0 times NaN is NaN, but a CPU's program leaves out products with 0
-            spoiled = ~np.isfinite(images).all(axis=tuple(range(1, images.ndim)))
-            layered = by_layers(
-                net, images[spoiled], layers, classes, of, *(None if a is None else a[spoiled] for a in of_images)
-            )
+        if not finite:  # 0 times NaN is NaN, but a program leaves out products with 0
+            spoiled = k.to_numpy(~k.xp.isfinite(images).all(axis=tuple(range(1, images.ndim))))
+            of_spoiled = [None if a is None else a[spoiled] for a in of_images]
+            layered = by_layers(net, images[spoiled], layers, classes, of, *of_spoiled, stays=True)
             for layer, delta in deltas.items():
                 delta[:, spoiled] = layered[layer]
         if not stays:

@@ -60,10 +60,11 @@ def run(
     places = k.asarray(np.concatenate(parts))  # goes up once
     of_steps, left, order = np.split(places, np.cumsum([len(part) for part in parts[:-1]]).tolist())
     predictions = k.xp.empty((T + 1, N), np.int64)
-    weights = arranged(net, plan, None if replaces else order)
-    maps = _maps(net, plan, task, means or {})
-    args = (x, weights, of_steps, left, maps, predictions, *map(np.int32, (N, T, replaces)))
-    programs(net, plan).launch("knock_out", N, args)
+    if N:
+        weights = arranged(net, plan, None if replaces else order)
+        maps = _maps(net, plan, task, means or {})
+        args = (x, weights, of_steps, left, maps, predictions, *map(np.int32, (N, T, replaces)))
+        programs(net, plan).launch("knock_out", N, args)
     return k.to_numpy(predictions)
 
 

@@ -20,5 +20,6 @@ def run(net: Network, plan: Plan, task: Predict, x: Array) -> Array:
     """Return the last output, (N, ...), on the device."""
     x = guards.images(net.as_input(x), plan.input_shape, plan.dtype)
     y: Array = net.backend.xp.empty((len(x), *net.shapes[net.names[-1]]), plan.dtype)
-    programs(net, plan).launch("predict", len(x), (x, arranged(net, plan), y))
+    if len(x):
+        programs(net, plan).launch("predict", len(x), (x, arranged(net, plan), y))
     return y

@@ -54,12 +54,6 @@ def _of_block(block: BlockOfLayers) -> str:
         return ""
     if math.prod(pool.size) > WINNERS:
         return f"the pooling after {block.weights} has windows of {math.prod(pool.size)} pixels, and {WINNERS} fit"
-    if pool.dilation != (1, 1):
-        return f"the pooling after {block.weights} has a dilation"
-    (top, _, left, _), last = pool.padding, [(n - 1) * s for n, s in zip(block.y_shape[1:], pool.stride, strict=True)]
-    empty = top >= pool.size[0] or left >= pool.size[1]
-    if empty or last[0] - top >= block.z_shape[1] or last[1] - left >= block.z_shape[2]:
-        return f"the pooling after {block.weights} has windows that hold nothing but padding"
     return ""
 
 
