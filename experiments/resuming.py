@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import nnpg
-from experiments.data_sets import fingerprint
+from experiments.data_at_hand import fingerprint_of
 from experiments.experiment import Experiment
 from experiments.models.face_data import FEW
-from nnpg.data import load
 from nnpg.data.catalogue import NAMES
 
 BUILT_IN = ("faces", FEW)  # drawn by this code, not read from files
@@ -50,7 +48,7 @@ def is_made(folder: Path, wanted: dict[str, Any], data_dir: str | None) -> bool:
             and of_record == wanted
             and _named(of_record["config"])
             and all(
-                _is_now(data_set["name"], data_dir) == data_set["sha256"]
+                fingerprint_of(data_set["name"], data_dir) == data_set["sha256"]
                 for data_set in record["data"]
                 if data_set["name"].split()[0] not in BUILT_IN
             )
@@ -63,11 +61,3 @@ def _named(config: dict[str, Any]) -> bool:
     """Whether the data sets of a config are given by names, and not by paths."""
     asked = [config.get("dataset", []), config.get("datasets", [])]
     return {name for names in asked for name in ([names] if isinstance(names, str) else names)} <= {*NAMES, FEW}
-
-
-@cache
-def _is_now(name: str, data_dir: str | None) -> str:
-    """Return the fingerprint of a data set, named as in a record: "yale", "mnist train"; each is read once."""
-    words = name.split()
-    split: Any = words[1] if len(words) == 2 else None
-    return fingerprint(load(words[0], data_dir, split=split))

@@ -6,7 +6,7 @@ import json
 import platform
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import nnpg
 from experiments.catalogue import EXPERIMENTS
+from experiments.data_at_hand import read_by, unreadable
 from experiments.data_sets import data_sets_recorded, notes_on
 from experiments.experiment import Context, Experiment
 from experiments.page import json_row, markdown
@@ -24,7 +25,7 @@ from experiments.settings import command_of, configured
 from nnpg.files import results_folder, temporary_folder, writable, write_files
 from nnpg.jobs.cluster import cluster_client
 from nnpg.programs import recorded
-from nnpg_command import Failures, UsageError, interrupted, line_of
+from nnpg_command import Failures, UsageError, interrupted, line_of, listed
 from nnpg_kernels.threads import thread_count
 
 
@@ -57,29 +58,41 @@ def run_all(
 ) -> Iterator[Ending]:
     """Run experiments in turn and yield how each one ended. What cannot be is refused before the first one runs.
 
-    One that fails leaves the others: it is noted on stderr, and they are listed in one error at the end. With `resume`
-    an experiment is not run if its folder holds the record of the same run: the same version of the experiment, config,
-    seed, backend and data.
+    One that fails leaves the others: it is noted on stderr, and they are listed in one error at the end. So are those
+    whose data cannot be read, which is tried first. With `resume` an experiment is not run if its folder holds the
+    record of the same run: the same version of the experiment, config, seed, backend and data.
 
     Raises
     ------
     Failures
         At the end, if there are several experiments; the error of a single one is raised as it is.
     """
-    wanted = {}
+    wanted, configs = dict[str, tuple[Path, bool]](), dict[str, Any]()
     for id in ids:
         experiment, config = resolve(id, scale, seed, backend, settings)
-        wanted[experiment.id] = _places(out, experiment)[0], stated(experiment, scale, config, seed, backend)
+        folder, run = _places(out, experiment)[0], stated(experiment, scale, config, seed, backend)
+        made = resume and is_made(folder, run, data_dir)
+        wanted[experiment.id] = folder, made
+        if not made:
+            configs[experiment.id] = config
     if dask is not None:
         if workers is not None:
             raise UsageError(f"--workers {workers} and --dask {dask}: expected only one of the two")
         with cluster_client(dask):
             pass  # it answers
-    errors: dict[str, Exception] = {}
-    for id, (folder, run) in wanted.items():
-        if resume and is_made(folder, run, data_dir):
+    errors = _without_data(configs, data_dir)
+    if errors and len(errors) == len(configs):
+        raise next(iter(errors.values())) if len(wanted) == 1 else Failures.of("experiments", errors, len(wanted))
+    if errors:
+        print(f"note: not run: {listed(errors)}", file=sys.stderr)
+    for number, (id, (folder, made)) in enumerate(wanted.items(), 1):
+        if made:
             yield Ending(folder, made=False)
             continue
+        if id in errors:
+            continue
+        if len(wanted) > 1:
+            print(f"{id}, {number} of {len(wanted)}", file=sys.stderr)
         try:
             run_experiment(id, scale, seed, backend, out, data_dir, settings, workers, dask)
         except Exception as error:
@@ -91,6 +104,13 @@ def run_all(
         yield Ending(folder, made=True)
     if errors:
         raise Failures.of("experiments", errors, len(wanted))
+
+
+def _without_data(configs: Mapping[str, Any], data_dir: str | None) -> dict[str, Exception]:
+    """Return the experiments that read data which cannot be read, and why."""
+    lacking = unreadable(configs.values(), data_dir)
+    first = {id: next((name for name in read_by(config) if name in lacking), None) for id, config in configs.items()}
+    return {id: lacking[name] for id, name in first.items() if name is not None}
 
 
 def resolve(
@@ -106,7 +126,10 @@ def resolve(
         nnpg.load_backend(backend)
     except ValueError as error:
         raise UsageError(str(error)) from error
-    return experiment, configured(experiment.scales[scale], settings)
+    try:
+        return experiment, configured(experiment.scales[scale], settings)
+    except UsageError as error:  # another experiment may have this setting
+        raise UsageError(f"{experiment.id}: {error}") from error
 
 
 def run_experiment(

@@ -26,6 +26,7 @@ from nnpg_command.errors import (
     Interrupted,
     UsageError,
     line_of,
+    listed,
     verdict,
 )
 from nnpg_command.interrupts import (
@@ -154,6 +155,7 @@ __all__ = [
     "ignore_interrupts",
     "interrupted",
     "line_of",
+    "listed",
     "main",
     "printable",
     "run",

@@ -46,11 +46,24 @@ class Failures(ExceptionGroup[Exception]):
         >>> str(Failures.of("jobs", {"seed 3": ValueError("no data")}, 4))
         '1 of 4 jobs failed: seed 3: no data'
         """
-        listed = "; ".join(f"{name}: {line_of(error)}" for name, error in errors.items())
-        return cls(f"{len(errors)} of {total} {kind} failed: {listed}", list(errors.values()))
+        return cls(f"{len(errors)} of {total} {kind} failed: {listed(errors)}", list(errors.values()))
 
     def __str__(self) -> str:
         return self.message
+
+
+def listed(errors: Mapping[str, BaseException]) -> str:
+    """Return what went wrong in each part of a work, on one line; parts with the same words are named together.
+
+    Examples
+    --------
+    >>> listed({"seed 3": ValueError("no data"), "seed 4": ValueError("no images"), "seed 5": ValueError("no data")})
+    'seed 3, seed 5: no data; seed 4: no images'
+    """
+    names = dict[str, list[str]]()
+    for name, error in errors.items():
+        names.setdefault(line_of(error), []).append(name)
+    return "; ".join(f"{', '.join(alike)}: {line}" for line, alike in names.items())
 
 
 def line_of(error: BaseException) -> str:

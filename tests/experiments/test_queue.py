@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from experiments import resuming, runner
+from experiments import data_at_hand, runner
+from experiments.catalogue import EXPERIMENTS
 from experiments.commands import app
 from experiments.data_sets import noted
 from experiments.experiment import Experiment, Result, row
-from nnpg.data import Dataset, load
+from nnpg.data import DataError, Dataset, load
 from nnpg.plots import image_grid
 from nnpg_command import FAILED, Failures
 
@@ -35,8 +36,9 @@ def ran(monkeypatch):
     """Three experiments, of which B-2 fails while `ran` says so; the ids of those that ran."""
     ids, failing = [], {"B-2"}
     data = Dataset(np.zeros((2, 1, 4, 4), np.float32), np.array([0, 1]), ("a", "b"), "mnist train")
-    monkeypatch.setattr(resuming, "load", lambda name, data_dir, split: data)
-    resuming._is_now.cache_clear()
+    monkeypatch.setattr(data_at_hand, "load", lambda name, data_dir, split: data)
+    data_at_hand.fingerprint_of.cache_clear()
+    data_at_hand._error_of.cache_clear()
 
     def experiment(id):
         def run(config, context):
@@ -51,7 +53,8 @@ def ran(monkeypatch):
 
     monkeypatch.setattr(runner, "EXPERIMENTS", {id: experiment(id) for id in ("A-1", "B-2", "C-3")})
     yield ids, failing
-    resuming._is_now.cache_clear()
+    data_at_hand.fingerprint_of.cache_clear()
+    data_at_hand._error_of.cache_clear()
 
 
 def queue(out, ids=("A-1", "B-2", "C-3"), scale="quick", seed=None, backend="numpy", settings=(), resume=True):
@@ -63,7 +66,12 @@ def test_one_that_fails_leaves_the_others_and_is_listed(ran, tmp_path, capsys):
     with pytest.raises(Failures, match=r"^1 of 3 experiments failed: B-2: the loss is not finite$"):
         endings.extend(queue(tmp_path))  # list() would drop what came before the error
     assert ran[0] == ["A-1", "B-2", "C-3"]
-    assert capsys.readouterr().err == "note: B-2 failed: the loss is not finite\n"
+    assert capsys.readouterr().err.splitlines() == [
+        "A-1, 1 of 3",
+        "B-2, 2 of 3",
+        "note: B-2 failed: the loss is not finite",
+        "C-3, 3 of 3",
+    ]
 
 
 def test_a_single_one_that_fails_has_its_own_error(ran, tmp_path):
@@ -90,15 +98,17 @@ def _other_version(monkeypatch, tmp_path):
 
 def _other_data(monkeypatch, tmp_path):
     data = Dataset(np.ones((2, 1, 4, 4), np.float32), np.array([0, 1]), ("a", "b"), "mnist train")
-    monkeypatch.setattr(resuming, "load", lambda name, data_dir, split: data)
-    resuming._is_now.cache_clear()
+    monkeypatch.setattr(data_at_hand, "load", lambda name, data_dir, split: data)
+    data_at_hand.fingerprint_of.cache_clear()
+    data_at_hand._error_of.cache_clear()
     return {}
 
 
 def _no_data(monkeypatch, tmp_path):
-    monkeypatch.setattr(resuming, "load", load)
+    monkeypatch.setattr(data_at_hand, "load", load)
     monkeypatch.setenv("NNPG_DATA", str(tmp_path))
-    resuming._is_now.cache_clear()
+    data_at_hand.fingerprint_of.cache_clear()
+    data_at_hand._error_of.cache_clear()
     return {}
 
 
@@ -113,7 +123,6 @@ def _older_record(monkeypatch, tmp_path):
 CHANGES = {
     "another version of the experiment": _other_version,
     "other data": _other_data,
-    "data that are gone": _no_data,
     "a record without a version": _older_record,
     "another scale": lambda *_: {"scale": "paper"},
     "another seed": lambda *_: {"seed": 1},
@@ -149,6 +158,41 @@ def test_data_that_are_given_by_a_path_are_read_again(ran, tmp_path):
         assert [ending.made for ending in queue(tmp_path, ["A-1"], settings=["dataset=mnist.npz"])] == [True]
 
 
+def test_what_needs_data_that_cannot_be_read_is_named_first_and_the_others_run(ran, tmp_path, monkeypatch, capsys):
+    ids, failing = ran
+    failing.clear()
+    monkeypatch.setattr(data_at_hand, "load", load)
+    (tmp_path / "mnist").mkdir()
+    for name in ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"):
+        (tmp_path / "mnist" / name).write_bytes(b"half of a fi")
+    monkeypatch.setenv("NNPG_DATA", str(tmp_path))
+    needs, built_in = replace(Config(), dataset="mnist"), replace(Config(), dataset="faces")
+    for id, config in {"A-1": needs, "B-2": built_in, "C-3": needs}.items():
+        monkeypatch.setitem(runner.EXPERIMENTS, id, replace(runner.EXPERIMENTS[id], scales={"quick": config}))
+    with pytest.raises(Failures, match=r"^2 of 3 experiments failed: A-1, C-3: .*train-images-idx3-ubyte"):
+        list(queue(tmp_path / "out"))
+    assert ids == ["B-2"]
+    note, running = capsys.readouterr().err.splitlines()
+    assert note.startswith("note: not run: A-1, C-3: ")
+    assert running == "B-2, 2 of 3"
+    with pytest.raises(DataError, match="train-images-idx3-ubyte"):
+        list(queue(tmp_path / "out", ["A-1"]))
+    with pytest.raises(Failures, match=r"^2 of 2 experiments failed: A-1, C-3: "):
+        list(queue(tmp_path / "out", ["A-1", "C-3"]))
+    assert ids == ["B-2"]
+    assert capsys.readouterr().err == "", "one message, where nothing can be run"
+    with pytest.raises(Failures, match=r"^2 of 3"):
+        assert [ending.made for ending in queue(tmp_path / "out")] == [False], "its record is there"
+
+
+def test_the_data_sets_of_all_networks_of_a_run_are_tried():
+    for id, names in {
+        "HI-6": ("mnist", "cifar10"), "HI-7": ("mnist",), "TH-4": ("yale",), "LD-9": ("cifar10",), "LOC-1": (),
+    }.items():  # fmt: skip
+        assert data_at_hand.read_by(EXPERIMENTS[id].scales["paper"]) == names
+        assert data_at_hand.read_by(EXPERIMENTS[id].scales["smoke"]) == ()
+
+
 def test_the_record_holds_the_version(ran, tmp_path, monkeypatch):
     _other_version(monkeypatch, tmp_path)
     (ending,) = queue(tmp_path, ["A-1"])
@@ -176,7 +220,7 @@ def test_the_exit_code_is_1_and_the_last_line_lists_what_failed(tmp_path):
         out, err = failing.communicate()
     assert failing.returncode == FAILED
     assert (out, "Traceback" in err) == ("", False)
-    assert err.splitlines()[-1].startswith("error: 2 of 2 experiments failed: SZ-F7: ")
+    assert err.splitlines()[-1].startswith("error: 2 of 2 experiments failed: SZ-F7, LD-12: MNIST: ")
 
 
 @pytest.mark.slow
@@ -192,7 +236,8 @@ def test_a_queue_that_is_stopped_goes_on(tmp_path, by):
         _, err = queued.communicate()
     if by == signal.SIGINT:
         assert queued.returncode == 130
-        assert err == "stopped: trained networks are kept; the same command with --resume goes on\n"
+        last = "stopped: trained networks are kept; the same command with --resume goes on"
+        assert err.splitlines() in (["TH-1, 1 of 3", last], ["TH-1, 1 of 3", "SZ-F7, 2 of 3", last])
     with command(*words, folder=tmp_path) as queued:
         out, _ = queued.communicate()
     assert queued.returncode == 0

@@ -19,6 +19,11 @@ class Beside(Hard):
 
     others: tuple[str, ...] = (DEEPER, COLOUR)
 
+    @property
+    def also_reads(self) -> tuple[str, ...]:
+        """The data sets beside its own."""
+        return (CIFAR10,) if COLOUR in self.others and not self.dataset.startswith("faces") else ()
+
 
 C = TypeVar("C", bound=Beside)
 
