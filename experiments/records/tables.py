@@ -17,6 +17,7 @@ from nnpg_command import UsageError
 
 Records = Mapping[str, Record]
 HEADER = ("", "the paper says", "measured", "paper", "ours", "n", "scale", "verdict")
+NOT_RUN = "not run yet"
 BEGIN, END = "<!-- begin: {name}, by `python -m experiments tables` -->", "<!-- end: {name} -->"
 
 
@@ -32,7 +33,7 @@ def claims_table(records: Records) -> str:
 def every_result(records: Records) -> str:
     """docs/results.md: every experiment, and every claim that it judges."""
     others = ", ".join(id for id in EXPERIMENTS if id not in records)
-    return "\n\n".join([*map(_section, records.values()), *([f"## Not run\n\n{others}"] if others else [])])
+    return "\n\n".join([*map(_section, records.values()), *([f"## Not run yet\n\n{others}"] if others else [])])
 
 
 def localisation_table(records: Records) -> str:
@@ -120,7 +121,7 @@ def table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
 def _line(chosen: Chosen, record: Record | None) -> Line:
     """The line of a claim that README shows."""
     if record is None:
-        return Line(chosen.id, chosen.words, chosen.measured, "-", "-", "-", "-", "not run")
+        return Line(chosen.id, chosen.words, NOT_RUN, "-", "-", "-", "-", NOT_RUN)
     found = [
         line
         for line in lines_of(record)
@@ -137,7 +138,7 @@ def _line(chosen: Chosen, record: Record | None) -> Line:
 
 def _cells(line: Line, results: str) -> tuple[str, ...]:
     """The cells of a line, its id a link to the record."""
-    id = line.id if line.verdict == "not run" else f"[{line.id}]({results}{line.id}/result.md)"
+    id = line.id if line.measured == NOT_RUN else f"[{line.id}]({results}{line.id}/result.md)"
     return id, *(cell(text) for text in line[1:])
 
 
