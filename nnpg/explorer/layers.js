@@ -61,52 +61,48 @@ export const argmax = (values) => {
 // Windows: output pixel (h, w) reads input pixel (h s + i d - top, w s + j d - left) through (i, j). Places on the
 // padding are left out, and so is a last window that does not fit (floor).
 
-/** @typedef {{shape: number[], reads: Int32Array}} Window  reads: triples of output place, i J + j, input place */
-/** @type {Map<string, Window>} */
-const windows = new Map();
-
-/** @param {number[]} size @param {Record<string, any>} settings @param {number[]} x  the input's shape
- * @returns {Window} */
-function windowOf(size, settings, x) {
-  const [H, W] = x.slice(-2), [I, J] = size, { stride, padding, dilation = [1, 1] } = settings;
-  const key = [H, W, size, stride, padding, dilation].join();
-  const known = windows.get(key);
-  if (known) return known;
-  const rows = Math.floor((H + padding[0] + padding[1] - (I - 1) * dilation[0] - 1) / stride[0]) + 1;
-  const columns = Math.floor((W + padding[2] + padding[3] - (J - 1) * dilation[1] - 1) / stride[1]) + 1;
-  const reads = [];
+/** Rows and columns of the output, and which pixels it reads, in runs along its rows: the place of the first output,
+ * i J + j, the place of its input, and how many outputs there are; from one to the next, the input moves by the stride.
+ * @param {number[]} size @param {Record<string, any>} settings @param {number[]} x  the input's shape */
+function windowOf([I, J], { stride, padding: [top, bottom, left, right], dilation = [1, 1] }, x) {
+  const [H, W] = x.slice(-2), [step, across] = stride;
+  const rows = Math.floor((H + top + bottom - (I - 1) * dilation[0] - 1) / step) + 1;
+  const columns = Math.floor((W + left + right - (J - 1) * dilation[1] - 1) / across) + 1;
+  const runs = [];
   for (let h = 0; h < rows; h++)
-    for (let w = 0; w < columns; w++)
-      for (let i = 0; i < I; i++)
-        for (let j = 0; j < J; j++) {
-          const row = h * stride[0] + i * dilation[0] - padding[0];
-          const column = w * stride[1] + j * dilation[1] - padding[2];
-          if (row < 0 || row >= H || column < 0 || column >= W) continue;
-          reads.push(h * columns + w, i * J + j, row * W + column);
-        }
-  const window = { shape: [rows, columns], reads: Int32Array.from(reads) };
-  windows.set(key, window);
-  return window;
+    for (let i = 0; i < I; i++)
+      for (let j = 0; j < J; j++) {
+        const row = h * step + i * dilation[0] - top, column = j * dilation[1] - left; // column is that of w = 0
+        const first = Math.max(0, Math.ceil(-column / across));
+        const count = Math.min(columns, Math.ceil((W - column) / across)) - first;
+        if (row < 0 || row >= H || count <= 0) continue;
+        runs.push(h * columns + first, i * J + j, row * W + column + first * across, count);
+      }
+  return { shape: [rows, columns], runs, across };
 }
 
-/** For every filter f and channel c of its group: where y, W and x begin, and the triples of the window, calls visit.
+/** Calls visit with a run of y, the W that it is multiplied by, and its x: how many there are, and how far apart the x.
  * @param {Layer} layer @param {number[]} x  the input's shape
- * @param {(y: number, W: number, x: number, reads: Int32Array) => void} visit */
-function planes({ arrays: { W }, settings }, x, visit) {
-  const [F, D, I, J] = W.shape, { shape, reads } = windowOf([I, J], settings, x);
+ * @param {(y: number, W: number, x: number, count: number, across: number) => void} visit */
+function products({ arrays: { W }, settings }, x, visit) {
+  const [F, D, I, J] = W.shape, { shape, runs, across } = windowOf([I, J], settings, x);
   for (let f = 0; f < F; f++)
     for (let c = 0; c < D; c++) {
-      const channel = Math.floor(f / (F / settings.groups)) * D + c;
-      visit(f * sizeOf(shape), (f * D + c) * I * J, channel * x[1] * x[2], reads);
+      const y = f * sizeOf(shape), filter = (f * D + c) * I * J;
+      const plane = (Math.floor(f / (F / settings.groups)) * D + c) * x[1] * x[2];
+      for (let n = 0; n < runs.length; n += 4)
+        visit(y + runs[n], filter + runs[n + 1], plane + runs[n + 2], runs[n + 3], across);
     }
 }
 
 /** Calls visit with the places of every y of a pooling layer and of the x that it reads.
  * @param {Layer} layer @param {number[]} x  the input's shape @param {(y: number, x: number) => void} visit */
 function pooled({ settings }, x, visit) {
-  const { shape, reads } = windowOf(settings.size, settings, x);
+  const { shape, runs, across } = windowOf(settings.size, settings, x);
   for (let c = 0; c < x[0]; c++)
-    for (let n = 0; n < reads.length; n += 3) visit(c * sizeOf(shape) + reads[n], c * x[1] * x[2] + reads[n + 2]);
+    for (let n = 0; n < runs.length; n += 4)
+      for (let q = 0; q < runs[n + 3]; q++)
+        visit(c * sizeOf(shape) + runs[n] + q, c * x[1] * x[2] + runs[n + 2] + q * across);
 }
 
 /** Zeros of the shape of a pooling layer's output. @param {Layer} layer @param {number[]} x  the input's shape */
@@ -196,24 +192,24 @@ export const LAYERS = {
       const { shape } = windowOf([I, J], layer.settings, x.shape), O = sizeOf(shape);
       const y = zeros([F, ...shape]), sums = y.data;
       if (b) b.data.forEach((v, f) => sums.fill(v, f * O, (f + 1) * O));
-      planes(layer, x.shape, (o, k, p, reads) => {
-        for (let n = 0; n < reads.length; n += 3) sums[o + reads[n]] += w[k + reads[n + 1]] * v[p + reads[n + 2]];
+      products(layer, x.shape, (o, k, p, count, across) => {
+        for (let q = 0; q < count; q++) sums[o + q] += w[k] * v[p + q * across];
       });
       return y;
     },
     /** dL/dx[c,h,w] = sum_{f,i,j} W[f,c,i,j] delta[f,h-i,w-j]. */
     backward(layer, delta, x) {
       const w = layer.arrays.W.data, d = delta.data, dx = zeros(x.shape), sums = dx.data;
-      planes(layer, x.shape, (o, k, p, reads) => {
-        for (let n = 0; n < reads.length; n += 3) sums[p + reads[n + 2]] += w[k + reads[n + 1]] * d[o + reads[n]];
+      products(layer, x.shape, (o, k, p, count, across) => {
+        for (let q = 0; q < count; q++) sums[p + q * across] += w[k] * d[o + q];
       });
       return dx;
     },
     /** dL/dW[f,c,i,j] = sum_{h,w} delta[f,h,w] x[c,h+i,w+j];  dL/db[f] = sum_{h,w} delta[f,h,w]. */
     gradients(layer, delta, x) {
       const { W, b } = layer.arrays, d = delta.data, v = x.data, dW = zeros(W.shape), sums = dW.data;
-      planes(layer, x.shape, (o, k, p, reads) => {
-        for (let n = 0; n < reads.length; n += 3) sums[k + reads[n + 1]] += d[o + reads[n]] * v[p + reads[n + 2]];
+      products(layer, x.shape, (o, k, p, count, across) => {
+        for (let q = 0; q < count; q++) sums[k] += d[o + q] * v[p + q * across];
       });
       const O = delta.shape[1] * delta.shape[2];
       /** @type {Tensors} */
