@@ -3,7 +3,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do $$p -c '
 BIN := .venv/bin
 ON_ALL_CORES := -n auto --dist worksteal  # a process per core; one that has no tests left takes some of another's
 
-.PHONY: demo test gallery slow fences sanitize lint types oracle fuzz mutants ci clean
+.PHONY: demo test gallery slow fences sanitize lint types oracle browser fuzz mutants script-mutants ci clean
 
 demo: .venv/demo  ## train on built-in faces, rank, knock out, and write a page of pictures
 	$(BIN)/nnpg demo
@@ -36,12 +36,16 @@ slow: .venv/test  ## all other cases: every experiment, more random networks, fi
 lint: .venv/lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/python tests/explorer/script_types.py
 
 types: .venv/lint
 	$(BIN)/mypy
 
 oracle: .venv/oracle  ## the tests that hold every layer against PyTorch (a large download)
 	$(BIN)/python -m pytest -m oracle
+
+browser: .venv/browser  ## the tests that run the explorer in Chromium, which the system must have
+	NNPG_BROWSER=1 $(BIN)/python -m pytest -m browser
 
 fuzz: .venv/test  ## minutes of searching for inputs that are answered wrongly; each search prints its counts
 	PYTHONPATH=tests $(BIN)/python -m fuzz.model_files
@@ -58,7 +62,10 @@ mutants: .venv/test  ## break the code in every way; prints each change that no 
 	NNPG_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 PYTHONPATH=tests $(BIN)/python -m mutation path
 	NNPG_CHECK=1 NNPG_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 PYTHONPATH=tests $(BIN)/python -m mutation programs
 
-ci: lint types test slow cuda oracle
+script-mutants: .venv/browser  ## the same for the explorer's engine, in Chromium
+	NNPG_BROWSER=1 $(BIN)/python -m pytest --slow tests/explorer/test_script_mutants.py
+
+ci: lint types test browser slow cuda oracle
 
 clean:
 	rm -rf .venv out tests/cuda/build
@@ -82,6 +89,10 @@ clean:
 
 .venv/cuda: .venv/python pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[cuda-check]'
+	@touch $@
+
+.venv/browser: .venv/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test,browser]'
 	@touch $@
 
 .venv/oracle: .venv/python pyproject.toml

@@ -38,6 +38,7 @@ LAYERS = """
 HEIGHT = {name: -height for height, line in enumerate(LAYERS.split("\n")) for name in line.split()}
 
 LINES_AT_MOST = 300
+SCRIPT_LINES_AT_MOST = 400
 # Longer files and fuller folders, each with the reason. One that is no longer so must be deleted here.
 LONGER = {
     "nnpg/prediction.py": "the prediction gradient: its definition, its batches and its result, read together",
@@ -180,6 +181,14 @@ def test_no_file_is_long_without_a_reason():
         f"more than {LINES_AT_MOST} lines: split the file by its ideas, or write the reason in LONGER"
     )
     assert set(LONGER) - set(long) == set(), "short, moved or gone: delete them from LONGER"
+
+
+def test_no_script_is_long():
+    scripts = [file for tree in ("nnpg", "tests") for file in (CHECKOUT / tree).rglob("*.js")]
+    lengths = {str(file.relative_to(CHECKOUT)): len(file.read_text().splitlines()) for file in scripts}
+    assert "nnpg/explorer/engine.js" in lengths
+    long = {file: lines for file, lines in lengths.items() if lines > SCRIPT_LINES_AT_MOST}
+    assert long == {}, f"more than {SCRIPT_LINES_AT_MOST} lines: split the script by its ideas"
 
 
 def test_no_folder_holds_many_files():

@@ -77,7 +77,7 @@ def explorer_document(
     >>> print(document["sources"]["Softmax"]["backward"]["equation"])
     dL/dx_k = y_k (delta_k - sum_j y_j delta_j)
     """
-    net = _known(as_network(net))
+    host = _known(as_network(net).to("numpy"))
     x = as_images(net, x, least=1, finite=True)
     if len(x) > MOST_IMAGES:
         raise ValueError(f"x must be at most {MOST_IMAGES} images, not {len(x)}: take some of them, x[:{MOST_IMAGES}]")
@@ -86,13 +86,13 @@ def explorer_document(
     return {
         "nnpg": VERSION,
         "inputShape": list(net.input_shape),
-        "layers": packed_layers(net),
+        "layers": packed_layers(host),
         "classNames": list(names),
         "images": packed(x),
         "labels": [int(c) for c in classes],
         "found": _found(net, x, classes, progress) if attack else [None] * len(x),
         "sources": {kind: source(LAYERS[kind]) for kind in sorted({type(a).__name__ for a in net.layers.values()})},
-        "digests": _digests(net, x, classes),
+        "digests": _digests(host, x, classes),
     }
 
 
@@ -134,7 +134,7 @@ def packed_layers(net: Network) -> list[dict[str, Any]]:
     """
     layers = []
     for name, layer in net.layers.items():
-        held = {p: net.backend.to_numpy(a) for p, a in arrays(layer).items()} | _mask(layer, net.shapes[name])
+        held = arrays(layer) | _mask(layer, net.shapes[name])
         packed_arrays = {p: packed(a) for p, a in held.items()}
         kind = type(layer).__name__
         layers.append({"name": name, "layer": kind, "settings": layer_settings(layer), "arrays": packed_arrays})
@@ -198,6 +198,10 @@ def _known(net: Network) -> Network:
             f"the explorer takes networks of at most {MOST_PARAMETERS:,} parameters, and this one has "
             f"{net.n_parameters:,}: nnpg explain and nnpg.explain take any network"
         )
+    for name, layer in net.layers.items():
+        for p, a in arrays(layer).items():
+            if not np.isfinite(a).all():
+                raise ValueError(f"the explorer takes finite numbers, but {name}.{p} holds NaN or infinity: train anew")
     return net
 
 
@@ -236,7 +240,7 @@ def _in_steps(r: Array) -> dict[str, Any]:
 
 def _digests(net: Network, x: Array, labels: Array) -> list[dict[str, Any]]:
     """Return the digests of every output, delta and gradient of each image; all kinds of seeds occur in turn."""
-    exact = net.to("numpy").astype(np.float64)
+    exact = net.astype(np.float64)
     squashed = type(net.layers[net.names[-1]]) in (Softmax, Sigmoid)
     kinds: tuple[OfNumber, ...] = ("prob", "logit", "logprob", "loss") if squashed else ("logit", "loss")
     found = []

@@ -152,8 +152,8 @@ export function terms(net, trace, deltas, name, index, { off = {} } = {}) {
   const before = namesOf(net)[n - 1], layer = net.layers[n - 1], kind = LAYERS[layer.layer], x = trace[before];
   if (isOff(o, at, off[name])) return { ...sides, inputs: listed(before, x, []), constant: o.data[at] };
   const slopes = kind.backward(layer, oneHot(o.shape, at), x);
-  const read = kind.links ? linked(layer, x, at) : nonZero(slopes);
-  const inputs = listed(before, x, read.map(([i]) => [i, slopes.data[i]]));
+  const read = kind.links ? linked(layer, x, at) : nonZero(slopes).map(([i]) => i);
+  const inputs = listed(before, x, read.map((i) => [i, slopes.data[i]]));
   const isAffine = kind.affine || read.length === 0 || (layer.layer === "MaxPool" && read.length === 1);
   return { ...sides, inputs, constant: isAffine ? kind.forward(layer, zeros(x.shape)).data[at] : null };
 }
@@ -188,11 +188,11 @@ function readersOf(layer, x, y, i, off) {
   return read.filter(([j]) => !isOff(y, j, off[layer.name]));
 }
 
-/** The x_i that y_j reads. @param {Layer} layer @param {Tensor} x @param {number} j @returns {Slope[]} */
+/** The x_i that y_j reads. @param {Layer} layer @param {Tensor} x @param {number} j */
 function linked(layer, x, j) {
-  /** @type {Slope[]} */
+  /** @type {number[]} */
   const read = [];
-  LAYERS[layer.layer].links?.(layer, x, (unit, i) => { if (unit === j) read.push([i, 0]); });
+  LAYERS[layer.layer].links?.(layer, x, (unit, i) => { if (unit === j) read.push(i); });
   return read;
 }
 

@@ -1,15 +1,48 @@
-"""A page of Chromium in which the tests run the explorer's scripts."""
+"""A page of Chromium in which the tests import the explorer's modules, as they are or changed."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 HARNESS = Path(__file__).parent / "harness.js"
+SITE = "http://explorer.test"  # nothing leaves the browser: every request is answered here
+
+
+class Browser:
+    """A page, and the modules that it can import."""
+
+    def __init__(self, page: Any) -> None:
+        self.page = page
+        self.changes: list[Mapping[str, str]] = []
+        page.route(f"{SITE}/**", lambda route: route.fulfill(**self._answer(route.request.url.removeprefix(SITE))))
+        page.goto(f"{SITE}/")
+        page.add_script_tag(content=HARNESS.read_text(encoding="utf-8"))
+
+    def engine(self, **changes: str) -> str:
+        """Return the folder of the modules; `layers="..."` takes the place of layers.js."""
+        self.changes.append(changes)
+        return f"{SITE}/{len(self.changes) - 1}"
+
+    def evaluate(self, function: str, *values: Any) -> Any:
+        """Call a function of JavaScript."""
+        return self.page.evaluate(f"values => ({function})(...values)", list(values))
+
+    def _answer(self, path: str) -> dict[str, str]:
+        if path == "/":
+            return {"content_type": "text/html", "body": "<!doctype html>"}
+        _, n, name = path.split("/")
+        text = self.changes[int(n)].get(name.removesuffix(".js")) or module_text(name)
+        return {"content_type": "text/javascript", "body": text}
+
+
+def module_text(name: str) -> str:
+    return (files("nnpg.explorer") / name).read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="session")
@@ -18,7 +51,7 @@ def chromium() -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 
     found = shutil.which("chromium") or shutil.which("chromium-browser")
-    assert found, "needs Chromium: apt-get install chromium"
+    assert found, "needs Chromium: on Debian and Ubuntu, install chromium"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
         yield browser
@@ -26,8 +59,6 @@ def chromium() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session")
-def page(chromium: Any) -> Any:
+def browser(chromium: Any) -> Browser:
     """An empty page with what `harness.js` defines."""
-    blank = chromium.new_page()
-    blank.add_script_tag(content=HARNESS.read_text())
-    return blank
+    return Browser(chromium.new_page())

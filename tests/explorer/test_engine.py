@@ -2,32 +2,36 @@
 
 from __future__ import annotations
 
-import json
-from functools import cache
 from typing import Any
 
-import numpy as np
 import pytest
-from explorer.cases import Case, of_chains, of_rows
-
-from nnpg.explorer import script
+from explorer.cases import of_chains, of_numbers, of_rows, of_steps
+from explorer.checks import check_edges, check_numbers, check_passes, check_steps
 
 pytestmark = pytest.mark.browser
 
 
-@cache
-def cases() -> tuple[Case, ...]:
-    return (*of_rows(), *of_chains())
+def test_every_layer_gives_the_same_outputs_deltas_and_gradients(browser: Any) -> None:
+    check_passes(browser, browser.engine(), of_rows())
 
 
-def test_every_layer_and_random_chains_give_the_same_outputs_deltas_and_gradients(page: Any) -> None:
-    answers = json.loads(page.evaluate("([code, cases]) => passes(code, cases)", [script(), [c.sent for c in cases()]]))
-    assert len(answers) >= 80
-    for case, answer in zip(cases(), answers, strict=True):
-        assert {kind: set(of) for kind, of in answer.items()} == {kind: set(of) for kind, of in case.expected.items()}
-        for kind, of in case.expected.items():
-            for name, expected in of.items():
-                found = np.array(answer[kind][name]["data"]).reshape(answer[kind][name]["shape"])
-                assert found.shape == expected.shape
-                error = abs(found - expected) / (1 + abs(expected))
-                assert error.max(initial=0) <= 1e-12, f"{case.name}: {kind} of {name} by {error.max()}"
+def test_random_chains_give_the_same_outputs_deltas_and_gradients(browser: Any) -> None:
+    check_passes(browser, browser.engine(), of_chains())
+
+
+def test_every_number_has_the_terms_that_explain_gives_it(browser: Any) -> None:
+    cases = of_numbers()
+    assert sum(len(e.readers.index) for case in cases for e in case.expected if e.readers) > 1000
+    check_numbers(browser, browser.engine(), cases)
+
+
+def test_a_step_is_that_of_training(browser: Any) -> None:
+    check_steps(browser, browser.engine(), of_steps())
+
+
+def test_a_pass_goes_on_from_an_output(browser: Any) -> None:
+    assert browser.evaluate("continued", browser.engine(), of_chains()[0].sent)
+
+
+def test_a_sure_softmax_ties_and_networks_without_probabilities(browser: Any) -> None:
+    check_edges(browser, browser.engine())

@@ -15,6 +15,7 @@ from hatchling.builders.wheel import WheelBuilder
 from nnpg_kernels.cuda.sources import HEADERS, LAYERS, source
 
 CHECKOUT = Path(__file__).parents[2]
+EXPLORER = CHECKOUT / "nnpg" / "explorer"
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +31,11 @@ def run(installed: Path, *words: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": str(installed), "COLUMNS": "200"}
     command = [sys.executable, *words]
     return subprocess.run(command, cwd=installed.parent, env=environment, capture_output=True, text=True, timeout=120)
+
+
+def parts_of_the_page() -> list[str]:
+    parts = [path for path in EXPLORER.rglob("*") if path.suffix in (".js", ".html", ".css")]
+    return [path.relative_to(EXPLORER).as_posix() for path in parts]
 
 
 def test_its_packages_are_those_of_the_library_alone(installed: Path) -> None:
@@ -50,6 +56,12 @@ def test_it_holds_the_cuda_sources(installed: Path) -> None:
     assert answer.stdout.rstrip("\n") == source().rstrip("\n")
 
 
+def test_it_holds_what_the_page_of_the_explorer_is_made_of(installed: Path) -> None:
+    assert {"layers.js", "engine.js", "document.js"} <= set(parts_of_the_page())
+    for name in parts_of_the_page():
+        assert (installed / "nnpg/explorer" / name).read_bytes() == (EXPLORER / name).read_bytes()
+
+
 def test_its_help_says_how_to_run_the_experiments(installed: Path) -> None:
     """`python -m experiments` alone ends in "No module named experiments"."""
     answer = run(installed, "-m", "nnpg", "--help")
@@ -58,7 +70,8 @@ def test_its_help_says_how_to_run_the_experiments(installed: Path) -> None:
     assert "checkout or an unpacked source distribution of this project." in words
 
 
-def test_the_source_distribution_holds_the_experiments_and_the_cuda_sources() -> None:
+def test_the_source_distribution_holds_the_experiments_the_cuda_sources_and_the_page_of_the_explorer() -> None:
     files = {file.distribution_path for file in SdistBuilder(str(CHECKOUT)).recurse_included_files()}
     assert {"experiments/__main__.py", "experiments/catalogue.py"} <= files
     assert {f"kernels/nnpg_kernels/cuda/{name}" for name in (*HEADERS, *LAYERS)} <= files
+    assert {f"nnpg/explorer/{name}" for name in parts_of_the_page()} <= files

@@ -30,19 +30,19 @@ export function makeNetwork(model, store) {
     network.append(h("div", { class: row.isMaps ? "row maps" : "row units", id: r === model.rows.length - 1 ? "last-row" : null, "data-row": r, "data-count": count }, h("div", { class: "names", id: `names-${r}` }), units));
   });
   const at = (/** @type {Event} */ event) => /** @type {HTMLElement | null} */ (/** @type {Element} */ (event.target).closest(".circle"));
-  network.addEventListener("click", (event) => {
+  network.addEventListener("click", (/** @type {Event} */ event) => {
     const found = at(event);
     if (found) chooseMap(model, store, Number(found.dataset.row), Number(found.dataset.map));
   });
-  network.addEventListener("dblclick", (event) => {
+  network.addEventListener("dblclick", (/** @type {Event} */ event) => {
     const found = at(event);
     if (found) knock(store, shownOf(model.rows[Number(found.dataset.row)], store.state.unit.name), Number(found.dataset.map));
   });
-  network.addEventListener("keydown", (event) => {
+  network.addEventListener("keydown", (/** @type {Event} */ event) => {
     const found = at(event);
     if (found) walk(/** @type {KeyboardEvent} */ (event), found);
   });
-  for (const kind of ["pointerover", "focusin"]) network.addEventListener(kind, (event) => point(at(event)));
+  for (const kind of ["pointerover", "focusin"]) network.addEventListener(kind, (/** @type {Event} */ event) => point(at(event)));
   for (const kind of ["pointerleave", "focusout"]) network.addEventListener(kind, () => point(null));
   const point = (/** @type {HTMLElement | null} */ found) =>
     drawWires(model, store.state, found ? { row: Number(found.dataset.row), map: Number(found.dataset.map) } : null);
