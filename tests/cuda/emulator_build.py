@@ -51,9 +51,9 @@ def lines_of(program: Path, message: str) -> str:
 
 def build(piece: str, text: str | None, flags: Sequence[str]) -> Path:
     """Compile a piece of the emulator, or the text of kernels, unless it is kept; return the object file."""
-    headers = "".join(header.read_text() for header in sorted(CPP.glob("*.h")))
+    emulator = "".join(source.read_text() for source in sorted(CPP.iterdir()))  # it is linked to all of them
     text = text if text is not None else (CPP / f"{piece}.cpp").read_text()
-    key = hashlib.sha256("\0".join([text, headers, *flags]).encode()).hexdigest()[:20]
+    key = hashlib.sha256("\0".join([text, emulator, *flags]).encode()).hexdigest()[:20]
     kept = BUILD / f"{piece}-{key}.o"
     if not kept.exists():
         compiled([*flags, "-c", f"-I{CPP}", "-x", "c++", "-"], kept, text)

@@ -7,6 +7,7 @@ import struct
 import subprocess
 import tempfile
 from collections.abc import Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import IO, Any
 
@@ -40,14 +41,14 @@ class Program:
         assert self.process is not None
         assert self.process.stdin is not None
         try:
-            for piece in request:
-                write_all(self.process.stdin, memoryview(piece))
+            write_all(self.process.stdin, memoryview(b"".join(request)))
             (length,) = struct.unpack("q", self.read(8))
             if length:
                 error = self.read(length).decode()
                 self.close()  # its threads are where the error left them
                 raise EmulationError(error)
-            return [self.read(size) for size in sizes]
+            written, ends = self.read(sum(sizes)), list(accumulate(sizes))
+            return [written[end - size : end] for size, end in zip(sizes, ends, strict=True)]
         except (BrokenPipeError, EOFError):
             raise EmulationError(self.obituary()) from None
         except KeyboardInterrupt:
@@ -96,7 +97,6 @@ class Program:
 
 
 def write_all(pipe: Any, data: memoryview) -> None:
-    data = data.cast("B") if data.nbytes else data
     at = 0
     while at < data.nbytes:
         at += pipe.write(data[at:])

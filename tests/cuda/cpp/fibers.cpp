@@ -25,18 +25,20 @@ const size_t STACK = 256 << 10;
 const size_t STACK = 64 << 10;
 #endif
 enum class State { RUNS, AT_WARP, AT_BLOCK, AT_CLUSTER, ENDED };
-struct Fiber {
+struct Fiber {  // it runs one thread after another, of this launch and of later ones
     std::unique_ptr<Region> stack = std::make_unique<Region>("the stack of a thread", STACK, 16, false);
-    ucontext_t start;
+    bool started = false;
     jmp_buf place;
-    dim3 thread;
+    void* kept = nullptr;  // by the address sanitizer
+};
+struct Thread {
+    dim3 index;
     unsigned block;  // in its cluster
     State state;
-    bool begun;
+    Fiber* fiber;        // since it began, until it ends
     Site site;           // of the barrier at which it waits
     unsigned mask;       // of the lanes for which it waits
     unsigned passed[3];  // barriers of its warp, block and cluster
-    void* kept;          // by the address sanitizer
 };
 struct Block {
     dim3 place;
@@ -54,9 +56,11 @@ struct Block {
     }
 };
 std::vector<std::unique_ptr<Fiber>> fibers;
+std::vector<Fiber*> idle;  // the last one to become so is the next to be used: its stack is still in the cache
+std::vector<Thread> cluster;  // all threads of the blocks that run together
 std::vector<Block> blocks;
 std::vector<double> shown;
-Fiber* running;
+Thread* running;
 jmp_buf scheduler;
 const void* scheduler_stack;
 size_t scheduler_room, threads;
@@ -64,8 +68,7 @@ const Launch* now;
 std::string failure;
 
 size_t index_of_running() {
-    return running->block * threads + (running->thread.z * blockDim.y + running->thread.y) * blockDim.x +
-           running->thread.x;
+    return size_t(running - cluster.data());
 }
 size_t first_of_warp() {
     size_t t = index_of_running() % threads;
@@ -73,10 +76,10 @@ size_t first_of_warp() {
 }
 
 void back_to_scheduler() {
-    bool ended = running->state == State::ENDED;
-    __sanitizer_start_switch_fiber(ended ? nullptr : &running->kept, scheduler_stack, scheduler_room);
-    if (!_setjmp(running->place)) _longjmp(scheduler, 1);
-    __sanitizer_finish_switch_fiber(running->kept, nullptr, nullptr);
+    Fiber& fiber = *running->fiber;
+    __sanitizer_start_switch_fiber(&fiber.kept, scheduler_stack, scheduler_room);
+    if (!_setjmp(fiber.place)) _longjmp(scheduler, 1);
+    __sanitizer_finish_switch_fiber(fiber.kept, nullptr, nullptr);
 }
 
 void wait(State what, unsigned mask, Site site) {
@@ -86,28 +89,53 @@ void wait(State what, unsigned mask, Site site) {
     back_to_scheduler();
 }
 
-void begin() {
+void run_threads() {
     __sanitizer_finish_switch_fiber(nullptr, &scheduler_stack, &scheduler_room);
-    now->kernel->call(now->args);
-    running->state = State::ENDED;
-    back_to_scheduler();
+    for (;;) {
+        now->kernel->call(now->args);
+        running->state = State::ENDED;
+        back_to_scheduler();
+    }
 }
 
-void resume(Fiber& fiber) {
-    running = &fiber;
-    Block& block = blocks[fiber.block];
+void start(Fiber& fiber) {
+    static ucontext_t context;
+    fiber.started = true;
+    getcontext(&context);
+    context.uc_stack.ss_sp = fiber.stack->data;
+    context.uc_stack.ss_size = STACK;
+    context.uc_link = nullptr;
+    makecontext(&context, run_threads, 0);
+    setcontext(&context);
+}
+
+Fiber* idle_fiber() {
+    if (idle.empty()) {
+        fibers.push_back(std::make_unique<Fiber>());
+        return fibers.back().get();
+    }
+    Fiber* last = idle.back();
+    idle.pop_back();
+    return last;
+}
+
+void resume(Thread& thread) {
+    running = &thread;
+    if (!thread.fiber) thread.fiber = idle_fiber();
+    Fiber& fiber = *thread.fiber;
+    Block& block = blocks[thread.block];
     if (!block.begun && now->cluster > 1) block.allow(Access::WRITE);
     block.begun = true;
-    threadIdx = fiber.thread;
+    threadIdx = thread.index;
     blockIdx = block.place;
     void* kept = nullptr;
     __sanitizer_start_switch_fiber(&kept, fiber.stack->data, STACK);
     if (!_setjmp(scheduler)) {
-        if (fiber.begun) _longjmp(fiber.place, 1);
-        fiber.begun = true;
-        setcontext(&fiber.start);
+        if (fiber.started) _longjmp(fiber.place, 1);
+        start(fiber);
     }
     __sanitizer_finish_switch_fiber(kept, nullptr, nullptr);
+    if (thread.state == State::ENDED) idle.push_back(&fiber);
 }
 
 std::string line(Site site) { return std::string(site.file) + ", line " + std::to_string(site.line); }
@@ -115,13 +143,13 @@ bool same(Site a, Site b) { return a.line == b.line && !strcmp(a.file, b.file); 
 
 // These threads go on together when all of them wait in the same place. Returns whether they do; what is wrong goes to
 // `failure`.
-bool released(State what, const std::string& name, const std::vector<Fiber*>& group) {
+bool released(State what, const std::string& name, const std::vector<Thread*>& group) {
     size_t waiting = 0, ended = 0;
-    Fiber* first = nullptr;
-    for (Fiber* f : group) {
-        if (f->state == what && !first) first = f;
-        waiting += f->state == what;
-        ended += f->state == State::ENDED;
+    Thread* first = nullptr;
+    for (Thread* t : group) {
+        if (t->state == what && !first) first = t;
+        waiting += t->state == what;
+        ended += t->state == State::ENDED;
     }
     if (!waiting || waiting + ended < group.size()) return false;
     if (ended) {
@@ -129,14 +157,14 @@ bool released(State what, const std::string& name, const std::vector<Fiber*>& gr
                   " threads have returned and never reach this barrier of a " + name;
         return false;
     }
-    for (Fiber* f : group)
-        if (!same(f->site, first->site))
+    for (Thread* t : group)
+        if (!same(t->site, first->site))
             failure =
-                "threads of a " + name + " wait at different barriers: " + line(first->site) + " and " + line(f->site);
+                "threads of a " + name + " wait at different barriers: " + line(first->site) + " and " + line(t->site);
     if (!failure.empty()) return false;
-    for (Fiber* f : group) {
-        f->state = State::RUNS;
-        ++f->passed[int(what) - int(State::AT_WARP)];
+    for (Thread* t : group) {
+        t->state = State::RUNS;
+        ++t->passed[int(what) - int(State::AT_WARP)];
     }
     return true;
 }
@@ -144,29 +172,29 @@ bool released(State what, const std::string& name, const std::vector<Fiber*>& gr
 bool released_warps(size_t begin, size_t end) {  // groups of lanes that wait with the same mask
     bool any = false;
     for (size_t i = begin; i < end && failure.empty(); ++i) {
-        if (fibers[i]->state != State::AT_WARP) continue;
-        unsigned mask = fibers[i]->mask;
-        std::vector<Fiber*> group;
+        if (cluster[i].state != State::AT_WARP) continue;
+        unsigned mask = cluster[i].mask;
+        std::vector<Thread*> group;
         for (size_t lane = 0; lane < 32; ++lane) {
             if (!(mask >> lane & 1)) continue;
             if (begin + lane >= end && mask != ~0u)
-                failure = line(fibers[i]->site) + ": the mask names lane " + std::to_string(lane) +
+                failure = line(cluster[i].site) + ": the mask names lane " + std::to_string(lane) +
                           ", which this warp does not have";
             else if (begin + lane < end)
-                group.push_back(fibers[begin + lane].get());
+                group.push_back(&cluster[begin + lane]);
         }
-        if (!(mask >> (i - begin) & 1)) failure = line(fibers[i]->site) + ": a lane is not in its own mask";
-        for (Fiber* f : group)
-            if (f->state == State::AT_WARP && f->mask != mask)
-                failure = line(f->site) + ": lanes of a warp wait for each other with different masks";
+        if (!(mask >> (i - begin) & 1)) failure = line(cluster[i].site) + ": a lane is not in its own mask";
+        for (Thread* t : group)
+            if (t->state == State::AT_WARP && t->mask != mask)
+                failure = line(t->site) + ": lanes of a warp wait for each other with different masks";
         any |= failure.empty() && released(State::AT_WARP, "warp", group);
     }
     return any;
 }
 
-std::vector<Fiber*> group_of(size_t begin, size_t end) {
-    std::vector<Fiber*> group;
-    for (size_t i = begin; i < end; ++i) group.push_back(fibers[i].get());
+std::vector<Thread*> group_of(size_t begin, size_t end) {
+    std::vector<Thread*> group;
+    for (size_t i = begin; i < end; ++i) group.push_back(&cluster[i]);
     return group;
 }
 
@@ -185,34 +213,24 @@ void prepare(const dim3* places) {  // all threads of a cluster at their start, 
         block.each([](Region& r) { r.fill(0xFF); });
         if (now->cluster > 1) block.allow(Access::NONE);  // until it begins: no other block may read or write it before
     }
-    for (size_t i = 0; i < threads * now->cluster; ++i) {
-        Fiber& f = *fibers[i];
+    for (size_t i = 0; i < cluster.size(); ++i) {
         unsigned t = unsigned(i % threads);
-        f.block = unsigned(i / threads);
-        f.thread = {t % blockDim.x, t / blockDim.x % blockDim.y, t / blockDim.x / blockDim.y};
-        f.begun = false;
-        f.state = State::RUNS;
-        f.kept = nullptr;
-        std::fill(f.passed, f.passed + 3, 0);
-        getcontext(&f.start);
-        f.start.uc_stack.ss_sp = f.stack->data;
-        f.start.uc_stack.ss_size = STACK;
-        f.start.uc_link = nullptr;
-        makecontext(&f.start, begin, 0);
+        dim3 index = {t % blockDim.x, t / blockDim.x % blockDim.y, t / blockDim.x / blockDim.y};
+        cluster[i] = {index, unsigned(i / threads), State::RUNS, nullptr, {}, 0, {}};
     }
 }
 
 void close_memory_of_ended_blocks() {  // in a cluster another block could still read or write it
     for (unsigned b = 0; b < now->cluster; ++b) {
         for (size_t i = b * threads; i < (b + 1) * threads; ++i)
-            if (fibers[i]->state != State::ENDED) goto next;
+            if (cluster[i].state != State::ENDED) goto next;
         blocks[b].allow(Access::NONE);
     next:;
     }
 }
 
 void run_cluster(const dim3* places, std::mt19937& random) {
-    size_t count = threads * now->cluster;
+    size_t count = cluster.size();
     prepare(places);
     std::vector<size_t> order(count);
     for (;;) {
@@ -220,12 +238,12 @@ void run_cluster(const dim3* places, std::mt19937& random) {
         for (size_t i = 0; i < count; ++i) order[i] = i;
         mix(order, random);  // anew after each barrier
         for (size_t i : order) {
-            if (fibers[i]->state != State::RUNS) continue;
-            resume(*fibers[i]);
+            if (cluster[i].state != State::RUNS) continue;
+            resume(cluster[i]);
             moved = true;
             if (!failure.empty()) return;
         }
-        for (size_t i = 0; i < count; ++i) left |= fibers[i]->state != State::ENDED;
+        for (size_t i = 0; i < count; ++i) left |= cluster[i].state != State::ENDED;
         if (!left) break;
         if (now->cluster > 1) close_memory_of_ended_blocks();
         for (size_t b = 0; b < count; b += threads) {
@@ -238,7 +256,7 @@ void run_cluster(const dim3* places, std::mt19937& random) {
             failure = "deadlock: threads wait at different barriers:";
             std::map<std::string, int> sites;
             for (size_t i = 0; i < count; ++i)
-                sites[fibers[i]->state == State::ENDED ? "have returned" : "wait at " + line(fibers[i]->site)]++;
+                sites[cluster[i].state == State::ENDED ? "have returned" : "wait at " + line(cluster[i].site)]++;
             for (auto& [site, many] : sites) failure += " " + std::to_string(many) + " " + site + ";";
             return;
         }
@@ -313,7 +331,7 @@ std::string run(const Launch& launch) {
     threads = size_t(blockDim.x) * blockDim.y * blockDim.z;
     size_t all = size_t(gridDim.x) * gridDim.y * gridDim.z;
     if (gridDim.x % launch.cluster) return "the grid's x is no multiple of the cluster";
-    while (fibers.size() < threads * launch.cluster) fibers.push_back(std::make_unique<Fiber>());
+    cluster.resize(threads * launch.cluster);
     shown.resize(threads * launch.cluster + 32);
     blocks.clear();
     blocks.resize(launch.cluster);
