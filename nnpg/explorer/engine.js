@@ -24,9 +24,11 @@ export const INPUT = "input";
 export const namesOf = (net) => [INPUT, ...net.layers.map((layer) => layer.name)];
 
 /** Every output, from the image on. With `start`, x is that output, and only what follows it is computed. `off` sets
- * filters, as nnpg.knock_out does: trace[name] is the output after it.
+ * filters of all outputs but the last, as nnpg.knock_out does: trace[name] is the output after it.
  * @param {Net} net @param {Tensor} x @param {Options} [options] @returns {Tensors} */
 export function forward(net, x, { off = {}, start } = {}) {
+  const wrong = Object.keys(off).find((name) => !namesOf(net).slice(0, -1).includes(name));
+  if (wrong !== undefined) throw new Error(`off: ${wrong} is not one of ${namesOf(net).slice(0, -1).join(", ")}`);
   let output = start ? x : switched(x, off[INPUT]);
   /** @type {Tensors} */
   const trace = { [start ?? INPUT]: output };

@@ -169,5 +169,6 @@ def without(net: nnpg.Network, off: Off) -> nnpg.Network:
         F, *size = net.shapes[name]
         for f, to in chosen:
             units = (np.arange(F) == f).reshape(-1, *[1] * len(size))
-            net = net.intervene(name, nnpg.Override(units, np.reshape(to, size) if to else np.zeros(())))
+            held = nnpg.Override(units, np.reshape(to, size if to else ()))
+            net = net.intervene(name, held) if to else nnpg.knock_out(net, [(name, f)])
     return net

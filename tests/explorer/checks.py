@@ -50,7 +50,7 @@ def check_steps(browser: Any, url: str, cases: Sequence[Step]) -> None:
 
 
 def check_edges(browser: Any, url: str) -> None:
-    """Deltas of a softmax that is nearly 1 are small but exact; the first largest is the class; no softmax, no y."""
+    """Deltas of a softmax that is nearly 1 are small but exact; the first largest is the class; what is refused."""
     net = nnpg.Network({"softmax": nnpg.Softmax()}, (3,), nnpg.load_backend("numpy"))
     for z in ([0.0, -40.0, -50.0], [-1000.0, 800.0, 790.0], [3.0, 3.0, -45.0]):
         for of in ("prob", "logprob", "loss"):
@@ -64,6 +64,9 @@ def check_edges(browser: Any, url: str) -> None:
     for of in ("prob", "logprob"):
         sent = {"class": 1, "of": of, **about(tanh, np.zeros((1, 3)))}
         assert "tanh, a Tanh, gives no probability" in browser.evaluate("refusal", url, sent)
+    for wrong in ("tanh", "relu"):
+        sent = {"class": 1, "of": "logit", **about(tanh, np.zeros((1, 3)), {wrong: [(0, 0)]})}
+        assert f"off: {wrong} is not one of input" in browser.evaluate("refusal", url, sent)
 
 
 def computed(browser: Any, function: str, url: str, sent: list[Any]) -> Any:

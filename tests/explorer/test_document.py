@@ -122,10 +122,14 @@ def test_the_digests_are_those_of_every_output_delta_and_gradient_with_all_kinds
     assert [of["of"] for of in document(deep(nnpg.Tanh()))["digests"]] == ["logit", "loss"] * 2
 
 
+SMALL = nnpg.build(
+    [nnpg.dense(8), nnpg.Tanh(), nnpg.dense(K), nnpg.Softmax()], input_shape=(6,), rng=1, backend="numpy"
+)
+SMALL_X = np.random.default_rng(0).random((3, 6), np.float32)
+
+
 def test_the_least_distortions_that_were_found_are_in_the_document() -> None:
-    recipe = [nnpg.dense(8), nnpg.Tanh(), nnpg.dense(K), nnpg.Softmax()]
-    net = nnpg.build(recipe, input_shape=(6,), rng=1, backend="numpy")
-    x = np.random.default_rng(0).random((3, 6), np.float32)
+    net, x = SMALL, SMALL_X
     made = document(net, x, attack=True)["found"]
     done = nnpg.minimal_distortion(net, x, "all", labels=[0, 1, 2])
     assert {found["outcome"] for found in made} == {"ALREADY", "FOUND"}
@@ -181,13 +185,18 @@ def checked(browser: Any, made: dict[str, Any] | str, url: str = "", crc32: int 
     )
 
 
+def eighths(shape: tuple[int, ...]) -> np.ndarray:
+    """Pixels of 8 bits, with wide plain regions."""
+    return np.random.default_rng(0).choice([0, 0, 0, 1, 37, 255], shape).astype("float32") / np.float32(255)
+
+
 NETS: dict[str, Any] = {
     "deep": lambda: (deep(), images()),
     "sigmoid": lambda: (deep(nnpg.Sigmoid()), images()),
     "without probabilities": lambda: (deep(nnpg.Tanh()), images()),
     "float64": lambda: (deep().astype("float64"), images()),
     "faces": lambda: (nnpg.face_net(np.zeros((1, 1, 60, 60))), np.random.default_rng(0).random((4, 1, 60, 60), "f4")),
-    "digits": lambda: (nnpg.digit_net(np.zeros((1, 1, 28, 28)), K=4), np.random.default_rng(0).random((4, 1, 28, 28))),
+    "digits": lambda: (nnpg.digit_net(np.zeros((1, 1, 28, 28)), K=4), eighths((4, 1, 28, 28))),
     "colours": lambda: (nnpg.cifar_net(np.zeros((1, 3, 16, 16)), K=4), np.random.default_rng(0).random((4, 3, 16, 16))),
 }  # fmt: skip
 
@@ -200,6 +209,23 @@ def test_the_page_agrees_with_what_nnpg_computed(browser: Any, name: str) -> Non
     assert found["agrees"]
     assert found["difference"] <= 1e-12, found["where"]
     assert found["arrays"] > 4 * len(net.names)
+
+
+@pytest.mark.browser
+def test_the_page_unpacks_what_was_packed(browser: Any) -> None:
+    rng = np.random.default_rng(0)
+    arrays = [eighths((3, 4)), rng.random((2, 3), np.float32), rng.standard_normal(5), np.array(0.1)]
+    sent = [packed(a) for a in arrays]
+    assert [a["type"] for a in sent] == ["u1", "f4", "f8", "f8"]
+    changes = document(SMALL, SMALL_X, attack=True)["found"]
+    sent += [found["change"] for found in changes]
+    arrays += [numbers(found["change"]) * found["change"]["scale"] for found in changes]
+    function = (
+        "async (url, sent) => sent.map((await engineOf(url)).unpacked).map(({shape, data}) => [shape, [...data]])"
+    )
+    for (shape, data), a in zip(browser.evaluate(function, browser.engine(), sent), arrays, strict=True):
+        assert shape == list(a.shape)
+        assert data == a.astype(float).ravel().tolist()
 
 
 @pytest.mark.browser
