@@ -52,7 +52,7 @@ def run(config: Config, context: Context) -> Result:
     errors = {key: np.array([(p.before, p.after) for p in of]) for key, of in done.items()}  # (nets, 2)
     half = config.cut[len(config.cut) // 2]
     cost = costs(nets, [p.net for p in done[OURS, half]], config.epochs, context)
-    full, at_once, after_training = cost.full_error, *errors[OURS, half].T
+    full, (at_once, after_training) = cost.full_error, errors[OURS, half].T
     off = max(p.off for of in done.values() for p in of)
 
     over = partial(row, n=len(nets), over="nets", interval="95% t over nets")
