@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import shutil
-from collections.abc import Iterator, Mapping
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pytest
+from explorer.pages import Written, opened, write
 
 HARNESS = Path(__file__).parent / "harness.js"
 SITE = "http://explorer.test"  # nothing leaves the browser: every request is answered here
@@ -62,3 +65,54 @@ def chromium() -> Iterator[Any]:
 def browser(chromium: Any) -> Browser:
     """An empty page with what `harness.js` defines."""
     return Browser(chromium.new_page())
+
+
+@pytest.fixture(scope="session")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Written]:
+    """Write the page of a network of `pages.NETS`, once."""
+    folder, known = tmp_path_factory.mktemp("explorer"), dict[str, Written]()
+
+    def of(name: str) -> Written:
+        if name not in known:
+            known[name] = write(name, folder)
+        return known[name]
+
+    return of
+
+
+@pytest.fixture(scope="session")
+def open_page(chromium: Any, written: Callable[[str], Written]) -> Callable[[str], Any]:
+    """Open the page of a network, once, in a window of 1280 x 800."""
+    context, known = chromium.new_context(viewport={"width": 1280, "height": 800}), dict[str, Any]()
+
+    def of(name: str) -> Any:
+        if name not in known:
+            known[name] = opened(context, written(name))
+        return known[name]
+
+    return of
+
+
+@pytest.fixture(scope="session")
+def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The rules of axe-core: of the file that NNPG_AXE names, or installed by npm where there is one."""
+    if known := os.environ.get("NNPG_AXE"):
+        return Path(known).read_text(encoding="utf-8")
+    npm, folder = shutil.which("npm"), tmp_path_factory.mktemp("axe")
+    if npm is None:
+        pytest.skip("needs npm, to install axe-core, or NNPG_AXE=axe.min.js")
+    command = [
+        npm,
+        "install",
+        "--silent",
+        "--no-audit",
+        "--no-fund",
+        "--ignore-scripts",
+        "--prefix",
+        str(folder),
+        "axe-core@4",
+    ]
+    answer = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    if answer.returncode:
+        pytest.skip(f"axe-core cannot be installed: {answer.stderr.strip()[-200:]}")
+    return (folder / "node_modules/axe-core/axe.min.js").read_text(encoding="utf-8")

@@ -17,7 +17,7 @@ export function asPython(view, file) {
     "import nnpg",
     "from nnpg.explorer import read_page",
     "",
-    `page = read_page(${JSON.stringify(file)})  # the file of the page: its network and its images`,
+    `page = read_page(${JSON.stringify(file)}, backend="numpy")  # the file of the page: its network and its images`,
     'net = page.net.astype("float64")',
   ];
   for (const [image, rate] of state.steps) {

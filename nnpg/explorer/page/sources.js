@@ -27,6 +27,18 @@ export function formulaOf(model, name, method) {
 }
 
 /**
+ * Where a method stands: "nnpg/layers/linear.py, line 99".
+ * @param {Model} model
+ * @param {string} name
+ * @param {"forward" | "backward" | "gradients"} method
+ * @returns {string}
+ */
+export function placeOf(model, name, method) {
+  const source = model.document.sources[kindOf(model, name)];
+  return source ? `${source.file}, line ${source[method].line}` : "";
+}
+
+/**
  * The kind of an output's layer.
  * @param {Model} model
  * @param {string} name

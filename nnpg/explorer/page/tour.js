@@ -14,6 +14,8 @@ const ALL_VEILS = [...new Set(STEPS.flatMap(({ veil }) => veil))];
 let numbers = [];
 /** @type {State} */
 let base;
+let shown = ""; // step and whether it was asking, when the page was last scrolled to it
+const ONE_COLUMN = 900; // pixels, below which the parts of the page are below each other
 
 /**
  * @param {Model} model
@@ -60,6 +62,10 @@ export function drawTour(view, store) {
   const isAsking = Boolean(step) && state.guess < 0;
   for (const id of ALL_VEILS) byId(id).toggleAttribute("data-veiled", isAsking && step.veil.includes(id));
   if (!step) return fill(card);
+  if (shown !== `${state.tour} ${isAsking}`) {
+    shown = `${state.tour} ${isAsking}`;
+    if (innerWidth < ONE_COLUMN && (state.tour > 1 || !isAsking)) byId(step.veil[0]).scrollIntoView({ block: "center" });
+  }
   const question = questionOf(model, state.tour);
   const at = numbers.indexOf(state.tour);
   const go = (/** @type {number} */ to) => () => enter(model, store, numbers[to]);

@@ -190,7 +190,7 @@ export const STEPS = [
         ask: `Set the strongest filter for ${name(view)}, ${unit.name}[${unit.f}], to 0. What does y of ${name(view)} do?`,
         choices: ["It falls by more than half", "It falls by less than half", "It grows"],
         right: then >= before ? 2 : then < before / 2 ? 0 : 1,
-        answer: `From ${digits(before)} to ${digits(then)}; the network now answers ${view.model.classNames[after.predicted]}. Knock out the next strongest, or start again with the weakest, and compare how fast the errors rise.`,
+        answer: `From ${digits(before)} to ${digits(then)}; the network ${after.predicted === intact.predicted ? "still" : "now"} answers ${view.model.classNames[after.predicted]}. Knock out the next strongest, or start again with the weakest, and compare how fast the errors rise.`,
       };
     },
     reveal: (view) => {
