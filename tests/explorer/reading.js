@@ -31,7 +31,7 @@ async function readStates(hashes) {
   for (const hash of hashes) {
     location.hash = hash;
     await new Promise((go) => setTimeout(go, 0));
-    while (document.getElementById("damage").dataset.done !== "true") await new Promise((go) => setTimeout(go, 5));
+    while (document.getElementById("damage")?.dataset.done !== "true") await new Promise((go) => setTimeout(go, 5));
     found.push(read());
   }
   return found;
