@@ -67,7 +67,7 @@ def digits() -> tuple[Any, ...]:
 
 
 def cifar() -> tuple[Any, ...]:
-    x = random_images((3, 32, 32), 4)
+    x = random_images((3, 16, 16), 4)
     return nnpg.cifar_net(x, rng=0), x, np.arange(4), None
 
 
