@@ -32,11 +32,11 @@ __device__ __forceinline__ void add_channels(const NumberOf<Net>* x, const Quad<
     using T = NumberOf<Net>;
     using K = Block<Net, B>;
     if constexpr (K::IN_REGISTERS) {
-        bool rows[K::ROWS], columns[K::COLUMNS];  // inside the image
+        unsigned rows = 0, columns = 0;  // a bit for each that lies inside the image
         #pragma unroll
-        for (int r = 0; r < K::ROWS; ++r) rows[r] = !K::OUTSIDE || unsigned(row + r) < unsigned(K::H);
+        for (int r = 0; r < K::ROWS; ++r) rows |= unsigned(unsigned(row + r) < unsigned(K::H)) << r;
         #pragma unroll
-        for (int s = 0; s < K::COLUMNS; ++s) columns[s] = !K::OUTSIDE || unsigned(column + s) < unsigned(K::W);
+        for (int s = 0; s < K::COLUMNS; ++s) columns |= unsigned(unsigned(column + s) < unsigned(K::W)) << s;
         #pragma unroll 1
         for (int c = first; c < last; ++c) {
             T pixels[K::ROWS][K::COLUMNS];
@@ -44,8 +44,10 @@ __device__ __forceinline__ void add_channels(const NumberOf<Net>* x, const Quad<
             #pragma unroll
             for (int r = 0; r < K::ROWS; ++r)
                 #pragma unroll
-                for (int s = 0; s < K::COLUMNS; ++s)
-                    pixels[r][s] = rows[r] && columns[s] ? from[r * K::W + s] : T(0);
+                for (int s = 0; s < K::COLUMNS; ++s) {
+                    bool seen = !K::OUTSIDE || ((rows >> r) & (columns >> s) & 1);
+                    pixels[r][s] = seen ? from[r * K::W + s] : T(0);
+                }
             #pragma unroll
             for (int i = 0; i < K::I; ++i)
                 #pragma unroll

@@ -26,7 +26,7 @@ __device__ void backward_to(const Wanted<Net>& wanted, int lowest, long long row
 
 // With labels, classes are those of the images, and there is one for each; without, there are S for all images.
 template <class Net>
-__global__ void __launch_bounds__(Net::THREADS, 1)
+__global__ void __launch_bounds__(Net::THREADS, Net::AT_ONCE)
     gradients(const typename Net::Number* __restrict__ images, const Quad<typename Net::Number>* __restrict__ quads,
               const int* __restrict__ classes, const typename Net::Number* __restrict__ share,
               typename Net::Number* __restrict__ results, Wanted<Net> wanted, int lowest, int of, int N, int S,

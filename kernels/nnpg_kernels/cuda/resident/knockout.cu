@@ -47,7 +47,7 @@ __device__ void forward_after(int from, const Step* steps, int t, bool replaces,
 }
 
 template <class Net>
-__global__ void __launch_bounds__(Net::THREADS, 1)
+__global__ void __launch_bounds__(Net::THREADS, Net::AT_ONCE)
     knock_out(const typename Net::Number* __restrict__ images, const Quad<typename Net::Number>* __restrict__ quads,
               const Step* __restrict__ steps, const int* __restrict__ left,
               const typename Net::Number* __restrict__ maps, long long* __restrict__ predictions, int N, int T_,

@@ -5,6 +5,7 @@
 //
 //   Number          float or double
 //   BLOCKS THREADS  of the network, and of a block of threads
+//   AT_ONCE         blocks of threads of a multiprocessor for which the compiler must leave registers; 0: as it chooses
 //   IMAGE CLASSES   numbers of an image and of the last output;  HEAD 0: none, 1: softmax, 2: sigmoid behind it
 //   CENTRED         whether a mean is subtracted from each image
 //   C H W           of each block's input; F ZH ZW of z = W x + b; YH YW of the output, which has F maps
@@ -57,7 +58,7 @@ template <class Net, int B> struct Block {
     static constexpr bool OUTSIDE = FIRST_ROW < 0 || FIRST_COLUMN < 0 ||
                                     FIRST_ROW + (TILES_H - 1) * STEP_H * SH + ROWS > H ||
                                     FIRST_COLUMN + (TILES_W - 1) * STEP_W * SW + COLUMNS > W;
-    static constexpr bool IN_REGISTERS = ROWS * COLUMNS <= 64;
+    static constexpr bool IN_REGISTERS = ROWS * COLUMNS <= 64 && ROWS <= 32 && COLUMNS <= 32;
 };
 
 template <class Net> using NumberOf = typename Net::Number;

@@ -154,6 +154,7 @@ def _numbers(
     single = {
         "BLOCKS": len(blocks),
         "THREADS": threads,
+        "AT_ONCE": 0 if convolutions else 1,
         "IMAGE": image,
         "CLASSES": units[-1],
         "HEAD": HEADS[head],

@@ -3,7 +3,7 @@
 // bound   the multiply-adds of the network, and one image and all weights from memory a block
 // writer  the thread of the number
 template <class Net>
-__global__ void __launch_bounds__(Net::THREADS, 1)
+__global__ void __launch_bounds__(Net::THREADS, Net::AT_ONCE)
     predict(const typename Net::Number* __restrict__ images, const Quad<typename Net::Number>* __restrict__ quads,
             typename Net::Number* __restrict__ y) {
     using T = NumberOf<Net>;

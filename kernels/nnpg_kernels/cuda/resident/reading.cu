@@ -4,7 +4,7 @@
 // bound   the multiply-adds of a pass; what the forward pass leaves for the way back goes to memory and comes back
 // writer  the thread of the number
 template <class Net>
-__global__ void __launch_bounds__(Net::THREADS, 1)
+__global__ void __launch_bounds__(Net::THREADS, Net::AT_ONCE)
     scores(const typename Net::Number* __restrict__ images, const Quad<typename Net::Number>* __restrict__ quads,
            double* __restrict__ z, Quad<typename Net::Number>* __restrict__ kept) {
     using T = NumberOf<Net>;
