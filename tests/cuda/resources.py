@@ -21,6 +21,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import NamedTuple
 
+from resident.instances import instances, labels
+
 from nnpg_kernels.cuda.sources import kernels, source
 
 TABLE = Path(__file__).parents[2] / "docs" / "cuda-resources.md"
@@ -28,11 +30,12 @@ SHARED_BYTES_AT_MOST = {"sm_80": 163 << 10, "sm_90": 227 << 10}
 LEAST_SHARE_OF_TILES = 0.70  # multiply-adds in the inner loop of the kernels of wide layers
 HEAD = """# What the CUDA kernels need
 
-Written by `make cuda-table`, compared by `make cuda`: every instance of every kernel, compiled by NVRTC {version} for
-sm_80 and sm_90. No device is needed. Stack and spills are bytes a thread, shared memory bytes a block. The hottest loop
-is the innermost one with the most multiply-adds, or with the most loads; its share is multiply-adds of all its
-instructions. Local loads and stores are those of the whole kernel: they go to memory, because registers did not suffice
-or were indexed at run time.
+Written by `make cuda-table`, compared by `make cuda`: every instance of every kernel, and the resident programs of the
+papers' networks, compiled by NVRTC {version} for sm_80 and sm_90. A program without a row needs more shared memory than
+that architecture has. No device is needed. Stack and spills are bytes a thread, shared memory bytes a block. The
+hottest loop is the innermost one with the most multiply-adds, or with the most loads; its share is multiply-adds of all
+its instructions. Local loads and stores are those of the whole kernel: they go to memory, because registers did not
+suffice or were indexed at run time.
 
 | kernel | | registers | stack | spills | shared | multiply-adds in the hottest loop | loads there | local |
 |---|---|---|---|---|---|---|---|---|
@@ -161,21 +164,28 @@ def compiled(
 
 
 def resources(architecture: str) -> list[Resources]:
-    """Read what every kernel needs of an architecture."""
+    """Read what every kernel needs of an architecture, and every resident program of the papers' networks."""
     symbols, codes, said = compiled(architecture, kernels())
-    rows = []
-    for name, mangled in symbols.items():
-        stack, stores, loads = map(int, re.findall(r"(\d+) bytes (?:stack|spill)", said[mangled]))
-        shared = re.search(r"(\d+) bytes smem", said[mangled])
-        loop = hottest_loop(codes[mangled])
-        kinds = Counter(name_.split(".")[0] + (".128" if "128" in name_ else "") for name_ in loop)
-        read = ", ".join(f"{kinds[kind]} {kind}" for kind in ("LDS.128", "LDS", "LDG.128", "LDG") if kinds[kind])
-        local = sum(name_of(instruction).startswith(("LDL", "STL")) for _, instruction in codes[mangled])
-        registers = int(re.search(r"Used (\d+) registers", said[mangled])[1])  # type: ignore[index]
-        size = int(shared[1]) if shared else 0
-        of_loop = (multiply_adds(loop), len(loop), read)
-        rows.append(Resources(name, architecture, registers, stack, stores + loads, size, *of_loop, local))
+    rows = [row_of(name, architecture, codes[symbol], said[symbol]) for name, symbol in symbols.items()]
+    for instance in instances(SHARED_BYTES_AT_MOST[architecture]):
+        symbols, codes, said = compiled(architecture, (instance.kernel,), instance.text)
+        symbol = symbols[instance.kernel]
+        rows.append(row_of(instance.label, architecture, codes[symbol], said[symbol], instance.shared))
     return rows
+
+
+def row_of(name: str, architecture: str, code: Code, said: str, dynamic: int = 0) -> Resources:
+    """Return the row of a kernel from its code and from what ptxas says of it."""
+    stack, stores, loads = map(int, re.findall(r"(\d+) bytes (?:stack|spill)", said))
+    shared = re.search(r"(\d+) bytes smem", said)
+    loop = hottest_loop(code)
+    kinds = Counter(name_.split(".")[0] + (".128" if "128" in name_ else "") for name_ in loop)
+    read = ", ".join(f"{kinds[kind]} {kind}" for kind in ("LDS.128", "LDS", "LDG.128", "LDG") if kinds[kind])
+    local = sum(name_of(instruction).startswith(("LDL", "STL")) for _, instruction in code)
+    registers = int(re.search(r"Used (\d+) registers", said)[1])  # type: ignore[index]
+    size = dynamic + (int(shared[1]) if shared else 0)
+    of_loop = (multiply_adds(loop), len(loop), read)
+    return Resources(name, architecture, registers, stack, stores + loads, size, *of_loop, local)
 
 
 def faults_of_clusters() -> list[str]:
@@ -199,7 +209,8 @@ def main() -> int:
             print(f"{label:>8} {instruction}")
         return 0
     rows = [row for architecture in SHARED_BYTES_AT_MOST for row in resources(architecture)]
-    rows.sort(key=lambda row: (kernels().index(row.kernel), row.architecture))
+    names = [*kernels(), *labels()]
+    rows.sort(key=lambda row: (names.index(row.kernel), row.architecture))
     table = HEAD.format(version=version("nvidia-cuda-nvrtc")) + "".join(f"{row.line()}\n" for row in rows)
     faults = [fault for row in rows for fault in row.faults()] + faults_of_clusters()
     sys.stderr.writelines(f"{fault}\n" for fault in faults)
