@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
 import threading
+import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import partial
 from multiprocessing import Pipe
+from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple
 
@@ -23,6 +26,7 @@ Do = Callable[[str, Any], Any]  # takes a job's name and its argument
 HandOver = Callable[[str, Any], None]  # takes a job's name and its outcome: a result, or Failed
 
 ORDERLY = 0.3  # seconds that processes have to end by themselves: one that is still starting does not notice
+ENDING = 0.05  # seconds after which a process that has closed its pipes because it was killed is gone
 CLEANING = 1.0  # seconds in which joblib removes the files that the processes had mapped
 
 
@@ -73,7 +77,7 @@ def _in_pools(
         jobs = {name: (argument, board.place(name)) for name, argument in waiting.items()}
         sent: list[str] = []
         try:
-            _in_one_pool(do, jobs, sent, processes, at_once, partial(_taken, waiting, hand_over), look)
+            _in_one_pool(do, jobs, sent, board.folder, processes, at_once, partial(_taken, waiting, hand_over), look)
         except BrokenProcessPool:
             killed = {name: waiting.pop(name) for name in sent if name in waiting}
             if waiting is missing:
@@ -92,6 +96,7 @@ def _in_one_pool(
     do: Do,
     jobs: Mapping[str, tuple[Any, Place]],
     sent: list[str],
+    folder: Path,
     processes: int,
     at_once: int,
     hand_over: HandOver,
@@ -107,7 +112,7 @@ def _in_one_pool(
     settings = {
         "n_jobs": max(2, processes),  # with 1 there would be no process
         "initializer": _begin,
-        "initargs": (parent_is_there, max(1, thread_count() // processes)),
+        "initargs": (parent_is_there, os.getpid(), folder, max(1, thread_count() // processes)),
         "inner_max_num_threads": 1,
     }
     collecting = threading.Thread(
@@ -171,15 +176,18 @@ def _named(do: Do, name: str, argument: Any, place: Place) -> tuple[str, Any]:
         return name, do(name, argument)
 
 
-def _begin(parent_is_there: Any, threads: int) -> None:
+def _begin(parent_is_there: Any, parent: int, folder: Path, threads: int) -> None:
     """Prepare a process: it limits the threads of its kernels, and ends when its parent does."""
     os.environ["NNPG_NUM_THREADS"] = str(threads)
-    threading.Thread(target=_leave_with, args=(parent_is_there,), name="parent", daemon=True).start()
+    threading.Thread(target=_leave_with, args=(parent_is_there, parent, folder), name="parent", daemon=True).start()
 
 
-def _leave_with(parent_is_there: Any) -> None:
+def _leave_with(parent_is_there: Any, parent: int, folder: Path) -> None:
     parent_is_there.poll(None)  # nothing is ever sent: this waits until the parent ends or closes the pipe
     remove_temporaries()
+    time.sleep(ENDING)
+    if os.getppid() != parent:  # it was killed, and cannot remove its folder
+        shutil.rmtree(folder, ignore_errors=True)
     os._exit(1)
 
 

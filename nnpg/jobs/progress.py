@@ -68,6 +68,7 @@ class Board:
     """A file of one share for each job."""
 
     def __init__(self, path: Path, names: Iterable[str]) -> None:
+        self.folder = path.parent
         self._path, self._places = path, {name: i for i, name in enumerate(names)}
         np.zeros(len(self._places)).tofile(path)
 

@@ -131,8 +131,10 @@ class Killed:
 
 
 @pytest.mark.slow
-def test_killed_20_times_at_random_nothing_is_done_twice_and_the_bytes_are_the_same(tmp_path):
+def test_killed_20_times_at_random_nothing_is_done_twice_and_the_bytes_are_the_same(tmp_path, monkeypatch):
     """Processes of the jobs and their parent are killed, and the call is made again until all is done."""
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
     results, log, killed = tmp_path / "results", tmp_path / "log", Killed()
     results.mkdir()
     log.touch()
@@ -153,6 +155,8 @@ def test_killed_20_times_at_random_nothing_is_done_twice_and_the_bytes_are_the_s
         again = len(jobs) - len(set(jobs))
         assert again <= 2 * (killed.workers - before), "only the jobs of killed processes are done again"
     assert min(killed.parents, killed.workers) >= 4
+    left = [path.name for path in (tmp_path / "temporary").glob("nnpg-*")]
+    assert len(left) < killed.parents / 2, "the processes of a parent that was killed remove its folder"
     alone = tmp_path / "alone"
     (alone / "results").mkdir(parents=True)
     for folder, workers in ((tmp_path, 2), (alone, 1)):
