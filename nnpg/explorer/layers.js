@@ -171,9 +171,8 @@ export const LAYERS = {
     },
     /** dL/dx[d] = sum_f delta[f] W[f,d]. */
     backward({ arrays: { W } }, delta, x) {
-      const [F, D] = W.shape, dx = zeros(x.shape);
-      for (let f = 0; f < F; f++)
-        for (let d = 0; d < D; d++) dx.data[d] += delta.data[f] * W.data[f * D + d];
+      const D = W.shape[1], dx = zeros(x.shape);
+      delta.data.forEach((v, f) => { for (let d = 0; d < D; d++) dx.data[d] += v * W.data[f * D + d]; });
       return dx;
     },
     /** dL/dW[f,d] = delta[f] x[d];  dL/db[f] = delta[f]. */

@@ -12,6 +12,7 @@ from fuzz.random_networks import case
 from layer_rows import ROWS, Row, delta
 
 import nnpg
+from nnpg.explanation.addresses import address
 from nnpg.explanation.quantities import OfNumber, quantity
 from nnpg.explorer.document import packed, packed_layers
 
@@ -99,7 +100,7 @@ def of_class(name: str, net: nnpg.Network, x: np.ndarray, of: OfNumber, off: Off
 def of_numbers() -> Iterator[Numbers]:
     """Random units and weights around every layer of the table, and of a deep network."""
     nets = [(around(row), row.x(1)) for row in (*ROWS, *MORE_ROWS)]
-    nets += [(around(row, nnpg.Sigmoid()), row.x(1)) for row in (*ROWS[::9], *SOFTMAX_ROWS)]
+    nets += [(around(row, nnpg.Sigmoid()), row.x(1)) for row in (*SOFTMAX_ROWS, *ROWS[::9])]
     deep = nnpg.build(DEEP, input_shape=(2, 9, 9), rng=1, dtype="float64", backend="numpy")
     nets += [(deep, np.random.default_rng(n).standard_normal((1, 2, 9, 9))) for n in range(8)]
     for n, (net, x) in enumerate(nets):
@@ -108,9 +109,10 @@ def of_numbers() -> Iterator[Numbers]:
         changed, c = without(net, off), int(rng.integers(K))
         numbers, expected = [], []
         for name, shape in net.shapes.items():
-            unit, index = random_address(name, shape, rng)
-            numbers.append(("unit", name, index))
-            expected.append(nnpg.explain(changed, x, unit=unit, classes=c, of=of))  # type: ignore[arg-type]
+            for index in {random_address(name, shape, rng)[1], tuple(size - 1 for size in shape)}:
+                numbers.append(("unit", name, index))
+                unit = address(name, index)
+                expected.append(nnpg.explain(changed, x, unit=unit, classes=c, of=of))  # type: ignore[arg-type]
         for layer, arrays in net.parameters.items():
             p = str(rng.choice(list(arrays)))
             weight, index = random_address(f"{layer}.{p}", arrays[p].shape, rng)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -17,10 +18,11 @@ def main() -> int:
         print("types of the scripts: not checked, as there is no npx: install Node and npm")
         return 0
     tsc = [npx, "--yes", "--package", TYPESCRIPT, "tsc"]
-    version = subprocess.run([*tsc, "--version"], cwd=ROOT, capture_output=True, text=True)
+    once = {**os.environ, "npm_config_fetch_retries": "0"}
+    version = subprocess.run([*tsc, "--version"], cwd=ROOT, env=once, capture_output=True, text=True)
     if version.returncode:
-        last = (version.stderr.strip() or "npx failed").splitlines()[-1]
-        print(f"types of the scripts: not checked, as npx cannot install {TYPESCRIPT}: {last}")
+        first = (version.stderr.strip() or "npx failed").splitlines()[0]
+        print(f"types of the scripts: not checked, as npx cannot install {TYPESCRIPT}: {first}")
         return 0
     return subprocess.run([*tsc, "--project", str(ROOT)], cwd=ROOT).returncode
 
