@@ -196,6 +196,12 @@ KNOCKOUT = _cases(
 
 EXPLAIN = _cases(
     "nnpg",
+    ("explore|{here}/nowhere.safetensors", "nowhere.safetensors"),
+    ("explore|{here}/stranger.safetensors", "--data"),
+    ("explore|{here}/model.safetensors|--images|0", "--images"),
+    ("explore|{here}/model.safetensors|--images|46", "--images"),
+    ("explore|{here}/model.safetensors|--out|{here}/page.pdf", ".html"),
+    ("explore|{here}/model.safetensors|--out|{here}/nowhere/page.html", "nowhere"),
     ("explain|{here}/nowhere.safetensors", "nowhere.safetensors"),
     ("explain|{here}/notes.txt", "notes.txt"),
     ("explain|{here}/stranger.safetensors", "--data"),

@@ -87,12 +87,12 @@ export function makeAttack(model, store, view) {
   byId("along").addEventListener("change", () => store.set({ along: byId("along").value, size: 0 }));
   byId("clip").addEventListener("change", () => store.set({ clip: byId("clip").checked }));
   const slider = byId("size");
-  let dragging = false; // one drag of the slider is one step of Undo
+  let isMoving = false; // what the slider does from one press, or while it has the focus, is one step of Undo
   slider.addEventListener("input", () => {
-    store.set({ size: Number((FURTHEST * (Number(slider.value) / 100) ** 2).toPrecision(4)) }, { again: dragging });
-    dragging = true;
+    store.set({ size: Number((FURTHEST * (Number(slider.value) / 100) ** 2).toPrecision(4)) }, { again: isMoving });
+    isMoving = true;
   });
-  slider.addEventListener("change", () => { dragging = false; });
+  for (const kind of ["pointerdown", "blur"]) slider.addEventListener(kind, () => { isMoving = false; });
   byId("least").addEventListener("click", () => {
     const least = leastOnLine(view());
     if (least === null) fill(byId("line-note"), "no size on this line does it");

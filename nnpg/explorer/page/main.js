@@ -102,6 +102,7 @@ async function copy(text) {
   let shown = document.getElementById("program");
   if (!shown) byId("one").append((shown = h("pre", { id: "program", tabindex: 0, "aria-label": "The program" })));
   shown.textContent = text;
+  shown.scrollIntoView({ block: "nearest" });
   setTimeout(() => { button.textContent = "copy as Python"; }, 1500);
 }
 

@@ -12,7 +12,7 @@ import { drawWires } from "./wires.js";
 /** @typedef {import("./model.js").View} View */
 /** @typedef {import("./state.js").Store} Store */
 
-const HEIGHT = 48; // of a row of circles, in pixels
+const ROOM = 208; // for all rows of circles, in pixels
 
 /**
  * Make the rows of the network once; `drawNetwork` fills them.
@@ -36,7 +36,11 @@ export function makeNetwork(model, store) {
   });
   network.addEventListener("dblclick", (/** @type {Event} */ event) => {
     const found = at(event);
-    if (found) knock(store, shownOf(model.rows[Number(found.dataset.row)], store.state.unit.name), Number(found.dataset.map));
+    if (!found) return;
+    const { outputs } = model.rows[Number(found.dataset.row)];
+    const f = Number(found.dataset.map);
+    const out = store.state.off.find(([name, g]) => g === f && outputs.includes(name));
+    knock(store, out ? out[0] : shownOf(model.rows[Number(found.dataset.row)], store.state.unit.name), f);
   });
   network.addEventListener("keydown", (/** @type {Event} */ event) => {
     const found = at(event);
@@ -127,9 +131,10 @@ export function drawNetwork(view, store) {
     if (!row.isMaps) return drawCells(view, store, r, name, values);
     const signed = state.show !== "outputs";
     const scale = values && signed ? extent(values.data) : undefined;
-    const size = circleSize(model.shapes[name][0]);
+    const size = circleSize(model.shapes[name][0], rowHeight(model));
     const element = /** @type {HTMLElement} */ (document.querySelector(`#network .row[data-row="${r}"] .circles`));
     element.style.setProperty("--size", `${size}px`);
+    element.style.minHeight = `${rowHeight(model)}px`;
     for (let f = 0; f < model.shapes[name][0]; f++) {
       const button = byId(`map-${r}-${f}`);
       const isOff = state.off.some(([other, g]) => g === f && row.outputs.includes(other));
@@ -181,14 +186,24 @@ function drawNames({ model, state }, store, r, name) {
 }
 
 /**
+ * Height of a row of circles: the fewer rows, the higher.
+ * @param {import("./model.js").Model} model
+ */
+function rowHeight(model) {
+  const rows = model.rows.filter((row) => row.isMaps).length;
+  return Math.max(34, Math.min(80, Math.floor(ROOM / rows) - 4));
+}
+
+/**
  * Size of a circle such that all maps of a row fit in its height.
  * @param {number} count
+ * @param {number} height
  */
-function circleSize(count) {
+function circleSize(count, height) {
   const width = byId("network").clientWidth - 74 || 600;
-  for (let size = HEIGHT; size > 14; size -= 2) {
-    const lines = size > HEIGHT / 2 ? 1 : Math.floor(HEIGHT / (size + 2));
-    if (Math.floor(width / (size + 5)) * lines >= count) return size;
+  for (let size = height; size > 14; size -= 2) {
+    const lines = Math.max(1, Math.floor((height + 3) / (size + 3)));
+    if (Math.floor((width + 4) / (size + 4)) * lines >= count) return size;
   }
   return 14;
 }

@@ -57,31 +57,31 @@ export function drawNudge(view, store) {
   const o = trace[name].data[offset(delta.shape, index)];
   const values = curveOf(view, most);
   const now = view.quantity.value;
-  const then = state.nudge ? moveUnit(view, state.nudge) : now;
-  if (document.activeElement !== slider) slider.value = String(Math.round((100 * state.nudge) / most));
-  slider.setAttribute("aria-valuetext", signed(state.nudge, 3));
-  fill(byId("nudge-value"), signed(state.nudge, 3));
+  const shift = state.nudge || Number((most / 4).toPrecision(1));
+  const then = moveUnit(view, shift);
+  if (document.activeElement !== slider) slider.value = String(Math.round((100 * shift) / most));
+  slider.setAttribute("aria-valuetext", signed(shift, 3));
+  fill(byId("nudge-value"), signed(shift, 3));
   const y = symbolOf(state.of);
   fill(
     byId("nudge-chart"),
-    chart(values, { most, slope, now, o, then, nudge: state.nudge, y }),
+    chart(values, { most, slope, now, o, then, nudge: shift, y }),
     h(
       "dl",
       {},
       h("dt", {}, `${y} now`), h("dd", { id: "nudge-now" }, digits(now, 5)),
-      h("dt", {}, "foretold: ", h("span", { class: "delta" }, "delta"), " × move"), h("dd", { id: "foretold" }, signed(slope * state.nudge)),
+      h("dt", {}, "foretold: ", h("span", { class: "delta" }, "delta"), " × move"), h("dd", { id: "foretold" }, signed(slope * shift)),
       h("dt", {}, `happened to ${y}`), h("dd", { id: "happened" }, signed(then - now)),
     ),
   );
-  slider.oninput = () => store.set({ nudge: Number(((Number(slider.value) * most) / 100).toPrecision(4)) }, { again: dragging });
-  slider.onpointerdown = () => {
-    dragging = false;
-    queueMicrotask(() => { dragging = true; });
+  slider.oninput = () => {
+    store.set({ nudge: Number(((Number(slider.value) * most) / 100).toPrecision(4)) }, { again: isMoving });
+    isMoving = true;
   };
-  slider.onchange = () => { dragging = false; };
+  slider.onpointerdown = slider.onblur = () => { isMoving = false; };
 }
 
-let dragging = false; // one drag of the slider is one step of Undo
+let isMoving = false; // what the slider does from one press, or while it has the focus, is one step of Undo
 
 /**
  * @param {number[]} values
@@ -106,7 +106,7 @@ function chart(values, { most, slope, now, o, then, nudge, y }) {
     svg("line", { class: "tangent", "clip-path": "url(#inside)", x1: x(-most), x2: x(most), y1: height(now - slope * most), y2: height(now + slope * most) }),
     svg("polyline", { class: "curve", points: line, "clip-path": "url(#inside)" }),
     svg("circle", { class: "now", cx: x(0), cy: height(now), r: 3 }),
-    nudge ? svg("circle", { class: "moved", cx: x(nudge), cy: height(then), r: 4 }) : null,
+    svg("circle", { class: "moved", cx: x(nudge), cy: height(then), r: 4 }),
     svg("text", { x: left - 4, y: 11, "text-anchor": "end" }, digits(high, 3)),
     svg("text", { x: left - 4, y: HEIGHT - 19, "text-anchor": "end" }, digits(low, 3)),
     svg("text", { x: left, y: HEIGHT - 4 }, digits(o - most, 3)),

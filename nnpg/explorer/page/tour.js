@@ -67,6 +67,7 @@ export function drawTour(view, store) {
     if (innerWidth < ONE_COLUMN && (state.tour > 1 || !isAsking)) byId(step.veil[0]).scrollIntoView({ block: "center" });
   }
   const question = questionOf(model, state.tour);
+  const hadFocus = card.contains(document.activeElement);
   const at = numbers.indexOf(state.tour);
   const go = (/** @type {number} */ to) => () => enter(model, store, numbers[to]);
   const guess = (/** @type {number} */ n) => () => store.set({ ...(step.reveal?.(view) ?? {}), guess: n });
@@ -88,4 +89,5 @@ export function drawTour(view, store) {
       h("button", { type: "button", id: "tour-close", title: "Go on without the tour", onclick: () => store.set({ tour: 0, guess: -1 }) }, "close"),
     ),
   );
+  if (hadFocus && !card.contains(document.activeElement)) byId(isAsking ? "guess-0" : "tour-next").focus({ preventScroll: true });
 }

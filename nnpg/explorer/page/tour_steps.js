@@ -67,7 +67,7 @@ export const STEPS = [
         ask: "Whom does it take the marked image for?",
         choices: shown.map((k) => view.model.classNames[k]),
         right: shown.indexOf(view.predicted),
-        answer: `It answers ${view.model.classNames[view.predicted]}, with y = ${digits(view.y[view.predicted])}. On the right is one number of the network, and what it is computed from. Click any number there to follow it.`,
+        answer: `It answers ${view.model.classNames[view.predicted]}, with y = ${digits(view.y[view.predicted])}. "One number" shows a number of the network, and what it is computed from. Click any number there to follow it.`,
       };
     },
     veil: ["answer-part", "last-row", "damage", "fooled", "sentence"],
@@ -83,7 +83,7 @@ export const STEPS = [
       right: 2,
       answer: `1: it grows as much as it grows. And for every other class the seed is 0. Nothing else is put in: all deltas of this page come from this one 1. Another seed (${view.model.of.slice(1).map(symbolOf).join(", ")}, at the top) gives other deltas by the same rules.`,
     }),
-    veil: ["backward", "sentence", "delta-words", "delta-map"],
+    veil: ["backward", "sentence", "delta-words", "delta-map", "more"],
   },
   {
     title: "Softmax, back",
@@ -96,7 +96,7 @@ export const STEPS = [
       right: 1,
       answer: `It falls: its delta is −y · y of the other = −${digits(view.y[view.state.c])} × ${digits(view.y[view.state.unit.index[0]])} = ${digits(/** @type {number} */ (sums(view).derivative))}. What one class gains, the others lose.`,
     }),
-    veil: ["backward", "sentence", "delta-words", "delta-map"],
+    veil: ["backward", "sentence", "delta-words", "delta-map", "more"],
   },
   {
     title: "One dense delta",

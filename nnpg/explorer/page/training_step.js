@@ -26,7 +26,7 @@ const lossOf = kept(
 export function drawStep(view, store) {
   const { model, state, label } = view;
   const panel = byId("step-panel");
-  const rate = document.getElementById("rate") instanceof HTMLInputElement ? /** @type {HTMLInputElement} */ (document.getElementById("rate")).value : "0.1";
+  const rate = document.getElementById("rate") instanceof HTMLInputElement ? /** @type {HTMLInputElement} */ (document.getElementById("rate")).value : "0.01";
   const { loss, squares, y } = lossOf(view);
   const name = model.classNames[label];
   const last = state.steps[state.steps.length - 1];

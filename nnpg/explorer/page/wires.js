@@ -28,7 +28,7 @@ export function drawWires(model, state, pointed) {
     ends.map((end) => {
       if (!end) return null;
       const [toX, toY] = point(end.getBoundingClientRect(), 0.5);
-      return svg("line", { x1: x, y1: y, x2: toX, y2: toY });
+      return svg("line", { x1: x, y1: y, x2: toX, y2: toY, "stroke-opacity": Math.min(0.6, 8 / ends.length) });
     }),
   );
 }
