@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 import nnpg
@@ -244,12 +246,12 @@ def show(title: str, header: Sequence[str], lines: Sequence[tuple[str, ...]]) ->
     console = Console()
     if not console.is_terminal:
         console.width = 220
-    table = Table(title=title)
+    table = Table(title=title, box=box.SIMPLE)
     for name in header:
         table.add_column(name, overflow="fold")
     for line in lines:
-        table.add_row(*line)
-    console.print(table, markup=False)
+        table.add_row(*map(escape, line))
+    console.print(table)
 
 
 def _show_row(found: Record, row: Row) -> None:

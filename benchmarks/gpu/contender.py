@@ -69,11 +69,22 @@ class Contender:
 
 
 class Offer(NamedTuple):
-    """A contender that is not prepared yet: its name, about how many seconds that takes, and what does it."""
+    """A contender that is not prepared yet.
+
+    Parameters
+    ----------
+    name : str
+    seconds : float
+        About how many it takes to prepare.
+    make : function
+    turn : int
+        Where the time is short, lower ones are prepared first: those that are soon ready, or likely the fastest.
+    """
 
     name: str
     seconds: float
     make: Callable[[], Contender]
+    turn: int = 0
 
 
 class Absent(RuntimeError):

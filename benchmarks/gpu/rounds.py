@@ -14,6 +14,7 @@ from benchmarks.gpu.contender import Absent, Contender, Offer, Taken, failure
 from benchmarks.measuring.agreement import Disagreement, check
 
 ROUNDS = 7
+SLOW, ROUNDS_OF_SLOW = 3.0, 2  # a competitor that takes so many times as long as the quickest has fewer rounds
 PREPARATION = 0.6  # of a row's time, at most
 
 
@@ -118,7 +119,7 @@ def race(
     agreed, agreements, left_out, disagrees = [ours], {}, {}, False
     first, estimate = {}, {}
     first[ours.name], estimate[ours.name] = _warm(ours, clock)
-    for offer in offers:
+    for offer in sorted(offers, key=lambda offer: offer.turn):
         if not quick and clock() + offer.seconds > ready:
             left = max(0.0, ready - clock())
             left_out[offer.name] = f"no time: about {offer.seconds:g} s to prepare, and {left:.0f} s are left"
@@ -155,12 +156,16 @@ def _rounds(
     quick: bool,
     clock: Callable[[], float],
 ) -> dict[str, list[tuple[Taken, int]]]:
-    """What each took in each round; one round at least."""
+    """What each took in each round; one round at least, and fewer of those that cannot be the best."""
     taken: dict[str, list[tuple[Taken, int]]] = {one.name: [] for one in contenders}
+    quickest = min((estimate[one.name] for one in contenders[1:]), default=0.0)
+    slow = {one.name for one in contenders[1:] if estimate[one.name] > SLOW * quickest}
     gc.collect()
-    for _ in range(rounds):
+    for turn in range(rounds):
         began = clock()
         for one in contenders:
+            if turn >= ROUNDS_OF_SLOW and one.name in slow:
+                continue
             runs = one.runs(estimate[one.name], quick=quick)
             taken[one.name].append((one.take(runs), runs * one.steps))
         if clock() + (clock() - began) > until and not quick:

@@ -17,13 +17,13 @@ Way = Callable[[Workload, Parameters, Any], Callable[[], Any]]  # workload, weig
 
 
 def offers(row: Row, on: str) -> Iterator[Offer]:
-    """Offer every way of PyTorch to compute the answer of a row, those that are fast first."""
+    """Offer every way of PyTorch to compute the answer of a row."""
     ways = JACOBIANS if row.workload.kind == "jacobian" else SWEEPS
     for graph in (True, False):
         for way in ways:
             for layout in layouts(row.workload):
                 name = f"torch {layout} {way}, {'graph' if graph else 'eager'}"
-                yield Offer(name, 3, partial(_contender, name, row, layout, on, ways[way], graph))
+                yield Offer(name, 1, partial(_contender, name, row, layout, on, ways[way], graph), 0 if graph else 3)
 
 
 def _contender(name: str, row: Row, layout: str, on: str, way: Way, graph: bool) -> Contender:

@@ -31,22 +31,22 @@ class Step(NamedTuple):
 
 
 def offers(workload: Workload, on: str, *, quick: bool) -> Iterator[Offer]:
-    """Offer every way of PyTorch to take a step, those that are fast or soon prepared first."""
-    for layout in layouts(workload):
-        for steps in (LATER, 1):
+    """Offer every way of PyTorch to take a step."""
+    for turn, steps in ((0, LATER), (2, 1)):
+        for layout in layouts(workload):
             name = " ".join(filter(None, ("torch", layout, f"graph of {steps}")))
-            yield Offer(name, 2, partial(_in_graph, name, workload, layout, on, steps))
+            yield Offer(name, 1, partial(_in_graph, name, workload, layout, on, steps), turn)
     for search in (True, False):
         for layout in layouts(workload):
             name = " ".join(filter(None, ("torch", layout, "eager", "cudnn.benchmark" if search else "")))
-            yield Offer(name, 1, partial(_eager, name, workload, layout, on, search))
+            yield Offer(name, 1, partial(_eager, name, workload, layout, on, search), 3)
     if quick:
         return
     for mode, seconds in COMPILED.items():
         name = f"torch compile {mode}"
-        yield Offer(name, seconds, partial(_compiled, name, workload, on, mode))
+        yield Offer(name, seconds, partial(_compiled, name, workload, on, mode), 5)
     name = f"torch compile {INSIDE_A_GRAPH}, graph of {LATER}"
-    yield Offer(name, COMPILED["max-autotune"], partial(_in_graph, name, workload, "", on, LATER, INSIDE_A_GRAPH))
+    yield Offer(name, COMPILED["max-autotune"], partial(_in_graph, name, workload, "", on, LATER, INSIDE_A_GRAPH), 5)
 
 
 def network(workload: Workload) -> Any:

@@ -62,7 +62,7 @@ def test_the_floors_of_all_rows_are_printed(tmp_path: Path) -> None:
     result = command("--floor", "--quick", "--json", str(out))
     assert result.exit_code == 0, result.output
     for row in ROWS:
-        assert f"│ {row.name} " in result.output
+        assert f"\n  {row.name} " in result.output
     assert "multiply-adds in registers, double" in result.output
     record = json.loads(out.read_text())
     assert record["schema"] == SCHEMA

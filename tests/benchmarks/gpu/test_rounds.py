@@ -83,14 +83,41 @@ def test_who_fails_or_is_absent_or_takes_too_long_is_listed_with_the_reason() ->
 
 def test_all_take_turns_and_rounds_shrink_to_fit() -> None:
     clock, events = Clock(), []  # type: ignore[var-annotated]
-    one, two = contender("one", clock, 0.001, events=events), contender("two", clock, 0.02, events=events)
+    one, two = contender("one", clock, 0.004, events=events), contender("two", clock, 0.01, events=events)
     found = run([offer(one), offer(two)], clock, rounds=3)
-    assert events == ["one 1", "one 1", "two 1", "two 1", *["one 200", "two 25"] * 3]
+    assert events == ["one 1", "one 1", "two 1", "two 1", *["one 200", "two 50"] * 3]
     assert [t.rounds for t in (found.ours, *found.theirs)] == [3, 3, 3]
     assert found.ours.setup_ms == 250
-    assert [t.steps_in_a_round for t in found.theirs] == [200, 25]
+    assert [t.steps_in_a_round for t in found.theirs] == [200, 50]
     few = run([offer(contender("slow", Clock(), 0.01))], clock := Clock(), until=1.0, step=0.004, rounds=7)
     assert few.ours.rounds == 1  # a round takes 0.8 s of our clock
+
+
+def test_who_cannot_be_the_best_has_fewer_rounds() -> None:
+    clock = Clock()
+    others = {"fast": 0.01, "near": 0.029, "far": 0.031}
+    found = run([offer(contender(name, clock, step)) for name, step in others.items()], clock, step=1.0, rounds=5)
+    assert {one.name: one.rounds for one in found.theirs} == {"fast": 5, "near": 5, "far": 2}
+    assert found.ours.rounds == 5
+
+
+def test_where_time_is_short_lower_turns_are_prepared_first() -> None:
+    clock = Clock()
+    names = {"second": 2, "first": 0, "third": 3}
+    offers = [Offer(name, 30, contender_of(name, clock), turn) for name, turn in names.items()]
+    found = run(offers, clock, until=110.0)
+    assert [one.name for one in found.theirs] == ["first", "second"]
+    assert set(found.left_out) == {"third"}
+
+
+def contender_of(name: str, clock: Clock) -> Callable[[], Contender]:
+    """What takes 30 seconds to prepare a contender."""
+
+    def make() -> Contender:
+        clock.now += 30
+        return contender(name, clock, 0.01)
+
+    return make
 
 
 def test_the_range_of_the_rounds_is_on_record() -> None:
