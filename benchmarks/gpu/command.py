@@ -101,6 +101,8 @@ def benchmark(only: str | None, options: Options) -> bool:
         nnpg.load_network(options.net)  # an error before the work, not after it
     began = time.monotonic()
     found = begin(options)
+    if rows:
+        show("at least", tables.FLOOR_HEADER, tables.floor_cells(found, rows))
     _load(options)
     shares = [*(row.share for row in rows), *([ATTACK_SHARE] if attacked else []), *([CPU_SHARE] if rows else [])]
     budget = Budget(options.minutes * 60 - (time.monotonic() - began), shares)

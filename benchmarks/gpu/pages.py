@@ -26,10 +26,13 @@ python -m benchmarks record gpu.json                 # takes the file on record,
 Everything is float32 without TF32, on random images that are on the device before any time is taken. A competitor is
 timed after its result has been compared with ours (`benchmarks/measuring/agreement.py` has the tolerances); who
 differs, fails or has no time is listed with the reason. All take turns, round after round; "at least" is the quickest
-round. Ours is the time of the public functions: `nnpg.train` for epochs of 64 steps, minus a call of one epoch, whose
-time without its steps is the set-up; `prediction_gradient` where the result comes down to the host (`-host`), and what
-it calls where the result stays on the device; `knock_out_curve`. Rounds are 200 steps, or half a second of steps longer
-than 5 ms. Graphs are CUDA graphs of the whole step.
+round. A round is 200 steps, or half a second of steps longer than 5 ms; a competitor that takes three times as long as
+the quickest has two rounds. PyTorch's times are between events of the device around all steps of a round, in its graphs
+of the whole step without Python; JAX's are the host's, around one `lax.scan` of 200 steps that is waited for.
+
+Ours is the time of the public functions. `nnpg.train`: epochs of 64 steps by the host's clock, minus a call of one
+epoch; what such a call takes beside its steps is the set-up. `prediction_gradient` where the result comes down to the
+host (`-host`), what it calls where the result stays on the device, and `knock_out_curve`: between events.
 
 ## The card
 

@@ -118,7 +118,7 @@ def race(
     ready = began + (until - began) * PREPARATION
     agreed, agreements, left_out, disagrees = [ours], {}, {}, False
     first, estimate = {}, {}
-    first[ours.name], estimate[ours.name] = _warm(ours, clock)
+    first[ours.name], estimate[ours.name] = _warm(ours, clock, quick)
     for offer in sorted(offers, key=lambda offer: offer.turn):
         if not quick and clock() + offer.seconds > ready:
             left = max(0.0, ready - clock())
@@ -127,7 +127,7 @@ def race(
         try:
             one = offer.make()
             agreements[one.name] = check(answers[one.asks](), one.answer(), norms=norms)
-            first[one.name], estimate[one.name] = _warm(one, clock)
+            first[one.name], estimate[one.name] = _warm(one, clock, quick)
             agreed.append(one)
         except Disagreement as error:
             left_out[offer.name], disagrees = f"disagrees: {error}", True
@@ -140,12 +140,12 @@ def race(
     return Found(times[0], times[1:], left_out, disagrees)
 
 
-def _warm(one: Contender, clock: Callable[[], float]) -> tuple[float, float]:
+def _warm(one: Contender, clock: Callable[[], float], quick: bool) -> tuple[float, float]:
     """Seconds of the first run, which may compile, and those of a step in the second."""
     began = clock()
-    one.take(1)
+    step = one.take(1).step
     first = clock() - began
-    return first, max(one.take(1).step, 1e-9)
+    return first, max(step if quick else one.take(1).step, 1e-9)
 
 
 def _rounds(
