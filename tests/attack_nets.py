@@ -1,5 +1,7 @@
 """Networks to attack, and the exact answers where there are some."""
 
+from functools import cache
+
 import numpy as np
 from scipy.optimize import minimize
 
@@ -25,12 +27,17 @@ def softmax_net(decay, dtype="float32"):
 
 def sigmoid_net(backend="numpy", dtype="float32"):
     """60-20-20-6, trained until it makes no mistake."""
+    return _sigmoid_net().astype(dtype).to(backend)
+
+
+@cache
+def _sigmoid_net():
     x, t = digits(300, seed=1)
     net = nnpg.build(
         [nnpg.dense(20), nnpg.Sigmoid(), nnpg.dense(20), nnpg.Sigmoid(), nnpg.dense(6), nnpg.Softmax()],
         input_shape=(60,), rng=0, dtype="float64",
     )  # fmt: skip
-    return nnpg.train_lbfgs(net, x, t, decay=nnpg.DecayPerUnit(1e-4), iterations=150).net.astype(dtype).to(backend)
+    return nnpg.train_lbfgs(net, x, t, decay=nnpg.DecayPerUnit(1e-4), iterations=150).net
 
 
 def other_targets(labels, K, seed=0):
@@ -64,13 +71,18 @@ def exact_distortion(net, x, target):
 
 def relu_net(backend="numpy"):
     """A convolution with ReLU and pooling, on 8 x 8 pixels; it makes no mistake on its training images."""
+    return _relu_net().to(backend)
+
+
+@cache
+def _relu_net():
     x, t = digits(300, seed=1, m=64)
     net = nnpg.build(
         [nnpg.conv(6, 3), nnpg.ReLU(), nnpg.MaxPool(2), nnpg.Flatten(), nnpg.dense(6), nnpg.Softmax()],
         input_shape=(1, 8, 8), rng=0,
     )  # fmt: skip
     sgd = nnpg.SGD(lr=0.05, momentum=0.9)
-    return nnpg.train(net, x.reshape(-1, 1, 8, 8), t, epochs=20, batch=20, rng=0, optimiser=sgd).net.to(backend)
+    return nnpg.train(net, x.reshape(-1, 1, 8, 8), t, epochs=20, batch=20, rng=0, optimiser=sgd).net
 
 
 def assert_same(result, expected, rows=slice(None)):

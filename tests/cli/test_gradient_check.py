@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from nnpg.layers import ReLU
 
 
+@pytest.mark.slow
 def test_a_right_network_passes(run) -> None:
     answer = run("gradcheck", "face_net")
     assert answer.code == 0

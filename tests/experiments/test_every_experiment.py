@@ -27,7 +27,7 @@ KEYS = {
     "config", "seed", "commit", "tree", "data", "versions", "processor", "threads", "computed", "minutes", "notes",
     "figures", "rows", "verdict", "scale", "version", "command", "date", "shows",
 }  # fmt: skip
-FAMILIES = ("LD-3", "LD-12", "TH-5", "SZ-T3", "HI-3")  # one for each room and kind of network
+FAMILIES = ("LD-3", "LD-12", "TH-5", "SZ-1", "HI-3")  # one for each room
 QUICK = ("LD-3", "LD-12")  # of these, the shortest
 REFERENCE = {"backend": "numpy"}  # needs no compiling
 ROW_KEYS = ["name", "paper", "ours", "low", "high", "n", "over", "unit", "interval", "claim", "verdict"]

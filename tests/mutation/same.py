@@ -98,8 +98,11 @@ SAME: dict[str, dict[str, str]] = {
         "class_gradient: if method != 'average_of_gradients':": "the two ways differ by rounding alone",
         "class_gradient: weights, divisor = (np.ones(K), count / one_or_nan)": "it is 1, or not a number either way",
         "class_gradient: means = {layer: a / divisor.reshape(-2, ...": UNKNOWN,
-        "class_gradient: batches = gradients_in_batches(net, program, x, layers, classes, t, of, parts, weights[t], stays=False)": (  # noqa: E501
+        "class_gradient: batches = gradients_in_batches(net, program, x, layers, classes, t, of, parts, weights[t], stays=False, finite=True)": (  # noqa: E501
             DEVICE
+        ),
+        "class_gradient: batches = gradients_in_batches(net, program, x, layers, classes, t, of, parts, weights[t], stays=True, finite=False)": (  # noqa: E501
+            "it is only looked once more whether all images are finite"
         ),
         "_sum_by_class: return -_sum_on_device(net, labels, K, delta, axis)": DEVICE,
         "class_means: counts = np.bincount(labels, minlength=K).reshape(-2, ...": UNKNOWN,

@@ -57,9 +57,9 @@ LIMITS = {"l1": {"norm": "l1"}, "epsilon": {"epsilon": 0.4}, "kappa": {"kappa": 
 
 
 @pytest.mark.parametrize("name", ["softmax", pytest.param("sigmoid", marks=pytest.mark.slow)])
-@pytest.mark.parametrize("limits", LIMITS.values(), ids=LIMITS)
-def test_norm_epsilon_and_kappa_mean_the_same_in_the_definition_and_in_the_solver(name, limits):
-    net, (x, labels) = NETS[name](), digits(6, seed=5)
+@pytest.mark.parametrize("limit", slow_except({"epsilon", "kappa"}, LIMITS))
+def test_norm_epsilon_and_kappa_mean_the_same_in_the_definition_and_in_the_solver(name, limit):
+    net, limits, (x, labels) = NETS[name](), LIMITS[limit], digits(6, seed=5)
     targets = other_targets(labels, 6)
     by_definition = [least_distorted(net, one, int(target), **limits) for one, target in zip(x, targets, strict=True)]
     result = minimal_distortion(net, x, targets, polish=False, **limits)
