@@ -45,7 +45,7 @@ oracle: .venv/oracle  ## the tests that hold every layer against PyTorch (a larg
 	$(BIN)/python -m pytest -m oracle
 
 browser: .venv/browser  ## the tests that run the explorer in Chromium, which the system must have
-	NNPG_BROWSER=1 $(BIN)/python -m pytest -m browser
+	NNPG_BROWSER=1 $(BIN)/python -m pytest -m browser tests/explorer
 
 fuzz: .venv/test  ## minutes of searching for inputs that are answered wrongly; each search prints its counts
 	PYTHONPATH=tests $(BIN)/python -m fuzz.model_files

@@ -7,8 +7,8 @@ it shows, `model.js` what a state gives, one file for each part), `bundle.py` (t
 `write.py` (the file), `reading.py` (the network and the images of such a file).
 """
 
-from nnpg.explorer.document import document_text, explorer_document
+from nnpg.explorer.document import explorer_document
 from nnpg.explorer.reading import Page, read_page
 from nnpg.explorer.write import explore, images_of_page
 
-__all__ = ["Page", "document_text", "explore", "explorer_document", "images_of_page", "read_page"]
+__all__ = ["Page", "explore", "explorer_document", "images_of_page", "read_page"]

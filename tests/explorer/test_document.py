@@ -14,8 +14,8 @@ import pytest
 from explorer.cases import DEEP, K
 
 import nnpg
-from nnpg.explorer import document_text, explorer_document
-from nnpg.explorer.document import digest, packed
+from nnpg.explorer import explorer_document
+from nnpg.explorer.document import digest, document_text, packed
 
 ROOT = Path(nnpg.__file__).parents[1]
 
