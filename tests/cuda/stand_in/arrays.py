@@ -9,6 +9,7 @@ import numpy as np
 from emulator import unwritten
 
 from stand_in.counts import note, refuse_in_capture
+from stand_in.streams import in_order
 
 NO_CONVERSION = (
     "Implicit conversion to a NumPy array is not allowed. Please use `.get()` to construct a NumPy array explicitly."
@@ -87,6 +88,7 @@ class ndarray:
 
     def get(self, stream: Any = None, order: str = "C", out: Any = None, blocking: bool = True) -> Any:
         note("down", "get")
+        in_order(stream)
         return self.raw.copy(order)
 
     def item(self, *args: int) -> Any:
@@ -154,6 +156,7 @@ class ndarray:
         if masked and np.ndim(value):
             note("wait", "a mask of which the True are counted")
         refuse_in_capture("an array is written to")
+        in_order()
         with np.errstate(**QUIET):  # type: ignore[arg-type]
             self.raw[keys] = value
 
@@ -187,12 +190,16 @@ class ndarray:
         note("wait", "nonzero")
         return on(self.raw.nonzero())
 
-    def set(self, a: Any) -> None:
+    def set(self, a: Any, stream: Any = None) -> None:
+        if not isinstance(a, np.ndarray) or a.dtype != self.dtype or a.shape != self.shape:
+            raise ValueError("an array is set to an array of the host of its shape and type")
         note("up", "set")
+        in_order(stream)
         self.raw[...] = a
 
     def fill(self, value: Any) -> None:
         refuse_in_capture("an array is written to")
+        in_order()
         self.raw.fill(off(value))
 
 

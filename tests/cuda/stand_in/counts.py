@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from stand_in.streams import capturing
+
 PASSED_OVER = (str(Path(__file__).parent), "/numpy/", "cupy_backend.py")
 CHECKOUT = Path(__file__).parents[3]
-
-Launch = Callable[[], None]
 
 
 @dataclass
@@ -43,7 +43,6 @@ class Counts:
 
 
 _open: list[Counts] = []
-_captured: list[list[Launch]] = []  # the launches of the graph that is being captured
 
 
 @contextmanager
@@ -76,25 +75,5 @@ def asking_line() -> str:
 
 
 def refuse_in_capture(what: str) -> None:
-    if _captured:
+    if capturing():
         raise RuntimeError(f"{what} while a graph is captured: only launches can be part of a graph")
-
-
-def launched(launch: Launch) -> None:
-    """Run a launch, or record it for the graph that is being captured."""
-    if _captured:
-        _captured[-1].append(launch)
-    else:
-        launch()
-
-
-def begin_capture() -> None:
-    if _captured:
-        raise RuntimeError("a graph is being captured already")
-    _captured.append([])
-
-
-def end_capture() -> list[Launch]:
-    if not _captured:
-        raise RuntimeError("no graph is being captured")
-    return _captured.pop()

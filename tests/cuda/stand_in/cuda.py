@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from threading import Lock
 from types import SimpleNamespace
@@ -12,7 +11,11 @@ import numpy as np
 from emulator import SHARED_BYTES_AT_MOST, Function, compile_source, launch
 
 from stand_in.arrays import ndarray
-from stand_in.counts import Launch, begin_capture, end_capture, launched, note
+from stand_in.counts import note
+from stand_in.streams import Event, Graph, Stream, get_current_stream, get_elapsed_time, launched
+
+__all__ = ["Event", "Graph", "RawKernel", "RawModule", "Stream", "alloc_pinned_memory", "get_current_stream"]
+__all__ += ["get_elapsed_time", "runtime"]
 
 ORDERS = (0,)  # of threads: the tests of the kernels try four
 STATIC_LIMIT = 48 << 10  # bytes of shared memory for which a kernel need not ask
@@ -60,67 +63,6 @@ class RawModule:
         return RawKernel(compile_source(self.code, self.names, self.options)[name])
 
 
-class Graph:
-    """The launches of a capture; they run at `launch`."""
-
-    def __init__(self, launches: Sequence[Launch]) -> None:
-        self.launches = launches
-
-    def launch(self, stream: Any = None) -> None:
-        for one in self.launches:
-            one()
-
-
-class Stream:
-    """A stream; as there is nothing that runs at the same time, only a capture differs from no stream."""
-
-    null: Stream
-
-    def __init__(self, null: bool = False, non_blocking: bool = False, ptds: bool = False) -> None:
-        self.capturing, self.can_capture = False, non_blocking
-
-    def __enter__(self) -> Stream:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        return None
-
-    def synchronize(self) -> None:
-        note("wait", "synchronize")
-
-    def begin_capture(self, mode: int | None = None) -> None:
-        if not self.can_capture:
-            raise RuntimeError("cannot capture on the default (legacy) stream")
-        begin_capture()
-        self.capturing = True
-
-    def end_capture(self) -> Graph:
-        self.capturing = False
-        return Graph(end_capture())
-
-    def record(self, event: Event | None = None) -> Event:
-        return event or Event()
-
-    def wait_event(self, event: Event) -> None:
-        return None
-
-
-Stream.null = Stream(null=True)
-
-
-class Event:
-    """A mark in a stream; here all before it is done."""
-
-    done = True
-    at = 0.0  # seconds, when it was recorded
-
-    def record(self, stream: Any = None) -> None:
-        self.at = time.perf_counter()
-
-    def synchronize(self) -> None:
-        note("wait", "synchronize")
-
-
 runtime = SimpleNamespace(
     CUDARuntimeError=CUDARuntimeError,
     streamCaptureModeThreadLocal=1,
@@ -135,14 +77,5 @@ runtime = SimpleNamespace(
 )
 
 
-def get_elapsed_time(earlier: Event, later: Event) -> float:
-    """Return milliseconds."""
-    return (later.at - earlier.at) * 1e3
-
-
 def alloc_pinned_memory(size: int) -> bytearray:
     return bytearray(size)
-
-
-def get_current_stream() -> Stream:
-    return Stream.null
