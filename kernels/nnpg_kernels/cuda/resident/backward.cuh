@@ -1,7 +1,7 @@
 // The backward pass of one image by one block of threads, from dL/dx_END in DELTA[END] to dL/dx_b in DELTA[b].
 //
 // convolution  task    a pixel of 4 channels of x
-//              inner   a pooling window of a filter that may have read the pixel: its winner, and if the winner did,
+//              inner   a filter, at a pooling window that may have read the pixel: its winner, and if the winner did,
 //                      one quad of weights and 4 multiply-adds; nothing is done for pixels that did not win
 //              writer  the thread of the pixel
 // dense layer  task    an input; the weights of a row of outputs are read together by neighbouring threads
@@ -28,43 +28,84 @@ template <class Net, int B> __device__ void through_activation(NumberOf<Net>* sh
 __device__ __forceinline__ int floor_of(int a, int b) { return (a >= 0 ? a : a - b + 1) / b; }
 __device__ __forceinline__ int ceil_of(int a, int b) { return floor_of(a + b - 1, b); }
 
+// The pooling windows that may have read a pixel of x: at most ROWS x COLUMNS of them, from the first one on.
+template <class Net, int B> struct Readers {
+    using K = Block<Net, B>;
+    static constexpr int ROWS = ((K::I - 1) * K::DH / K::SH + K::PI - 1) / K::PSH + 1;
+    static constexpr int COLUMNS = ((K::J - 1) * K::DW / K::SW + K::PJ - 1) / K::PSW + 1;
+    // Pixels so far apart are read by the same places of the windows. Neighbouring threads have such pixels: the weights
+    // that they read differ only by which pixel of a window won, so they seldom meet in a bank of shared memory.
+    static constexpr int STEP_H = K::PSH * K::SH, STEP_W = K::PSW * K::SW;
+    static constexpr int DOWN = (K::H + STEP_H - 1) / STEP_H, ALONG = (K::W + STEP_W - 1) / STEP_W;
+    static constexpr int PIXELS = STEP_H * STEP_W * DOWN * ALONG;
+    static constexpr bool LISTED = K::PI * K::PJ <= 4 && K::TAPS < 255;  // a byte for each pixel of a window
+};
+
+// The place of a window's filter at which a pixel reads, or NONE; i and j are its row and column from the window's first.
+constexpr int NONE = 255;
+template <class Net, int B> __device__ __forceinline__ int tap_of(int i, int j) {
+    using K = Block<Net, B>;
+    bool reads = unsigned(i) <= unsigned((K::I - 1) * K::DH) && i % K::DH == 0 &&
+                 unsigned(j) <= unsigned((K::J - 1) * K::DW) && j % K::DW == 0;
+    return reads ? i / K::DH * K::J + j / K::DW : NONE;
+}
+
+// sums += of one window of all filters; i and j are the pixel's row and column from those that its first pixel reads.
+template <class Net, int B>
+__device__ __forceinline__ void add_window(const Quad<NumberOf<Net>>* weights, const NumberOf<Net>* delta,
+                                           const unsigned char* won, int i, int j, NumberOf<Net> (&sums)[4]) {
+    using K = Block<Net, B>;
+    unsigned taps = 0;
+    if constexpr (Readers<Net, B>::LISTED) {
+        #pragma unroll
+        for (int t = 0; t < K::PI * K::PJ; ++t)
+            taps |= unsigned(tap_of<Net, B>(i - t / K::PJ * K::SH, j - t % K::PJ * K::SW)) << 8 * t;
+    }
+    #pragma unroll 4
+    for (int f = 0; f < K::F; ++f) {
+        int winner = K::POOLS ? won[f * K::OUT] : 0, tap = NONE;
+        if constexpr (Readers<Net, B>::LISTED)
+            tap = taps >> 8 * winner & 255;
+        else
+            tap = tap_of<Net, B>(i - winner / K::PJ * K::SH, j - winner % K::PJ * K::SW);
+        if (tap == NONE) continue;
+        Quad<NumberOf<Net>> k = weights[f * K::TAPS + tap];
+        #pragma unroll
+        for (int c = 0; c < 4; ++c) sums[c] += k.v[c] * delta[f * K::OUT];
+    }
+}
+
 // DELTA[b] = dL/dx_b from DELTA[b + 1] = dL/dz of the winners, of a convolution.
 template <class Net, int B> __device__ void conv_delta(const NumberOf<Net>* weights, NumberOf<Net>* shared) {
     using T = NumberOf<Net>;
     using K = Block<Net, B>;
+    using R = Readers<Net, B>;
     constexpr int QUADS = (K::C + 3) / 4;
     auto of_channels = reinterpret_cast<const Quad<T>*>(
         weights_at<Net, Net::BACKWARD[B], QUADS * 4 * K::F * K::TAPS>(weights, shared));
     const T* delta = shared + Net::DELTA[B + 1];
     const unsigned char* won = bytes_of<Net>(shared) + Net::WON[B];
-    for (int task = threadIdx.x; task < QUADS * K::PLANE; task += blockDim.x) {
-        int q = task / K::PLANE, pixel = task % K::PLANE, row = pixel / K::W + K::TOP, column = pixel % K::W + K::LEFT;
-        // the rows and columns of z that read the pixel, and the pooling windows that have one of them
-        int h0 = ceil_of(row - (K::I - 1) * K::DH, K::SH), h1 = floor_of(row, K::SH);
-        int w0 = ceil_of(column - (K::J - 1) * K::DW, K::SW), w1 = floor_of(column, K::SW);
-        int top = max(0, ceil_of(h0 + K::PTOP - K::PI + 1, K::PSH));
-        int left = max(0, ceil_of(w0 + K::PLEFT - K::PJ + 1, K::PSW));
-        int bottom = min(K::YH - 1, floor_of(h1 + K::PTOP, K::PSH));
-        int right = min(K::YW - 1, floor_of(w1 + K::PLEFT, K::PSW));
+    for (int task = threadIdx.x; task < QUADS * R::PIXELS; task += blockDim.x) {
+        int q = task / R::PIXELS, rest = task % R::PIXELS, of_step = rest / (R::DOWN * R::ALONG);
+        int y = rest / R::ALONG % R::DOWN * R::STEP_H + of_step / R::STEP_W;
+        int x = rest % R::ALONG * R::STEP_W + of_step % R::STEP_W;
+        if (y >= K::H || x >= K::W) continue;
+        int row = y + K::TOP, column = x + K::LEFT;  // from the first pixel of the padding
+        int top = ceil_of(ceil_of(row - (K::I - 1) * K::DH, K::SH) + K::PTOP - K::PI + 1, K::PSH);
+        int left = ceil_of(ceil_of(column - (K::J - 1) * K::DW, K::SW) + K::PLEFT - K::PJ + 1, K::PSW);
         T sums[4] = {};
-        for (int f = 0; f < K::F; ++f) {
-            const Quad<T>* of_filter = of_channels + (q * K::F + f) * K::TAPS;
-            for (int h = top; h <= bottom; ++h)
-                for (int w = left; w <= right; ++w) {
-                    int at = f * K::OUT + h * K::YW + w, winner = K::POOLS ? won[at] : 0;
-                    int i = row - (h * K::PSH - K::PTOP + winner / K::PJ) * K::SH;
-                    int j = column - (w * K::PSW - K::PLEFT + winner % K::PJ) * K::SW;
-                    bool reads = unsigned(i) <= unsigned((K::I - 1) * K::DH) && i % K::DH == 0 &&
-                                 unsigned(j) <= unsigned((K::J - 1) * K::DW) && j % K::DW == 0;
-                    if (!reads) continue;
-                    Quad<T> k = of_filter[i / K::DH * K::J + j / K::DW];
-                    #pragma unroll
-                    for (int c = 0; c < 4; ++c) sums[c] += k.v[c] * delta[at];
-                }
-        }
+        #pragma unroll 1
+        for (int h = top; h < top + R::ROWS; ++h)
+            #pragma unroll 1
+            for (int w = left; w < left + R::COLUMNS; ++w) {
+                if (unsigned(h) >= unsigned(K::YH) || unsigned(w) >= unsigned(K::YW)) continue;
+                int i = row - (h * K::PSH - K::PTOP) * K::SH, j = column - (w * K::PSW - K::PLEFT) * K::SW;
+                add_window<Net, B>(of_channels + q * K::F * K::TAPS, delta + h * K::YW + w, won + h * K::YW + w, i, j,
+                                   sums);
+            }
         #pragma unroll
         for (int c = 0; c < 4; ++c)
-            if (q * 4 + c < K::C) shared[Net::DELTA[B] + (q * 4 + c) * K::PLANE + pixel] = sums[c];
+            if (q * 4 + c < K::C) shared[Net::DELTA[B] + (q * 4 + c) * K::PLANE + y * K::W + x] = sums[c];
     }
     __syncthreads();
 }
