@@ -197,7 +197,8 @@ def train(
     quiet = np.errstate(over="ignore", invalid="ignore", divide="ignore")
     program = programs.find(net, task)
     if take_step is None:  # a function of the caller's takes arrays of the host
-        pixels, wanted = placed(net, pixels), placed(net, wanted, "targets")
+        pixels = placed(net, pixels)
+        wanted = wanted if program else placed(net, wanted, "targets")
     session = program.run(pixels, wanted, batch, state) if program.run is not None and len(history) < epochs else None
     taken = state.t  # steps
     with quiet, one_blas_thread(), progress_bar("training", epochs, show=progress, done=len(history)) as advance:

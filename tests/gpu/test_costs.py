@@ -72,18 +72,30 @@ def test_images_go_up_once_a_call(net: Any, x: Any, batch: int, labels: Any) -> 
 
 @pytest.mark.parametrize("epochs", [1, 4])
 @pytest.mark.parametrize("batch", [2, 12])
-def test_a_training_sends_one_order_up_an_epoch_and_two_results_down(
+def test_a_training_sends_one_order_up_an_epoch_and_its_results_down_at_once(
     net: Any, x: Any, epochs: int, batch: int, labels: Any
 ) -> None:
-    with mock.patch("nnpg.training.LOOK", costs.FOREVER), counted() as counts:
+    """Up besides: the images, the labels, and which parameters each block of threads updates."""
+    with counted() as counts:
         nnpg.train(net, x, labels, epochs=epochs, batch=batch, rng=0, optimiser=SGD(lr=0.1, momentum=0.9))
+    assert cost(counts) == Cost(3 + epochs, epochs, 0), str(counts)
+
+
+@pytest.mark.parametrize("epochs", [1, 4])
+@pytest.mark.parametrize("batch", [2, 12])
+def test_a_training_by_layers_sends_one_order_up_an_epoch_and_two_results_down(
+    net: Any, x: Any, epochs: int, batch: int, labels: Any
+) -> None:
+    layered = net.replace("pool1", nnpg.AvgPool(2))
+    with mock.patch("nnpg.training.LOOK", costs.FOREVER), counted() as counts:
+        nnpg.train(layered, x, labels, epochs=epochs, batch=batch, rng=0, optimiser=SGD(lr=0.1, momentum=0.9))
     assert cost(counts) == Cost(2 + epochs, 2 * epochs, 0), str(counts)
 
 
 def test_losses_come_down_as_often_as_is_said(net: Any, x: Any, labels: Any) -> None:
     """Each step takes a second of this clock, and the losses come down every three."""
-    clock = iter(range(10_000))
+    clock, layered = iter(range(10_000)), net.replace("pool1", nnpg.AvgPool(2))
     timed = mock.patch("nnpg.divergence.time.perf_counter", side_effect=clock)
     with timed, mock.patch("nnpg.training.LOOK", 3), counted() as counts:
-        nnpg.train(net, x, labels, epochs=1, batch=1, rng=0)
+        nnpg.train(layered, x, labels, epochs=1, batch=1, rng=0)
     assert 3 <= counts.down <= 6, str(counts)

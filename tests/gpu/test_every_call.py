@@ -17,7 +17,7 @@ OF_ARRAYS = {one.name: one for one in calls() if one.name not in ON_NETWORKS and
 del OF_ARRAYS["Override in a network"]
 
 
-COMPILED = {"predict", "prediction_gradient", "class_gradient", "knock_out_curve", "minimal_distortion"}
+COMPILED = {"predict", "prediction_gradient", "class_gradient", "knock_out_curve", "train", "minimal_distortion"}
 
 
 @pytest.mark.parametrize("data", [False, True], ids=["host", "device"])

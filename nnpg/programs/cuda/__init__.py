@@ -11,7 +11,7 @@ from typing import Any
 
 from nnpg.network import Network
 from nnpg.programs import Found, tasks
-from nnpg.programs.cuda import class_sums, gradients, knockout, predict, reading
+from nnpg.programs.cuda import class_sums, gradients, knockout, predict, reading, training
 from nnpg.programs.plan import plan_of
 
 PROGRAMS: dict[type[Any], ModuleType] = {
@@ -19,6 +19,7 @@ PROGRAMS: dict[type[Any], ModuleType] = {
     tasks.Gradients: gradients,
     tasks.ClassSums: class_sums,
     tasks.KnockOut: knockout,
+    tasks.Train: training,
     tasks.Reading: reading,
 }
 

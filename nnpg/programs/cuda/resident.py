@@ -13,6 +13,7 @@ from nnpg.programs.planned_blocks import Block
 from nnpg_kernels import Array
 from nnpg_kernels.cuda.resident.numbers import Numbers, numbers_of
 from nnpg_kernels.cuda.resident.programs import Programs, shared_bytes_at_most
+from nnpg_kernels.cuda.resident.training.numbers import Step, step_of
 
 
 def programs(net: Network, plan: Plan) -> Programs:
@@ -31,11 +32,29 @@ def _numbers(blocks: tuple[Block, ...], dtype: np.dtype[Any], centred: bool, hea
     return numbers_of(blocks, dtype, centred=centred, head=head, bytes_at_most=most)
 
 
-def arranged(net: Network, plan: Plan, order: Array | None = None) -> Array:
-    """Return all weights as the programs read them; they are read anew for each call, as a user may change them."""
+def training_step(net: Network, plan: Plan) -> Step:
+    """Return a training of the network as the numbers for which its program is compiled."""
+    most = shared_bytes_at_most(net.backend.xp)
+    biases = tuple("b" in plan.weights[block.weights] for block in plan.blocks)
+    return _step(plan.blocks, biases, plan.dtype, plan.mean is not None, plan.head, most)
+
+
+@lru_cache(maxsize=256)
+def _step(
+    blocks: tuple[Block, ...], biases: tuple[bool, ...], dtype: np.dtype[Any], centred: bool, head: str, most: int
+) -> Step:
+    return step_of(blocks, biases, dtype, centred=centred, head=head, bytes_at_most=most)
+
+
+def all_parameters(net: Network, plan: Plan) -> list[Array]:
+    """Return all parameters in their order, with zeros for a bias that is missing: W and b of each block, the mean."""
     xp, parts = net.backend.xp, []
     for block in plan.blocks:
         weights = plan.weights[block.weights]
         parts += [weights["W"], weights["b"] if "b" in weights else xp.zeros(len(weights["W"]), plan.dtype)]
-    parts += [] if plan.mean is None else [plan.mean]
-    return programs(net, plan).arranged(parts, order)
+    return parts if plan.mean is None else [*parts, plan.mean]
+
+
+def arranged(net: Network, plan: Plan, order: Array | None = None) -> Array:
+    """Return all weights as the programs read them; they are read anew for each call, as a user may change them."""
+    return programs(net, plan).arranged(all_parameters(net, plan), order)

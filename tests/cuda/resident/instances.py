@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 import nnpg
 from nnpg.programs.plan import plan_of
 from nnpg.recipes.models import cifar_net, digit_net, face_net
-from nnpg_kernels.cuda.resident.numbers import numbers_of
+from nnpg_kernels.cuda.resident.numbers import TYPES, numbers_of
 from nnpg_kernels.cuda.resident.programs import shared_bytes
 from nnpg_kernels.cuda.resident.sources import name_of, resident_source
+from nnpg_kernels.cuda.resident.training.numbers import step_of
+from nnpg_kernels.cuda.resident.training.sources import training_kernels, training_source
 
 PROGRAMS = ("predict", "gradients", "knock_out", "deltas")
+TRAINING = "train_images"
+UPDATES = ("update<float>", "update<double>")
 
 
 class Instance(NamedTuple):
@@ -40,7 +44,7 @@ def networks() -> dict[str, nnpg.Network]:
 
 def labels() -> list[str]:
     """Return the labels of all instances, in the order of the table."""
-    return [f"{program} of {name}" for name in networks() for program in PROGRAMS]
+    return [*(f"{program} of {name}" for name in networks() for program in (*PROGRAMS, TRAINING)), *UPDATES]
 
 
 def instances(bytes_at_most: int) -> list[Instance]:
@@ -48,12 +52,17 @@ def instances(bytes_at_most: int) -> list[Instance]:
     made = []
     for name, net in networks().items():
         plan = plan_of(net)
-        numbers = numbers_of(
-            plan.blocks, plan.dtype, centred=plan.mean is not None, head=plan.head, bytes_at_most=bytes_at_most
-        )
+        settings: Any = {"centred": plan.mean is not None, "head": plan.head, "bytes_at_most": bytes_at_most}
+        numbers = numbers_of(plan.blocks, plan.dtype, **settings)
         made += [
             Instance(f"{program} of {name}", resident_source(program, numbers.text), name_of(program), size)
             for program in PROGRAMS
             if (size := shared_bytes(numbers, program)) <= bytes_at_most
         ]
+        step = step_of(plan.blocks, [True] * len(plan.blocks), plan.dtype, **settings)
+        text, kernels = training_source(step.net.text, step.text), training_kernels(TYPES[step.dtype.name])
+        if step.shared_bytes <= bytes_at_most:
+            made.append(Instance(f"{TRAINING} of {name}", text, kernels[TRAINING], step.shared_bytes))
+        if kernels["update"] not in [instance.kernel for instance in made]:
+            made.append(Instance(kernels["update"], text, kernels["update"], 0))
     return made

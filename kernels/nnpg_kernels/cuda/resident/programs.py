@@ -19,7 +19,7 @@ FORWARD, BACKWARD = ("predict", "knock_out", "scores"), ("gradients", "deltas") 
 OTHERS = 256  # threads of a block of the other kernels
 MOST_SHARED = 97  # cudaDevAttrMaxSharedMemoryPerBlockOptin
 WITHOUT_ASKING = 48 << 10  # bytes of shared memory that every kernel may have
-_compiling = Lock()
+COMPILING = Lock()  # one program after the other
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,21 +71,40 @@ def shared_bytes_at_most(xp: ModuleType) -> int:
 
 
 def compiled(xp: ModuleType, made: Numbers, kernel: str) -> Any:
-    """Return a kernel; the first call compiles it, and says at a terminal how long that took."""
-    with _compiling:
+    """Return a kernel; the first call compiles it."""
+    with COMPILING:
         return _compiled(xp, made, kernel)
 
 
 @cache
 def _compiled(xp: ModuleType, made: Numbers, kernel: str) -> Any:
-    start = time.perf_counter()
-    _say(f"compiling {kernel} of a network for this device")
-    name, code = name_of(kernel), resident_source(kernel, made.text)
-    function = xp.RawModule(code=code, options=("--std=c++17",), name_expressions=(name,)).get_function(name)
+    name = name_of(kernel)
+    (function,) = functions_of(xp, kernel, resident_source(kernel, made.text), (name,))
     if shared_bytes(made, kernel) > WITHOUT_ASKING:
         function.max_dynamic_shared_size_bytes = shared_bytes(made, kernel)
-    _say(f"compiled in {time.perf_counter() - start:.1f} s; CuPy keeps it on disk for the next process")
     return function
+
+
+def functions_of(xp: ModuleType, program: str, code: str, names: tuple[str, ...]) -> list[Any]:
+    """Compile kernels, and say at a terminal how long that took.
+
+    Parameters
+    ----------
+    xp : module
+        CuPy.
+    program : str
+        What they are.
+    code : str
+        Their source.
+    names : tuple of str
+        Their instances.
+    """
+    start = time.perf_counter()
+    _say(f"compiling {program} of a network for this device")
+    module = xp.RawModule(code=code, options=("--std=c++17",), name_expressions=names)
+    functions = [module.get_function(name) for name in names]
+    _say(f"compiled in {time.perf_counter() - start:.1f} s; CuPy keeps it on disk for the next process")
+    return functions
 
 
 def _say(line: str) -> None:
