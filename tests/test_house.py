@@ -19,7 +19,7 @@ LAYERS = """
     nnpg
     nnpg.explorer
     nnpg.report  nnpg.training_methods
-    nnpg.attacks  nnpg.maps  nnpg.explanation
+    nnpg.attacks  nnpg.maps  nnpg.explanation  nnpg.exercises
     nnpg.rankings  nnpg.analysis  nnpg.gradient_check
     nnpg.knockout  nnpg.training  nnpg.recipes  nnpg.jobs
     nnpg.scores
@@ -59,7 +59,7 @@ LONGER = {
     "tests/test_results.py": "a table of results and of what each prints",
 }
 FILES_AT_MOST = 15
-FULLER: dict[str, str] = {}
+FULLER = {"tests/fuzz/calls": "one file for each room of the library"}
 
 
 def rooms_of(arrow: Import) -> tuple[str, str]:

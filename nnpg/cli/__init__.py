@@ -9,6 +9,7 @@ import typer
 
 import nnpg
 from nnpg.cli.demonstration import demo
+from nnpg.cli.exercises import exercise
 from nnpg.cli.explanation import explain
 from nnpg.cli.explorer import explore
 from nnpg.cli.gradient_check import gradcheck
@@ -55,7 +56,9 @@ def root(
 
     - `nnpg explain faces.safetensors --unit pool1:2,5,5` shows the arithmetic of any of its numbers,
 
-    - `nnpg explore faces.safetensors` writes a page on which to click through all of them.
+    - `nnpg explore faces.safetensors` writes a page on which to click through all of them,
+
+    - `nnpg exercise list` lists exercises: write backpropagation yourself, and have the mistakes named.
 
     The papers' experiments (`python -m experiments list`) are not part of the installed package: run them in a checkout
     or an unpacked source distribution of this project.
@@ -71,6 +74,7 @@ def root(
 
 for command in (demo, train, rank, knockout, explain, explore, gradcheck, info):
     app.command(context_settings={"help_option_names": ["-h", "--help"]})(command)
+app.add_typer(exercise, name="exercise")
 
 
 __all__ = ["app"]

@@ -226,6 +226,24 @@ EXPLAIN = _cases(
     ("explain|{here}/model.safetensors|--unit|pool1:0,0,0|--draw|{here}/nowhere/e.svg", "nowhere"),
     ("explain|{here}/model.safetensors|--backend|abacus", "abacus"),
 )
+EXERCISE = _cases(
+    "nnpg",
+    ("exercise|start", "NAME"),
+    ("exercise|start|danse", "'danse'"),
+    ("exercise|start|", "''"),
+    ("exercise|start|dense|{here}/notes.txt", "notes.txt"),
+    ("exercise|start|dense|/dev/null", "/dev/null"),
+    ("exercise|check", "FILE"),
+    ("exercise|check|{here}/nowhere.py", "nowhere.py"),
+    ("exercise|check|{here}/notes.txt", "notes.txt"),
+    ("exercise|check|{here}/empty", "empty"),
+    ("exercise|check|{here}/pipe", "pipe"),
+    ("exercise|check|/dev/zero", "/dev/zero"),
+    ("exercise|hint|{here}/model.safetensors", "model.safetensors"),
+    ("exercise|hint|{here}/nowhere.py", "nowhere.py"),
+    ("exercise|solve", "solve"),
+)
+
 OTHERS = _cases(
     "nnpg",
     ("frob", "'frob'"),
@@ -360,7 +378,7 @@ DOWNLOADS = _cases(
     ("cifar10|--data-dir|/proc/data", "/proc/data"),
 )
 
-CASES = [*TRAIN, *RANK, *KNOCKOUT, *EXPLAIN, *OTHERS, *EXPERIMENTS, *BENCHMARKS, *DOWNLOADS]
+CASES = [*TRAIN, *RANK, *KNOCKOUT, *EXPLAIN, *EXERCISE, *OTHERS, *EXPERIMENTS, *BENCHMARKS, *DOWNLOADS]
 
 
 def _command(program: str) -> Callable[[list[str]], Any]:

@@ -9,6 +9,7 @@ from fuzz.calls import (
     attacks,
     building,
     data,
+    exercises,
     explorer,
     gradients,
     jobs,
@@ -20,7 +21,21 @@ from fuzz.calls import (
 )
 from fuzz.calls.call import Call
 
-ROOMS = (building, network, training, gradients, rankings, maps, attacks, analysis, data, jobs, plots, explorer)
+ROOMS = (
+    building,
+    network,
+    training,
+    gradients,
+    rankings,
+    maps,
+    attacks,
+    analysis,
+    data,
+    jobs,
+    plots,
+    explorer,
+    exercises,
+)
 
 
 def calls() -> Iterator[Call]:
