@@ -43,6 +43,8 @@ class Contender:
         "device events" or "host".
     computed : mapping
         Of ours: how each task was computed, filled by the first run.
+    least : float
+        Seconds that a round lasts at least: more where a step is the difference of two times.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Contender:
     asks: str
     clock: str
     computed: dict[str, set[str]] = field(default_factory=dict)
+    least: float = 0.0
 
     def runs(self, seconds: float, *, quick: bool) -> int:
         """Return how many runs are a round, where a step takes so many seconds.
@@ -65,7 +68,7 @@ class Contender:
         if quick:
             return 1
         steps = STEPS if seconds <= LONG else ROUND / seconds
-        return max(1, math.ceil(steps / self.steps))
+        return max(1, math.ceil(max(steps, self.least / seconds) / self.steps))
 
 
 class Offer(NamedTuple):

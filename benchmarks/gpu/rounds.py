@@ -15,6 +15,7 @@ from benchmarks.measuring.agreement import Disagreement, check
 
 ROUNDS = 7
 SLOW, ROUNDS_OF_SLOW = 3.0, 2  # a competitor that takes so many times as long as the quickest has fewer rounds
+SETTLING = 8  # runs from which a step is estimated, where it is the difference of two times
 PREPARATION = 0.6  # of a row's time, at most
 
 
@@ -145,7 +146,8 @@ def _warm(one: Contender, clock: Callable[[], float], quick: bool) -> tuple[floa
     began = clock()
     step = one.take(1).step
     first = clock() - began
-    return first, max(step if quick else one.take(1).step, 1e-9)
+    runs = SETTLING if one.least else 1
+    return first, max(step if quick else one.take(runs).step, 1e-6)
 
 
 def _rounds(

@@ -89,7 +89,7 @@ def captured(work: Callable[[], Any], on: str) -> Callable[[], Any]:
     with torch.cuda.graph(graph, capture_error_mode="thread_local"):
         result = work()
 
-    def replay() -> Any:
+    def replay(*, kept: Callable[[], Any] = work) -> Any:  # the graph reads tensors that only the work holds
         graph.replay()
         return result
 
