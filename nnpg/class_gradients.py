@@ -16,7 +16,8 @@ from nnpg.prediction import BATCH, PredictionGradient, as_layers, by_layers, gra
 from nnpg.programs.tasks import ClassSums, Gradients
 from nnpg.seeds import Classes, Of, as_classes, as_of, differentiated, image_axis
 from nnpg.support.arguments import as_choice, as_class_names, as_labels, is_on_device
-from nnpg.support.network_arguments import as_images
+from nnpg.support.crossings import values_to_numpy
+from nnpg.support.network_arguments import as_images, placed
 from nnpg.support.progress import progress_bar
 from nnpg_kernels import Array
 
@@ -98,7 +99,7 @@ def class_gradient(
     """
     net, of = as_network(net), as_of(of)
     as_choice(method, "method", ("average_of_gradients", "gradient_of_average"))
-    x, layers, K = as_images(net, x, finite=True, stays=True), as_layers(net, layers), net.K
+    x, layers, K = as_images(net, x, finite=True), as_layers(net, layers), net.K
     t, classes = as_labels(labels, len(x), K), as_classes(classes, K)
     rows = as_class_names(class_names, K)
     program = programs.find(net, Gradients(layers, of, len(x)))
@@ -108,19 +109,21 @@ def class_gradient(
     one_or_nan = np.where(count, 1.0, np.nan)  # NaN for a class without images
     # the sum over j is divided by |X_t|, here or in the seed
     if method == "average_of_gradients":
-        weights, divisor = np.ones(K), count * one_or_nan  # 1/|X_t| sum_j dy^j/do
+        weights, divisor = None, count * one_or_nan  # 1/|X_t| sum_j dy^j/do
     else:
-        weights, divisor = 1 / np.maximum(count, 1), one_or_nan  # d/do of sum_j y^j / |X_t|: the seed is 1/|X_t|
+        seeds = 1 / np.maximum(count, 1)
+        weights, divisor = seeds[t], one_or_nan  # d/do of sum_j y^j / |X_t|: the seed is 1/|X_t|
+    there = placed(net, t)  # labels where the deltas are
     sums: dict[str, Any] = dict.fromkeys(layers, 0.0)
     with progress_bar("class gradients", len(x), show=progress) as advance:
-        batches = gradients_in_batches(
-            net, program, x, layers, classes, t, of, parts, weights[t], stays=True, finite=True
-        )
+        settings = (layers, classes, there, of, parts, weights)
+        batches = gradients_in_batches(net, program, x, *settings, stays=True, finite=True)
         for part, deltas in batches:
-            for layer, delta in deltas.items():
-                sums[layer] = sums[layer] + _sum_by_class(net, t[part], K, delta, image_axis(classes))  # the sum over j
+            for layer, delta in deltas.items():  # the sum over j
+                of_batch = _sum_by_class(net, t[part], there[part], K, delta, image_axis(classes))
+                sums[layer] = sums[layer] + of_batch
             advance(len(t[part]))
-    sums = _on_host(net, sums)
+    sums = values_to_numpy(net.backend, sums)
     axis = image_axis(classes)  # now the axis of the classes t
     means = {layer: a / divisor.reshape(-1, *[1] * (a.ndim - axis - 1)) for layer, a in sums.items()}
     return PredictionGradient(means, differentiated(classes, net.K), of, rows, program.computed)
@@ -139,14 +142,17 @@ def class_means(each: Array, labels: Array, K: int) -> Array:
     return np.stack([each[labels == c].sum(axis=0) for c in range(K)]) / np.where(counts, counts, np.nan)
 
 
-def _sum_by_class(net: Network, labels: Array, K: int, delta: Array, axis: int) -> Array:
-    """Sum over the images of each class, (..., n, units) to (..., K, units), in float64; `axis` is that of images."""
+def _sum_by_class(net: Network, labels: Array, there: Array, K: int, delta: Array, axis: int) -> Array:
+    """Sum over the images of each class, (..., n, units) to (..., K, units), in float64; `axis` is that of images.
+
+    `there` are the labels where the deltas are; the host knows them too, so that nothing waits.
+    """
     program = programs.find(net, ClassSums())
     if program.run is None and is_on_device(delta):
-        return _sum_on_device(net, labels, K, delta, axis)
+        return _sum_on_device(net, labels, there, K, delta, axis)
     if program.run is not None:
         flat = delta.reshape(*delta.shape[: axis + 1], math.prod(delta.shape[axis + 1 :]))
-        sums = program.run(flat if axis else flat[None], labels, K)
+        sums = program.run(flat if axis else flat[None], there, K)
         return (sums if axis else sums[0]).reshape(*delta.shape[:axis], K, *delta.shape[axis + 1 :])
     sums = np.zeros((*delta.shape[:axis], K, *delta.shape[axis + 1 :]))
     for c in np.unique(labels):
@@ -155,25 +161,17 @@ def _sum_by_class(net: Network, labels: Array, K: int, delta: Array, axis: int) 
     return sums
 
 
-def _sum_on_device(net: Network, labels: Array, K: int, delta: Array, axis: int) -> Array:
-    """The same without a wait: images are put in the order of their classes, which the host knows."""
-    k = net.backend
-    sums = k.xp.zeros((*delta.shape[:axis], K, *delta.shape[axis + 1 :]))
-    in_order = k.xp.take(delta, k.asarray(np.argsort(labels, kind="stable")), axis=axis)
-    ends = np.cumsum(np.bincount(labels, minlength=K))
+def _sum_on_device(net: Network, labels: Array, there: Array, K: int, delta: Array, axis: int) -> Array:
+    xp, before = net.backend.xp, (slice(None),) * axis
+    sums = xp.zeros((*delta.shape[:axis], K, *delta.shape[axis + 1 :]))
+    in_order, ends = (
+        xp.take(delta, xp.argsort(there, kind="stable"), axis=axis),
+        np.cumsum(np.bincount(labels, minlength=K)),
+    )
     for c in np.unique(labels):
-        of_class = (slice(None),) * axis + (slice(ends[c] - (labels == c).sum(), ends[c]),)
-        sums[(slice(None),) * axis + (c,)] = in_order[of_class].sum(axis=axis, dtype=np.float64)
+        of_class = in_order[(*before, slice(ends[c] - (labels == c).sum(), ends[c]))]
+        sums[(*before, c)] = of_class.sum(axis=axis, dtype=np.float64)
     return sums
-
-
-def _on_host(net: Network, sums: dict[str, Any]) -> dict[str, Any]:
-    """Return sums as NumPy arrays; those of a device are copied down together."""
-    if not any(map(is_on_device, sums.values())):
-        return sums
-    ends = np.cumsum([a.size for a in sums.values()])[:-1]
-    flat = net.backend.to_numpy(net.backend.xp.concatenate([a.ravel() for a in sums.values()]))
-    return {layer: part.reshape(sums[layer].shape) for layer, part in zip(sums, np.split(flat, ends), strict=True)}
 
 
 def _held_at_once(net: Network, layers: tuple[str, ...], classes: Classes) -> int:

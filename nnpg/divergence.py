@@ -41,12 +41,12 @@ class RunningLosses:
         self._pending: list[Array] = []
         self._settled = time.perf_counter()
 
-    def add(self, values: Array, wrong: Array) -> bool:
+    def add(self, values: Array, wrong: Array | int) -> bool:
         """Take each image's loss (N,) and how many images were wrong, (); return whether it is time to settle."""
         if self.seconds == 0:
             self.total, self.wrong = self.total + float(values.sum()), self.wrong + int(wrong)
             return True
-        self._pending += [values.sum().astype(np.float64), wrong.astype(np.float64)]
+        self._pending += [a.sum().astype(np.float64) for a in map(self.k.asarray, (values, wrong))]
         return time.perf_counter() - self._settled >= self.seconds
 
     def settle(self) -> bool:

@@ -142,6 +142,7 @@ def knock_out(
     """
     net = as_network(net)
     chosen = _known_filters(net, filters)
+    _check_choice(net, to, reference, rng)
     return _cumulative(net, chosen, _interventions(net, chosen, to, reference, rng))[-1]
 
 
@@ -183,7 +184,7 @@ def knock_out_curve(
     ((3, 6), 1)
     """
     net = as_network(net)
-    x, chosen = as_images(net, x, finite=True, stays=True), _known_filters(net, filters)
+    x, chosen = as_images(net, x, finite=True), _known_filters(net, filters)
     labels, T = as_labels(labels, len(x), net.K), len(chosen)
     _check_choice(net, to, reference, rng)
     predictions = np.empty((T + 1, len(x)), np.int64)
@@ -254,20 +255,19 @@ def _interventions(
     rng: int | np.random.Generator | None,
 ) -> list[Intervention]:
     """Return one intervention for each filter."""
-    _check_choice(net, to, reference, rng)
     k, draw = net.backend, None if rng is None else as_generator(rng)
     trace = None if reference is None else net.forward(reference)
     values: dict[str, Any] = {}
     changes: list[Intervention] = []
     for layer, f, *_ in filters:
         F, *size = net.shapes[layer]
-        units = k.asarray((np.arange(F) == f).reshape(-1, *[1] * len(size)))
+        units = (k.xp.arange(F) == f).reshape(-1, *[1] * len(size))
         if to == "resample" and trace is not None and draw is not None:
             changes.append(Resample(units, trace[layer], int(draw.integers(2**63))))
         else:
             if layer not in values:
                 mean = None if to == "zero" or trace is None else trace[layer].mean(axis=0)
-                values[layer] = k.asarray(np.zeros((), net.dtype)) if mean is None else mean
+                values[layer] = k.xp.zeros((), net.dtype) if mean is None else mean
             changes.append(Override(units, values[layer]))
     return changes
 

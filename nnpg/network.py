@@ -36,6 +36,8 @@ from nnpg.support.arguments import (
     as_text,
     described,
 )
+from nnpg.support.crossings import all_to_numpy
+from nnpg.support.device_memory import deltas_do_not_fit, outputs_do_not_fit
 from nnpg.support.network_arguments import as_backend, as_images, as_layer, as_output, as_outputs, refuse_another_device
 from nnpg.support.waiting import waited_for
 from nnpg.trace import Trace
@@ -147,6 +149,8 @@ class Network:
             except (ValueError, IndexError) as error:
                 kind = type(self.layers[name]).__name__
                 raise ValueError(f"layer {name!r} ({kind}) cannot take an input of shape {x.shape}: {error}") from error
+            except MemoryError as error:
+                raise outputs_do_not_fit(self, len(x), outputs.values()) from error
             if name in self.interventions:
                 x, intervened[name] = self._intervene(name, x)
             outputs[name] = x = _read_only(x)
@@ -208,9 +212,7 @@ class Network:
             if keep is None or name in keep:
                 deltas[name] = delta
             if name != stop:
-                for change, saved in reversed(self._changes(trace, name)):
-                    delta = change.backward(self.backend, delta, saved)
-                delta = waited_for(self.layers[name].backward, self.backend, delta, trace.saved[name], size=delta)
+                delta = self._before(trace, name, delta, deltas)
         return deltas
 
     def gradients(self, trace: Trace, deltas: Mapping[str, Array]) -> dict[str, dict[str, Array]]:
@@ -307,8 +309,12 @@ class Network:
         def move(a: Array) -> Array:
             return k.asarray(self.backend.to_numpy(a))
 
+        on_host = iter(
+            all_to_numpy(self.backend, [a for layer in self.layers.values() for a in arrays(layer).values()])
+        )
         changes = {name: tuple(c.to(move) for c in cs) for name, cs in self.interventions.items()}
-        return replace(self, layers=self._layers_of(move), backend=k, interventions=changes)
+        layers = self._layers_of(lambda a: k.asarray(next(on_host)))
+        return replace(self, layers=layers, backend=k, interventions=changes)
 
     def astype(self, dtype: npt.DTypeLike) -> Network:
         """Return this network in another floating-point type."""
@@ -403,6 +409,16 @@ class Network:
                 f"{described(unknown[0])}"
             )
         return replace(layer, **changes)  # type: ignore[type-var]
+
+    def _before(self, trace: Trace, name: str, delta: Array, held: Mapping[str, Array]) -> Array:
+        """Return the delta of a layer's input from that of its output."""
+        images, seeds = len(trace[name]), delta.size // max(1, trace[name].size)
+        try:
+            for change, saved in reversed(self._changes(trace, name)):
+                delta = change.backward(self.backend, delta, saved)
+            return waited_for(self.layers[name].backward, self.backend, delta, trace.saved[name], size=delta)
+        except MemoryError as error:
+            raise deltas_do_not_fit(self, images, seeds, held.values()) from error
 
     def _on_device(self, a: Any) -> bool:
         return self.backend.xp is not np and isinstance(a, self.backend.xp.ndarray)

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from nnpg.network import Network, as_network
 from nnpg.support.arguments import as_instance, as_mapping, as_number, described
+from nnpg.support.crossings import values_to_numpy
 from nnpg.support.read_only import frozen
 from nnpg_kernels import Array
 
@@ -135,7 +136,7 @@ class SGD:
         net, state = as_network(net), as_instance(state, SGDState, "state")
         gradients = dict(as_mapping(gradients, "gradients", "layer to its gradients by name"))
         lr = self.lr / (1 + state.t * self.lr_decay)
-        v = penalised(net, gradients, self.decay)
+        v = penalised(net.parameters, gradients, self.decay)
         if state.velocity:
             v = _combine(lambda v, g: self.momentum * v + g, state.velocity, v)
         weights = _combine(lambda w, v: frozen(w - lr * v), net.parameters, v)
@@ -168,17 +169,37 @@ def as_decay(decay: Any, name: str = "decay") -> Decay:
 
 def penalty(net: Network, decay: Decay | None) -> float:
     """Return what the decay adds to the loss."""
+    return 0.0 if decay is None else penalty_of(parameters_on_host(net), decay)
+
+
+def penalty_of(weights: Parameters, decay: Decay | None) -> float:
+    """Return what the decay adds to the loss for weights on the host."""
     if decay is None:
         return 0.0
     decay = as_decay(decay)
-    return sum(decay.value(n, p, w) for n, ps in as_network(net).parameters.items() for p, w in ps.items())
+    return sum(decay.value(n, p, w) for n, ps in weights.items() for p, w in ps.items())
 
 
-def penalised(net: Network, gradients: Parameters, decay: Decay | None) -> Parameters:
-    """Return the gradients with the decay's added."""
+def parameters_on_host(net: Network) -> Parameters:
+    """Return the parameters of a network as NumPy arrays; those of a device come down together.
+
+    Examples
+    --------
+    >>> import nnpg
+    >>> parameters_on_host(nnpg.build([nnpg.dense(1)], input_shape=(1,), rng=0))["dense1"]["b"]
+    array([0.], dtype=float32)
+    """
+    flat = {(n, p): w for n, ps in as_network(net).parameters.items() for p, w in ps.items()}
+    weights: Parameters = {n: {} for n, _ in flat}
+    for (n, p), w in values_to_numpy(net.backend, flat).items():
+        weights[n][p] = w
+    return weights
+
+
+def penalised(weights: Parameters, gradients: Parameters, decay: Decay | None) -> Parameters:
+    """Return the gradients with the decay's added; weights and gradients are on the same side."""
     if decay is None:
         return gradients
-    weights = net.parameters
     return {n: {p: g + decay.gradient(n, p, weights[n][p]) for p, g in gs.items()} for n, gs in gradients.items()}
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -26,7 +27,9 @@ from nnpg.network import Network, as_network
 from nnpg.programs import Found
 from nnpg.programs.tasks import Gradients, Predict
 from nnpg.seeds import Classes, Of, as_classes, as_of, chosen_classes, class_seed, differentiated, image_axis
-from nnpg.support.arguments import all_finite, as_count, as_labels
+from nnpg.support.arguments import all_finite, as_count, as_labels, is_on_device
+from nnpg.support.crossings import values_to_numpy
+from nnpg.support.device_memory import deltas_do_not_fit, instead, outputs_do_not_fit
 from nnpg.support.network_arguments import as_images, as_outputs, placed
 from nnpg.support.tables import data_frame, text_table
 from nnpg_kernels import Array
@@ -62,12 +65,23 @@ def predict(net: Network, x: npt.ArrayLike, *, batch: int | None = None) -> npt.
     (4, 3)
     """
     net = as_network(net)
-    x, k = as_images(net, x, stays=True), net.backend
+    return net.backend.to_numpy(placed_predictions(net, as_images(net, x), batch=batch))
+
+
+def placed_predictions(net: Network, x: Array, *, batch: int | None = None) -> Array:
+    """Return the same for images that have been checked, in the memory of the network's backend.
+
+    Examples
+    --------
+    >>> import nnpg
+    >>> placed_predictions(nnpg.build([nnpg.Softmax()], input_shape=(2,), rng=0), np.zeros((1, 2)))
+    array([[0.5, 0.5]])
+    """
     program = programs.find(net, Predict(len(x)))
-    rows = in_batches(len(x), batch, PREDICTED if program else LAYERED)
-    x = placed(net, x)
-    parts = [net.forward(x[part]).y if program.run is None else program.run(x[part]) for part in rows]
-    return k.to_numpy(parts[0] if len(parts) == 1 else k.xp.concatenate(parts))
+    rows, x = in_batches(len(x), batch, PREDICTED if program else LAYERED), placed(net, x)
+    with instead(partial(outputs_do_not_fit, net, len(x[rows[0]]))):
+        parts = [net.forward(x[part]).y if program.run is None else program.run(x[part]) for part in rows]
+    return parts[0] if len(parts) == 1 else net.backend.xp.concatenate(parts)
 
 
 def by_layers(
@@ -111,7 +125,8 @@ def by_layers(
     if weights is not None:
         seed = seed * net.backend.asarray(weights[:, None].astype(seed.dtype))
     deltas = net.backward(trace, seed, start=start, stop=min(layers, key=net.names.index), keep=layers)  # dL/dy . dy/do
-    return {layer: deltas[layer] if stays else net.backend.to_numpy(deltas[layer]) for layer in layers}
+    chosen = {layer: deltas[layer] for layer in layers}
+    return chosen if stays else values_to_numpy(net.backend, chosen)
 
 
 _COLUMNS = ("output", "shape", "largest magnitude", "root mean square")
@@ -221,17 +236,34 @@ def prediction_gradient(
     True
     """
     net, of = as_network(net), as_of(of)
-    x, layers = as_images(net, x, stays=True), as_layers(net, layers)
-    classes = as_classes(classes, net.K)
+    x, layers = as_images(net, x), as_layers(net, layers)
+    classes, labels = as_classes(classes, net.K), None if labels is None else as_labels(labels, len(x), net.K)
     program = programs.find(net, Gradients(layers, of, len(x)))
-    parts = in_batches(len(x), batch, max(1, len(x)) if program else BATCH)  # programs take small blocks
-    deltas = [part for _, part in gradients_in_batches(net, program, x, layers, classes, labels, of, parts)]
-    if len(deltas) == 1:
-        joined = deltas[0]
-    else:
-        joined = {layer: np.concatenate([d[layer] for d in deltas], axis=image_axis(classes)) for layer in layers}
+    deltas = all_gradients(net, program, x, layers, classes, labels, of, batch=batch)
     rows = tuple(f"image {n}" for n in range(len(x)))
-    return PredictionGradient(joined, differentiated(classes, net.K), of, rows, program.computed)
+    return PredictionGradient(deltas, differentiated(classes, net.K), of, rows, program.computed)
+
+
+def all_gradients(
+    net: Network,
+    program: Found,
+    x: Array,
+    layers: tuple[str, ...],
+    classes: Classes,
+    labels: Array | None,
+    of: Of,
+    *,
+    stays: bool = False,
+    batch: int | None = None,
+) -> dict[str, Array]:
+    """Return the deltas of all images, from arguments that have been checked; see `gradients_in_batches`."""
+    parts = in_batches(len(x), batch, max(1, len(x)) if program else BATCH)  # programs take small blocks
+    batches = gradients_in_batches(net, program, x, layers, classes, labels, of, parts, stays=stays)
+    deltas = [of_batch for _, of_batch in batches]
+    if len(deltas) == 1:
+        return deltas[0]
+    xp = net.backend.xp if is_on_device(deltas[0][layers[0]]) else np
+    return {layer: xp.concatenate([d[layer] for d in deltas], axis=image_axis(classes)) for layer in layers}
 
 
 def filter_layers(net: Network) -> tuple[str, ...]:
@@ -272,7 +304,7 @@ def gradients_in_batches(
     x: Array,
     layers: tuple[str, ...],
     classes: Classes,
-    labels: npt.ArrayLike | None,
+    labels: Array | None,
     of: Of,
     parts: list[slice],
     weights: Array | None = None,
@@ -287,16 +319,18 @@ def gradients_in_batches(
     An image that is not finite is computed layer by layer, even if there is a program. `finite` says that the caller
     knows of no such image.
     """
-    t = None if labels is None else as_labels(labels, len(x), net.K)
     finite = finite or program.run is None or all_finite(x)
     x, k = placed(net, x), net.backend
+    arrays = [None if a is None else placed(net, a) for a in (labels, weights)]
     for part in parts:
-        images, of_images = x[part], [None if a is None else a[part] for a in (t, weights)]
+        images, of_images = x[part], [None if a is None else a[part] for a in arrays]
         if program.run is None:
             yield part, by_layers(net, images, layers, classes, of, *of_images, stays=stays)
             continue
         chosen, true_classes = chosen_classes(classes, of_images[0], len(images), net.K)
-        deltas = program.run(images, np.atleast_1d(chosen), true_classes, of_images[1])
+        of_classes = np.atleast_1d(chosen)
+        with instead(partial(deltas_do_not_fit, net, len(images), len(of_classes))):
+            deltas = program.run(images, of_classes, true_classes, of_images[1])
         if not finite:  # 0 times NaN is NaN, but a program leaves out products with 0
             spoiled = k.to_numpy(~k.xp.isfinite(images).all(axis=tuple(range(1, images.ndim))))
             of_spoiled = [None if a is None else a[spoiled] for a in of_images]

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from nnpg import programs
 from nnpg.batches import in_batches
 from nnpg.class_gradients import class_gradient, class_means
 from nnpg.network import Network, as_network
-from nnpg.prediction import BATCH, PredictionGradient, prediction_gradient
-from nnpg.seeds import Of
+from nnpg.prediction import BATCH, PredictionGradient, as_layers, gradients_in_batches
+from nnpg.programs.tasks import Gradients
+from nnpg.seeds import Of, as_of
 from nnpg.support.arguments import (
     as_choice,
     as_class_names,
@@ -25,6 +27,7 @@ from nnpg.support.arguments import (
     as_sequence,
     described,
 )
+from nnpg.support.crossings import values_to_numpy
 from nnpg.support.network_arguments import as_images
 from nnpg.support.tables import data_frame
 from nnpg_command import printable
@@ -271,14 +274,13 @@ def _mean_of_norms(
     class_names: Sequence[str] | None,
     batch: int | None,
 ) -> FilterScores:
-    net = as_network(net)
-    x = as_images(net, x, finite=True)
+    net, of, k = as_network(net), as_of(of), net.backend
+    x, names, collapse = as_images(net, x, finite=True), as_layers(net, layers), as_norm(norm)
     labels, rows = as_labels(labels, len(x), net.K), as_class_names(class_names, net.K)
-    parts = []
-    for images in in_batches(len(x), batch, BATCH):
-        gradient = prediction_gradient(net, x[images], layers=layers, classes="true", labels=labels[images], of=of)
-        parts.append(convolutional_gradient(gradient, norm).scores)
-    norms = {layer: np.concatenate([part[layer] for part in parts]) for layer in parts[0]}  # (N, F)
+    program, slices = programs.find(net, Gradients(names, of, len(x))), in_batches(len(x), batch, BATCH)
+    batches = gradients_in_batches(net, program, x, names, "true", labels, of, slices, stays=True)
+    parts = [{n: collapse(d.reshape(*d.shape[:2], -1), -1) for n, d in deltas.items()} for _, deltas in batches]
+    norms = values_to_numpy(k, {n: k.xp.concatenate([part[n] for part in parts]) for n in names})  # (N, F)
     scores = {layer: class_means(values, labels, net.K) for layer, values in norms.items()}  # (K, F)
     return FilterScores(scores, rows, norm, of)
 

@@ -36,7 +36,7 @@ def class_seed(
     of : "prob", "logit" or "logprob"
         Differentiate the output y_c (as in the papers), the input z_c of the squashing function, or log y_c.
     labels : array (N,), optional
-        Needed for `classes="true"`.
+        Needed for `classes="true"`. Those of a device are not read by the host: one that is no class has a seed of 0.
 
     Returns
     -------
@@ -97,16 +97,29 @@ def class_outputs(net: Network, trace: Trace, of: Of) -> Array:
     >>> class_outputs(net, net.forward([[0.0, 1000.0]]), "logprob")
     array([[-1000.,     0.]])
     """
+    return net.backend.to_numpy(placed_class_outputs(net, trace, of))
+
+
+def placed_class_outputs(net: Network, trace: Trace, of: Of) -> Array:
+    """Return the same as an array of the network's backend.
+
+    Examples
+    --------
+    >>> import nnpg
+    >>> net = nnpg.build([nnpg.Softmax()], input_shape=(2,), rng=0)
+    >>> placed_class_outputs(net, net.forward([[0.0, 1000.0]]), "logprob")
+    array([[-1000.,     0.]])
+    """
     layer, _ = class_seed(net, trace, of=of)  # refuses a network that ends in another layer
     if of != "logprob":
-        return net.backend.to_numpy(trace[layer])
-    z = net.backend.to_numpy(trace[layer]).astype(np.float64)
+        return trace[layer]
+    xp, z = net.backend.xp, trace[layer].astype(np.float64)
     if layer == net.names[-1]:  # z is y itself
-        return np.log(np.maximum(z, np.finfo(z.dtype).tiny))
+        return xp.log(xp.maximum(z, np.finfo(np.float64).tiny))
     if type(net.layers[net.names[-1]]) is Softmax:
         z = z - z.max(axis=1, keepdims=True)
-        return z - np.log(np.exp(z).sum(axis=1, keepdims=True))
-    return -np.logaddexp(0, -z)  # log sigmoid(z)
+        return z - xp.log(xp.exp(z).sum(axis=1, keepdims=True))
+    return -xp.logaddexp(0, -z)  # log sigmoid(z)
 
 
 def _one_hot_seed(net: Network, trace: Trace, classes: Classes, labels: npt.ArrayLike | None) -> Array:
@@ -115,7 +128,7 @@ def _one_hot_seed(net: Network, trace: Trace, classes: Classes, labels: npt.Arra
     chosen, true_classes = chosen_classes(classes, labels, N, K)
     if true_classes is not None:
         return one_hot(k, true_classes, y)
-    e = one_hot(k, np.atleast_1d(chosen), y)[:, None, :]  # (S, 1, K)
+    e = k.xp.stack([k.xp.arange(K) == c for c in chosen.ravel().tolist()]).astype(y.dtype)[:, None, :]  # (S, 1, K)
     return k.xp.broadcast_to(e if chosen.ndim else e[0], (*chosen.shape, N, K))
 
 
@@ -152,7 +165,7 @@ def chosen_classes(classes: Classes, labels: npt.ArrayLike | None, N: int, K: in
         return np.arange(K) if classes == "all" else np.asarray(classes), None
     if labels is None:
         raise ValueError("classes='true' needs labels, not None: pass labels=..., one for each image")
-    return np.arange(K), as_labels(labels, N, K)
+    return np.arange(K), as_labels(labels, N, K, stays=True)
 
 
 def image_axis(classes: Classes) -> int:

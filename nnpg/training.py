@@ -128,8 +128,9 @@ def train(
     validation : (x, targets), optional
         Error on these images after each epoch.
     take_step : function, optional
-        Takes each step in place of `step`: called with the same arguments, then the indices of the batch's images. See
-        `nnpg.training_methods.selective_dropout`. A checkpoint cannot hold its state, so it excludes `checkpoint`.
+        Takes each step in place of `step`: called with the same arguments, then the indices of the batch's images, all
+        of them arrays of the network's backend. See `nnpg.training_methods.selective_dropout`. A checkpoint cannot hold
+        its state, so it excludes `checkpoint`. On a device a training that diverges takes some steps a second time.
     checkpoint : path, optional
         File that holds the whole state after each epoch; written completely or not at all. Network, loss, optimiser
         and decay must be nnpg's own, because a file cannot show whether your own code has changed.
@@ -196,9 +197,8 @@ def train(
     # an overflow raises an error below, so NumPy's warning is not needed
     quiet = np.errstate(over="ignore", invalid="ignore", divide="ignore")
     program = programs.find(net, task)
-    if take_step is None:  # a function of the caller's takes arrays of the host
-        pixels = placed(net, pixels)
-        wanted = wanted if program else placed(net, wanted, "targets")
+    pixels, wanted = placed(net, pixels), wanted if program else placed(net, wanted, "targets")
+    held_out = None if held_out is None else (placed(net, held_out[0], "validation"), held_out[1])
     session = program.run(pixels, wanted, batch, state) if program.run is not None and len(history) < epochs else None
     taken = state.t  # steps
     with quiet, one_blas_thread(), progress_bar("training", epochs, show=progress, done=len(history)) as advance:
@@ -212,7 +212,7 @@ def train(
                 steps = _Steps(pixels, wanted, order, batch, criterion, optimiser, rng, take_step, epoch)
                 net, state, losses, wrong = steps.run(net, state)
             net = net.undrawn()
-            missed = None if held_out is None else error_rate(net, *held_out)
+            missed = None if held_out is None else _error(net, *held_out, None)
             seconds = time.perf_counter() - began
             history += (Epoch(epoch, losses / len(pixels), wrong / len(pixels), missed, seconds),)
             if store is not None:
@@ -306,8 +306,11 @@ def error_rate(net: Network, x: npt.ArrayLike, targets: npt.ArrayLike, *, batch:
     0.5
     """
     net = as_network(net)
-    x = as_images(net, x, least=1, finite=True, stays=True)
-    targets = as_targets(targets, len(x), net.K)
+    x = as_images(net, x, least=1, finite=True)
+    return _error(net, x, as_targets(targets, len(x), net.K), batch)
+
+
+def _error(net: Network, x: Array, targets: Array, batch: int | None) -> float:
     return float((predict(net, x, batch=batch).argmax(axis=1) != _labels(targets)).mean())
 
 

@@ -32,7 +32,8 @@ from nnpg.layers import (
 )
 from nnpg.network import INPUT, Network, as_network
 from nnpg.support.arguments import as_count
-from nnpg.support.network_arguments import as_images
+from nnpg.support.crossings import values_to_numpy
+from nnpg.support.network_arguments import as_images, placed
 from nnpg.support.tables import data_frame, text_table
 from nnpg_kernels import Array
 
@@ -181,16 +182,17 @@ def measured_gains(
     adversarial = as_images(net, adversarial, "adversarial", least=1, finite=True)
     if x.shape != adversarial.shape:
         raise ValueError(f"x and adversarial must be as many images, not {len(x)} and {len(adversarial)}")
-    same = (x == adversarial).reshape(len(x), -1).all(axis=1)
+    x, adversarial, k = placed(net, x), placed(net, adversarial, "adversarial"), net.backend
+    same = k.to_numpy((x == adversarial).reshape(len(x), -1).all(axis=1))
     if same.any():
         raise ValueError(f"image {int(np.flatnonzero(same)[0])} is not changed: a gain needs a change")
     parts: dict[str, list[Array]] = {name: [] for name in net.names}
     for rows in in_batches(len(x), as_count(batch, "batch"), BATCH):
         before, after = net.forward(x[rows]), net.forward(adversarial[rows])
         for name in net.names:
-            change = net.backend.to_numpy(after[name]).astype(np.float64) - net.backend.to_numpy(before[name])
-            parts[name].append(np.sqrt((change.reshape(len(change), -1) ** 2).sum(axis=1)))
-    sizes = {name: np.concatenate(part) for name, part in parts.items()}
+            change = after[name].astype(np.float64) - before[name]
+            parts[name].append(k.xp.sqrt((change.reshape(len(change), -1) ** 2).sum(axis=1)))
+    sizes = values_to_numpy(k, {name: k.xp.concatenate(part) for name, part in parts.items()})
     with np.errstate(invalid="ignore", divide="ignore"):
         return {
             name: MeasuredGain(

@@ -17,7 +17,8 @@ from nnpg.network import Network, as_network
 from nnpg.prediction import BATCH, as_layers, predict, prediction_gradient
 from nnpg.scores import NORMS
 from nnpg.support.arguments import as_count, as_labels
-from nnpg.support.network_arguments import as_images
+from nnpg.support.crossings import values_to_numpy
+from nnpg.support.network_arguments import as_images, placed
 from nnpg_kernels import Array
 
 
@@ -66,11 +67,13 @@ def loss_gradient(
     x, criterion, k = as_images(net, x), loss_for(net, loss), net.backend
     labels, names = as_labels(labels, len(x), net.K), as_layers(net, layers)
     first, parts = min(names, key=net.names.index), []
+    x, true_classes = placed(net, x), placed(net, labels, "labels")
     for rows in in_batches(len(x), as_count(batch, "batch"), BATCH):
         trace = net.forward(x[rows], stop=criterion.layer)
-        seed = criterion.seed(k, trace[criterion.layer], labels[rows])
-        parts.append(net.backward(trace, seed, stop=first, keep=names))
-    return {name: np.concatenate([k.to_numpy(part[name]) for part in parts]) for name in names}
+        seed = criterion.seed(k, trace[criterion.layer], true_classes[rows])
+        deltas = net.backward(trace, seed, stop=first, keep=names)
+        parts.append(values_to_numpy(k, {name: deltas[name] for name in names}))
+    return {name: np.concatenate([part[name] for part in parts]) for name in names}
 
 
 def made_up_label_error(net: Network, x: npt.ArrayLike) -> float:
@@ -99,7 +102,7 @@ def made_up_label_error(net: Network, x: npt.ArrayLike) -> float:
     True
     """
     net = as_network(net)
-    x = as_images(net, x, least=1)
+    x = placed(net, as_images(net, x, least=1))
     y, every = predict(net, x), prediction_gradient(net, x).deltas
     worst = 0.0
     for c in range(net.K):
@@ -139,7 +142,7 @@ def filters_ranked_alike(
     1.0
     """
     net = as_network(net)
-    x = as_images(net, x, least=1)
+    x = placed(net, as_images(net, x, least=1))
     labels = as_labels(labels, len(x), net.K)
     prediction = _norms(prediction_gradient(net, x, classes="true", labels=labels).deltas)
     of_loss = _norms(loss_gradient(net, x, labels, loss=loss))
@@ -171,7 +174,7 @@ def classes_ranked_alike(net: Network, x: npt.ArrayLike, labels: npt.ArrayLike) 
     1.0
     """
     net = as_network(net)
-    x = as_images(net, x, least=1)
+    x = placed(net, as_images(net, x, least=1))
     labels = as_labels(labels, len(x), net.K)
     both = prediction_gradient(net, x, classes="true", labels=labels).deltas, loss_gradient(net, x, labels)
     means = [_norms({name: class_means(delta, labels, net.K) for name, delta in deltas.items()}) for deltas in both]

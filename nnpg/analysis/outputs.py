@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,7 @@ from nnpg.network import Network, as_network
 from nnpg.programs import find
 from nnpg.programs.tasks import Outputs
 from nnpg.support.arguments import as_count
-from nnpg.support.network_arguments import as_images, as_output
+from nnpg.support.network_arguments import as_images, as_output, placed
 from nnpg_kernels import Array
 
 BATCH = 256  # images that go through the layers at a time
@@ -48,15 +48,27 @@ def layer_outputs(net: Network, x: npt.ArrayLike, *, layer: str, batch: int = BA
     """
     net = as_network(net)
     x, layer = as_images(net, x, least=1), as_output(net, layer)
-    parts = [
-        net.backend.to_numpy(net.forward(x[rows], stop=layer).y)
-        for rows in in_batches(len(x), as_count(batch, "batch"), BATCH)
-    ]
-    return np.concatenate(parts)
+    parts = placed_outputs(net, placed(net, x), layer=layer, batch=batch)
+    return np.concatenate([net.backend.to_numpy(part) for part in parts])
+
+
+def placed_outputs(net: Network, x: Array, *, layer: str, batch: int) -> Iterator[Array]:
+    """Yield the same for each batch, in the memory of the network's backend, where the images are.
+
+    Examples
+    --------
+    >>> import nnpg
+    >>> net = nnpg.build([nnpg.dense(2)], input_shape=(3,), rng=0)
+    >>> [y.shape for y in placed_outputs(net, np.zeros((4, 3)), layer="dense1", batch=3)]
+    [(3, 2), (1, 2)]
+    """
+    return (net.forward(x[rows], stop=layer).y for rows in in_batches(len(x), as_count(batch, "batch"), BATCH))
 
 
 def outputs_by_name(net: Network, x: Array, *, layers: Sequence[str]) -> dict[str, Array]:
     """Return several outputs of one batch of images, from a compiled program where there is one.
+
+    They stay in the memory of the network's backend.
 
     Parameters
     ----------
@@ -83,4 +95,4 @@ def outputs_by_name(net: Network, x: Array, *, layers: Sequence[str]) -> dict[st
         outputs: dict[str, Array] = program.run(x)
         return outputs
     trace = net.forward(x, stop=max(layers, key=net.names.index))
-    return {name: net.backend.to_numpy(trace[name]) for name in layers}
+    return {name: trace[name] for name in layers}

@@ -31,7 +31,7 @@ def images_in_box(net: Network, x: Any, box: tuple[float, float]) -> Array:
     x = x.astype(net.dtype, copy=False)
     outside = ~((x >= low) & (x <= high)).reshape(len(x), -1).all(axis=1)  # NaN too
     if outside.any():
-        n = int(np.flatnonzero(outside)[0])
+        n = int(outside.argmax())
         raise ValueError(
             f"x must lie in the box {low:g} .. {high:g}; image {n} goes from {x[n].min():g} to {x[n].max():g}: scale "
             "the images, or pass box=(low, high)"

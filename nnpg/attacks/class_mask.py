@@ -134,20 +134,20 @@ def learn_class_mask(
     >>> nnpg.predict(net, x + mask.W).argmax(axis=1)
     array([1, 1])
     """
-    x = images_in_box(net, x, box)
+    given = images_in_box(net, x, box)
     target = as_class(target, net.K, "target")
     epochs, batch, rng = as_count(epochs, "epochs"), as_count(batch, "batch"), as_generator(rng)
     lr, momentum = as_number(lr, "lr", above=0), as_number(momentum, "momentum", least=0, below=1)
     resume = as_flag(resume, "resume")
     steps_kept = _ascending(keep)
     objective = objective_of(net, "softmax_cross_entropy")
-    W = np.zeros(net.input_shape, x.dtype)
+    W = np.zeros(net.input_shape, given.dtype)
     state, k = _State(W, W, (), {}), net.backend
 
     def this_run() -> dict[str, Any]:
         return {
             "network": identity(net, "the network"),
-            "images": array_identity(x),
+            "images": array_identity(given),
             "generator": array_identity(np.frombuffer(json.dumps(generator_state(rng)).encode(), np.uint8)),
             "settings": identity([target, lr, momentum, batch, *steps_kept], "the settings"),
         }
@@ -155,14 +155,14 @@ def learn_class_mask(
     size = (2 + len(steps_kept)) * W.nbytes + 100_000
     store, saved = open_checkpoint(checkpoint, "class-mask", this_run, resume=resume, size=size)
     if saved is not None:
-        state = _read(saved, W, epochs, steps_kept, -(-len(x) // batch))
+        state = _read(saved, W, epochs, steps_kept, -(-len(given) // batch))
         restore_generator(rng, saved, saved.values.get("generator") or {})
-    done, placed_x = len(state.losses), placed(net, x)
+    done, x = len(state.losses), placed(net, given)
     state = state._replace(W=k.asarray(state.W), velocity=k.asarray(state.velocity))
     with one_blas_thread(), progress_bar("class mask", epochs, show=progress, done=done) as advance:
         for _ in range(done, epochs):
             order = rng.permutation(len(x))
-            state = _epoch(objective, state, placed_x, order, (target, lr, momentum, batch), steps_kept)
+            state = _epoch(objective, state, x, order, (target, lr, momentum, batch), steps_kept)
             if store is not None:
                 W, velocity = k.to_numpy(state.W), k.to_numpy(state.velocity)
                 arrays = {"W": W, "velocity": velocity, "losses": np.array(state.losses)}
@@ -193,8 +193,8 @@ def _epoch(
     target, lr, momentum, batch = settings
     xp, k, (W, velocity, losses, kept) = objective.xp, objective.net.backend, state
     order = k.asarray(order)
-    targets = np.full(min(batch, len(x)), target)
-    placed_targets, sums = k.asarray(targets), []
+    targets, placed_targets = (a.full(min(batch, len(x)), target) for a in (np, xp))
+    sums = []
     taken = len(losses) * -(-len(x) // batch)
     for first in range(0, len(x), batch):
         images = x[order[first : first + batch]]

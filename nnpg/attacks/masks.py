@@ -15,10 +15,12 @@ import numpy as np
 import numpy.typing as npt
 
 from nnpg.network import INPUT, Network, as_network
-from nnpg.prediction import prediction_gradient
-from nnpg.seeds import Of, as_of
-from nnpg.support.arguments import as_count, as_flag, as_function, as_numbers, as_whole, described
-from nnpg.support.network_arguments import as_images
+from nnpg.prediction import all_gradients
+from nnpg.programs import find
+from nnpg.programs.tasks import Gradients
+from nnpg.seeds import Classes, Of, as_of
+from nnpg.support.arguments import as_count, as_flag, as_function, as_numbers, as_whole, described, is_on_device
+from nnpg.support.network_arguments import as_images, placed
 from nnpg_kernels import Array
 
 # images (n, *shape), their targets (n, T), and which rows of the whole set they are (n,) -> masks (n, T, *shape)
@@ -59,18 +61,33 @@ def gradient_masks(
     array([[[-0.25,  0.25]]])
     """
     net, of, sign = as_network(net), as_of(of), as_flag(sign, "sign")
-    x = as_images(net, x, least=1)
+    x = placed(net, as_images(net, x, least=1))
     expected = f"an array ({len(x)}, T), a row of classes for each image,"
     targets = as_whole(targets, "targets", expected, ndim=2, least=0, most=net.K - 1)
     if len(targets) != len(x):
         raise ValueError(f"targets must be {expected} not {described(targets)}")
-    if targets.shape[1] == 1:
-        true_class = prediction_gradient(net, x, layers=INPUT, classes="true", labels=targets[:, 0], of=of)
-        masks = true_class[INPUT][:, None]
-    else:
-        all_classes = prediction_gradient(net, x, layers=INPUT, classes="all", of=of)[INPUT]  # (K, N, *shape)
-        masks = all_classes[targets, np.arange(len(x))[:, None]]  # (N, T, *shape)
-    return np.sign(masks) if sign else masks
+    masks = placed_masks(net, x, targets, of, sign)
+    return masks if isinstance(masks, np.ndarray) else net.backend.to_numpy(masks)
+
+
+def placed_masks(net: Network, x: Array, targets: Array, of: Of, sign: bool) -> Array:
+    """Return the same for arguments that have been checked; what is computed layer by layer stays where the network is.
+
+    Examples
+    --------
+    >>> import nnpg
+    >>> net = nnpg.build([nnpg.dense(2), nnpg.Softmax()], input_shape=(3,), rng=0)
+    >>> placed_masks(net, np.zeros((4, 3)), np.array([[1]] * 4), "prob", False).shape
+    (4, 1, 3)
+    """
+    program = find(net, Gradients((INPUT,), of, len(x)))
+    one_target = targets.shape[1] == 1
+    classes: Classes
+    classes, labels = "true" if one_target else "all", targets[:, 0] if one_target else None
+    deltas = all_gradients(net, program, x, (INPUT,), classes, labels, of, stays=True)[INPUT]  # (N, ...), (K, N, ...)
+    xp = np if isinstance(deltas, np.ndarray) else net.backend.xp
+    masks = deltas[:, None] if one_target else deltas[xp.asarray(targets), xp.arange(len(x))[:, None]]  # (N, T, ...)
+    return xp.sign(masks) if sign else masks
 
 
 def linear(net: Network, *, of: Of = "prob", sign: bool = False) -> Masker:
@@ -161,6 +178,14 @@ class _Linear:
     of: Of
     sign: bool
 
+    def fits(self, x: Array) -> bool:
+        """Whether images are on the device of the network, and of its shape."""
+        return is_on_device(x) and isinstance(x, self.net.backend.xp.ndarray) and x.shape[1:] == self.net.input_shape
+
+    def placed(self, x: Array, targets: Array) -> Array:
+        """Return the masks of images that are where the network is."""
+        return placed_masks(self.net, x, targets, self.of, self.sign)
+
     def __call__(self, x: Array, targets: Array, rows: Array) -> Array:
         return gradient_masks(self.net, x, targets, of=self.of, sign=self.sign)
 
@@ -212,6 +237,26 @@ class _ToUnit:
         masks = self.masks(x, targets, rows)
         size = np.sqrt(np.float64(masks[0, 0].size)) / np.maximum(_length(masks), np.finfo(np.float64).tiny)
         return np.asarray((masks.astype(np.float64) * size).astype(masks.dtype))
+
+
+def masks_for(net: Network, masker: Masker, x: Array, placed_x: Array, targets: Array, rows: Array) -> Array:
+    """Return the masks of some rows of images, where `net` is; a masker of one's own is given arrays of the host.
+
+    `x` are the images as they were given, and `placed_x` the same where `net` is.
+
+    Examples
+    --------
+    >>> import nnpg
+    >>> net = nnpg.build([nnpg.dense(2), nnpg.Softmax()], input_shape=(3,), rng=0)
+    >>> x, targets = np.zeros((9, 3)), np.array([[1]] * 9)
+    >>> masks_for(net, linear(net), x, x, targets, np.arange(4)).shape
+    (4, 1, 3)
+    """
+    part = slice(rows[0], rows[-1] + 1)
+    made = masker.placed(placed_x[part], targets[part]) if type(masker) is _Linear and masker.fits(placed_x) else None
+    if made is None:
+        made = np.asarray(masker(net.backend.to_numpy(x[part]), targets[part], rows))
+    return placed(net, made, "masks")
 
 
 def as_masker(masks: Masker) -> Masker:

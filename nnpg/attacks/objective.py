@@ -6,6 +6,9 @@ by layer it takes more: a matrix product rounds a row differently when the numbe
 position of the row in the matrix. So the network always runs on blocks of the same number of images, with zeros in the
 empty positions. Which positions of a block give the same bits is measured first, on this network and this machine; they
 form a group. An image always gets a position of the same group, which is chosen by a hash of its own pixels.
+
+On a device, `image_by_image` gives a network without such products where it can. Then nothing is padded, once it has
+been measured that one image gives the same bits in batches of several sizes.
 """
 
 from __future__ import annotations
@@ -21,6 +24,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from nnpg.attacks.answers import Evaluation, Margin, Rivals
+from nnpg.attacks.by_image import image_by_image
 from nnpg.layers import Conv, Sigmoid, Softmax
 from nnpg.losses import Loss, LossMaker, loss_for
 from nnpg.network import INPUT, Network
@@ -30,65 +35,11 @@ from nnpg_kernels import Array, one_blas_thread
 BLOCK = 48  # images in each run of the network: a multiple of the rows that matrix products take at a time
 CONV_BLOCK = 8  # with convolutions, which go image by image anyway
 DEVICE_BLOCK = 960  # on a GPU
+BATCHES = (1, 3, 40, 130)  # images; the first is an image alone
 ROUNDING = 2e-5  # of the largest score: a smaller lead may be lost in another order of summation
 RIVALS = 4  # classes with the largest scores but the target's, each of which gets a gradient of its own
 
 Seed = Callable[[Array, Array], Array]
-
-
-@dataclass(eq=False)
-class Evaluation:
-    """Loss and margin of N images for their targets.
-
-    Parameters
-    ----------
-    loss : array (N,), float64
-    gradient : array (N, m)
-        d loss / d x.
-    margin : array (N,), float64
-        Score of the target minus the largest other score, minus kappa; scores are what the loss reads, before any
-        squashing.
-    threshold : array (N,), float64
-        An image counts as classified as its target when the margin is above this.
-    margin_per_loss : array (N,), float64
-        d log(y / (1 - y)) / d loss for the target's probability y, which is close to d margin / d loss; NaN for losses
-        other than the cross-entropy.
-    """
-
-    loss: Array
-    gradient: Array
-    margin: Array
-    threshold: Array
-    margin_per_loss: Array
-
-
-@dataclass(eq=False)
-class Rivals:
-    """The R classes with the largest scores but the target's (N, R), the margins over them, and d margin / d x."""
-
-    classes: Array
-    margins: Array  # (N, R)
-    gradients: Array  # (N, R, m)
-
-
-@dataclass(eq=False)
-class Margin:
-    """The margin between one class of each image and the largest of the other scores.
-
-    Parameters
-    ----------
-    value, threshold : arrays (N,), float64
-        As `margin` and `threshold` of `Evaluation`.
-    rival : array (N,), int
-        The class with the largest of the other scores.
-    gradient : array (N, m)
-        d value / d x.
-    """
-
-    value: Array
-    threshold: Array
-    rival: Array
-    gradient: Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,6 +58,8 @@ class Objective:
         How it is computed, in words.
     kappa : float
         By how much a score must exceed the others, which all margins are measured from.
+    alone : bool
+        Whether the answer for an image depends on nothing else, so that no block is filled up with zeros.
     """
 
     net: Network
@@ -115,6 +68,7 @@ class Objective:
     compiled: Callable[..., tuple[Array, Array]] | None = None
     computed: str = ""
     kappa: float = 0.0
+    alone: bool = False
 
     @property
     def block(self) -> int:
@@ -194,19 +148,23 @@ class Objective:
             z, delta = self.compiled(images, lambda z, rows: seed(z, targets[rows]))
             return z, delta.reshape(*delta.shape[: delta.ndim - len(self.net.input_shape)], -1)
         xp, size, rows = self.xp, self.block, self._rows(group)
-        blocks = -(-(len(x) if isinstance(rows, slice) else int(rows.max()) + 1) // size)
-        padded, padded_targets = xp.zeros((blocks * size, x.shape[1]), x.dtype), xp.zeros(blocks * size, targets.dtype)
-        rows = rows if isinstance(rows, slice) else self.net.backend.asarray(rows)
-        padded[rows], padded_targets[rows] = x, targets
+        if self.alone:
+            padded, padded_targets = x, targets
+        else:
+            blocks = -(-(len(x) if isinstance(rows, slice) else int(rows.max()) + 1) // size)
+            padded = xp.zeros((blocks * size, x.shape[1]), x.dtype)
+            padded_targets = xp.zeros(blocks * size, targets.dtype)
+            rows = rows if isinstance(rows, slice) else self.net.backend.asarray(rows)
+            padded[rows], padded_targets[rows] = x, targets
         scores, deltas = [], []
         for n in range(0, len(padded), size):
             block, t = padded[n : n + size].reshape(-1, *self.net.input_shape), padded_targets[n : n + size]
             trace = self.net.forward(block, stop=self.loss.layer)
             scores.append(trace.y.astype(xp.float64))
             delta = self.net.backward(trace, seed(scores[-1], t), stop=INPUT, keep=(INPUT,))[INPUT]
-            deltas.append(delta.reshape(*delta.shape[: delta.ndim - block.ndim], size, -1))
+            deltas.append(delta.reshape(*delta.shape[: delta.ndim - block.ndim], len(block), -1))
         z, delta = (a[0] if len(a) == 1 else xp.concatenate(a, axis=-2) for a in (scores, deltas))
-        return z[rows], delta[..., rows, :]
+        return (z, delta) if self.alone else (z[rows], delta[..., rows, :])
 
     def _rows(self, group: npt.NDArray[np.int64]) -> npt.NDArray[np.int64] | slice:
         """Return the row of each image (N,) in a sequence of blocks: the next position of its group."""
@@ -243,16 +201,40 @@ def objective_of(net: Network, loss: str | LossMaker, kappa: float = 0.0) -> Obj
     program, one_group = find(net, tasks.Reading(objective.layer)), (np.arange(block),)
     if program.run is not None:
         return Objective(net, objective, one_group, program.run(), program.computed, kappa)
+    by_image = image_by_image(net)
+    if by_image is not None:
+        alone = Objective(by_image, objective, one_group, computed=program.computed, kappa=kappa, alone=True)
+        if _same_in_all_batches(alone):
+            return alone
     with one_blas_thread():
         groups = _groups(Objective(net, objective, one_group))
     return Objective(net, objective, groups, computed=program.computed, kappa=kappa)
 
 
+def _test_image(net: Network) -> npt.NDArray[Any]:
+    """Return an image (m,) without structure."""
+    return (np.arange(math.prod(net.input_shape)) * 0.6180339887 % 1).astype(net.dtype)
+
+
+def _same_in_all_batches(objective: Objective) -> bool:
+    """Whether an image gives the same bits alone and in each place of some batches; the host waits for this once."""
+    xp, image = objective.xp, objective.net.backend.asarray(_test_image(objective.net))
+    answers = []
+    for N in BATCHES:
+        x, zeros, group = xp.broadcast_to(image, (N, image.size)).copy(), xp.zeros(N, xp.int64), np.zeros(N, np.int64)
+        evaluation, rivals = objective.evaluate_rivals(x, zeros, group)
+        rows = (evaluation.loss, evaluation.gradient, rivals.margins, rivals.gradients.reshape(N, -1))
+        answers.append([a.reshape(N, -1) for a in rows])
+    alone, *together = answers
+    same = [(a == b).all() for of_batch in together for a, b in zip(of_batch, alone, strict=True)]
+    return bool(xp.stack(same).all())
+
+
 def _groups(objective: Objective) -> tuple[npt.NDArray[np.int64], ...]:
     """Sort the positions of a block by the bits that the same image, without structure, gives in each of them."""
-    net, xp, m = objective.net, objective.xp, math.prod(objective.net.input_shape)
-    image = (np.arange(m) * 0.6180339887 % 1).astype(net.dtype)
-    x, zeros = net.backend.asarray(np.tile(image, (objective.block, 1))), xp.zeros(objective.block, xp.int64)
+    net, xp = objective.net, objective.xp
+    x = net.backend.asarray(np.tile(_test_image(net), (objective.block, 1)))
+    zeros = xp.zeros(objective.block, xp.int64)
     group = np.zeros(objective.block, np.int64)
     hashes = [hashlib.sha256() for _ in range(objective.block)]
 

@@ -19,6 +19,7 @@ from nnpg.attacks.targets import Targets
 from nnpg.network import Network
 from nnpg.prediction import predict
 from nnpg.support.arguments import as_choice, as_count, as_number
+from nnpg.support.crossings import all_to_numpy
 from nnpg.support.network_arguments import placed
 from nnpg.support.progress import progress_bar
 from nnpg.support.tables import data_frame, text_table
@@ -136,27 +137,28 @@ def projected_gradient(
     >>> stepped.predicted, stepped.adversarial[0, 0].round(2)
     (array([[1]]), array([0.55, 0.7 ], dtype=float32))
     """
-    x = images_in_box(net, x, box)
+    given = images_in_box(net, x, box)
+    x = placed(net, given)
     _, targets = targets_other_than(net, x, labels, targets, rng)
     as_choice(norm, "norm", ("rms", "max"))
     epsilon, steps = as_number(epsilon, "epsilon", above=0), as_count(steps, "steps")
     default = epsilon if steps == 1 else 2.5 * epsilon / steps
     step = default if step is None else as_number(step, "step", above=0)
     T, shape = targets.shape[1], net.input_shape
-    originals, flat_targets = np.repeat(x, T, axis=0), targets.ravel()  # (N T, *shape)
-    adversarial, objective = np.empty_like(originals), objective_of(net, "softmax_cross_entropy")
-    k, block = net.backend, max(BLOCK, objective.block)
-    placed_x, placed_targets = placed(net, x), k.asarray(flat_targets)
-    with one_blas_thread(), progress_bar("steps", len(originals), show=progress) as advance:
-        for n in range(0, len(originals), block):
+    objective, k, xp = objective_of(net, "softmax_cross_entropy"), net.backend, net.backend.xp
+    flat_targets, block, parts = targets.ravel(), max(BLOCK, objective.block), []  # (N T,)
+    placed_targets, images = k.asarray(flat_targets), xp.arange(len(flat_targets)) // T
+    with one_blas_thread(), progress_bar("steps", len(flat_targets), show=progress) as advance:
+        for n in range(0, len(flat_targets), block):
             rows = slice(n, n + block)
-            x0 = placed_x[k.asarray(np.arange(len(originals))[rows] // T)]
             targets_of = flat_targets[rows], placed_targets[rows]
-            adversarial[rows] = k.to_numpy(_descend(objective, x0, targets_of, epsilon, norm, steps, step, box))
-            advance(len(x0))
-    outputs = predict(net, np.concatenate([x, adversarial]))
+            parts.append(_descend(objective, x[images[rows]], targets_of, epsilon, norm, steps, step, box))
+            advance(len(parts[-1]))
+    changed = xp.concatenate(parts)
+    outputs = predict(net, xp.concatenate([x, changed]))
     before, y = outputs[: len(x)].argmax(axis=1)[:, None], outputs[len(x) :].reshape(len(x), T, -1)
-    predicted, size = y.argmax(axis=-1), distortion(originals, adversarial).reshape(len(x), T)
+    adversarial, originals = all_to_numpy(k, [changed, given])
+    predicted, size = y.argmax(axis=-1), distortion(np.repeat(originals, T, axis=0), adversarial).reshape(len(x), T)
     failed = np.where(size == 0, MaskOutcome.NO_GRADIENT, MaskOutcome.NOT_MASKED)
     reached = np.where(before == targets, MaskOutcome.ALREADY, MaskOutcome.MASKED)
     outcome = np.where(predicted == targets, reached, failed).astype(np.int8)

@@ -13,14 +13,15 @@ import numpy.typing as npt
 from numpy.typing import NDArray
 
 from nnpg.attacks.checks import images_in_box, targets_other_than
-from nnpg.attacks.masks import Masker, as_masker, linear, masked
+from nnpg.attacks.masks import Masker, as_masker, linear, masked, masks_for
 from nnpg.attacks.sweep_result import Sweep
 from nnpg.attacks.targets import Targets
 from nnpg.files.checkpoints import Contents, State, open_checkpoint, saving
 from nnpg.files.identities import array_identity, identity
 from nnpg.network import Network
-from nnpg.prediction import predict
+from nnpg.prediction import placed_predictions
 from nnpg.support.arguments import as_flag, as_numbers
+from nnpg.support.crossings import all_to_numpy
 from nnpg.support.network_arguments import placed
 from nnpg.support.progress import progress_bar
 from nnpg_kernels import Array, one_blas_thread
@@ -104,11 +105,12 @@ def mask_sweep(
     >>> sweep.success[:, 0, 0], float(sweep.least_eta[0, 0])
     (array([False, False, False,  True]), 0.3)
     """
-    x = images_in_box(net, x, box)
+    given = images_in_box(net, x, box)
+    x = placed(net, given)
     labels, targets = targets_other_than(net, x, labels, targets, rng)
     etas, clip = _checked_etas(etas), as_flag(clip, "clip")
     masker = linear(net) if masks is None else as_masker(masks)
-    first = np.asarray(masker(x[:1], targets[:1], np.arange(1)))  # before any work
+    first = masks_for(net, masker, given, x, targets, np.arange(1))  # before any work
     if first.shape != (1, targets.shape[1], *net.input_shape):
         raise ValueError(
             f"masks: one for this network must have its input's shape {net.input_shape}, not {first.shape[2:]}: they "
@@ -119,7 +121,7 @@ def mask_sweep(
     def this_run() -> dict[str, Any]:
         return {
             "network": identity(net, "the network"),
-            "images": array_identity(x),
+            "images": array_identity(given),
             "labels": array_identity(labels),
             "targets": array_identity(targets),
             "etas": array_identity(etas),
@@ -135,32 +137,47 @@ def mask_sweep(
     done = 0 if saved is None else _load(saved, sweep)
     if done == len(x):
         return sweep
-    placed_x, bar = placed(net, x), progress_bar("masks", len(x), show=progress, done=done)
+    bar, k = progress_bar("masks", len(x), show=progress, done=done), net.backend
+    classes = k.asarray(targets), k.asarray(labels)
     with saving(store, contents, SAVE_EVERY) as save, one_blas_thread(), bar as advance:
         while done < len(x):
             rows = np.arange(done, min(done + BLOCK, len(x)))
-            made = placed(net, np.asarray(masker(x[rows], targets[rows], rows)), "masks")
-            _sweep_images(net, placed_x[rows[0] : rows[-1] + 1], made, rows, sweep, box)
+            made = masks_for(net, masker, given, x, targets, rows)
+            _sweep_images(net, x, made, classes, rows, sweep, box)
             done += len(rows)
             advance(len(rows))
             save()
     return sweep
 
 
-def _sweep_images(net: Network, x: Array, masks: Array, rows: Array, sweep: Sweep, box: tuple[float, float]) -> None:
-    """Record the outputs of the network for images (n, *shape) with masks (n, T, *shape), arrays of its backend."""
-    xp, targets, n, distortions = net.backend.xp, sweep.targets[rows], np.arange(len(rows)), []
-    T, shape, pixels = targets.shape[1], net.input_shape, x[0].size
+def _sweep_images(
+    net: Network,
+    x: Array,
+    masks: Array,
+    classes: tuple[Array, Array],
+    rows: NDArray[np.int64],
+    sweep: Sweep,
+    box: tuple[float, float],
+) -> None:
+    """Record the outputs of the network for rows of images (N, *shape) with masks (n, T, *shape).
+
+    Images, masks and classes, which are targets (N, T) and labels (N,), are arrays of its backend.
+    """
+    k, xp, part = net.backend, net.backend.xp, slice(rows[0], rows[-1] + 1)
+    x, targets, labels = x[part], classes[0][part], classes[1][part]
+    (n, T), shape, pixels = targets.shape, net.input_shape, x[0].size
     originals = xp.broadcast_to(x[:, None], masks.shape)
-    for e, eta in enumerate(sweep.etas):
+    chosen = [targets[..., None], xp.broadcast_to(labels[:, None, None], (n, T, 1))]
+    found: list[list[Array]] = []
+    for eta in sweep.etas:
         adversarial = masked(xp, originals, masks, eta, box if sweep.clipped else None)
-        y = predict(net, adversarial.reshape(-1, *shape)).reshape(len(rows), T, -1)  # (n, T, K)
-        sweep.predicted[e, rows] = y.argmax(axis=-1)
-        sweep.target_confidence[e, rows] = np.take_along_axis(y, targets[..., None], axis=-1)[..., 0]
-        sweep.label_confidence[e, rows] = y[n, :, sweep.labels[rows]]
-        r = (adversarial - originals).reshape(len(rows), T, -1)
-        distortions.append(xp.sqrt(xp.einsum("nti,nti->nt", r, r) / pixels))
-    sweep.distortion[:, rows] = net.backend.to_numpy(xp.stack(distortions))
+        y = placed_predictions(net, adversarial.reshape(-1, *shape)).reshape(n, T, -1)  # (n, T, K)
+        confidences = [xp.take_along_axis(y, one, axis=-1)[..., 0] for one in chosen]
+        r = (adversarial - originals).reshape(n, T, -1)
+        found.append([y.argmax(axis=-1), *confidences, xp.sqrt(xp.einsum("nti,nti->nt", r, r) / pixels)])
+    all_rows = all_to_numpy(k, [xp.stack(values) for values in zip(*found, strict=True)])
+    for recorded, values in zip(_arrays(sweep).values(), all_rows, strict=True):
+        recorded[:, part] = values
 
 
 def _checked_etas(etas: npt.ArrayLike) -> NDArray[np.float64]:

@@ -12,6 +12,7 @@ from nnpg.network import Network, as_network
 from nnpg.prediction import predict
 from nnpg.support.arguments import as_array, as_generator, as_labels, described
 from nnpg.support.network_arguments import as_images, placed
+from nnpg_kernels import Array
 
 Rule: TypeAlias = Literal["random", "least_likely", "nearest", "all"]
 Targets: TypeAlias = Rule | npt.ArrayLike
@@ -61,7 +62,7 @@ def choose_targets(
     >>> choose_targets(net, np.eye(2), 2).T
     array([[2, 2]])
     """
-    x, K = as_images(as_network(net), x), net.K
+    x, K = placed(net, as_images(as_network(net), x)), net.K
     generator = None if rng is None else as_generator(rng)
     known = None if labels is None else as_labels(labels, len(x), K)
     if not isinstance(targets, str):
@@ -95,9 +96,9 @@ def _expected(N: int, K: int) -> str:
     return f"a class 0 .. {K - 1}, one for each of {N} images, or one of {', '.join(map(repr, RULES))}"
 
 
-def _nearest(net: Network, x: npt.NDArray[Any], labels: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+def _nearest(net: Network, x: Array, labels: Array) -> npt.NDArray[np.int64]:
     objective, k, nearest = objective_of(net, "softmax_cross_entropy"), net.backend, []
-    xp, flat, labels = k.xp, placed(net, x.reshape(len(x), -1).astype(net.dtype)), k.asarray(labels)
+    xp, flat, labels = k.xp, x.reshape(len(x), -1).astype(net.dtype), k.asarray(labels)
     block = max(BLOCK, objective.block)
     for n in range(0, len(x), block):
         images, group = flat[n : n + block], np.zeros(len(x[n : n + block]), np.int64)

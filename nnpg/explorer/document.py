@@ -78,7 +78,7 @@ def explorer_document(
     dL/dx_k = y_k (delta_k - sum_j y_j delta_j)
     """
     host = _known(as_network(net).to("numpy"))
-    x = as_images(net, x, least=1, finite=True)
+    x = net.backend.to_numpy(as_images(net, x, least=1, finite=True))
     if len(x) > MOST_IMAGES:
         raise ValueError(f"x must be at most {MOST_IMAGES} images, not {len(x)}: take some of them, x[:{MOST_IMAGES}]")
     attack, progress = as_flag(attack, "attack"), None if progress is None else as_flag(progress, "progress")

@@ -144,7 +144,7 @@ def images_of_page(net: Network, x: npt.ArrayLike, labels: npt.ArrayLike, n: int
     array([1, 2, 0])
     """
     net = as_network(net)
-    x = as_images(net, x, least=1)
+    x = net.backend.to_numpy(as_images(net, x, least=1))
     labels = as_labels(labels, len(x), net.K)
     order = np.argsort(labels, kind="stable")
     ranks = np.concatenate([np.arange(count) for count in np.bincount(labels)])  # first, second, ... of a class

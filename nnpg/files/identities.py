@@ -15,6 +15,7 @@ import numpy as np
 
 from nnpg.losses import LOSSES, LossMaker
 from nnpg.network import Network
+from nnpg.support.arguments import on_host
 from nnpg_kernels import Array
 
 
@@ -67,6 +68,7 @@ def array_identity(a: Array) -> str:
     >>> array_identity(np.zeros(2))
     'float64 (2,) 374708fff7719dd5'
     """
+    a = on_host(a, "the array")
     plain = np.ascontiguousarray(a, a.dtype.newbyteorder("<"))
     digest = hashlib.sha256(plain.reshape(-1).view(np.uint8).data).hexdigest()
     return f"{a.dtype.newbyteorder('=')} {a.shape} {digest[:16]}"

@@ -19,6 +19,7 @@ from nnpg.files.text import shown
 from nnpg.layers import arrays
 from nnpg.network import Network, as_network
 from nnpg.support.arguments import as_count, as_json, as_mapping, as_path
+from nnpg.support.crossings import values_to_numpy
 from nnpg.support.network_arguments import as_backend
 from nnpg_kernels import Array, Backend
 
@@ -97,8 +98,11 @@ def describe(path: str | Path) -> dict[str, Any]:
 
 def tensors_of(net: Network) -> dict[str, Array]:
     """Return every array of a network by its name in the file, such as "conv1.W"."""
-    to_numpy = net.backend.to_numpy
-    return {f"{name}.{n}": to_numpy(a) for name, layer in net.layers.items() for n, a in arrays(layer).items()}
+    return values_to_numpy(net.backend, _placed_tensors(net))
+
+
+def _placed_tensors(net: Network) -> dict[str, Array]:
+    return {f"{name}.{n}": a for name, layer in net.layers.items() for n, a in arrays(layer).items()}
 
 
 def header_of(net: Network) -> dict[str, Any]:
@@ -106,7 +110,7 @@ def header_of(net: Network) -> dict[str, Any]:
     if net.interventions:
         raise ValueError(f"this network has interventions on {', '.join(net.interventions)}: save the one without them")
     header = {"format": FORMAT, "input_shape": list(net.input_shape), "architecture": layers_as_json(net.layers)}
-    kinds = {name: ArrayKind(a.shape, a.dtype.newbyteorder("=")) for name, a in tensors_of(net).items()}
+    kinds = {name: ArrayKind(a.shape, a.dtype.newbyteorder("=")) for name, a in _placed_tensors(net).items()}
     try:
         check_architecture(json.loads(json.dumps(header)), kinds, UNLIMITED)
     except (TypeError, ValueError) as error:

@@ -19,6 +19,7 @@ from nnpg.files.tensors import read_about, read_tensors
 from nnpg.losses import LossMaker
 from nnpg.network import Network
 from nnpg.optimisers import SGD, SGDState
+from nnpg.support.crossings import values_to_numpy
 from nnpg_kernels import Array
 
 COLUMNS = 5  # epoch, loss, error, validation error (NaN without a validation set), seconds
@@ -153,7 +154,8 @@ def _examples(data: Examples) -> dict[str, str]:
 
 
 def _named(kind: str, net: Network, arrays: Mapping[str, Mapping[str, Array]]) -> dict[str, Array]:
-    return {f"{kind}/{name}.{p}": net.backend.to_numpy(a) for name, layer in arrays.items() for p, a in layer.items()}
+    flat = {f"{kind}/{name}.{p}": a for name, layer in arrays.items() for p, a in layer.items()}
+    return values_to_numpy(net.backend, flat)
 
 
 def _arrays(saved: State, kind: str, net: Network) -> dict[str, dict[str, Array]]:

@@ -9,23 +9,23 @@ from nnpg.analysis.outputs import layer_outputs
 from nnpg.batches import in_batches
 from nnpg.network import Network, as_network
 from nnpg.prediction import BATCH, filter_layers
-from nnpg.seeds import class_outputs
+from nnpg.seeds import placed_class_outputs
 from nnpg.support.arguments import as_labels, as_numbers, described
-from nnpg.support.network_arguments import as_images, as_output
+from nnpg.support.network_arguments import as_images, as_output, placed
 from nnpg_kernels import Array
 
 
 def as_pictures(net: Network, x: npt.ArrayLike) -> Array:
-    """Return images (N, C, H, W), at least one, of a network that takes such images."""
+    """Return images (N, C, H, W), at least one, of a network that takes such images, in its backend's memory."""
     if len(as_network(net).input_shape) != 3:
         raise ValueError(
             f"net must take images (C, H, W), not {net.input_shape}: there is no place in a row of numbers"
         )
-    return as_images(net, x, least=1, finite=True)
+    return placed(net, as_images(net, x, least=1, finite=True))
 
 
 def as_explained(net: Network, x: npt.ArrayLike, classes: npt.ArrayLike) -> tuple[Array, Array]:
-    """Return images (N, C, H, W) and the class to explain in each of them, (N,)."""
+    """Return images (N, C, H, W), in the memory of the backend, and the class to explain in each of them, (N,)."""
     x = as_pictures(net, x)
     return x, as_labels(classes, len(x), net.K, "classes")
 
@@ -41,7 +41,7 @@ def as_map_layer(net: Network, layer: str | None) -> str:
 
 
 def as_cover(fill: npt.ArrayLike, x: Array) -> Array:
-    """Return what covers pixels as a picture (C, H, W) in the type of the images."""
+    """Return what covers pixels as a picture (C, H, W) in the type of the images, on the host."""
     expected = f"a number or an array that broadcasts to {x.shape[1:]},"
     cover = as_numbers(fill, "fill", expected, finite=True)
     try:
@@ -59,6 +59,6 @@ def departures(net: Network, x: Array, layer: str, reference: npt.ArrayLike | No
 
 
 def log_outputs(net: Network, x: Array, classes: Array, *, batch: int) -> Array:
-    """Return log y_c for each image and its class c, (N,)."""
-    parts = [class_outputs(net, net.forward(x[rows]), "logprob") for rows in in_batches(len(x), batch, batch)]
-    return np.concatenate(parts)[np.arange(len(x)), classes]
+    """Return log y_c for each image and its class c, (N,); all three are in the memory of the network's backend."""
+    parts = [placed_class_outputs(net, net.forward(x[rows]), "logprob") for rows in in_batches(len(x), batch, batch)]
+    return net.backend.xp.concatenate(parts)[net.backend.xp.arange(len(x)), classes]

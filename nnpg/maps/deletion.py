@@ -9,6 +9,7 @@ from nnpg.analysis.statistics import rank_correlation
 from nnpg.maps.common import as_cover, as_explained, log_outputs
 from nnpg.network import Network
 from nnpg.support.arguments import as_number, as_numbers, described
+from nnpg.support.network_arguments import placed
 from nnpg_kernels import Array
 
 
@@ -67,10 +68,11 @@ def deletion_cost(
     highest = np.argsort(-flat, axis=1, kind="stable")[:, : round(share * flat.shape[1])]  # (N, places)
     deleted = np.zeros(flat.shape, bool)
     np.put_along_axis(deleted, highest, True, axis=1)
-    cover = x.mean(axis=0) if fill is None else as_cover(fill, x)
-    without = np.where(deleted.reshape(values.shape)[:, None], cover, x).astype(x.dtype)
+    k, classes = net.backend, placed(net, classes, "classes")
+    cover = x.mean(axis=0) if fill is None else k.asarray(as_cover(fill, x))
+    without = k.xp.where(k.asarray(deleted.reshape(values.shape)[:, None]), cover, x).astype(x.dtype)
     before, after = (log_outputs(net, images, classes, batch=len(x)) for images in (x, without))
-    return np.asarray(before - after)
+    return np.asarray(k.to_numpy(before - after))
 
 
 def map_agreement(a: npt.ArrayLike, b: npt.ArrayLike) -> Array:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -12,12 +13,12 @@ import numpy.typing as npt
 
 from nnpg.analysis.outputs import layer_outputs
 from nnpg.batches import in_batches
-from nnpg.maps.projection import RULES, Rule, project
+from nnpg.maps.projection import RULES, Rule, sent_back, with_rule
 from nnpg.maps.receptive_fields import receptive_field
 from nnpg.network import Network, as_network
 from nnpg.prediction import BATCH
 from nnpg.support.arguments import as_choice, as_count, as_instance, as_numbers, as_whole, described
-from nnpg.support.network_arguments import as_images, as_output
+from nnpg.support.network_arguments import as_images, as_output, placed
 from nnpg_kernels import Array
 
 
@@ -139,13 +140,19 @@ def project_units(
     for values, name in ((filters, "filters"), (i, "i"), (j, "j")):
         if len(values) != len(x):
             raise ValueError(f"{name} must be {expected}, not {len(values)}")
-    projections = []
+    numbers = placed(net, np.stack([filters, i, j]), "filters")
+    projections = _projections(net, placed(net, x), numbers, layer, rule)
+    return np.concatenate([net.backend.to_numpy(part) for part in projections])
+
+
+def _projections(net: Network, x: Array, units: Array, layer: str, rule: Rule) -> Iterator[Array]:
+    """Yield the projections of a batch of images, each of its unit (filter, row and column): `units` is (3, N)."""
+    xp, ruled = net.backend.xp, with_rule(net, rule=rule)
     for rows in in_batches(len(x), None, BATCH):
         trace = net.forward(x[rows], stop=layer)
-        units = np.zeros(trace[layer].shape, bool)
-        units[np.arange(len(units)), filters[rows], i[rows], j[rows]] = True
-        projections.append(project(net, trace, layer=layer, units=units, rule=rule, signal="one"))
-    return np.concatenate(projections)
+        chosen = xp.zeros(trace[layer].shape, bool)
+        chosen[(xp.arange(len(chosen)), *units[:, rows])] = True
+        yield sent_back(ruled, trace, layer, chosen, "one")
 
 
 def view_units(net: Network, x: npt.ArrayLike, places: Places, *, layer: str, rule: Rule = "gradient") -> Views:
@@ -177,16 +184,24 @@ def view_units(net: Network, x: npt.ArrayLike, places: Places, *, layer: str, ru
     (2, 5, 1, 3, 3)
     """
     x, field = as_images(as_network(net), x, least=1), receptive_field(net, layer=layer)
-    places = as_instance(places, Places, "places")
-    patches: list[list[Array]] = []
-    projections: list[list[Array]] = []
-    for f, (images, i, j) in enumerate(zip(*places, strict=True)):
-        pictures = x[images]
-        whole = project_units(net, pictures, np.full(len(images), f), i, j, layer=layer, rule=rule)
-        boxes = [field.box(int(row), int(column)) for row, column in zip(i, j, strict=True)]
-        patches.append([_cut(picture, box) for picture, box in zip(pictures, boxes, strict=True)])
-        projections.append([_cut(picture, box) for picture, box in zip(whole, boxes, strict=True)])
-    return Views(np.array(patches), np.array(projections))
+    places, k = as_instance(places, Places, "places"), net.backend
+    as_choice(rule, "rule", RULES)
+    F, H, W = net.shapes[layer]
+    images, *ij = (
+        as_whole(a, f"places: {name}", f"an array ({F}, n)", ndim=2, least=0, most=most - 1)
+        for a, name, most in zip(places, Places._fields, (len(x), H, W), strict=True)
+    )
+    x = placed(net, x)
+    numbers = placed(net, np.stack([images, np.repeat(np.arange(F)[:, None], images.shape[1], axis=1), *ij]))
+    pictures: list[Array] = []
+    wholes: list[Array] = []
+    for image, *unit in numbers.swapaxes(0, 1):  # of each filter
+        pictures.append(x[image])
+        wholes += _projections(net, pictures[-1], k.xp.stack(unit), layer, rule)
+    seen, sent = (k.to_numpy(k.xp.concatenate(parts)) for parts in (pictures, wholes))
+    boxes = [field.box(int(i), int(j)) for i, j in zip(*(a.ravel() for a in ij), strict=True)]
+    patches, projections = (np.array([_cut(one, box) for one, box in zip(a, boxes, strict=True)]) for a in (seen, sent))
+    return Views(*(a.reshape(*images.shape, *a.shape[1:]) for a in (patches, projections)))
 
 
 def _as_map(net: Network, layer: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +13,8 @@ from nnpg.batches import in_batches
 from nnpg.network import INPUT, Network, as_network
 from nnpg.prediction import BATCH
 from nnpg.support.arguments import as_count, as_ends, as_number, as_numbers, described
-from nnpg.support.network_arguments import as_images, as_output
+from nnpg.support.crossings import all_to_numpy
+from nnpg.support.network_arguments import as_images, as_output, placed
 from nnpg.support.progress import progress_bar
 from nnpg.support.tables import data_frame, text_table
 from nnpg_kernels import Array, one_blas_thread
@@ -49,7 +51,7 @@ class Maximised:
         return data_frame(_COLUMNS, self._rows())
 
     def _rows(self) -> list[tuple[object, ...]]:
-        columns = (self.before, self.outputs, _norms(self.images))
+        columns = (self.before, self.outputs, _norms(np, self.images))
         return [(n, *(value.item() for value in line)) for n, line in enumerate(zip(*columns, strict=True))]
 
 
@@ -125,12 +127,14 @@ def maximise_outputs(
     norms = None if largest_norm is None else _as_norms(largest_norm, N, low, high)
     steps, step, batch = as_count(steps, "steps"), as_number(step, "step", above=0), as_count(batch, "batch")
     images = np.empty(x.shape, net.dtype)
-    outputs, before = np.empty(N), np.empty(N)
+    outputs, before, k = np.empty(N), np.empty(N), net.backend
+    x, v = placed(net, x), placed(net, v, "directions")
+    norms = None if norms is None else placed(net, norms, "largest_norm")
     with one_blas_thread(), progress_bar("maximising", N, show=progress) as advance:
         for rows in in_batches(N, batch, BATCH):
             limits = None if norms is None else norms[rows]
             found = _ascend(net, x[rows], v[rows], layer, limits, (low, high), steps, step)
-            images[rows], outputs[rows], before[rows] = found.images, found.outputs, found.before
+            images[rows], outputs[rows], before[rows] = all_to_numpy(k, [found.images, found.outputs, found.before])
             advance(len(found.images))
     return Maximised(images, outputs, before)
 
@@ -145,35 +149,35 @@ def _ascend(
     steps: int,
     step: float,
 ) -> Maximised:
-    k = net.backend
-    seed = k.asarray(v.reshape(len(v), *net.shapes[layer]).astype(net.dtype))
-    x = best = _inside(x, norms, box).astype(net.dtype)
-    highest = np.full(len(x), -np.inf)
+    xp = net.backend.xp
+    seed = v.reshape(len(v), *net.shapes[layer]).astype(net.dtype)
+    x = best = _inside(xp, x, norms, box).astype(net.dtype)
+    highest = xp.full(len(x), -xp.inf)
     before = highest
     for i in range(steps + 1):
         trace = net.forward(x, stop=layer)
-        z = (k.to_numpy(trace[layer]).reshape(v.shape).astype(np.float64) * v).sum(axis=1)
+        z = (trace[layer].reshape(v.shape).astype(np.float64) * v).sum(axis=1)
         before = z if i == 0 else before
-        best = np.where(_as_columns(z > highest, x), x, best)
-        highest = np.maximum(z, highest)
+        best = xp.where(_as_columns(z > highest, x), x, best)
+        highest = xp.maximum(z, highest)
         if i < steps:
-            g = k.to_numpy(net.backward(trace, seed, start=layer, stop=INPUT, keep=[INPUT])[INPUT]).astype(np.float64)
-            length = _as_columns(_norms(g) / np.sqrt(g[0].size), g)
-            rise = np.divide(g, length, out=np.zeros_like(g), where=length > 0)
-            x = _inside(x + (1 - i / steps) * step * rise, norms, box).astype(net.dtype)
+            g = net.backward(trace, seed, start=layer, stop=INPUT, keep=[INPUT])[INPUT].astype(np.float64)
+            length = _as_columns(_norms(xp, g) / np.sqrt(g[0].size), g)
+            rise = xp.where(length > 0, g / xp.where(length > 0, length, 1.0), 0.0)
+            x = _inside(xp, x + (1 - i / steps) * step * rise, norms, box).astype(net.dtype)
     return Maximised(best, highest, before)
 
 
-def _inside(x: Array, norms: Array | None, box: tuple[float, float]) -> Array:
+def _inside(xp: ModuleType, x: Array, norms: Array | None, box: tuple[float, float]) -> Array:
     """Return the images at the norm or below it and in the box, which holds 0, so that clipping makes none longer."""
     if norms is not None:
-        x = x * _as_columns(np.minimum(1, norms / np.maximum(_norms(x), np.finfo(np.float64).tiny)), x)
-    return np.clip(x, *box)
+        x = x * _as_columns(xp.minimum(1, norms / xp.maximum(_norms(xp, x), np.finfo(np.float64).tiny)), x)
+    return xp.clip(x, *box)
 
 
-def _norms(x: Array) -> Array:
+def _norms(xp: ModuleType, x: Array) -> Array:
     """The root of the sum of squares of each image (N,)."""
-    return np.asarray(np.linalg.norm(x.reshape(len(x), -1).astype(np.float64), axis=1))
+    return xp.linalg.norm(x.reshape(len(x), -1).astype(np.float64), axis=1)
 
 
 def _as_columns(values: Array, x: Array) -> Array:

@@ -8,6 +8,7 @@ import numpy.typing as npt
 from nnpg.maps.common import as_cover, as_explained, log_outputs
 from nnpg.network import Network
 from nnpg.support.arguments import as_count
+from nnpg.support.network_arguments import placed
 from nnpg.support.progress import progress_bar
 from nnpg_kernels import Array
 
@@ -64,9 +65,10 @@ def occlusion_map(
     window = as_count(window, "window", most=min(H, W))
     stride = as_count(stride, "stride", most=window)
     x = x.astype(net.dtype, copy=False)
-    cover = as_cover(x.mean() if fill is None else fill, x)
+    k, classes = net.backend, placed(net, classes, "classes")
+    cover = k.asarray(as_cover(x.mean() if fill is None else fill, x))
     tops, lefts = (sorted({*range(0, side - window + 1, stride), side - window}) for side in (H, W))
-    whole, falls, times = log_outputs(net, x, classes, batch=BATCH), np.zeros((len(x), H, W)), np.zeros((H, W))
+    whole, falls, times = log_outputs(net, x, classes, batch=BATCH), k.xp.zeros((len(x), H, W)), np.zeros((H, W))
     with progress_bar("covering", len(tops) * len(lefts), show=progress) as advance:
         for top in tops:
             for left in lefts:
@@ -76,4 +78,4 @@ def occlusion_map(
                 falls[:, *square] += (whole - log_outputs(net, covered, classes, batch=BATCH))[:, None, None]
                 times[square] += 1
                 advance()
-    return falls / times
+    return k.to_numpy(falls) / times

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from types import ModuleType
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -23,8 +24,8 @@ import numpy.typing as npt
 from nnpg.batches import in_batches
 from nnpg.layers import ReLU
 from nnpg.network import INPUT, Network, as_network
-from nnpg.support.arguments import as_choice, as_count, as_instance, as_numbers
-from nnpg.support.network_arguments import as_images, as_output
+from nnpg.support.arguments import as_choice, as_count, as_instance, as_numbers, on_host
+from nnpg.support.network_arguments import as_images, as_output, placed
 from nnpg.trace import Trace
 from nnpg_kernels import Array, Backend
 
@@ -157,10 +158,15 @@ def project(
     as_choice(signal, "signal", ("activation", "one"))
     ruled, k = with_rule(net, rule=rule), as_network(net).backend
     trace, layer, stop = as_instance(trace, Trace, "trace"), as_output(net, layer), as_output(net, stop, "stop")
-    outputs = trace[layer]
-    weights = k.asarray(unit_weights(units, outputs.shape)).astype(outputs.dtype)
+    return k.to_numpy(sent_back(ruled, trace, layer, units, signal, stop))
+
+
+def sent_back(ruled: Network, trace: Trace, layer: str, units: Units, signal: Signal, stop: str = INPUT) -> Array:
+    """Return the projection of a network with its rule, in the memory of its backend; see `project`."""
+    k, outputs = ruled.backend, trace[layer]
+    weights = k.asarray(unit_weights(units, outputs.shape, k.xp)).astype(outputs.dtype)
     seed = weights * (outputs if signal == "activation" else k.xp.ones_like(outputs))  # (..., N, F, ...)
-    return k.to_numpy(ruled.backward(trace, seed, start=layer, stop=stop, keep=[stop])[stop])
+    return ruled.backward(trace, seed, start=layer, stop=stop, keep=[stop])[stop]
 
 
 def mean_projection(
@@ -196,18 +202,22 @@ def mean_projection(
     >>> mean_projection(net, [[1.0, 2.0], [3.0, 4.0]], layer="relu1")
     array([2., 3.])
     """
-    net = as_network(net)
-    x, layer = as_images(net, x, least=1), as_output(net, layer)
+    ruled, k = with_rule(net, rule=rule), as_network(net).backend
+    as_choice(signal, "signal", ("activation", "one"))
+    x, layer = placed(net, as_images(net, x, least=1)), as_output(net, layer)
+    if isinstance(units, np.ndarray) and units.dtype.kind in "bf":
+        units = k.asarray(units)
     total: Any = 0.0
     for rows in in_batches(len(x), as_count(batch, "batch"), BATCH):
-        trace = net.forward(x[rows], stop=layer)
-        projections = project(net, trace, layer=layer, units=units, rule=rule, signal=signal)
+        projections = sent_back(ruled, net.forward(x[rows], stop=layer), layer, units, signal)
         total = total + projections.sum(axis=-1 - len(net.input_shape), dtype=np.float64)
-    return total / len(x)
+    return k.to_numpy(total) / len(x)
 
 
-def unit_weights(units: Units, shape: tuple[int, ...]) -> npt.NDArray[Any]:
+def unit_weights(units: Units, shape: tuple[int, ...], xp: ModuleType = np) -> Array:
     """Return the weights of the units of an output of this shape (N, F, ...), as an array that broadcasts against it.
+
+    Weights that are given as an array are returned where they are; all others are made by the array module `xp`.
 
     Parameters
     ----------
@@ -229,16 +239,18 @@ def unit_weights(units: Units, shape: tuple[int, ...]) -> npt.NDArray[Any]:
     """
     F, ones = shape[1], (1,) * len(shape[2:])
     if units is None:
-        return np.ones((F, *ones), bool)
+        return xp.ones((F, *ones), bool)
     if isinstance(units, str):
         if units != "each":
             raise ValueError(f"units must be 'each', a unit, several units, or an array of weights, not {units!r}")
-        return np.eye(F, dtype=bool).reshape(F, 1, F, *ones)
-    array = as_numbers(units, "units", f"'each', a unit 0 .. {F - 1}, several, or weights that fit an output {shape}")
+        return xp.eye(F, dtype=bool).reshape(F, 1, F, *ones)
+    expected = f"'each', a unit 0 .. {F - 1}, several, or weights that fit an output {shape}"
+    array = as_numbers(units, "units", expected, stays=True)
     if array.dtype.kind in "iu" and array.ndim <= 1:
-        if array.size == 0 or (array < 0).any() or (array >= F).any():
+        chosen = np.atleast_1d(on_host(array, "units")).tolist()
+        if not chosen or min(chosen) < 0 or max(chosen) >= F:
             raise ValueError(f"units must be whole numbers 0 .. {F - 1}, at least one, not {units!r}")
-        return np.isin(np.arange(F), array).reshape(F, *ones)
+        return xp.stack([xp.arange(F) == f for f in chosen]).any(axis=0).reshape(F, *ones)
     if array.shape == (F,):
         return array.reshape(F, *ones)
     try:

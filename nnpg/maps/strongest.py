@@ -103,7 +103,7 @@ def strongest_units(
     x, classes = as_explained(net, x, classes)
     layer = as_map_layer(net, layer)
     field, outputs = receptive_field(net, layer=layer), net.forward(x, stop=layer)[layer]
-    delta = prediction_gradient(net, x, layers=layer, classes="true", labels=classes)[layer]
+    delta = prediction_gradient(net, x, layers=layer, classes="true", labels=classes)[layer]  # on the host
     filters, *ij = np.unravel_index(delta.reshape(len(x), -1).argmax(axis=1), delta.shape[1:])
     units = np.stack(ij, axis=1)
     places = units * field.step + field.start + np.array(field.size) // 2

@@ -17,7 +17,7 @@ from nnpg.maps.maximisation import maximise_outputs
 from nnpg.network import Network, as_network
 from nnpg.prediction import predict
 from nnpg.support.arguments import as_count, as_generator, as_labels
-from nnpg.support.network_arguments import as_images
+from nnpg.support.network_arguments import as_images, placed
 from nnpg_kernels import Array
 
 
@@ -94,7 +94,7 @@ def units_and_directions(
     (array([0, 1, 2]), array([1., 1., 1.]))
     """
     net = as_network(net)
-    x = as_images(net, x, least=1, finite=True).astype(net.dtype, copy=False)
+    x = placed(net, as_images(net, x, least=1, finite=True)).astype(net.dtype, copy=False)
     labels, rng = as_labels(labels, len(x), net.K), as_generator(rng)
     most, maximised = as_count(most, "most"), as_count(maximised, "maximised")
     phi = features(net, x, layer=layer)  # (N, D)

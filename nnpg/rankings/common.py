@@ -13,6 +13,7 @@ from nnpg.prediction import as_layers
 from nnpg.scores import FilterScores
 from nnpg.seeds import Of, class_outputs
 from nnpg.support.arguments import as_class_names, as_labels
+from nnpg.support.crossings import values_to_numpy
 from nnpg.support.network_arguments import as_images
 from nnpg_kernels import Array
 
@@ -51,9 +52,10 @@ def sum_over_maps(a: Array) -> Array:
     return a.reshape(*a.shape[:2], -1).sum(axis=-1, dtype=np.float64)
 
 
-def joined(parts: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
-    """Return the batches' arrays of each layer, (n, F), as one, (N, F)."""
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+def joined(net: Network, parts: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
+    """Return the batches' arrays of each layer, (n, F) of the network's backend, as one of NumPy, (N, F)."""
+    k = net.backend
+    return values_to_numpy(k, {name: k.xp.concatenate([part[name] for part in parts]) for name in parts[0]})
 
 
 def scores_by_class(

@@ -14,6 +14,7 @@ from nnpg.rankings.common import as_labelled_images, filter_counts, joined, scor
 from nnpg.scores import FilterScores
 from nnpg.seeds import Of, class_seed
 from nnpg.support.arguments import as_class_names, as_count, as_flag, as_numbers, described
+from nnpg.support.network_arguments import placed
 from nnpg_kernels import Array
 
 
@@ -53,11 +54,12 @@ def taylor_scores(
     x, labels = as_labelled_images(net, x, labels)
     magnitude, class_names = as_flag(magnitude, "magnitude"), as_class_names(class_names, net.K)
     names, parts = list(filter_counts(net, layers)), []
+    x, true_classes = placed(net, x), placed(net, labels, "labels")
     for rows in in_batches(len(x), as_count(batch, "batch"), BATCH):
-        outputs, deltas = _outputs_and_gradients(net, x[rows], labels[rows], names, of)
+        outputs, deltas = _outputs_and_gradients(net, x[rows], true_classes[rows], names, of)
         costs = {name: sum_over_maps(outputs[name] * deltas[name]) for name in names}  # (n, F)
         parts.append({name: abs(cost) for name, cost in costs.items()} if magnitude else costs)
-    return scores_by_class(joined(parts), labels, net.K, class_names, f"output x d {of} / d output", of)
+    return scores_by_class(joined(net, parts), labels, net.K, class_names, f"output x d {of} / d output", of)
 
 
 def conductance_scores(
@@ -110,29 +112,32 @@ def conductance_scores(
     start = x.mean(axis=0) if baseline is None else as_numbers(baseline, "baseline", expected, finite=True)
     start = start.astype(x.dtype) if x.dtype.kind == "f" else start
     try:
-        start = np.broadcast_to(start, x.shape)
+        fits = np.broadcast_shapes(start.shape, x.shape) == x.shape
     except ValueError:
-        raise ValueError(f"baseline must be {expected} not {described(start)}") from None
+        fits = False
+    if not fits:
+        raise ValueError(f"baseline must be {expected} not {described(start)}")
+    x, true_classes = placed(net, x), placed(net, labels, "labels")
+    start = net.backend.xp.broadcast_to(placed(net, start, "baseline"), x.shape)
     for rows in in_batches(len(x), as_count(batch, "batch"), BATCH):
         total: dict[str, Array] = {}
-        before = _outputs_and_gradients(net, start[rows], labels[rows], names, of)
+        before = _outputs_and_gradients(net, start[rows], true_classes[rows], names, of)
         for step in range(1, steps + 1):
             images = start[rows] + step / steps * (x[rows] - start[rows])
-            after = _outputs_and_gradients(net, images, labels[rows], names, of)
+            after = _outputs_and_gradients(net, images, true_classes[rows], names, of)
             for name in names:  # the mean gradient of both ends of the step, times the change of the output
                 slope = (before[1][name] + after[1][name]) / 2
                 total[name] = total.get(name, 0.0) + sum_over_maps(slope * (after[0][name] - before[0][name]))
             before = after
         parts.append(total)
-    return scores_by_class(joined(parts), labels, net.K, class_names, f"conductance of {of}", of)
+    return scores_by_class(joined(net, parts), labels, net.K, class_names, f"conductance of {of}", of)
 
 
 def _outputs_and_gradients(
     net: Network, x: Array, labels: Array, names: list[str], of: Of
 ) -> tuple[dict[str, Array], dict[str, Array]]:
-    """Return o and dy_t/do of the named outputs."""
+    """Return o and dy_t/do of the named outputs, arrays of the network's backend."""
     trace = net.forward(x)
     layer, seed = class_seed(net, trace, "true", of, labels)
     deltas = net.backward(trace, seed, start=layer, stop=min(names, key=net.names.index), keep=names)
-    to_numpy = net.backend.to_numpy
-    return {name: to_numpy(trace[name]) for name in names}, {name: to_numpy(deltas[name]) for name in names}
+    return {name: trace[name] for name in names}, deltas

@@ -15,6 +15,8 @@ from nnpg.prediction import BATCH
 from nnpg.rankings.common import as_labelled_images, filter_counts, joined, scores_by_class
 from nnpg.scores import FilterScores, as_norm
 from nnpg.support.arguments import as_class_names, as_count
+from nnpg.support.crossings import values_to_numpy
+from nnpg.support.network_arguments import placed
 
 
 def weight_norm_scores(
@@ -48,7 +50,7 @@ def weight_norm_scores(
     array([[5., 2.],
            [5., 2.]])
     """
-    collapse, K, scores = as_norm(norm), as_network(net).K, {}
+    collapse, K, norms = as_norm(norm), as_network(net).K, {}
     rows = as_class_names(class_names, K)
     for name, F in filter_counts(net, layers).items():
         maker = last_with_weights(net.layers, name)
@@ -57,8 +59,9 @@ def weight_norm_scores(
             raise ValueError(
                 f"{name!r} has no Conv or Dense layer before it, so its filters have no weights of their own"
             )
-        norms = collapse(net.backend.to_numpy(layer.W).reshape(F, -1).astype(np.float64), -1)
-        scores[name] = np.broadcast_to(norms, (K, F)).copy()
+        norms[name] = collapse(layer.W.reshape(F, -1).astype(np.float64), -1)
+    on_host = values_to_numpy(net.backend, norms)
+    scores = {name: np.broadcast_to(of_filters, (K, len(of_filters))).copy() for name, of_filters in on_host.items()}
     return FilterScores(scores, rows, norm="", of="", what=f"{norm} of the weights")
 
 
@@ -88,8 +91,9 @@ def activation_scores(
     """
     collapse, (x, labels) = as_norm(norm), as_labelled_images(net, x, labels)
     class_names, names, parts = as_class_names(class_names, net.K), list(filter_counts(net, layers)), []
+    x = placed(net, x)
     for rows in in_batches(len(x), as_count(batch, "batch"), BATCH):
         trace = net.forward(x[rows], stop=max(names, key=net.names.index))
-        outputs = {name: net.backend.to_numpy(trace[name]) for name in names}
+        outputs = {name: trace[name] for name in names}
         parts.append({n: collapse(o.reshape(*o.shape[:2], -1).astype(np.float64), -1) for n, o in outputs.items()})
-    return scores_by_class(joined(parts), labels, net.K, class_names, f"{norm} of the output, mean over images")
+    return scores_by_class(joined(net, parts), labels, net.K, class_names, f"{norm} of the output, mean over images")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,8 +16,9 @@ from nnpg.knockout import To, knock_out
 from nnpg.network import Network
 from nnpg.rankings.common import as_labelled_images, filter_counts, scores_by_class
 from nnpg.scores import FilterScores
-from nnpg.seeds import OF, Of, class_outputs
+from nnpg.seeds import OF, Of, placed_class_outputs
 from nnpg.support.arguments import as_choice, as_class_names, as_count, as_generator
+from nnpg.support.network_arguments import placed
 from nnpg.support.progress import progress_bar
 from nnpg.trace import Trace
 from nnpg_kernels import Array
@@ -67,12 +69,13 @@ def ablation_scores(
     images = in_batches(len(x), as_count(batch, "batch"), BATCH)
     removals = _removals(net, counts, to, reference, rng)
     losses = np.empty((len(x), len(removals)))
+    x, true_classes, xp = placed(net, x), placed(net, labels, "labels"), net.backend.xp
     for rows in images:
         trace = net.forward(x[rows])
-        intact = _true_outputs(net, trace, labels[rows], of)
-        for f, removal in enumerate(removals):
-            _, without = _remove(net, trace, removal)
-            losses[rows, f] = intact - _true_outputs(net, without, labels[rows], of)
+        intact = _true_outputs(net, trace, true_classes[rows], of)
+        traces = (_remove(net, trace, removal)[1] for removal in removals)
+        lost = [intact - _true_outputs(net, without, true_classes[rows], of) for without in traces]
+        losses[rows] = net.backend.to_numpy(xp.stack(lost, axis=1))
     return scores_by_class(
         _by_layer(losses, counts), labels, net.K, class_names, f"loss of {of} without the filter", of
     )
@@ -137,13 +140,17 @@ def shapley_scores(
     removals = _removals(net, counts, to, reference, rng)
     orders = np.array([rng.permutation(len(removals)) for _ in range(pairs)])
     added = np.zeros((pairs, len(x), len(removals)))
+    x, true_classes, k = placed(net, x), placed(net, labels, "labels"), net.backend
     with progress_bar("Shapley values", 2 * pairs * len(images), show=progress) as advance:
         for rows in images:
-            trace = net.forward(x[rows])
-            for pair, order in enumerate(orders):
+            trace, parts = net.forward(x[rows]), []
+            for order in orders:
+                of_pair: Any = 0.0
                 for leaving in (order, order[::-1]):
-                    added[pair, rows] += _marginals(net, trace, removals, leaving, labels[rows], of) / 2
+                    of_pair = of_pair + _marginals(net, trace, removals, leaving, true_classes[rows], of) / 2
                     advance()
+                parts.append(of_pair)
+            added[:, rows] = k.to_numpy(k.xp.stack(parts))
     means = np.array([class_means(values, labels, net.K) for values in added])  # (pairs, K, M)
     description = f"Shapley value of {of}"
     scores = FilterScores(_by_layer(means.mean(axis=0), counts), class_names, "", of, what=description)
@@ -153,14 +160,13 @@ def shapley_scores(
 
 def _marginals(net: Network, trace: Trace, removals: Removals, order: Array, labels: Array, of: Of) -> Array:
     """Return how much y_t falls as each filter leaves, when they leave in this order, (n, M)."""
-    falls = np.empty((len(labels), len(removals)))
+    falls: dict[int, Array] = {}
     before = _true_outputs(net, trace, labels, of)
-    for f in order:
+    for f in order.tolist():
         net, trace = _remove(net, trace, removals[f])
         after = _true_outputs(net, trace, labels, of)
-        falls[:, f] = before - after
-        before = after
-    return falls
+        falls[f], before = before - after, after
+    return net.backend.xp.stack([falls[f] for f in range(len(removals))], axis=1)
 
 
 def _remove(net: Network, trace: Trace, removal: tuple[str, Intervention]) -> tuple[Network, Trace]:
@@ -185,8 +191,9 @@ def _removals(
 
 
 def _true_outputs(net: Network, trace: Trace, labels: Array, of: Of) -> Array:
-    """Return the output of each image's true class, (n,), in float64."""
-    return class_outputs(net, trace, of)[np.arange(len(labels)), labels].astype(np.float64)
+    """Return the output of each image's true class, (n,), in float64, an array of the network's backend."""
+    outputs = placed_class_outputs(net, trace, of)
+    return outputs[net.backend.xp.arange(len(labels)), labels].astype(np.float64)
 
 
 def _by_layer(values: Array, counts: dict[str, int]) -> dict[str, Array]:

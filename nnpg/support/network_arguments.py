@@ -31,12 +31,10 @@ class NetworkLike(Protocol):
     def backend(self) -> Backend: ...
 
 
-def as_images(
-    net: NetworkLike, x: Any, name: str = "x", *, least: int = 0, finite: bool = False, stays: bool = False
-) -> Array:
-    """Return images (N, *net.input_shape) as a NumPy array of real numbers, in the type they have.
+def as_images(net: NetworkLike, x: Any, name: str = "x", *, least: int = 0, finite: bool = False) -> Array:
+    """Return images (N, *net.input_shape) as an array of real numbers, in the type they have.
 
-    An array of the network's device is copied to the host, or stays there if it `stays`.
+    It is an array of NumPy, or of the network's device if it is there; `placed` brings the one there too.
 
     Examples
     --------
@@ -50,13 +48,13 @@ def as_images(
     refuse_another_device(net, x, name)
     shape = ", ".join(map(str, net.input_shape))
     expected = f"{'at least one image' if least else 'images'} of shape (N, {shape})"
-    a = x if stays and is_on_device(x) else as_array(x, name, expected)
+    a = x if is_on_device(x) else as_array(x, name, expected)
     if a.shape[1:] != net.input_shape or a.ndim == 0 or len(a) < least:
         raise ValueError(f"{name} must be {expected}, not {described(a)}")
     if a.dtype.kind == "c" and net.dtype.kind != "c":
         raise ValueError(f"{name} must be {expected}, of real numbers, not {described(a)}")
     if finite and not all_finite(a):
-        n = int((~np.isfinite(a.reshape(len(a), -1)).all(axis=1)).argmax())
+        n = int((~np.isfinite(a.reshape(len(a), -1)).all(axis=1)).argmax())  # waits, where the error is certain
         raise ValueError(f"{name} must be finite, but image {n} holds NaN or infinity: clean the data")
     return a
 
@@ -93,7 +91,7 @@ def placed(net: NetworkLike, a: Array, name: str = "x") -> Array:
     free_bytes = getattr(k, "free_bytes", None)
     free = a.nbytes if free_bytes is None else free_bytes()
     if a.nbytes > free:
-        fit = free // max(1, a.nbytes // max(1, len(a)))
+        fit = free // max(1, a.nbytes // max(1, a.shape[0] if a.ndim else 1))
         raise MemoryError(
             f"{name} has {a.nbytes} bytes, and {free} are free on the device: give at most {fit} images in one call"
         )

@@ -24,13 +24,14 @@ from nnpg.losses import Loss
 from nnpg.network import INPUT, Network
 from nnpg.optimisers import SGD, Parameters, SGDState
 from nnpg.support.arguments import as_choice, as_count, as_names, as_numbers, as_whole
+from nnpg.support.network_arguments import placed
 from nnpg_kernels import Array
 
 _BOXES: dict[type[Any], tuple[float, float]] = {Sigmoid: (0.0, 1.0), Softmax: (0.0, 1.0), Tanh: (-1.0, 1.0)}
 
 
 class Pool(NamedTuple):
-    """Examples of one output (P, ...), and the labels of their images (P,)."""
+    """Examples of one output (P, ...), and the labels of their images (P,), in the memory of the network's backend."""
 
     examples: Array
     labels: Array
@@ -38,9 +39,10 @@ class Pool(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class PoolState(SGDState):
-    """The optimiser's state, and the pool of each output."""
+    """The optimiser's state, the pool of each output, and the training images where the network is."""
 
     pools: Mapping[str, Pool] = field(default_factory=dict)
+    images: Array | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +51,8 @@ class AdversarialPool:
 
         L = 1/M (sum over the batch of L(x) + sum over the pools' examples of L(example)),    M of them in all
 
-    Pass it as `take_step` to `nnpg.train(net, x, labels, ...)`.
+    Pass it as `take_step` to `nnpg.train(net, x, labels, ...)`. On a device images and pools stay there; a step sends
+    up the numbers of its examples, which are drawn on the host, and waits only where new ones are made.
 
     Parameters
     ----------
@@ -98,8 +101,8 @@ class AdversarialPool:
     batch: int = 50
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "x", as_numbers(self.x, "x", "images (N, ...)", finite=True))
-        N = len(np.atleast_1d(self.x))
+        object.__setattr__(self, "x", as_numbers(self.x, "x", "images (N, ...)", finite=True, stays=True))
+        N = len(self.x) if self.x.ndim else 1
         labels = as_whole(self.labels, "labels", f"labels ({N},)", ndim=1, least=0)
         if self.x.ndim < 2 or len(labels) != N:
             raise ValueError(f"x and labels must be images and as many labels, not {self.x.shape} and {labels.shape}")
@@ -117,43 +120,44 @@ class AdversarialPool:
         """Take one step; return what `nnpg.training.step` does, losses and errors of the images only."""
         k, rng = net.backend, np.random.default_rng([self.seed, state.t])
         pools = dict(state.pools) if isinstance(state, PoolState) else {}
+        images = state.images if isinstance(state, PoolState) else None
         if state.t % self.every == 0:
-            pools = {layer: self._renewed(net, layer, pools.get(layer), rng) for layer in self.layers}
-        chosen = {layer: rng.integers(len(p.labels), size=self.batch) for layer, p in pools.items() if len(p.labels)}
+            images = placed(net, self.x) if images is None else images
+            pools = {layer: self._renewed(net, images, layer, pools.get(layer), rng) for layer in self.layers}
+        filled = {layer: len(p.labels) for layer, p in pools.items() if len(p.labels)}
+        drawn = [rng.integers(n, size=self.batch) for n in filled.values()]
+        chosen = dict(zip(filled, k.asarray(np.stack(drawn)) if drawn else [], strict=True))
         total = len(x) + self.batch * len(chosen)
         trace = net.forward(x, stop=loss.layer)
-        deltas = net.backward(
-            trace, loss.seed(k, trace.y, k.asarray(targets)) / total, stop=first_with_weights(net.layers)
-        )
+        deltas = net.backward(trace, loss.seed(k, trace.y, targets) / total, stop=first_with_weights(net.layers))
         gradients = net.gradients(trace, deltas)
         for layer, n in chosen.items():
-            examples, labels = (k.asarray(a[n]) for a in pools[layer])
+            examples, labels = (a[n] for a in pools[layer])
             above = net.forward(examples, start=layer, stop=loss.layer)
             stop = first_with_weights(net.layers, after=layer)
             deltas = net.backward(above, loss.seed(k, above.y, labels) / total, stop=stop)
             gradients = _sum(gradients, net.gradients(above, deltas))
         after, new = optimiser.step(net, gradients, state)
-        wrong = int((k.to_numpy(trace.y).argmax(axis=-1) != targets).sum())
-        values = loss.value(k, trace.y, k.asarray(targets))
-        return after, PoolState(new.t, new.velocity, pools), values, wrong
+        wrong = (trace.y.argmax(axis=-1) != targets).sum()
+        return after, PoolState(new.t, new.velocity, pools, images), loss.value(k, trace.y, targets), wrong
 
-    def _renewed(self, net: Network, layer: str, pool: Pool | None, rng: np.random.Generator) -> Pool:
+    def _renewed(self, net: Network, images: Array, layer: str, pool: Pool | None, rng: np.random.Generator) -> Pool:
         """Make new examples of one output; add them to the pool, in the place of random ones where it is full."""
-        net = net.undrawn()
+        net, k = net.undrawn(), net.backend
         n = rng.integers(len(self.x), size=self.new)
-        x, labels = self.x[n], self.labels[n]
-        h = x if layer == INPUT else net.backend.to_numpy(net.forward(x, stop=layer).y)
+        x, labels = images[k.asarray(n)], self.labels[n]
+        h = x if layer == INPUT else net.forward(x, stop=layer).y
         distorted = minimal_distortion(
             _above(net, layer), h, self.targets, labels=labels, rng=rng, box=_box(net, layer), tolerance=0.05,
             polish=False, evaluations=200, progress=False,
         )  # fmt: skip
-        fresh = Pool(distorted.adversarial[distorted.success], labels[distorted.success])
+        fresh = Pool(*(k.asarray(a[distorted.success]) for a in (distorted.adversarial, labels)))
         if pool is None:
             return fresh
         N, added = len(pool.labels), len(fresh.labels)
         replaced = rng.permutation(N)[: added - min(self.size - N, added)]
-        remaining = np.setdiff1d(np.arange(N), replaced)
-        return Pool(*(np.concatenate([old[remaining], new]) for old, new in zip(pool, fresh, strict=True)))
+        remaining = k.asarray(np.setdiff1d(np.arange(N), replaced))
+        return Pool(*(k.xp.concatenate([old[remaining], new]) for old, new in zip(pool, fresh, strict=True)))
 
 
 def _above(net: Network, layer: str) -> Network:

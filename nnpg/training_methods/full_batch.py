@@ -9,7 +9,9 @@ from nnpg.batches import in_batches
 from nnpg.layers.blocks import first_with_weights
 from nnpg.losses import Loss
 from nnpg.network import Network
-from nnpg.optimisers import Decay, Parameters, penalised, penalty
+from nnpg.optimisers import Decay, Parameters, parameters_on_host, penalised, penalty_of
+from nnpg.support.crossings import all_to_numpy
+from nnpg.support.network_arguments import placed
 from nnpg.training_methods.sparsity import Sparsity
 from nnpg_kernels import Array
 
@@ -22,11 +24,14 @@ def mean_loss(
     *,
     decay: Decay | None = None,
     sparsity: Sparsity | None = None,
+    weights: Parameters | None = None,
     batch: int,
 ) -> tuple[float, Array]:
     """Return the mean loss over all images plus the penalties, and its gradient with respect to all weights in one row.
 
         value = 1/N sum_n L_n + decay + sparsity
+
+    Value and gradient come down together; with a sparsity, the host also looks at the rates once.
 
     Parameters
     ----------
@@ -36,27 +41,34 @@ def mean_loss(
     loss : Loss
     decay, sparsity : optional
         Penalties on the weights, and on the mean outputs of one layer's units.
+    weights : optional
+        The weights of the network on the host, which the decay reads; copied there unless given.
     batch : int
         Images at a time.
     """
     k, stop = net.backend, first_with_weights(net.layers)
-    value, total = 0.0, np.zeros(net.n_parameters)
+    x, targets = placed(net, x), placed(net, targets, "targets")
+    value, total = k.xp.zeros(()), k.xp.zeros(net.n_parameters)
     rates = None if sparsity is None else _mean_outputs(net, x, sparsity.layer, batch)
     for rows in in_batches(len(x), batch, batch):
-        t = k.asarray(targets[rows])
+        t = targets[rows]
         trace = net.forward(x[rows], stop=loss.layer)
         seed, start = loss.seed(k, trace.y, t), loss.layer
-        value += float(loss.value(k, trace.y, t).sum(dtype=np.float64))
+        value = value + loss.value(k, trace.y, t).sum(dtype=np.float64)
         deltas: dict[str, Array] = {}
         if sparsity is not None and rates is not None:  # each image's share of the mean is 1/N, which is divided below
             deltas, start = net.backward(trace, seed, start=start, stop=sparsity.layer), sparsity.layer
             seed = deltas[start] + k.asarray(sparsity.gradient(rates)).astype(net.dtype)
         deltas |= net.backward(trace, seed, start=start, stop=stop)
-        total = total + flatten(net, net.gradients(trace, deltas))
-    zeros = {layer: {p: w * 0 for p, w in arrays.items()} for layer, arrays in net.parameters.items()}
-    of_decay = flatten(net, penalised(net, zeros, decay))
+        total = total + _row(net, net.gradients(trace, deltas))
+    of_images, total = all_to_numpy(k, [value, total])
+    weights = parameters_on_host(net) if decay is not None and weights is None else weights
     of_sparsity = 0.0 if sparsity is None or rates is None else sparsity.value(rates)
-    return value / len(x) + penalty(net, decay) + of_sparsity, total / len(x) + of_decay
+    if weights is None or decay is None:
+        return float(of_images) / len(x) + of_sparsity, total / len(x) + 0.0  # no -0
+    zeros = {layer: {p: w * 0 for p, w in arrays.items()} for layer, arrays in weights.items()}
+    of_decay = np.concatenate([g.ravel() for gs in penalised(weights, zeros, decay).values() for g in gs.values()])
+    return float(of_images) / len(x) + penalty_of(weights, decay) + of_sparsity, total / len(x) + of_decay
 
 
 def flatten(net: Network, parameters: Parameters) -> Array:
@@ -69,8 +81,13 @@ def flatten(net: Network, parameters: Parameters) -> Array:
     >>> flatten(net, net.parameters)
     array([3., 4., 0.])
     """
+    return np.asarray(net.backend.to_numpy(_row(net, parameters)))
+
+
+def _row(net: Network, parameters: Parameters) -> Array:
+    """Return them in the memory of the network's backend."""
     names = [(layer, p) for layer, arrays in net.parameters.items() for p in arrays]
-    return np.concatenate([net.backend.to_numpy(parameters[n][p]).ravel() for n, p in names]).astype(np.float64)
+    return net.backend.xp.concatenate([parameters[n][p].ravel() for n, p in names]).astype(np.float64)
 
 
 def unflatten(net: Network, w: Array) -> Network:
@@ -83,21 +100,30 @@ def unflatten(net: Network, w: Array) -> Network:
     >>> unflatten(net, np.array([3.0, 4.0, 5.0])).layers["dense1"].b
     array([5.], dtype=float32)
     """
+    return net.with_parameters(split(net, net.backend.asarray(w)))
+
+
+def split(net: Network, w: Array) -> Parameters:
+    """Return the weights of one row by layer and name, in the types of the network's own, where the row is.
+
+    Examples
+    --------
+    >>> import nnpg
+    >>> split(nnpg.build([nnpg.dense(1)], input_shape=(1,), rng=0), np.array([3.0, 4.0]))["dense1"]["b"]
+    array([4.], dtype=float32)
+    """
     parameters: Parameters = {}
     first = 0
     for layer, arrays in net.parameters.items():
         parameters[layer] = {}
         for p, old in arrays.items():
-            values = w[first : first + old.size].reshape(old.shape).astype(old.dtype)
-            parameters[layer][p] = net.backend.asarray(values)
+            parameters[layer][p] = w[first : first + old.size].reshape(old.shape).astype(old.dtype)
             first += old.size
-    return net.with_parameters(parameters)
+    return parameters
 
 
 def _mean_outputs(net: Network, x: Array, layer: str, batch: int) -> npt.NDArray[np.float64]:
     """Return the mean over all images of an output, (F,) or (F, H, W)."""
-    sums = [
-        net.backend.to_numpy(net.forward(x[rows], stop=layer).y).sum(axis=0, dtype=np.float64)
-        for rows in in_batches(len(x), batch, batch)
-    ]
-    return np.asarray(sum(sums) / len(x))
+    parts = in_batches(len(x), batch, batch)
+    sums = [net.forward(x[rows], stop=layer).y.sum(axis=0, dtype=np.float64) for rows in parts]
+    return np.asarray(net.backend.to_numpy(sum(sums)) / len(x))

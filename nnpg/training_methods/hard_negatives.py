@@ -13,7 +13,7 @@ import numpy.typing as npt
 from nnpg.network import Network, as_network
 from nnpg.optimisers import SGD
 from nnpg.support.arguments import as_count, as_generator, as_labels, as_mapping, as_numbers, as_whole, described
-from nnpg.support.network_arguments import as_images, as_pair_of_examples
+from nnpg.support.network_arguments import as_images, as_pair_of_examples, placed
 from nnpg.support.tables import data_frame, text_table
 from nnpg.training import Training, error_rate, train
 from nnpg.training_methods.selective_dropout import Mode, SelectiveDropout
@@ -148,9 +148,11 @@ def hard_negative_training(
     epochs, batch = as_count(epochs, "epochs", least=0), as_count(batch, "batch")
     judge_every, rng = as_count(judge_every, "judge_every", least=0), as_generator(rng)
     judged_on = {} if judged_on is None else as_mapping(judged_on, "judged_on", "name to (x, labels)")
-    sets = {name: as_pair_of_examples(net, pair, f"judged_on[{name!r}]") for name, pair in judged_on.items()}
+    pairs = {name: as_pair_of_examples(net, pair, f"judged_on[{name!r}]") for name, pair in judged_on.items()}
+    sets = {name: (placed(net, x, f"judged_on[{name!r}]"), t) for name, (x, t) in pairs.items()}
     steps, accuracy = [0], {name: [1 - error_rate(net, *pair)] for name, pair in sets.items()}
-    counts, last = np.zeros(F), 2 * epochs * -(-N // batch)
+    k = net.backend
+    counts, last = k.xp.zeros(F), 2 * epochs * -(-N // batch)
 
     def watch(done: int, now: Network, chosen: Array) -> None:
         counts[:] += chosen
@@ -170,4 +172,4 @@ def hard_negative_training(
         progress=progress,
     )  # fmt: skip
     curves = {name: np.array(values) for name, values in accuracy.items()}
-    return HardNegatives(training, np.array(steps), curves, counts / max(1, last // 2))
+    return HardNegatives(training, np.array(steps), curves, k.to_numpy(counts) / max(1, last // 2))

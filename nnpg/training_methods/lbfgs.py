@@ -14,10 +14,10 @@ from nnpg.losses import LossMaker, loss_for
 from nnpg.network import Network, as_network
 from nnpg.optimisers import Decay, as_decay
 from nnpg.support.arguments import as_count, as_instance, as_number
-from nnpg.support.network_arguments import as_examples
+from nnpg.support.network_arguments import as_examples, placed
 from nnpg.support.progress import progress_bar
 from nnpg.support.tables import data_frame, text_table
-from nnpg.training_methods.full_batch import flatten, mean_loss, unflatten
+from nnpg.training_methods.full_batch import flatten, mean_loss, split, unflatten
 from nnpg.training_methods.sparsity import Sparsity
 from nnpg_kernels import Array
 
@@ -127,14 +127,17 @@ def train_lbfgs(
     sparsity = None if sparsity is None else as_instance(sparsity, Sparsity, "sparsity")
     if sparsity is not None and sparsity.layer not in (inner := net.names[1 : net.names.index(criterion.layer)]):
         raise ValueError(f"sparsity needs an output between the input and the loss, {inner}, not {sparsity.layer!r}")
+    x, targets = placed(net, x), placed(net, targets, "targets")
     losses: list[float] = []
     with progress_bar("L-BFGS", iterations, show=progress) as advance:
 
         def value_and_gradient(w: Array) -> tuple[float, Array]:
             nonlocal evaluations
             evaluations += 1
-            now = unflatten(net, w)
-            value, gradient = mean_loss(now, x, targets, criterion, decay=decay, sparsity=sparsity, batch=batch)
+            value, gradient = mean_loss(
+                *(unflatten(net, w), x, targets, criterion), weights=split(net, w), decay=decay, sparsity=sparsity,
+                batch=batch,
+            )  # fmt: skip
             if not np.isfinite(value):
                 raise TrainingDiverged(
                     f"L-BFGS met a loss of {value} at evaluation {evaluations}: check the scale of the inputs and "

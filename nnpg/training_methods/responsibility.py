@@ -10,11 +10,12 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from nnpg.analysis.outputs import layer_outputs
+from nnpg.analysis.outputs import BATCH as OUTPUTS
+from nnpg.analysis.outputs import placed_outputs
 from nnpg.batches import in_batches
 from nnpg.network import Network, as_network
 from nnpg.support.arguments import as_count, as_units, described
-from nnpg.support.network_arguments import as_images, as_output
+from nnpg.support.network_arguments import as_images, as_output, placed
 from nnpg_kernels import Array
 
 BATCH = 128  # pairs of images at a time
@@ -62,9 +63,11 @@ def predict_restored(
     N, F, *rest = len(x), *net.shapes[layer]
     if units.shape not in ((F,), (N, F)):
         raise ValueError(f"units must be an array ({F},) or ({N}, {F}) of True and False, not {described(units)}")
-    back = np.broadcast_to(units, (N, F)).reshape(N, F, *[1] * len(rest))
-    k, parts = net.backend, []
+    k, xp, parts = net.backend, net.backend.xp, []
+    x, adversarial = placed(net, x), placed(net, adversarial, "adversarial")
+    back = xp.broadcast_to(placed(net, units, "units"), (N, F)).reshape(N, F, *[1] * len(rest))
     for rows in in_batches(N, as_count(batch, "batch"), BATCH):
-        before, after = (layer_outputs(net, images[rows], layer=layer) for images in (x, adversarial))
-        parts.append(k.to_numpy(net.forward(np.where(back[rows], before, after), start=layer).y))
-    return np.concatenate(parts)
+        outputs = (placed_outputs(net, images[rows], layer=layer, batch=OUTPUTS) for images in (x, adversarial))
+        before, after = (xp.concatenate(list(of_layer)) for of_layer in outputs)
+        parts.append(net.forward(xp.where(back[rows], before, after), start=layer).y)
+    return np.asarray(k.to_numpy(xp.concatenate(parts)))

@@ -18,7 +18,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, fields, replace
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -28,6 +28,7 @@ from nnpg.losses import Loss
 from nnpg.network import Network
 from nnpg.optimisers import SGD, SGDState
 from nnpg.support.arguments import as_choice, as_count, as_function, as_number, as_numbers, as_text, as_whole, described
+from nnpg.support.network_arguments import placed
 from nnpg.training import step
 from nnpg.training_methods.masked_sgd import MaskedSGD
 from nnpg.training_methods.volatility import MEASURES, Measure, change_of, unit_output
@@ -37,11 +38,20 @@ Mode: TypeAlias = Literal["gradient", "forward"]
 Watch: TypeAlias = Callable[[int, Network, Array], None]
 
 
+class Selected(NamedTuple):
+    """Which units learn (F,), and whether all do, which the host knows."""
+
+    units: Array
+    all: bool
+
+
 @dataclass(frozen=True, eq=False)
 class SelectiveState(SGDState):
-    """The state of the optimiser, and the units (F,) that were selected last."""
+    """The state of the optimiser, the units (F,) that were selected last, and the pairs where the network is."""
 
-    chosen: Array | None = None
+    selected: Selected | None = None
+    originals: Array | None = None
+    adversarial: Array | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +59,8 @@ class SelectiveDropout:
     """A step of `nnpg.train` on adversarial images and then on their originals that trains volatile units only.
 
     Pass it as `take_step` to `nnpg.train(net, adversarial, labels, ...)`, or use
-    `nnpg.training_methods.hard_negatives.hard_negative_training`.
+    `nnpg.training_methods.hard_negatives.hard_negative_training`. On a device the pairs go up once, and no step waits,
+    except that with `groups` or `clusters` the host looks at the batch, or at the changes, in each selection.
 
     Parameters
     ----------
@@ -77,7 +88,8 @@ class SelectiveDropout:
         cluster, so that clusters are selected as a whole, except the last one that fits in part (6.2). A unit of a
         negative cluster is by itself.
     watch : function, optional
-        Called after each pair of steps with the number of steps taken, the network, and the units (F,) that learnt.
+        Called after each pair of steps with the number of steps taken, the network, and the units (F,) that learnt, an
+        array of its backend.
 
     Examples
     --------
@@ -103,7 +115,8 @@ class SelectiveDropout:
     watch: Watch | None = None
 
     def __post_init__(self) -> None:
-        originals = as_numbers(self.originals, "originals", "an array (N, *net.input_shape)", finite=True)
+        expected = "an array (N, *net.input_shape)"
+        originals = as_numbers(self.originals, "originals", expected, finite=True, stays=True)
         object.__setattr__(self, "originals", originals)
         if self.groups is not None:
             self._check_groups(self.groups)
@@ -122,10 +135,11 @@ class SelectiveDropout:
         self, net: Network, x: Array, targets: Array, loss: Loss, optimiser: SGD, state: SGDState, rows: Array
     ) -> tuple[Network, SGDState, Array, Any]:
         """Take a step on adversarial images x and one on their originals; return the losses and errors of the first."""
-        originals = self.originals[rows]
-        chosen = self._select(net, x, originals, state, rows)
-        training, moving = net, optimiser
-        if not bool(chosen.all()):
+        pairs = self._pairs(net, state)
+        originals = pairs[0][rows]
+        selected = self._select(net, x, pairs, state, rows)
+        training, moving, chosen = net, optimiser, selected.units
+        if not selected.all:
             settings = {f.name: getattr(optimiser, f.name) for f in fields(SGD)}
             moving = MaskedSGD(**settings, units={self.layer: chosen})
             training = self._silence(net, chosen) if self.mode == "forward" else net
@@ -133,8 +147,16 @@ class SelectiveDropout:
         training, state, _, _ = step(training, originals, targets, loss, moving, state)
         net = replace(training, interventions=net.interventions)
         if self.watch is not None:
-            self.watch(state.t, net, net.backend.to_numpy(chosen))
-        return net, SelectiveState(state.t, state.velocity, chosen), values, wrong
+            self.watch(state.t, net, chosen)
+        return net, SelectiveState(state.t, state.velocity, selected, *pairs), values, wrong
+
+    def _pairs(self, net: Network, state: SGDState) -> tuple[Array, Array | None]:
+        """Return the originals, and with groups the adversarial images, in the memory of the network's backend."""
+        if isinstance(state, SelectiveState) and state.originals is not None:
+            return state.originals, state.adversarial
+        needed = None if self.groups is None else self.adversarial
+        adversarial = None if needed is None else placed(net, needed, "adversarial")
+        return placed(net, self.originals, "originals"), adversarial
 
     def _check_groups(self, groups: Array) -> None:
         N, shape = len(self.originals), self.originals.shape
@@ -143,40 +165,44 @@ class SelectiveDropout:
             raise ValueError(f"groups must be an array ({N},), one for each pair, not {described(groups)}")
         if self.adversarial is None:
             raise ValueError("groups need `adversarial`: the change is averaged over all pairs of a group")
-        adversarial = as_numbers(self.adversarial, "adversarial", f"an array {shape}", finite=True)
+        adversarial = as_numbers(self.adversarial, "adversarial", f"an array {shape}", finite=True, stays=True)
         if adversarial.shape != shape:
             raise ValueError(f"adversarial must be an array {shape} like the originals, not {described(adversarial)}")
         object.__setattr__(self, "groups", groups)
         object.__setattr__(self, "adversarial", adversarial)
 
-    def _select(self, net: Network, x: Array, originals: Array, state: SGDState, rows: Array) -> Array:
+    def _select(
+        self, net: Network, x: Array, pairs: tuple[Array, Array | None], state: SGDState, rows: Array
+    ) -> Selected:
         """Return which units learn now (F,): the most volatile, the first of equals; or those of the last selection."""
-        k, pair = net.backend, state.t // 2
-        if isinstance(state, SelectiveState) and state.chosen is not None and pair % self.every:
-            return state.chosen
+        k, xp, pair = net.backend, net.backend.xp, state.t // 2
+        if isinstance(state, SelectiveState) and state.selected is not None and pair % self.every:
+            return state.selected
         F = len(net.parameters[self.layer]["W"])
         share = self.keep(pair) if callable(self.keep) else self.keep
         retained = min(F, units_in_share(share, F))
         if retained == F:
-            return k.xp.ones(F, bool)
-        if self.groups is not None and self.adversarial is not None:
-            members = np.isin(self.groups, self.groups[rows])
-            x, originals = (images[members].astype(x.dtype) for images in (self.adversarial, self.originals))
+            return Selected(xp.ones(F, bool), all=True)
+        originals, adversarial = pairs[0][rows], pairs[1]
+        if self.groups is not None and adversarial is not None:
+            members = k.asarray(np.flatnonzero(np.isin(self.groups, self.groups[k.to_numpy(rows)])))
+            x, originals = (images[members].astype(x.dtype) for images in (adversarial, pairs[0]))
         output, N = unit_output(net, layer=self.layer), len(x)
-        a = net.forward(np.concatenate([x, originals]), stop=output).y
+        a = net.forward(xp.concatenate([x, originals]), stop=output).y
         change = change_of(a[N:], a[:N]).of(self.measure).mean(axis=0)  # (F,)
-        chosen = np.zeros(F, bool)
-        chosen[np.argsort(-self._by_cluster(k.to_numpy(change)), kind="stable")[:retained]] = True
-        return k.asarray(chosen)
+        if self.clusters is not None:
+            change = k.asarray(self._by_cluster(self.clusters, k.to_numpy(change)))
+        chosen = xp.zeros(F, bool)
+        chosen[xp.argsort(-change, kind="stable")[:retained]] = True
+        return Selected(chosen, all=False)
 
-    def _by_cluster(self, change: Array) -> Array:
-        """Return the change (F,), with clusters that of each unit's cluster."""
-        if self.clusters is None:
-            return change
-        if len(self.clusters) != len(change):
-            raise ValueError(f"clusters must be {len(change)}, one for each unit, not {described(self.clusters)}")
-        alone = self.clusters.max() + 1 + np.arange(len(change))
-        _, cluster = np.unique(np.where(self.clusters < 0, alone, self.clusters), return_inverse=True)
+    @staticmethod
+    def _by_cluster(clusters: Array, change: Array) -> Array:
+        """Return the change (F,) of each unit's cluster."""
+        if len(clusters) != len(change):
+            raise ValueError(f"clusters must be {len(change)}, one for each unit, not {described(clusters)}")
+        alone = clusters.max() + 1 + np.arange(len(change))
+        _, cluster = np.unique(np.where(clusters < 0, alone, clusters), return_inverse=True)
         return np.asarray((np.bincount(cluster, change) / np.bincount(cluster))[cluster])
 
     def _silence(self, net: Network, chosen: Array) -> Network:

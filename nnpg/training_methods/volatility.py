@@ -22,7 +22,8 @@ from nnpg.layers import Softmax
 from nnpg.layers.blocks import block_of
 from nnpg.network import Network, as_network
 from nnpg.support.arguments import as_choice, as_count, described
-from nnpg.support.network_arguments import as_images, as_outputs
+from nnpg.support.crossings import values_to_numpy
+from nnpg.support.network_arguments import as_images, as_outputs, placed
 from nnpg.support.tables import data_frame, text_table
 from nnpg_kernels import Array
 
@@ -35,6 +36,7 @@ Measure: TypeAlias = Literal["volatility", "shift"]
 MEASURES: tuple[Measure, ...] = ("volatility", "shift")
 
 
+_PARTS = ("before", "after", "shift")
 _COLUMNS = ("before", "after", "volatility", "shift")
 
 
@@ -137,14 +139,14 @@ def unit_changes(
     adversarial = as_images(net, adversarial, "adversarial", least=1, finite=True)
     if x.shape != adversarial.shape:
         raise ValueError(f"x and adversarial must be the same number of images, not {x.shape} and {adversarial.shape}")
-    layers, parts = as_outputs(net, layers), []
+    layers, parts, k = as_outputs(net, layers), [], net.backend
+    x, adversarial = placed(net, x), placed(net, adversarial, "adversarial")
     for rows in in_batches(len(x), as_count(batch, "batch"), BATCH):
         before, after = (outputs_by_name(net, images[rows], layers=layers) for images in (x, adversarial))
         parts.append({name: change_of(before[name], after[name]) for name in layers})
-    return {
-        name: Change(*(np.concatenate([getattr(p[name], f) for p in parts]) for f in ("before", "after", "shift")))
-        for name in layers
-    }
+    norms = {(n, f): k.xp.concatenate([getattr(part[n], f) for part in parts]) for n in layers for f in _PARTS}
+    on_host = values_to_numpy(k, norms)
+    return {name: Change(*(on_host[name, f] for f in _PARTS)) for name in layers}
 
 
 def unit_output(net: Network, *, layer: str) -> str:

@@ -16,21 +16,29 @@ import numpy as np
 from fuzz.calls import calls
 from fuzz.calls.call import Call
 from moved import has, of_network, on_device
+from repeats import FOREVER, Repeated, of_each, repeated
 from stand_in.counts import Counts, counted
 
 FILE = Path(__file__).parents[2] / "docs" / "gpu-costs.md"
-FOREVER = 1e9  # seconds: the losses of a training come down only at the end of an epoch
 
 HEAD = """# What crosses between host and device
 
 For each public function that computes with a network on the backend `cupy`: how often data goes up to the device, how
-often it comes down (which waits), and how often else the host waits for the device. Written by `make gpu-costs`, which
-counts calls with 6 small images on the stand-in for CuPy; a test compares. A function that is not listed computes on
-the host: an array of the device comes down once. [gpu.md](gpu.md) says what the counts depend on.
+often it comes down (which waits), and how often else the host waits for the device; and with arrays of the host, its
+operations on the device: functions of CuPy that make an array, views included, and kernels. Written by
+`make gpu-costs`, which counts calls with 6 small images on the stand-in for CuPy; a test compares. A function that is
+not listed computes on the host: an array of the device comes down once. [gpu.md](gpu.md) says what the counts depend
+on.
 
 `~` stands before the counts of what searches: they depend on how many rounds it takes.
 
-| function | with arrays of the host: up, down, waits | with arrays of the device: up, down, waits |
+| function | with arrays of the host: up, down, waits | with arrays of the device: up, down, waits | operations |
+|---|---|---|---|
+"""
+REPEATED = """
+What is repeated, on 12 images, the median of many repetitions:
+
+| repeated | operations | up, down, waits |
 |---|---|---|
 """
 # They repeat until something has been found: the counts depend on the last bit of a number.
@@ -71,28 +79,47 @@ def listed() -> dict[str, Call]:
 
 def rows() -> Iterator[str]:
     for name, call in listed().items():
-        host, device = (cost(counts_of(call, data=data)) for data in (False, True))
+        host, device = (counts_of(call, data=data) for data in (False, True))
         about = "~" if SEARCHES.match(name) else ""
-        with_data = f"{about}{device}" if has(np.ndarray, dict(call.plain)) else ""
-        yield f"| {name} | {about}{host} | {with_data} |"
+        with_data = f"{about}{cost(device)}" if has(np.ndarray, dict(call.plain)) else ""
+        yield f"| {name} | {about}{cost(host)} | {with_data} | {about}{host.operations} |"
 
 
-def read() -> dict[str, tuple[Cost, Cost | None]]:
-    """Return the counts in the file, by the name of the call."""
-    table = {}
+class Row(NamedTuple):
+    """The counts of one function in the file, with arrays of the host and of the device."""
+
+    host: Cost
+    device: Cost | None
+    operations: int
+
+
+def _lines(columns: int) -> Iterator[list[str]]:
+    """Yield the names and counts in the table with so many columns."""
     for line in FILE.read_text().splitlines():
-        if re.match(r"\| \w.*\d", line):
-            name, *columns = (part.strip() for part in line.strip("|").split("|"))
-            numbers = [Cost(*map(int, text.strip("~").split(", "))) if text else None for text in columns]
-            table[name] = (numbers[0], numbers[1])
-    return table  # type: ignore[return-value]
+        if re.match(r"\| \w.*\d", line) and line.count("|") == columns + 1:
+            yield [part.strip().strip("~") for part in line.strip("|").split("|")]
+
+
+def _cost(text: str) -> Cost | None:
+    return Cost(*map(int, text.split(", "))) if text else None
+
+
+def read() -> dict[str, Row]:
+    """Return the counts in the file, by the name of the call."""
+    return {name: Row(_cost(host), _cost(device), int(n)) for name, host, device, n in _lines(4)}  # type: ignore[arg-type]
+
+
+def read_repeated() -> dict[str, Repeated]:
+    """Return the counts of what is repeated."""
+    return {name: Repeated(int(n), *map(int, crossings.split(", "))) for name, n, crossings in _lines(3)}
 
 
 def main() -> None:
     import stand_in
 
     stand_in.install()
-    FILE.write_text(HEAD + "\n".join(rows()) + "\n")
+    of_repeated = (f"| {name} | {of_each(place, run)} |" for name, (place, run) in repeated().items())
+    FILE.write_text("\n".join([HEAD + "\n".join(rows()), REPEATED + "\n".join(of_repeated)]) + "\n")
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import costs
 import numpy as np
 import pytest
 from costs import Cost, cost, counts_of
+from repeats import of_each, repeated
 from stand_in.counts import counted
 
 import nnpg
@@ -16,24 +17,38 @@ from nnpg import SGD
 
 pytestmark = [pytest.mark.gpu, pytest.mark.emulated("a device does not count")]
 
-LISTED, TABLE = costs.listed(), costs.read()
+LISTED, TABLE, REPEATED = costs.listed(), costs.read(), costs.read_repeated()
 
 
 @pytest.mark.parametrize("data", [False, True], ids=["host", "device"])
 @pytest.mark.parametrize("name", LISTED)
 def test_a_function_costs_what_the_table_says(name: str, data: bool) -> None:
-    counts, allowed = counts_of(LISTED[name], data=data), TABLE[name][data]
+    counts, row = counts_of(LISTED[name], data=data), TABLE[name]
+    allowed = row.device if data else row.host
     if allowed is None:
         return
     if costs.SEARCHES.match(name):
         most = [2 * number + 2 for number in allowed]
         assert all(a <= b for a, b in zip(cost(counts), most, strict=True)), f"the table says {allowed}, not\n{counts}"
+        assert data or counts.operations <= 2 * row.operations
     else:
         assert cost(counts) == allowed, f"the table says {allowed}, not\n{counts}\nif that is right: make gpu-costs"
+        assert data or counts.operations == row.operations, "if that is right: make gpu-costs"
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if "boundary" in name else name for name in REPEATED]
+)
+def test_what_is_repeated_costs_what_the_table_says(name: str) -> None:
+    allowed, found = REPEATED[name], of_each(*repeated()[name])
+    assert found[1:] == allowed[1:]
+    assert found.down + found.waits <= 2
+    assert found.operations <= 1.1 * allowed.operations, "if that is right: make gpu-costs"
 
 
 def test_the_table_has_no_other_rows() -> None:
     assert set(TABLE) == set(LISTED)
+    assert set(REPEATED) == set(repeated())
 
 
 def test_the_three_passes_of_device_arrays_do_not_wait(net: Any, x: Any) -> None:
@@ -62,8 +77,8 @@ def test_images_go_up_once_a_call(net: Any, x: Any, batch: int, labels: Any) -> 
     batches = -(-12 // batch)
     with counted() as counts:
         nnpg.class_gradient(net, x, labels, batch=batch)
-    # the labels of a batch, its weights and the order of its classes go up; the sums come down together
-    assert cost(counts) == Cost(1 + 3 * batches, 1, 0), str(counts)
+    # the images and their labels go up; the sums come down together
+    assert cost(counts) == Cost(2, 1, 0), str(counts)
     filters = [("pool1", 0), ("pool1", 1)]
     with counted() as counts:
         nnpg.knock_out_curve(net, x, labels, filters, batch=batch)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
 from fuzz.calls import calls
@@ -34,8 +37,44 @@ def test_a_function_of_a_network(name: str, data: bool) -> None:
         assert of_device(result) == [] or name.startswith(STAY), "this result stays on the device"
 
 
-# Results that are arrays of the device; layers and interventions hold what they are given
-STAY = ("Network.", "class_seed", "SGD.", "Dense", "Conv", "Center", "Override", "Resample", "Perturb")
+class Tensor:
+    """An array of another library in the memory of a GPU."""
+
+    __module__ = "torch"
+    __cuda_array_interface__ = None
+
+    def __init__(self, a: np.ndarray) -> None:
+        self.shape, self.dtype, self.ndim, self.size, self.nbytes = a.shape, a.dtype, a.ndim, a.size, a.nbytes
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+
+def of_another_library(value: Any) -> Any:
+    """Return an argument with such arrays in the place of those of NumPy."""
+    if type(value) is np.ndarray and value.dtype.kind in "biuf":
+        return Tensor(value)
+    if type(value) in (tuple, list):
+        return type(value)(map(of_another_library, value))
+    return {n: of_another_library(part) for n, part in value.items()} if type(value) is dict else value
+
+
+WITH_DATA = [name for name in ON_NETWORKS if has(np.ndarray, dict(ON_NETWORKS[name].plain))]
+
+
+@pytest.mark.parametrize("name", WITH_DATA)
+def test_an_array_of_another_library_is_refused_in_words(name: str) -> None:
+    call = replace(ON_NETWORKS[name], plain=of_another_library(dict(ON_NETWORKS[name].plain)))
+    with pytest.raises(TypeError, match="torch on a device"):
+        on_device(call, data=False)()
+
+
+# Results that are arrays of the device; layers, interventions and steps of a training hold what they are given
+
+STAY = (
+    *("Network.", "class_seed", "SGD.", "Dense", "Conv", "Center", "Override", "Resample", "Perturb"),
+    *("SelectiveDropout", "AdversarialPool"),
+)
 
 
 @pytest.mark.parametrize("name", OF_ARRAYS)

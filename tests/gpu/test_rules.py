@@ -186,6 +186,36 @@ def test_images_that_do_not_fit_are_one_error(net: Any, x: Any) -> None:
 
 
 @gpu
+@pytest.mark.emulated("the memory of a device cannot be made as small as this")
+def test_outputs_that_do_not_fit_are_one_error(net: Any, x: Any) -> None:
+    """Layer by layer an image has outputs of (72 + 72 + 18 + 18 + 3 + 3) x 4 bytes; twice as many are to be free."""
+    net, x = net.intervene("softmax1", nnpg.Perturb(np.zeros(3))), net.backend.asarray(x)
+    with (
+        mock.patch("stand_in.arrays.LARGEST", 3400),
+        mock.patch.object(net.backend, "free_bytes", return_value=3000),
+        pytest.raises(MemoryError, match=r"outputs of 12 images need about 8928 bytes, and 6072 are .*\(batch=4\)"),
+    ):
+        nnpg.predict(net, x, batch=12)
+    with mock.patch("stand_in.arrays.LARGEST", 3400):
+        assert nnpg.predict(net, x, batch=4).shape == (12, 3)
+
+
+@gpu
+@pytest.mark.emulated("the memory of a device cannot be made as small as this")
+def test_deltas_that_do_not_fit_are_one_error(net: Any, x: Any) -> None:
+    with (
+        mock.patch("stand_in.arrays.LARGEST", 5000),
+        mock.patch.object(net.backend, "free_bytes", return_value=9000),
+        pytest.raises(
+            MemoryError, match=r"the deltas of 12 images for 3 classes need .* images, or 1 classes, .*batch="
+        ),
+    ):
+        nnpg.prediction_gradient(net, x, layers="input")
+    with mock.patch("stand_in.arrays.LARGEST", 5000):
+        assert nnpg.prediction_gradient(net, x, layers="input", batch=4)["input"].shape == (3, 12, 1, 8, 8)
+
+
+@gpu
 def test_an_array_of_another_device_is_one_error(net: Any, x: Any) -> None:
     class Tensor:
         __module__ = "torch"

@@ -44,9 +44,11 @@ def test_units_that_are_not_selected_keep_every_bit(layer, optimiser, mode, back
     """Step by step, velocities from earlier steps included: they must not move a unit that is not selected."""
     net, (adversarial, x, t) = small(backend), twins()
     steps = []
-    volatile = SelectiveDropout(
-        x, layer=layer, keep=0.4, mode=mode, watch=lambda n, now, chosen: steps.append((n, now, chosen))
-    )
+
+    def watch(n, now, chosen):
+        steps.append((n, now, backend.to_numpy(chosen)))
+
+    volatile = SelectiveDropout(x, layer=layer, keep=0.4, mode=mode, watch=watch)
     nnpg.train(net, adversarial, t, epochs=3, batch=2, rng=0, optimiser=optimiser, take_step=volatile, progress=False)
     assert len(steps) == 9
     assert len({tuple(chosen) for _, _, chosen in steps}) > 1  # some units are dropped while they have velocity

@@ -16,6 +16,7 @@ import numpy as np
 from experiments.experiment import Context, Experiment, Result, row
 from experiments.models.face_data import FEW
 from experiments.models.faces import FaceNet, FaceNets, nets_of
+from nnpg.analysis.outputs import layer_outputs
 from nnpg.analysis.profiles import different_pictures, most_alike, within_between
 from nnpg.analysis.statistics import mean_interval
 from nnpg.data import find_duplicates
@@ -71,7 +72,7 @@ def _measure(face: FaceNet, name: str) -> tuple[float, float, float]:
 
     Copies of one picture are not compared.
     """
-    o = np.asarray(face.net.forward(face.data.x)[name], np.float64)
+    o = layer_outputs(face.net, face.data.x, layer=name, batch=len(face.data)).astype(np.float64)
     r = np.atleast_2d(np.corrcoef(o.reshape(len(o), -1)))
     counted = different_pictures(len(o), find_duplicates(face.data))
     t, seen, test = face.data.labels, face.split.train_indices, face.split.test_indices
@@ -83,8 +84,8 @@ def _measure(face: FaceNet, name: str) -> tuple[float, float, float]:
 def _draw(face: FaceNet, config: Config, context: Context) -> None:
     data = face.data
     chosen = one_of_each(data, config.condition)[[identity - 1 for identity in config.identities]]
-    trace = face.net.forward(data.x[chosen])
-    maps = {f"{config.output}{block}": np.asarray(trace[f"{config.output}{block}"]) for block in BLOCKS}
+    names = [f"{config.output}{block}" for block in BLOCKS]
+    maps = {name: layer_outputs(face.net, data.x[chosen], layer=name) for name in names}
     titles = [f"ID {identity}" for identity in config.identities]
     feature_maps(data.x[chosen], maps, context.folder / "outputs.png", titles=titles)
 

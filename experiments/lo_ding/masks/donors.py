@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from experiments.models.cifar import spread_indices
 from experiments.models.masks import halves
 from nnpg import Network
+from nnpg.analysis.outputs import layer_outputs
 from nnpg.attacks import Masker, Sweep, borrowed, nearest_images
 from nnpg.data import Dataset
 from nnpg_kernels import Array
@@ -63,8 +64,7 @@ def nearest_by_features(net: Network, layer: str, queries: Array, references: Ar
 
 
 def _features(net: Network, layer: str, x: Array) -> Array:
-    blocks = [net.forward(x[n : n + BLOCK], stop=layer).y for n in range(0, len(x), BLOCK)]
-    return np.concatenate(blocks).reshape(len(x), -1)
+    return layer_outputs(net, x, layer=layer, batch=BLOCK).reshape(len(x), -1)
 
 
 def donors_masks(

@@ -15,7 +15,7 @@ from nnpg.attacks.least_distortion.boundary_batches import search_pending
 from nnpg.attacks.least_distortion.norms import NORMS, Box, NormName, Settings
 from nnpg.attacks.least_distortion.partial_results import PartialResults
 from nnpg.attacks.least_distortion.results import Distorted
-from nnpg.attacks.least_distortion.working_set import solve_pending, working_set_size
+from nnpg.attacks.least_distortion.working_set import solve_pending, working_set_does_not_fit, working_set_size
 from nnpg.attacks.objective import objective_of
 from nnpg.attacks.targets import Targets, choose_targets
 from nnpg.files.checkpoints import open_checkpoint, saving
@@ -23,6 +23,7 @@ from nnpg.files.identities import array_identity, identity, loss_identity
 from nnpg.losses import LossMaker
 from nnpg.network import Network
 from nnpg.support.arguments import as_choice, as_count, as_flag, as_generator, as_number, as_path
+from nnpg.support.network_arguments import placed
 from nnpg.support.progress import progress_bar
 from nnpg_kernels import Array, one_blas_thread
 
@@ -97,7 +98,7 @@ def minimal_distortion(
         For the images that are solved at a time, in millions of bytes; unless given, 256, and on a device a quarter of
         its free memory. It bounds their number, which is at most 96 on a CPU. An image of m pixels takes about
         m (20 history + 55) numbers, twice as many for "l1". The results and what the network needs for a block of 48
-        images, or of 8 with convolutions (on a device of 960), are not included.
+        images, or of 8 with convolutions (on a device of up to 960), are not included.
     rng : int or numpy.random.Generator, optional
         Needed for "random". It also seeds the search from many points, which has the seed 0 unless it is given.
     checkpoint : path, optional
@@ -121,7 +122,8 @@ def minimal_distortion(
     FileExistsError
         If the checkpoint exists and `resume` is not set.
     MemoryError
-        If `memory_mb`, or the images, are more than the free memory of the device.
+        If `memory_mb`, or the images, are more than the free memory of the device, or what the network needs beside
+        them. It says which `memory_mb` to pass.
     ModelFileError
         If the checkpoint is damaged, or not one of an attack.
     OSError
@@ -146,11 +148,12 @@ def minimal_distortion(
     memory_mb = None if memory_mb is None else as_number(memory_mb, "memory_mb", above=0)
     checkpoint = None if checkpoint is None else as_path(checkpoint, "checkpoint")
     drawn = None if rng is None else as_generator(rng)
-    target_classes = choose_targets(net, x, targets, labels=labels, rng=drawn)  # (N, T)
+    k, placed_x = net.backend, placed(net, x)
+    target_classes = choose_targets(net, placed_x, targets, labels=labels, rng=drawn)  # (N, T)
     objective = objective_of(net, loss, kappa)
     untargeted = isinstance(targets, str) and targets == "all"
     settings = Settings(NORMS[norm](objective.xp), Box(*box, epsilon), tolerance, history, evaluations)
-    flat = x.reshape(len(x), -1)
+    flat, placed_x = k.to_numpy(x).reshape(len(x), -1), placed_x.reshape(len(x), -1)
     results, polished = PartialResults.start(flat, target_classes), polish and norm != "l1"
     on_boundary = polished and has_kinks(net)
     seed = int(drawn.integers(2**32)) if on_boundary and drawn is not None else 0
@@ -176,9 +179,12 @@ def minimal_distortion(
     quiet = np.errstate(over="ignore", invalid="ignore", divide="ignore")
     bar = progress_bar("attack", len(x), show=progress, done=results.images_done)
     with saving(store, results.contents, SAVE_EVERY) as save, quiet, one_blas_thread(), bar as advance:
-        if on_boundary:
-            search_pending(objective, settings, results, capacity, untargeted, seed, advance, save)
-        solve_pending(objective, settings, results, capacity, polished, advance, save)
+        try:
+            if on_boundary:
+                search_pending(objective, settings, results, placed_x, capacity, untargeted, seed, advance, save)
+            solve_pending(objective, settings, results, placed_x, capacity, polished, advance, save)
+        except MemoryError as error:
+            raise working_set_does_not_fit(objective, capacity, flat, norm, history, error) from error
     return replace(results.result(net.input_shape), computed=objective.computed)
 
 

@@ -25,10 +25,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from nnpg.attacks.answers import Margin
 from nnpg.attacks.least_distortion.curvature import dot
 from nnpg.attacks.least_distortion.norms import Box
 from nnpg.attacks.least_distortion.rows import Rows, choose, join, put, rows_at, take
-from nnpg.attacks.objective import Margin, Objective
+from nnpg.attacks.objective import Objective
 from nnpg.layers import MaxPool, ReLU, Step
 from nnpg.network import Network
 from nnpg_kernels import Array
@@ -295,4 +296,4 @@ def _point(xp: ModuleType, descents: Descents, x0: Array) -> Array:
 
 def _dot(xp: ModuleType, a: Array, b: Array) -> Any:
     """Inner product of each row, summed in the type of a: it chooses steps, and judges nothing."""
-    return xp.einsum("nd,nd->n", a, b).astype(xp.float64)
+    return (xp.einsum("nd,nd->n", a, b) if xp is np else (a * b).sum(axis=1)).astype(xp.float64)

@@ -12,7 +12,6 @@ from nnpg.attacks.least_distortion.norms import Settings
 from nnpg.attacks.least_distortion.partial_results import PENDING, PartialResults
 from nnpg.attacks.least_distortion.results import Outcome
 from nnpg.attacks.objective import Objective
-from nnpg.support.network_arguments import placed
 from nnpg.support.progress import Advance
 from nnpg_kernels import Array
 
@@ -23,13 +22,14 @@ def search_pending(
     objective: Objective,
     settings: Settings,
     results: PartialResults,
+    x0: Array,
     capacity: int,
     untargeted: bool,
     seed: int,
     advance: Advance,
     save: Callable[[], None],
 ) -> None:
-    """Search what is pending; where nothing is found, it stays pending.
+    """Search what is pending; where nothing is found, it stays pending. `x0` (N, m) are where the network is.
 
     Untargeted, an image is searched once, away from its own class. The result is that of the subproblem whose target is
     the class that was found, and its other subproblems end as NOT_FOUND, without a pass.
@@ -39,7 +39,6 @@ def search_pending(
         pending = pending[pending % T == 0]
     classes = _own_classes(results, objective.net.K) if untargeted else results.targets
     batch = max(1, capacity * (20 * settings.history + 55) // (COPIES * STARTS))
-    x0 = placed(objective.net, results.x0)
     for first in range(0, len(pending), batch):
         p = pending[first : first + batch]
         labels = classes.ravel()[p // T if untargeted else p]

@@ -159,7 +159,8 @@ def box_step(
     free = ((lower < 0) | (g <= 0)) & ((upper > 0) | (g >= 0))
     e = v * free
     diagonal = 1 / xp.sqrt(squares + 1e-30)
-    d, settled, rows = xp.empty_like(g), xp.zeros(len(g), bool), xp.arange(len(g))
+    d, settled = v, free  # until the first round, which is of all rows
+    rows: Array | None = None
     for remaining in reversed(range(rounds)):
         F = free.astype(A.dtype)[:, None, :]
         AF = A * F
@@ -177,10 +178,17 @@ def box_step(
             active = _active_constraints(xp, q, step, constraints)
             unchanged &= (active == use[:, -active.shape[1] :]).all(axis=1)
             use = xp.concatenate([use[:, : -active.shape[1]], active], axis=1)
-        d[rows], settled[rows] = step, unchanged
-        going = choose(xp, ~unchanged)  # a problem that does not change stays where it is, should it go on too
-        if going.none or not remaining:
+        if rows is None:
+            d, settled = step, unchanged
+        else:
+            d[rows], settled[rows] = step, unchanged
+        if not remaining:
             break
+        going = choose(xp, ~unchanged)  # a problem that does not change stays where it is, should it go on too
+        if going.none:
+            break
+        if rows is None:
+            d, rows = d.copy(), xp.arange(len(g))  # on a device, e below is the array of d
         rows, A, core, use, shift, diagonal = map(going.of, (rows, A, core, use, shift, diagonal))
         v, lower, upper, free, e = map(going.of, (v, lower, upper, inside, step))
         e += free * (v - e)  # v where free, the bound elsewhere
@@ -229,5 +237,7 @@ def _regular(xp: ModuleType, K: Array, singular: Array) -> Array:
 
 
 def dot(xp: ModuleType, a: Array, b: Array) -> Array:
-    """Inner product of each row, summed in float64."""
+    """Inner product of each row, summed in float64; on a device not by a product of matrices, which may mix rows."""
+    if xp is not np:
+        return xp.multiply(a, b, dtype=xp.float64).sum(axis=1)
     return xp.einsum("nd,nd->n", a.astype(xp.float64, copy=False), b.astype(xp.float64, copy=False))

@@ -90,7 +90,7 @@ def move_to_boundary(objective: Objective, points: Points, box: Box) -> tuple[Ar
         passes[current.index] += 1 + R
         s, y = x - current.x, trial.gradient - here.gradient
         infinite, zeros = xp.full(len(x), xp.inf), xp.zeros(len(x))  # every step is accepted, whatever c |r| + loss is
-        current.newton.update(xp, s, y, infinite, zeros, slope, zeros, curvature)
+        current.newton.update(xp, s, y, infinite, zeros, slope, zeros, curvature, positive=True)
         length = norm.length(x - current.x0)
         improved = (trial.margin > trial.threshold) & (length < size)
         better = choose(xp, improved)

@@ -119,6 +119,8 @@ class QuasiNewton:
         noise: Array,
         known: Array,
         moved: Array | None = None,
+        *,
+        positive: bool = False,
     ) -> Array:
         """Store the outcome of steps, and return which are accepted (N,).
 
@@ -136,6 +138,8 @@ class QuasiNewton:
             Known curvature.
         moved : array (N,) of bool, optional
             Where a step was made; everywhere unless given.
+        positive : bool
+            Whether it is certain that `known` is above 0 everywhere, for which the host of a device would have to wait.
         """
         s64, y64 = s.astype(xp.float64), y.astype(xp.float64)
         ss, sy, yy = dot(xp, s64, s64), dot(xp, s64, y64), dot(xp, y64, y64)
@@ -149,15 +153,15 @@ class QuasiNewton:
         informative = xp.isfinite(yy) & (sy > SMALLEST_SHARE * known * ss)
         informative &= sy > SMALLEST_COSINE * xp.sqrt(xp.maximum(yy * ss, 0))
         self.curvature.store(xp, s, y, ss, informative & moved)
-        self._update_damping(xp, moved & accepted, moved & ~accepted, informative, known)
+        self._update_damping(xp, moved & accepted, moved & ~accepted, informative, known, positive)
         return accepted
 
     def _update_damping(
-        self, xp: ModuleType, accepted: Array, rejected: Array, informative: Array, known: Array
+        self, xp: ModuleType, accepted: Array, rejected: Array, informative: Array, known: Array, positive: bool
     ) -> None:
         """Raise mu after the second rejection in a row, or the first without a usable pair; lower it after success."""
         unit = known
-        if not choose(xp, known <= 0).none:
+        if not positive and not choose(xp, known <= 0).none:
             scale, has_pair = self.curvature.scale(xp, known, self.curvature.usable(xp, known))
             unit = xp.where(known > 0, known, xp.where(has_pair, scale, 1.0))
         self.rejected = xp.where(accepted, 0, self.rejected + rejected)

@@ -7,6 +7,7 @@ the mask are written. Arrays of NumPy in a dataclass of device arrays stay on th
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, TypeAlias, TypeVar
@@ -40,28 +41,27 @@ class Chosen:
     """The rows where a mask is set: their numbers with NumPy, the mask (N,) on a device."""
 
     xp: ModuleType
-    numbers: Array
+    rows: Array | None
     mask: Array | None
-    placed: Any  # what selects them: their numbers with NumPy, all rows on a device
+
+    @property
+    def numbers(self) -> Array:
+        """The numbers of the rows that `of` returns."""
+        return self.xp.arange(len(self.mask)) if self.mask is not None else self.rows  # type: ignore[return-value]
 
     @property
     def none(self) -> bool:
         """Whether it is known that there are none."""
-        return self.mask is None and len(self.numbers) == 0
-
-    @property
-    def host(self) -> Any:
-        """What selects them in an array of NumPy."""
-        return self.placed
+        return self.rows is not None and len(self.rows) == 0
 
     def of(self, a: Array) -> Array:
-        """Return these rows of an array, on a device all rows."""
-        return a[self.placed]
+        """Return these rows of an array, on a device the array itself."""
+        return a if self.rows is None else a[self.rows]
 
     def put(self, a: Array, values: Array) -> None:
         """Overwrite these rows of an array by values that were computed from `of`."""
         if self.mask is None:
-            a[self.numbers] = values
+            a[self.rows] = values
         else:
             self.xp.copyto(a, values, where=self._along(values))
 
@@ -71,7 +71,7 @@ class Chosen:
 
     def _along(self, values: Array) -> Array:
         assert self.mask is not None
-        return self.mask.reshape(-1, *[1] * (values.ndim - 1))
+        return self.mask if values.ndim == 1 else self.mask.reshape(-1, *[1] * (values.ndim - 1))
 
 
 Selection: TypeAlias = Rows | Chosen
@@ -85,14 +85,16 @@ def rows_at(k: Backend, numbers: npt.NDArray[Any]) -> Rows:
 def choose(xp: ModuleType, mask: Array) -> Chosen:
     """Return the rows where a mask (N,) is set."""
     if xp is np:
-        numbers = np.flatnonzero(mask)
-        return Chosen(xp, numbers, None, numbers)
-    return Chosen(xp, xp.arange(len(mask)), mask, slice(None))
+        return Chosen(xp, np.flatnonzero(mask), None)
+    return Chosen(xp, None, mask)
 
 
 def take(state: T, rows: Selection | slice) -> T:
-    """Return these rows; those of a slice, and those of a mask on a device, are views."""
-    host, placed = (rows, rows) if isinstance(rows, slice) else (rows.host, rows.placed)
+    """Return these rows; those of a slice are views, and those of a mask on a device are the arrays themselves."""
+    if isinstance(rows, Chosen) and rows.rows is None:
+        return copy(state)
+    host: Any = rows.host if isinstance(rows, Rows) else rows if isinstance(rows, slice) else rows.rows
+    placed = rows.placed if isinstance(rows, Rows) else host
     parts = {
         n: take(a, rows) if _nested(a) else a[host if isinstance(a, np.ndarray) else placed]
         for n, a in vars(state).items()

@@ -180,7 +180,8 @@ class Solver:
         working.evaluations += 1
         before, after = c * current.penalty + current.loss, c * penalty + evaluation.loss
         s, y, curvature = v - current.v, gradient - current.gradient, norm.curvature * c
-        accepted = working.newton.update(xp, s, y, before, after, working.slope, threshold, curvature, ~working.new)
+        values, positive = (before, after, working.slope, threshold), norm.curvature > 0
+        accepted = working.newton.update(xp, s, y, *values, curvature, ~working.new, positive=positive)
         accepted |= working.new
         working.steps += accepted & ~working.new
         size = norm.size(penalty)
@@ -188,10 +189,6 @@ class Solver:
         better.put(working.best, better.of(x))
         better.put(working.best_size, better.of(size))
         put(current, moved, take(trial, moved))
-
-    def _gradient(self, current: Iterate, x0: Array, c: Array) -> Array:
-        """Of c |r| + loss."""
-        return c.astype(current.v.dtype)[:, None] * self.settings.norm.gradient(current.v, x0) + current.gradient
 
     def _update_c(self, working: Subproblems) -> tuple[Array, Array]:
         """Plan the next steps, and change c where its minimum is known; return the rows that end, and the outcomes.
@@ -201,7 +198,8 @@ class Solver:
         xp, norm, current, tolerance = self.objective.xp, self.settings.norm, working.current, self.settings.tolerance
         already = working.new & (current.margin > current.threshold)
         self._choose_first_c(working)
-        working.step, working.slope = self._plan(working.newton, current, working.x0, working.brackets)
+        c, expected = working.brackets.c, working.brackets.expected
+        working.step, working.slope = self._plan(working.newton, current.v, current.gradient, working.x0, c, expected)
         size, success = norm.size(current.penalty), current.margin > current.threshold
         # at a small c the model may overestimate the curvature, and its steps are too short
         brackets = working.brackets
@@ -251,9 +249,9 @@ class Solver:
         """Plan the next step again, from the current iterate, of the rows where c changed."""
         if len(changed):
             rows = self._rows(changed)
-            newton, current, brackets = working.newton, working.current, working.brackets
-            parts = take(newton, rows), take(current, rows), rows.of(working.x0), take(brackets, rows)
-            step, slope = self._plan(*parts)
+            current, brackets = working.current, working.brackets
+            arrays = (current.v, current.gradient, working.x0, brackets.c, brackets.expected)
+            step, slope = self._plan(take(working.newton, rows), *map(rows.of, arrays))
             rows.put(working.step, step)
             rows.put(working.slope, slope)
 
@@ -279,14 +277,15 @@ class Solver:
         c = xp.maximum(norm.first_c(steepness, gap), 1e-12)
         put(working.brackets, new, Brackets.start(xp, c, c / NEXT_TRY ** new.of(working.tries)))
 
-    def _plan(self, newton: QuasiNewton, current: Iterate, x0: Array, brackets: Brackets) -> tuple[Array, Array]:
-        """Return the next step at these c, and the slope along it."""
+    def _plan(
+        self, newton: QuasiNewton, v: Array, gradient: Array, x0: Array, c: Array, expected: Array
+    ) -> tuple[Array, Array]:
+        """Return the next step at these c, and the slope along it; `gradient` is that of the loss."""
         xp, norm = self.objective.xp, self.settings.norm
         lower, upper = norm.bounds(x0, *self.settings.box.around(xp, x0))
-        g, curvature = self._gradient(current, x0, brackets.c), norm.curvature * brackets.c
-        largest_c = xp.maximum(brackets.c, brackets.expected)
-        unknown = UNKNOWN_CURVATURE * norm.curvature * largest_c if norm.curvature else None
-        return newton.step(xp, g, lower - current.v, upper - current.v, curvature, unknown, rounds=ACTIVE_SET_ROUNDS)
+        g = c.astype(v.dtype)[:, None] * norm.gradient(v, x0) + gradient  # of c |r| + loss
+        unknown = UNKNOWN_CURVATURE * norm.curvature * xp.maximum(c, expected) if norm.curvature else None
+        return newton.step(xp, g, lower - v, upper - v, norm.curvature * c, unknown, rounds=ACTIVE_SET_ROUNDS)
 
     def _free_gradient(self, current: Iterate, x0: Array) -> Array:
         """The gradient of the loss, 0 where its descent leads out of the box."""

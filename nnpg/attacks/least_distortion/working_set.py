@@ -15,7 +15,6 @@ from nnpg.attacks.least_distortion.results import Outcome
 from nnpg.attacks.least_distortion.rows import join, rows_at, take
 from nnpg.attacks.least_distortion.solver import Solver
 from nnpg.attacks.objective import Objective
-from nnpg.support.network_arguments import placed
 from nnpg.support.progress import Advance
 from nnpg_kernels import Array
 
@@ -30,19 +29,22 @@ def solve_pending(
     objective: Objective,
     settings: Settings,
     results: PartialResults,
+    x0: Array,
     capacity: int,
     polish: bool,
     advance: Advance,
     save: Callable[[], None],
 ) -> None:
-    """Solve what is pending, at most `capacity` subproblems at a time, which the groups share by their positions."""
+    """Solve what is pending, at most `capacity` subproblems at a time, which the groups share by their positions.
+
+    `x0` are the images (N, m) in the memory of the network's backend.
+    """
     k, T, pending = objective.net.backend, results.targets.shape[1], results.pending
     targets = results.targets.ravel()
     groups = objective.group_of(results.x0[pending // T], targets[pending])
     queues = [deque(pending[groups == group].tolist()) for group in range(len(objective.groups))]
     running = np.zeros(len(queues), np.int64)
     limits = [max(1, len(positions) * capacity // objective.block) for positions in objective.groups]
-    x0 = placed(objective.net, results.x0)
     solver, unpolished = Solver(objective, settings), list[Solved]()
 
     def vacant(group: int) -> int:
@@ -93,8 +95,7 @@ def working_set_size(objective: Objective, memory_mb: float | None, x: Array, no
             f"memory_mb={memory_mb:g} asks for {memory_mb * 1e6:.0f} bytes, and {free} are free on the device: pass "
             f"memory_mb={SHARE * free / 1e6:.3g}"
         )
-    numbers = x.shape[1] * (20 * history + 55) * (2 if norm == "l1" else 1)
-    each, least = numbers * x.itemsize / 1e6, len(objective.groups)
+    each, least = _bytes_of_one(x, norm, history) / 1e6, len(objective.groups)
     if not memory_mb >= each * least:
         raise ValueError(
             f"memory_mb={memory_mb:g} is too little: {least} images of {x.shape[1]} pixels with history={history} take "
@@ -102,6 +103,23 @@ def working_set_size(objective: Objective, memory_mb: float | None, x: Array, no
         )
     fit = int(memory_mb / each)
     return min(max(LARGEST, 3 * objective.block), fit) if free is None else fit
+
+
+def working_set_does_not_fit(
+    objective: Objective, capacity: int, x: Array, norm: str, history: int, error: MemoryError
+) -> MemoryError:
+    """Return the error of an attack for which memory did not suffice: what it needs, and what to pass."""
+    free_bytes, needed = getattr(objective.net.backend, "free_bytes", None), capacity * _bytes_of_one(x, norm, history)
+    free = "" if free_bytes is None else f", and {free_bytes()} are free on the device"
+    return MemoryError(
+        f"{capacity} images at a time need about {needed} bytes beside those of the network{free} ({error}): pass "
+        f"memory_mb={needed / 2e6:.3g}"
+    )
+
+
+def _bytes_of_one(x: Array, norm: str, history: int) -> int:
+    """Return what one subproblem takes in the working set."""
+    return int(x.shape[1] * (20 * history + 55) * (2 if norm == "l1" else 1) * x.itemsize)
 
 
 def _record(objective: Objective, settings: Settings, results: PartialResults, solved: Solved, polish: bool) -> int:

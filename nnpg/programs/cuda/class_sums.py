@@ -10,6 +10,7 @@ from nnpg.programs.cuda import limits
 from nnpg.programs.cuda.resident import programs
 from nnpg.programs.plan import Plan
 from nnpg.programs.tasks import ClassSums
+from nnpg.support.arguments import is_on_device
 from nnpg_kernels import Array
 from nnpg_kernels.cuda.resident.programs import OTHERS
 
@@ -20,12 +21,17 @@ def why_not(net: Network, plan: Plan, task: ClassSums) -> str:
 
 
 def run(net: Network, plan: Plan, task: ClassSums, delta: Array, labels: Array, K: int) -> Array:
-    """Return the sums (S, K, units) of delta (S, N, units), on the device."""
-    k, (S, N, units) = net.backend, delta.shape
-    delta, labels = guards.ordered(k.asarray(delta), plan.dtype), guards.indices("labels", labels, N, K)
-    order, firsts = np.argsort(labels, kind="stable"), np.cumsum([0, *np.bincount(labels, minlength=K)])
-    places = k.asarray(np.concatenate([firsts, order]).astype(np.int32))  # goes up once
-    sums: Array = k.xp.empty((S, K, units), np.float64)
-    args = (delta, places[K + 1 :], places[: K + 1], sums, np.int64(units), *map(np.int32, (N, S, K)))
+    """Return the sums (S, K, units) of delta (S, N, units), on the device.
+
+    Labels of the host go up; those of the device have been checked.
+    """
+    k, xp, (S, N, units) = net.backend, net.backend.xp, delta.shape
+    if not is_on_device(labels):
+        labels = k.asarray(guards.indices("labels", labels, N, K))
+    delta, order = guards.ordered(k.asarray(delta), plan.dtype), xp.argsort(labels, kind="stable")
+    firsts = xp.searchsorted(labels[order], xp.arange(K + 1, dtype=labels.dtype))
+    sums: Array = xp.empty((S, K, units), np.float64)
+    args = (delta, order.astype(np.int32), firsts.astype(np.int32), sums)
+    args = (*args, np.int64(units), *map(np.int32, (N, S, K)))
     programs(net, plan).launch("class_sums", -(-sums.size // OTHERS), args)
     return sums

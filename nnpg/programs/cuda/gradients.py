@@ -12,6 +12,7 @@ from nnpg.programs.cuda import limits
 from nnpg.programs.cuda.resident import arranged, programs
 from nnpg.programs.plan import Plan
 from nnpg.programs.tasks import Gradients
+from nnpg.support.arguments import is_on_device
 from nnpg_kernels import Array
 
 OF = {"prob": 0, "logit": 1, "logprob": 2}  # as in seeds.cuh
@@ -47,7 +48,8 @@ def run(
     k, N, (K,) = net.backend, len(x), plan.blocks[-1].y_shape
     x = guards.images(net.as_input(x), plan.input_shape, plan.dtype)
     chosen = classes if labels is None else labels
-    chosen = guards.indices("classes", chosen, len(chosen), K).astype(np.int32)
+    if not is_on_device(chosen):  # labels of the device have been checked
+        chosen = guards.indices("classes", chosen, len(chosen), K)
     S = 1 if labels is not None else len(chosen)
     share = k.xp.ones(N, plan.dtype) if weights is None else guards.parameter("weights", weights, (N,), plan.dtype)
     by_block: dict[int, list[str]] = {}
@@ -63,7 +65,15 @@ def run(
     if N and S:
         parts = min(S, -(-BUSY // N))
         counts = (min(by_block) + 1, OF[task.of], N, S, parts, int(labels is not None))
-        args = (x, arranged(net, plan), k.asarray(chosen), k.asarray(share), results, wanted, *map(np.int32, counts))
+        args = (
+            x,
+            arranged(net, plan),
+            k.asarray(chosen.astype(np.int32)),
+            k.asarray(share),
+            results,
+            wanted,
+            *map(np.int32, counts),
+        )
         programs(net, plan).launch("gradients", N * parts, args)
     deltas: dict[str, Array] = {}
     for i, names in by_block.items():

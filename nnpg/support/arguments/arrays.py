@@ -35,15 +35,27 @@ def on_host(value: Any, name: str) -> Any:
     >>> on_host([1, 2], "x")
     [1, 2]
     """
-    if not is_on_device(value):
-        return value
+    return refuse_another_library(value, name).get() if is_on_device(value) else value
+
+
+def refuse_another_library(value: Any, name: str) -> Any:
+    """Return an array of a device, or raise a TypeError if it is not one of CuPy.
+
+    Examples
+    --------
+    >>> refuse_another_library(np.zeros(1), "x")
+    Traceback (most recent call last):
+    ...
+    TypeError: x must be an array of NumPy or CuPy, not one of numpy on a device: copy it to the host, or give
+    cupy.asarray of it to a network on the backend 'cupy'
+    """
     if not hasattr(value, "get"):
         library = type(value).__module__.split(".")[0]
         raise TypeError(
             f"{name} must be an array of NumPy or CuPy, not one of {library} on a device: copy it to the host, or "
             "give cupy.asarray of it to a network on the backend 'cupy'"
         )
-    return value.get()
+    return value
 
 
 def as_array(value: Any, name: str, expected: str = "an array of numbers") -> Array:
@@ -92,7 +104,8 @@ def as_numbers(
     ValueError: scores must be an array (F,) of real numbers, not an array complex128 (1,)
     """
     expected = f"{expected} of {'finite' if finite else 'real'} numbers"
-    array = value if stays and is_on_device(value) else as_array(value, name, expected)
+    there = stays and is_on_device(value)
+    array = refuse_another_library(value, name) if there else as_array(value, name, expected)
     if array.dtype.kind == "c" or (ndim is not None and array.ndim != ndim):
         raise ValueError(f"{name} must be {expected}, not {described(array)}")
     if finite and not all_finite(array):
@@ -167,13 +180,16 @@ def as_parameter(value: Any, name: str, expected: str) -> Array:
     array([1., 2.])
     """
     if is_on_device(value):
-        return value
+        return refuse_another_library(value, name)
     array = as_array(value, name, f"{expected} of numbers")
     return array if array.dtype.kind in "fc" else array.astype(np.float64)
 
 
-def as_labels(labels: Any, N: int, K: int, name: str = "labels") -> Array:
+def as_labels(labels: Any, N: int, K: int, name: str = "labels", *, stays: bool = False) -> Array:
     """Return labels as an array (N,) of whole numbers.
+
+    Those of a device are copied to the host and checked. If they `stay`, the host does not wait for them, and does not
+    see whether each is a class.
 
     Examples
     --------
@@ -183,6 +199,8 @@ def as_labels(labels: Any, N: int, K: int, name: str = "labels") -> Array:
     ValueError: labels must be 2 whole numbers 0 .. 2, one for each image, not int64 (2,) from 0 to 3
     """
     expected = f"{N} whole numbers 0 .. {K - 1}, one for each image"
+    if stays and is_on_device(labels) and labels.shape == (N,) and labels.dtype.kind in "iu":
+        return refuse_another_library(labels, name)
     t = as_array(labels, name, expected)
     whole = t.dtype.kind in "iu"
     if t.shape != (N,) or not (whole or t.size == 0) or (N and (t.min() < 0 or t.max() >= K)):

@@ -8,13 +8,20 @@ from typing import Any, NamedTuple
 import numpy as np
 from emulator import unwritten
 
-from stand_in.counts import note, refuse_in_capture
+from stand_in.counts import note, operation, refuse_in_capture
 from stand_in.streams import in_order
 
 NO_CONVERSION = (
     "Implicit conversion to a NumPy array is not allowed. Please use `.get()` to construct a NumPy array explicitly."
 )
 QUIET = {"over": "ignore", "divide": "ignore", "invalid": "ignore", "under": "ignore"}  # a device raises none of these
+
+
+LARGEST: int | None = None  # bytes of the largest array for which there is memory
+
+
+class OutOfMemoryError(MemoryError):
+    """What CuPy raises where the memory of the device is full."""
 
 
 class Flags(NamedTuple):
@@ -146,6 +153,7 @@ class ndarray:
         keys, masked = self.keys_of(key)
         if masked:
             note("wait", "a mask of which the True are counted")
+        operation()
         return on(self.raw[keys])
 
     def __setitem__(self, key: Any, value: Any) -> None:
@@ -157,6 +165,7 @@ class ndarray:
             note("wait", "a mask of which the True are counted")
         refuse_in_capture("an array is written to")
         in_order()
+        operation()
         with np.errstate(**QUIET):  # type: ignore[arg-type]
             self.raw[keys] = value
 
@@ -228,6 +237,8 @@ def on(value: Any) -> Any:
     """The same on the device."""
     if isinstance(value, np.ndarray | np.generic):
         refuse_in_capture("an array is made")
+        if LARGEST is not None and value.nbytes > LARGEST:
+            raise OutOfMemoryError(f"Out of memory allocating {value.nbytes} bytes (allocated so far: 0 bytes).")
         made = object.__new__(ndarray)
         made.raw = np.asarray(value)
         return made

@@ -21,6 +21,7 @@ class Counts:
     """How often data went up, came down, and how often a result was waited for without coming down."""
 
     lines: Counter[tuple[str, str]] = field(default_factory=Counter)  # (kind, line that asked)
+    operations: int = 0  # functions that make an array on the device, views included, and kernels
 
     def of(self, kind: str) -> int:
         return sum(times for (other, _), times in self.lines.items() if other == kind)
@@ -63,6 +64,12 @@ def note(kind: str, what: str) -> None:
         line = asking_line()
         for counts in _open:
             counts.lines[kind, f"{line} {what}"] += 1
+
+
+def operation() -> None:
+    """Count one operation."""
+    for counts in _open:
+        counts.operations += 1
 
 
 def asking_line() -> str:

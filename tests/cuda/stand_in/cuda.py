@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from emulator import SHARED_BYTES_AT_MOST, Function, compile_source, launch
 
-from stand_in.arrays import ndarray
-from stand_in.counts import note
+from stand_in.arrays import OutOfMemoryError, ndarray
+from stand_in.counts import note, operation
 from stand_in.streams import Event, Graph, Stream, get_current_stream, get_elapsed_time, launched
 
 __all__ = ["Event", "Graph", "RawKernel", "RawModule", "Stream", "alloc_pinned_memory", "get_current_stream"]
-__all__ += ["get_elapsed_time", "runtime"]
+__all__ += ["get_elapsed_time", "memory", "runtime"]
 
 ORDERS = (0,)  # of threads: the tests of the kernels try four
 STATIC_LIMIT = 48 << 10  # bytes of shared memory for which a kernel need not ask
@@ -43,6 +43,7 @@ class RawKernel:
         if shared_mem > self.max_dynamic_shared_size_bytes:
             raise ValueError(f"{shared_mem} bytes of shared memory: set max_dynamic_shared_size_bytes first")
         given = [self.argument(arg) for arg in args]
+        operation()
         launched(lambda: run_alone(self.function, grid, block, given, shared_mem))
 
     def argument(self, arg: Any) -> Any:
@@ -63,6 +64,7 @@ class RawModule:
         return RawKernel(compile_source(self.code, self.names, self.options)[name])
 
 
+memory = SimpleNamespace(OutOfMemoryError=OutOfMemoryError)
 runtime = SimpleNamespace(
     CUDARuntimeError=CUDARuntimeError,
     streamCaptureModeThreadLocal=1,

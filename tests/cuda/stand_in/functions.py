@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from stand_in.arrays import QUIET, array, asarray, asnumpy, ndarray, off, on
-from stand_in.counts import note
+from stand_in.counts import note, operation
 
 Function = Callable[..., Any]
 
@@ -25,6 +25,7 @@ REDUCED = {"add", "multiply"}  # the ufuncs whose `reduce` and `accumulate` exis
 
 def called(function: Function, args: Any, kwargs: Any) -> Any:
     """Call a function of NumPy on the numbers of device arrays."""
+    operation()
     with np.errstate(**QUIET):  # type: ignore[arg-type]
         return on(function(*map(off, args), **{name: off(value) for name, value in kwargs.items()}))
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from stand_in.arrays import QUIET, ndarray, off, on
+from stand_in.counts import operation
 from stand_in.functions import NOT_TAKEN, OWN, called
 
 Function = Callable[..., Any]
@@ -54,6 +55,7 @@ def refuse(name: str, self: Any, other: Any) -> Any:
 
 def in_place(name: str) -> Function:
     def run(self: ndarray, other: Any) -> ndarray:
+        operation()
         with np.errstate(**QUIET):  # type: ignore[arg-type]
             try:
                 getattr(self.raw, f"__i{name}__")(off(other))
