@@ -104,16 +104,16 @@ def run(net: Network, plan: Plan, task: Train, x: Array, t: Array, batch: int, s
     rates = optimiser.lr, optimiser.lr_decay, optimiser.momentum
     loss = LOSSES[planned_steps.loss_of(plan, task.loss)]
     settings = Settings(min(batch, N), loss, rates, np.array(decays, np.float64))
-    velocity = [_velocity(state, plan, i, part) for i, part in enumerate(parameters)]
+    velocity = [_velocity(net, state, plan, i, part) for i, part in enumerate(parameters)]
     flat, flat_velocity = (xp.concatenate([part.ravel() for part in parts]) for parts in (parameters, velocity))
     return Session(
         plan, RunningTraining(xp, training_program(xp, step), x, xp.asarray(t), flat, flat_velocity, settings)
     )
 
 
-def _velocity(state: SGDState, plan: Plan, i: int, part: Array) -> Array:
+def _velocity(net: Network, state: SGDState, plan: Plan, i: int, part: Array) -> Array:
     """Return the velocity of the i-th of all parameters: of W and b of each block in turn, then of the mean."""
     name, p = plan.blocks[i // 2].weights if i < 2 * len(plan.blocks) else "", "Wb"[i % 2]
     if name not in state.velocity or p not in state.velocity[name]:
-        return part * 0
+        return net.backend.xp.zeros_like(part)
     return guards.like(f"the velocity of {name}.{p}", state.velocity[name][p], part)

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from kernel_mutants import Mutant, mutants
 from parameters import flat
+from resident_networks import orders
 
 import nnpg
 from nnpg import SGD, PlainDecay
@@ -25,12 +26,23 @@ from nnpg_kernels.cuda.resident.training.sources import training_source
 pytestmark = [pytest.mark.gpu, pytest.mark.emulated("a fault may end a device's process")]
 
 FILES = ("gradient.cuh", "loss.cuh", "train.cu", "update.cu")
-SURVIVORS: dict[str, dict[str, str]] = {}
+SAME = "all threads would write the same number"
+SURVIVORS: dict[str, dict[str, str]] = {
+    "gradient.cuh": {
+        "group > 0 -> true": "one barrier more",
+        "G::DEAD -> true": "a product with 0 adds nothing",
+        "K::ACT == 2 -> true": "a product with 0 adds nothing",
+        "c < K::C -> true": "what is read in place of zeros is added to nothing",
+    },
+    "loss.cuh": {"lane == 0 -> true": SAME},
+    "train.cu": {"blockIdx.x == 0 -> true": SAME, "threadIdx.x == 0 -> true": SAME},
+    "update.cu": {"blockIdx.x == 0 -> true": SAME, "threadIdx.x == 0 -> true": SAME},
+}
 RECIPES: dict[str, tuple[tuple[int, ...], list[Any]]] = {
     "groups of channels and of places": (
-        (26, 7, 8),
+        (17, 7, 8),
         [
-            *(nnpg.conv(3, 6, padding=2), nnpg.ReLU(), nnpg.MaxPool(2), nnpg.conv(2, 2), nnpg.ReLU()),
+            *(nnpg.conv(6, 6, padding=2), nnpg.ReLU(), nnpg.MaxPool(2), nnpg.conv(2, 2), nnpg.ReLU()),
             *(nnpg.Flatten(), nnpg.dense(5), nnpg.Tanh(), nnpg.dense(35)),
         ],
     ),
@@ -38,10 +50,12 @@ RECIPES: dict[str, tuple[tuple[int, ...], list[Any]]] = {
         (3, 9, 9),
         [nnpg.conv(2, 3), nnpg.Tanh(), nnpg.MaxPool(2), nnpg.Flatten(), nnpg.dense(35), nnpg.Sigmoid()],
     ),
+    "rows": ((7,), [nnpg.dense(35)]),
 }
 LOSSES = {
     "groups of channels and of places": ("softmax_cross_entropy", "squared_error"),
     "parts and a head": ("binary_cross_entropy", "squared_error"),
+    "rows": ("softmax_cross_entropy",),
 }
 N = 5
 
@@ -51,7 +65,7 @@ def example(name: str) -> tuple[nnpg.Network, Array, Array]:
     shape, recipe = RECIPES[name]
     net = nnpg.build(recipe, input_shape=shape, rng=0, dtype="float64", backend="numpy")
     rng = np.random.default_rng(1)
-    return net, rng.random((N, *shape)), rng.random((N, 35))
+    return net, rng.random((N, *shape)), rng.random((N, 35)).round(1)  # some of the largest targets are equal
 
 
 def trained(net: nnpg.Network, x: Array, t: Array, loss: str) -> nnpg.Training:
@@ -70,7 +84,7 @@ def check(name: str) -> None:
     net, x, t = example(name)
     for loss in LOSSES[name]:
         for labelled in (False, True):
-            with mock.patch.object(running, "SLOTS", 2), nnpg.require_compiled():
+            with mock.patch.object(running, "SLOTS", 2), orders(0, 1), nnpg.require_compiled():
                 result = trained(net.to("cupy"), x, t.argmax(axis=1) if labelled else t, loss)
             right = expected(name, loss, labelled)
             for layer, w in flat(right.net.parameters).items():
@@ -131,15 +145,21 @@ def noticed(file: str, mutant: Mutant) -> bool:
 
 def test_the_examples_have_all_that_a_convolution_can_have() -> None:
     """Several groups of channels and of places of the window; sums in parts, and sums that are whole."""
-    plans = [plan_of(example(name)[0]) for name in RECIPES]
+    plans = [plan_of(example(name)[0]) for name in list(RECIPES)[:2]]
     steps = [
         step_of(p.blocks, [True] * len(p.blocks), p.dtype, centred=False, head=p.head, bytes_at_most=227 << 10)
         for p in plans
     ]
     parts = [line for step in steps for line in step.text.splitlines() if "PARTS" in line]
-    assert parts == [f"    static constexpr int PARTS[] = {{{n}}};" for n in ("2, 1, 1, 1", "2, 1")]
+    assert parts == [f"    static constexpr int PARTS[] = {{{n}}};" for n in ("1, 1, 1, 1", "2, 1")]
     assert "TAP_GROUPS[] = {2, 1, 1, 1}" in steps[0].text
-    assert "EACH[] = {7, 1, 1, 1}" in steps[0].text  # of 26 channels, in 4 groups
+    assert "EACH[] = {6, 1, 1, 1}" in steps[0].text  # of 17 channels, in 3 groups
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", RECIPES)
+def test_the_sources_pass_their_checks(name: str) -> None:
+    check(name)
 
 
 @pytest.mark.slow

@@ -56,7 +56,7 @@ __global__ void __launch_bounds__(256)
         int at = piece.first + f * piece.gap + lane;
         T w = parameters[at], lr = T(rates.lr / (1 + (epoch[2] + epoch[1] - 1) * rates.lr_decay));
         g += T(piece.decay) * w;
-        if (rates.momentum != 0) velocity[at] = g = T(rates.momentum) * velocity[at] + g;
+        velocity[at] = g = T(rates.momentum) * velocity[at] + g;
         parameters[at] = w = w - lr * g;
         weights[places[at]] = w;
         weights[places[size + at]] = w;
