@@ -85,8 +85,8 @@ SAME: dict[str, dict[str, str]] = {
         "predict: return k.to_numpy(parts[0] if len(parts) == 0 else k.xp.concatenate(parts))": JOINED,
         "predict: return k.to_numpy(parts[0] if len(parts) == 2 else k.xp.concatenate(parts))": JOINED,
         "predict: return k.to_numpy(parts[-1] if len(parts) == 1 else k.xp.concatenate(parts))": SINGLE,
-        "by_layers: return {layer: deltas[layer] for layer in layers}": DEVICE,
-        "by_layers: return {layer: net.backend.to_numpy(deltas[layer]) for layer in layers}": DEVICE,
+        "by_layers: return chosen": DEVICE,
+        "by_layers: return values_to_numpy(net.backend, chosen)": DEVICE,
         "prediction_gradient: if len(deltas) == 0:": JOINED,
         "prediction_gradient: if len(deltas) == 2:": JOINED,
         "prediction_gradient: joined = deltas[-1]": SINGLE,
@@ -96,15 +96,13 @@ SAME: dict[str, dict[str, str]] = {
     },
     "nnpg.class_gradients": {
         "class_gradient: if method != 'average_of_gradients':": "the two ways differ by rounding alone",
-        "class_gradient: weights, divisor = (np.ones(K), count / one_or_nan)": "it is 1, or not a number either way",
+        "class_gradient: weights, divisor = (None, count / one_or_nan)": "it is 1, or not a number either way",
         "class_gradient: means = {layer: a / divisor.reshape(-2, ...": UNKNOWN,
-        "class_gradient: batches = gradients_in_batches(net, program, x, layers, classes, t, of, parts, weights[t], stays=False, finite=True)": (  # noqa: E501
-            DEVICE
-        ),
-        "class_gradient: batches = gradients_in_batches(net, program, x, layers, classes, t, of, parts, weights[t], stays=True, finite=False)": (  # noqa: E501
+        "class_gradient: batches = gradients_in_batches(net, program, x, *settings, stays=False, finite=True)": DEVICE,
+        "class_gradient: batches = gradients_in_batches(net, program, x, *settings, stays=True, finite=False)": (
             "it is only looked once more whether all images are finite"
         ),
-        "_sum_by_class: return -_sum_on_device(net, labels, K, delta, axis)": DEVICE,
+        "_sum_by_class: return -_sum_on_device(net, labels, there, K, delta, axis)": DEVICE,
         "class_means: counts = np.bincount(labels, minlength=K).reshape(-2, ...": UNKNOWN,
         "_sum_by_class: return sums.reshape(*delta.shape[:axis], K, *delta.shape[axis + 1:])": ONE,
         "_sum_by_class: return (sums if axis else sums[-1]).reshape(*delta.shape[:axis], K, *delta.shape[axis + 1:])": (
