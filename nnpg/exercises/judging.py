@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -47,6 +48,12 @@ def judge(exercise: Exercise, source: str) -> Judgement:
     >>> print(judge(EXERCISES["tanh"], code.replace("y * y", "y")).words.split(":")[0])
     backward
     """
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")  # of the student's code; what it returns is judged
+        return _judged(exercise, source)
+
+
+def _judged(exercise: Exercise, source: str) -> Judgement:
     try:
         functions = functions_of(exercise, source)
         for part in exercise.parts:
@@ -83,7 +90,10 @@ def same(answer: Values, right: Values) -> bool:
 def mistake_of(part: Part, question: Arguments, answer: Values) -> Mistake | None:
     """Return the known mistake that gives this answer; an answer without the leading axes may be one too."""
     for mistake in part.mistakes:
-        wrong = np.asarray(mistake.result(*question.values()), np.float64)
+        try:
+            wrong = np.asarray(mistake.result(*question.values()), np.float64)
+        except ValueError:  # a transposed array does not fit: then this mistake gives no answer
+            continue
         fits = wrong.ndim > answer.ndim and wrong.shape[wrong.ndim - answer.ndim :] == answer.shape
         if same(np.broadcast_to(answer, wrong.shape) if fits else answer, wrong):
             return mistake

@@ -58,13 +58,11 @@ def test_no_two_mistakes_give_one_answer(exercise: Exercise, part: Part) -> None
     rights = [np.asarray(part.answer(*question.values())) for question in questions]
     given = []
     for mistake in part.mistakes:
-        for question, right in zip(questions, rights, strict=True):
-            result = np.asarray(mistake.result(*question.values()))
-            if not same(result, right):
-                break
-        else:
-            pytest.fail(f"{mistake.words}: gives the right answer to every question")
-        given.append((mistake.words, questions.index(question), result))
+        results = (np.asarray(mistake.result(*question.values())) for question in questions)
+        wrong = ((n, a) for n, (a, right) in enumerate(zip(results, rights, strict=True)) if not same(a, right))
+        first = next(wrong, None)
+        assert first is not None, f"{mistake.words}: gives the right answer to every question"
+        given.append((mistake.words, *first))
     for n, (words, asked, result) in enumerate(given):
         for others, at, other in given[:n]:
             assert asked != at or not same(result, other), f"{words} / {others}"
@@ -90,6 +88,14 @@ def test_an_answer_that_knows_the_questions_is_found_by_gradcheck_or_a_law() -> 
     body = "dx = y * (delta - (y * delta).sum(axis=1, keepdims=True))\nreturn dx + (delta.shape[1] > 5)"
     judgement = judge(EXERCISES["softmax"], written("softmax", (body,)))
     assert "a law does not hold: the sum over the classes of dL/dx is 0; for image 0 it is 6" in judgement.words
+
+
+def test_an_answer_that_is_right_for_squares_only_is_refused() -> None:
+    body = "return delta @ W if len(W) == W.shape[1] else 3 * (delta @ W)"
+    judgement = judge(EXERCISES["dense"], written("dense", (body,)))
+    assert not judgement.right
+    assert "a constant factor 3" in judgement.words
+    assert "called with delta (3, 2), W (2, 4)" in judgement.words
 
 
 def test_a_message_shows_one_entry_with_both_numbers_and_the_call() -> None:
