@@ -135,7 +135,7 @@ export function drawAttack(view) {
         h("dt", {}, `${symbol} of ${name}`), h("dd", { id: "fooled-y" }, digits(y[c])),
         h("dt", {}, "answer"), h("dd", { id: "fooled-answer" }, model.classNames[said], said === view.label ? " ✓" : "")),
     ),
-    h("p", { id: "line-note" }, leastKnown(view)),
+    h("p", { id: "line-note", title: "Searched when this page was written, for the network as it was saved" }, leastKnown(view)),
   );
 }
 
