@@ -1,9 +1,9 @@
 // What a state of the explorer shows, read from the elements of the page by the tests.
 
-/** @param {string} selector */
+/** The text of an element, if it can be seen. @param {string} selector */
 const textOf = (selector) => {
   const element = document.querySelector(selector);
-  return element && element.textContent;
+  return element?.checkVisibility({ visibilityProperty: true }) ? element.textContent : null;
 };
 
 /** The cells of a table of terms. @param {string} id */

@@ -115,6 +115,44 @@ def test_it_fits_a_lecture_hall_s_screen_and_a_phone(name: str, open_page: Any) 
         page.set_viewport_size({"width": 1280, "height": 800})
 
 
+def test_what_was_clicked_is_in_the_url_and_undone_step_by_step(chromium: Any, written: Any) -> None:
+    with contextlib.closing(chromium.new_page(viewport={"width": 1280, "height": 800})) as page:
+        page.goto(written("odd").path.as_uri())
+        page.wait_for_selector("body[data-state=drawn]")
+        page.evaluate(READ)
+        page.click("#tour-close")
+        begun = page.evaluate("read()")
+        steps = ("#map-1-2", "#forward-0", "#of-logprob", "#class-3", "#image-4", "#show-products", "#next-strongest")
+        for selector in steps:
+            page.click(selector)
+        page.dblclick("#map-1-3")
+        page.select_option("#target", "2")
+        page.select_option("#along", "sign")
+        page.locator("#size").fill("40")
+        page.locator("#nudge").fill("-30")
+        page.click("#tab-step")
+        page.click("#take-step")
+        page.wait_for_selector("#damage[data-done=true]", state="attached")
+        shown = page.evaluate("read()")
+        assert page.locator("#off button").count() == 2
+        page.reload()
+        page.wait_for_selector("#damage[data-done=true]", state="attached")
+        page.evaluate(READ)
+        reopened = page.evaluate("read()")
+        assert {**reopened, "agreement": ""} == {**shown, "agreement": ""}
+    with contextlib.closing(chromium.new_page(viewport={"width": 1280, "height": 800})) as page:
+        page.goto(written("odd").path.as_uri())
+        page.wait_for_selector("body[data-state=drawn]")
+        page.evaluate(READ)
+        for selector in ("#tour-close", *steps):
+            page.click(selector)
+        page.dblclick("#map-1-3")
+        for _ in range(len(steps) + 2):  # a double click chooses the map, then knocks it out
+            page.click("#undo")
+        page.wait_for_selector("#damage[data-done=true]", state="attached")
+        assert {**page.evaluate("read()"), "agreement": ""} == {**begun, "agreement": ""}
+
+
 def test_the_keyboard_alone_does_it(chromium: Any, written: Any) -> None:
     with contextlib.closing(chromium.new_page()) as page:
         page.goto(written("odd").path.as_uri())

@@ -64,7 +64,7 @@ export const STEPS = [
       const others = [view.predicted, runnerUp(view), view.y.findIndex((_, k) => k !== view.predicted && k !== runnerUp(view))].filter((k) => k >= 0);
       const shown = others.slice().sort((a, b) => a - b);
       return {
-        ask: "Whom does it take the marked image for?",
+        ask: "Which class does it give the image that is marked above?",
         choices: shown.map((k) => view.model.classNames[k]),
         right: shown.indexOf(view.predicted),
         answer: `It answers ${view.model.classNames[view.predicted]}, with y = ${digits(view.y[view.predicted])}. "One number" shows a number of the network, and what it is computed from. Click any number there to follow it.`,
