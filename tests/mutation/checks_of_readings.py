@@ -47,6 +47,14 @@ def predictions() -> None:
         for batch in (None, 1, 2, N):
             same(nnpg.predict(net, images(), batch=batch), net.forward(images()).y)
         gradients_of(net)
+    spoiled = images().copy()
+    spoiled[2, 0, 3, 3] = np.nan
+    layered, compiled = (
+        nnpg.prediction_gradient(net_with("softmax").to(backend), spoiled, layers=["input", "conv1"])
+        for backend in ("numpy", "numba")
+    )
+    for name in ("input", "conv1"):
+        same(compiled[name], layered[name])
 
 
 def means_by_class() -> None:

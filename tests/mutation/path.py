@@ -19,7 +19,7 @@ TARGETS = [
     Target(
         "nnpg.optimisers",
         ("PlainDecay.value", "PlainDecay.gradient", "DecayPerUnit._rate", "DecayPerUnit.value", "DecayPerUnit.gradient",
-         "SGD.step", "penalty", "penalised", "_combine"),
+         "SGD.step", "penalty", "penalty_of", "parameters_on_host", "penalised", "_combine"),
         optimisers,
     ),
     Target(
@@ -30,8 +30,8 @@ TARGETS = [
     ),
     Target(
         "nnpg.prediction",
-        ("predict", "by_layers", "PredictionGradient.for_class", "prediction_gradient", "filter_layers", "as_layers",
-         "gradients_in_batches"),
+        ("predict", "placed_predictions", "by_layers", "PredictionGradient.for_class", "prediction_gradient",
+         "all_gradients", "filter_layers", "as_layers", "gradients_in_batches"),
         predictions,
     ),
     Target("nnpg.seeds", ("image_axis", "differentiated"), predictions),

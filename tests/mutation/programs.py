@@ -309,6 +309,7 @@ TARGETS = [
         Target(f"nnpg.programs.numba.{name}", functions_of(f"nnpg.programs.numba.{name}"), partial(battery, *tasks))
         for name, tasks in BATTERIES.items()
     ),
+    Target("nnpg.programs.sweeps", functions_of("nnpg.programs.sweeps"), partial(battery, sweeps)),
     Target("nnpg.programs.planned_steps", ("loss_of", "decay_of"), partial(battery, training, changed)),
     Target(PLANES, functions_of(PLANES), partial(battery, predict, gradients, training)),
     *(Target(f"{OPS}.{name}", functions, partial(battery, *tasks)) for name, functions, tasks in OPS_BY_TASK),

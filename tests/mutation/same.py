@@ -58,9 +58,10 @@ SAME: dict[str, dict[str, str]] = {
         "squares: return ((y - one_hot(k, t, y)) ** 2).sum(axis=1) / 2": ROWS,
     },
     "nnpg.optimisers": {
+        "penalty: return penalty_of(parameters_on_host(net), decay)": "without a decay it is 0 there too",
+        "penalty_of: return -0.0": "-0 is 0",
         "DecayPerUnit._rate: return -0.0": "-0 is 0",
         "DecayPerUnit._rate: rate = self.strengths if isinstance(self.strengths, float)...": FLOAT,
-        "penalty: return -0.0": "-0 is 0",
     },
     "nnpg.network": {
         "Network.backward: delta = delta.astype(trace[start].dtype, copy=True)": COPY,
@@ -77,32 +78,36 @@ SAME: dict[str, dict[str, str]] = {
         "Network.as_input: if start is None and x.shape...": DEVICE,
     },
     "nnpg.prediction": {
-        "predict: return np.concatenate(parts)": JOINED,
-        "predict: return parts[0] if len(parts) == 0 else np.concatenate(parts)": JOINED,
-        "predict: return parts[0] if len(parts) == 2 else np.concatenate(parts)": JOINED,
-        "predict: return parts[-1] if len(parts) == 1 else np.concatenate(parts)": SINGLE,
-        "predict: return k.to_numpy(k.xp.concatenate(parts))": JOINED,
-        "predict: return k.to_numpy(parts[0] if len(parts) == 0 else k.xp.concatenate(parts))": JOINED,
-        "predict: return k.to_numpy(parts[0] if len(parts) == 2 else k.xp.concatenate(parts))": JOINED,
-        "predict: return k.to_numpy(parts[-1] if len(parts) == 1 else k.xp.concatenate(parts))": SINGLE,
+        "placed_predictions: return net.backend.xp.concatenate(parts)": JOINED,
+        "placed_predictions: return parts[-1] if len(parts) == 1 else net.backend.xp.concatenate(parts)": SINGLE,
+        "placed_predictions: return parts[0] if len(parts) == 2 else net.backend.xp.concatenate(parts)": JOINED,
+        "placed_predictions: return parts[0] if len(parts) == 0 else net.backend.xp.concatenate(parts)": JOINED,
+        "placed_predictions: parts = [net.forward(x[part]).y for part in rows]": "the layers compute the same",
+        "placed_predictions: with instead(partial(outputs_do_not_fit, net, len(x[rows[-1]]))):": DEVICE,
         "by_layers: return chosen": DEVICE,
         "by_layers: return values_to_numpy(net.backend, chosen)": DEVICE,
-        "prediction_gradient: if len(deltas) == 0:": JOINED,
-        "prediction_gradient: if len(deltas) == 2:": JOINED,
-        "prediction_gradient: joined = deltas[-1]": SINGLE,
+        "all_gradients: xp = ...": DEVICE,
+        "all_gradients: return deltas[-1]": SINGLE,
+        "all_gradients: if len(deltas) == 2:": JOINED,
+        "all_gradients: if len(deltas) == 0:": JOINED,
+        "gradients_in_batches: arrays = [placed(net, a) for a in (labels, weights)]": DEVICE,
         "gradients_in_batches: yield (part, {layer: delta if image_axis(classes) else delta[-1] for layer, delta in deltas.items()})": (  # noqa: E501
             ONE
         ),
+        "gradients_in_batches: layered = by_layers(net, images[spoiled], layers, classes, of, *of_spoiled, stays=False)": (  # noqa: E501
+            DEVICE
+        ),
     },
     "nnpg.class_gradients": {
-        "class_gradient: if method != 'average_of_gradients':": "the two ways differ by rounding alone",
-        "class_gradient: weights, divisor = (None, count / one_or_nan)": "it is 1, or not a number either way",
-        "class_gradient: means = {layer: a / divisor.reshape(-2, ...": UNKNOWN,
-        "class_gradient: batches = gradients_in_batches(net, program, x, *settings, stays=False, finite=True)": DEVICE,
         "class_gradient: batches = gradients_in_batches(net, program, x, *settings, stays=True, finite=False)": (
             "it is only looked once more whether all images are finite"
         ),
+        "class_gradient: batches = gradients_in_batches(net, program, x, *settings, stays=False, finite=True)": DEVICE,
+        "class_gradient: weights, divisor = (None, count / one_or_nan)": "it is 1, or not a number either way",
         "_sum_by_class: return -_sum_on_device(net, labels, there, K, delta, axis)": DEVICE,
+        "class_gradient: if method != 'average_of_gradients':": "the two ways differ by rounding alone",
+        "class_gradient: means = {layer: a / divisor.reshape(-2, ...": UNKNOWN,
+        "_sum_by_class: if program.run is not None and is_on_device(delta):": DEVICE,
         "class_means: counts = np.bincount(labels, minlength=K).reshape(-2, ...": UNKNOWN,
         "_sum_by_class: return sums.reshape(*delta.shape[:axis], K, *delta.shape[axis + 1:])": ONE,
         "_sum_by_class: return (sums if axis else sums[-1]).reshape(*delta.shape[:axis], K, *delta.shape[axis + 1:])": (
@@ -117,6 +122,7 @@ SAME: dict[str, dict[str, str]] = {
         ),
     },
     "nnpg.knockout": {
+        "_interventions: units = (k.xp.arange(F) == f).reshape(-2, *[1] * len(size))": UNKNOWN,
         "knock_out_curve: largest.append(y.argmax(axis=1))": ROWS,
         "knock_out_curve: changes = _interventions(net, chosen, to, reference, rng)": UNREAD,
         "outputs_by_layers: for unit, change, net in zip(filters, changes, nets[1:], strict=False):": EQUAL,
@@ -127,7 +133,6 @@ SAME: dict[str, dict[str, str]] = {
             EQUAL
         ),
         "_interventions: changes.append(Resample(units, trace[layer], int(draw.integers(...": ANY,
-        "_interventions: units = k.asarray((np.arange(F) == f).reshape(-2, *[1] * len(size)))": UNKNOWN,
     },
     "nnpg.programs.numba.predict": {
         "run: Program(each, [[[Task(-1, len(each[0]), ...": LAST,
@@ -226,15 +231,17 @@ SAME: dict[str, dict[str, str]] = {
         "_maps_set: return (np.array([f for _, f in here] or [...": UNUSED,
         "_maps_set: values = aligned((max(2, len(here)), *block.y_shape[1:]), plan.dtype)": UNUSED,
         "_maps_set: here = [(layer, f) for at, (layer, f) in zip(where, filters, strict=False) if at == i]": EQUAL,
-        "_first_out_last: out = list(dict.fromkeys((f for at, (_, f) in zip(where, filters, strict=False) if at == i)))": (  # noqa: E501
-            EQUAL
-        ),
-        "_active: return [block.y_shape[0] - out for block, out in zip(plan.blocks, gone.cumsum(axis=1), strict=False)]": (  # noqa: E501
-            EQUAL
-        ),
-        "_active: for step, (i, (_, f)) in enumerate(zip(where, filters, strict=False), start=1):": EQUAL,
-        "_active: gone, removed = (np.zeros((len(plan.blocks), len(filters) + 2), np.int64), set())": UNUSED,
         "_in_order: apart = W.reshape(len(W), len(order[i - 1]), -2)": UNKNOWN,
+    },
+    "nnpg.programs.sweeps": {
+        "first_out_last: out = list(dict.fromkeys((f for at, (_, f) in zip(where, filters, strict=False) if at == i)))": (  # noqa: E501
+            EQUAL
+        ),
+        "left_after: return [block.y_shape[0] - out for block, out in zip(plan.blocks, gone.cumsum(axis=1), strict=False)]": (  # noqa: E501
+            EQUAL
+        ),
+        "left_after: for step, (i, (_, f)) in enumerate(zip(where, filters, strict=False), start=1):": EQUAL,
+        "left_after: gone, removed = (np.zeros((len(plan.blocks), len(filters) + 2), np.int64), set())": UNUSED,
     },
     "nnpg_kernels.numba.planes": {
         "Planes.make: empty = Planes(np.empty(1, dtype), C, H, W, per_pixel, margin)": "only its type counts",
