@@ -16,7 +16,7 @@ from functools import partial
 from experiments.experiment import Context, Experiment, Result, Row, row
 from experiments.models.hinthorn.base import DENSE
 from experiments.models.hinthorn.hard_negatives import hard_negative_runs, shares_by_variance
-from experiments.models.hinthorn.other_bases import Beside, other_bases, smallest_shares
+from experiments.models.hinthorn.other_bases import DEEPER, Beside, other_bases, smallest_shares
 from experiments.models.hinthorn.runs import Runs, against_control
 from experiments.models.hinthorn.variants import CLUSTERED, CONTROL, HARD_PAPER, HARD_SMOKE, Key, Variant
 from nnpg.analysis.statistics import mean_interval
@@ -128,7 +128,7 @@ EXPERIMENT = Experiment(
     "Selective dropout as the paper's future work has it",
     "Hinthorn 2017, 6",
     {
-        "smoke": Config(**vars(HARD_SMOKE), alphas=(0.1,)),
+        "smoke": Config(**vars(HARD_SMOKE), others=(DEEPER,), alphas=(0.1,)),
         "quick": Config(others=()),
         "paper": Config(**vars(HARD_PAPER) | {"rates": (0.001,), "keeps": (0.2,)}, alphas=(0.003, 0.03)),
     },

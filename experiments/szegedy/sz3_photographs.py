@@ -111,7 +111,7 @@ EXPERIMENT = Experiment(
     "Adversarial photographs, on CIFAR-10",
     "Szegedy et al. 2013, Fig. 5",
     {
-        "smoke": Config(**asdict(cifar.SCALES["smoke"]), attacked=3),
+        "smoke": Config(**asdict(cifar.SCALES["smoke"]), attacked=1),
         "quick": Config(**asdict(cifar.SCALES["quick"])),
         "paper": Config(**asdict(cifar.SCALES["paper"]), attacked=256),
     },

@@ -139,13 +139,13 @@ def _deeper_net(x: Array, K: int, *, rng: int, backend: str) -> Network:
 
 
 def _images(config: Base, context: Context) -> tuple[Dataset, Dataset]:
-    """Training and test images: MNIST or CIFAR-10, or for the smoke scale three built-in faces of their sizes."""
+    """Training and test images: MNIST or CIFAR-10; for the smoke scale three built-in faces of the size of MNIST's."""
     name = config.dataset
     if not name.startswith("faces"):
         train, test = load(name, context.data_dir), load(name, context.data_dir, split="test")
         return noted(train, name, "train"), noted(test, name, "test")
     three = faces(identities=3, size=28)
     if name == FACES_IN_COLOUR:
-        three = replace(faces(identities=3, size=32), x=np.repeat(faces(identities=3, size=32).x, 3, axis=1))
+        three = replace(three, x=np.repeat(three.x, 3, axis=1))
     three = noted(three, name)
     return stratified_split(three).apply(three)

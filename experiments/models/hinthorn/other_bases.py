@@ -31,7 +31,7 @@ C = TypeVar("C", bound=Beside)
 def other_bases(config: C) -> dict[str, C]:
     """Return the settings with each of the other networks, by name; of each as many as of the paper's, up to MOST_NETS.
 
-    The smallest scale has faces of the size of CIFAR-10 in its place. The paper names no training of these networks.
+    The smallest scale has faces in colour in its place. The paper names no training of these networks.
     """
     fast = {"lr_decay": 1e-3, "batch": 100, "pairs": min(config.pairs, MOST_PAIRS), "nets": min(config.nets, MOST_NETS)}
     settings = {
