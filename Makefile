@@ -42,7 +42,7 @@ types: .venv/lint
 	$(BIN)/mypy
 
 oracle: .venv/oracle  ## the tests that hold every layer against PyTorch (a large download)
-	$(BIN)/python -m pytest -m oracle
+	NNPG_CUDA=emulated $(BIN)/python -m pytest -m oracle
 
 browser: .venv/browser  ## the tests that run the explorer in Chromium, which the system must have
 	NNPG_BROWSER=1 $(BIN)/python -m pytest -m browser tests/explorer

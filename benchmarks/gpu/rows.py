@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from benchmarks.workloads import WORKLOADS, Workload, named
 
 ATTACK = "attack"
 WORKLOAD = {workload.name: workload for workload in WORKLOADS}
+# At a rate as high as that of the CPU's row, units of W3 pass kinks by rounding within the steps that are compared.
+W3 = replace(WORKLOAD["W3"], lr=1e-3)
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ ROWS: tuple[Row, ...] = (
     Row("W5-W3-host", WORKLOAD["W5-W3"], 1.3, 2, 0.7, host=True),
     Row("W6", WORKLOAD["W6"], 1.5, 3, host=True),
     Row("W2", WORKLOAD["W2"], 1.0, 2),
-    Row("W3", WORKLOAD["W3"], 1.0, 1.5),
+    Row("W3", W3, 1.0, 1.5),
 )
 ATTACK_BARS = (20.0, 50.0)  # times faster than SciPy
 
