@@ -47,7 +47,7 @@ function firstState(model) {
   /** @type {State} */
   const state = {
     image: 0, c: model.labels[0], of: model.of[0], unit: { name, index: model.shapes[name].map(() => 0) }, weight: null, show: "outputs", off: [],
-    target: -1, along: "slope", clip: true, size: 0, steps: [], nudge: 0, tab: "nudge", tour: 0, guess: -1,
+    target: -1, along: "slope", clip: model.inBox, size: 0, steps: [], nudge: 0, tab: "nudge", tour: 0, guess: -1,
   };
   const image = Number(byId("document").dataset.first);
   const c = model.labels[image];

@@ -20,6 +20,7 @@ import { blockOutputs, rowsOf } from "./structure.js";
  * @property {string[]} of  what can be differentiated
  * @property {boolean} isProbability  whether the network ends in probabilities
  * @property {Tensor[]} images
+ * @property {boolean} inBox  whether all pixels lie between 0 and 1
  * @property {number[]} labels
  * @property {string[]} classNames
  * @property {import("./structure.js").Row[]} rows
@@ -65,6 +66,7 @@ export function openModel(document, title) {
     of: isProbability ? ["prob", "logit", "logprob", "loss"] : ["logit", "loss"],
     isProbability,
     images,
+    inBox: images.every(({ data }) => data.every((value) => value >= 0 && value <= 1)),
     labels: document.labels,
     classNames: document.classNames,
     rows: rowsOf(net.layers, shapes),

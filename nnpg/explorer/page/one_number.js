@@ -4,7 +4,7 @@ import { byAddress, indexAt, inWords, offset, unitAddress, weightAddress } from 
 import { byId, fill, h, moved, set } from "./elements.js";
 import { symbolOf } from "./model.js";
 import { digits } from "./numbers.js";
-import { paintLarge, plane } from "./paint.js";
+import { paintLarge, plane, range } from "./paint.js";
 
 /** @typedef {import("./model.js").View} View */
 /** @typedef {import("./state.js").Store} Store */
@@ -102,7 +102,8 @@ export function drawOneNumber(view) {
   fill(byId("problem"), "");
   fill(byId("sentence"), h("b", { id: "which" }, inWords(unit)), derivative === null ? ": the seed enters before it, so it has no delta" : `: ${meaning(view, derivative)}`);
   const isImage = unit.name === "input" && output.shape.length === 3 && [1, 3].includes(output.shape[0]);
-  paintMap("output-map", plane(output, f), { signed: !isImage, ...(isImage ? { low: 0, high: 1 } : {}) }, at);
+  const [low, high] = range(output);
+  paintMap("output-map", plane(output, f), isImage ? { signed: false, low, high } : { signed: true }, at);
   fill(byId("output-words"), h("span", {}, "output o"), h("strong", { id: "o" }, digits(o)), h("small", {}, output.shape.length === 3 ? `all ${output.shape[1]} × ${output.shape[2]} of map ${f}` : `all ${output.shape[0]} units`));
   const symbol = `d${symbolOf(state.of)}/do`;
   if (delta) paintMap("delta-map", plane(delta, f), { signed: true }, at);

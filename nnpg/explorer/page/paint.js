@@ -63,19 +63,31 @@ export function paint(canvas, { rows, columns, values }, how) {
 }
 
 /**
+ * Black and white of an image: 0 and 1, or its lowest and highest number where one is outside.
+ * @param {Tensor} x
+ * @returns {[number, number]}
+ */
+export function range({ data }) {
+  let [low, high] = [Infinity, -Infinity];
+  for (const value of data) [low, high] = [Math.min(low, value), Math.max(high, value)];
+  return low >= 0 && high <= 1 ? [0, 1] : [low, high > low ? high : low + 1];
+}
+
+/**
  * Paint an image in its own colours: one channel grey, three as red, green and blue.
  * @param {HTMLCanvasElement} canvas
  * @param {Tensor} x
  */
 export function paintImage(canvas, x) {
   const [C, rows, columns] = x.shape.length === 3 ? x.shape : [1, 1, x.data.length];
-  if (C !== 3) return paint(canvas, plane(x, 0), { signed: false, ...(C === 1 && x.shape.length === 3 ? { low: 0, high: 1 } : {}) });
+  const [low, high] = range(x);
+  if (C !== 3) return paint(canvas, plane(x, 0), { signed: false, low, high });
   canvas.width = columns;
   canvas.height = rows;
   const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
   const image = context.createImageData(columns, rows);
   const size = rows * columns;
-  for (let n = 0; n < size; n++) image.data.set([0, 1, 2].map((c) => 255 * x.data[c * size + n]).concat(255), 4 * n);
+  for (let n = 0; n < size; n++) image.data.set([0, 1, 2].map((c) => (255 * (x.data[c * size + n] - low)) / (high - low)).concat(255), 4 * n);
   context.putImageData(image, 0, 0);
 }
 

@@ -61,8 +61,8 @@ export const STEPS = [
     applies: () => true,
     enter: () => ({}),
     question: (view) => {
-      const others = [view.predicted, runnerUp(view), view.y.findIndex((_, k) => k !== view.predicted && k !== runnerUp(view))].filter((k) => k >= 0);
-      const shown = others.slice().sort((a, b) => a - b);
+      const third = view.y.findIndex((_, k) => k !== view.predicted && k !== runnerUp(view));
+      const shown = [...new Set([view.predicted, runnerUp(view), third])].filter((k) => k >= 0).sort((a, b) => a - b);
       return {
         ask: "Which class does it give the image that is marked above?",
         choices: shown.map((k) => view.model.classNames[k]),
