@@ -134,6 +134,7 @@ export function drawNetwork(view, store) {
     const size = circleSize(model.shapes[name][0], rowHeight(model));
     const element = /** @type {HTMLElement} */ (document.querySelector(`#network .row[data-row="${r}"] .circles`));
     element.style.setProperty("--size", `${size}px`);
+    const chosen = state.unit.name === name ? state.unit.index[0] : -1;
     element.style.minHeight = `${rowHeight(model)}px`;
     for (let f = 0; f < model.shapes[name][0]; f++) {
       const button = byId(`map-${r}-${f}`);
@@ -143,7 +144,8 @@ export function drawNetwork(view, store) {
       set(button, {
         "aria-label": `${name} map ${f}, ${words}${isOff ? ", knocked out" : ""}`,
         title: `${name}[${f}]: ${words}${name === "input" ? "" : isOff ? "; double click puts it back" : "; double click knocks it out"}`,
-        "aria-pressed": state.unit.name === name && state.unit.index[0] === f ? "true" : "false",
+        "aria-pressed": chosen === f ? "true" : "false",
+        tabindex: f === Math.max(chosen, 0) ? 0 : -1,
         class: `circle${isOff ? " off" : ""}`,
       });
       button.style.setProperty("--ring", `${Math.round(100 * ring ** 0.7)}%`);

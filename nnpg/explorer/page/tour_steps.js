@@ -81,7 +81,7 @@ export const STEPS = [
       ask: `The first delta is that of y of ${name(view)} itself, dy/dy. What is it?`,
       choices: ["0", `${digits(view.y[view.state.c])}, as large as y`, "1"],
       right: 2,
-      answer: `1: it grows as much as it grows. And for every other class the seed is 0. Nothing else is put in: all deltas of this page come from this one 1. Another seed (${view.model.of.slice(1).map(symbolOf).join(", ")}, at the top) gives other deltas by the same rules.`,
+      answer: `It grows as much as it grows, so dy/dy = 1; and for every other class the seed is 0. Nothing else is put in: all deltas of this page come from this one 1. Another seed (${view.model.of.slice(1).map(symbolOf).join(", ")}, at the top) gives other deltas by the same rules.`,
     }),
     veil: ["backward", "sentence", "delta-words", "delta-map", "more"],
   },
