@@ -42,13 +42,13 @@ RECIPES: dict[str, tuple[tuple[int, ...], list[Any]]] = {
     "groups of channels and of places": (
         (17, 7, 8),
         [
-            *(nnpg.conv(6, 6, padding=2), nnpg.ReLU(), nnpg.MaxPool(2), nnpg.conv(2, 2), nnpg.ReLU()),
+            *(nnpg.conv(6, (5, 7), padding=2), nnpg.ReLU(), nnpg.MaxPool(2), nnpg.conv(2, 2), nnpg.ReLU()),
             *(nnpg.Flatten(), nnpg.dense(5), nnpg.Tanh(), nnpg.dense(35)),
         ],
     ),
     "parts and a head": (
-        (3, 9, 9),
-        [nnpg.conv(2, 3), nnpg.Tanh(), nnpg.MaxPool(2), nnpg.Flatten(), nnpg.dense(35), nnpg.Sigmoid()],
+        (12, 11, 11),
+        [nnpg.conv(2, 5), nnpg.Tanh(), nnpg.MaxPool(2), nnpg.Flatten(), nnpg.dense(35), nnpg.Sigmoid()],
     ),
     "rows": ((7,), [nnpg.dense(35)]),
 }

@@ -19,13 +19,17 @@ template <class T> struct alignas(2 * sizeof(T)) Winner {  // an output of a con
     T delta;
     int place;  // of the first pixel that it reads, in a channel with its padding
 };
+template <class T, int N> struct alignas(16) Winners {  // that are loaded at once
+    Winner<T> v[N];
+};
 
 template <class Net, class Step, int B> struct Gradient {
     using K = Block<Net, B>;
     static constexpr int TAP_GROUPS = Step::TAP_GROUPS[B], TAPS = (K::TAPS + TAP_GROUPS - 1) / TAP_GROUPS;
     static constexpr int ACROSS = 32 / TAPS, EACH = Step::EACH[B], CHANNELS = ACROSS * EACH;  // of a warp: of a lane each
     static constexpr int GROUPS = (K::C + CHANNELS - 1) / CHANNELS, PARTS = Step::PARTS[B];
-    static constexpr int WINNERS = (K::OUT + PARTS - 1) / PARTS;  // of a part
+    static constexpr int TOGETHER = 2 - (K::OUT % 2 | int(sizeof(NumberOf<Net>) > 4));  // winners of 16 bytes
+    static constexpr int WINNERS = (K::OUT / TOGETHER + PARTS - 1) / PARTS * TOGETHER;  // of a part
     static constexpr int TASKS = PARTS * TAP_GROUPS * K::F, WEIGHTS = K::F * K::C * K::TAPS;
     static constexpr int PITCH = Step::PITCH[B], PLANE = Step::PLANE[B];
     static constexpr bool DEAD = K::ACT == 2;  // units whose delta is 0 are common
@@ -77,12 +81,16 @@ __device__ __forceinline__ void gradient_of_filter(int task, int group, NumberOf
     auto winners = reinterpret_cast<const Winner<T>*>(shared + Step::WINNERS) + f * K::OUT;
     T sums[G::EACH] = {};
     int last = min(K::OUT, (part + 1) * G::WINNERS);
-    #pragma unroll 4
-    for (int at = part * G::WINNERS; at < last; ++at) {
-        Winner<T> winner = winners[at];
-        if (G::DEAD && winner.delta == 0) continue;
+    #pragma unroll 2
+    for (int at = part * G::WINNERS; at < last; at += G::TOGETHER) {
+        auto next = *reinterpret_cast<const Winners<T, G::TOGETHER>*>(winners + at);
         #pragma unroll
-        for (int r = 0; r < G::EACH; ++r) sums[r] += winner.delta * from[winner.place + r * G::PLANE];
+        for (int k = 0; k < G::TOGETHER; ++k) {
+            Winner<T> winner = next.v[k];
+            if (G::DEAD && winner.delta == 0) continue;
+            #pragma unroll
+            for (int r = 0; r < G::EACH; ++r) sums[r] += winner.delta * from[winner.place + r * G::PLANE];
+        }
     }
     c += group * G::CHANNELS;
     #pragma unroll
