@@ -129,5 +129,6 @@ class Exercise:
         """
         words = textwrap.fill(" ".join(self.statement.split()), 100)
         equation = textwrap.indent(textwrap.dedent(self.equation).strip(), "    ")
-        head = f'"""Exercise {self.name}: {self.title}.\n\n{words}\n\n{equation}\n\nSource: {self.source}.\n"""\n'
+        source = textwrap.fill(f"Source: {self.source}.", 100)
+        head = f'"""Exercise {self.name}: {self.title}.\n\n{words}\n\n{equation}\n\n{source}\n"""\n'
         return f"{head}\nimport numpy as np\n\n\n{textwrap.dedent(self.stub).strip()}\n"

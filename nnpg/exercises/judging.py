@@ -62,10 +62,13 @@ def _judged(exercise: Exercise, source: str) -> Judgement:
                 if not same(answer, right):
                     words = _named(part, question, answer, right)
                     return Judgement(False, words, return_line(source, part.name))
+    except RefusedError as refused:
+        return Judgement(False, refused.words, refused.line)
+    try:
         checks = _gradients(exercise, functions)
         _laws(exercise, functions)
     except RefusedError as refused:
-        return Judgement(False, refused.words, refused.line)
+        return Judgement(False, refused.words, refused.line or return_line(source, exercise.parts[-1].name))
     calls = sum(len(_questions(exercise.name, part.name)) for part in exercise.parts)
     held = [f"{calls} calls are right", *checks, *(law.words for law in exercise.laws)]
     return Judgement(True, "; ".join(held))
@@ -109,11 +112,8 @@ def _named(part: Part, question: Arguments, answer: Values, right: Values) -> st
         return f"{part.name}: {words}it returns an array of shape {answer.shape} where {right.shape} is right, {call}"
     if mistake:
         words = mistake.words
-    elif not np.isfinite(answer).all() and np.isfinite(right).all():
-        words = "it returns NaN or infinity: a division by 0, a logarithm of 0 or an overflow"
-    else:
-        images = len(right) if right.ndim else 0
-        words = likely_cause(answer, np.where(np.isfinite(right), right, np.nan), images)
+    else:  # NaN where NaN is right is not looked at
+        words = likely_cause(np.where(np.isnan(right), 0, answer), right, len(right) if right.ndim else 0)
     return f"{part.name}: {words}. {_entry(answer, right)}, {part.source}, {call}"
 
 

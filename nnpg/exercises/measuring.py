@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import ClassVar
 
 import numpy as np
 
 from nnpg.exercises.exercise import Values
+from nnpg_kernels import Array, Backend
 
 STEP = 1e-3  # of the differences, whose error is of the order of its fourth power
 
@@ -53,6 +55,34 @@ def each_seed(function: Callable[[Values], Values], delta: Values, ndim: int) ->
     if delta.ndim == ndim:
         return function(delta)
     return np.stack([each_seed(function, part, ndim) for part in delta])
+
+
+class YourLayer:
+    """A layer of a forward pass of nnpg and the backward of a student, which takes one seed and the input x.
+
+    Examples
+    --------
+    >>> from nnpg import gradcheck
+    >>> gradcheck(YourLayer(lambda x: 3 * x, lambda delta, x: 3 * delta), input_shape=(2,)).ok
+    True
+    """
+
+    parameters: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, y_of: Callable[[Values], Values], delta_of: Callable[[Values, Values], Values]) -> None:
+        self.y_of, self.delta_of = y_of, delta_of
+
+    def forward(self, k: Backend, x: Array) -> tuple[Array, Array]:
+        """y as given."""
+        return self.y_of(x), x
+
+    def backward(self, k: Backend, delta: Array, saved: Array) -> Array:
+        """dL/dx by the student, for each seed."""
+        return each_seed(lambda d: self.delta_of(d, saved), delta, saved.ndim)
+
+    def gradients(self, k: Backend, delta: Array, saved: Array) -> dict[str, Array]:
+        """No parameters."""
+        return {}
 
 
 def products_differ(left: float, right: float) -> bool:

@@ -28,7 +28,7 @@ class RefusedError(Exception):
 
 
 def functions_of(exercise: Exercise, source: str) -> dict[str, Function]:
-    """Run the student's file; return the function of each part.
+    """Run the student's file; return the function of each part, and what the file defines for it.
 
     Raises
     ------
@@ -51,7 +51,9 @@ def functions_of(exercise: Exercise, source: str) -> dict[str, Function]:
         exec(code, space)
     except BaseException as error:  # sys.exit too is an error here
         raise RefusedError(_words_of(error, "the file"), line_of(error)) from error
-    return {part.name: part.adapt(_named(part.name.split(".")[0], space, tree)) for part in exercise.parts}
+    names = {part.name: part.name.split(".")[0] for part in exercise.parts}  # of a method, the class
+    defined = {name: _named(name, space, tree) for name in names.values()}
+    return defined | {part.name: part.adapt(defined[names[part.name]]) for part in exercise.parts}
 
 
 def result_of(part: Part, function: Function, question: Arguments, source: str) -> Values:
@@ -64,6 +66,8 @@ def result_of(part: Part, function: Function, question: Arguments, source: str) 
     """
     try:
         result = function(*map(read_only, question.values()))
+    except RefusedError as refused:
+        raise RefusedError(f"{part.name}: {refused.words}", return_line(source, part.name)) from refused
     except NotImplementedError as error:
         words = f"{part.name} is not written yet: replace the line `raise NotImplementedError`"
         raise RefusedError(words, line_of(error) or return_line(source, part.name)) from error

@@ -52,7 +52,7 @@ ERRORS = {
     "exit of the file": ("raise SystemExit(0)\n", 3, "the file ends Python"),
     "recursion": ("def backward(delta, W):\n    return backward(delta, W)", 4, "backward calls itself without end"),
     "Ctrl-C of its own": ("def backward(delta, W):\n    raise KeyboardInterrupt", 4, "raises KeyboardInterrupt"),
-    "NaN": ("def backward(delta, W):\n    return delta @ W * np.nan", 4, "it returns NaN or infinity"),
+    "NaN": ("def backward(delta, W):\n    return delta @ W * np.nan", 4, "NaN or infinity: a division by 0"),
     "random": (
         "def backward(delta, W):\n    return delta @ W + np.random.default_rng().normal()",
         4,

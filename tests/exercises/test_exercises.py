@@ -116,6 +116,6 @@ def test_a_file_holds_the_statement_the_equation_and_the_stub() -> None:
         lines = exercise.text().splitlines()
         assert lines[0] == f'"""Exercise {exercise.name}: {exercise.title}.'
         assert max(map(len, lines)) <= 110
-        assert f"Source: {exercise.source}." in lines
+        assert f"Source: {exercise.source}." in " ".join(lines)
         assert len(exercise.hints) == 3
         compile(exercise.text(), exercise.name, "exec")

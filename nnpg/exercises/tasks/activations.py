@@ -56,8 +56,9 @@ def backward(delta, y):
 TANH = Exercise(
     name="tanh",
     title="the backward pass of tanh",
-    statement="""The layer computes y = tanh x, entry by entry, and keeps y for the backward pass. Write what it sends
-    back, from delta = dL/dy and from y. x itself is not kept: the slope of tanh can be computed from y.""",
+    statement="""The layer computes y = tanh x, entry by entry, and keeps y for the backward pass. Write what
+    it sends back, from delta = dL/dy and from y. x itself is not kept: the slope of tanh can be computed from
+    y.""",
     equation="dL/dx[n,d] = delta[n,d] (1 - y[n,d]^2)",
     source="Lo's thesis 2016, 2.1.2 and Eq. 2.5 (the factors df/dz)",
     stub=_STUB,
@@ -104,8 +105,8 @@ TANH = Exercise(
 SIGMOID = Exercise(
     name="sigmoid",
     title="the backward pass of the sigmoid",
-    statement="""The layer computes y = 1 / (1 + exp(-x)), entry by entry, and keeps y for the backward pass. Write what
-    it sends back, from delta = dL/dy and from y.""",
+    statement="""The layer computes y = 1 / (1 + exp(-x)), entry by entry, and keeps y for the backward pass.
+    Write what it sends back, from delta = dL/dy and from y.""",
     equation="dL/dx[n,d] = delta[n,d] y[n,d] (1 - y[n,d])",
     source="Lo's thesis 2016, 2.1.2 and Eq. 2.5 (the factors df/dz)",
     stub=_STUB,

@@ -62,9 +62,10 @@ def _adjoint(functions: Functions, rng: np.random.Generator) -> str:
 CONV_WEIGHTS = Exercise(
     name="conv_weights",
     title="dW of a convolution",
-    statement="""A convolution (stride 1, no padding) computes y[n,f,h,w] = sum_{c,i,j} W[f,c,i,j] x[n,c,h+i,w+j]. Write
-    the gradient of its weights, from delta = dL/dy and the input x. This is the last factor, do/dw. Loops are allowed.
-    The filters have I = H - H' + 1 rows, where H are the rows of x and H' those of delta; columns likewise.""",
+    statement="""A convolution (stride 1, no padding) computes y[n,f,h,w] = sum_{c,i,j} W[f,c,i,j]
+    x[n,c,h+i,w+j]. Write the gradient of its weights, from delta = dL/dy and the input x. This is the last
+    factor, do/dw. Loops are allowed. The filters have I = H - H' + 1 rows, where H are the rows of x and H'
+    those of delta; columns likewise.""",
     equation="dL/dW[f,c,i,j] = sum_{n,h,w} delta[n,f,h,w] x[n,c,h+i,w+j]",
     source="Lo & Ding 2015, Eq. 2 (do/dw); Lo's thesis 2016, Eq. 2.5 and 2.6",
     stub='''

@@ -190,9 +190,9 @@ _BACKWARD = Part(
 CONV_LOOPS = Exercise(
     name="conv_loops",
     title="a convolution by loops, forward and backward",
-    statement="""Write a convolution by loops, as slow as you like: stride 1, no padding, no bias. The filter is not
-    flipped (cross-correlation). The output has H-I+1 rows and W-J+1 columns. Then write what it sends back, where
-    delta = dL/dy; a delta outside of its rows and columns counts as 0.""",
+    statement="""Write a convolution by loops, as slow as you like: stride 1, no padding, no bias. The filter
+    is not flipped (cross-correlation). The output has H-I+1 rows and W-J+1 columns. Then write what it sends
+    back, where delta = dL/dy; a delta outside of its rows and columns counts as 0.""",
     equation="""
     y[n,f,h,w]     = sum_{c,i,j} W[f,c,i,j] x[n,c,h+i,w+j]
     dL/dx[n,c,h,w] = sum_{f,i,j} W[f,c,i,j] delta[n,f,h-i,w-j]
@@ -224,10 +224,10 @@ CONV_FAST = replace(
     CONV_LOOPS,
     name="conv_fast",
     title="a convolution without loops, forward and backward",
-    statement="""Write the convolution without any loop: stride 1, no padding, no bias; the filter is not flipped
-    (cross-correlation). The output has H-I+1 rows and W-J+1 columns. Then write what it sends back, where
-    delta = dL/dy; a delta outside of its rows and columns counts as 0. No for, no while, no list in brackets: NumPy
-    adds. See np.lib.stride_tricks.sliding_window_view, np.einsum and np.pad.""",
+    statement="""Write the convolution without any loop: stride 1, no padding, no bias; the filter is not
+    flipped (cross-correlation). The output has H-I+1 rows and W-J+1 columns. Then write what it sends back,
+    where delta = dL/dy; a delta outside of its rows and columns counts as 0. No for, no while, no list in
+    brackets: NumPy adds. See np.lib.stride_tricks.sliding_window_view, np.einsum and np.pad.""",
     hints=(
         "sliding_window_view(x, (I, J), axis=(2, 3)) has the axes n c h w i j, and its entry is x[n,c,h+i,w+j].",
         'Forward is one np.einsum("nchwij,fcij->nfhw", ...). Backward is a forward pass too: of delta, padded by I-1 '

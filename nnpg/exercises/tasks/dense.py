@@ -42,8 +42,9 @@ def _adjoint(functions: Functions, rng: np.random.Generator) -> str:
 DENSE = Exercise(
     name="dense",
     title="the backward pass of a dense layer",
-    statement="""A dense layer computes y[n,f] = sum_d W[f,d] x[n,d] + b[f] for each image n. Write what it sends back:
-    the derivative of L with respect to its input x. delta is dL/dy. L is any number that depends on y.""",
+    statement="""A dense layer computes y[n,f] = sum_d W[f,d] x[n,d] + b[f] for each image n. Write what it
+    sends back: the derivative of L with respect to its input x. delta is dL/dy. L is any number that depends
+    on y.""",
     equation="dL/dx[n,d] = sum_f delta[n,f] W[f,d]",
     source="Lo & Ding 2015, Eq. 2 (a part of dy/do); Lo's thesis 2016, Eq. 2.5",
     stub='''

@@ -77,9 +77,10 @@ def _conserved(functions: Functions, rng: np.random.Generator) -> str:
 POOL = Exercise(
     name="pool",
     title="the backward pass of max pooling",
-    statement="""Max pooling takes the largest value of each window of 2 x 2 pixels; the windows do not overlap. H and W
-    are even. Write what it sends back, from delta = dL/dy and the input x: only the winner of a window has moved y. A
-    tie goes to the first maximum, row-major: the upper row first, then the left column.""",
+    statement="""Max pooling takes the largest value of each window of 2 x 2 pixels; the windows do not
+    overlap. H and W are even. Write what it sends back, from delta = dL/dy and the input x: only the winner
+    of a window has moved y. A tie goes to the first maximum, row-major: the upper row first, then the left
+    column.""",
     equation="dL/dx[n,f,2h+i,2w+j] = delta[n,f,h,w] where (i, j) is the winner of window (h, w), 0 elsewhere",
     source="Lo's thesis 2016, 2.2.2; Lo & Ding 2015, Eq. 2 (a part of dy/do)",
     stub='''

@@ -50,9 +50,9 @@ def _constant(functions: Functions, rng: np.random.Generator) -> str:
 SOFTMAX = Exercise(
     name="softmax",
     title="the backward pass of softmax",
-    statement="""The layer computes y[n,k] = exp(x[n,k]) / sum_j exp(x[n,j]) and keeps y for the backward pass. Each y
-    depends on every x of its image: raise one, and all the others fall. Write what the layer sends back, from
-    delta = dL/dy and from y.""",
+    statement="""The layer computes y[n,k] = exp(x[n,k]) / sum_j exp(x[n,j]) and keeps y for the backward
+    pass. Each y depends on every x of its image: raise one, and all the others fall. Write what the layer
+    sends back, from delta = dL/dy and from y.""",
     equation="dL/dx[n,k] = y[n,k] (delta[n,k] - sum_j y[n,j] delta[n,j])",
     source="Lo's thesis 2016, 2.1.3; Lo & Ding 2015, Eq. 2 (the first part of dy/do)",
     stub='''
