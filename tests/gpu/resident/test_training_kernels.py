@@ -43,7 +43,7 @@ RECIPES: dict[str, tuple[tuple[int, ...], list[Any]]] = {
         (17, 7, 8),
         [
             *(nnpg.conv(6, (5, 7), padding=2), nnpg.ReLU(), nnpg.MaxPool(2), nnpg.conv(2, 2), nnpg.ReLU()),
-            *(nnpg.Flatten(), nnpg.dense(5), nnpg.Tanh(), nnpg.dense(35)),
+            *(nnpg.Flatten(), nnpg.dense(5), nnpg.Tanh(), nnpg.dense(35), nnpg.Tanh()),
         ],
     ),
     "parts and a head": (
