@@ -43,10 +43,11 @@ host (`-host`), what it calls where the result stays on the device, and `knock_o
 W1 is the face network 5-8-10 (60 x 60) at batch 1, 32 and 124; W2 the MNIST network 32-64-200, batch 100; W3 the
 CIFAR-10 network 32-32-64, batch 128; W4 784-100-100-10, batch 100. W5 is dy/do of every block for all classes, of 165
 images of W1 and 256 of W3; W6 five knock-out sweeps of all 23 filters over 165 images. The ratio is the time of the
-best competitor over ours. Where training runs layer by layer it is launches and Python that take the time: a GPU is
-then slower than `numba` on the CPU for networks as small as these.
+best competitor over ours.
 
 {rows}
+
+{slower}
 
 ## The least time
 
@@ -82,11 +83,25 @@ def page(record: Record | None) -> str:
         card=_card(found),
         ceilings=tables.markdown(("", ""), tables.ceiling_cells(found)),
         rows=tables.markdown(tables.ROW_HEADER, tables.row_cells(found)),
+        slower=slower_than_the_cpu(found),
         floors=tables.markdown(tables.FLOOR_HEADER, tables.floor_cells(found)),
         attack=tables.markdown(("", ""), tables.attack_cells(found)),
         layers=tables.markdown(tables.LAYER_HEADER, lines) if lines else _sentence(tables.NONE),
         everyone=tables.markdown(tables.ALL_HEADER, everyone) if everyone else _sentence(tables.NONE),
     )
+
+
+def slower_than_the_cpu(record: Record) -> str:
+    """Say in which rows the card takes longer than our compiled programs on the CPU beside it, and how it computed."""
+    lines = []
+    for name, entry in record["rows"].items():
+        ours, cpu = entry["ours"], entry["cpu"]
+        if ours and cpu and ours["us"] > cpu["us"]:
+            lines.append(f"{name} ({ours['computed'].partition(',')[0]})")
+    compared = any(entry["ours"] and entry["cpu"] for entry in record["rows"].values())
+    if not compared:
+        return "Whether the card is faster than `numba` on the CPU: not measured."
+    return f"Slower on the card than by `numba` on the CPU: {', '.join(lines) or 'no row'}."
 
 
 def _card(record: Record) -> str:

@@ -93,6 +93,14 @@ def test_a_page_has_the_numbers_of_the_record() -> None:
     assert ("copy on the device, read and written", "4,000 GB/s") in card.in_words(CEILINGS)
 
 
+def test_the_page_says_where_a_card_is_slower_than_the_cpu() -> None:
+    found = measured()
+    assert "Slower on the card than by `numba` on the CPU: no row." in pages.page(found)
+    found["rows"]["W1-b1"]["cpu"]["us"] = 49.0
+    assert "Slower on the card than by `numba` on the CPU: W1-b1 (compiled)." in pages.page(found)
+    assert "faster than `numba` on the CPU: not measured." in pages.page(None)
+
+
 def test_the_page_in_the_checkout_is_that_of_the_record() -> None:
     assert pages.PAGE.read_text() == pages.page(pages.on_record()), "python -m benchmarks record"
 
