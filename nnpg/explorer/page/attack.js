@@ -34,7 +34,7 @@ const directionOf = kept(
  * @param {number} size
  * @returns {Tensor}
  */
-export function changedImage(view, size) {
+function changedImage(view, size) {
   const r = directionOf(view);
   const move = (/** @type {number} */ value, /** @type {number} */ n) => value + size * r.data[n];
   return { shape: view.x.shape, data: view.x.data.map((value, n) => (view.state.clip ? Math.min(1, Math.max(0, move(value, n))) : move(value, n))) };

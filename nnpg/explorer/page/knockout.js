@@ -17,7 +17,7 @@ let run = 0;
 /**
  * Filters of the blocks by the norm of the mean dy/do over the page's images of the class, as `nnpg rank`; strongest first.
  */
-export const rankingOf = kept(
+const rankingOf = kept(
   (/** @type {View} */ { model, net, state }) => {
     const own = model.images.filter((_, n) => model.labels[n] === state.c);
     /** @type {Record<string, Float64Array>} */

@@ -1,9 +1,10 @@
 /** The page: opened, compared with nnpg, drawn after each change of the state. @module */
 
-import { opened, selfCheck } from "../document.js";
+import { opened } from "../document.js";
 import { drawAttack, makeAttack } from "./attack.js";
 import { drawBars } from "./bars.js";
 import { drawCode } from "./code.js";
+import { compare, refuse } from "./comparison.js";
 import { byId, fill, h, moved, radios, set } from "./elements.js";
 import { listenToKeys } from "./keys.js";
 import { drawKnockout, knockUnit, makeKnockout } from "./knockout.js";
@@ -25,17 +26,6 @@ import { drawWeight } from "./weights.js";
 /** @typedef {import("./state.js").Store} Store */
 
 const TABS = { nudge: "Move it", weight: "Its weights", step: "Train a step", code: "The code" };
-
-/**
- * Say that the page cannot be trusted, and show no numbers.
- * @param {string} words
- */
-function refuse(words) {
-  byId("content").hidden = byId("images").hidden = byId("tour").hidden = true;
-  set(byId("banner"), { hidden: false, class: null });
-  fill(byId("banner"), words);
-  document.body.dataset.state = "refused";
-}
 
 /**
  * What the page is like without the tour: an image that is answered rightly, and the unit on which its answer depends most.
@@ -194,35 +184,6 @@ function drawTabs(view, store) {
   if (state.tab === "weight") drawWeight(view, store);
   if (state.tab === "step") drawStep(view, store);
   if (state.tab === "code") drawCode(view);
-}
-
-/**
- * Compare the engine with what nnpg wrote, image by image; the first one before anything is shown.
- * @param {import("../document.js").Document} written
- */
-function compare(written) {
-  const count = written.images.shape[0];
-  let [done, difference, arrays] = [0, 0, 0];
-  const next = () => {
-    const found = selfCheck(written, [done]);
-    done++;
-    arrays += found.arrays;
-    difference = Math.max(difference, found.difference);
-    if (found.agrees) return true;
-    refuse(`This browser does not compute what nnpg ${written.nnpg} computed: ${found.where} differs. No numbers are shown. The file may be damaged; write it again with nnpg explore.`);
-    return false;
-  };
-  const rest = () => {
-    const until = performance.now() + 20;
-    while (done < count && performance.now() < until) if (!next()) return;
-    const words = done < count ? `comparing this page with nnpg ${written.nnpg}: image ${done} of ${count}` : `This page agrees with nnpg ${written.nnpg} to ${difference.toExponential(0).replace("-", "−")}: ${arrays} arrays of ${count} images compared. Nothing is loaded from anywhere, nothing is sent.`;
-    fill(byId("agreement"), words);
-    if (done < count) setTimeout(rest, 5);
-    else document.body.dataset.compared = "all";
-  };
-  if (!next()) return false;
-  setTimeout(rest, 100);
-  return true;
 }
 
 try {

@@ -113,7 +113,7 @@ export function optionsOf(off) {
 }
 
 /** The three passes for a state. */
-export const viewOf = kept(
+const viewOf = kept(
   (/** @type {Model} */ model, /** @type {State} */ state) => {
     const net = netAfter(model, state.steps);
     const options = optionsOf(state.off);

@@ -16,7 +16,7 @@ const [WIDTH, HEIGHT] = [330, 108];
  * @param {View} view
  * @returns {number}
  */
-export function reach({ trace, state }) {
+function reach({ trace, state }) {
   const size = 3 * rms(trace[state.unit.name].data);
   return Math.max(size, 1e-6) || 1;
 }
@@ -27,7 +27,7 @@ export function reach({ trace, state }) {
  * @param {number} shift
  * @returns {number}
  */
-export function moveUnit(view, shift) {
+function moveUnit(view, shift) {
   const { net, trace, options, state } = view;
   const { name, index } = state.unit;
   const moved = { shape: trace[name].shape, data: trace[name].data.slice() };

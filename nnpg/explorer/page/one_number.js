@@ -81,7 +81,7 @@ function mapButton(id, words) {
  * @param {View} view
  * @param {number} derivative
  */
-export function meaning({ model, state }, derivative) {
+function meaning({ model, state }, derivative) {
   const y = `${symbolOf(state.of)} of ${model.classNames[state.c]}`;
   if (derivative === 0) return `${y} would not change with it`;
   return `a little more of it ${derivative > 0 ? "raises" : "lowers"} ${y}`;

@@ -20,7 +20,7 @@ export function plane(a, f, most = Math.ceil(Math.sqrt(a.data.length))) {
 }
 
 /** @returns {Record<string, number[]>} the colours of this scheme, as the style sheet has them */
-export function palette() {
+function palette() {
   const style = getComputedStyle(document.documentElement);
   const colour = (/** @type {string} */ name) => {
     const text = style.getPropertyValue(name).trim();

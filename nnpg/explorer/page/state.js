@@ -24,15 +24,13 @@ import { byAddress, unitAddress, weightAddress } from "./addresses.js";
 
 /** @typedef {{state: State, set: (changes: Partial<State>, options?: {again?: boolean}) => void, undo: () => void, undone: () => number, reset: () => void}} Store */
 
-const OF = ["prob", "logit", "logprob", "loss"];
-
 /**
  * The text of a state in the URL; what is as at first is left out.
  * @param {State} state
  * @param {State} first
  * @returns {string}
  */
-export function asHash(state, first) {
+function asHash(state, first) {
   /** @type {Record<string, string>} */
   const words = {
     image: String(state.image),
@@ -64,7 +62,7 @@ export function asHash(state, first) {
  * @param {import("./model.js").Model} model
  * @returns {State}
  */
-export function fromHash(hash, first, model) {
+function fromHash(hash, first, model) {
   const words = new URLSearchParams(hash.replace(/^#/, ""));
   const state = { ...first };
   const whole = (/** @type {string} */ key, /** @type {number} */ least, /** @type {number} */ most, /** @type {number} */ otherwise) => {
@@ -77,7 +75,7 @@ export function fromHash(hash, first, model) {
   };
   state.image = whole("image", 0, model.images.length - 1, first.image);
   state.c = whole("class", 0, model.K - 1, first.c);
-  state.of = choice("of", model.of.length ? model.of : OF, first.of);
+  state.of = choice("of", model.of, first.of);
   state.show = choice("show", ["outputs", "deltas", "products"], first.show);
   state.along = choice("along", ["slope", "sign"], first.along);
   state.tab = choice("tab", ["nudge", "weight", "step", "code"], first.tab);
