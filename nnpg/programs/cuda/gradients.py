@@ -9,7 +9,8 @@ import numpy as np
 from nnpg.network import Network
 from nnpg.programs import guards
 from nnpg.programs.cuda import limits
-from nnpg.programs.cuda.resident import arranged, programs
+from nnpg.programs.cuda.resident import arranged
+from nnpg.programs.cuda.resident import programs as programs_of
 from nnpg.programs.plan import Plan
 from nnpg.programs.tasks import Gradients
 from nnpg.support.arguments import is_on_device
@@ -63,18 +64,12 @@ def run(
         end += S * N * math.prod(shape)
     results = k.xp.empty(end, plan.dtype)
     if N and S:
-        parts = min(S, -(-BUSY // N))
+        programs, one = programs_of(net, plan), S == 1
+        parts = min(-(-S // programs.made.seeds), -(-BUSY // N))
         counts = (min(by_block) + 1, OF[task.of], N, S, parts, int(labels is not None))
-        args = (
-            x,
-            arranged(net, plan),
-            k.asarray(chosen.astype(np.int32)),
-            k.asarray(share),
-            results,
-            wanted,
-            *map(np.int32, counts),
-        )
-        programs(net, plan).launch("gradients", N * parts, args)
+        on_device = (k.asarray(chosen.astype(np.int32)), k.asarray(share))
+        args = (x, arranged(net, plan), *on_device, results, wanted, *map(np.int32, counts))
+        programs.launch("gradients_of_one" if one else "gradients", N * parts, args)
     deltas: dict[str, Array] = {}
     for i, names in by_block.items():
         start = int(wanted["at"][0, i + 1])

@@ -15,7 +15,7 @@ from nnpg_kernels.cuda.resident.sources import name_of, resident_source
 from nnpg_kernels.cuda.resident.training.numbers import step_of
 from nnpg_kernels.cuda.resident.training.sources import training_kernels, training_source
 
-PROGRAMS = ("predict", "gradients", "knock_out", "deltas")
+PROGRAMS = ("predict", "gradients", "gradients_of_one", "knock_out", "deltas")
 TRAINING = "train_images"
 UPDATES = ("update<float>", "update<double>")
 

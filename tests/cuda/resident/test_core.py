@@ -38,7 +38,7 @@ def test_outputs_and_all_deltas_are_those_of_the_layers(name: str) -> None:
     made, N, S = numbers(plan), len(x), 4
     kernels = {
         name: compile_source(resident_source(name, made.text), (name_of(name),))[name_of(name)]
-        for name in ("arrange", "predict", "gradients")
+        for name in ("arrange", "predict", "gradients", "gradients_of_one")
     }
     weights = unwritten(made.weights_size, "f8")
     launch(kernels["arrange"], (3,), (256,), (parameters(plan), weights))
@@ -53,11 +53,12 @@ def test_outputs_and_all_deltas_are_those_of_the_layers(name: str) -> None:
     wanted["at"] = ends[:-1]
     classes, share = np.array([0, 3, 5, 10], np.int32), np.array([1.0, 2.0, 0.5])
     for of, code in (("prob", 0), ("logit", 1), ("logprob", 2)):
-        results = unwritten(int(ends[-1]), "f8")
-        counts = tuple(map(np.int32, (0, code, N, S, 2, 0)))
-        args = (x, weights, classes, share, results, wanted, *counts)
-        launch(kernels["gradients"], (2 * N,), (made.threads,), args, made.backward_bytes)
-        expected = by_layers(net, x, tuple(layers), classes.tolist(), of, None, share)  # type: ignore[arg-type]
-        for layer, start, end in zip(layers, ends, ends[1:], strict=False):
-            right = expected[layer]
-            np.testing.assert_allclose(results[start:end].reshape(right.shape), right, rtol=0, atol=1e-12)
+        for kernel, size in (("gradients", made.seeds_bytes), ("gradients_of_one", made.backward_bytes)):
+            results = unwritten(int(ends[-1]), "f8")
+            counts = tuple(map(np.int32, (0, code, N, S, 2, 0)))
+            args = (x, weights, classes, share, results, wanted, *counts)
+            launch(kernels[kernel], (2 * N,), (made.threads,), args, size)
+            expected = by_layers(net, x, tuple(layers), classes.tolist(), of, None, share)  # type: ignore[arg-type]
+            for layer, start, end in zip(layers, ends, ends[1:], strict=False):
+                right = expected[layer]
+                np.testing.assert_allclose(results[start:end].reshape(right.shape), right, rtol=0, atol=1e-12)

@@ -5,6 +5,18 @@
 //                      one quad of weights and 4 multiply-adds; nothing is done for pixels that did not win
 //              writer  the thread of the pixel
 // dense layer  task    an input; the weights of a row of outputs are read together by neighbouring threads
+//
+// Deltas of S seeds go back together: they lie side by side, [numbers of x_b][S], and each weight and each winner is
+// read once for all of them.
+template <class T, int S> struct alignas(S * sizeof(T) < 16 ? S * sizeof(T) : 16) Deltas {
+    T v[S];
+};
+template <class Net, int B, int S>
+__device__ __forceinline__ Deltas<NumberOf<Net>, S>* deltas_of(NumberOf<Net>* shared) {
+    NumberOf<Net>* at = shared + Net::SCRATCH + S * (Net::DELTA[B] - Net::SCRATCH);
+    return reinterpret_cast<Deltas<NumberOf<Net>, S>*>(at);
+}
+
 template <int ACT, class T> __device__ __forceinline__ T slope(T y) {  // act'(z) by y = act(z)
     if constexpr (ACT == 1) return T(1) - y * y;
     if constexpr (ACT == 2) return y > 0 ? T(1) : T(0);
@@ -13,13 +25,18 @@ template <int ACT, class T> __device__ __forceinline__ T slope(T y) {  // act'(z
 }
 
 // DELTA[b + 1] = dL/dz of the winners = dL/dx_(b+1) act'(z), in place.
-template <class Net, int B> __device__ void through_activation(NumberOf<Net>* shared) {
+template <class Net, int B, int S = 1> __device__ void through_activation(NumberOf<Net>* shared) {
     using T = NumberOf<Net>;
     using K = Block<Net, B>;
     if constexpr (K::ACT > 0) {
-        T* delta = shared + Net::DELTA[B + 1];
+        Deltas<T, S>* delta = deltas_of<Net, B + 1, S>(shared);
         const T* y = shared + Net::X[B + 1];
-        for (int i = threadIdx.x; i < K::UNITS; i += blockDim.x) delta[i] *= slope<K::ACT>(y[i]);
+        for (int i = threadIdx.x; i < K::UNITS; i += blockDim.x) {
+            Deltas<T, S> here = delta[i];
+            #pragma unroll
+            for (int s = 0; s < S; ++s) here.v[s] *= slope<K::ACT>(y[i]);
+            delta[i] = here;
+        }
         __syncthreads();
     }
 }
@@ -51,9 +68,9 @@ template <class Net, int B> __device__ __forceinline__ int tap_of(int i, int j) 
 }
 
 // sums += of one window of all filters; i and j are the pixel's row and column from those that its first pixel reads.
-template <class Net, int B>
-__device__ __forceinline__ void add_window(const Quad<NumberOf<Net>>* weights, const NumberOf<Net>* delta,
-                                           const unsigned char* won, int i, int j, NumberOf<Net> (&sums)[4]) {
+template <class Net, int B, int S>
+__device__ __forceinline__ void add_window(const Quad<NumberOf<Net>>* weights, const Deltas<NumberOf<Net>, S>* delta,
+                                           const unsigned char* won, int i, int j, NumberOf<Net> (&sums)[4][S]) {
     using K = Block<Net, B>;
     unsigned taps = 0;
     if constexpr (Readers<Net, B>::LISTED) {
@@ -70,20 +87,25 @@ __device__ __forceinline__ void add_window(const Quad<NumberOf<Net>>* weights, c
             tap = tap_of<Net, B>(i - winner / K::PJ * K::SH, j - winner % K::PJ * K::SW);
         if (tap == NONE) continue;
         Quad<NumberOf<Net>> k = weights[f * K::TAPS + tap];
+        Deltas<NumberOf<Net>, S> here = delta[f * K::OUT];
         #pragma unroll
-        for (int c = 0; c < 4; ++c) sums[c] += k.v[c] * delta[f * K::OUT];
+        for (int c = 0; c < 4; ++c)
+            #pragma unroll
+            for (int s = 0; s < S; ++s) sums[c][s] += k.v[c] * here.v[s];
     }
 }
 
 // DELTA[b] = dL/dx_b from DELTA[b + 1] = dL/dz of the winners, of a convolution.
-template <class Net, int B> __device__ void conv_delta(const NumberOf<Net>* weights, NumberOf<Net>* shared) {
+template <class Net, int B, int S = 1>
+__device__ void conv_delta(const NumberOf<Net>* weights, NumberOf<Net>* shared) {
     using T = NumberOf<Net>;
     using K = Block<Net, B>;
     using R = Readers<Net, B>;
     constexpr int QUADS = (K::C + 3) / 4;
     auto of_channels = reinterpret_cast<const Quad<T>*>(
         weights_at<Net, Net::BACKWARD[B], QUADS * 4 * K::F * K::TAPS>(weights, shared));
-    const T* delta = shared + Net::DELTA[B + 1];
+    const Deltas<T, S>* delta = deltas_of<Net, B + 1, S>(shared);
+    Deltas<T, S>* dx = deltas_of<Net, B, S>(shared);
     const unsigned char* won = bytes_of<Net>(shared) + Net::WON[B];
     for (int task = threadIdx.x; task < QUADS * R::PIXELS; task += blockDim.x) {
         int q = task / R::PIXELS, rest = task % R::PIXELS, of_step = rest / (R::DOWN * R::ALONG);
@@ -93,41 +115,53 @@ template <class Net, int B> __device__ void conv_delta(const NumberOf<Net>* weig
         int row = y + K::TOP, column = x + K::LEFT;  // from the first pixel of the padding
         int top = ceil_of(ceil_of(row - (K::I - 1) * K::DH, K::SH) + K::PTOP - K::PI + 1, K::PSH);
         int left = ceil_of(ceil_of(column - (K::J - 1) * K::DW, K::SW) + K::PLEFT - K::PJ + 1, K::PSW);
-        T sums[4] = {};
+        T sums[4][S] = {};
         #pragma unroll 1
         for (int h = top; h < top + R::ROWS; ++h)
             #pragma unroll 1
             for (int w = left; w < left + R::COLUMNS; ++w) {
                 if (unsigned(h) >= unsigned(K::YH) || unsigned(w) >= unsigned(K::YW)) continue;
                 int i = row - (h * K::PSH - K::PTOP) * K::SH, j = column - (w * K::PSW - K::PLEFT) * K::SW;
-                add_window<Net, B>(of_channels + q * K::F * K::TAPS, delta + h * K::YW + w, won + h * K::YW + w, i, j,
+                add_window<Net, B, S>(of_channels + q * K::F * K::TAPS, delta + h * K::YW + w, won + h * K::YW + w, i, j,
                                    sums);
             }
         #pragma unroll
-        for (int c = 0; c < 4; ++c)
-            if (q * 4 + c < K::C) shared[Net::DELTA[B] + (q * 4 + c) * K::PLANE + y * K::W + x] = sums[c];
+        for (int c = 0; c < 4; ++c) {
+            if (q * 4 + c >= K::C) break;
+            Deltas<T, S> of_channel;
+            #pragma unroll
+            for (int s = 0; s < S; ++s) of_channel.v[s] = sums[c][s];
+            dx[(q * 4 + c) * K::PLANE + y * K::W + x] = of_channel;
+        }
     }
     __syncthreads();
 }
 
 // DELTA[b] = dL/dx_b = W^T dL/dz, of a dense layer.
-template <class Net, int B> __device__ void dense_delta(const NumberOf<Net>* weights, NumberOf<Net>* shared) {
+template <class Net, int B, int S = 1>
+__device__ void dense_delta(const NumberOf<Net>* weights, NumberOf<Net>* shared) {
     using T = NumberOf<Net>;
     using K = Block<Net, B>;
-    const T* delta = shared + Net::DELTA[B + 1];
+    const Deltas<T, S>* delta = deltas_of<Net, B + 1, S>(shared);
     for (int d = threadIdx.x; d < K::D; d += blockDim.x) {
-        T sum = T(0);
+        Deltas<T, S> sums = {};
         #pragma unroll 8
-        for (int f = 0; f < K::F; ++f) sum += weights[Net::FORWARD[B] + f * K::D + d] * delta[f];
-        shared[Net::DELTA[B] + d] = sum;
+        for (int f = 0; f < K::F; ++f) {
+            T weight = weights[Net::FORWARD[B] + f * K::D + d];
+            Deltas<T, S> here = delta[f];
+            #pragma unroll
+            for (int s = 0; s < S; ++s) sums.v[s] += weight * here.v[s];
+        }
+        deltas_of<Net, B, S>(shared)[d] = sums;
     }
     __syncthreads();
 }
 
 // From dL/dz of block b, see through_activation, to dL/dx_b.
-template <class Net, int B> __device__ void block_delta(const NumberOf<Net>* weights, NumberOf<Net>* shared) {
+template <class Net, int B, int S = 1>
+__device__ void block_delta(const NumberOf<Net>* weights, NumberOf<Net>* shared) {
     if constexpr (Block<Net, B>::CONV)
-        conv_delta<Net, B>(weights, shared);
+        conv_delta<Net, B, S>(weights, shared);
     else
-        dense_delta<Net, B>(weights, shared);
+        dense_delta<Net, B, S>(weights, shared);
 }

@@ -24,6 +24,7 @@ from nnpg_kernels.cuda.resident.ways import (
 
 ACTIVATIONS = {"": 0, "tanh": 1, "relu": 2, "sigmoid": 3}
 HEADS = {"": 0, "softmax": 1, "sigmoid": 2}
+SEEDS = (4, 2)  # that go back together, if there is room
 TYPES = {"float32": "float", "float64": "double"}
 
 
@@ -37,8 +38,10 @@ class Numbers:
         `struct Net`.
     threads : int
         Of a block.
-    forward_bytes, backward_bytes : int
-        Of shared memory: for programs of the forward pass, and of both passes.
+    forward_bytes, backward_bytes, seeds_bytes : int
+        Of shared memory: for programs of the forward pass, of both passes, and with several seeds at once.
+    seeds : int
+        That go back together where there are several.
     weights_size : int
         Numbers of the array that `arrange` writes.
     kept : int
@@ -49,6 +52,8 @@ class Numbers:
     threads: int
     forward_bytes: int
     backward_bytes: int
+    seeds_bytes: int
+    seeds: int
     weights_size: int
     kept: int
 
@@ -82,7 +87,7 @@ def numbers_of(
     threads = threads_of(blocks, dtype.itemsize)
     tries = [(staged, threads if split else 0) for split in (True, False) for staged in ("both", "forward", "")]
     for staged, across in tries:
-        made = _numbers(blocks, dtype, centred, head, threads, across, staged)
+        made = _numbers(blocks, dtype, centred, head, threads, across, staged, bytes_at_most)
         if made.backward_bytes <= bytes_at_most:
             break
     return made
@@ -96,6 +101,7 @@ def _numbers(
     threads: int,
     across: int,
     staged: str,
+    bytes_at_most: int,
 ) -> Numbers:
     """Return the numbers; sums are divided into parts for `across` threads, and `staged` weights are copied."""
     image, units = math.prod(blocks[0].x_shape), [math.prod(b.y_shape) for b in blocks]
@@ -141,6 +147,11 @@ def _numbers(
         scratch_of(b, way, tile, split) for b, way, tile, split in zip(blocks, ways, tiles, splits, strict=True)
     )
     even, odd = (up(max([image, *units][start::2], default=0)) for start in (0, 1))
+
+    def needed(seeds: int) -> int:  # bytes of shared memory
+        return (scratch + max(in_scratch, seeds * (even + odd))) * dtype.itemsize
+
+    seeds = next(n for n in (*SEEDS, 1) if n == 1 or (n <= units[-1] and needed(n) <= bytes_at_most))
     columns |= {
         "FORWARD": [forward[i] for i in range(len(blocks))],
         "BIAS": [bias[i] for i in range(len(blocks))],
@@ -155,6 +166,7 @@ def _numbers(
         "BLOCKS": len(blocks),
         "THREADS": threads,
         "AT_ONCE": 0 if convolutions else 1,
+        "SEEDS": seeds,
         "IMAGE": image,
         "CLASSES": units[-1],
         "HEAD": HEADS[head],
@@ -171,10 +183,7 @@ def _numbers(
     lines = [f"    static constexpr int {name} = {value};" for name, value in single.items()]
     lines += [f"    static constexpr int {name}[] = {{{', '.join(map(str, of))}}};" for name, of in columns.items()]
     text = "\n".join(["struct Net {", f"    using Number = {TYPES[dtype.name]};", *lines, "};\n"])
-    size = dtype.itemsize
-    return Numbers(
-        text, threads, (scratch + in_scratch) * size, (scratch + max(in_scratch, even + odd)) * size, weights.end, kept
-    )
+    return Numbers(text, threads, needed(0), needed(1), needed(seeds), seeds, weights.end, kept)
 
 
 class _Places:

@@ -15,7 +15,7 @@ from nnpg_kernels.backend import Array
 from nnpg_kernels.cuda.resident.numbers import Numbers
 from nnpg_kernels.cuda.resident.sources import name_of, resident_source
 
-FORWARD, BACKWARD = ("predict", "knock_out", "scores"), ("gradients", "deltas")  # each on the threads of the network
+FORWARD, BACKWARD = ("predict", "knock_out", "scores"), ("gradients_of_one", "deltas")  # passes of these programs
 OTHERS = 256  # threads of a block of the other kernels
 MOST_SHARED = 97  # cudaDevAttrMaxSharedMemoryPerBlockOptin
 WITHOUT_ASKING = 48 << 10  # bytes of shared memory that every kernel may have
@@ -61,6 +61,8 @@ class Programs:
 
 def shared_bytes(made: Numbers, kernel: str) -> int:
     """Return the bytes of shared memory that a kernel needs."""
+    if kernel == "gradients":
+        return made.seeds_bytes
     return made.forward_bytes if kernel in FORWARD else made.backward_bytes if kernel in BACKWARD else 0
 
 

@@ -1,14 +1,15 @@
-// Seeds: the derivatives of one output with respect to z, the last x, times a weight, to DELTA[BLOCKS].
+// Seeds: the derivatives of one output with respect to z, the last x, times a weight, to DELTA[BLOCKS]: as seed `s` of S.
 //
 //   of                   softmax                               sigmoid                   no head
 //   0: of y_c            y_c ([k = c] - y_k)                   [k = c] y_c (1 - y_c)
 //   1: of z_c            [k = c]                               [k = c]                   [k = c]
 //   2: of log y_c        [k = c] - y_k                         [k = c] sigmoid(-z_c)
 //
-// 1 - y_c of a softmax is the sum of all other y, which never rounds to 0.
-template <class Net> __device__ void seed_of_class(int c, int of, NumberOf<Net> weight, NumberOf<Net>* shared) {
+// 1 - y_c of a softmax is the sum of all other y, which never rounds to 0. A barrier must come after the last seed.
+template <class Net, int S>
+__device__ void seed_of_class(int c, int of, NumberOf<Net> weight, int s, NumberOf<Net>* shared) {
     using T = NumberOf<Net>;
-    T* delta = shared + Net::DELTA[Net::BLOCKS];
+    Deltas<T, S>* delta = deltas_of<Net, Net::BLOCKS, S>(shared);
     const T *y = shared + Net::OUTPUTS, *z = shared + Net::X[Net::BLOCKS];
     for (int k = threadIdx.x; k < Net::CLASSES; k += blockDim.x) {
         T derivative = k == c ? T(1) : T(0);
@@ -20,7 +21,6 @@ template <class Net> __device__ void seed_of_class(int c, int of, NumberOf<Net> 
         }
         if (Net::HEAD == 2 && of == 0) derivative *= y[c] * (T(1) - y[c]);
         if (Net::HEAD == 2 && of == 2) derivative *= sigmoid_of(-z[c]);
-        delta[k] = weight * derivative;
+        delta[k].v[s] = weight * derivative;
     }
-    __syncthreads();
 }

@@ -5,12 +5,13 @@ from __future__ import annotations
 from functools import cache
 from importlib.resources import files
 
-HEADERS = ("network.cuh", "forward.cuh", "seeds.cuh", "backward.cuh")
+HEADERS = ("network.cuh", "forward.cuh", "backward.cuh", "seeds.cuh")
 KERNELS = {  # of each program: its source
     "arrange": "arrange.cu",
     "arrange_in_order": "arrange.cu",
     "predict": "predict.cu",
     "gradients": "gradients.cu",
+    "gradients_of_one": "gradients.cu",
     "class_sums": "class_sums.cu",
     "knock_out": "knockout.cu",
     "scores": "reading.cu",
@@ -40,12 +41,15 @@ def resident_source(kernel: str, net: str) -> str:
     return "".join(f'#line 1 "{name}"\n{text}' for name, text in texts)
 
 
+INSTANCES = {"gradients": "gradients<Net,Net::SEEDS>", "gradients_of_one": "gradients<Net,1>"}
+
+
 def name_of(kernel: str) -> str:
     """Return the name of a kernel's instance.
 
     Examples
     --------
-    >>> name_of("predict")
-    'predict<Net>'
+    >>> name_of("predict"), name_of("gradients_of_one")
+    ('predict<Net>', 'gradients<Net,1>')
     """
-    return f"{kernel}<Net>"
+    return INSTANCES.get(kernel, f"{kernel}<Net>")

@@ -13,6 +13,7 @@ TILE_AT_MOST = 4  # pixels of a pooling window that is a tile: more sums need mo
 WINNERS = 256  # pixels of a pooling window: a winner is a byte
 REGISTERS = 1 << 16  # of a multiprocessor
 BESIDE = {POOLED: 12, PLAIN: 12, MAPS: 28}  # registers of a thread for other things, as docs/cuda-resources.md shows
+PADDED = 16  # more of them, where pixels may lie outside the image
 PIXELS_AT_MOST = 64  # of a tile that are held in registers, as in network.cuh
 
 
@@ -122,6 +123,7 @@ def threads_of(blocks: Sequence[BlockOfLayers], itemsize: int) -> int:
         (height, width), (rows, columns), stride = tile_of(b), b.window.extent, b.window.stride
         pixels = ((height - 1) * stride[0] + rows) * ((width - 1) * stride[1] + columns)
         sums = height * width * 4 + (pixels if pixels <= PIXELS_AT_MOST else 0)
-        registers = max(registers, BESIDE[way_of(b)] + sums * itemsize // 4)
+        beside = BESIDE[way_of(b)] + (PADDED if any(b.window.padding) else 0)
+        registers = max(registers, beside + sums * itemsize // 4)
     fits = next(n for n in (1024, 512, 256) if n * registers <= REGISTERS or n == 256)
     return max(64, min(fits, 1 << (tasks - 1).bit_length()))
