@@ -101,13 +101,11 @@ __device__ void load_image(const NumberOf<Net>* image, const NumberOf<Net>* weig
     __syncthreads();
 }
 
-// Copies the weights that are read from shared memory there: those of the forward pass, or of both passes.
+// Copies the weights that are read from shared memory there: those of the forward pass, or of both passes. There is no
+// barrier here: an image, or what a forward pass has left, is loaded next, and ends with one.
 template <class Net, bool BOTH> __device__ void load_weights(const NumberOf<Net>* weights, NumberOf<Net>* shared) {
     constexpr int SIZE = BOTH || Net::STAGED_SIZE < Net::ALL_FORWARD ? Net::STAGED_SIZE : Net::ALL_FORWARD;
-    if constexpr (SIZE > 0) {
-        copy_numbers(weights, shared + Net::STAGED, SIZE);
-        __syncthreads();
-    }
+    if constexpr (SIZE > 0) copy_numbers(weights, shared + Net::STAGED, SIZE);
 }
 
 // Where weights are read: the place `AT` of all weights, of which `SIZE` numbers are read.
