@@ -138,6 +138,7 @@ template <class Net, int B> __device__ void pool_maps(int filters, NumberOf<Net>
         const T* z = shared + Net::SCRATCH + task / K::OUT * (K::ZH * K::ZW);
         int h0 = task % K::OUT / K::YW * K::PSH - K::PTOP, w0 = task % K::YW * K::PSW - K::PLEFT, best = -1;
         T largest = T(0);
+        #pragma unroll 1
         for (int t = 0; t < K::PI * K::PJ; ++t) {
             int h = h0 + t / K::PJ, w = w0 + t % K::PJ;
             if (unsigned(h) >= unsigned(K::ZH) || unsigned(w) >= unsigned(K::ZW)) continue;
