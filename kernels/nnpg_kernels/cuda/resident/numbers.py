@@ -165,7 +165,7 @@ def _numbers(
     single = {
         "BLOCKS": len(blocks),
         "THREADS": threads,
-        "AT_ONCE": 0 if convolutions else 1,
+        "AT_ONCE": 0 if any(any(blocks[i].window.padding) for i in convolutions) else 1,
         "SEEDS": seeds,
         "IMAGE": image,
         "CLASSES": units[-1],
