@@ -17,7 +17,8 @@ from nnpg_kernels.cuda.resident.ways import BlockOfLayers, up
 LANES, WARP = 32, 32  # numbers of a piece; threads of a warp
 CHANNELS = 8, 3, 1  # of a lane at most: the fewer, the less shared memory
 FEWEST_WINNERS = 4  # of a part
-PIECE = "dense first many filters gap from delta nothing"  # as in update.cu
+NUMBERS = "dense first many filters gap from delta nothing"
+PIECE = np.dtype([*((name, np.int32) for name in NUMBERS.split()), ("decay", np.float64), ("end", np.float64)])
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,12 +34,12 @@ class Step:
         Of a block that computes an image.
     slot_size, row_size : int
         Numbers that an image leaves: gradients of convolutions, and inputs and deltas of dense layers.
-    pieces : array (pieces, 8), int32
-        `Piece` of update.cu: the parameters that each block of threads updates.
+    pieces : array (pieces,), PIECE
+        As in update.cu: the parameters that each block of threads updates, without a decay.
     owners : tuple of (block, "W" or "b")
         Whose parameters each piece has.
-    parameters, all_parameters : int
-        All numbers of weights and biases; with the mean of the images.
+    all_parameters : int
+        Numbers of all weights and biases, and of the mean of the images.
     work : int
         Multiply-adds of an image.
     """
@@ -51,7 +52,6 @@ class Step:
     row_size: int
     pieces: Array
     owners: tuple[tuple[int, str], ...]
-    parameters: int
     all_parameters: int
     work: int
 
@@ -104,9 +104,8 @@ def step_of(
         place * dtype.itemsize + beside,
         slot_size,
         row_size,
-        np.array(pieces, np.int32),
+        np.array([(*piece, 0.0, 0.0) for piece in pieces], PIECE),
         owners,
-        parameters,
         parameters + (math.prod(blocks[0].x_shape) if centred else 0),
         sum(3 * _weights(b) * math.prod(b.z_shape[1:]) for b in blocks),
     )
@@ -191,7 +190,7 @@ def _places(blocks: Sequence[BlockOfLayers]) -> tuple[list[int], list[int], list
 def _pieces(
     blocks: Sequence[BlockOfLayers], biases: Sequence[bool], slots: list[int], rows: list[int], deltas: list[int]
 ) -> tuple[list[tuple[int, ...]], tuple[tuple[int, str], ...]]:
-    """Return the pieces, in the order of `PIECE`, and whose they are."""
+    """Return the pieces, in the order of NUMBERS, and whose they are."""
     pieces: list[tuple[int, ...]] = []
     owners: list[tuple[int, str]] = []
     first = 0

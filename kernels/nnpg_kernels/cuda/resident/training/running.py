@@ -28,7 +28,6 @@ WORK = 300_000_000_000  # multiply-adds of a graph at most, so that Python is ba
 LOOK = 0.1  # seconds between two looks at the losses, and of replays between two moments in which Python can stop
 HEAD = 3  # numbers before the order: next step, steps taken when this one is complete, steps before this epoch
 HALF = 1 << 12  # indices are written as two numbers below this one, which are exact in any type
-PIECE = np.dtype([("numbers", np.int32, (8,)), ("decay", np.float64), ("nothing", np.float64)])  # as in update.cu
 RATES = np.dtype([("lr", np.float64), ("lr_decay", np.float64), ("momentum", np.float64)])
 
 
@@ -144,8 +143,8 @@ class RunningTraining:
         self.labelled = targets.ndim == 1
         labels = targets if self.labelled else xp.zeros(1, np.int64)
         values = xp.zeros(1, dtype) if self.labelled else targets
-        pieces = np.zeros(len(step.pieces), PIECE)
-        pieces["numbers"], pieces["decay"] = step.pieces, settings.decays
+        pieces = step.pieces.copy()
+        pieces["decay"] = settings.decays
         self.of_images = (x, labels, values, self.order, weights, slots, rows, self.results)
         # of records, an array of a device knows the numbers alone
         self.of_update = (xp.asarray(pieces.view(np.int32)), slots, rows, *self.state, program.places, weights)
