@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -57,11 +58,13 @@ def _judged(exercise: Exercise, source: str) -> Judgement:
     try:
         functions = functions_of(exercise, source)
         for part in exercise.parts:
+            before: list[tuple[Arguments, Values]] = []  # the calls that were answered rightly
             for question, right in _questions(exercise.name, part.name):
                 answer = result_of(part, functions[part.name], question, source)
                 if not same(answer, right):
-                    words = _named(part, question, answer, right)
+                    words = _named(part, [*before, (question, answer)], right)
                     return Judgement(False, words, return_line(source, part.name))
+                before.append((question, answer))
     except RefusedError as refused:
         return Judgement(False, refused.words, refused.line)
     try:
@@ -90,22 +93,27 @@ def same(answer: Values, right: Values) -> bool:
     return bool(np.allclose(answer, right, rtol=TOLERANCE, atol=TOLERANCE * max(scale, 1e-3), equal_nan=True))
 
 
-def mistake_of(part: Part, question: Arguments, answer: Values) -> Mistake | None:
-    """Return the known mistake that gives this answer; an answer without the leading axes may be one too."""
+def mistake_of(part: Part, answers: list[tuple[Arguments, Values]]) -> Mistake | None:
+    """Return the known mistake that gives all of these answers to these questions."""
     for mistake in part.mistakes:
-        try:
-            wrong = np.asarray(mistake.result(*question.values()), np.float64)
-        except ValueError:  # a transposed array does not fit: then this mistake gives no answer
-            continue
-        fits = wrong.ndim > answer.ndim and wrong.shape[wrong.ndim - answer.ndim :] == answer.shape
-        if same(np.broadcast_to(answer, wrong.shape) if fits else answer, wrong):
-            return mistake
+        with suppress(ValueError):  # a transposed array does not fit: then this mistake gives no answer
+            if all(_fits(answer, mistake.result(*question.values())) for question, answer in answers):
+                return mistake
     return None
 
 
-def _named(part: Part, question: Arguments, answer: Values, right: Values) -> str:
-    """Say which mistake gives this answer, and show one entry."""
-    mistake = mistake_of(part, question, answer)
+def _fits(answer: Values, wrong: Any) -> bool:
+    """Whether an answer is what a mistake gives; its leading axes may be missing."""
+    wrong = np.asarray(wrong, np.float64)
+    missing = wrong.ndim - answer.ndim
+    if missing > 0 and wrong.shape[missing:] == answer.shape:
+        answer = np.broadcast_to(answer, wrong.shape)
+    return same(answer, wrong)
+
+
+def _named(part: Part, answers: list[tuple[Arguments, Values]], right: Values) -> str:
+    """Say which mistake gives the answers, and show one entry of the last."""
+    mistake, (question, answer) = mistake_of(part, answers), answers[-1]
     call = f"called with {described(question)}"
     if answer.shape != right.shape:
         words = f"{mistake.words}; " if mistake else ""

@@ -214,9 +214,9 @@ def exercise_table(folder: str | Path = ".") -> str:
 def _state(record: Record | None) -> str:
     if record is None:
         return ""
-    if record.solved is None:
-        return f"tried {record.attempts} times" if record.attempts else "started"
     attempts = f"{record.attempts} attempt{'s' * (record.attempts != 1)}"
+    if record.solved is None:
+        return f"not yet: {attempts}" if record.attempts else "started"
     return f"solved: {attempts}, {record.minutes} min, {record.hints} hint{'s' * (record.hints != 1)}"
 
 

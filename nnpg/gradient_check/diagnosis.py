@@ -55,6 +55,9 @@ def likely_cause(analytic: Values, numeric: Values, images: int = 0) -> str:
     factor = float((analytic[measured] * numeric[measured]).sum() / (numeric[measured] ** 2).sum())
     if factor and same(analytic / factor):
         return _factor(factor, images)
+    shift = float((analytic - numeric)[measured].mean())
+    if same(analytic - shift):
+        return f"{shift:.6g} is added to every entry: a sum that begins with ones, or a term too many"
     for words, turn in _rearrangements(analytic.ndim):
         turned = turn(analytic)
         if turned.shape == analytic.shape and same(turned):

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     import pandas
 
 
+ROUNDING = 1e-12  # of the larger of two numbers: less than this is 0 in a calculation by hand
+
+
 @dataclass(frozen=True)
 class GradientRow:
     """The check of one array by one method.
@@ -49,7 +52,9 @@ class GradientRow:
         name = f"{self.layer}, {self.array}, {self.method}: "
         if self.index is None:
             return name + self.note
-        return f"{name}worst at {self.index}: analytic {self.analytic:.9g}, numeric {self.numeric:.9g}; {self.note}"
+        largest = max(abs(self.analytic or 0.0), abs(self.numeric or 0.0))
+        analytic, numeric = (_shown(value, largest) for value in (self.analytic, self.numeric))
+        return f"{name}worst at {self.index}: analytic {analytic}, numeric {numeric}; {self.note}"
 
 
 @dataclass(frozen=True)
@@ -109,6 +114,12 @@ class GradientCheckError(AssertionError):
         first, *others = report.failures
         more = f"\n({len(others)} more rows failed: print(error.report))" if others else ""
         super().__init__(f"{first}{more}")
+
+
+def _shown(value: float | None, largest: float) -> str:
+    """Return a number as text; 0 where it is the rounding of another that is much larger."""
+    assert value is not None  # of every row with an index
+    return "0" if abs(value) < ROUNDING * largest else f"{value:.9g}"
 
 
 def _plain(value: Any) -> Any:

@@ -17,7 +17,7 @@ from fuzz.interrupts import Ending, search
 SOON = 5.0  # seconds, on a machine that does other work besides; `make fuzz` asks for one
 
 
-COMMANDS = ("help", "train", "rank", "experiments run", "download", "one batch, compiled")
+COMMANDS = ("help", "train", "rank", "experiments run", "download", "one batch, compiled", "exercise check")
 
 
 @pytest.mark.parametrize("name", slow_except({"help", "one batch, compiled"}, COMMANDS))

@@ -54,7 +54,7 @@ ERRORS = {
     "Ctrl-C of its own": ("def backward(delta, W):\n    raise KeyboardInterrupt", 4, "raises KeyboardInterrupt"),
     "NaN": ("def backward(delta, W):\n    return delta @ W * np.nan", 4, "NaN or infinity: a division by 0"),
     "random": (
-        "def backward(delta, W):\n    return delta @ W + np.random.default_rng().normal()",
+        "def backward(delta, W):\n    return delta @ W + np.random.default_rng().normal(size=(len(delta), W.shape[1]))",
         4,
         "backward: 6 of 6 entries are wrong: no known pattern",
     ),

@@ -34,6 +34,7 @@ def prepare(here: Path) -> None:
     _models(here)
     _results(here)
     (here / "notes.txt").write_text("no model")
+    (here / "endless.py").write_text('"""Exercise tanh: never ends."""\n\nwhile True:\n    pass\n')
     (here / "empty").mkdir()
     (here / "loop").symlink_to("loop")
     (here / "none.link").symlink_to("none")

@@ -74,6 +74,7 @@ COMMANDS = {  # words, and how many seconds it may run before the signal
     "attack by the API": (["-c", API.format(call="minimal_distortion(net, x, 'random', labels=labels, rng=0)")], 5),
     "one batch, compiled": (["-c", API.format(call="[nnpg.predict(net, x, batch=len(x)) for _ in range(100)]")], 5),
     "one batch, layer by layer": (["-c", API.format(call="[net.forward(x) for _ in range(100)]")], 6),
+    "exercise check": (["-m", "nnpg", "exercise", "check", "{here}/endless.py"], 5),
 }  # fmt: skip
 BY_API = ("attack by the API", "one batch, compiled", "one batch, layer by layer")
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import nnpg
+from nnpg.gradient_check import GradientRow
 from nnpg.gradient_check.diagnosis import likely_cause
 from nnpg_kernels import Array, Backend
 
@@ -415,6 +416,7 @@ def test_a_slope_below_the_rounding_error_is_reported() -> None:
         (lambda g: 3 * g, "1/N with N = 3 is missing"),
         (lambda g: g / 3, "a mean over the 3 images"),
         (lambda g: g / 7, "= 1/7"),
+        (lambda g: g + 2, "2 is added to every entry"),
         (lambda g: np.pad(g[..., 1:-1, 1:-1], [(0, 0), (0, 0), (1, 1), (1, 1)]), "wrong only at the border"),
         (lambda g: g * (np.arange(4) != 1), "all of them 0: a term is missing there"),
         (lambda g: g + np.random.default_rng(1).standard_normal(g.shape), "no known pattern"),
@@ -430,6 +432,12 @@ def test_patterns_are_seen_in_a_sample_too() -> None:
     sample = np.where(np.random.default_rng(1).random(right.shape) < 0.3, right, np.nan)
     assert likely_cause(-right, sample) == "the sign is flipped"
     assert "transposed: axes 0 and 1" in likely_cause(right.swapaxes(0, 1), sample)
+
+
+def test_the_rounding_of_a_much_larger_number_is_printed_as_0() -> None:
+    row = GradientRow("dense1", "x", "adjoint", 1.0, False, "why", (0, 1), 1e-18, -0.5)
+    assert str(row) == "dense1, x, adjoint: worst at (0, 1): analytic 0, numeric -0.5; why"
+    assert "analytic 1e-18, numeric 3e-18" in str(replace(row, analytic=1e-18, numeric=3e-18))
 
 
 def test_a_gradient_that_should_be_0() -> None:

@@ -122,6 +122,7 @@ SIGMOID = Exercise(
                 ),
                 Mistake("delta is lost: this is right only for a delta of ones", lambda delta, y: y * (1 - y)),
                 Mistake("the factor 1 - y is missing", lambda delta, y: delta * y),
+                Mistake("1 + y in place of 1 - y", lambda delta, y: delta * y * (1 + y)),
                 Mistake("the factor y is missing", lambda delta, y: delta * (1 - y)),
                 Mistake("this is the slope of tanh, 1 - y^2", lambda delta, y: delta * (1 - y * y)),
                 Mistake(

@@ -13,8 +13,9 @@ def _questions(rng: np.random.Generator) -> list[Arguments]:
         {"x": rng.integers(0, 11, shape) / 10, "gradient": numbers(rng, *shape), "epsilon": epsilon}
         for shape, epsilon in (((3, 3), 0.6), ((2, 4), 0.25))
     ]
-    questions.append({"x": questions[1]["x"], "gradient": questions[1]["gradient"] * [[0], [1]], "epsilon": 0.25})
-    return questions
+    second = questions[1]
+    with_zero = second | {"gradient": second["gradient"] * [[0], [1]]}
+    return [*questions, with_zero, second | {"gradient": second["gradient"] / 10}]  # shorter than 1
 
 
 def _length(gradient: Values) -> Values:
@@ -150,6 +151,13 @@ BOX_STEP = Exercise(
                 Mistake(
                     "x is lost: this is the step alone", lambda x, gradient, epsilon: epsilon * _direction(gradient)
                 ),
+                Mistake(
+                    "a gradient shorter than 1 is not made longer: divide by its norm, however small",
+                    lambda x, gradient, epsilon: np.clip(
+                        x + epsilon * gradient / np.maximum(_length(gradient), 1), 0, 1
+                    ),
+                ),
+                Mistake("no image moves", lambda x, gradient, epsilon: x),
                 Mistake(
                     "a gradient of 0 is divided by its norm, 0: that image must stay",
                     lambda x, gradient, epsilon: np.clip(

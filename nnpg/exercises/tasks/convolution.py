@@ -142,6 +142,7 @@ _FORWARD = Part(
             "the last row and column of W are left out: the ranges end one too early", _on(correlated, W=_without_last)
         ),
         Mistake("W is lost: this is right only for a W of ones", lambda x, W: correlated(x, np.ones_like(W))),
+        Mistake("x is lost: this is right only for an x of ones", lambda x, W: correlated(np.ones_like(x), W)),
         Mistake(
             "the images are added: each image has its own y",
             lambda x, W: np.broadcast_to(correlated(x, W).sum(axis=0), correlated(x, W).shape),
@@ -173,6 +174,7 @@ _BACKWARD = Part(
             "only the rows of the filter are turned: rows and columns must be, or neither",
             _on(_back, W=_SWAPPED["columns"]),
         ),
+        Mistake("W is lost: this is right only for a W of ones", lambda delta, W: _back(delta, np.ones_like(W))),
         Mistake("delta is not padded: I-1 rows and J-1 columns of zeros belong on each side", _not_padded),
         Mistake(
             "delta is padded by one row and column too much: I-1 and J-1 are right",

@@ -61,6 +61,7 @@ DENSE = Exercise(
             (
                 Mistake("the sign is flipped", lambda delta, W: -(delta @ W)),
                 Mistake("W is transposed: the sum must run over f, the rows of W", lambda delta, W: delta @ W.T),
+                Mistake("W is lost: delta comes back as it came", lambda delta, W: delta),
                 Mistake("a mean over the units f where a sum belongs", lambda delta, W: delta @ W / len(W)),
                 Mistake(
                     "delta is lost: this is right only for a delta of ones",

@@ -65,7 +65,7 @@ def _layer(functions: Functions) -> tuple[Layer, Values]:
         def backward(self, k: Any, delta: Values, saved: Any) -> Values:
             return each_seed(lambda d: functions["backward"](d, saved), delta, 4)
 
-    return YourMaxPool(2), np.random.default_rng(2).standard_normal((2, 3, 4, 6))
+    return YourMaxPool(2), np.random.default_rng(2).standard_normal((2, 3, 6, 8))
 
 
 def _conserved(functions: Functions, rng: np.random.Generator) -> str:

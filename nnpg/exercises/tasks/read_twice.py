@@ -119,6 +119,11 @@ READ_TWICE = Exercise(
                     "W x is computed with W transposed: it is x @ W.T",
                     lambda delta, x, W: delta + (delta * (1 - np.tanh(x @ W) ** 2)) @ W,
                 ),
+                Mistake("W is lost on the path through tanh", lambda delta, x, W: delta + delta * _slope(x, W)),
+                Mistake(
+                    "the square is added where it is subtracted: the slope of tanh is 1 - t^2",
+                    lambda delta, x, W: delta + (delta * (1 + np.tanh(x @ W.T) ** 2)) @ W,
+                ),
                 Mistake("the path by x counts twice", lambda delta, x, W: 2 * delta + _branch(delta, x, W)),
             ),
         ),

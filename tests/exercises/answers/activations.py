@@ -24,6 +24,7 @@ WRONG = [
     Wrong("sigmoid", "all-ones-only", "return y * (1 - y) * np.ones(delta.shape)", "right only for a delta of ones"),
     Wrong("sigmoid", "a factor lost", "return delta * y", "the factor 1 - y is missing"),
     Wrong("sigmoid", "the other factor lost", "return delta * (1 - y)", "the factor y is missing"),
+    Wrong("sigmoid", "sign inside", "return delta * y * (1 + y)", "1 + y in place of 1 - y"),
     Wrong("sigmoid", "another slope", "return delta * (1 - y ** 2)", "the slope of tanh"),
     Wrong(
         "sigmoid",

@@ -6,6 +6,7 @@ SOLUTIONS = {"dense": ("return delta @ W",)}
 WRONG = [
     Wrong("dense", "sign", "return -delta @ W", "the sign is flipped"),
     Wrong("dense", "transpose", "return delta @ W.T", "W is transposed"),
+    Wrong("dense", "lost W", "return delta.copy()", "W is lost"),
     Wrong("dense", "transpose of the result", "return (delta @ W).T", "it returns an array of shape (3, 2)"),
     Wrong("dense", "mean for sum", "return (delta[:, :, None] * W).mean(axis=1)", "a mean over the units f"),
     Wrong("dense", "lost delta", "return W.sum(axis=0)", "delta is lost"),

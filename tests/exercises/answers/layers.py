@@ -101,6 +101,8 @@ WRONG = [
     twice("lost delta", "1 + branch", "delta is lost on the path by x"),
     twice("another lost delta", "delta + (1 - t * t) @ W", "delta is lost on the path through tanh"),
     twice("all-ones-only", "1 + (1 - t * t) @ W", "delta is lost: this is right only"),
+    twice("lost W", "delta + delta * (1 - t * t)", "W is lost on the path"),
+    twice("sign of the square", "delta + (delta * (1 + t * t)) @ W", "the square is added"),
     twice("order", "delta + (delta @ W) * (1 - t * t)", "the order is wrong"),
     twice("no square", "delta + (delta * (1 - t)) @ W", "t is not squared"),
     twice("wrong axis", "delta + (delta * (1 - np.tanh(x @ W) ** 2)) @ W", "with W transposed"),

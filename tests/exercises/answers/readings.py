@@ -189,7 +189,7 @@ WRONG = [
     Wrong(
         "knock_out", "off by one", "return np.where(np.roll(units, 1), np.roll(value, 1), y)", "the next filter is set"
     ),
-    Wrong("knock_out", "one mean", "return np.where(units, value[units].mean(), y)", "forward: "),
+    Wrong("knock_out", "one mean", "return np.where(units, value[units].mean(), y)", "forward: one mean value"),
     Wrong("knock_out", "sign", "return np.where(units, -value, y)", "forward: the sign of value is flipped"),
     Wrong("knock_out", "in place", "y[:, units[:, 0, 0]] = value[units[:, 0, 0]]\nreturn y", f"forward {IN_PLACE}"),
     Wrong("knock_out", "nothing", "return y", "forward: nothing is changed"),
@@ -243,6 +243,8 @@ WRONG = [
     changed("box_step", "no root", "np.sqrt", "", "the root is missing"),
     changed("box_step", "mean for sum", ".sum(", ".mean(", "the norm has the sum"),
     changed("box_step", "lost epsilon", "epsilon * direction", "direction", "epsilon is lost"),
+    changed("box_step", "at least 1", "np.where(length > 0, length, 1)", "np.maximum(length, 1)", "shorter than 1"),
+    Wrong("box_step", "no step", "return np.clip(x, 0, 1)", "no image moves"),
     changed("box_step", "lost x", STEP_OF, "epsilon * direction", "x is lost"),
     changed("box_step", "division by 0", "np.where(length > 0, length, 1)", "length", "a gradient of 0 is divided"),
     changed(
