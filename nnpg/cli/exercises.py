@@ -14,13 +14,27 @@ from nnpg.exercises import hint as hint_for
 from nnpg.exercises import start as start_exercise
 
 exercise = typer.Typer(
-    help="Write backpropagation yourself: one function at a time, checked, with the mistake named.",
-    no_args_is_help=True,
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="A file that `nnpg exercise start` wrote.")]
 FolderArgument = Annotated[Path, typer.Argument(metavar="[DIR]", help="The folder of the exercises' files.")]
+
+
+@exercise.callback(invoke_without_command=True)
+def root(context: typer.Context) -> None:
+    """Write backpropagation yourself: one function at a time, checked, with the mistake named.
+
+    - `nnpg exercise list` lists the exercises,
+
+    - `nnpg exercise start dense` writes dense.py: a statement, an equation, and a function to write,
+
+    - `nnpg exercise check dense.py` runs it, and says whether it is right, or what its first mistake is,
+
+    - `nnpg exercise hint dense.py` shows the next of three hints.
+    """
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
 
 
 @exercise.command("list")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import ast
 import difflib
 import re
+import sys
 import traceback
 from collections.abc import Iterator
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,7 @@ import numpy as np
 from nnpg.exercises.exercise import Arguments, Exercise, Function, Part, Values
 from nnpg_command import printable
 
+MODULE = "nnpg_exercise"  # the name of the file as a module
 CODE = "<your file>"  # the name under which Python knows the code; a line of a traceback with it is the student's
 LOOPS = (ast.For, ast.While, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 HIDDEN_LOOPS = ("vectorize", "ndindex", "nditer", "ndenumerate", "apply_along_axis", "fromiter", "map")
@@ -36,8 +39,8 @@ def functions_of(exercise: Exercise, source: str) -> dict[str, Function]:
         If the file is no Python, raises an error, lacks a name, or loops where it may not.
     """
     try:
+        code = compile(source, CODE, "exec", dont_inherit=True)
         tree = ast.parse(source, CODE)
-        code = compile(source, CODE, "exec")
     except SyntaxError as error:
         text = (error.text or "").strip()
         written = f": {printable(text)}" if text else ""
@@ -46,11 +49,15 @@ def functions_of(exercise: Exercise, source: str) -> dict[str, Function]:
         raise RefusedError(f"this is not Python: {error}") from error
     if not exercise.loops:
         _check_loops(tree)
-    space: dict[str, Any] = {"__name__": "exercise", "__file__": CODE}
+    module = ModuleType(MODULE)
+    space = vars(module)
+    sys.modules[MODULE] = module  # where a dataclass looks for the names of its types
     try:
         exec(code, space)
     except BaseException as error:  # sys.exit too is an error here
         raise RefusedError(_words_of(error, "the file"), line_of(error)) from error
+    finally:
+        del sys.modules[MODULE]
     names = {part.name: part.name.split(".")[0] for part in exercise.parts}  # of a method, the class
     defined = {name: _named(name, space, tree) for name in names.values()}
     return defined | {part.name: part.adapt(defined[names[part.name]]) for part in exercise.parts}

@@ -25,6 +25,12 @@ def test_an_exercise_from_start_to_the_right_answer(run, tmp_path) -> None:
     assert len(lines) == 1 + len(EXERCISES)
 
 
+def test_without_a_command_it_prints_the_help(run) -> None:
+    answer = run("exercise")
+    assert answer.code == 0
+    assert all(word in answer.out for word in ("list", "start", "check", "hint"))
+
+
 def test_the_help_says_that_the_file_is_executed(run) -> None:
     text = " ".join(run("exercise", "check", "--help").out.replace("│", " ").split())
     assert "Python executes FILE" in text

@@ -76,3 +76,33 @@ def test_precision_is_not_lost() -> None:
     judgement = judge(EXERCISES["dense"], written("dense", ("return (delta @ W).astype(np.float32)",)))
     assert not judgement.right
     assert "perhaps by float32" in judgement.words or "backward" in judgement.words
+
+
+def test_a_layer_may_be_a_dataclass_and_have_types() -> None:
+    code = """
+from __future__ import annotations
+from dataclasses import dataclass
+from typing import ClassVar
+import numpy as np
+
+@dataclass(frozen=True)
+class LeakyReLU:
+    slope: float
+    parameters: ClassVar[tuple[str, ...]] = ()
+
+    def forward(self, k, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return np.where(x > 0, x, self.slope * x), x > 0
+
+    def backward(self, k, delta, saved):
+        return np.where(saved, delta, self.slope * delta)
+
+    def gradients(self, k, delta, saved):
+        return {}
+"""
+    judgement = judge(EXERCISES["leaky_relu"], code)
+    assert judgement.right, judgement.words
+
+
+def test_the_file_is_compiled_without_the_switches_of_the_library() -> None:
+    judgement = of_code("def backward(delta, W: int):\n    return delta @ W * (backward.__annotations__['W'] is int)")
+    assert judgement.right, judgement.words

@@ -21,6 +21,13 @@ def _answer(delta: Values) -> Values:
     return measured(_centred, np.zeros_like(delta), delta)
 
 
+def _row_by_row(delta: Values) -> Values:
+    dx = delta.copy()
+    for n in range(len(dx)):
+        dx[n] -= dx.mean(axis=0)
+    return dx
+
+
 def _layer(functions: Functions) -> tuple[Layer, Values]:
     layer = YourLayer(_centred, lambda delta, x: functions["backward"](delta))
     return layer, np.random.default_rng(2).standard_normal((4, 5))
@@ -89,6 +96,7 @@ BATCH_MEAN = Exercise(
                     "the own image is left out of the sum, though not of N",
                     lambda delta: delta - (delta.sum(axis=0) - delta) / len(delta),
                 ),
+                Mistake("the mean is taken again after rows were changed: compute it once, from delta", _row_by_row),
                 Mistake(
                     "the mean is that of the images before: it is over all images",
                     lambda delta: delta - np.cumsum(delta, axis=0) / np.arange(1, len(delta) + 1)[:, None],

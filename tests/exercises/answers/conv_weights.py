@@ -38,8 +38,11 @@ WRONG = [
         "transpose of filters", "return dW", "return dW.swapaxes(0, 1)", "filters f and channels c of dW are swapped"
     ),
     wrong("lost delta", "delta[n], x", "np.ones_like(delta[n]), x", "delta is lost"),
-    wrong("all-ones-only", "np.einsum(", "delta[n, 0, 0, 0] * 0 + np.einsum(", "right")._replace(
-        body="delta = np.ones(delta.shape)\n" + RIGHT.strip(), says="right only for a delta of ones"
+    Wrong(
+        "conv_weights",
+        "all-ones-only",
+        "delta = np.ones(delta.shape)\n" + RIGHT.strip(),
+        "right only for a delta of ones",
     ),
     wrong("lost x", "x[n, :, i:i + H, j:j + w_])", "np.ones((x.shape[1], H, w_)))", "x is lost"),
     wrong(

@@ -70,7 +70,7 @@ WRONG = [
     forward("lost x", " * x[n, c, h + i, w + j]", "", "x is lost"),
     forward("ones", "np.zeros", "np.ones", "1 is added to every entry"),
     forward("wrong axis", "return y", "return np.repeat(y.sum(axis=0)[None], N, axis=0)", "the images are added"),
-    forward("in place", "N, C, H", "x -= x.mean()\nN, C, H", "")._replace(says="writes into an array that it is given"),
+    Wrong("conv_loops", "in place", f"x -= x.mean()\n{LOOPS.strip()}", "writes into an array that it is given"),
     backward("overwritten", "+=", "=", "a pixel keeps the last product only"),
     backward("sign", "+=", "-=", "the sign is flipped"),
     backward("flipped", "W[f, c, i, j]", "W[f, c, I - 1 - i, J - 1 - j]", "the filter is the wrong way round"),

@@ -88,7 +88,7 @@ WRONG = [
         "batch_mean",
         "in place, row by row",
         "dx = delta.copy()\nfor n in range(len(dx)):\n    dx[n] -= dx.mean(axis=0)\nreturn dx",
-        "entries are wrong",
+        "the mean is taken again after rows were changed",
     ),
     twice("lost path", "branch", "the path by x itself is lost"),
     twice("another lost path", "1 * delta", "the path through tanh is lost"),

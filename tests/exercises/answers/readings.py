@@ -21,7 +21,7 @@ for label, gradient in stream:
         sums = np.zeros((K, len(gradient)))
     sums[label] += gradient
     counts[label] += 1
-return sums / np.where(counts > 0, counts, np.nan)[:, None]
+return (sums / np.where(counts > 0, counts, np.nan)[:, None])
 """
 SCORES = """
 mean = gradients.mean(axis=0)
@@ -112,11 +112,13 @@ WRONG = [
     changed("class_gradient", "sign", "+= gradient", "-= gradient", "the sign is flipped"),
     changed("class_gradient", "magnitudes", "+= gradient", "+= abs(gradient)", "a mean of absolute values"),
     changed("class_gradient", "0 for none", "counts, np.nan)", "counts, 1)", "a class without images has the mean 0"),
-    changed("class_gradient", "transpose", "[:, None]", "[:, None]\n", "is transposed")._replace(
-        body=STREAM.replace("return ", "return (").rstrip() + ").T"
-    ),
-    changed("class_gradient", "wrong axis", "[:, None]", "[:, None]", "a mean over the units too")._replace(
-        body=STREAM.replace("return ", "return (").rstrip() + ").mean(axis=1)"
+    changed("class_gradient", "transpose", "[:, None])", "[:, None]).T", "is transposed"),
+    changed(
+        "class_gradient",
+        "wrong axis",
+        "[:, None])",
+        "[:, None]).mean(1)",
+        "a mean over the units",
     ),
     Wrong(
         "class_gradient",
@@ -225,9 +227,7 @@ WRONG = [
     changed("box_step", "sign", "x + epsilon", "x - epsilon", "the sign is flipped: minus goes downhill"),
     changed("box_step", "no box", STEP_OF, "x + epsilon * direction", "the box is missing"),
     changed("box_step", "box of the step", STEP_OF, "x + np.clip(epsilon * direction, 0, 1)", "laid around the step"),
-    changed("box_step", "another box", "0, 1)", "-1, 1)", "the box is open below 0")._replace(
-        body=STEP.replace("direction, 0, 1)", "direction, -1, 1)")
-    ),
+    changed("box_step", "another box", "direction, 0, 1)", "direction, -1, 1)", "the box is open below 0"),
     changed("box_step", "half a box", STEP_OF, "np.minimum(x + epsilon * direction, 1)", "the box is open below 0"),
     changed("box_step", "not divided", "epsilon * direction", "epsilon * gradient", "not divided by its norm"),
     changed("box_step", "all images", ".sum(axis=1, keepdims=True)", ".sum()", "the norm is that of the whole batch"),

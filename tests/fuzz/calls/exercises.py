@@ -23,6 +23,12 @@ def calls() -> Iterator[Call]:
     with atomic_write(file) as out:
         out.write(written("tanh", SOLUTIONS["tanh"]).encode())
     yield call(exercises.check, path=str(file), skip=("seconds",))
+    yield call(
+        exercises.start,
+        name="tanh",
+        folder=str(folder),
+        kinds={"name": lambda valid: w.wrong("danse", None, 3, b"tanh", ["tanh"], True), "folder": w.path},
+    )
     yield call(exercises.hint, path=str(file))
     for function in (exercises.exercise_rows, exercises.exercise_table):
         yield call(function, folder=str(folder), kinds={"folder": w.path})
