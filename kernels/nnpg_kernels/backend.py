@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
+import warnings
 from types import ModuleType
 from typing import Any, Protocol, cast
 
@@ -44,12 +44,16 @@ class Backend(Protocol):
 def load(name: str = "auto") -> Backend:
     """Import a backend by name; "auto" is the fastest one that runs on this machine's CPU, never a device.
 
+    "auto" is "numba", or "numpy" where Numba is not installed. Where it is installed and cannot be imported, "auto" is
+    "numpy" too, with a warning that says why.
+
     Raises
     ------
     ValueError
         If there is no backend of that name.
     ImportError
-        If "cupy" lacks CuPy, a device, or a driver that is new enough; it says which, and what to install.
+        If Numba cannot be imported for "numba", or "cupy" lacks CuPy, a device, or a driver that is new enough; it
+        says which, and what to install.
 
     Examples
     --------
@@ -58,7 +62,37 @@ def load(name: str = "auto") -> Backend:
     """
     if not isinstance(name, str):
         raise TypeError(f"backend must be auto, {', '.join(BACKENDS)}, not {name!r}")
-    chosen = name if name != "auto" else "numba" if importlib.util.find_spec("numba") else "numpy"
+    chosen = name if name != "auto" else _fastest()
     if chosen not in BACKENDS:
         raise ValueError(f"no backend named {name!r}: choose one of auto, {', '.join(BACKENDS)}")
+    if chosen == "numba":
+        problem = _problem_of_numba()
+        if problem is not None:
+            raise ImportError(
+                f"the backend 'numba' needs Numba, which cannot be imported ({problem}): pip install numba, or take "
+                "the slower backend 'numpy'"
+            ) from problem
     return cast(Backend, importlib.import_module(BACKENDS[chosen]))
+
+
+def _fastest() -> str:
+    """Return the backend that "auto" is on this machine."""
+    problem = _problem_of_numba()
+    if problem is None:
+        return "numba"
+    if not (isinstance(problem, ModuleNotFoundError) and problem.name == "numba"):
+        warnings.warn(
+            f"Numba is installed but cannot be imported ({problem}): the slower backend 'numpy' computes instead",
+            RuntimeWarning,
+            stacklevel=3,
+        )
+    return "numpy"
+
+
+def _problem_of_numba() -> ImportError | None:
+    """Return the error of importing Numba, if there is one."""
+    try:
+        importlib.import_module("numba")
+    except ImportError as error:
+        return error
+    return None
