@@ -150,7 +150,7 @@ def test_float32_agrees_with_float64(row: Row, backend: Backend) -> None:
         d = delta(y.astype("float64")).astype("float32").astype(dtype)
         answers.append([y, layer.backward(backend, d, saved), *layer.gradients(backend, d, saved).values()])
     for single, double in zip(*answers, strict=True):
-        np.testing.assert_allclose(single, double, rtol=0, atol=3e-6 * max(1, np.abs(double).max()))
+        np.testing.assert_allclose(single, double, rtol=0, atol=2e-6 * max(1, np.abs(double).max()))
 
 
 @every_row
