@@ -3,7 +3,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do $$p -c '
 BIN := .venv/bin
 ON_ALL_CORES := -n auto --dist worksteal  # a process per core; one that has no tests left takes some of another's
 
-.PHONY: demo test gallery slow fences sanitize lint types oracle browser fuzz mutants script-mutants ci clean
+.PHONY: demo test gallery slow fences sanitize device lint types oracle browser fuzz mutants script-mutants ci clean
 
 demo: .venv/demo  ## train on built-in faces, rank, knock out, and write a page of pictures
 	$(BIN)/nnpg demo
@@ -20,6 +20,11 @@ fences: .venv/test  ## the tests of the compiled programs with every array betwe
 
 sanitize: .venv/test  ## the CUDA kernels on the CPU with g++'s sanitizers: an index error comes with its file and line
 	NNPG_SANITIZE=1 NNPG_CUDA=emulated $(BIN)/python -m pytest tests/cuda
+
+device: .venv/test  ## on a machine with an NVIDIA GPU: every test of the device, then compute-sanitizer over the tiny ones
+	NNPG_CUDA=device $(BIN)/python -m pytest $(ON_ALL_CORES) --slow -m gpu
+	for tool in memcheck racecheck synccheck initcheck; do \
+	  NNPG_CUDA=device compute-sanitizer --tool $$tool --error-exitcode 1 $(BIN)/python -m pytest -m tiny || exit 1; done
 
 cuda: .venv/cuda  ## compile every CUDA kernel, without a device, and compare what it needs with docs/cuda-resources.md
 	PYTHONPATH=kernels:tests/cuda $(BIN)/python -m resources

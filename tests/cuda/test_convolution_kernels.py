@@ -16,7 +16,7 @@ from layer_devices import CupyDevice, EmulatedDevice, layer_device
 from nnpg_kernels import Window, definition, numpy_backend
 from nnpg_kernels.cuda import convolution
 
-pytestmark = pytest.mark.gpu
+pytestmark = [pytest.mark.gpu, pytest.mark.tiny]
 
 
 @pytest.fixture(scope="module")

@@ -25,6 +25,7 @@ def device() -> EmulatedDevice | CupyDevice:
 
 
 @pytest.mark.gpu
+@pytest.mark.tiny
 def test_leading_axes_and_arrays_with_gaps(device: EmulatedDevice) -> None:
     window, pool = Window((3, 2), (2, 1), (1, 0, 2, 1), (1, 2)), Window((2, 3), (2, 1))
 
@@ -51,6 +52,7 @@ def test_leading_axes_and_arrays_with_gaps(device: EmulatedDevice) -> None:
 
 
 @pytest.mark.gpu
+@pytest.mark.tiny
 def test_no_images_and_no_seeds(device: EmulatedDevice) -> None:
     window, W = Window((3, 3)), np.ones((4, 2, 3, 3))
     assert convolution.conv_forward(device, np.ones((0, 2, 5, 5)), W, None, window).shape == (0, 4, 3, 3)
@@ -66,6 +68,7 @@ def test_no_images_and_no_seeds(device: EmulatedDevice) -> None:
 
 
 @pytest.mark.gpu
+@pytest.mark.tiny
 def test_what_does_not_fit_is_an_error_before_any_launch(device: EmulatedDevice) -> None:
     device.launched.clear()
     window, x, W = Window((3, 3)), np.ones((1, 2, 5, 5)), np.ones((4, 2, 3, 3))
@@ -103,6 +106,7 @@ def test_every_kernel_has_instances_of_both_types_of_numbers() -> None:
 
 
 @pytest.mark.gpu
+@pytest.mark.tiny
 def test_arrays_go_up_for_a_launch_and_results_come_down() -> None:
     """On the stand-in for CuPy too, so that the tests here need no change where there is a device."""
     x, window = numbers(2, 3, 6, 7, dtype="float64"), Window((2, 3), (1, 2))

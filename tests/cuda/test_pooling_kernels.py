@@ -14,7 +14,7 @@ from layer_devices import CupyDevice, EmulatedDevice, layer_device
 from nnpg_kernels import Window, definition
 from nnpg_kernels.cuda import pooling
 
-pytestmark = pytest.mark.gpu
+pytestmark = [pytest.mark.gpu, pytest.mark.tiny]
 
 
 @pytest.fixture(scope="module")

@@ -45,6 +45,7 @@ def test_gradients_of_all_classes_and_all_blocks(name: str, dtype: str) -> None:
             close(result[layer], expected[layer], dtype, f"{of}, {layer}")
 
 
+@pytest.mark.tiny
 @over_networks
 @pytest.mark.parametrize("classes", ["true", "all"])
 @pytest.mark.parametrize("method", ["average_of_gradients", "gradient_of_average"])
@@ -76,6 +77,7 @@ def test_knock_outs_of_all_filters_in_five_orders(name: str, to: Any) -> None:
         assert len(np.unique(expected.predictions)) > 1
 
 
+@pytest.mark.tiny
 def test_a_filter_that_is_knocked_out_twice_is_gone_once() -> None:
     here, there, x = network("faces", "float64", "numpy"), network("faces"), images("faces")
     order = [("pool2", 3), ("pool1", 1), ("pool2", 3), ("pool3", 0)]
@@ -105,6 +107,7 @@ def test_the_step_of_an_attack(name: str, dtype: str) -> None:
     assert z.dtype == np.float64
 
 
+@pytest.mark.tiny
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_an_image_has_the_same_bits_alone_and_in_any_company(dtype: str) -> None:
     there, x = network("faces", dtype), images("faces", dtype, 7)

@@ -75,6 +75,7 @@ def test_two_epochs_are_those_of_the_layers(name: str) -> None:
     same(compiled(network(name), x), trained(network(name, backend="numpy"), x))
 
 
+@pytest.mark.tiny
 @pytest.mark.parametrize(
     "optimiser", [SGD(lr=0.1), SGD(lr=0.1, decay=DecayPerUnit(0.1)), SGD(lr=0.1, momentum=0.5, lr_decay=1.0)]
 )
@@ -83,12 +84,14 @@ def test_the_optimiser_is_the_same(optimiser: SGD) -> None:
     same(compiled(net, x, None, optimiser), trained(net.to("numpy"), x, None, optimiser))
 
 
+@pytest.mark.tiny
 @pytest.mark.parametrize("batch", [1, N, 5 * N])
 def test_any_batch_takes_the_steps_of_the_layers(batch: int) -> None:
     net, x = small()
     same(compiled(net, x, batch=batch), trained(net.to("numpy"), x, batch=batch))
 
 
+@pytest.mark.tiny
 def test_images_that_share_a_slot_leave_their_sum() -> None:
     x = images("faces", count=N)
     with mock.patch.object(running, "SLOTS", 2):
