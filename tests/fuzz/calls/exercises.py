@@ -25,7 +25,7 @@ def calls() -> Iterator[Call]:
     yield call(exercises.check, path=str(file), skip=("seconds",))
     yield call(
         exercises.start,
-        name="tanh",
+        plain={"name": "tanh"},
         folder=str(folder),
         kinds={"name": lambda valid: w.wrong("danse", None, 3, b"tanh", ["tanh"], True), "folder": w.path},
     )
