@@ -67,8 +67,9 @@ template <class Net, int B> __device__ __forceinline__ int tap_of(int i, int j) 
     return reads ? i / K::DH * K::J + j / K::DW : NONE;
 }
 
-// sums += of one window of all filters; i and j are the pixel's row and column from those that its first pixel reads.
-template <class Net, int B, int S>
+// sums += of one window of all filters, for the first CHANNELS of a quad of channels; i and j are the pixel's row and
+// column from those that the window's first pixel reads.
+template <class Net, int B, int S, int CHANNELS>
 __device__ __forceinline__ void add_window(const Quad<NumberOf<Net>>* weights, const Deltas<NumberOf<Net>, S>* delta,
                                            const unsigned char* won, int i, int j, NumberOf<Net> (&sums)[4][S]) {
     using K = Block<Net, B>;
@@ -89,7 +90,7 @@ __device__ __forceinline__ void add_window(const Quad<NumberOf<Net>>* weights, c
         Quad<NumberOf<Net>> k = weights[f * K::TAPS + tap];
         Deltas<NumberOf<Net>, S> here = delta[f * K::OUT];
         #pragma unroll
-        for (int c = 0; c < 4; ++c)
+        for (int c = 0; c < CHANNELS; ++c)
             #pragma unroll
             for (int s = 0; s < S; ++s) sums[c][s] += k.v[c] * here.v[s];
     }
@@ -101,7 +102,7 @@ __device__ void conv_delta(const NumberOf<Net>* weights, NumberOf<Net>* shared) 
     using T = NumberOf<Net>;
     using K = Block<Net, B>;
     using R = Readers<Net, B>;
-    constexpr int QUADS = (K::C + 3) / 4;
+    constexpr int QUADS = (K::C + 3) / 4, LAST = K::C - (QUADS - 1) * 4;  // channels of the last quad
     auto of_channels = reinterpret_cast<const Quad<T>*>(
         weights_at<Net, Net::BACKWARD[B], QUADS * 4 * K::F * K::TAPS>(weights, shared));
     const Deltas<T, S>* delta = deltas_of<Net, B + 1, S>(shared);
@@ -122,8 +123,14 @@ __device__ void conv_delta(const NumberOf<Net>* weights, NumberOf<Net>* shared) 
             for (int w = left; w < left + R::COLUMNS; ++w) {
                 if (unsigned(h) >= unsigned(K::YH) || unsigned(w) >= unsigned(K::YW)) continue;
                 int i = row - (h * K::PSH - K::PTOP) * K::SH, j = column - (w * K::PSW - K::PLEFT) * K::SW;
-                add_window<Net, B, S>(of_channels + q * K::F * K::TAPS, delta + h * K::YW + w, won + h * K::YW + w, i, j,
-                                   sums);
+                const Quad<T>* of_quad = of_channels + q * K::F * K::TAPS;
+                int window = h * K::YW + w;
+                if constexpr (LAST < 4)
+                    if (q == QUADS - 1) {
+                        add_window<Net, B, S, LAST>(of_quad, delta + window, won + window, i, j, sums);
+                        continue;
+                    }
+                add_window<Net, B, S, 4>(of_quad, delta + window, won + window, i, j, sums);
             }
         #pragma unroll
         for (int c = 0; c < 4; ++c) {
