@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -95,6 +96,15 @@ def test_what_ends_the_process_or_prints_without_end_is_survived(tmp_path: Path)
     assert len(verdict.printed) < 4000
     assert verdict.printed.startswith("\\x1b[2J 0\n")
     assert verdict.printed.endswith("...")
+
+
+def test_a_thread_that_does_not_end_holds_nothing_up(tmp_path: Path) -> None:
+    path = start("dense", tmp_path)
+    thread = "import threading, time\nthreading.Thread(target=time.sleep, args=(100,)).start()\n"
+    path.write_text(written("dense", (thread + SOLUTIONS["dense"][0],)))
+    began = time.monotonic()
+    assert check(path).right
+    assert time.monotonic() - began < 60
 
 
 def test_a_folder_with_modules_of_known_names_does_no_harm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
