@@ -54,6 +54,7 @@ def run(
     steps["map"][1:] = np.cumsum([math.prod(blocks[i].y_shape[1:]) for i in where[:-1]])
     left = np.stack(left_after(plan, [] if replaces else where, [] if replaces else task.filters), axis=1)
     left = np.broadcast_to(left, (T + 1, len(blocks)))
+    left = np.insert(left, 0, blocks[0].x_shape[0], axis=1)
     channels = np.arange(blocks[0].x_shape[0])
     order = np.concatenate([channels, *first_out_last(plan, where, task.filters)])
     parts = [a.astype(np.int32) for a in (steps.view(np.int32), left.ravel(), order)]

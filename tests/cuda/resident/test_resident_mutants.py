@@ -34,7 +34,15 @@ pytestmark = [
 
 FILES = (*HEADERS, *dict.fromkeys(KERNELS.values()))
 FASTER = "saves time: the result is the same"
-SURVIVORS: dict[str, dict[str, str]] = {}
+SURVIVORS: dict[str, dict[str, str]] = {
+    "backward.cuh": {"S * sizeof(T) < 16 -> true": "a load reads 16 bytes at most, whatever the alignment is"},
+    "gradients.cu": {"B < lowest -> false": FASTER},
+    "knockout.cu": {
+        "threadIdx.x == 0 -> true": "all threads write the same number",
+        "B > from -> true": FASTER,
+        "B >= from -> true": FASTER,
+    },
+}
 RECIPES: dict[str, tuple[tuple[int, ...], list[Any]]] = {
     "tiles": (
         (3, 7, 9),
@@ -48,20 +56,27 @@ RECIPES: dict[str, tuple[tuple[int, ...], list[Any]]] = {
         (2, 12, 15),
         [
             *(conv(3, (9, 8), stride=(1, 2), padding=(1, 2, 3, 0)), nnpg.Sigmoid(), conv(5, 2, padding=1)),
-            *(nnpg.MaxPool(3, 2, padding=1), nnpg.Flatten(), dense(5), nnpg.Sigmoid()),
+            *(nnpg.MaxPool(4, 3, padding=1), nnpg.Flatten(), dense(5), nnpg.Sigmoid()),
         ],
     ),
+    "row": ((1, 5, 6), [conv(3, 2), nnpg.Tanh(), nnpg.Flatten(), dense(3)]),
+    "ends in maps": ((1, 6, 5), [conv(3, 3), nnpg.Tanh(), conv(5, 2)]),
 }
 N = 2
 
 
 @cache
 def network(name: str, backend: str = "numpy") -> nnpg.Network:
+    """Return a network whose last biases let its images, with and without filters, have different classes."""
     shape, recipe = RECIPES[name]
     net, rng = nnpg.build(recipe, input_shape=shape, rng=0, backend="numpy"), np.random.default_rng(1)
-    return net.with_parameters(
+    net = net.with_parameters(
         {layer: {"b": rng.standard_normal(arrays["b"].shape).astype("f4")} for layer, arrays in net.parameters.items()}
-    ).to(backend)
+    )
+    last = list(net.parameters)[-1]
+    z = net.forward(images(name), stop=last).y
+    mean = z.mean(axis=tuple(axis for axis in range(z.ndim) if axis != 1))
+    return net.with_parameters({last: {"b": net.parameters[last]["b"] - mean}}).to(backend)
 
 
 def images(name: str) -> Any:
@@ -83,11 +98,15 @@ def check_predictions() -> None:
 
 
 def check_gradients() -> None:
-    for name, of, classes in (("tiles", "prob", "all"), ("maps", "logprob", "true"), ("maps", "prob", [1, 3, 0])):
-        layers = ("input", network(name).names[1], "flatten1")[:: 1 if of == "prob" else -2]
+    """Several classes at once and one, of all that a seed may be of; deltas of all blocks and of the last ones."""
+    of_tiles, of_maps = ("input", "tanh1", "flatten1", "sigmoid1"), ("input", "sigmoid1", "flatten1")
+    runs: tuple[tuple[str, Any, Any, tuple[str, ...]], ...] = (
+        *(("tiles", "prob", "all", of_tiles), ("tiles", "logprob", [1, 3, 0], of_tiles)),
+        *(("tiles", "logit", "true", of_tiles), ("tiles", "prob", "true", ("sigmoid1", "flatten1"))),
+        *(("maps", "logprob", "true", of_maps), ("maps", "prob", [1, 3, 0], of_maps)),
+    )
+    for name, of, classes, layers in runs:
         settings: Any = {"layers": layers, "of": of, "classes": classes, "labels": [2, 1]}
-        layers = tuple(layer for layer in layers if layer not in ("conv1", "conv2"))
-        settings["layers"] = layers
         with mock.patch("nnpg.programs.cuda.gradients.BUSY", 4):
             result = nnpg.prediction_gradient(network(name, "cupy"), images(name), **settings)
         expected = nnpg.prediction_gradient(network(name), images(name), **settings)
@@ -103,7 +122,7 @@ def check_sums() -> None:
 
 
 def check_knock_outs() -> None:
-    for name in RECIPES:
+    for name in ("tiles", "maps", "row"):
         net, x = network(name), images(name)
         filters = [(layer, f) for layer in nnpg.filter_layers(net) for f in range(net.shapes[layer][0])]
         for to, seed in (("zero", 0), ("zero", 1), ("mean", 2)):
@@ -181,7 +200,7 @@ def noticed(file: str, mutant: Mutant) -> bool:
     return False
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", ["tiles", "maps"])
 def test_the_networks_of_the_checks_have_all_programs(name: str) -> None:
     report = nnpg.compilation_report(network(name, "cupy")).to_dict()
     tasks = ("predict", "prediction_gradient", "class_gradient", "knock_out_curve")

@@ -41,9 +41,8 @@ template <class Net, int B, int S = 1> __device__ void through_activation(Number
     }
 }
 
-// Rounded down and up, also below 0.
-__device__ __forceinline__ int floor_of(int a, int b) { return (a >= 0 ? a : a - b + 1) / b; }
-__device__ __forceinline__ int ceil_of(int a, int b) { return floor_of(a + b - 1, b); }
+// Rounded up; below 0, where there is no window, it may be one more.
+__device__ __forceinline__ int ceil_of(int a, int b) { return (a + b - 1) / b; }
 
 // The pooling windows that may have read a pixel of x: at most ROWS x COLUMNS of them, from the first one on.
 template <class Net, int B> struct Readers {

@@ -1,6 +1,6 @@
 // delta[s, n] = d output_c / dx_b of image n, for each class c = classes[s], or for the label of each image.
 //
-// task    an image and a part of the classes, by a block of threads: forward once, then back for each class
+// task    an image and a part of the classes, by a block of threads: forward once, then back for S classes at a time
 // bound   the multiply-adds of one forward pass and, for each class, of the windows that read a pixel
 // writer  the thread of the number
 template <class Net> struct Wanted {  // where the deltas of x_b begin in the results, or -1

@@ -6,7 +6,7 @@
 //
 // A step is four numbers: the block of its filter, the filter, and where the map begins that replaces it. Filters that
 // are set to 0 are not replaced: the weights are in an order in which those that are left come first (see arrange), and
-// left[t, b] of block b are computed and read.
+// left[t, b] of x_b are computed and read; left[t, 0] are the channels of the image.
 struct Step {
     int block, filter;
     long long map;
@@ -40,7 +40,7 @@ template <class Net, int B>
 __device__ void forward_after(int from, const Step* steps, int t, bool replaces, const int* left,
                               const NumberOf<Net>* maps, const NumberOf<Net>* weights, NumberOf<Net>* shared) {
     if constexpr (B < Net::BLOCKS) {
-        if (B > from) block_forward<Net, B>(weights, B > 0 ? left[B > 0 ? B - 1 : 0] : Net::C[0], left[B], shared);
+        if (B > from) block_forward<Net, B>(weights, left[B], left[B + 1], shared);
         if (replaces && B >= from) replace_maps<Net, B>(steps, t, maps, shared);
         forward_after<Net, B + 1>(from, steps, t, replaces, left, maps, weights, shared);
     }
@@ -60,7 +60,7 @@ __global__ void __launch_bounds__(Net::THREADS, Net::AT_ONCE)
     load_image<Net>(images + (long long)n * Net::IMAGE, weights, shared);
     for (int t = 0; t <= T_; ++t) {
         int from = t > 0 ? steps[t - 1].block : -1;
-        forward_after<Net, 0>(from, steps, t, replaces, left + t * Net::BLOCKS, maps, weights, shared);
+        forward_after<Net, 0>(from, steps, t, replaces, left + t * (Net::BLOCKS + 1), maps, weights, shared);
         largest_output<Net>(shared, predictions + (long long)t * N + n);
     }
 }

@@ -15,7 +15,8 @@ __device__ void seed_of_class(int c, int of, NumberOf<Net> weight, int s, Number
         T derivative = k == c ? T(1) : T(0);
         if (Net::HEAD == 1 && of != 1) {
             T others = T(0);
-            for (int l = 0; l < Net::CLASSES; ++l) others += l == c ? T(0) : y[l];
+            for (int l = 0; l < Net::CLASSES; ++l)
+                if (l != c) others += y[l];
             derivative = k == c ? others : -y[k];
             if (of == 0) derivative *= y[c];
         }
