@@ -37,7 +37,7 @@ from nnpg.support.arguments import (
     described,
 )
 from nnpg.support.crossings import all_to_numpy
-from nnpg.support.device_memory import deltas_do_not_fit, outputs_do_not_fit
+from nnpg.support.device_memory import deltas_do_not_fit, gradients_do_not_fit, outputs_do_not_fit
 from nnpg.support.network_arguments import as_backend, as_images, as_layer, as_output, as_outputs, refuse_another_device
 from nnpg.support.waiting import waited_for
 from nnpg.trace import Trace
@@ -230,11 +230,7 @@ class Network:
             if name in trace.outputs and delta.shape[max(0, delta.ndim - trace[name].ndim) :] != trace[name].shape:
                 raise ValueError(f"deltas[{name!r}] must end in the shape {trace[name].shape}, not {described(delta)}")
             if name in trace.saved and self.layers[name].parameters:
-                for change, saved in reversed(self._changes(trace, name)):
-                    delta = change.backward(self.backend, delta, saved)
-                result[name] = waited_for(
-                    self.layers[name].gradients, self.backend, delta, trace.saved[name], size=delta
-                )
+                result[name] = self._gradients_of(trace, name, delta)
         return result
 
     def as_input(self, x: npt.ArrayLike, start: str | None = None) -> Array:
@@ -419,6 +415,17 @@ class Network:
             return waited_for(self.layers[name].backward, self.backend, delta, trace.saved[name], size=delta)
         except MemoryError as error:
             raise deltas_do_not_fit(self, images, seeds, held.values()) from error
+
+    def _gradients_of(self, trace: Trace, name: str, delta: Array) -> dict[str, Array]:
+        """Return the gradients of one layer from the delta of its output."""
+        seeds = delta.size // max(1, trace[name].size)
+        try:
+            for change, saved in reversed(self._changes(trace, name)):
+                delta = change.backward(self.backend, delta, saved)
+            return waited_for(self.layers[name].gradients, self.backend, delta, trace.saved[name], size=delta)
+        except MemoryError as error:
+            numbers = sum(a.size for a in self.parameters[name].values())
+            raise gradients_do_not_fit(self, name, numbers, len(trace[name]), seeds) from error
 
     def _on_device(self, a: Any) -> bool:
         return self.backend.xp is not np and isinstance(a, self.backend.xp.ndarray)

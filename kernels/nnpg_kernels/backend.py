@@ -13,6 +13,7 @@ from nnpg_kernels.geometry import Window
 
 Array = npt.NDArray[Any]
 
+PACKAGE = "numba"  # that of the compiled kernels
 BACKENDS = {
     "numpy": "nnpg_kernels.numpy_backend",
     "numba": "nnpg_kernels.numba.backend",
@@ -80,7 +81,7 @@ def _fastest() -> str:
     problem = _problem_of_numba()
     if problem is None:
         return "numba"
-    if not (isinstance(problem, ModuleNotFoundError) and problem.name == "numba"):
+    if not (isinstance(problem, ModuleNotFoundError) and problem.name == PACKAGE):
         warnings.warn(
             f"Numba is installed but cannot be imported ({problem}): the slower backend 'numpy' computes instead",
             RuntimeWarning,
@@ -92,7 +93,7 @@ def _fastest() -> str:
 def _problem_of_numba() -> ImportError | None:
     """Return the error of importing Numba, if there is one."""
     try:
-        importlib.import_module("numba")
+        importlib.import_module(PACKAGE)
     except ImportError as error:
         return error
     return None

@@ -82,7 +82,7 @@ class Sigmoid:
 
     def forward(self, k: Backend, x: Array) -> tuple[Array, Array]:
         """y = 1 / (1 + e^-x), written so that no exponential overflows."""
-        e = k.xp.exp(-abs(x))
+        e = k.xp.exp(k.xp.where(x < 0, x, -x))  # e^-|x|; abs(x) would lose a complex step
         y = k.xp.where(x < 0, e, 1) / (1 + e)
         return y, y
 

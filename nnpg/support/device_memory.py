@@ -54,6 +54,17 @@ def deltas_do_not_fit(net: NetworkLike, images: int, seeds: int, held: Iterable[
     return _error(net, f"the deltas of {images} images{of_seeds}", largest * seeds, images, seeds, held)
 
 
+def gradients_do_not_fit(net: NetworkLike, name: str, parameters: int, images: int, seeds: int) -> MemoryError:
+    """Return the error of the gradients of a layer with this many parameters, for this many seeds."""
+    text = f"the gradients of layer {name!r} from {images} images" + (f" for {seeds} classes" if seeds > 1 else "")
+    text += f" need about {parameters * seeds * net.dtype.itemsize} bytes, and those of parts of the images"
+    free_bytes: Any = getattr(net.backend, "free_bytes", None)
+    if net.backend.xp is not np and free_bytes is not None:
+        text += f"; {free_bytes()} are free on the device"
+    fewer = " or fewer classes" if seeds > 1 else ""
+    return TooLittleMemory(f"{text}: take at most {max(1, images // 2)} images{fewer} at a time")
+
+
 def _error(net: NetworkLike, what: str, each: int, images: int, seeds: int, held: Iterable[Array]) -> MemoryError:
     free_bytes: Any = getattr(net.backend, "free_bytes", None)
     if net.backend.xp is np or free_bytes is None:

@@ -216,6 +216,24 @@ def test_deltas_that_do_not_fit_are_one_error(net: Any, x: Any) -> None:
 
 
 @gpu
+@pytest.mark.emulated("the memory of a device cannot be made as small as this")
+def test_gradients_that_do_not_fit_are_one_error(net: Any, x: Any) -> None:
+    """conv1 has 2 x 1 x 3 x 3 weights and 2 biases in float32: 80 bytes for each of 3 seeds."""
+    trace = net.forward(x)
+    deltas = net.backward(trace, net.backend.asarray(np.eye(3, dtype=np.float32)[:, None].repeat(12, 1)))
+    words = (
+        r"the gradients of layer 'conv1' from 12 images for 3 classes need about 240 bytes.*; 90 are free.* 6 images or"
+    )
+    with (
+        mock.patch("stand_in.arrays.LARGEST", 90),
+        mock.patch.object(net.backend, "free_bytes", return_value=90),
+        pytest.raises(MemoryError, match=words),
+    ):
+        net.gradients(trace, {"conv1": deltas["conv1"]})
+    assert net.gradients(trace, {"conv1": deltas["conv1"]})["conv1"]["W"].shape == (3, 2, 1, 3, 3)
+
+
+@gpu
 def test_an_array_of_another_device_is_one_error(net: Any, x: Any) -> None:
     class Tensor:
         __module__ = "torch"
