@@ -1,8 +1,8 @@
 """Files: networks, checkpoints, and results that are written whole or not at all.
 
-Where to read: `networks` (save, load_network), `tensors` (arrays and JSON in one file), `header` and `architecture`
-(what is checked before an array is read), `text` (JSON with limits), `checkpoints` (go on with interrupted work),
-`identities` (what identifies a run), `training_state` (the state of a training), `atomic` (writing).
+Where to read: `networks` (save, load_network), `tensors` (arrays and JSON in one file), `header`, `architecture`,
+`user_layers` and `output_limits` (what is checked), `text` (JSON with limits), `checkpoints` (go on with interrupted
+work), `identities` (what identifies a run), `training_state` (the state of a training), `atomic` (writing).
 """
 
 from nnpg.files.atomic import (

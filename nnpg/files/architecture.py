@@ -1,17 +1,20 @@
 """The architecture in the header of a file: every field is checked before a layer is made from it.
 
 {"name": "conv1", "layer": "Conv", "stride": [1, 1], ..., "arrays": ["W", "b"]}
+
+Layers that are not nnpg's own have entries of another form: `user_layers`.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from nnpg.files.output_limits import Shape, check_outputs
 from nnpg.files.text import shown
+from nnpg.files.user_layers import check_user_entry, is_user_name, user_entry, user_layer
 from nnpg.layers import (
     LAYERS,
     AvgPool,
@@ -26,7 +29,7 @@ from nnpg.layers import (
     arrays,
     hyper_parameters,
 )
-from nnpg.layers.shapes import is_built_in, output_shapes, working_size
+from nnpg.layers.shapes import is_built_in
 from nnpg_kernels import Array
 
 LARGEST_OUTPUT = 100_000_000  # numbers in one output for one image, such as 64 maps of 1,250 x 1,250 pixels
@@ -35,8 +38,6 @@ MOST_AXES = 8
 LONGEST_NAME = 100
 LARGEST_NUMBER = 2**31 - 1  # pixels, maps or groups
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
-
-Shape = tuple[int, ...]
 
 
 class ArrayKind(NamedTuple):
@@ -59,18 +60,13 @@ def layers_as_json(layers: Mapping[str, Layer]) -> list[dict[str, Any]]:
     Raises
     ------
     ValueError
-        If a layer is not one of nnpg's own: no other can be rebuilt from a file.
+        If a file cannot hold a layer that is not nnpg's own; see `user_entry`.
     """
-    for name, layer in layers.items():
-        if not is_built_in(layer):
-            raise ValueError(
-                f"layer {name!r} is a {type(layer).__name__}, which a file cannot name: it can hold only nnpg's own "
-                f"layers, {', '.join(LAYERS)}"
-            )
-    return [
-        {"name": name, "layer": type(layer).__name__, **layer_settings(layer), "arrays": sorted(arrays(layer))}
-        for name, layer in layers.items()
-    ]
+    return [_entry(name, layer) if is_built_in(layer) else user_entry(name, layer) for name, layer in layers.items()]
+
+
+def _entry(name: str, layer: Layer) -> dict[str, Any]:
+    return {"name": name, "layer": type(layer).__name__, **layer_settings(layer), "arrays": sorted(arrays(layer))}
 
 
 def layer_settings(layer: Layer) -> dict[str, Any]:
@@ -86,7 +82,10 @@ def layer_settings(layer: Layer) -> dict[str, Any]:
 
 
 def check_architecture(
-    about: Mapping[str, Any], kinds: Mapping[str, ArrayKind], largest_output: int = LARGEST_OUTPUT
+    about: Mapping[str, Any],
+    kinds: Mapping[str, ArrayKind],
+    largest_output: int = LARGEST_OUTPUT,
+    user_classes: Mapping[str, type[Any]] | None = None,
 ) -> None:
     """Compare a header with the arrays that belong to it, by arithmetic alone.
 
@@ -98,6 +97,9 @@ def check_architecture(
         Shape and dtype of every array by its name in the file, "conv1.W".
     largest_output : int
         Upper limit on the numbers in one output for one image.
+    user_classes : mapping, optional
+        Classes of layers that are not nnpg's own, by dotted name. None: such layers are not to be made, and only the
+        form of their entries is checked. Outputs are checked up to the first of them.
 
     Raises
     ------
@@ -114,33 +116,40 @@ def check_architecture(
         words = f"{len(entries)} layers" if isinstance(entries, list) else shown(entries)
         raise ValueError(f"architecture should be a list of 1 to {MOST_LAYERS} layers, not {words}")
     _check_types(kinds)
-    layers: dict[str, Layer] = {}
+    layers: dict[str, Layer | type[Any] | None] = {}  # of a layer that is not nnpg's own: its class, if it is known
     used: set[str] = set()
     for n, entry in enumerate(entries):
-        name = _checked_entry(n, entry, kinds)
+        name, user_class = _checked_entry(n, entry, kinds, user_classes)
         if name in layers:
             raise ValueError(f"two layers are named {name!r}")
-        layers[name] = _layer(entry, {a: _placeholder(kinds[f"{name}.{a}"]) for a in entry["arrays"]})
+        placeholders = {a: _placeholder(kinds[f"{name}.{a}"]) for a in entry["arrays"]}
+        layers[name] = user_class if is_user_name(entry["layer"]) else _layer(entry, placeholders)
         used |= {f"{name}.{a}" for a in entry["arrays"]}
     if set(kinds) - used:
         raise ValueError(f"no layer of the architecture owns the array {shown(min(set(kinds) - used))}")
     _check_one_dtype(layers, kinds)
-    _check_shapes(layers, tuple(input_shape), largest_output)
+    check_outputs(layers, tuple(input_shape), largest_output)
 
 
-def layers_from_json(about: Mapping[str, Any], tensors: Mapping[str, Array]) -> dict[str, Layer]:
+def layers_from_json(
+    about: Mapping[str, Any], tensors: Mapping[str, Array], user_classes: Mapping[str, type[Any]]
+) -> dict[str, Layer]:
     """Return the layers of a header that `check_architecture` has accepted, with their arrays."""
-    return {
-        entry["name"]: _layer(entry, {a: tensors[f"{entry['name']}.{a}"] for a in entry["arrays"]})
-        for entry in about["architecture"]
-    }
+    layers = {}
+    for entry in about["architecture"]:
+        name, kind = entry["name"], entry["layer"]
+        held = {a: tensors[f"{name}.{a}"] for a in entry["arrays"]}
+        layers[name] = user_layer(entry, user_classes[kind], held) if is_user_name(kind) else _layer(entry, held)
+    return layers
 
 
 # One layer
 
 
-def _checked_entry(n: int, entry: Any, kinds: Mapping[str, ArrayKind]) -> str:
-    """Check every field of a layer; return its name."""
+def _checked_entry(
+    n: int, entry: Any, kinds: Mapping[str, ArrayKind], user_classes: Mapping[str, type[Any]] | None
+) -> tuple[str, type[Any] | None]:
+    """Check every field of a layer; return its name, and the class of a layer that is not nnpg's own."""
     if not isinstance(entry, dict):
         raise ValueError(f"layer {n + 1} should be an object, not {shown(entry)}")
     name, kind = entry.get("name"), entry.get("layer")
@@ -149,6 +158,19 @@ def _checked_entry(n: int, entry: Any, kinds: Mapping[str, ArrayKind]) -> str:
             f"layer {n + 1} should have a name of 1 to {LONGEST_NAME} printable characters other than 'input', "
             f"not {shown(name)}"
         )
+    user_class = None
+    if is_user_name(kind):
+        user_class = check_user_entry(entry, user_classes)
+    else:
+        _check_settings(str(name), kind, entry)
+    for a in entry["arrays"]:
+        if f"{name}.{a}" not in kinds:
+            raise ValueError(f"layer {name!r} should have the array {shown(a)}, which the file lacks")
+    return str(name), user_class
+
+
+def _check_settings(name: str, kind: Any, entry: Mapping[str, Any]) -> None:
+    """Check the settings of one of nnpg's own layers, and which arrays it has."""
     if not isinstance(kind, str) or kind not in LAYERS:
         raise ValueError(f"layer {name!r} is a {shown(kind)}; this version knows {', '.join(LAYERS)}")
     rules = SETTINGS.get(LAYERS[kind], {})
@@ -169,10 +191,6 @@ def _checked_entry(n: int, entry: Any, kinds: Mapping[str, ArrayKind]) -> str:
     if names not in possible:
         words = " or ".join(map(str, possible if optional else possible[:1]))
         raise ValueError(f"layer {name!r} should have the arrays {words}, not {shown(names)}")
-    for a in names:
-        if f"{name}.{a}" not in kinds:
-            raise ValueError(f"layer {name!r} should have the array {a!r}, which the file lacks")
-    return str(name)
 
 
 def _layer(entry: Mapping[str, Any], tensors: Mapping[str, Array]) -> Layer:
@@ -204,35 +222,15 @@ def _check_types(kinds: Mapping[str, ArrayKind]) -> None:
             raise ValueError(f"the array {shown(full)} holds nothing: its shape is {shown(kind.shape)}")
 
 
-def _check_one_dtype(layers: Mapping[str, Layer], kinds: Mapping[str, ArrayKind]) -> None:
-    learned = [f"{name}.{p}" for name, layer in layers.items() for p in layer.parameters if f"{name}.{p}" in kinds]
+def _check_one_dtype(layers: Mapping[str, Any], kinds: Mapping[str, ArrayKind]) -> None:
+    parameters = [f"{name}.{p}" for name, layer in layers.items() if layer is not None for p in layer.parameters]
+    learned = [full for full in parameters if full in kinds]
     for full in learned:
         first, dtype = kinds[learned[0]].dtype, kinds[full].dtype
         if dtype != first:
             raise ValueError(
                 f"all weights should have one dtype, but {learned[0]!r} is {first} and {full!r} is {dtype}"
             )
-
-
-def _check_shapes(layers: Mapping[str, Layer], input_shape: Shape, largest_output: int) -> None:
-    """Compute the shape of each output; refuse the first that does not fit or is too large."""
-    shape = input_shape
-    _check_size("input", math.prod(shape), largest_output)
-    for name, layer in layers.items():
-        try:
-            output, size = output_shapes({name: layer}, shape)[name], working_size(layer, shape)
-        except ValueError as error:
-            raise ValueError(f"the arrays do not fit the architecture: {error}") from error
-        _check_size(name, size, largest_output)
-        shape = output
-
-
-def _check_size(name: str, size: int, largest_output: int) -> None:
-    if size > largest_output:
-        raise ValueError(
-            f"{name!r} would hold {shown(size)} numbers for one image; the limit is {largest_output} "
-            "(load_network(path, largest_output=...) raises it)"
-        )
 
 
 # The values that fields may have

@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+from fuzz.user_layer import Scaled
 
 import nnpg
 
@@ -168,3 +169,16 @@ def test_a_models_record_of_its_data_is_checked(run, model, tmp_path, changed) -
     answer = run("rank", odd)
     assert answer.code == 2
     assert answer.err == f"error: {odd} does not say what it was trained on: name the images with --data\n"
+
+
+@pytest.mark.parametrize("command", ["info", "rank", "gradcheck"])
+def test_a_command_says_that_python_takes_the_class_of_a_users_layer(run, tmp_path, command) -> None:
+    layers = [nnpg.conv(2, 3), Scaled(np.ones((2, 1, 1), np.float32)), nnpg.Flatten(), nnpg.dense(3)]
+    file = nnpg.save(nnpg.build(layers, input_shape=(1, 5, 5), rng=0), tmp_path / "net.safetensors")
+    answer = run(command, file)
+    assert answer.code == 2
+    assert answer.out == ""
+    assert answer.err == (
+        f"error: {file}: layer 'scaled1' is of the class 'fuzz.user_layer.Scaled', which is not nnpg's own; passed: no "
+        "such class. In Python, nnpg.load_network(path, layers=[...]) takes the class; a command cannot take one\n"
+    )

@@ -7,7 +7,7 @@
 Files are judged in child processes, so that a crash is a finding with a number. A good answer is: a ModelFileError of
 one line that names the file; or a network whose arrays are those that the safetensors library reads from the file,
 whose settings are those of its header, whose compiled prediction is that of the reference, and which `nnpg info` can
-print. Either takes less than a second of processor time and 100 MB.
+print, or refuses where a layer is a user's. Either takes less than a second of processor time and 100 MB.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from typer.testing import CliRunner
 
 import nnpg
 from fuzz.damage import damaged, opened
+from fuzz.user_layer import Scaled
 from nnpg.cli import app
 from nnpg.files import describe, tensors_of
 from nnpg.layers import hyper_parameters
@@ -53,7 +54,7 @@ class Found(NamedTuple):
 
 
 def whole_files() -> list[bytes]:
-    """The good files that are damaged: a convolutional net, one with nearly every layer, and a plain one."""
+    """The good files to damage: a convolutional net, one with nearly every layer, a plain one, a user's layer."""
     few = {"input_shape": (2, 12, 12), "rng": 0}
     conv = [nnpg.Center(np.full((2, 1, 1), 0.5, np.float32)), nnpg.conv(3, 3, padding=1), nnpg.Tanh(), nnpg.MaxPool(2),
             nnpg.conv(4, 3), nnpg.ReLU(), nnpg.Flatten(), nnpg.dense(3), nnpg.Softmax()]  # fmt: skip
@@ -62,10 +63,13 @@ def whole_files() -> list[bytes]:
              nnpg.Sigmoid(), nnpg.AvgPool(2), nnpg.Flatten(), nnpg.Dropout(0.3), nnpg.dense(6), nnpg.Tanh(),
              nnpg.dense(3), nnpg.Step(at_zero=1)]  # fmt: skip
     plain = [nnpg.dense(8), nnpg.Sigmoid(), nnpg.dense(3), nnpg.Softmax()]
+    users = [nnpg.conv(3, 3, padding=1), Scaled(np.full((3, 1, 1), 0.5, np.float32), 0.25), nnpg.MaxPool(2),
+             nnpg.Flatten(), nnpg.dense(3)]  # fmt: skip
     nets = [
         nnpg.build(conv, **few),
         nnpg.build(every, **few, dtype="float64"),
         nnpg.build(plain, input_shape=(6,), rng=0),
+        nnpg.build(users, **few),
     ]
     known = {"seed": 0, "data": {"data": "faces", "data_dir": None, "classes": ["a", "b"], "test_share": 0.25}}
     with tempfile.TemporaryDirectory() as folder:
@@ -80,7 +84,7 @@ def judge(n: int, seed: int, whole: list[bytes], file: Path) -> Found:
     net, began = None, time.process_time()
     try:
         with limited():
-            net = nnpg.load_network(file)
+            net = nnpg.load_network(file, layers=[Scaled])
             describe(file)
         kind, words = "loaded", ""
     except nnpg.ModelFileError as error:
@@ -120,11 +124,17 @@ def other_meaning(net: nnpg.Network, content: bytes, file: Path) -> str:
     if read.keys() != held.keys() or any(read[name].tobytes() != held[name].tobytes() for name in read):
         return "its arrays are not those of the file"
     for entry, (name, layer) in zip(about["architecture"], net.layers.items(), strict=True):
-        settings = {"name": name, "layer": type(layer).__name__, **json.loads(json.dumps(hyper_parameters(layer)))}
+        settings = json.loads(json.dumps(hyper_parameters(layer)))
+        if type(layer) is Scaled:
+            settings = {"layer": "fuzz.user_layer.Scaled", "settings": settings}
+        else:
+            settings = {"layer": type(layer).__name__, **settings}
+        settings["name"] = name
         if any(entry[field] != value for field, value in settings.items()):
             return f"the settings of {name} are not the file's"
+    is_users = any(type(layer) is Scaled for layer in net.layers.values())
     said = CliRunner().invoke(app, ["info", str(file)])
-    if said.exit_code or not all(line.isprintable() for line in said.stdout.split("\n")):
+    if said.exit_code != 2 * is_users or not all(line.isprintable() for line in said.stdout.split("\n")):
         return f"nnpg info ends with {said.exit_code}: {said.stdout[-200:]!r} {said.stderr[-200:]!r}"
     if max(map(np.prod, net.shapes.values())) > LARGEST:
         return ""
@@ -146,7 +156,7 @@ def child(first: int, last: int, seed: int) -> None:
         file = Path(folder) / "damaged.safetensors"
         for content in whole:  # compiling and importing happen once and are not counted for the damaged file
             file.write_bytes(content)
-            nnpg.predict(nnpg.load_network(file), np.zeros((5, *describe(file)["input_shape"])))
+            nnpg.predict(nnpg.load_network(file, layers=[Scaled]), np.zeros((5, *describe(file)["input_shape"])))
         for n in range(first, last):
             print(json.dumps(judge(n, seed, whole, file)), flush=True)
 

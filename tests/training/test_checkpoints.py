@@ -174,7 +174,7 @@ def my_loss(net):
         ({"loss": my_loss}, "could not tell your own loss from another one later"),
         ({"optimiser": MySGD(0.1)}, "the optimiser holds a MySGD, which is not nnpg's own"),
         ({"optimiser": SGD(0.1, decay=MyDecay())}, "the optimiser holds a MyDecay, which is not nnpg's own"),
-        ({"net": net_of(activation=("tanh1", MyTanh()))}, "layer 'tanh1' is a MyTanh"),
+        ({"net": net_of(activation=("tanh1", MyTanh()))}, "the network holds a MyTanh, which is not nnpg's own"),
         ({"net": net_of().intervene("tanh1", nnpg.Clamp(0, 1))}, "interventions on tanh1"),
     ],
 )

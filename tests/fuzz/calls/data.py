@@ -85,7 +85,11 @@ def calls() -> Iterator[Call]:
         },
         words={"name": "data"},
     )
-    yield call(nnpg.load_network, path=str(nnpg.save(net(), FOLDER / "api-cases-to-load.safetensors")))
+    yield call(
+        nnpg.load_network,
+        path=str(nnpg.save(net(), FOLDER / "api-cases-to-load.safetensors")),
+        kinds={"layers": lambda v: w.wrong(None, 3, "a", [3], [nnpg.Tanh()], [int], {"a": nnpg.Tanh}, w.Thing())},
+    )
     yield call(
         nnpg.save,
         net=net(),
