@@ -117,7 +117,7 @@ def test_the_data_sets_of_a_run_are_recorded_and_each_is_computed_once(monkeypat
     assert [data_set.name for data_set in record.values()] == computed == ["one", "two"]
 
 
-COMPARES = "resuming.py"  # compares a data set with that of a record, outside of a run: there is nothing to note
+COMPARES = "data_at_hand.py"  # compares data sets with those of records, outside of a run: there is nothing to note
 
 
 def test_whatever_loads_a_data_set_notes_it():
