@@ -21,6 +21,7 @@ from nnpg_kernels import Backend, load
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", action="store_true", help="also run the tests marked slow: together they take minutes")
+    parser.addoption("--mutants", action="store_true", help="also run the tests marked mutants: each takes minutes")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -32,6 +33,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     no_compiler = pytest.mark.skip(reason="needs g++, for the emulator")
     no_browser = pytest.mark.skip(reason="needs Chromium: make browser")
     too_slow = pytest.mark.skip(reason="slow: run with --slow")
+    of_minutes = pytest.mark.skip(reason="minutes for each source: run with --mutants")
     for item in items:
         if item.get_closest_marker("data") and not os.environ.get("NNPG_DATA"):
             item.add_marker(without_data)
@@ -39,6 +41,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(no_browser)
         if item.get_closest_marker("slow") and not config.getoption("--slow"):
             item.add_marker(too_slow)
+        if item.get_closest_marker("mutants") and not config.getoption("--mutants"):
+            item.add_marker(of_minutes)
         if item.get_closest_marker("gpu"):
             if not cuda:
                 item.add_marker(no_cuda)

@@ -226,7 +226,7 @@ def test_no_two_threads_read_and_write_a_number_without_a_barrier_between(check:
         check()
 
 
-@pytest.mark.slow
+@pytest.mark.mutants
 @pytest.mark.parametrize("file", FILES)
 def test_every_mutant_of_a_resident_source_is_noticed(file: str) -> None:
     survivors = [(mutant.line, str(mutant)) for mutant in mutants(text_of(file)) if not noticed(file, mutant)]
