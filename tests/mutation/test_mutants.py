@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from child import ROOT, SOURCES
@@ -22,6 +23,32 @@ def mutation(*args: str, fences: str = "0") -> str:
     done = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
     return done.stdout
+
+
+KEPT = """
+import sys
+from pathlib import Path
+from mutation.forks import mutants_of, survives
+from mutation.path import TARGETS
+from nnpg_kernels.numba.runtime import disk_cache
+
+def keep():
+    disk_cache.save(Path(sys.argv[1], "one.kernel"), "key", disk_cache.Kernel({}, b"code"))
+
+assert survives(next(mutants_of(TARGETS[0])), keep)
+assert not any(Path(sys.argv[1]).iterdir())
+keep()
+assert any(Path(sys.argv[1]).iterdir())
+"""
+
+
+def test_no_compiled_code_of_a_mutant_is_kept(tmp_path: Path) -> None:
+    """Not even where the cache is empty; without a mutant, the same code is kept."""
+    environment = {**os.environ, "PYTHONPATH": SOURCES}
+    done = subprocess.run(
+        [sys.executable, "-c", KEPT, str(tmp_path)], env=environment, capture_output=True, text=True, cwd=ROOT
+    )
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.slow
