@@ -71,7 +71,7 @@ mutants: .venv/test  ## break the code in every way; prints each change that no 
 script-mutants: .venv/browser  ## the same for the explorer's engine, in Chromium
 	NNPG_BROWSER=1 $(BIN)/python -m pytest --slow tests/explorer/test_script_mutants.py
 
-ci: lint types test browser slow cuda oracle
+ci: lint types test browser fences slow cuda oracle
 
 clean:
 	rm -rf .venv out tests/cuda/build

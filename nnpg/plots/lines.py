@@ -29,6 +29,8 @@ from nnpg.support.arguments import as_count, as_ends, as_names, as_number, as_nu
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+WORDS_WIDTH, WORDS_HEIGHT = 0.25, 0.09  # of the axes, that the words of a level take
+
 
 @dataclass(frozen=True, eq=False)
 class Lines:
@@ -107,8 +109,9 @@ def line_panels(
             if panel.level is not None:
                 value, label = panel.level
                 ax.axhline(value, color=GREY, linewidth=0.8, linestyle=(0, (2, 2)), zorder=1)
-                ax.annotate(label, (0, value), (3, 2), xycoords=("axes fraction", "data"), textcoords="offset points",
-                            size=SMALL, color=GREY)  # fmt: skip
+                end = _free_end(panel, value, top)
+                ax.annotate(label, (end, value), (3 - 6 * end, 2), xycoords=("axes fraction", "data"), size=SMALL,
+                            textcoords="offset points", ha="right" if end else "left", color=GREY)  # fmt: skip
             spacing = -(-np.size(panel.x) // 20)  # markers do not touch each other
             for name, values in panel.series.items():
                 y = np.asarray(values, np.float64)
@@ -122,6 +125,16 @@ def line_panels(
                 handles, names, loc="outside upper left", ncols=label_columns, handlelength=2, columnspacing=1.2
             )
     return figure
+
+
+def _free_end(panel: Lines, value: float, top: float) -> int:
+    """Return 0 or 1: the left end of a level, or the right one if curves run above only the left part of it."""
+    x = np.asarray(panel.x, np.float64)
+    share = (x - x.min()) / (np.ptp(x) or 1.0)
+    curves = np.array(list(panel.series.values()), np.float64)
+    behind = (curves > value - 0.01 * top) & (curves < value + WORDS_HEIGHT * top)  # of the words
+    left, right = behind[:, share <= WORDS_WIDTH].any(), behind[:, share >= 1 - WORDS_WIDTH].any()
+    return int(left and not right)
 
 
 def _checked(panel: Lines) -> Lines:

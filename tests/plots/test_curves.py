@@ -7,7 +7,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from nnpg import Epoch
-from nnpg.plots import Panel, error_curves, training_history
+from nnpg.plots import Lines, Panel, error_curves, line_panels, training_history
 
 RUNS = np.random.default_rng(0).random((7, 11))
 
@@ -144,3 +144,12 @@ def test_one_epoch_is_a_visible_point() -> None:
 def test_an_empty_history_is_refused() -> None:
     with pytest.raises(ValueError, match="empty: train for at least one epoch"):
         training_history(())
+
+
+@pytest.mark.parametrize(("falls_to", "end"), [(0.3, 1), (0.52, 0)])
+def test_the_words_of_a_level_stand_where_no_curve_runs(falls_to: float, end: int) -> None:
+    """A curve that falls through the level leaves its right end free; one that stays just above leaves neither."""
+    x = np.arange(20)
+    panel = Lines("", x, {"a": np.maximum(0.6 - 0.02 * x, falls_to)}, "steps", "error", level=(0.5, "the paper's"))
+    (words,) = line_panels([panel], columns=1).axes[0].texts
+    assert (words.get_text(), words.xy[0], words.get_ha()) == ("the paper's", end, ["left", "right"][end])
