@@ -107,6 +107,7 @@ class Killed:
 
     def __init__(self):
         self.chance, self.parents, self.workers = random.Random(0), 0, 0
+        self.of_parents = self.chance.sample([True] * 7 + [False] * 13, 20)  # which of the 20 are calls
 
     def some_process(self, call, log):
         """Kill a process of this call soon after a job has begun; return whether there was one to kill."""
@@ -116,9 +117,14 @@ class Killed:
         time.sleep(self.chance.uniform(0, 0.3))
         found = processes_of(call.pid).items()
         workers = [pid for pid, line in found if "popen_loky" in line]
-        victim = self.chance.choice([call.pid, *workers])
         if call.poll() is not None:
             return False
+        if self.of_parents[self.parents + self.workers]:
+            victim = call.pid
+        elif workers:
+            victim = self.chance.choice(workers)
+        else:  # none has begun, or all have just ended
+            return True
         try:
             os.kill(victim, signal.SIGKILL)
         except ProcessLookupError:  # it has just ended
@@ -145,7 +151,7 @@ def test_killed_20_times_at_random_nothing_is_done_twice_and_the_bytes_are_the_s
                 path.unlink()
             done = set()
         with start(PROGRAM, tmp_path, 2) as call:
-            while killed.some_process(call, log):
+            while killed.parents + killed.workers < 20 and killed.some_process(call, log):
                 continue
             _, err = call.communicate()
         assert call.returncode in (0, -signal.SIGKILL) or "killed twice" in err, err
@@ -154,7 +160,7 @@ def test_killed_20_times_at_random_nothing_is_done_twice_and_the_bytes_are_the_s
         assert not set(jobs) & done, "a job whose file was there was done again"
         again = len(jobs) - len(set(jobs))
         assert again <= 2 * (killed.workers - before), "only the jobs of killed processes are done again"
-    assert min(killed.parents, killed.workers) >= 4
+    assert (killed.parents, killed.workers) == (7, 13)
     left = [path.name for path in (tmp_path / "temporary").glob("nnpg-*")]
     assert len(left) < killed.parents / 2, "the processes of a parent that was killed remove its folder"
     alone = tmp_path / "alone"
