@@ -66,7 +66,7 @@ fuzz: .venv/test  ## minutes of searching for inputs that are answered wrongly; 
 mutants: .venv/test  ## break the code in every way; prints each change that no check notices
 	NNPG_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 PYTHONPATH=tests $(BIN)/python -m mutation path
 	NNPG_CHECK=1 NNPG_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 PYTHONPATH=tests $(BIN)/python -m mutation programs
-	NNPG_CUDA=emulated $(BIN)/python -m pytest $(ON_ALL_CORES) --mutants -m mutants
+	NNPG_CUDA=emulated $(BIN)/python -m pytest $(ON_ALL_CORES) --mutants -m mutants -o faulthandler_timeout=0
 
 script-mutants: .venv/browser  ## the same for the explorer's engine, in Chromium
 	NNPG_BROWSER=1 $(BIN)/python -m pytest --slow tests/explorer/test_script_mutants.py

@@ -18,6 +18,9 @@ from selection import WITH_DEVICE
 
 from nnpg_kernels import Backend, load
 
+# Seconds: many times what the slowest test takes. Less than `faulthandler_timeout` of pyproject.toml.
+LIMIT_OF_SLOW_TESTS = 300
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", action="store_true", help="also run the tests marked slow: together they take minutes")
@@ -39,10 +42,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(without_data)
         if item.get_closest_marker("browser") and not os.environ.get("NNPG_BROWSER"):
             item.add_marker(no_browser)
-        if item.get_closest_marker("slow") and not config.getoption("--slow"):
-            item.add_marker(too_slow)
-        if item.get_closest_marker("mutants") and not config.getoption("--mutants"):
-            item.add_marker(of_minutes)
+        if item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.timeout(LIMIT_OF_SLOW_TESTS) if config.getoption("--slow") else too_slow)
+        if item.get_closest_marker("mutants"):
+            item.add_marker(pytest.mark.timeout(0) if config.getoption("--mutants") else of_minutes)
         if item.get_closest_marker("gpu"):
             if not cuda:
                 item.add_marker(no_cuda)
