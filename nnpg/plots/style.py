@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -78,20 +79,43 @@ def drawing(path: str | Path | None, width: float, height: float, layout: Any = 
     Neither pyplot nor any global setting is touched, and settings of the user have no effect.
     """
     check_path(path)
-    import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
 
-    settings: Any = {key: value for key, value in matplotlib.rcParamsDefault.items() if not key.startswith("backend")}
-    with matplotlib.rc_context(settings | _STYLE):
-        figure = Figure(figsize=(width, height), dpi=_DPI, layout=layout, facecolor="white")
+    with _one_style():
+        figure = _shown_figure()(figsize=(width, height), dpi=_DPI, layout=layout, facecolor="white")
         FigureCanvasAgg(figure)
         yield figure
         if path is not None:
-            suffix = Path(path).suffix.lower()
-            content = io.BytesIO()
-            figure.savefig(content, format=suffix[1:], metadata=_METADATA[suffix])
-            write_file(path, content.getvalue())
+            write_file(path, _content(figure, Path(path).suffix.lower()))
+
+
+@contextmanager
+def _one_style() -> Iterator[None]:
+    import matplotlib
+
+    settings: Any = {key: value for key, value in matplotlib.rcParamsDefault.items() if not key.startswith("backend")}
+    with matplotlib.rc_context(settings | _STYLE):
+        yield
+
+
+def _content(figure: Figure, suffix: str) -> bytes:
+    """Return the bytes of a figure's file."""
+    content = io.BytesIO()
+    figure.savefig(content, format=suffix[1:], metadata=_METADATA[suffix])
+    return content.getvalue()
+
+
+@cache
+def _shown_figure() -> type[Figure]:
+    """Return the class of all figures: matplotlib's own, which a notebook also draws below the cell that returns it."""
+    from matplotlib.figure import Figure
+
+    class ShownFigure(Figure):
+        def _repr_svg_(self) -> str:
+            with _one_style():
+                return _content(self, ".svg").decode()
+
+    return ShownFigure
 
 
 def check_path(path: str | Path | None) -> None:

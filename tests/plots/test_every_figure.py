@@ -381,6 +381,14 @@ def test_settings_neither_leak_out_nor_in(draw: Draw, written: Callable[[Draw, s
     assert (tmp_path / "loud.png").read_bytes() == written(draw, ".png")
 
 
+@pytest.mark.parametrize("draw", ALWAYS)
+def test_a_notebook_draws_a_figure_below_its_cell(draw: Draw, written: Callable[[Draw, str], bytes]) -> None:
+    """IPython asks an object for `_repr_svg_`; pyplot need not be imported."""
+    figure: Any = draw()
+    with matplotlib.rc_context({"font.size": 30, "svg.hashsalt": "another"}):
+        assert figure._repr_svg_().encode() == written(draw, ".svg")
+
+
 def test_importing_is_light_and_drawing_needs_no_pyplot(tmp_path: Path) -> None:
     program = f"""
 import sys
