@@ -3,13 +3,16 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do $$p -c '
 BIN := .venv/bin
 ON_ALL_CORES := -n auto --dist worksteal  # a process per core; one that has no tests left takes some of another's
 
-.PHONY: demo test gallery slow fences sanitize device lint types oracle browser fuzz mutants script-mutants ci clean
+.PHONY: demo test docs gallery slow fences sanitize device lint types oracle browser fuzz mutants script-mutants ci clean
 
 demo: .venv/demo  ## train on built-in faces, rank, knock out, and write a page of pictures
 	$(BIN)/nnpg demo
 
 test: .venv/test  ## every fast test; none needs a GPU, real data or PyTorch
 	NNPG_CUDA=emulated $(BIN)/python -m pytest $(ON_ALL_CORES)
+
+docs: .venv/docs  ## the site, out/docs/index.html: every code cell is run, and what a page refers to must exist; needs Node and npm
+	$(BIN)/python -m sphinx -q -W --keep-going -d out/docs-cache/doctrees docs out/docs
 
 gallery: .venv/demo  ## one page of all results on record, out/gallery.html; no data needed, and nothing is run
 	$(BIN)/python -m experiments gallery
@@ -87,6 +90,10 @@ clean:
 
 .venv/test: .venv/python pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test]'
+	@touch $@
+
+.venv/docs: .venv/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test,docs]'
 	@touch $@
 
 .venv/lint: .venv/python pyproject.toml

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 CUDA = os.environ.get("NNPG_CUDA", "")
@@ -14,5 +15,9 @@ if CUDA == "emulated":
     import stand_in
 
     stand_in.install()
-# Where there is no device, there is nothing in this module that could be imported.
-collect_ignore = [] if CUDA else ["kernels/nnpg_kernels/cupy_backend.py"]
+# Copies that `make docs` makes, and its settings, are no tests.
+collect_ignore = ["docs/conf.py", "docs/tutorials", "docs/records"]
+if not CUDA:  # without a device, there is nothing in this module that could be imported
+    collect_ignore += ["kernels/nnpg_kernels/cupy_backend.py"]
+if find_spec("sphinx") is None:
+    collect_ignore_glob = ["docs/nnpg_docs/*.py"]

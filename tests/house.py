@@ -19,6 +19,7 @@ TREES = {
     "nnpg_kernels": "kernels/nnpg_kernels",
     "experiments": "experiments",
     "benchmarks": "benchmarks",
+    "nnpg_docs": "docs/nnpg_docs",
 }
 
 

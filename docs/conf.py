@@ -1,0 +1,50 @@
+"""How Sphinx builds the site: `make docs`. What is our own is in docs/nnpg_docs."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from pathlib import Path
+
+CHECKOUT = Path(__file__).parents[1]
+PATHS = [str(CHECKOUT), str(CHECKOUT / "kernels"), str(CHECKOUT / "docs")]
+sys.path[:0] = PATHS
+os.environ["PYTHONPATH"] = os.pathsep.join([*PATHS, *os.environ.get("PYTHONPATH", "").split(os.pathsep)])  # of kernels
+os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
+
+import nnpg  # noqa: E402 (from this checkout)
+
+logging.getLogger("sphinx.sphinx.directives.other").addFilter(lambda record: "toctree glob" not in str(record.msg))
+
+project = "nnpg"
+author = "the authors of nnpg"
+version = release = nnpg.__version__
+extensions = [
+    "myst_nb",
+    "nnpg_docs.copies",
+    "nnpg_docs.links",
+    "nnpg_docs.mathematics",
+    "nnpg_docs.line_role",
+    "nnpg_docs.source_pages",
+]
+exclude_patterns = ["nnpg_docs"]
+nitpicky = True
+
+html_theme = "furo"
+html_title = "nnpg"
+html_static_path = ["static"]
+html_css_files = ["site.css"]
+html_math_renderer = "mathml"
+html_copy_source = False
+html_show_sphinx = False
+
+myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence", "deflist"]
+myst_heading_anchors = 4
+
+nnpg_cache = str(CHECKOUT / "out" / "docs-cache")
+nb_execution_mode = "cache"
+nb_execution_cache_path = str(Path(nnpg_cache) / "cells")
+nb_execution_timeout = 60
+nb_execution_raise_on_error = True
+nb_output_stderr = "error"
