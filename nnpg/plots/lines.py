@@ -24,7 +24,7 @@ from nnpg.plots.style import (
     panel_axes,
     share_labels,
 )
-from nnpg.support.arguments import as_count, as_ends, as_names, as_number, as_numbers, as_text, described
+from nnpg.support.arguments import as_count, as_ends, as_flag, as_names, as_number, as_numbers, as_text, described
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -41,7 +41,7 @@ class Lines:
     title : str
     x : array (E,)
     series : mapping
-        series["dog"] is an array (E,) of fractions; NaN leaves a gap.
+        series["dog"] is an array (E,) of fractions, or of positive numbers in a logarithmic scale; NaN leaves a gap.
     xlabel, ylabel : str
     level : (float, str), optional
         A value to mark, and what it is.
@@ -59,7 +59,12 @@ class Lines:
 
 
 def line_panels(
-    panels: Sequence[Lines], path: str | Path | None = None, *, columns: int = 2, top: float | None = 1.0
+    panels: Sequence[Lines],
+    path: str | Path | None = None,
+    *,
+    columns: int = 2,
+    top: float | None = 1.0,
+    logarithmic: bool = False,
 ) -> Figure:
     """Draw fractions over x, panels side by side; a name has the same colour in every panel.
 
@@ -72,6 +77,8 @@ def line_panels(
         Panels side by side.
     top : float, optional
         Upper end of the axes; None for the next whole tenth above the highest value.
+    logarithmic : bool
+        Draw positive numbers of any size over positive x, both in a logarithmic scale; `top` is then not used.
 
     Returns
     -------
@@ -80,15 +87,20 @@ def line_panels(
     Raises
     ------
     ValueError, FileNotFoundError
-        If there is nothing to draw, shapes do not fit, a value is not a fraction, or the file cannot be written.
+        If there is nothing to draw, shapes do not fit, a value is not a fraction (or, in a logarithmic scale, not
+        positive), or the file cannot be written.
 
     Examples
     --------
     >>> figure = line_panels([Lines("A", [0, 1], {"dog": [0.1, 0.9]}, "eta", "success")], columns=1)
     >>> figure.axes[0].lines[0].get_ydata()
     array([0.1, 0.9])
+    >>> errors = Lines("a derivative", [1e-6, 1e-3], {"central": [1e-11, 1e-7]}, "step", "error")
+    >>> line_panels([errors], logarithmic=True).axes[0].get_xscale()
+    'log'
     """
-    panels = [_checked(panel) for panel in checked_panels(panels, Lines)]
+    logarithmic = as_flag(logarithmic, "logarithmic")
+    panels = [_checked(panel, logarithmic) for panel in checked_panels(panels, Lines)]
     columns, top = as_count(columns, "columns"), None if top is None else as_number(top, "top", above=0)
     from matplotlib.lines import Line2D
     from matplotlib.ticker import PercentFormatter
@@ -109,14 +121,18 @@ def line_panels(
             if panel.level is not None:
                 value, label = panel.level
                 ax.axhline(value, color=GREY, linewidth=0.8, linestyle=(0, (2, 2)), zorder=1)
-                end = _free_end(panel, value, top)
+                end = 0 if logarithmic else _free_end(panel, value, top)
                 ax.annotate(label, (end, value), (3 - 6 * end, 2), xycoords=("axes fraction", "data"), size=SMALL,
                             textcoords="offset points", ha="right" if end else "left", color=GREY)  # fmt: skip
             spacing = -(-np.size(panel.x) // 20)  # markers do not touch each other
             for name, values in panel.series.items():
                 y = np.asarray(values, np.float64)
                 ax.plot(panel.x, y, zorder=3, markevery=spacing, **line_look(names.index(name)))
-            ax.set(title=panel.title, xlabel=panel.xlabel, ylabel=panel.ylabel, ylim=(0, 1.02 * top))
+            ax.set(title=panel.title, xlabel=panel.xlabel, ylabel=panel.ylabel)
+            if logarithmic:
+                ax.set(xscale="log", yscale="log")
+                continue
+            ax.set_ylim(0, 1.02 * top)
             ax.yaxis.set_major_formatter(PercentFormatter(1))
         share_labels(axes, columns)
         if len(names) > 1:
@@ -137,7 +153,7 @@ def _free_end(panel: Lines, value: float, top: float) -> int:
     return int(left and not right)
 
 
-def _checked(panel: Lines) -> Lines:
+def _checked(panel: Lines, logarithmic: bool) -> Lines:
     """Return a panel whose x and series are arrays."""
     where = f"panel {panel.title!r}"
     x = as_numbers(panel.x, f"{where}: x", "an array (E,)", ndim=1, finite=True)
@@ -147,7 +163,13 @@ def _checked(panel: Lines) -> Lines:
     for name, y in series.items():
         if y.shape != x.shape:
             raise ValueError(f"{where}, {name!r}: expected {x.size} values, one for each x, not {y.shape}")
-        if not ((y >= 0) & (y <= 1) | np.isnan(y)).all():
+        if logarithmic:
+            if not ((y > 0) & np.isfinite(y) | np.isnan(y)).all() or not (x > 0).all():
+                raise ValueError(
+                    f"{where}, {name!r}: a logarithmic scale takes positive numbers over positive x, not "
+                    f"{described(panel.series[name])} over {described(panel.x)}"
+                )
+        elif not ((y >= 0) & (y <= 1) | np.isnan(y)).all():
             raise ValueError(f"{where}, {name!r}: expected fractions in 0 .. 1, not {described(panel.series[name])}")
     if panel.span is not None:
         as_ends(panel.span, f"{where}: span")

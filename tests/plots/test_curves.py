@@ -153,3 +153,16 @@ def test_the_words_of_a_level_stand_where_no_curve_runs(falls_to: float, end: in
     panel = Lines("", x, {"a": np.maximum(0.6 - 0.02 * x, falls_to)}, "steps", "error", level=(0.5, "the paper's"))
     (words,) = line_panels([panel], columns=1).axes[0].texts
     assert (words.get_text(), words.xy[0], words.get_ha()) == ("the paper's", end, ["left", "right"][end])
+
+
+def test_a_logarithmic_scale_draws_positive_numbers_as_they_are_and_refuses_others() -> None:
+    steps, errors = [1e-6, 1e-3], [1e-11, 40.0]
+    axes = line_panels([Lines("errors", steps, {"central": errors}, "step", "error")], logarithmic=True).axes[0]
+    assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
+    np.testing.assert_array_equal(axes.lines[0].get_ydata(), errors)
+    low, high = axes.get_ylim()
+    assert low < 1e-11
+    assert high > 40
+    for x, y in ((steps, [0.0, 1.0]), ([0.0, 1.0], errors), (steps, [np.inf, 1.0])):
+        with pytest.raises(ValueError, match="positive numbers over positive x"):
+            line_panels([Lines("errors", x, {"central": y}, "step", "error")], logarithmic=True)

@@ -199,6 +199,12 @@ def lines(path: Path | None = None) -> Figure:
     return line_panels([first, Lines("another", x[:5], {"class 3": np.full(5, np.nan)}, "eta", "success")], path)
 
 
+def logarithmic_lines(path: Path | None = None) -> Figure:
+    steps = 10.0 ** -np.arange(1, 16)
+    errors = {"one-sided": steps + 1e-16 / steps, "central": steps**2 + 1e-16 / steps}
+    return line_panels([Lines("errors", steps, errors, "step", "error")], path, logarithmic=True)
+
+
 def histograms(path: Path | None = None) -> Figure:
     g = np.random.default_rng(0).normal(size=(2, 3, 3, 64)) * 1e-4
     colours, words = ("red", "green", "blue"), "skew 0.1,\nkurtosis 3"
@@ -250,7 +256,7 @@ Draw = Callable[..., Figure]
 FIGURES: list[Draw] = [
     network, many_networks, curves, one_curve, damage, long_damage, grid, history, one_epoch,
     intervals, confusions, one_matrix, outputs, regions, functions, planes, gallery, scatter, wiring,
-    cells, many_cells, depths, lines, histograms,
+    cells, many_cells, depths, lines, logarithmic_lines, histograms,
     a_convolutions_unit, a_pools_unit, a_dense_unit, a_unit_after_the_seed, a_pixel, a_weight, a_bias,
 ]  # fmt: skip
 ALWAYS = (history, scatter, grid)  # written in each format and under other settings in every run; all with --slow

@@ -109,7 +109,7 @@ def calls() -> Iterator[Call]:
     yield call(
         plots.line_panels,
         panels=[plots.Lines("p", [0, 1], {"a": [0.1, 0.9]}, "x", "y")],
-        kinds=kinds | {"top": w.number(0, optional=True)},
+        kinds=kinds | {"top": w.number(0, optional=True), "logarithmic": w.flag},
     )
     yield call(plots.plane_panels, panels=[plots.Plane("p", [[0, 0], [1, 1]], [False, True], ["a", "b"])], kinds=kinds)
     yield call(
