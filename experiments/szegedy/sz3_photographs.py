@@ -113,7 +113,7 @@ EXPERIMENT = Experiment(
     {
         "smoke": Config(**asdict(cifar.SCALES["smoke"]), attacked=1),
         "quick": Config(**asdict(cifar.SCALES["quick"])),
-        "paper": Config(**asdict(cifar.SCALES["paper"]), attacked=256),
+        "paper": Config(**asdict(cifar.SCALES["paper"]), attacked=64),
     },
     run,
 )

@@ -81,7 +81,7 @@ EXPERIMENT = Experiment(
         "paper": PoolTraining(
             images=0,
             held_out=10000,
-            epochs=40,
+            epochs=30,
             seeds=10,
             lrs=(0.3, 1.0),
             decays=(0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0),

@@ -19,7 +19,7 @@ from nnpg.support.progress import progress_bar
 from nnpg.support.tables import data_frame, text_table
 from nnpg.training_methods.full_batch import flatten, mean_loss, split, unflatten
 from nnpg.training_methods.sparsity import Sparsity
-from nnpg_kernels import Array
+from nnpg_kernels import Array, one_blas_thread
 
 if TYPE_CHECKING:
     import pandas
@@ -129,7 +129,7 @@ def train_lbfgs(
         raise ValueError(f"sparsity needs an output between the input and the loss, {inner}, not {sparsity.layer!r}")
     x, targets = placed(net, x), placed(net, targets, "targets")
     losses: list[float] = []
-    with progress_bar("L-BFGS", iterations, show=progress) as advance:
+    with one_blas_thread(), progress_bar("L-BFGS", iterations, show=progress) as advance:
 
         def value_and_gradient(w: Array) -> tuple[float, Array]:
             nonlocal evaluations

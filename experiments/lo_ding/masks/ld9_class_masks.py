@@ -63,8 +63,9 @@ def run(config: Config, context: Context) -> Result:
     judged = partial(row, n=len(nets), over="nets", interval=f"{100 * CONFIDENCE:.4g}% t over nets")
     mean, missed = partial(mean_interval, confidence=CONFIDENCE, step=1 / len(test)), f"not classified as {names[dog]}"
     others = np.delete(on_test[:, :K, -1], dog, axis=1).mean(axis=1)
-    pixels = judged(f"{missed}, {PIXELS}, test images", PAPER, mean(on_test[:, dog, -1]), claim=CLAIM)
-    grey = judged(f"{missed}, {GREY}, test images", PAPER, mean(on_test[:, faint, -1]), claim=CLAIM)
+    learned_for = f"{steps[-1]:,} steps of {config.batch} images"
+    pixels = judged(f"{missed}, {PIXELS}, {learned_for}, test images", PAPER, mean(on_test[:, dog, -1]), claim=CLAIM)
+    grey = judged(f"{missed}, {GREY}, {learned_for}, test images", PAPER, mean(on_test[:, faint, -1]), claim=CLAIM)
     other = judged("not classified as the target, mean of the other targets", PAPER, mean(others), claim=NO_BETTER)
     rows = [
         pixels, grey, other,

@@ -80,7 +80,7 @@ class Hard(Base):
     judge_every: int = 250  # steps: two for each pair, so about once an epoch
 
 
-HARD_PAPER = Hard(**vars(PAPER) | {"nets": 8}, rounds=80, factors=(1.25, 1.5, 1.75, 2.0, 2.25, 2.5))
+HARD_PAPER = Hard(**vars(PAPER), rounds=80, factors=(1.25, 1.5, 1.75, 2.0, 2.25, 2.5))
 HARD_SMOKE = Hard(
     **vars(SMOKE) | {"epochs": 6}, rates=(0.01,), keeps=(0.5,), rounds=2, drawn=12, factors=(1.25, 2.0),
     wanted=((0.01, 0.5),), judged=4, judge_every=8,

@@ -56,6 +56,7 @@ MODELS = {
     "M1, other weights": Model((100, 100), WEAK, "P1", start=1000),
 }
 SIX, THREE = tuple(MODELS)[:6], tuple(MODELS)[6:9]
+CODED = "AE400-10"
 
 
 @dataclass(frozen=True)
@@ -73,8 +74,8 @@ class Training:
     nets: int = 2
 
 
-# Of the experiments at the scale of the paper. It names no settings of the autoencoder, whose cost is kept in bounds.
-FULL: dict[str, Any] = {"iterations": 2000, "coding": 300, "unlabelled": 10000, "nets": 5}
+# Of the experiments at the scale of the paper. It names neither a number of iterations nor settings of the autoencoder.
+FULL: dict[str, Any] = {"iterations": 1000, "coding": 300, "unlabelled": 10000, "nets": 5}
 SMOKE: dict[str, Any] = {"dataset": "faces", "iterations": 4, "coding": 3, "unlabelled": 40}
 
 
@@ -85,6 +86,17 @@ def facts(model: Model, config: Training) -> dict[str, object]:
     if model.autoencoder:
         settings |= {"coding": config.coding, "unlabelled": config.unlabelled, "decay": CODER, "sparsity": SPARSITY}
     return settings
+
+
+def with_images(name: str, config: Training) -> str:
+    """Return a row's name that says, where it is about the autoencoder, how many images its features are learned from.
+
+    Examples
+    --------
+    >>> with_images("AE400-10: test error", Training())
+    'AE400-10, features of 10,000 images: test error'
+    """
+    return name.replace(CODED, f"{CODED}, features of {config.unlabelled:,} images")
 
 
 def _dtype(model: Model) -> str:
@@ -100,6 +112,7 @@ def fully_trained(
     recipe += [nnpg.dense(K), nnpg.Softmax()]
     net = nnpg.build(recipe, input_shape=x.shape[1:], rng=seed + model.start, dtype=_dtype(model), backend=backend)
     decay = decay_of(net, model.decay, len(x), reading)
+    x = x.astype(net.dtype, copy=False)  # once, not in each pass
     done = nnpg.train_lbfgs(
         net, x, t, iterations=config.iterations, decay=decay, tolerance=TOLERANCE, batch=BATCH, progress=False
     )

@@ -15,7 +15,7 @@ import numpy as np
 from experiments.experiment import Context, Experiment, Result, Row, row
 from experiments.models.mnist import margins
 from experiments.models.mnist.digits import digits, random_images
-from experiments.models.mnist.lbfgs import FULL, SIX, SMOKE, Training
+from experiments.models.mnist.lbfgs import FULL, SIX, SMOKE, Training, with_images
 from experiments.models.mnist.nets import Trained
 from experiments.szegedy.distortions.attacked import RULES, attacked_by_seed, size_rows, size_texts
 from nnpg import predict
@@ -78,7 +78,8 @@ def run(config: Config, context: Context) -> Result:
         f"are over {n} networks of each kind. In noise softmax1 still recognises {read['softmax1']:.0%} and "
         f"N200-200-10 {read['N200-200-10']:.0%}."
     )
-    return Result(tuple(rows), verdict, tuple(figures), size_texts(groups, PAPER))
+    named = tuple(r._replace(name=with_images(r.name, config)) for r in rows)
+    return Result(named, verdict, tuple(figures), size_texts(groups, PAPER))
 
 
 def _accuracy(net: Trained, x: Array, labels: Array) -> float:

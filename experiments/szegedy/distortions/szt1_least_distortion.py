@@ -20,7 +20,7 @@ from experiments.experiment import Context, Experiment, Result, Row, Text, row
 from experiments.models.mnist import margins
 from experiments.models.mnist.decay_readings import IN_USE, readings_of_decay
 from experiments.models.mnist.digits import as_rows, digits
-from experiments.models.mnist.lbfgs import FULL, SIX, SMOKE, Training
+from experiments.models.mnist.lbfgs import FULL, SIX, SMOKE, Training, with_images
 from experiments.szegedy.distortions.attacked import RULES, Attacked, attacked_by_seed, size_rows, size_texts, sizes
 from experiments.szegedy.distortions.other_attacks import other_norms
 from nnpg import error_rate
@@ -88,6 +88,7 @@ def run(config: Config, context: Context) -> Result:
     )
     texts = (Text("Four readings of the decay", readings), Text("How the training ended", ended))
     rows = (*table, *other_norms(groups, "N100-100-10", config.epsilon))
+    rows = tuple(r._replace(name=with_images(r.name, config)) for r in rows)
     return Result(rows, verdict, ("distorted.png",), (*size_texts(groups, SIZES), *texts))
 
 
@@ -110,7 +111,7 @@ EXPERIMENT = Experiment(
     {
         "smoke": Config(**SMOKE, images=4, calibration=3, tried_on=20),
         "quick": Config(),
-        "paper": Config(**FULL, calibration=1000, tried_on=20000),
+        "paper": Config(**FULL, calibration=400, tried_on=20000),
     },
     run,
     notes="images=0 distorts the whole training set",

@@ -16,7 +16,7 @@ import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, Row, Text, row
 from experiments.models.mnist.digits import digits
-from experiments.models.mnist.lbfgs import FULL, SIX, SMOKE, Training
+from experiments.models.mnist.lbfgs import FULL, SIX, SMOKE, Training, with_images
 from experiments.szegedy.distortions import transfer
 from experiments.szegedy.distortions.attacked import RULES, Attacked, attacked_by_seed, sizes
 from experiments.szegedy.distortions.other_attacks import by_tolerance, confident_rows
@@ -67,7 +67,8 @@ def run(config: Config, context: Context) -> Result:
     texts.append(Text("Random targets, by the tolerance of c", by_tolerance(groups, SIX)))
     further = confident_rows(groups, WITH_MINIMA, config.kappa)
     figures = tuple(f"transfer-{rule.split()[0]}.png" for rule in RULES)
-    return Result((*rows, *further, *cells), " ".join(words), figures, tuple(texts))
+    every = tuple(r._replace(name=with_images(r.name, config)) for r in (*rows, *further, *cells))
+    return Result(every, " ".join(words), figures, tuple(texts))
 
 
 def _judge(rule: str, groups: Sequence[Attacked], context: Context) -> tuple[list[Row], list[Row], Text, str]:
