@@ -246,14 +246,12 @@ def rank_correlation(a: npt.ArrayLike, b: npt.ArrayLike) -> float:
     >>> round(rank_correlation([1, 2, 3, 4], [10, 20, 40, 30]), 3)
     0.8
     """
-    from scipy.stats import rankdata  # equal values share their mean rank
-
     a, b = _sample(a, "a"), _sample(b, "b")
     if len(a) != len(b):
         raise ValueError(f"a and b must rank the same things, not {len(a)} and {len(b)}")
     if len(set(a)) < 2 or len(set(b)) < 2:
         return math.nan
-    return float(np.corrcoef([rankdata(a), rankdata(b)])[1, 0])
+    return float(np.corrcoef([_mean_ranks(a), _mean_ranks(b)])[1, 0])
 
 
 def paired_p(differences: npt.ArrayLike) -> float:
@@ -283,6 +281,12 @@ def _sample(values: npt.ArrayLike, name: str) -> NDArray[np.float64]:
     if v.size == 0:
         raise ValueError(f"{name} must be at least one finite number, not {described(values)}")
     return np.asarray(v, np.float64).ravel()
+
+
+def _mean_ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the ranks from 1 on; equal values share their mean rank."""
+    _, place, count = np.unique(values, return_inverse=True, return_counts=True)
+    return np.asarray((np.cumsum(count) - (count - 1) / 2)[place])
 
 
 def _as_groups(groups: npt.ArrayLike) -> NDArray[Any]:

@@ -21,7 +21,7 @@ from nnpg.network import Network, as_network
 from nnpg.support.arguments import as_class_names, as_flag, as_labels
 from nnpg.support.network_arguments import as_images
 from nnpg.support.version import VERSION
-from nnpg_kernels import Array, load
+from nnpg_kernels import Array, load, one_blas_thread
 
 MOST_PARAMETERS = 5_000_000
 MOST_IMAGES = 45
@@ -141,23 +141,30 @@ def packed_layers(net: Network) -> list[dict[str, Any]]:
     return layers
 
 
-def digest(a: Array) -> list[float]:
+def shares(size: int) -> Array:
+    """Return the shares (2, size) of the entries in the first two sums of a `digest`, with their signs."""
+    i = np.arange(1, size + 1)
+    sizes = np.array([0.5 + (i * step - np.floor(i * step)) for step in (PHI, ROOT_2)])
+    return np.where(i % 2, -sizes, sizes)
+
+
+def digest(a: Array, of_entries: Array | None = None) -> list[float]:
     """Return three sums that show any wrong entry of an array, since no two entries have the same share in them.
 
         sum_i (-1)^i (1/2 + {i phi}) a_i,   sum_i (-1)^i (1/2 + {i sqrt 2}) a_i,   (sum_i a_i^2)^(1/2)
 
     i from 1 in row-major order, phi = (sqrt 5 - 1) / 2, {t} = t - floor(t). The signs keep the sums small, and
-    their rounding with them.
+    their rounding with them. `of_entries` is `shares` of the same number of entries or of more.
 
     Examples
     --------
     >>> [round(s, 4) for s in digest(np.array([1.0, 0.0])) + digest(np.array([0.0, 1.0]))]
     [-1.118, -0.9142, 1.0, 0.7361, 1.3284, 1.0]
     """
-    values, i = np.asarray(a, np.float64).ravel(), np.arange(1, a.size + 1)
-    parts = [i * step - np.floor(i * step) for step in (PHI, ROOT_2)]
-    signed = np.where(i % 2, -values, values)
-    return [*(float((0.5 + part) @ signed) for part in parts), float(np.sqrt(values @ values))]
+    values = np.asarray(a, np.float64).ravel()
+    first, second = (shares(a.size) if of_entries is None else of_entries)[:, : a.size]
+    with one_blas_thread():  # the same bits on any number of cores
+        return [float(first @ values), float(second @ values), float(np.sqrt(values @ values))]
 
 
 def source(kind: type[Any]) -> dict[str, Any]:
@@ -243,7 +250,8 @@ def _digests(net: Network, x: Array, labels: Array) -> list[dict[str, Any]]:
     exact = net.astype(np.float64)
     squashed = type(net.layers[net.names[-1]]) in (Softmax, Sigmoid)
     kinds: tuple[OfNumber, ...] = ("prob", "logit", "logprob", "loss") if squashed else ("logit", "loss")
-    found = []
+    found: list[dict[str, Any]] = []
+    of_entries: Array | None = None  # the same for every image
     for n, c in enumerate(labels):
         of = kinds[n % len(kinds)]
         trace = exact.forward(x[n : n + 1].astype(np.float64))
@@ -255,7 +263,8 @@ def _digests(net: Network, x: Array, labels: Array) -> list[dict[str, Any]]:
             *(deltas[name] for name in exact.names if name in deltas),
             *(g for name in exact.layers for g in grads.get(name, {}).values()),
         ]
-        found.append({"class": int(c), "of": of, "values": [digest(a) for a in computed]})
+        of_entries = shares(max(a.size for a in computed)) if of_entries is None else of_entries
+        found.append({"class": int(c), "of": of, "values": [digest(a, of_entries) for a in computed]})
     return found
 
 

@@ -4,7 +4,7 @@ curves         errors over steps (knock-outs), losses, the history of a training
 lines          fractions over any x, numbers over the layers of a network
 functions      functions of one number as curves, of two numbers as regions of a plane
 images         images side by side with outlines; colours for maps
-filters        what filters do to an image; all maps of a network
+filters        what filters do to an image; all maps of a network; the outputs of one image beside their deltas
 regions        the strongest unit of a layer: what it sees, its output and its prediction gradient
 network        the papers' network diagram
 wiring         a small network with all its weights
@@ -20,7 +20,7 @@ style          one style of all figures: sizes, colours, panels, text
 from nnpg.plots.arithmetic import arithmetic_diagram
 from nnpg.plots.curves import Panel, error_curves, loss_curve, training_history
 from nnpg.plots.distributions import Cell, Measured, Pairs, histogram_grid, interval_plot, scatter_panels
-from nnpg.plots.filters import feature_maps, filter_gallery
+from nnpg.plots.filters import feature_maps, filter_gallery, pass_diagram
 from nnpg.plots.functions import Plane, function_panels, plane_panels
 from nnpg.plots.images import heat, image_grid, signed_colours
 from nnpg.plots.knockout import damage_trace, knockout_panels
@@ -55,6 +55,7 @@ __all__ = [
     "loss_curve",
     "matrix_panels",
     "network_diagram",
+    "pass_diagram",
     "plane_panels",
     "scatter_panels",
     "signed_colours",

@@ -1,4 +1,4 @@
-"""What filters do to an image: small filters with their numbers, and all maps of a network."""
+"""What filters do to an image: small filters with their numbers, all maps of a network, and their deltas."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nnpg.plots.checks import arrays_by_name, checked_images, optional_names
+from nnpg.plots.images import signed_colours
 from nnpg.plots.style import (
     COLUMN,
     FAINT,
@@ -25,13 +26,16 @@ from nnpg.plots.style import (
     text_width,
     wrapped,
 )
-from nnpg.support.arguments import as_count, as_numbers, described
+from nnpg.support.arguments import as_count, as_numbers, as_text, described
+from nnpg_kernels import Array
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 _MARGIN, _GAP, _TEXT = 0.06, 0.05, 0.14  # inches; _TEXT is a line of text
 _NUMBERS, _APART = 0.13, 0.12  # a line of a filter's numbers, between two filters
+_MAP, _CELLS = 0.62, 0.15  # the widest map of a pass, the height of a row of cells
 
 
 def filter_gallery(
@@ -182,3 +186,97 @@ def feature_maps(
         ax.text(_MARGIN, _MARGIN + N * block + 0.06, "each map from its lowest (black) to its highest (white)",
                 size=SMALL, color=GREY, va="center_baseline")  # fmt: skip
     return figure
+
+
+def pass_diagram(
+    outputs: Mapping[str, npt.ArrayLike],
+    deltas: Mapping[str, npt.ArrayLike],
+    path: str | Path | None = None,
+    *,
+    quantity: str = "L",
+) -> Figure:
+    """Draw the outputs of one image, layer by layer, and beside each its delta: read down, then up.
+
+    Parameters
+    ----------
+    outputs : mapping
+        outputs["tanh1"] is an array (F, H, W), outputs["dense1"] an array (F,). A map is grey, from black at its lowest
+        to white at its highest; a row of cells is one map.
+    deltas : mapping
+        The derivative with respect to each output, of its shape: red above 0, blue below. The colours of a layer end
+        at its largest magnitude, which stands beside it.
+    path : path, optional
+        Write the figure there: .png, .svg or .pdf.
+    quantity : str
+        What is differentiated.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError, FileNotFoundError
+        If names, shapes or path do not fit.
+
+    Examples
+    --------
+    >>> maps = np.eye(3)[None]
+    >>> figure = pass_diagram({"tanh1": maps, "dense1": [0.0, 2.0]}, {"tanh1": -maps, "dense1": [1, 0]})
+    >>> len(figure.axes[0].images)
+    4
+    """
+    expected, quantity = "an array (F, H, W) or (F,)", as_text(quantity, "quantity")
+    forward, backward = (
+        arrays_by_name(a, name, expected, finite=True) for a, name in ((outputs, "outputs"), (deltas, "deltas"))
+    )
+    if not forward or list(forward) != list(backward):
+        raise ValueError(f"deltas must be those of the outputs {', '.join(forward)}, not of {', '.join(backward)}")
+    for name, o in forward.items():
+        if o.ndim not in (1, 3) or o.size == 0 or backward[name].shape != o.shape:
+            raise ValueError(
+                f"outputs {name!r} and their deltas must be {expected} of one shape, not {o.shape} and "
+                f"{backward[name].shape}"
+            )
+    left = _MARGIN + max(map(text_width, forward)) + 2 * _GAP
+    last = max(text_width(f"{abs(d).max():.2g}") for d in backward.values()) + 2 * _GAP
+    half = (PAGE - left - last - _MARGIN - 3 * _GAP) / 2
+    tall = {name: _CELLS if o.ndim == 1 else _side(o, half) * o.shape[1] / o.shape[2] for name, o in forward.items()}
+    words = f"d{quantity}/do"
+    with drawing(path, PAGE, _MARGIN + 1.5 * _TEXT + sum(tall.values()) + 2 * _GAP * len(tall)) as figure:
+        ax = canvas(figure)
+        titles = ((left, "outputs o, downwards"), (left + half + 3 * _GAP, f"deltas {words}, upwards"))
+        for x, title in titles:
+            ax.text(x, _MARGIN + _TEXT / 2, title, size=SMALL, weight="bold", va="center_baseline")
+        ax.text(
+            PAGE - _MARGIN, _MARGIN + _TEXT / 2, "largest", size=SMALL, color=GREY, ha="right", va="center_baseline"
+        )
+        top = _MARGIN + 1.5 * _TEXT
+        for name, o in forward.items():
+            middle, d = top + tall[name] / 2, backward[name]
+            ax.text(left - 2 * _GAP, middle, name, size=SMALL, ha="right", va="center_baseline")
+            _place_row(ax, o, left, top, half, tall[name], signed=False)
+            _place_row(ax, d, left + half + 3 * _GAP, top, half, tall[name], signed=True)
+            number = f"{abs(d).max():.2g}".replace("-", "−")
+            ax.text(PAGE - _MARGIN, middle, number, size=SMALL, color=GREY, ha="right", va="center_baseline")
+            top += tall[name] + 2 * _GAP
+    return figure
+
+
+def _side(o: Array, half: float) -> float:
+    """Return the width of each map (F, H, W), of which all stand in `half` inches."""
+    return min((half + _GAP) / len(o) - _GAP, _MAP)
+
+
+def _place_row(ax: Axes, a: Array, left: float, top: float, half: float, tall: float, *, signed: bool) -> None:
+    """Put the maps of a layer (F, H, W) side by side, or its numbers (F,) as one row of cells."""
+    maps = a[None, None] if a.ndim == 1 else a
+    side = half if a.ndim == 1 else _side(a, half)
+    colours = signed_colours(np.concatenate(list(maps), axis=1)[None])[0].transpose(1, 2, 0) if signed else None
+    for f, one_map in enumerate(maps):
+        corner = (left + f * (side + _GAP), top)
+        if colours is None:
+            place_map(ax, one_map, *corner, side, tall)
+        else:
+            W = maps.shape[2]
+            place_picture(ax, colours[:, f * W : (f + 1) * W], *corner, side, tall)

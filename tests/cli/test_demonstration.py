@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from xml.etree import ElementTree
 
 import pytest
 
+import nnpg
 from nnpg.data import faces
 
-PICTURES = ("faces", "training", "maps", "network", "knockout", "damage", "places")
+PICTURES = ("faces", "training", "maps", "passes", "network", "knockout", "damage", "places")
 
 
 @pytest.fixture(scope="module")
@@ -42,10 +44,48 @@ def test_the_page_holds_every_picture_and_every_claim(hurried) -> None:
     page = (out / "index.html").read_text(encoding="utf-8")
     assert page.count("<img ") == len(PICTURES)
     assert len(re.findall(r"<td>(?:yes|no)</td>", page)) == 10
-    for equation in ("Eq. 1", "Eq. 2", "Eq. 3"):
-        assert equation in page
     assert 'src="http' not in page
-    assert page.count('<a href="explorer.html">') == 1
+
+
+def test_the_equations_of_the_page_are_mathematics(hurried) -> None:
+    page = (hurried[0] / "index.html").read_text(encoding="utf-8")
+    equations = re.findall(r'<span class="number">([^<]*)</span>\s*<math display="block">(.*?)</math>', page, re.DOTALL)
+    assert [name for name, _ in equations] == ["Eq. 1", "Eq. 2", "Eq. 3", "score"]
+    for name, equation in equations:
+        ElementTree.fromstring(f"<math>{equation}</math>")  # well-formed
+        letters = re.sub(r"\s", "", re.sub(r"<[^>]*>", "", equation))
+        assert {"Eq. 1": "dydo=(dy1do,…,dy15do)", "Eq. 2": "dLdw="}.get(name, "") in letters
+    assert "<script" not in page
+
+
+def test_every_link_of_the_page_leads_somewhere(hurried) -> None:
+    out, _ = hurried
+    page = (out / "index.html").read_text(encoding="utf-8")
+    places = re.findall(r'<h2 id="([^"]*)">(\d+)\. ([^<]*)</h2>', page)
+    contents = re.findall(r'<li><a href="#([^"]*)">([^<]*)</a></li>', page)
+    assert contents == [(name, title) for name, _, title in places]
+    assert [int(number) for _, number, _ in places] == list(range(1, len(places) + 1))
+    files = {link.partition("#")[0] for link in re.findall(r'href="([^"#][^"]*)"', page)} - {"data:,"}
+    assert files == {"explorer.html"}
+    assert (out / "explorer.html").is_file()
+
+
+def test_the_deltas_of_the_page_are_those_of_its_image(hurried) -> None:
+    out, _ = hurried
+    page = (out / "index.html").read_text(encoding="utf-8")
+    (name, condition, y), *_ = re.findall(
+        r"one photograph: (\w+), (\w+), which gets a probability of\s([\d.]+)\.", page
+    )
+    data, net = faces(), nnpg.load_network(out / "faces.safetensors").to("numpy")
+    image = next(n for n, c in enumerate(data.labels) if (data.class_names[c], data.conditions[n]) == (name, condition))
+    c = data.labels[image]
+    deltas = nnpg.prediction_gradient(net, data.x[image : image + 1], classes=c, layers=("tanh1", "input")).deltas
+    assert f"{nnpg.predict(net, data.x[image : image + 1])[0, c]:.4f}" == y
+    for layer, delta in deltas.items():
+        row = rf"<th[^>]*>{layer}</th><td[^>]*>{delta.size:,}</td><td[^>]*>(\d+)%</td><td[^>]*>([^<]*)</td>"
+        ((zeros, largest),) = re.findall(row, page)
+        assert int(zeros) == round(100 * float((delta == 0).mean()))
+        assert float(largest) == pytest.approx(abs(delta).max(), rel=0.05)
 
 
 def test_after_one_epoch_the_demo_says_that_the_goal_is_not_reached(hurried) -> None:

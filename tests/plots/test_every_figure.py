@@ -42,6 +42,7 @@ from nnpg.plots import (
     line_panels,
     matrix_panels,
     network_diagram,
+    pass_diagram,
     plane_panels,
     scatter_panels,
     strongest_regions,
@@ -129,6 +130,13 @@ def outputs(path: Path | None = None) -> Figure:
     rng = np.random.default_rng(0)
     maps = {"tanh1": rng.random((2, 5, 9, 8)), "tanh2": rng.random((2, 8, 4, 4)), "tanh3": np.zeros((2, 10, 2, 2))}
     return feature_maps(rng.random((2, 1, 9, 8)), maps, path, titles=["ID 7, normal", "a name longer than its face"])
+
+
+def passes(path: Path | None = None) -> Figure:
+    rng = np.random.default_rng(0)
+    shapes = {"input": (1, 9, 8), "a_longer_name": (24, 4, 3), "pool3": (10, 1, 1), "dense1": (20,), "prob1": (1,)}
+    o, deltas = ({name: rng.normal(size=shape) for name, shape in shapes.items()} for _ in range(2))
+    return pass_diagram(o, deltas | {"pool3": np.zeros((10, 1, 1))}, path, quantity="y")
 
 
 def regions(path: Path | None = None) -> Figure:
@@ -255,7 +263,7 @@ def a_bias(path: Path | None = None) -> Figure:
 Draw = Callable[..., Figure]
 FIGURES: list[Draw] = [
     network, many_networks, curves, one_curve, damage, long_damage, grid, history, one_epoch,
-    intervals, confusions, one_matrix, outputs, regions, functions, planes, gallery, scatter, wiring,
+    intervals, confusions, one_matrix, outputs, passes, regions, functions, planes, gallery, scatter, wiring,
     cells, many_cells, depths, lines, logarithmic_lines, histograms,
     a_convolutions_unit, a_pools_unit, a_dense_unit, a_unit_after_the_seed, a_pixel, a_weight, a_bias,
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""The middle of the demo's page: the ranking, the knock-out curves, and the gradient at the pixels.
+"""The middle of the demo's page: both passes of an image, the ranking, the knock-outs, the gradient at the pixels.
 
 Each function draws its section's picture into a folder, and returns the numbers and tables that the template names.
 """
@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 
 from nnpg.data import Dataset
 from nnpg.data.examples import one_of_each
 from nnpg.knockout import Knockout
+from nnpg.layers import Center, Flatten
 from nnpg.network import Network
-from nnpg.plots import damage_trace, error_curves, heat, image_grid, knockout_panels, network_diagram
+from nnpg.plots import damage_trace, error_curves, heat, image_grid, knockout_panels, network_diagram, pass_diagram
 from nnpg.prediction import filter_layers
 from nnpg.report import Table
 from nnpg.report.demo.findings import RANDOM_ORDERS, SHOWN, Findings
@@ -22,8 +24,38 @@ from nnpg.scores import Filter
 from nnpg_kernels import Array
 
 
+def passes(findings: Findings, out: Path) -> dict[str, Any]:
+    """Section 5: the outputs of one image, and beside them their deltas."""
+    image, data = findings.nudge.image, findings.data
+    net, c = findings.training.net.to("numpy"), int(data.labels[image])  # one image compiles no kernels
+    trace = net.forward(data.x[image : image + 1])
+    deltas = net.backward(trace, np.eye(data.K, dtype=net.dtype)[None, c])
+    shown = [
+        name for name in ("input", *net.layers) if not isinstance(net.layers.get(name), Center | Flatten)
+    ]  # those two change no number but by a constant
+    o, d = ({name: a[name][0] for name in shown} for a in (trace, deltas))
+    pass_diagram(o, d, out / "passes.png", quantity="y")
+    rows = [
+        (name, f"{d[name].size:,}", f"{(d[name] == 0).mean():.0%}", f"{abs(d[name]).max():.2g}")
+        for name in reversed(shown)
+    ]
+    before_pool = shown[shown.index("pool1") - 1]
+    return {
+        "person": data.class_names[c],
+        "condition": (data.conditions or ("",) * len(data))[image],
+        "y": f"{float(trace.y[0, c]):.4f}",
+        "before_pool": before_pool,
+        "lost": f"{(d[before_pool] == 0).mean():.0%}",
+        "table": Table(
+            ("output", "numbers", "delta is 0 for", "largest |delta|"),
+            rows,
+            "The way back, from the answer to the pixels.",
+        ),
+    }
+
+
 def ranking(findings: Findings, out: Path) -> dict[str, Any]:
-    """Section 6: every filter's score for every person."""
+    """Section 7: every filter's score for every person."""
     scores = findings.scores
     network_diagram(scores, out / "network.png", images=portraits(findings.data), columns=2)
     *sizes, last = (str(H * W) for _, H, W in block_shapes(findings.training.net))
@@ -51,7 +83,7 @@ def ranking(findings: Findings, out: Path) -> dict[str, Any]:
 
 
 def knockout(findings: Findings, out: Path) -> dict[str, Any]:
-    """Section 7: the errors while filters are knocked out."""
+    """Section 8: the errors while filters are knocked out."""
     names, curves = findings.data.class_names, findings.curves
     error_curves(knockout_panels(curves, names, findings.random_orders), out / "knockout.png")
     steps = (0, 3, 5, 10)
@@ -61,21 +93,53 @@ def knockout(findings: Findings, out: Path) -> dict[str, Any]:
         for order in ("strongest", "weakest")
     ]
     header = ("", "order", *(f"{n} off" for n in steps))
-    return {"random": RANDOM_ORDERS, "table": Table(header, rows, "Overall error after so many knock-outs.")}
+    c = SHOWN[0]
+    return {
+        "person": names[c],
+        "state": f"class={c}&off="
+        + quote(";".join(f"{layer}:{f}" for layer, f, _ in curves[c, "strongest"].filters[:5])),
+        "random": RANDOM_ORDERS,
+        "fall": _fall(findings),
+        "table": Table(header, rows, "Overall error after so many knock-outs."),
+    }
+
+
+def _fall(findings: Findings) -> str:
+    """Return sentences about the largest fall of a class error as one more of the strongest filters goes, or ""."""
+    names, curves = findings.data.class_names, findings.curves
+    falls = {
+        (c, step): fall for c in SHOWN for step, fall in enumerate(-np.diff(curves[c, "strongest"].class_error(c)))
+    }
+    c, step = max(falls, key=lambda at: (falls[at], -at[1]))
+    if falls[c, step] <= 0:
+        return ""
+    before, after = curves[c, "strongest"].class_error(c)[step : step + 2]
+    taken = (curves[c, "strongest"].predictions[step + 1] == c).mean()
+    return (
+        f"A class error may also fall. As filter number {step + 1} of {names[c]} goes, it falls from {before:.0%} to "
+        f"{after:.0%}: the damaged network then takes {taken:.0%} of all images for {names[c]}, whoever they show. A "
+        "network that gives one answer to everything has a class error of 0% for that one person and of 100% for all "
+        "others, and nothing is known about either from it. So the overall error is drawn too."
+    )
 
 
 def damage(findings: Findings, out: Path) -> dict[str, Any]:
-    """Section 8: whom a damaged network takes each person for."""
+    """Section 9: whom a damaged network takes each person for."""
     c, names = SHOWN[0], findings.data.class_names
     curve = findings.curves[c, "strongest"]
     first = Knockout(curve.filters[:12], curve.predictions[:13], curve.labels, curve.K)
     damage_trace(first, out / "damage.png", class_names=names, highlight=c)
     intact, after_5, after_10 = (len(np.unique(first.modes[n])) for n in (0, 5, 10))
-    return {"person": names[c], "intact": intact, "after_5": after_5, "after_10": after_10}
+    rows = [
+        (step, str(Filter(*first.filters[step - 1][:2])) if step else "intact", len(np.unique(modes)))
+        for step, modes in enumerate(first.modes)
+    ]
+    table = Table(("off", "last", "different answers"), rows)
+    return {"person": names[c], "intact": intact, "after_5": after_5, "after_10": after_10, "table": table}
 
 
 def places(findings: Findings, out: Path) -> dict[str, Any]:
-    """Section 9: the gradient at the pixels, and the places that it should find."""
+    """Section 10: the gradient at the pixels, and the places that it should find."""
     data, density = findings.data, findings.density
     coloured = heat(portraits(data), findings.saliency)
     image_grid(coloured, out / "places.png", titles=people(data), columns=5, overlay=data.masks)

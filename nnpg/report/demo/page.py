@@ -12,25 +12,23 @@ import numpy as np
 
 from nnpg.plots import image_grid, training_history
 from nnpg.report import Image, Table, write_template
-from nnpg.report.demo.evidence import block_shapes, damage, knockout, people, places, portraits, ranking
+from nnpg.report.demo.evidence import block_shapes, damage, knockout, passes, people, places, portraits, ranking
 from nnpg.report.demo.findings import BATCH, LR, SEED, SHOWN, Findings
 from nnpg.scores import Filter
 
 GOAL = 0.05  # test error
-EQUATIONS = """\
-Eq. 1   prediction gradient    dy/do = (dy_1/do, ..., dy_15/do)        one slope for each person
-Eq. 2   how training meets it  dL/dw = dL/dy · dy/do · do/dw           seed · delta · gradient
-Eq. 3   class gradient         1/|X_t| Σ dy/do = 1/|X_t| d/do Σ y      over the images in X_t
-
+CODE = """\
 trace  = net.forward(x)                      # every output by name
-deltas = net.backward(trace, seed)           # deltas['pool1'] is dy/do for the outputs of block 1
-scores = nnpg.filter_scores(net, x, labels)  # one number per filter and person"""
+deltas = net.backward(trace, seed)           # deltas["pool1"] is dy/do of block 1
+scores = nnpg.filter_scores(net, x, labels)  # a number per filter and person"""
 COMMANDS = """\
+nnpg explain {model}
 nnpg rank {model} --class face07 --of logit
 nnpg knockout {model} --class face07 --to mean
 nnpg info {model}
 nnpg train --data MY_FOLDER --save mine.safetensors
-nnpg gradcheck face_net"""
+nnpg gradcheck face_net
+nnpg exercise list"""
 
 
 def write(findings: Findings, out: Path, command: str, explorer: str) -> Path:
@@ -53,7 +51,8 @@ def write(findings: Findings, out: Path, command: str, explorer: str) -> Path:
         held=held(findings),
         training=_training(findings, out),
         filters=_filters(findings, out),
-        equations=EQUATIONS,
+        code_of_passes=CODE,
+        passes=passes(findings, out),
         nudge=_nudge(findings),
         ranking=ranking(findings, out),
         knockout=knockout(findings, out),

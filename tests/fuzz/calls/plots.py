@@ -36,6 +36,17 @@ def calls() -> Iterator[Call]:
         kinds=pictures
         | {"maps": lambda v: w.wrong(None, 3, [1], {}, {"a": 3}, {"a": "b"}, {"a": maps}, {3: maps[:, None]})},
     )
+    layers = {"pool1": maps, "dense1": maps[0, 0]}
+    by_layer = w.wrong(
+        None, 3, [1], {}, {"pool1": 3}, {"pool1": maps * np.nan}, {"pool1": maps[:1], "dense1": maps[0, 0]}
+    )
+    yield call(
+        plots.pass_diagram,
+        outputs=layers,
+        deltas=layers,
+        quantity="y",
+        kinds={"outputs": lambda v: by_layer, "deltas": lambda v: by_layer, "quantity": lambda v: w.wrong(3, None)},
+    )
     field_of_pool1 = receptive_fields.receptive_field(net(), layer="pool1")
     outs = maps[:, None, :2, :2]
     regions = {
