@@ -21,7 +21,7 @@ CAR = 1  # CIFAR-10's automobile
 
 @dataclass(frozen=True)
 class Cars:
-    """Patches and units; L-BFGS iterations of encoder and classifier; images of each kind; attacked cars."""
+    """Patches and units; L-BFGS iterations of encoder and classifier; images of each kind; attacked cars; networks."""
 
     dataset: str = CIFAR10
     patches: int = 10000
@@ -30,6 +30,7 @@ class Cars:
     iterations: int = 150
     images: int = 5000
     attacked: int = 64
+    nets: int = 2  # each of other patches, images and first weights
     seed: int = 0
 
 
