@@ -25,7 +25,7 @@ LAYERS = """
     nnpg.scores
     nnpg.class_gradients
     nnpg.prediction  nnpg.data
-    nnpg.programs  nnpg.plots
+    nnpg.programs  nnpg.plots  nnpg.tutorials
     nnpg.files
     nnpg.optimisers  nnpg.seeds
     nnpg.losses  nnpg.divergence

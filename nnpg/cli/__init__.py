@@ -17,6 +17,7 @@ from nnpg.cli.information import info
 from nnpg.cli.knockouts import knockout
 from nnpg.cli.ranking import rank
 from nnpg.cli.training import train
+from nnpg.cli.tutorial_copies import tutorials
 from nnpg_command.group import Commands
 
 
@@ -58,6 +59,8 @@ def root(
 
     - `nnpg explore faces.safetensors` writes a page on which to click through all of them,
 
+    - `nnpg tutorials --to DIR` copies the tutorials, to be read, run and changed,
+
     - `nnpg exercise list` lists exercises: write backpropagation yourself, and have the mistakes named.
 
     The papers' experiments (`python -m experiments list`) are not part of the installed package: run them in a checkout
@@ -72,7 +75,7 @@ def root(
         typer.echo(context.get_help())
 
 
-for command in (demo, train, rank, knockout, explain, explore, gradcheck, info):
+for command in (demo, train, rank, knockout, explain, explore, tutorials, gradcheck, info):
     app.command(context_settings={"help_option_names": ["-h", "--help"]})(command)
 app.add_typer(exercise, name="exercise")
 

@@ -24,3 +24,14 @@ def test_shapes_must_agree():
         ValueError, match=r"x and adversarial must be images of one shape \(N, ...\), not \(2, 3\) and \(2, 4\)"
     ):
         amplify(np.zeros((2, 3)), np.zeros((2, 4)), 0.1)
+
+
+def test_each_image_may_have_a_distortion_of_its_own():
+    x, adversarial = np.zeros((3, 4)), np.ones((3, 4))
+    np.testing.assert_array_equal(amplify(x, adversarial, [0.1, 0, 2]), np.array([[0.1], [0], [2]]) * adversarial)
+
+
+@pytest.mark.parametrize("distortion", [-0.1, [0.1, 0.2], [[0.1] * 3], [0.1, 0.2, -1]])
+def test_a_distortion_is_one_number_or_one_for_each_image(distortion):
+    with pytest.raises(ValueError, match="distortion must be a number of at least 0, or one for each of 3 images, not"):
+        amplify(np.zeros((3, 4)), np.ones((3, 4)), distortion)

@@ -244,6 +244,18 @@ EXERCISE = _cases(
     ("exercise|solve", "solve"),
 )
 
+TUTORIALS = _cases(
+    "nnpg",
+    ("tutorials|--to", "--to"),
+    ("tutorials|--to|", "''"),
+    ("tutorials|--to|{here}/notes.txt", "notes.txt"),
+    ("tutorials|--to|{here}/notes.txt/deeper", "notes.txt"),
+    ("tutorials|--to|/dev/null", "/dev/null"),
+    ("tutorials|--ipynb", "--ipynb needs --to"),
+    ("tutorials|--force", "--force needs --to"),
+    ("tutorials|06", "06"),
+)
+
 OTHERS = _cases(
     "nnpg",
     ("frob", "'frob'"),
@@ -378,7 +390,7 @@ DOWNLOADS = _cases(
     ("cifar10|--data-dir|/proc/data", "/proc/data"),
 )
 
-CASES = [*TRAIN, *RANK, *KNOCKOUT, *EXPLAIN, *EXERCISE, *OTHERS, *EXPERIMENTS, *BENCHMARKS, *DOWNLOADS]
+CASES = [*TRAIN, *RANK, *KNOCKOUT, *EXPLAIN, *EXERCISE, *TUTORIALS, *OTHERS, *EXPERIMENTS, *BENCHMARKS, *DOWNLOADS]
 
 
 def _command(program: str) -> Callable[[list[str]], Any]:

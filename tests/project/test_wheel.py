@@ -16,6 +16,7 @@ from nnpg_kernels.cuda.sources import HEADERS, LAYERS, source
 
 CHECKOUT = Path(__file__).parents[2]
 EXPLORER = CHECKOUT / "nnpg" / "explorer"
+TUTORIALS = sorted((CHECKOUT / "nnpg" / "tutorials").glob("*.md"))
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +63,15 @@ def test_it_holds_what_the_page_of_the_explorer_is_made_of(installed: Path) -> N
         assert (installed / "nnpg/explorer" / name).read_bytes() == (EXPLORER / name).read_bytes()
 
 
+def test_it_copies_the_tutorials(installed: Path) -> None:
+    answer = run(installed, "-m", "nnpg", "tutorials", "--to", "copies")
+    assert answer.stderr == ""
+    assert [Path(line.removeprefix("wrote ")).name for line in answer.stdout.splitlines()] == [
+        f.name for f in TUTORIALS
+    ]
+    assert all((installed.parent / "copies" / file.name).read_bytes() == file.read_bytes() for file in TUTORIALS)
+
+
 def test_its_help_says_how_to_run_the_experiments(installed: Path) -> None:
     """`python -m experiments` alone ends in "No module named experiments"."""
     answer = run(installed, "-m", "nnpg", "--help")
@@ -70,8 +80,9 @@ def test_its_help_says_how_to_run_the_experiments(installed: Path) -> None:
     assert "checkout or an unpacked source distribution of this project." in words
 
 
-def test_the_source_distribution_holds_the_experiments_the_cuda_sources_and_the_page_of_the_explorer() -> None:
+def test_the_source_distribution_holds_what_is_run_and_copied_from_it() -> None:
     files = {file.distribution_path for file in SdistBuilder(str(CHECKOUT)).recurse_included_files()}
     assert {"experiments/__main__.py", "experiments/catalogue.py"} <= files
     assert {f"kernels/nnpg_kernels/cuda/{name}" for name in (*HEADERS, *LAYERS)} <= files
     assert {f"nnpg/explorer/{name}" for name in parts_of_the_page()} <= files
+    assert {f"nnpg/tutorials/{file.name}" for file in TUTORIALS} <= files

@@ -18,6 +18,7 @@ from fuzz.calls import (
     plots,
     rankings,
     training,
+    tutorials,
 )
 from fuzz.calls.call import Call
 
@@ -35,6 +36,7 @@ ROOMS = (
     plots,
     explorer,
     exercises,
+    tutorials,
 )
 
 
