@@ -39,7 +39,7 @@ def amplify(x: npt.ArrayLike, adversarial: npt.ArrayLike, distortion: npt.ArrayL
         raise ValueError(
             f"x and adversarial must be images of one shape (N, ...), not {x.shape} and {adversarial.shape}"
         )
-    if sizes.shape not in ((), (len(x),)) or (sizes < 0).any():
+    if sizes.dtype == bool or sizes.shape not in ((), (len(x),)) or (sizes < 0).any():
         raise ValueError(
             f"distortion must be a number of at least 0, or one for each of {len(x)} images, not {described(sizes)}"
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,7 +13,7 @@ from nnpg.tutorials import copy_tutorials, list_tutorials
 
 def tutorials(
     to: Annotated[
-        Path | None, typer.Option("--to", metavar="DIR", help="Copy them into this folder, which is made if need be.")
+        str | None, typer.Option("--to", metavar="DIR", help="Copy them into this folder, which is made if need be.")
     ] = None,
     ipynb: Annotated[
         bool, typer.Option("--ipynb", help="Copy notebooks for Jupyter (.ipynb) instead of text notebooks (.md).")
@@ -31,6 +30,8 @@ def tutorials(
     """
     if to is None and (ipynb or force):
         raise ValueError(f"{'--ipynb' if ipynb else '--force'} needs --to DIR: without it, nothing is copied")
+    if to == "":
+        raise ValueError("--to needs a folder, not '': name one, such as tutorials")
     found = list_tutorials()
     written = [None] * len(found) if to is None else [str(p) for p in copy_tutorials(to, jupyter=ipynb, force=force)]
     if as_json:

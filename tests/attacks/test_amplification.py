@@ -31,7 +31,7 @@ def test_each_image_may_have_a_distortion_of_its_own():
     np.testing.assert_array_equal(amplify(x, adversarial, [0.1, 0, 2]), np.array([[0.1], [0], [2]]) * adversarial)
 
 
-@pytest.mark.parametrize("distortion", [-0.1, [0.1, 0.2], [[0.1] * 3], [0.1, 0.2, -1]])
+@pytest.mark.parametrize("distortion", [-0.1, True, [0.1, 0.2], [[0.1] * 3], [0.1, 0.2, -1]])
 def test_a_distortion_is_one_number_or_one_for_each_image(distortion):
     with pytest.raises(ValueError, match="distortion must be a number of at least 0, or one for each of 3 images, not"):
         amplify(np.zeros((3, 4)), np.ones((3, 4)), distortion)
