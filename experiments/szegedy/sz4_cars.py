@@ -70,7 +70,9 @@ def _attacked(config: Cars, context: Context) -> Attacked:
     cars = np.flatnonzero((test.labels == 1) & (y == 1))[: config.attacked]
     cars = cars if len(cars) else np.flatnonzero(test.labels == 1)[: config.attacked]
     x = test.x[cars]
-    return Attacked(seen, wrong, x, minimal_distortion(net, x, 0, labels=test.labels[cars], progress=context.progress))
+    return Attacked(
+        seen, wrong, x, minimal_distortion(net, x, 0, labels=test.labels[cars], polish=False, progress=context.progress)
+    )
 
 
 def _draw(one: Attacked, context: Context) -> None:
