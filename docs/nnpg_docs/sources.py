@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 CHECKOUT = Path(__file__).parents[2]
-PACKAGES = {"nnpg": "nnpg", "nnpg_kernels": "kernels/nnpg_kernels", "experiments": "experiments"}
+PACKAGES = {"nnpg": "nnpg", "nnpg_kernels": "kernels/nnpg_kernels", "experiments": "experiments", "tests": "tests"}
 
 
 class LineError(ValueError):

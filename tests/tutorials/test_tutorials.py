@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from nnpg_docs.sources import find_line
 from selection import slow_except
 
 CHECKOUT = Path(__file__).parents[2]
@@ -22,6 +23,7 @@ QUICK = [path for path in TUTORIALS if path.name.startswith("01_")]  # the other
 SECONDS = 120  # that a reader should wait at the most, on 2 cores
 
 CELL = re.compile(r"^```\{code-cell\}[^\n]*\n(.*?)^```[ ]*$", re.MULTILINE | re.DOTALL)
+LINE = re.compile(r"\{line\}`([^`]+)`")
 OPTION = re.compile(r"^:[\w-]+:.*\n", re.MULTILINE)
 
 # Runs the cells of standard input, parted by form feeds, and shows what each returns, as a notebook does
@@ -84,6 +86,12 @@ def test_a_tutorial_begins_with_what_is_found_out_and_ends_with_a_question(path:
     assert re.match(r"\n*# \S", body)
     assert body.rstrip().endswith("?")
     assert len(cells(body)) == body.count("```{code-cell}") >= 3
+
+
+@pytest.mark.parametrize("path", TUTORIALS, ids=lambda path: path.stem)
+def test_the_lines_that_a_tutorial_links_are_there(path: Path) -> None:
+    for target in LINE.findall(path.read_text(encoding="utf-8")):
+        assert find_line(target).number > 0, target  # it raises an error where no line fits, or several do
 
 
 @pytest.mark.parametrize(
