@@ -70,7 +70,8 @@ def row(
     unit, interval : str
         Of the number; how the interval was computed.
     claim : Claim, optional
-        Judged by the interval. It stays open where the interval is not over units that were trained anew.
+        Judged by the interval. It stays open where the interval is not over units that were trained anew. With `fact`
+        or `verdict` it is only quoted.
     fact : bool, optional
         Whether a claim holds in which there is no chance, such as an identity.
     verdict : "held", "contradicted" or "open", optional
@@ -89,8 +90,8 @@ def row(
     value, low, high = ours if isinstance(ours, Interval) else (ours, math.nan, math.nan)
     quoted = ""
     if claim is not None:
-        verdict = claim.verdict(Interval(value, low, high)) if over in INDEPENDENT else "open"
-        quoted = claim.quoted
+        judged = claim.verdict(Interval(value, low, high)) if over in INDEPENDENT else "open"
+        quoted, verdict = claim.quoted, verdict or judged
     if fact is not None:
         verdict = of_fact(fact)
     return Row(name, paper, float(value), float(low), float(high), n, over, unit, interval, quoted, verdict)

@@ -12,7 +12,7 @@ from experiments.experiment import Row, row, row_named
 from experiments.models.face_data import FEW, IDENTITIES
 from experiments.models.faces import FaceNet, FaceNetsOfSets
 from nnpg.analysis.statistics import mean_interval
-from nnpg.analysis.verdicts import Verdict, all_of, at_least, more_than
+from nnpg.analysis.verdicts import Claim, Verdict, all_of, more_than
 from nnpg.data import Dataset
 from nnpg.maps.occlusion import occlusion_map
 from nnpg.maps.strongest import StrongestUnits, contributing_places, place_ranks
@@ -76,11 +76,11 @@ def _ranks(ranks: Array, labels: Array) -> Ranks:
     return Ranks(float(np.diag(ranks).mean()), float(ranks[others].mean()))
 
 
-def cost_rows(name: str, costs: list[dict[str, Ranks]], confidence: float) -> list[Row]:
+def cost_rows(name: str, costs: list[dict[str, Ranks]], confidence: float, claim: Claim) -> list[Row]:
     """The rank of the strongest place, and that minus the rank of other people's: means and intervals over nets.
 
     The thesis's claim, which is about the gradient only, holds if covering the place costs more than covering the
-    average place of the picture, and more than covering other people's strongest places.
+    average place of the picture, and more than covering other people's strongest places. `claim` is that for the first.
     """
     rows: list[Row] = []
     for rule in (GRADIENT, CONTRIBUTION):
@@ -88,10 +88,10 @@ def cost_rows(name: str, costs: list[dict[str, Ranks]], confidence: float) -> li
         over = partial(row, n=len(costs), over="nets", interval=f"{100 * level:.4g}% t over nets")
         same, others = np.array([cost[rule] for cost in costs]).T
         mean, more = (mean_interval(values, confidence=level) for values in (same, same - others))
-        both = all_of([at_least(AVERAGE_PLACE).verdict(mean), more_than(0).verdict(more)])
-        paper, verdict = (1.0, both) if rule == GRADIENT else (None, None)
+        both = all_of([claim.verdict(mean), more_than(0).verdict(more)])
+        paper, quoted, verdict = (1.0, claim, both) if rule == GRADIENT else (None, None, None)
         rows += [
-            over(_rank_row(name, rule), paper, mean, verdict=verdict),
+            over(_rank_row(name, rule), paper, mean, claim=quoted, verdict=verdict),
             over(_rank_row(name, rule) + MINUS_OTHERS, None, more),
         ]
     return rows

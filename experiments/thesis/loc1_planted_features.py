@@ -94,10 +94,11 @@ def _rate(each: list[Localisation], method: str, minus: str | None = None, confi
 
 def _rows(task: str, each: list[Localisation], rates: dict[str, Interval]) -> list[Row]:
     chance = each[0].expected()
-    over = partial(row, n=len(each), over="nets", interval="95% bootstrap over nets and people")
+    both = f"bootstrap over {len(each)} nets and {len(np.unique(each[0].groups))} people"
+    over = partial(row, n=len(each), over="nets", interval=f"95% {both}")
     above = at_least(chance, "the highest PG indicates which filter and region contributes most")
     ours = _rate(each, GRADIENT, confidence=CONFIDENCE)
-    by = f"{100 * CONFIDENCE:.4g}% bootstrap over nets and people"
+    by = f"{100 * CONFIDENCE:.4g}% {both}"
     rows = [
         over(name, None, ours, interval=by, claim=above) if method == GRADIENT else over(name, None, rate)
         for method, rate in rates.items()

@@ -19,7 +19,7 @@ from nnpg import Dense, Layer, Network, ReLU, Sigmoid, Step, Tanh, load_backend,
 from nnpg.analysis.edge_filters import KERNELS, convolve, responds_to_edges
 from nnpg.analysis.separability import linearly_separable
 from nnpg.analysis.statistics import wilson
-from nnpg.analysis.verdicts import at_least
+from nnpg.analysis.verdicts import at_least, at_most, more_than
 from nnpg.data.examples import one_of_each
 from nnpg.plots import Plane, filter_gallery, function_panels, plane_panels, wiring_diagram
 from nnpg_kernels import Array
@@ -29,6 +29,10 @@ XOR = np.array([False, True, False, True])
 FIRST = np.array([[1.0, 1.0], [1.0, 1.0]]), np.array([-0.5, -1.5])  # W, b: at least one, both
 SECOND = np.array([[1.0, -1.0]]), np.array([-0.5])  # one, but not both
 USUALLY = at_least(0.5, "random filters usually detect edges")
+SOLVES = at_least(1, "an MLP (with perceptron nonlinearities) which solves the XOR problem")
+NOT_SEPARABLE = at_most(0, "note that this problem is not linearly separable")
+SEPARABLE = at_least(1, "f 'squashes' the original points into a linearly separable space")
+SQUASHES = more_than(0.5, "a space compression (usually |f(x)| <= |x|)")
 ACTIVATIONS: dict[str, Layer] = {"step (perceptron)": Step(), "sigmoid": Sigmoid(), "tanh": Tanh(), "relu": ReLU()}
 
 
@@ -59,13 +63,16 @@ def run(config: Config, context: Context) -> Result:
     share = wilson(int(edges.sum()), len(edges))
     usual = USUALLY.verdict(share)
     rows = (
-        row("XOR: points right", 1.0, right / 4, 4, "points", fact=right == 4),
-        row("a line separates the points of XOR", 0.0, float(before), 4, "points", fact=not before),
-        row("a line separates them after the first layer", 1.0, float(after), 4, "points", fact=after),
+        row("XOR: points right", 1.0, right / 4, 4, "points", claim=SOLVES,
+            fact=right == 4),
+        row("a line separates the points of XOR", 0.0, float(before), 4, "points", claim=NOT_SEPARABLE,
+            fact=not before),
+        row("a line separates them after the first layer", 1.0, float(after), 4, "points", claim=SEPARABLE,
+            fact=after),
         row("activations that never exceed z in size (usually)", None, sum(small.values()) / 4, 4,
-            "activations", fact=sum(small.values()) > 2),
+            "activations", claim=SQUASHES, fact=sum(small.values()) > 2),
         row("random filters that respond more to edges than to brightness (usually)", None,
-            share, len(edges), "random filters", interval="95% Wilson", verdict=usual),
+            share, len(edges), "random filters", interval="95% Wilson", claim=USUALLY, verdict=usual),
         row("of these, filters whose weights sum to 0", None, wilson(int(blind.sum()), len(blind)), len(blind),
             "random filters", interval="95% Wilson"),
         row("the thesis's random filter responds to edges", 1.0, float(example), len(faces), "faces, one filter",

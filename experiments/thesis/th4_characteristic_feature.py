@@ -19,6 +19,7 @@ import numpy as np
 from experiments.experiment import Context, Experiment, Result, Row, row, row_named
 from experiments.models.faces import FaceNet, nets_of_set
 from experiments.thesis.covering import (
+    AVERAGE_PLACE,
     CONTRIBUTION,
     COST_INTERVALS,
     SCALES,
@@ -36,6 +37,7 @@ from nnpg.maps.strongest import contributing_places, distances_of_places, strong
 from nnpg.plots import strongest_regions
 
 # The thesis sees it in two examples; more than half of the images is ours.
+CONTRIBUTES = at_least(AVERAGE_PLACE, "the highest PG indicates which filter and region contributes most")
 ONE_FILTER = at_least(0.5, "in this and the previous example, the highest PG filter was the middle one")
 
 
@@ -74,7 +76,7 @@ def _rows(dataset: str, nets: list[FaceNet], config: Config) -> list[Row]:
         over(_one_filter(dataset), 1.0, one_filter, interval=f"{100 * confidence:.4g}% t over nets", claim=ONE_FILTER),
         over(f"{dataset}: distance of strongest places, one person", None, mean_interval(one_person), unit="pixels"),
         over(f"{dataset}: the same, two people", None, mean_interval(two_people), unit="pixels"),
-        *cost_rows(_covering(dataset), costs, confidence),
+        *cost_rows(_covering(dataset), costs, confidence, CONTRIBUTES),
     ]
 
 

@@ -5,6 +5,7 @@ import pytest
 
 from experiments.thesis.covering import CONTRIBUTION, GRADIENT, Ranks, cost_rows, costs_in_words, in_conditions
 from experiments.thesis.easiest_targets import chosen_apart, chosen_by_others
+from nnpg.analysis.verdicts import at_least
 from nnpg.data import faces
 
 
@@ -17,9 +18,10 @@ def test_conditions_choose_images():
 def test_the_claim_holds_only_above_the_average_place_and_above_other_peoples():
     def verdict(rank, others):
         costs = [dict.fromkeys((GRADIENT, CONTRIBUTION), Ranks(rank + d, others - d)) for d in (-0.01, 0.0, 0.01)]
-        place, more, *_ = cost_rows("x", costs, 0.975)
+        place, more, *_ = cost_rows("x", costs, 0.975, at_least(0.5, "words"))
         assert (place.paper, place.n, more.ours) == (1.0, 3, pytest.approx(rank - others))
         assert (place.over, place.interval, more.verdict) == ("nets", "97.5% t over nets", None)
+        assert (place.claim, more.claim) == ("words", "")
         return place.verdict
 
     assert verdict(0.9, 0.6) == "held"
@@ -31,7 +33,8 @@ def test_the_claim_holds_only_above_the_average_place_and_above_other_peoples():
 
 def test_the_claim_in_words_reads_the_rows():
     costs = [{GRADIENT: Ranks(0.9 + d, 0.6 - d), CONTRIBUTION: Ranks(0.8 + d, 0.7 + d)} for d in (-0.01, 0.0, 0.01)]
-    assert costs_in_words(cost_rows("x", costs, 0.975), "x") == ("held", "90%", "60%", "80%", "70%")
+    rows = cost_rows("x", costs, 0.975, at_least(0.5))
+    assert costs_in_words(rows, "x") == ("held", "90%", "60%", "80%", "70%")
 
 
 class Changed:
