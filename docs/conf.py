@@ -26,6 +26,7 @@ extensions = [
     "nnpg_docs.links",
     "nnpg_docs.mathematics",
     "nnpg_docs.line_role",
+    "nnpg_docs.record_role",
     "nnpg_docs.source_pages",
 ]
 exclude_patterns = ["nnpg_docs"]

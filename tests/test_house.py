@@ -13,7 +13,8 @@ from house import CHECKOUT, Import, circles, imports, modules, place, room, tree
 # A room imports from the lines below its own only. A room is a folder or a module at the root of nnpg; the other
 # packages are one room each. `nnpg` alone is nnpg/__init__.py, which gathers the public names.
 LAYERS = """
-    experiments  benchmarks  nnpg_docs
+    nnpg_docs
+    experiments  benchmarks
     nnpg.__main__
     nnpg.cli
     nnpg

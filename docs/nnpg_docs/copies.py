@@ -1,4 +1,4 @@
-"""What lies outside of docs/ and is a page of the site: the tutorials of the package, and the records in results/."""
+"""What lies outside of docs/ and is a page of the site: tutorials, the records in results/, kernels/README.md."""
 
 from __future__ import annotations
 
@@ -31,6 +31,8 @@ def copy_pages(app: Sphinx, config: Config) -> None:
     tutorials, records = CHECKOUT / "nnpg" / "tutorials", CHECKOUT / "results"
     copy_files(tutorials.glob("[0-9]*.md"), tutorials, Path(app.srcdir) / "tutorials")
     copy_files([*records.glob("*/result.md"), *records.glob("*/*.png")], records, Path(app.srcdir) / "records")
+    kernels = CHECKOUT / "kernels"
+    copy_files([kernels / "README.md"], kernels, Path(app.srcdir) / "kernels")
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

@@ -21,6 +21,8 @@ def turn_inward(app: Sphinx, docname: str, source: list[str]) -> None:
         text, path, anchor = match.groups()
         if path.startswith("results/"):
             return f"[{text}](/records/{path.removeprefix('results/')}{anchor})"
+        if path == "kernels/README.md" or path.startswith("docs/"):
+            return f"[{text}](/{path.removeprefix('docs/')}{anchor})"
         page = page_of_file(path)
         if page is None:
             return match[0]

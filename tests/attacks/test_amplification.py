@@ -19,6 +19,16 @@ def test_every_change_has_the_given_distortion_and_the_same_direction():
     assert larger.dtype == x.dtype
 
 
+def test_as_printed_a_digit_would_change_by_a_28th_of_the_stated_deviation():
+    """Szegedy 4.2: x + 0.1 (x' - x) / |x' - x|_2 and "stddev 0.1". With the L2 norm of 784 pixels it is 0.1 / 28."""
+    rng = np.random.default_rng(0)
+    x = rng.random((3, 784))
+    r = rng.normal(size=x.shape)
+    printed = 0.1 * r / np.linalg.norm(r, axis=1, keepdims=True)
+    np.testing.assert_allclose(np.sqrt((printed**2).mean(axis=1)), 0.1 / 28, rtol=1e-12)
+    np.testing.assert_allclose(np.sqrt(((amplify(x, x + r, 0.1) - x) ** 2).mean(axis=1)), 0.1, rtol=1e-12)
+
+
 def test_shapes_must_agree():
     with pytest.raises(
         ValueError, match=r"x and adversarial must be images of one shape \(N, ...\), not \(2, 3\) and \(2, 4\)"

@@ -58,6 +58,20 @@ def test_filter_norms_before_and_after_the_pool_agree_for_one_image(backend: Bac
         np.testing.assert_allclose(*norms, rtol=1e-13)
 
 
+@pytest.mark.parametrize("rising", [nnpg.Tanh(), nnpg.Sigmoid()])
+def test_a_pool_and_a_rising_function_can_change_places(rising: nnpg.Layer, backend: Backend) -> None:
+    """The largest of a window stays the largest, so conv - pool - tanh and conv - tanh - pool have the same output."""
+    layers = [nets.faces().layers["conv1"], rising, nnpg.MaxPool(2)]
+    orders = (layers, [layers[0], layers[2], layers[1]])
+    first, second = (nnpg.Network(dict(zip("abc", order, strict=True)), (1, 12, 12), backend) for order in orders)
+    x = nets.images(first)
+    traces = [net.forward(x) for net in (first, second)]
+    np.testing.assert_array_equal(*(host(trace.y) for trace in traces))
+    delta = np.random.default_rng(0).standard_normal(traces[0].y.shape)
+    deltas = [host(net.backward(trace, delta)["a"]) for net, trace in zip((first, second), traces, strict=True)]
+    np.testing.assert_allclose(*deltas, rtol=1e-14)
+
+
 def test_overlapping_pools_do_not_keep_the_norm() -> None:
     """The identity above needs windows that do not overlap: two deltas may meet in one pixel."""
     net = nets.small()

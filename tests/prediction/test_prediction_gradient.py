@@ -83,6 +83,17 @@ def test_probabilities_sum_to_one_so_their_gradients_sum_to_zero():
         np.testing.assert_allclose(delta.sum(axis=0), 0, atol=1e-15)
 
 
+def test_the_gradient_of_a_probability_is_y_times_that_of_its_logarithm():
+    """So its size follows y: for a sure image, y (1 - y) is small, whatever the filters do."""
+    n, x, labels = net(), images(), np.array([0, 3, 1, 1, 2])
+    of_prob, of_log = (
+        prediction_gradient(n, x, classes="true", labels=labels, of=of, layers="pool1")["pool1"]
+        for of in ("prob", "logprob")
+    )
+    y = nnpg.predict(n, x)[np.arange(len(x)), labels]
+    np.testing.assert_allclose(of_prob, y[:, None, None, None] * of_log, rtol=1e-9, atol=1e-14)
+
+
 def test_the_true_class_gradient_is_trainings_own_delta_rescaled():
     """PG_t(o) = -y_t dL/do for softmax with cross-entropy; the other classes need a seed each."""
     n, x, labels = net(), images(), np.array([0, 3, 1, 1, 2])

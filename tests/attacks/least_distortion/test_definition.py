@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from attack_nets import digits, exact_distortion, other_targets, relu_net, sigmoid_net, softmax_net
+from scipy.optimize import minimize
 from selection import slow_except
 
 import nnpg
@@ -84,6 +85,31 @@ def test_the_definition_is_close_to_the_exact_least_distortion_of_a_softmax_laye
     ratio = np.sqrt(((adversarial - x.astype(np.float64)) ** 2).mean(axis=1)) / exact
     assert (ratio > 0.9999).all(), "smaller than the minimum: the exact answer is wrong"
     assert (ratio < 1.02).all()
+
+
+def test_a_smaller_c_that_succeeds_too_changes_the_image_more():
+    """Szegedy 4.1 asks for the minimum c > 0 at which f(x + r) = l; the least change is at the largest such c."""
+    net, x = softmax_net(1e-2).astype("float64"), digits(1, seed=5)[0][0].astype("float64")
+    target, cs = int(other_targets(digits(1, seed=5)[1], 6)[0]), 10.0 ** np.arange(-4, 3)
+
+    def minimiser(c):
+        def objective(v):
+            trace = net.forward(v[None], stop="dense1")
+            y = np.exp(trace.y - trace.y.max()) / np.exp(trace.y - trace.y.max()).sum()
+            delta = net.backward(trace, y - np.eye(net.K)[[target]])["input"][0]
+            return c * ((v - x) ** 2).sum() - np.log(y[0, target]), 2 * c * (v - x) + delta
+
+        return minimize(objective, x, jac=True, method="L-BFGS-B", bounds=[(0, 1)] * len(x)).x
+
+    images = np.array([minimiser(c) for c in cs])
+    success = nnpg.predict(net, images).argmax(axis=1) == target
+    size = np.sqrt(((images - x) ** 2).mean(axis=1))
+    n = int(success.sum())
+    assert 3 <= n < len(cs), "some c succeed and some do not"
+    assert success[:n].all(), "every c below the largest that succeeds"
+    assert (np.diff(size) < 0).all(), "the larger c, the smaller the change"
+    found = least_distorted(net, x, target)
+    assert size[n] < np.sqrt(((found - x) ** 2).mean()) < size[n - 1]
 
 
 def test_a_class_that_cannot_win_is_not_found():
