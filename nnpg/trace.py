@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from nnpg.support.tables import data_frame, text_table
+from nnpg.support.tables import by_hand, data_frame, text_table
 from nnpg_kernels import Array
 
 if TYPE_CHECKING:
@@ -48,13 +48,20 @@ class Trace:
         return self.outputs[next(reversed(self.outputs))]
 
     def __str__(self) -> str:
-        return text_table(_COLUMNS, self._rows())
+        """Return the table; a number that is only the rounding of the largest one in the trace is 0."""
+        rows = self._rows()
+        scale = max((abs(size) for _, _, *sizes in rows for size in sizes if size is not None), default=0.0)
+        shown = [
+            (name, shape, *(None if size is None else by_hand(size, scale) for size in sizes))
+            for name, shape, *sizes in rows
+        ]
+        return text_table(_COLUMNS, shown)
 
     def to_frame(self) -> pandas.DataFrame:
         """Return one line per output: its name, shape, lowest and highest value, and root mean square."""
         return data_frame(_COLUMNS, self._rows())
 
-    def _rows(self) -> list[tuple[object, ...]]:
+    def _rows(self) -> list[tuple[str, str, float | None, float | None, float | None]]:
         return [(name, "x".join(map(str, o.shape)), *_sizes(o)) for name, o in self.outputs.items()]
 
     def before(self, name: str) -> Trace:

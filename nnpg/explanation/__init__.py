@@ -7,6 +7,7 @@ output), `addresses` (units and weights by name), `results` (the tables).
 
 from nnpg.explanation.explaining import explain
 from nnpg.explanation.passes import Passes, explain_passes
-from nnpg.explanation.results import Explanation, Nudge, Terms
+from nnpg.explanation.results import Explanation, Nudge
+from nnpg.explanation.terms import Terms
 
 __all__ = ["Explanation", "Nudge", "Passes", "Terms", "explain", "explain_passes"]

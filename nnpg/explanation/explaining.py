@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,11 +24,13 @@ from nnpg.explanation.arithmetic import (
 )
 from nnpg.explanation.nudging import nudge_unit, nudge_weight
 from nnpg.explanation.quantities import OfNumber, OneClass, Quantity, as_of_number, as_one_class, quantity
-from nnpg.explanation.results import Explanation, Terms
+from nnpg.explanation.results import Explanation
+from nnpg.explanation.terms import Terms
 from nnpg.network import INPUT, Network, as_network
 from nnpg.support.arguments import as_flag, described
 from nnpg.support.network_arguments import as_images
 from nnpg.support.progress import progress_bar
+from nnpg.support.tables import by_hand
 from nnpg.trace import Trace
 from nnpg_kernels import Array
 
@@ -176,7 +178,7 @@ def _first_line(method: Any) -> str:
 
 def _of_unit(net: Network, trace: Trace, L: Quantity, name: str, index: Index, progress: bool | None) -> Explanation:
     k, value = net.backend, float(net.backend.to_numpy(trace[name])[(0, *index)])
-    inputs, constant, substituted = None, None, ""
+    inputs, constant, substituted, largest = None, None, "", _largest(net, trace)
     formula = formula_of(net, name, "forward")
     if name != INPUT:
         run, x = layer_run(net, name), np.array(k.to_numpy(trace[before(net, name)])[0])
@@ -185,7 +187,8 @@ def _of_unit(net: Network, trace: Trace, L: Quantity, name: str, index: Index, p
         units = np.argwhere(slopes != 0) if affine else inputs_read(run, x, index, slopes)
         constant = float(run(np.zeros_like(x))[index]) if affine else None
         inputs = Terms(before(net, name), units, x[tuple(units.T)], slopes[tuple(units.T)])
-        substituted = "" if affine else _with_numbers(formula, inputs.values, value)
+        shown = [by_hand(number, largest) for number in inputs.values.tolist()]
+        substituted = "" if affine else _with_numbers(formula, shown, by_hand(value, largest))
     derivative, terms, backward_formula, nudge = None, None, "", None
     if net.names.index(name) <= net.names.index(L.start):
         nudge = nudge_unit(net, trace, L, name, index)
@@ -202,7 +205,7 @@ def _of_unit(net: Network, trace: Trace, L: Quantity, name: str, index: Index, p
             backward_formula = formula_of(net, after, "backward")
     return Explanation(
         address(name, index), value, L.name, L.value(trace), formula, substituted, inputs, constant, "dL/do",
-        derivative, backward_formula, terms, nudge,
+        derivative, backward_formula, terms, nudge, largest,
     )  # fmt: skip
 
 
@@ -242,7 +245,12 @@ def _at(net: Network, delta: Array, units: npt.NDArray[np.int64]) -> npt.NDArray
     return np.array(net.backend.to_numpy(delta)[(0, *units.T)], np.float64)
 
 
-def _with_numbers(formula: str, values: npt.NDArray[np.float64], y: float) -> str:
+def _largest(net: Network, trace: Trace) -> float:
+    """Return the largest magnitude among the outputs of a pass."""
+    return max(float(abs(net.backend.to_numpy(trace[name])).max(initial=0.0)) for name in trace)
+
+
+def _with_numbers(formula: str, values: Sequence[float], y: float) -> str:
     """Put the one input x of a formula "y = f(x)" in; "" where there are several inputs, or the formula is another."""
     head, _, right = formula.partition("=")
     if len(values) != 1 or head.strip() != "y" or "; then " in formula:

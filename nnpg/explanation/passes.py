@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy.typing as npt
 from nnpg.explanation.explaining import formula_of, prepared
 from nnpg.explanation.quantities import OfNumber, OneClass, as_of_number
 from nnpg.network import Network, as_network
-from nnpg.support.tables import data_frame, text_table
+from nnpg.support.tables import by_hand, data_frame, text_table
 
 if TYPE_CHECKING:
     import pandas
@@ -66,30 +67,41 @@ class Passes:
     outputs: tuple[OutputPasses, ...]
 
     def __str__(self) -> str:
-        return f"L = {self.quantity} = {self.L:.6g}\n{text_table(_COLUMNS, self._rows())}"
+        sizes = max((line.size for line in self.outputs), default=0.0)
+        deltas = max((line.delta_size or 0.0 for line in self.outputs), default=0.0)
+        lines = [
+            replace(
+                line,
+                size=by_hand(line.size, sizes),
+                delta_size=None if line.delta_size is None else by_hand(line.delta_size, deltas),
+            )
+            for line in self.outputs
+        ]
+        return f"L = {self.quantity} = {self.L:.6g}\n{text_table(_COLUMNS, _rows(lines))}"
 
     def to_frame(self) -> pandas.DataFrame:
         """Return one line per output, with the columns of the printed table."""
-        return data_frame(_COLUMNS, self._rows())
+        return data_frame(_COLUMNS, _rows(self.outputs))
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as numbers and texts."""
         return {"quantity": self.quantity, "L": self.L, "outputs": [dict(vars(line)) for line in self.outputs]}
 
-    def _rows(self) -> list[tuple[object, ...]]:
-        return [
-            (
-                line.output,
-                _size(line.shape),
-                line.size,
-                line.factor or None,
-                _size(line.delta_shape),
-                line.delta_size,
-                ", ".join(f"{p} {_size(shape)}" for p, shape in line.gradients.items()) or None,
-                line.formula,
-            )
-            for line in self.outputs
-        ]
+
+def _rows(outputs: Sequence[OutputPasses]) -> list[tuple[object, ...]]:
+    return [
+        (
+            line.output,
+            _size(line.shape),
+            line.size,
+            line.factor or None,
+            _size(line.delta_shape),
+            line.delta_size,
+            ", ".join(f"{p} {_size(shape)}" for p, shape in line.gradients.items()) or None,
+            line.formula,
+        )
+        for line in outputs
+    ]
 
 
 def explain_passes(

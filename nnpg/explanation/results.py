@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
-from nnpg.explanation.addresses import address
+from nnpg.explanation.terms import Terms
 from nnpg.support.arguments import as_count
-from nnpg.support.tables import data_frame, text_table
+from nnpg.support.tables import by_hand, data_frame, text_table
 
 if TYPE_CHECKING:
     import pandas
@@ -20,66 +16,6 @@ if TYPE_CHECKING:
 
 _COLUMNS = ("direction", "unit", "value", "slope", "product")
 Row = tuple[object, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class Terms:
-    """Values of some units of one output, each with a slope; their products add up.
-
-    Parameters
-    ----------
-    output : str
-        Name of the output.
-    index : array (R, axes)
-        Index of each unit, without the image.
-    values : array (R,)
-        Forward the inputs x_i, backward the deltas dL/dy_j.
-    slopes : array (R,)
-        dy_j/dx_i, or dy_j/dw.
-
-    Examples
-    --------
-    >>> terms = Terms("tanh1", np.array([[0], [2]]), np.array([0.5, 2.0]), np.array([1.0, -1.0]))
-    >>> terms.total, terms.names, terms.order.tolist()
-    (-1.5, ('tanh1:0', 'tanh1:2'), [1, 0])
-    """
-
-    output: str
-    index: NDArray[np.int64]
-    values: NDArray[np.float64]
-    slopes: NDArray[np.float64]
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Name of each unit."""
-        return tuple(address(self.output, index) for index in self.index)
-
-    @property
-    def products(self) -> NDArray[np.float64]:
-        """Value times slope, (R,)."""
-        return self.values * self.slopes
-
-    @property
-    def total(self) -> float:
-        """Sum of the products."""
-        return math.fsum(self.products)
-
-    @property
-    def order(self) -> NDArray[np.int64]:
-        """Positions of the terms, largest product first."""
-        return np.argsort(-np.abs(self.products), kind="stable")
-
-    def rows(self, n: int | None = None, *, by_slope: bool = False) -> list[tuple[str, float, float, float]]:
-        """Return the name, value, slope and product of the n largest terms, or of the n with the largest slopes."""
-        order = np.argsort(-np.abs(self.slopes), kind="stable") if by_slope else self.order
-        chosen = order[: None if n is None else as_count(n, "n", least=0)]
-        columns = (self.values[chosen], self.slopes[chosen], self.products[chosen])
-        names = [address(self.output, self.index[i]) for i in chosen]
-        return list(zip(names, *(column.tolist() for column in columns), strict=True))
-
-    def rest(self, n: int) -> float:
-        """Return the sum of the products of all but the n largest terms."""
-        return math.fsum(self.products[self.order[as_count(n, "n", least=0) :]])
 
 
 @dataclass(frozen=True)
@@ -154,6 +90,8 @@ class Explanation:
         sum. None where the seed enters, and after it.
     nudge : Nudge or None
         The derivative by measurement.
+    largest : float
+        Largest magnitude among the outputs of the pass. Values that are only the rounding of this print as 0.
     """
 
     name: str
@@ -169,6 +107,7 @@ class Explanation:
     backward_formula: str
     readers: Terms | None
     nudge: Nudge | None
+    largest: float = 0.0
 
     def __str__(self) -> str:
         return self.table()
@@ -177,6 +116,22 @@ class Explanation:
     def is_unit(self) -> bool:
         """Whether the number is a unit's output, not a weight."""
         return self.symbol == "dL/do"
+
+    @property
+    def printed_value(self) -> float:
+        """The value, 0 where it is only the rounding of its terms, or of the pass where it is no sum of terms."""
+        affine = self.inputs is not None and self.constant is not None
+        return by_hand(self.value, self._scale if affine else self.largest)
+
+    @property
+    def _scale(self) -> float:
+        return self.inputs.scale + abs(self.constant or 0.0) if self.inputs is not None else 0.0
+
+    @property
+    def printed_derivative(self) -> float | None:
+        """The derivative, 0 where it is only the rounding of its terms."""
+        d, terms = self.derivative, self.readers
+        return d if d is None or terms is None else by_hand(d, terms.scale)
 
     def table(self, top: int = 8) -> str:
         """Return the largest terms of both sums, the sums, and the measured derivative, as text."""
@@ -205,39 +160,50 @@ class Explanation:
         return [(direction, *row) for direction, terms in both if terms is not None for row in terms.rows()]
 
     def _forward(self, top: int) -> list[str]:
-        lines = [f"{self.name} = {self.value:.6g}", f"forward: {self.formula}"]
+        lines = [f"{self.name} = {self.printed_value:.6g}", f"forward: {self.formula}"]
         if self.inputs is None:
             return lines
         x = self.inputs
         if self.constant is None:
             words = f"depends on {len(x.index)} of {x.output}" if len(x.index) != 1 else ""
-            rows: list[Row] = [row[:3] for row in x.rows(top, by_slope=True)] + _more(x, top, total=False)
+            rows: list[Row] = [row[:3] for row in x.printed(top, largest=self.largest, by_slope=True)] + _more(
+                x, top, total=False
+            )
             table = text_table((x.output, "x", "dy/dx"), rows)
             return [*lines, *filter(None, (self.substituted and f"that is: {self.substituted}", words)), table]
-        ends: list[Row] = [("constant", None, None, self.constant), ("sum", None, None, x.total + self.constant)]
-        return [*lines, text_table((x.output, "x", "dy/dx", "product"), [*x.rows(top), *_more(x, top), *ends])]
+        ends: list[Row] = [
+            ("constant", None, None, self.constant),
+            ("sum", None, None, by_hand(x.total + self.constant, self._scale)),
+        ]
+        return [
+            *lines,
+            text_table(
+                (x.output, "x", "dy/dx", "product"), [*x.printed(top, largest=self.largest), *_more(x, top), *ends]
+            ),
+        ]
 
     def _backward(self, top: int) -> list[str]:
         lines = [f"backward: L = {self.quantity} = {self.L:.6g}"]
         if self.derivative is None:
             return [*lines, "L does not depend on it: the seed enters at an earlier output"]
-        lines = [f"{lines[0]}, {self.symbol} = {self.derivative:.6g}"]
+        lines = [f"{lines[0]}, {self.symbol} = {self.printed_derivative:.6g}"]
         y = self.readers
         if y is None:
             return [*lines, "the seed enters here: this is its entry"]
-        ends: list[Row] = [("sum", None, None, y.total)]
+        ends: list[Row] = [("sum", None, None, by_hand(y.total, y.scale))]
         slope = f"dy/{self.symbol[-2:]}"
-        table = text_table((y.output, "dL/dy", slope, "product"), [*y.rows(top), *_more(y, top), *ends])
+        table = text_table((y.output, "dL/dy", slope, "product"), [*y.printed(top), *_more(y, top), *ends])
         return [*lines, self.backward_formula, table]
 
     def _measured(self) -> list[str]:
         n = self.nudge
-        if n is None or self.derivative is None:
+        foretold = self.printed_derivative
+        if n is None or foretold is None:
             return []
+        apart = f" (relative difference {n.error(foretold):.1e})" if foretold or not self.derivative else ""
         lines = [
             f"measured: moved by {-n.step:.3g} and {n.step:+.3g}, L is {n.low:.10g} and {n.high:.10g}",
-            f"  foretold {self.derivative:.8g}, happened {n.slope:.8g} (relative difference "
-            f"{n.error(self.derivative):.1e})",
+            f"  foretold {foretold:.8g}, happened {n.slope:.8g}{apart}",
         ]
         if n.kink:
             lines.append(f"  kink: {n.kink}; below {n.below:.6g}, above {n.above:.6g}")
@@ -256,5 +222,5 @@ def _more(terms: Terms, top: int, total: bool = True) -> list[Row]:
     if hidden <= 0:
         return []
     if total:
-        return [(f"... {hidden} more; together", None, None, terms.rest(top))]
+        return [(f"... {hidden} more; together", None, None, by_hand(terms.rest(top), terms.scale))]
     return [(f"... {hidden} more", None, None)]

@@ -199,3 +199,7 @@ class ExplanationLike(Protocol):
     @property
     def nudge(self) -> NudgeLike | None:
         """The derivative by measurement."""
+
+    @property
+    def largest(self) -> float:
+        """Largest magnitude among the outputs of the pass, of which some values are only the rounding."""

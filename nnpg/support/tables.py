@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import pandas
 
 Rows = Sequence[Sequence[object]]
+ROUNDING = 1e-15  # of the numbers that a number was computed from: less than this is 0 in a calculation by hand
 
 
 def text_table(header: Sequence[str], rows: Rows) -> str:
@@ -30,6 +31,17 @@ def text_table(header: Sequence[str], rows: Rows) -> str:
     columns = list(zip(*rows, strict=True)) or [()] * len(header)
     texts = [_column(name, values) for name, values in zip(header, columns, strict=True)]
     return "\n".join("  ".join(line).rstrip() for line in zip(*texts, strict=True))
+
+
+def by_hand(value: float, scale: float) -> float:
+    """Return a number to print: 0 where it is only the rounding of numbers of this scale.
+
+    Examples
+    --------
+    >>> by_hand(0.1 + 0.2 - 0.3, scale=0.3), by_hand(5.6e-17, scale=1e-16), by_hand(-0.25, scale=1.0)
+    (0.0, 5.6e-17, -0.25)
+    """
+    return 0.0 if abs(value) <= ROUNDING * scale else value
 
 
 def data_frame(header: Sequence[str], rows: Rows) -> pandas.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -13,7 +14,7 @@ from layer_rows import ROWS, Row
 
 import nnpg
 from nnpg.explanation import explain_passes
-from nnpg_kernels import Backend
+from nnpg_kernels import Backend, load
 
 
 @pytest.mark.parametrize("of", OF)
@@ -223,3 +224,37 @@ def test_both_passes_are_listed_with_the_factors_of_equation_2() -> None:
             factor = {"": "dy/do", start: "dL/dy"}.get(line.output, "dy/do")
             if line.output in deltas:
                 assert line.factor == factor + (", do/dw" if shapes else "")
+
+
+def cancelling() -> nnpg.Network:
+    """A network whose first unit is 0.1 + 0.2 - 0.3: 0 by hand, 5.6e-17 in float64; so is the delta of the image."""
+    W = np.array([[0.1, 0.2, -0.3], [1.0, 2.0, 3.0]])
+    V = np.array([[0.3, 0.1], [0.3, 0.1]])
+    layers = {"dense1": nnpg.Dense(W, np.zeros(2)), "tanh1": nnpg.Tanh(), "dense2": nnpg.Dense(V, np.zeros(2))}
+    return nnpg.Network(layers | {"softmax1": nnpg.Softmax()}, (3,), load("numpy"))
+
+
+def test_what_is_0_by_hand_is_printed_as_0_and_kept_as_computed() -> None:
+    net, x = cancelling(), np.ones((1, 3))
+    trace = net.forward(x)
+    assert 0 < trace["dense1"][0, 0] < 1e-16
+    texts = [str(trace), str(explain_passes(net, x, classes=0))]
+    for unit in ("input:0", "dense1:0", "tanh1:0", "dense2:0"):
+        explanation = nnpg.explain(net, x, unit=unit, classes=0)
+        texts += [explanation.table(), explanation.table(1), *drawn_texts(explanation)]
+    assert not [text for text in texts if re.search(r"e[-−]1[6-9]", text)]
+    unit = nnpg.explain(net, x, unit="dense1:0", classes=0)
+    assert unit.value == unit.to_dict()["value"] == trace["dense1"][0, 0]
+    assert "dense1:0 = 0\n" in str(unit)
+    assert "tanh 0 = 0" in str(nnpg.explain(net, x, unit="tanh1:0", classes=0))
+
+
+def drawn_texts(explanation: Any) -> list[str]:
+    return [text.get_text() for ax in explanation.plot().axes for text in ax.texts]
+
+
+def test_small_numbers_that_are_no_rounding_are_printed() -> None:
+    """Inputs of 1e-18 are exact, and so are their sums."""
+    net = nnpg.Network({"dense1": nnpg.Dense(np.array([[1e-18, 2e-18]]), None)}, (2,), load("numpy"))
+    x = np.full((1, 2), 1e-9)
+    assert "dense1:0 = 3e-27" in str(nnpg.explain(net, x, unit="dense1:0", classes=0, of="logit"))

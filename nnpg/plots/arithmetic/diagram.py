@@ -9,8 +9,9 @@ import numpy as np
 
 from nnpg.plots.arithmetic.patches import Patch, number_text, patch_of
 from nnpg.plots.checks import as_like
-from nnpg.plots.protocols import ExplanationLike
+from nnpg.plots.protocols import ExplanationLike, TermsLike
 from nnpg.plots.style import COLOURS, FAINT, GREY, INK, NORMAL, PAGE, SMALL, canvas, drawing, place_shape, wrapped
+from nnpg.support.tables import by_hand
 from nnpg_kernels import Array
 
 if TYPE_CHECKING:
@@ -75,15 +76,17 @@ Part = tuple[list[str], Patch | None, tuple[str, str], bool, list[str]]
 def _forward(e: ExplanationLike) -> Part:
     if not e.is_unit:
         return [f"{e.name} = {number_text(e.value)}"], None, ("", ""), False, []
-    lines = [f"forward: {e.name} = {number_text(e.value)}", *_wrapped(e.formula)]
+    scale = e.largest if e.inputs is None or e.constant is None else _scale(e.inputs) + abs(e.constant)
+    lines = [f"forward: {e.name} = {number_text(by_hand(e.value, scale))}", *_wrapped(e.formula)]
     if e.inputs is None or not len(e.inputs.index):
         return lines, None, ("", ""), False, []
-    patch = patch_of(e.inputs, e.constant is not None)
+    patch = patch_of(e.inputs, e.constant is not None, e.largest)
     if e.constant is None:
         return lines, patch, ("x", "dy/dx"), False, _wrapped(e.substituted)
-    sums = f"the products of this patch: {number_text(np.nansum(patch.values * patch.slopes))}{patch.rest}"
-    total = f"constant: {number_text(e.constant)}     sum of all: {number_text(e.inputs.total + e.constant)}"
-    return lines, patch, ("x", "dy/dx"), True, [*_wrapped(sums), total]
+    sums = f"the products of this patch: {_sum_of(patch)}{patch.rest}"
+    total = by_hand(e.inputs.total + e.constant, scale)
+    words = f"constant: {number_text(e.constant)}     sum of all: {number_text(total)}"
+    return lines, patch, ("x", "dy/dx"), True, [*_wrapped(sums), words]
 
 
 def _backward(e: ExplanationLike) -> Part:
@@ -93,12 +96,23 @@ def _backward(e: ExplanationLike) -> Part:
     lines += _wrapped(e.backward_formula)
     measured = "" if e.nudge is None else f"     measured: {number_text(e.nudge.slope)}"
     kink = [] if e.nudge is None or not e.nudge.kink else _wrapped(f"kink: {e.nudge.kink}")
-    total = f"{e.symbol} = {number_text(e.derivative)}{measured}"
+    scale = 0.0 if e.readers is None else _scale(e.readers)
+    total = f"{e.symbol} = {number_text(by_hand(e.derivative, scale))}{measured}"
     if e.readers is None or not len(e.readers.index):
         return lines, None, ("", ""), False, [total, *kink]
     patch = patch_of(e.readers, True)
-    sums = f"the products of this patch: {number_text(np.nansum(patch.values * patch.slopes))}{patch.rest}"
+    sums = f"the products of this patch: {_sum_of(patch)}{patch.rest}"
     return lines, patch, ("dL/dy", f"dy/{e.symbol[-2:]}"), True, [*_wrapped(sums), total, *kink]
+
+
+def _scale(terms: TermsLike) -> float:
+    """Return the sum of the magnitudes of the products, which round as numbers of this size."""
+    return float(abs(terms.values * terms.slopes).sum())
+
+
+def _sum_of(patch: Patch) -> str:
+    products = patch.values * patch.slopes
+    return number_text(by_hand(float(np.nansum(products)), float(np.nansum(abs(products)))))
 
 
 def _cell(patch: Patch) -> float:
