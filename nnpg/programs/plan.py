@@ -47,6 +47,8 @@ class Plan:
         places["tanh1"], for "input" and each planned output.
     head : "", "softmax" or "sigmoid"
         The last layer, after the blocks.
+    work_of_rest : int
+        Multiply-adds per image of the convolutions and dense layers after the last block.
 
     Examples
     --------
@@ -68,14 +70,30 @@ class Plan:
     weights: Mapping[str, Mapping[str, Array]] = field(default_factory=dict)
     places: Mapping[str, Place] = field(default_factory=dict)
     head: str = ""
+    work_of_rest: int = 0
+
+    @property
+    def work(self) -> int:
+        """Multiply-adds per image of the blocks."""
+        return sum(math.prod(b.z_shape[1:]) * self.weights[b.weights]["W"].size for b in self.blocks)
+
+    @property
+    def cost(self) -> str:
+        """What it costs that a layer is in no block, in words; "" where all of the network is planned."""
+        total = self.work + self.work_of_rest
+        if not self.why_not or not self.blocks:
+            return self.why_not
+        return (
+            f"{self.why_not}: no program runs this network. Its {total:,} multiply-adds per image are computed layer "
+            f"by layer, {self.work_of_rest / total:.0%} of them after the last block"
+        )
 
     def __str__(self) -> str:
         rows = [(" + ".join(b.names), f"{_numbers(b.x_shape)} -> {_numbers(b.y_shape)}", b.does) for b in self.blocks]
         rows += [(name, "", "layer by layer") for name in self.rest]
-        if self.why_not:
-            rows.append(("", "", f"({self.why_not})"))
-        wide = [max(len(row[i]) for row in rows) for i in (0, 1)]
-        return "\n".join(f"{a:{wide[0]}}   {b:{wide[1]}}   {c}".rstrip() for a, b, c in rows)
+        wide = [max((len(row[i]) for row in rows), default=0) for i in (0, 1)]
+        lines = [f"{a:{wide[0]}}   {b:{wide[1]}}   {c}".rstrip() for a, b, c in rows]
+        return "\n".join([*lines, self.cost] if self.cost else lines)
 
     @property
     def last(self) -> str:
@@ -112,12 +130,17 @@ def plan_of(net: Network) -> Plan:
     key = _reads(as_network(net).layers, net.input_shape)
     cached = net.__dict__.get("_plan")  # a plan is valid for the arrays that it has read
     if cached is None or len(cached[0]) != len(key) or not all(map(operator.is_, cached[0], key)):
-        cached = net.__dict__["_plan"] = key, make_plan(net.layers, net.input_shape, net.dtype)
+        cached = net.__dict__["_plan"] = key, make_plan(net.layers, net.input_shape, net.dtype, net.shapes)
     return cached[1]
 
 
-def make_plan(layers: Mapping[str, Layer], input_shape: tuple[int, ...], dtype: np.dtype[Any]) -> Plan:
-    """Group layers into blocks, up to the first layer that fits in none."""
+def make_plan(
+    layers: Mapping[str, Layer],
+    input_shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+    shapes: Mapping[str, tuple[int, ...]],
+) -> Plan:
+    """Group layers into blocks, up to the first layer that fits in none; `shapes` are those of their outputs."""
     names, weights = list(layers), {}
     blocks: list[Block] = []
     shape, mean, taken, why = input_shape, None, 0, ""
@@ -144,7 +167,13 @@ def make_plan(layers: Mapping[str, Layer], input_shape: tuple[int, ...], dtype: 
     why = "" if head else why
     why = why or ("" if blocks else "it has no weights")
     of_blocks = {block.weights: weights[block.weights] for block in blocks}
-    return Plan(tuple(blocks), mean, input_shape, dtype, rest, why, of_blocks, places, head)
+    work = sum(_work(layers[name], shapes[name]) for name in rest)
+    return Plan(tuple(blocks), mean, input_shape, dtype, rest, why, of_blocks, places, head, work)
+
+
+def _work(layer: Any, shape: tuple[int, ...]) -> int:
+    """Return the multiply-adds per image of a layer with weights, from the shape of its output."""
+    return math.prod(shape[1:]) * int(layer.W.size) if type(layer) in (Conv, Dense) else 0
 
 
 def _does_nothing(layer: Any) -> bool:

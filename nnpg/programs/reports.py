@@ -11,7 +11,7 @@ from nnpg.layers.blocks import block_outputs
 from nnpg.losses import softmax_cross_entropy
 from nnpg.network import INPUT, Network, as_network
 from nnpg.optimisers import SGD
-from nnpg.programs import Found, look
+from nnpg.programs import Found, has_programs, look
 from nnpg.programs.plan import plan_of
 from nnpg.programs.tasks import ClassSums, Gradients, KnockOut, Outputs, Predict, Reading, Task, Train
 from nnpg.support.tables import data_frame
@@ -27,16 +27,20 @@ class CompilationReport:
     Parameters
     ----------
     found : mapping from the function's name to Found
+    cost : str
+        What it costs that a layer is in no block of the plan, in words; "" where all layers are planned.
     """
 
     found: Mapping[str, Found]
+    cost: str = ""
 
     def __getitem__(self, name: str) -> Found:
         return self.found[name]
 
     def __str__(self) -> str:
         width = max(map(len, self.found)) + 3
-        return "\n".join(f"{name:{width}}{found.computed}" for name, found in self.found.items())
+        lines = [f"{name:{width}}{found.computed}" for name, found in self.found.items()]
+        return "\n".join([*lines, self.cost] if self.cost else lines)
 
     def to_frame(self) -> pandas.DataFrame:
         """Return one line per function: function, computed."""
@@ -76,7 +80,8 @@ def compilation_report(net: Network) -> CompilationReport:
         "unit_changes": [Outputs(names or tuple(block.name for block in plan_of(net).blocks))],
         "minimal_distortion": [Reading(softmax_cross_entropy(net).layer)],
     }
-    return CompilationReport({name: _all(net, parts) for name, parts in tasks.items()})
+    cost = plan_of(net).cost if has_programs(net) else ""
+    return CompilationReport({name: _all(net, parts) for name, parts in tasks.items()}, cost)
 
 
 def _all(net: Network, tasks: list[Task]) -> Found:

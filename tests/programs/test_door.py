@@ -14,6 +14,7 @@ from geometries import NETS, examples, network
 import nnpg
 import nnpg_kernels.numba.backend
 from nnpg import conv, dense, programs
+from nnpg.programs.plan import plan_of
 
 TASKS = ["predict", "prediction_gradient", "class_gradient", "knock_out_curve", "train"]
 
@@ -85,6 +86,21 @@ def test_reasons(layer: Any, task: str, reason: str) -> None:
     recipe = [conv(4, 3), nnpg.Tanh(), layer, nnpg.Flatten(), dense(3), nnpg.Softmax()]
     net = nnpg.build(recipe, input_shape=(1, 12, 12), rng=0, backend="numba")
     assert re.match(reason, nnpg.compilation_report(net)[task].why_not)
+
+
+def test_the_report_says_what_a_layer_without_a_block_costs() -> None:
+    layers = [conv(5, 3), nnpg.Tanh(), nnpg.MaxPool(2), nnpg.AvgPool(2), conv(7, 2), nnpg.Flatten(), dense(3)]
+    net = nnpg.build(layers, input_shape=(1, 12, 12), rng=0, backend="numba")
+    before, after = 10 * 10 * 5 * 9, 7 * 5 * 4 + 3 * 7  # maps of 10 x 10 pixels; of 1 x 1 pixels, and the dense layer
+    says = (
+        f"avgpool1 (AvgPool) begins no block: no program runs this network. Its {before + after:,} multiply-adds per "
+        f"image are computed layer by layer, {after / (before + after):.0%} of them after the last block"
+    )
+    assert str(plan_of(net)).splitlines()[-1] == says
+    assert str(nnpg.compilation_report(net)).splitlines()[-1] == says
+    assert not nnpg.compilation_report(net.to("numpy")).cost
+    planned = nnpg.build([*layers[:3], *layers[4:]], input_shape=(1, 12, 12), rng=0, backend="numba")
+    assert not nnpg.compilation_report(planned).cost
 
 
 def test_a_backend_of_ones_own_runs_its_own_kernels() -> None:

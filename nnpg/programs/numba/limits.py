@@ -41,20 +41,15 @@ def too_few(plan: Plan, images: int | None) -> str:
     steps = any(block.kind == "conv" and block.window.stride[1] > 1 for block in plan.blocks)
     if not images or images > vector or not steps:
         return ""
-    return f"{images} images would be one vector of {vector} lanes" if _work(plan) >= LARGE else ""
+    return f"{images} images would be one vector of {vector} lanes" if plan.work >= LARGE else ""
 
 
 def spaced(plan: Plan) -> str:
     """Return why the layers compute dy/dx of a large network faster, or ""."""
     first = plan.blocks[0]
-    if first.kind != "conv" or math.prod(first.window.stride) < 4 or _work(plan) < LARGE:
+    if first.kind != "conv" or math.prod(first.window.stride) < 4 or plan.work < LARGE:
         return ""
     return f"a program would read the gaps of zeros that the strides of {first.weights} leave"
-
-
-def _work(plan: Plan) -> float:
-    """Return the multiply-adds per image."""
-    return sum(math.prod(b.z_shape[1:]) * plan.weights[b.weights]["W"].size for b in plan.blocks)
 
 
 def _of_block(block: Block) -> str:
