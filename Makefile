@@ -2,8 +2,10 @@
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 ON_ALL_CORES := -n auto --dist worksteal  # a process per core; one that has no tests left takes some of another's
+# Byte code is kept, also where the environment says not to: else each process of the tests compiles every module again.
+export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test docs gallery slow fences sanitize device lint types oracle browser fuzz mutants script-mutants ci clean
+.PHONY: demo test docs gallery slow fences sanitize device lint types oracle tables browser fuzz mutants script-mutants ci clean
 
 demo: .venv/demo  ## train on built-in faces, rank, knock out, and write a page of pictures
 	$(BIN)/nnpg demo
@@ -49,6 +51,9 @@ lint: .venv/lint
 types: .venv/lint
 	$(BIN)/mypy
 
+tables: .venv/test  ## the tables of README and docs are those of the records in results/
+	$(BIN)/python -m experiments tables --check
+
 oracle: .venv/oracle  ## the tests that hold every layer against PyTorch (a large download)
 	NNPG_CUDA=emulated $(BIN)/python -m pytest -m oracle
 
@@ -74,7 +79,7 @@ mutants: .venv/test  ## break the code in every way; prints each change that no 
 script-mutants: .venv/browser  ## the same for the explorer's engine, in Chromium
 	NNPG_BROWSER=1 $(BIN)/python -m pytest --slow tests/explorer/test_script_mutants.py
 
-ci: lint types test browser fences slow cuda oracle
+ci: .venv/ci lint types tables browser cuda test fences slow oracle  ## what .ci/run runs
 
 clean:
 	rm -rf .venv out tests/cuda/build
@@ -107,6 +112,10 @@ clean:
 .venv/browser: .venv/python pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test,browser]'
 	@touch $@
+
+.venv/ci: .venv/python pyproject.toml  # all that .ci/run needs but PyTorch, with which more tests would run
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test,lint,table,browser,cuda-check]'
+	@touch .venv/test .venv/lint .venv/browser .venv/cuda $@
 
 .venv/oracle: .venv/python pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test,oracle]'

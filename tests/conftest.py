@@ -19,7 +19,7 @@ from selection import WITH_DEVICE
 from nnpg_kernels import Backend, load
 
 # Seconds: many times what the slowest test takes. Less than `faulthandler_timeout` of pyproject.toml.
-LIMIT_OF_SLOW_TESTS = 300
+LIMIT_OF_SLOW_TESTS = 600
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
