@@ -12,6 +12,10 @@ CHOICE = re.compile(r" \? ")
 BEFORE_A_CHOICE = (" = ", "return ", ", ")
 BOOLEAN = re.compile(r"(?:bool \w+|seen\[p\]) = ([^;?]+);|return ([^;?]*&&[^;?]*);|for \([^;]*; ([^;]*&&[^;]*); ")
 CLAMP = re.compile(r"\bmin\(")
+# Stands before a text with every mutant; none is chosen by -1.
+CHOSEN = """#include <cstdlib>
+static const int mutant = std::atoi(std::getenv("NNPG_MUTANT"));
+"""
 LEAVES = ("return", "continue", "break")  # what a test guards; without the test, nothing leaves here
 
 
@@ -29,16 +33,45 @@ class Mutant(NamedTuple):
 
 def mutants(text: str) -> Iterator[Mutant]:
     """Yield the mutants of a source: without a barrier, with a test that always passes, without an upper limit."""
+    for span, after in changes(text):
+        yield mutant(text, span, after)
+
+
+def changes(text: str) -> Iterator[tuple[tuple[int, int], str]]:
+    """Yield what each mutant changes: where it stands, and what it becomes."""
     for found in BARRIER.finditer(text):
-        yield mutant(text, found.span(), "")
+        yield found.span(), ""
     for start, end, leaves in tests(text):
         for first, last, alternative in atoms(text, start, end):
             passes = alternative if alternative is not None else not leaves
-            yield mutant(text, (first, last), "true" if passes else "false")
+            yield (first, last), "true" if passes else "false"
     for found in CLAMP.finditer(text):
         end = closing(text, found.end())
         comma = next(p for p in range(found.end(), end) if text[p] == "," and closing(text, found.end(), p) == p)
-        yield mutant(text, (found.start(), end + 1), text[found.end() : comma])
+        yield (found.start(), end + 1), text[found.end() : comma]
+
+
+def with_every_mutant(text: str) -> str:
+    """Return a source that is each of its mutants, as `CHOSEN` says when it runs: one compilation serves for all.
+
+    Examples
+    --------
+    >>> with_every_mutant("__syncthreads(); if (a < b) n = min(f(c), d);")
+    'if (mutant != 0) __syncthreads(); if ((mutant == 1 ? true : a < b)) n = (mutant == 2 ? f(c) : min(f(c), d));'
+    """
+    found = sorted((start, -end, n, after) for n, ((start, end), after) in enumerate(changes(text)))
+
+    def written(start: int, end: int) -> str:
+        """The text between two places; of changes within changes, the outer one comes first."""
+        parts = []
+        while found and found[0][0] < end:
+            first, last, n, after = found.pop(0)
+            parts.append(text[start:first])
+            start, inner = -last, written(first, -last)
+            parts.append(f"(mutant == {n} ? {after} : {inner})" if after else f"if (mutant != {n}) {inner}")
+        return "".join(parts) + text[start:end]
+
+    return written(0, len(text))
 
 
 def mutant(text: str, span: tuple[int, int], after: str) -> Mutant:

@@ -36,6 +36,10 @@ class EmulatedDevice:
         self.launched.append(kernel)
         launch(self.functions[kernel], (grid,), (block,), args, seconds=self.seconds)
 
+    def restart(self) -> None:
+        """End the process of the kernels; the next launch starts another."""
+        next(iter(self.functions.values())).program.close()
+
     def discard(self) -> None:
         """End the process of the kernels, and delete their program."""
         next(iter(self.functions.values())).program.discard()

@@ -13,7 +13,7 @@ from importlib.resources import files
 import numpy as np
 import pytest
 from emulator import COMPILER, Array, EmulationError
-from kernel_mutants import Mutant, mutants
+from kernel_mutants import CHOSEN, mutants, with_every_mutant
 from layer_cases import assert_equal, numbers
 from layer_devices import EmulatedDevice
 from test_convolution_kernels import way
@@ -127,19 +127,21 @@ def instances(file: str) -> tuple[str, ...]:
     return tuple(name for name in named if file in HEADERS or name.split("<")[0] in defined)
 
 
-def noticed(file: str, mutant: Mutant) -> bool:
-    """Whether the checks of a file notice a mutant of it; one that does not compile is an error here."""
-    text = source().replace(text_of(file), mutant.text)
-    assert text != source()
-    device = EmulatedDevice(text, instances(file), seconds=10)
+def noticed(file: str, device: EmulatedDevice) -> bool:
+    """Whether the checks of a file fail on a device that has a mutant of it; one that does not compile is an error."""
     try:
         for checked in [file] if file in LAYERS else LAYERS:
             CHECKS[checked](device)
     except (EmulationError, AssertionError):
         return True
-    finally:
-        device.discard()
     return False
+
+
+def device_of(file: str, text: str) -> EmulatedDevice:
+    """Return a device that has another text in place of a file."""
+    changed = source().replace(text_of(file), text)
+    assert changed != source()
+    return EmulatedDevice(changed, instances(file), seconds=10)
 
 
 @pytest.mark.parametrize("file", LAYERS)
@@ -153,9 +155,18 @@ def test_no_two_threads_read_and_write_a_number_without_a_barrier_between(file: 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("file", [*HEADERS, *LAYERS])
-def test_every_mutant_of_a_source_is_noticed(file: str) -> None:
-    survivors = [(mutant.line, str(mutant)) for mutant in mutants(text_of(file)) if not noticed(file, mutant)]
+@pytest.mark.parametrize("file", [file for file in (*HEADERS, *LAYERS) if any(mutants(text_of(file)))])
+def test_every_mutant_of_a_source_is_noticed(file: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NNPG_MUTANT", "-1")
+    device = device_of(file, CHOSEN + with_every_mutant(text_of(file)))
+    assert not noticed(file, device), "without a mutant, the checks pass"
+    survivors = []
+    for n, mutant in enumerate(mutants(text_of(file))):
+        monkeypatch.setenv("NNPG_MUTANT", str(n))
+        device.restart()
+        if not noticed(file, device):
+            survivors.append((mutant.line, str(mutant)))
+    device.discard()
     expected = SURVIVORS.get(file, {})
     assert [survivor for survivor in survivors if survivor[1] not in expected] == [], "nothing notices these"
     assert set(expected) <= {name for _, name in survivors}, "these are noticed: take them out of SURVIVORS"
@@ -163,7 +174,9 @@ def test_every_mutant_of_a_source_is_noticed(file: str) -> None:
 
 def test_a_missing_barrier_of_a_tile_is_noticed() -> None:
     barrier = next(mutant for mutant in mutants(text_of("conv_forward.cu")) if mutant.before == "__syncthreads();")
-    assert noticed("conv_forward.cu", barrier)
+    device = device_of("conv_forward.cu", barrier.text)
+    assert noticed("conv_forward.cu", device)
+    device.discard()
 
 
 def test_there_are_mutants_of_every_kind() -> None:
