@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from jobs.sharing import folder_of_all, turn
 from selection import slow_except
 
 import nnpg
@@ -28,7 +29,7 @@ KEYS = {
     "figures", "rows", "verdict", "scale", "version", "command", "date", "shows",
 }  # fmt: skip
 FAMILIES = ("LD-3", "LD-12", "TH-5", "SZ-1", "HI-3")  # one for each room
-QUICK = ("LD-3", "LD-12")  # of these, the shortest
+QUICK = ("LD-12",)  # of these, the shortest
 REFERENCE = {"backend": "numpy"}  # needs no compiling
 ROW_KEYS = ["name", "paper", "ours", "low", "high", "n", "over", "unit", "interval", "claim", "verdict"]
 
@@ -39,32 +40,36 @@ def smoke(id, folder, **settings):
 
 
 def once(id, folder, **settings):
-    """Return the experiment's folder; the experiment is run if it was not yet. Runs in one folder share networks."""
-    return folder / id if (folder / id / "result.json").exists() else smoke(id, folder, **settings)
+    """Return the experiment's folder; the experiment is run if it was not yet. Runs in one folder share networks.
+
+    No other process runs it at the same time: they wait, and find its result.
+    """
+    with turn(folder, id):
+        return folder / id if (folder / id / "result.json").exists() else smoke(id, folder, **settings)
 
 
 @pytest.fixture(scope="module")
 def on_default(tmp_path_factory):
     """A folder for the experiments on the default backend."""
-    return tmp_path_factory.mktemp("default")
+    return folder_of_all(tmp_path_factory, "default")
 
 
 @pytest.fixture(scope="module")
 def out(tmp_path_factory):
     """A folder for the experiments on the reference kernels."""
-    return tmp_path_factory.mktemp("out")
+    return folder_of_all(tmp_path_factory, "out")
 
 
 @pytest.fixture(scope="module")
 def again(tmp_path_factory):
     """A folder for the same once more, from new networks."""
-    return tmp_path_factory.mktemp("again")
+    return folder_of_all(tmp_path_factory, "again")
 
 
 @pytest.fixture(scope="module")
 def other(tmp_path_factory):
     """A folder for another seed."""
-    return tmp_path_factory.mktemp("other")
+    return folder_of_all(tmp_path_factory, "other")
 
 
 def shown(markdown):
