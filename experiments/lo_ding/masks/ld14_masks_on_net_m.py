@@ -10,46 +10,31 @@ the size and stays far below success on A; noise shows how much of it is due to 
 from __future__ import annotations
 
 from functools import partial
-from typing import NamedTuple
 
 import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, row
-from experiments.lo_ding.masks.choice_of_eta import chosen_etas
+from experiments.lo_ding.masks.masks_on_both import Pair, at_best_sizes, masks_on_both, rising
 from experiments.models.cifar import SCALES, Config, load_images, nets_a, nets_m
-from experiments.models.masks import SIZES, Reached, count_in_words, halves, lengths, masked_images, size_sweep
-from nnpg import Network
-from nnpg.analysis.statistics import mean_interval, rank_correlation
+from experiments.models.masks import SIZES, count_in_words, masked_images
+from nnpg.analysis.statistics import mean_interval
 from nnpg.analysis.verdicts import at_most, more_than
-from nnpg.attacks import Sweep, linear, mask_sweep, noise_like, to_unit
-from nnpg.data import Dataset
 from nnpg.plots import Lines, line_panels
 
 CARRY_OVER = more_than(0, "these masks seem moderately effective on ... the MLP on the training set")
 FAR_LESS = at_most(0.5, "not nearly as effective as on the original pseudo-AlexNet")  # at most half: our reading
 RISING = more_than(0, "the effectiveness of the masks gradually increase with larger eta")
 CONFIDENCE = 1 - 0.05 / 3  # three comparisons are judged
-FARTHEST = 12750 / 7000  # the paper's largest eta, by its usual best one
-
-
-class Pair(NamedTuple):
-    """Success of net A's masks on net A and on net M, of masks that are clipped on M, and of noise on M."""
-
-    on_a: Sweep
-    on_m: Sweep
-    cut: Sweep
-    noise: Sweep
-    at_etas: float  # on M, at each target's best eta of A
 
 
 def run(config: Config, context: Context) -> Result:
     images, seed = load_images(config, context), context.seed_or(config.seed)
     data = masked_images(config, images)
     nets = [[done.net for done in make(config, context, images)] for make in (nets_a, nets_m)]
-    pairs = [_pair(a, m, data, seed + n, context) for n, (a, m) in enumerate(zip(*nets, strict=True))]
-    at_best, found = zip(*(_at_best(pair) for pair in pairs), strict=True)
+    pairs = [masks_on_both(a, m, data, seed + n, context) for n, (a, m) in enumerate(zip(*nets, strict=True))]
+    at_best, found = zip(*(at_best_sizes(pair) for pair in pairs), strict=True)
     a, m, cut, noise, best_m, best_noise = np.array(found).T  # success of each net on the judging half
-    rising = [_rising(pair, e) for pair, e in zip(pairs, at_best, strict=True)]
+    grows = [rising(pair, e) for pair, e in zip(pairs, at_best, strict=True)]
     over = partial(row, n=len(pairs), over="nets", interval="95% t over nets")
     judged = partial(row, n=len(pairs), over="nets", interval=f"{100 * CONFIDENCE:.4g}% t over nets")
     mean = partial(mean_interval, confidence=CONFIDENCE)
@@ -62,7 +47,7 @@ def run(config: Config, context: Context) -> Result:
     )
     share = judged(f"classified as the target at {best}, net M / net A (paper: not nearly 1)", None,
                    mean(m / np.maximum(a, 1e-9)), unit="ratio", claim=FAR_LESS)  # fmt: skip
-    rise = judged("net M: rank correlation of success and size", None, mean(rising), unit="", claim=RISING)
+    rise = judged("net M: rank correlation of success and size", None, mean(grows), unit="", claim=RISING)
     rows = (
         over(f"net A at {best}: classified as the target", None, mean_interval(a)),
         over(f"net M at {best}: classified as the target", None, mean_interval(m)),
@@ -86,33 +71,6 @@ def run(config: Config, context: Context) -> Result:
         f"{rise.verdict}. {count_in_words(data, images.train, 'training')}"
     )
     return Result(rows, verdict, ("models.png", "targets.png"))
-
-
-def _pair(a: Network, m: Network, data: Dataset, seed: int, context: Context) -> Pair:
-    on_a, on_m = (size_sweep(a, data, context, of="logprob", victim=victim) for victim in (None, m))
-    cut = size_sweep(a, data, context, of="logprob", victim=m, clip=True)
-    make = to_unit(noise_like(linear(a, of="logprob"), seed))
-    noise = mask_sweep(m, data.x, data.labels, "all", np.append(0, SIZES), masks=make, progress=context.progress)
-    of_y = lengths(a, data, on_a.targets, "prob")
-    etas = chosen_etas(Reached(on_a.success, on_a.targets, of_y), a.K)
-    _, judging = halves(len(data))
-    hits = Reached(on_m.success, on_m.targets, of_y).of_images(judging)
-    return Pair(on_a, on_m, cut, noise, float(hits.at(etas[hits.targets]).mean()))
-
-
-def _at_best(pair: Pair) -> tuple[int, tuple[float, ...]]:
-    """Return the number of A's best size, and success on the judging half: A, M, M clipped, noise; at M's: M, noise."""
-    choosing, judging = halves(len(pair.on_a.labels))
-    best, best_m = (int(sweep.success[:, choosing].mean(axis=(1, 2)).argmax()) for sweep in (pair.on_a, pair.on_m))
-    there = (float(sweep.success[best, judging].mean()) for sweep in (pair.on_a, pair.on_m, pair.cut, pair.noise))
-    return best, (*there, *(float(sweep.success[best_m, judging].mean()) for sweep in (pair.on_m, pair.noise)))
-
-
-def _rising(pair: Pair, best: int) -> float:
-    """Rank correlation of success on M and the size, as far as the paper's steps go beyond A's best; 0 if constant."""
-    far = np.append(0, SIZES) <= FARTHEST * (0, *SIZES)[max(best, 1)]
-    found = rank_correlation(pair.on_m.etas[far], pair.on_m.success_curve()[far])
-    return 0.0 if np.isnan(found) else found
 
 
 def _draw(pairs: list[Pair], names: tuple[str, ...], context: Context) -> None:

@@ -21,16 +21,21 @@ from experiments.lo_ding.masks.class_mask_sizes import LARGE, LEARNED, LEVELS, N
 from experiments.lo_ding.masks.mask_pictures import draw_masks
 from experiments.models import cifar
 from experiments.models.cifar import load_images, nets_a, spread_indices
-from experiments.models.class_masks import Config, class_mask, steps_kept
+from experiments.models.class_masks import (
+    Config,
+    class_mask,
+    errors_under,
+    errors_without,
+    half_of,
+    steps_kept,
+    steps_to,
+)
 from experiments.models.masks import count_in_words
-from nnpg import Network, predict
 from nnpg.analysis.statistics import mean_interval
 from nnpg.analysis.verdicts import at_least
 from nnpg.attacks import distortion
-from nnpg.data import Dataset
 from nnpg.plots import Lines, line_panels
 from nnpg.support.progress import progress_bar
-from nnpg_kernels import Array
 
 PAPER, RATE, PER_GREY_SQUARED = 0.88, 0.01, 255.0**2
 CLAIM = at_least(PAPER, "error (with respect to the target class dog) was very high (88%)")
@@ -56,9 +61,11 @@ def run(config: Config, context: Context) -> Result:
                 advance()
     masks = np.stack(learned).reshape(len(nets), K + 1, len(steps), *images.train.image_shape)
     targets = [*range(K), dog]
-    on_test = np.array([_errors(net, test, W, targets) for net, W in zip(nets, masks, strict=True)])  # (nets, K+1, S)
+    on_test = np.array(
+        [errors_under(net, test, W, targets) for net, W in zip(nets, masks, strict=True)]
+    )  # (nets, K+1, S)
     known = data.subset(spread_indices(data, config.images))
-    on_train = np.array([_errors(net, known, W[:, -1:], targets) for net, W in zip(nets, masks, strict=True)])
+    on_train = np.array([errors_under(net, known, W[:, -1:], targets) for net, W in zip(nets, masks, strict=True)])
     over = partial(row, n=len(nets), over="nets", interval="95% t over nets")
     judged = partial(row, n=len(nets), over="nets", interval=f"{100 * CONFIDENCE:.4g}% t over nets")
     mean, missed = partial(mean_interval, confidence=CONFIDENCE, step=1 / len(test)), f"not classified as {names[dog]}"
@@ -70,11 +77,11 @@ def run(config: Config, context: Context) -> Result:
     rows = [
         pixels, grey, other,
         over(f"{missed}, {PIXELS}, training images", PAPER, mean_interval(on_train[:, dog, 0])),
-        over(f"{missed}, no mask", None, mean_interval([_no_mask(net, test, dog) for net in nets])),
+        over(f"{missed}, no mask", None, mean_interval([errors_without(net, test, dog) for net in nets])),
         over(f"{missed}, {PIXELS}: change over the second half of the steps", None,
-             mean_interval(on_test[:, dog, -1] - on_test[:, dog, _half(steps)])),
+             mean_interval(on_test[:, dog, -1] - on_test[:, dog, half_of(steps)])),
         over("steps until the error is below 88%, all of them where it never is", None,
-             mean_interval([_first_below(errors, steps) for errors in on_test[:, dog]]), unit="steps"),
+             mean_interval([steps_to(PAPER, errors, steps) for errors in on_test[:, dog]]), unit="steps"),
         *(over(f"root mean square of the mask of {names[dog]}, {rate}", None,
                mean_interval(distortion(np.zeros_like(W), W)), unit="pixel 0 .. 1")
           for rate, W in ((PIXELS, masks[:, dog, -1]), (GREY, masks[:, faint, -1]))),
@@ -99,29 +106,6 @@ def run(config: Config, context: Context) -> Result:
         f"{count_in_words(test, images.test, 'test')}"
     )
     return Result(tuple(rows), verdict, ("learning.png", "masks.png", "sizes.png"))
-
-
-def _errors(net: Network, data: Dataset, masks: Array, targets: list[int]) -> list[list[float]]:
-    """Share of the images that each mask (targets, S, *shape) does not make its target."""
-    return [
-        [float((predict(net, data.x + W).argmax(axis=1) != target).mean()) for W in of_target]
-        for of_target, target in zip(masks, targets, strict=True)
-    ]
-
-
-def _no_mask(net: Network, data: Dataset, target: int) -> float:
-    return float((predict(net, data.x).argmax(axis=1) != target).mean())
-
-
-def _half(steps: list[int]) -> int:
-    """Which of the numbers of steps is nearest to half of the last."""
-    return int(abs(np.array(steps) - steps[-1] / 2).argmin())
-
-
-def _first_below(errors: Array, steps: list[int]) -> float:
-    """After how many steps the error is below the paper's; all of them where it never is."""
-    below = errors < PAPER
-    return float(steps[int(below.argmax())] if below.any() else steps[-1])
 
 
 EXPERIMENT = Experiment(
