@@ -91,7 +91,12 @@ def _rows(title: str, found: list[dict[str, Array]], other: bool) -> list[Row]:
         rows += [
             over(f"{title}: Gini, {change}", None, of_nets(gini, change), unit="Gini"),
             over(f"{title}: top 10%, {change}", None, of_nets(top_share, change)),
-            judged(still, None, of_nets(still_share, change, CONFIDENCE), claim=MANY)
+            judged(
+                f"{still} (paper: many; our reading: at least half)",
+                None,
+                of_nets(still_share, change, CONFIDENCE),
+                claim=MANY,
+            )
             if change == "adversarial" and title.startswith("neurons")
             else over(still, None, of_nets(still_share, change)),
         ]
