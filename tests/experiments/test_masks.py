@@ -7,8 +7,9 @@ import pytest
 from attack_nets import digits, sigmoid_net
 
 from experiments.experiment import Context
-from experiments.lo_ding.masks import choice_of_eta, donors, ld7_net_a, ld13_nearest_masks
+from experiments.lo_ding.masks import choice_of_eta, ld7_net_a, ld13_nearest_masks
 from experiments.lo_ding.masks.ld10_gradient_moments import moments
+from experiments.lo_ding.masks.transfer import donors
 from experiments.models import class_masks
 from experiments.models.cifar import SCALES, Config, halved, load_images, nets_a, nets_m, spread_indices
 from experiments.models.masks import SIZES, Reached, in_colour, reached_by

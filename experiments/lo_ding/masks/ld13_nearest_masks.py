@@ -16,7 +16,7 @@ import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, Row, row, row_named
 from experiments.lo_ding.masks.choice_of_eta import chosen_etas
-from experiments.lo_ding.masks.donors import NEAREST, RANDOM, at_best_size, donors_masks, k_nearest
+from experiments.lo_ding.masks.transfer.donors import NEAREST, RANDOM, at_best_size, donors_masks, k_nearest
 from experiments.models.cifar import SCALES, Config, load_images, nets_a, spread_indices
 from experiments.models.masks import SIZES, count_in_words, masked_images, reached_by
 from nnpg.analysis.statistics import mean_interval

@@ -14,7 +14,7 @@ from functools import partial
 import numpy as np
 
 from experiments.experiment import Context, Experiment, Result, row
-from experiments.lo_ding.masks.masks_on_both import Pair, at_best_sizes, masks_on_both, rising
+from experiments.lo_ding.masks.transfer.masks_on_both import Pair, at_best_sizes, masks_on_both, rising
 from experiments.models.cifar import SCALES, Config, load_images, nets_a, nets_m
 from experiments.models.masks import SIZES, count_in_words, masked_images
 from nnpg.analysis.statistics import mean_interval
