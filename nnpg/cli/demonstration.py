@@ -96,7 +96,7 @@ def _write(findings: Findings, out: Path, seed: int, epochs: int, command: str) 
         title="faces",
         attack=epochs >= EPOCHS,  # a net that is hardly trained is fooled by anything
     )
-    return demo_page.write(findings, out, command, EXPLORER)
+    return demo_page.write(findings, out, command, EXPLORER, chosen)
 
 
 def _print(findings: Findings) -> None:

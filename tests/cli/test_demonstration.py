@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import html
 import re
+from urllib.parse import parse_qsl
 from xml.etree import ElementTree
 
 import pytest
 
 import nnpg
 from nnpg.data import faces
+from nnpg.explorer import images_of_page
 
 PICTURES = ("faces", "training", "maps", "passes", "network", "knockout", "damage", "places")
 
@@ -68,6 +71,17 @@ def test_every_link_of_the_page_leads_somewhere(hurried) -> None:
     files = {link.partition("#")[0] for link in re.findall(r'href="([^"#][^"]*)"', page)} - {"data:,"}
     assert files == {"explorer.html"}
     assert (out / "explorer.html").is_file()
+
+
+def test_the_page_opens_the_explorer_with_a_persons_strongest_filters_gone(hurried) -> None:
+    out, _ = hurried
+    (link,) = re.findall(r'href="explorer.html#(image=[^"]*)"', (out / "index.html").read_text(encoding="utf-8"))
+    state = dict(parse_qsl(html.unescape(link)))
+    data, net = faces(), nnpg.load_network(out / "faces.safetensors")
+    scores = nnpg.filter_scores(net, data.x, data.labels, class_names=data.class_names, progress=False)
+    assert state["off"] == ";".join(f"{layer}:{f}" for layer, f, _ in scores.strongest("face07", 5))
+    assert data.class_names[int(state["class"])] == "face07"
+    assert data.labels[images_of_page(net, data.x, data.labels)][int(state["image"])] == int(state["class"])
 
 
 def test_the_deltas_of_the_page_are_those_of_its_image(hurried) -> None:

@@ -52,7 +52,7 @@ def test_the_demo_escapes_all_names_in_its_data(tmp_path: Path) -> None:
     path = write_template(
         tmp_path / "a.html",
         "demo.html.j2",
-        **dict.fromkeys((*plain, "explorer"), NASTY),
+        **dict.fromkeys((*plain, "explorer", "knocked_out"), NASTY),
         **{name: Anything() for name in sections},
         claims=Table((NASTY,), [(NASTY,)], NASTY),
         picture=lambda name, alt, caption="": Image(tmp_path / "x.svg", alt + NASTY, caption + NASTY),

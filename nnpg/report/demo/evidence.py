@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import numpy as np
 
@@ -96,8 +95,6 @@ def knockout(findings: Findings, out: Path) -> dict[str, Any]:
     c = SHOWN[0]
     return {
         "person": names[c],
-        "state": f"class={c}&off="
-        + quote(";".join(f"{layer}:{f}" for layer, f, _ in curves[c, "strongest"].filters[:5])),
         "random": RANDOM_ORDERS,
         "fall": _fall(findings),
         "table": Table(header, rows, "Overall error after so many knock-outs."),

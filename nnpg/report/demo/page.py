@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import numpy as np
+import numpy.typing as npt
 
 from nnpg.plots import image_grid, training_history
 from nnpg.report import Image, Table, write_template
@@ -31,10 +33,11 @@ nnpg gradcheck face_net
 nnpg exercise list"""
 
 
-def write(findings: Findings, out: Path, command: str, explorer: str) -> Path:
+def write(findings: Findings, out: Path, command: str, explorer: str, images: npt.NDArray[np.int64]) -> Path:
     """Draw all pictures into the folder `out` and write `index.html` there.
 
-    `command` is the command that made it, `explorer` the name of the explorer's page in the same folder.
+    `command` is the command that made it, `explorer` the name of the explorer's page in the same folder, and `images`
+    which images that page shows.
     """
     data = findings.data
     image_grid(portraits(data), out / "faces.png", titles=people(data), columns=5, overlay=data.masks)
@@ -62,6 +65,7 @@ def write(findings: Findings, out: Path, command: str, explorer: str) -> Path:
             ("claim", "this run", "holds"), [(c.claim, c.found, "yes" if c.holds else "no") for c in findings.claims]
         ),
         explorer=explorer,
+        knocked_out=_knocked_out(findings, images),
         commands=COMMANDS.format(model=(out / "faces.safetensors").as_posix()),
     )
 
@@ -80,6 +84,14 @@ def held(findings: Findings) -> str:
     return (
         f"Of {len(findings.claims)} claims put to the test, {sum(c.holds for c in findings.claims)} hold in this run."
     )
+
+
+def _knocked_out(findings: Findings, images: npt.NDArray[np.int64]) -> str:
+    """Return the state of the explorer in which a person is without the five strongest filters."""
+    c = SHOWN[0]
+    filters = ";".join(f"{layer}:{f}" for layer, f, _ in findings.scores.strongest(c, 5))
+    image = findings.data.labels[images].tolist().index(c)
+    return urlencode({"image": image, "class": c, "off": filters})
 
 
 def _training(findings: Findings, out: Path) -> dict[str, Any]:
