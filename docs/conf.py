@@ -48,4 +48,5 @@ nb_execution_mode = "cache"
 nb_execution_cache_path = str(Path(nnpg_cache) / "cells")
 nb_execution_timeout = 60
 nb_execution_raise_on_error = True
+nb_merge_streams = True
 nb_output_stderr = "error"

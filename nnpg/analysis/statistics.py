@@ -12,16 +12,18 @@ from numpy.typing import NDArray
 
 from nnpg.support.arguments import as_count, as_function, as_generator, as_number, as_numbers, described
 
-# Equal values that make an interval. A value that at most half of all nets have comes so often with a chance of 1/32.
-FEWEST_EQUAL = 5
+FEWEST_EQUAL = 5  # equal values make an interval: a value that half of all nets have comes so often in 1 of 32 cases
 
 
 class Interval(NamedTuple):
-    """A value and its 95% interval."""
+    """A value and its 95% interval; with a format such as ".0%" it reads "5% (1% to 16%)"."""
 
     value: float
     low: float
     high: float
+
+    def __format__(self, spec: str) -> str:
+        return f"{self.value:{spec}} ({self.low:{spec}} to {self.high:{spec}})" if spec else str(self)
 
 
 def wilson(successes: int, n: int) -> Interval:

@@ -67,7 +67,7 @@ class Localisation:
         names = [None, *dict.fromkeys(self.groups)] if len(set(self.groups)) > 1 else [None]
         width = max(len(name or "all") for name in names) + 2
         rates = [[self.rate(method, name) for method in chosen] for name in names]
-        cells = [[f"{r.value:.0%}" + f" ({r.low:.0%} to {r.high:.0%})" * intervals for r in line] for line in rates]
+        cells = [[f"{rate:.0%}" if intervals else f"{rate.value:.0%}" for rate in line] for line in rates]
         widths = [max(map(len, column)) + 2 for column in zip(chosen, *cells, strict=True)]
         lines = [" " * width + "n".rjust(6) + "chance".rjust(8) + _joined(chosen, widths)]
         for name, line in zip(names, cells, strict=True):

@@ -154,3 +154,10 @@ def test_holm_by_hand_and_its_level():
     for wrong in ([0.5, np.nan], [1.2], 0.5):
         with pytest.raises(ValueError, match="p_values must be an array"):
             holm(wrong)
+
+
+def test_an_interval_is_written_with_a_format_of_its_numbers():
+    share = wilson(2, 41)
+    assert f"{share:.0%}" == "5% (1% to 16%)"
+    assert f"{mean_interval([1.0, 2.0, 3.0]):+.1f}" == "+2.0 (-0.5 to +4.5)"
+    assert f"{share}" == str(share) == repr(share)
