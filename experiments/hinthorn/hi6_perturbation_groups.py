@@ -65,7 +65,7 @@ def run(config: Beside, context: Context) -> Result:
             of_part = {name: np.array([of_net[part, name] for of_net in found]) for name in MEASURES}
             rows += _rows(part if not title else f"{title}: {part}", of_part, bool(title))
             if not title:
-                shown = {name: mean_interval(of_part[name]) for name in MEASURES if "halves of" in name}
+                shown = {name: mean_interval(of_part[name]) for name in MEASURES if ": halves of" in name}
                 panels.append(Measured(part, shown, "rank correlation of volatilities"))
         if not title:
             texts = _tables(nets[0], every[0])

@@ -31,8 +31,8 @@ from nnpg_kernels import Array
 MNIST = 0.06  # root mean square of a least change on MNIST: Szegedy et al. 2013, Table 1
 LOW = 0.03  # 8 of 255 grey levels: a convention for what is hard to see
 TRAINING = "training image, net A"
-LEAST = "least distortion that succeeds, unclipped, all targets, median"
-LARGER = "least distortion that succeeds, large images minus small ones"
+LEAST = f"least of {len(SIZES)} sizes that succeeds, unclipped, all targets, median"
+LARGER = f"least of {len(SIZES)} sizes that succeeds, large images minus small ones"
 CLAIM = at_most(LOW, "the optimal distortion is rather low for most images")
 LESS = less_than(0, "Adversarials are less noticeable in larger images")
 CONFIDENCE = 1 - 0.05 / 3  # three comparisons are judged
