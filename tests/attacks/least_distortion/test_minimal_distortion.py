@@ -131,10 +131,10 @@ def test_other_boxes_and_other_shapes(backend):
     """A convolutional network on every backend: here too, the bits of an image do not depend on the others."""
     rng = np.random.default_rng(0)
     net = nnpg.build(
-        [nnpg.conv(4, 3), nnpg.Tanh(), nnpg.MaxPool(2), nnpg.Flatten(), nnpg.dense(5), nnpg.Softmax()],
-        input_shape=(2, 8, 8), rng=0,
+        [nnpg.conv(2, 3), nnpg.Tanh(), nnpg.MaxPool(2), nnpg.Flatten(), nnpg.dense(3), nnpg.Softmax()],
+        input_shape=(2, 6, 6), rng=0,
     ).to(backend)  # fmt: skip
-    x = rng.uniform(-1, 1, (9, 2, 8, 8)).astype(np.float32)
+    x = rng.uniform(-1, 1, (4, 2, 6, 6)).astype(np.float32)
     t = nnpg.predict(net, x).argmin(axis=1)
     result = minimal_distortion(net, x, t, box=(-1, 1))
     assert result.success.all()
@@ -142,7 +142,7 @@ def test_other_boxes_and_other_shapes(backend):
     assert abs(result.adversarial).max() <= 1
     assert (nnpg.predict(net, result.adversarial).argmax(axis=1) == t).all()
     assert (result.adversarial.min() < -0.9) or (result.adversarial.max() > 0.9)
-    assert_same(minimal_distortion(net, x[[4]], t[[4]], box=(-1, 1)), result, [4])
+    assert_same(minimal_distortion(net, x[[2]], t[[2]], box=(-1, 1)), result, [2])
 
 
 def test_a_failure_is_never_reported_as_a_success(sigmoid, images):
