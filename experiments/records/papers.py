@@ -18,7 +18,7 @@ class Shown(NamedTuple):
 FACES = "The paper shows one network; ours are several, each trained anew on its own split."
 CIFAR = "The paper's images are the original CIFAR-10; ours are re-compressed and in another order."
 HARD = "The paper has 208 pairs and one run of each variant."
-HALF = " Half as many epochs as in Table 1, which are as many steps, because fewer pairs are held out."
+HALF = " Half as many epochs as in Table 1, which are about as many steps, because fewer pairs are held out."
 ENDING = " Trainings end after 1,000 iterations where they have not converged by then; a record says how each ended."
 
 SHOWN = {

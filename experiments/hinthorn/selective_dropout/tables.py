@@ -44,7 +44,8 @@ def experiment(
     """One table: the paper's control and its six variants at each learning rate.
 
     `held_out` are the pairs that the paper's table is over. Table 1 has all readings. One pair of each group is held
-    out, so Tables 2 and 3 leave 198 pairs to train on, and Table 1 about 120: half as many epochs are as many steps.
+    out, so Tables 2 and 3 leave 198 pairs to train on, and Table 1 about 120: half as many epochs are nearly as many
+    steps.
     """
     readings, rounds = (tuple(READINGS), HARD_PAPER.rounds) if number == 1 else (("group mean",), 40)
     smoke = Config(**vars(HARD_SMOKE) | {"keeps": (0.2, 0.7)})
