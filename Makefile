@@ -5,7 +5,7 @@ ON_ALL_CORES := -n auto --dist worksteal  # a process per core; one that has no 
 # Byte code is kept, also where the environment says not to: else each process of the tests compiles every module again.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test docs gallery slow fences sanitize device lint types oracle tables browser fuzz mutants script-mutants ci clean
+.PHONY: demo test docs site gallery slow fences sanitize device lint types oracle tables browser fuzz mutants script-mutants ci clean
 
 demo: .venv/demo  ## train on built-in faces, rank, knock out, and write a page of pictures
 	$(BIN)/nnpg demo
@@ -60,6 +60,9 @@ oracle: .venv/oracle  ## the tests that hold every layer against PyTorch (a larg
 browser: .venv/browser  ## the tests that run the explorer in Chromium, which the system must have
 	NNPG_BROWSER=1 $(BIN)/python -m pytest -m browser tests/explorer
 
+site: .venv/browser  ## every page that make docs has built, in Chromium and without the network: nothing fails, all is shown
+	NNPG_BROWSER=1 $(BIN)/python -m pytest -m browser tests/docs
+
 fuzz: .venv/test  ## minutes of searching for inputs that are answered wrongly; each search prints its counts
 	PYTHONPATH=tests $(BIN)/python -m fuzz.model_files
 	PYTHONPATH=tests $(BIN)/python -m fuzz.checkpoints
@@ -79,7 +82,7 @@ mutants: .venv/test  ## break the code in every way; prints each change that no 
 script-mutants: .venv/browser  ## the same for the explorer's engine, in Chromium
 	NNPG_BROWSER=1 $(BIN)/python -m pytest --slow tests/explorer/test_script_mutants.py
 
-ci: .venv/ci lint types tables browser cuda test fences slow oracle  ## what .ci/run runs
+ci: .venv/ci lint types tables browser docs cuda site test fences slow oracle  ## what .ci/run runs
 
 clean:
 	rm -rf .venv out tests/cuda/build
@@ -114,8 +117,8 @@ clean:
 	@touch $@
 
 .venv/ci: .venv/python pyproject.toml  # all that .ci/run needs but PyTorch, with which more tests would run
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test,lint,table,browser,cuda-check]'
-	@touch .venv/test .venv/lint .venv/browser .venv/cuda $@
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test,docs,lint,table,browser,cuda-check]'
+	@touch .venv/test .venv/docs .venv/lint .venv/browser .venv/cuda $@
 
 .venv/oracle: .venv/python pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test,oracle]'

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 from pathlib import Path
@@ -13,24 +12,30 @@ sys.path[:0] = PATHS
 os.environ["PYTHONPATH"] = os.pathsep.join([*PATHS, *os.environ.get("PYTHONPATH", "").split(os.pathsep)])  # of kernels
 os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
 
-import nnpg  # noqa: E402 (from this checkout)
+from nnpg_docs.execution import kept_cells  # noqa: E402
 
-logging.getLogger("sphinx.sphinx.directives.other").addFilter(lambda record: "toctree glob" not in str(record.msg))
+import nnpg  # noqa: E402 (from this checkout)
 
 project = "nnpg"
 author = "the authors of nnpg"
 version = release = nnpg.__version__
 extensions = [
     "myst_nb",
+    "sphinx.ext.autodoc",
+    "numpydoc",
     "nnpg_docs.copies",
     "nnpg_docs.links",
     "nnpg_docs.mathematics",
     "nnpg_docs.line_role",
     "nnpg_docs.record_role",
     "nnpg_docs.source_pages",
+    "nnpg_docs.execution",
+    "nnpg_docs.commands",
+    "nnpg_docs.reference",
 ]
 exclude_patterns = ["nnpg_docs"]
 nitpicky = True
+default_role = "literal"
 
 html_theme = "furo"
 html_title = "nnpg"
@@ -45,8 +50,12 @@ myst_heading_anchors = 4
 
 nnpg_cache = str(CHECKOUT / "out" / "docs-cache")
 nb_execution_mode = "cache"
-nb_execution_cache_path = str(Path(nnpg_cache) / "cells")
+nb_execution_cache_path = str(kept_cells(Path(nnpg_cache)))
 nb_execution_timeout = 60
 nb_execution_raise_on_error = True
 nb_merge_streams = True
 nb_output_stderr = "error"
+
+autodoc_typehints = "none"
+autodoc_member_order = "bysource"
+numpydoc_show_class_members = False

@@ -12,7 +12,7 @@ from sphinx.application import Sphinx
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxRole
 
-from nnpg_docs.source_pages import page_of
+from nnpg_docs.source_pages import page_of, show
 from nnpg_docs.sources import LineError, find_line, modules
 
 logger = logging.getLogger(__name__)
@@ -29,6 +29,7 @@ class LineRole(SphinxRole):
             logger.warning("line: %s", error, location=self.get_location(), type="nnpg", subtype="line")
             return [nodes.literal(text=self.text)], []
         self.env.note_dependency(str(modules()[line.module]))
+        show(self.env, self.env.docname, line.module)
         uri = self.env.app.builder.get_relative_uri(self.env.docname, page_of(line.module))
         link = nodes.reference(internal=True, refuri=f"{uri}#L-{line.number}", classes=["line-of-code"])
         link += nodes.literal(text=line.text)

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import re
-from pathlib import PurePosixPath
 from typing import Any
 
 from sphinx.application import Sphinx
 
-from nnpg_docs.source_pages import page_of_file
+from nnpg_docs.source_pages import module_of_file, page_of, show
 
+PICTURE = re.compile(r'<img src="(?:\.\./)+results/([^"]+)"[^>]* alt="([^"]*)"[^>]*>')
 OUTWARD = re.compile(r"\[([^\]]+)\]\((?:\.\./)+([^)#]+)((?:#[^)]*)?)\)")
 
 
 def turn_inward(app: Sphinx, docname: str, source: list[str]) -> None:
     """Let such links lead to the pages of this site; one that leads to none is left as it is, and MyST warns of it."""
-    top = PurePosixPath(docname).parts[:1] != ("records",)
 
     def inward(match: re.Match[str]) -> str:
         text, path, anchor = match.groups()
@@ -23,13 +22,15 @@ def turn_inward(app: Sphinx, docname: str, source: list[str]) -> None:
             return f"[{text}](/records/{path.removeprefix('results/')}{anchor})"
         if path == "kernels/README.md" or path.startswith("docs/"):
             return f"[{text}](/{path.removeprefix('docs/')}{anchor})"
-        page = page_of_file(path)
-        if page is None:
+        module = module_of_file(path)
+        if module is None:
             return match[0]
+        show(app.env, docname, module)
+        page = page_of(module)
         return f'<a class="reference internal" href="{app.builder.get_relative_uri(docname, page)}">{text}</a>'
 
-    if top:
-        source[0] = OUTWARD.sub(inward, source[0])
+    if not docname.startswith("records/"):
+        source[0] = OUTWARD.sub(inward, PICTURE.sub(r"![\2](/records/\1)", source[0]))
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

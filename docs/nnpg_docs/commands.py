@@ -1,0 +1,45 @@
+"""Pages that commands of the project write, beside those of Sphinx: the gallery, the demo and the explorer."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from sphinx.application import Sphinx
+from sphinx.config import Config
+from sphinx.errors import ExtensionError
+
+from nnpg_docs.execution import digest
+from nnpg_docs.sources import CHECKOUT
+
+
+def write_pages(app: Sphinx, config: Config) -> None:
+    """Write them where Sphinx takes them from, unless they are there, made by the code as it is."""
+    cache = Path(config.nnpg_cache)
+    made = cache / f"commands-{digest(['nnpg', 'kernels', 'experiments', 'results'])}"
+    for other in cache.glob("commands-*"):
+        if other != made:
+            shutil.rmtree(other)
+    if not made.exists():
+        unfinished = cache / "unfinished"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        _run("experiments", "gallery", str(unfinished / "gallery.html"))
+        _run("nnpg", "demo", "--out", str(unfinished / "demo"))
+        shutil.copyfile(unfinished / "demo" / "explorer.html", unfinished / "explorer.html")
+        unfinished.rename(made)
+    config.html_extra_path.append(str(made))
+
+
+def _run(*command: str) -> None:
+    answer = subprocess.run([sys.executable, "-m", *command], cwd=CHECKOUT, capture_output=True, text=True)
+    if answer.returncode:
+        raise ExtensionError(f"{' '.join(command)} ended with {answer.returncode}: {answer.stderr.strip()[-500:]}")
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register the pages with Sphinx."""
+    app.connect("config-inited", write_pages, priority=100)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

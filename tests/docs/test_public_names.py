@@ -1,0 +1,31 @@
+"""The reference has every public name, once."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from nnpg_docs.public_names import documented_as, modules_with_all, place_of, public_names, theme_of
+
+KNOWN = {name for public in public_names() for name in (public.name, *public.others)}
+
+
+def test_every_name_in_an_all_is_in_the_reference() -> None:
+    listed = {f"{module}.{name}" for module in modules_with_all() for name in import_module(module).__all__}
+    assert len(listed) > 200
+    assert listed - KNOWN == set(), "add its module to a theme of docs/nnpg_docs/themes.py"
+
+
+def test_every_name_has_a_theme_and_stands_once() -> None:
+    names = [public.name for public in public_names()]
+    assert len(set(names)) == len(names)
+    assert all(theme_of(public) for public in public_names())
+
+
+def test_a_name_is_documented_by_its_shortest_path() -> None:
+    assert documented_as("nnpg.layers.linear.Conv") == documented_as("nnpg.layers.Conv") == "nnpg.Conv"
+    assert documented_as("no_such_name") is None
+
+
+def test_every_function_and_class_has_a_source_to_link() -> None:
+    without = [public.name for public in public_names() if public.summary and place_of(public) is None]
+    assert without == []
