@@ -112,7 +112,8 @@ def minimal_distortion(
     Returns
     -------
     Distorted
-        `success` says for which images a change was found. The result for an image does not depend on the others.
+        `success` says for which images a change was found. The result for an image does not depend on the others;
+        on a device it may differ in the last bits.
 
     Raises
     ------
