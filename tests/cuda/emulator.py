@@ -46,6 +46,7 @@ class Function(NamedTuple):
     program: Program
     index: int
     threads_at_most: int  # of a block, as its launch bounds say
+    cluster: int  # blocks, as the source says
 
 
 @cache
@@ -89,11 +90,13 @@ def compile_source(
         raise CompilationError(f"the emulator does not know the options {unknown}")
     flags = ["-" + option.lstrip("-") for option in options]
     program = Program(executable(text, flags, sanitize, races))
-    bounds = launch_bounds(source)
-    return {
-        name: Function(name, tuple(parameters(types)), program, index, bounds.get(name.split("<")[0], 1024))
-        for index, (name, types) in enumerate(program.listed)
-    }
+    bounds, clusters = launch_bounds(source), clusters_of(source)
+    functions = {}
+    for index, (name, types) in enumerate(program.listed):
+        kernel = name.split("<")[0]
+        limits = bounds.get(kernel, 1024), clusters.get(kernel, 1)
+        functions[name] = Function(name, tuple(parameters(types)), program, index, *limits)
+    return functions
 
 
 def launch_bounds(source: str) -> dict[str, int]:
@@ -111,6 +114,20 @@ def launch_bounds(source: str) -> dict[str, int]:
     return {kernel: int(constants.get(bound, bound)) for bound, kernel in found}
 
 
+def clusters_of(source: str) -> dict[str, int]:
+    """Return the blocks of a cluster of each kernel that names them, as a number or a constant of a struct.
+
+    Examples
+    --------
+    >>> clusters_of("constexpr int N = 4; __global__ void CLUSTER(Net::N) __launch_bounds__(32) f(float* y) {}")
+    {'f': 4}
+    """
+    constants = dict(re.findall(r"\b([A-Z_]+) = (\d+)[,;]", source))
+    found = re.findall(r"CLUSTER\((?:\w+::)?(\w+)\)\s+__launch_bounds__\([^)]*\)\s+(\w+)\(", source)
+    named = {kernel: constants.get(blocks, blocks) for blocks, kernel in found}
+    return {kernel: int(blocks) for kernel, blocks in named.items() if blocks.isdigit()}
+
+
 def parameters(types: str) -> list[Parameter]:
     """Read what the program says of a kernel: "const float32*:4 int32:0"."""
     words = types.replace("const ", "const_").split()
@@ -124,7 +141,7 @@ def launch(
     block: Sequence[int],
     args: Sequence[Any],
     shared_bytes: int = 0,
-    cluster: int = 1,
+    cluster: int = 0,
     *,
     orders: Sequence[int] = ORDERS,
     seconds: int = 60,
@@ -143,7 +160,7 @@ def launch(
     shared_bytes : int
         Dynamic shared memory of each block.
     cluster : int
-        Blocks that run together and read each other's shared memory.
+        Blocks that run together and read each other's shared memory; 0: as many as the source names.
     orders : sequence of int
         Of threads and blocks.
     seconds : int
@@ -159,6 +176,7 @@ def launch(
         If the kernel reads or writes beside an array, waits for a thread that never comes, or gives other bits in
         another order.
     """
+    cluster = cluster or function.cluster
     check_grid(grid, block, shared_bytes, cluster, function.threads_at_most)
     if len(args) != len(function.parameters):
         raise TypeError(f"{function.name} takes {len(function.parameters)} arguments, not {len(args)}")

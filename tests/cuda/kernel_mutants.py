@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-BARRIER = re.compile(r"__syncthreads\(\);")
+BARRIER = re.compile(r"(?:__syncthreads|cluster_sync|SYNC_TEAM)\(\);")
 IF = re.compile(r"\bif \(")
 CHOICE = re.compile(r" \? ")
 BEFORE_A_CHOICE = (" = ", "return ", ", ")

@@ -27,6 +27,7 @@ from nnpg_kernels.cuda.sources import kernels, source
 
 TABLE = Path(__file__).parents[2] / "docs" / "cuda-resources.md"
 SHARED_BYTES_AT_MOST = {"sm_80": 163 << 10, "sm_90": 227 << 10}
+CLUSTERS = {"sm_80": False, "sm_90": True}
 LEAST_SHARE_OF_TILES = 0.70  # multiply-adds in the inner loop of the kernels of wide layers
 HEAD = """# What the CUDA kernels need
 
@@ -167,7 +168,7 @@ def resources(architecture: str) -> list[Resources]:
     """Read what every kernel needs of an architecture, and every resident program of the papers' networks."""
     symbols, codes, said = compiled(architecture, kernels())
     rows = [row_of(name, architecture, codes[symbol], said[symbol]) for name, symbol in symbols.items()]
-    for instance in instances(SHARED_BYTES_AT_MOST[architecture]):
+    for instance in instances(SHARED_BYTES_AT_MOST[architecture], CLUSTERS[architecture]):
         symbols, codes, said = compiled(architecture, (instance.kernel,), instance.text)
         symbol = symbols[instance.kernel]
         rows.append(row_of(instance.label, architecture, codes[symbol], said[symbol], instance.shared))
@@ -189,7 +190,7 @@ def row_of(name: str, architecture: str, code: Code, said: str, dynamic: int = 0
 
 
 def faults_of_clusters() -> list[str]:
-    """Compile the kernel that uses clusters, which no kernel of a layer does: they are one block before sm_90."""
+    """Compile a kernel that uses clusters by itself: before sm_90 they are one block."""
     text = (files("nnpg_kernels.cuda") / "device.cuh").read_text() + Path(__file__).with_name("clusters.cu").read_text()
     faults = []
     for architecture, barriers in (("sm_80", 0), ("sm_90", 3)):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from resident.instances import instances, labels
-from resources import SHARED_BYTES_AT_MOST, TABLE, Resources, hottest_loop, name_of, rows_of
+from resources import CLUSTERS, SHARED_BYTES_AT_MOST, TABLE, Resources, hottest_loop, name_of, rows_of
 
 from nnpg_kernels.cuda.sources import kernels
 
@@ -13,7 +13,8 @@ ROWS = rows_of(TABLE.read_text())
 
 def test_every_instance_of_every_kernel_has_a_row_for_each_architecture() -> None:
     expected = [(k, a) for k in kernels() for a in SHARED_BYTES_AT_MOST]
-    fits = {a: [instance.label for instance in instances(most)] for a, most in SHARED_BYTES_AT_MOST.items()}
+    made = {a: instances(most, CLUSTERS[a]) for a, most in SHARED_BYTES_AT_MOST.items()}
+    fits = {a: [instance.label for instance in of] for a, of in made.items()}
     expected += [(label, a) for label in labels() for a in fits if label in fits[a]]
     assert [(row.kernel, row.architecture) for row in ROWS] == expected
 

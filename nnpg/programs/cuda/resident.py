@@ -12,7 +12,8 @@ from nnpg.programs.plan import Plan
 from nnpg.programs.planned_blocks import Block
 from nnpg_kernels import Array
 from nnpg_kernels.cuda.resident.numbers import Numbers, numbers_of
-from nnpg_kernels.cuda.resident.programs import Programs, shared_bytes_at_most
+from nnpg_kernels.cuda.resident.programs import Programs, has_clusters, shared_bytes_at_most
+from nnpg_kernels.cuda.resident.training.many import ManySteps, many_steps_of
 from nnpg_kernels.cuda.resident.training.numbers import Step, step_of
 
 
@@ -35,8 +36,12 @@ def _numbers(blocks: tuple[Block, ...], dtype: np.dtype[Any], centred: bool, hea
 def training_step(net: Network, plan: Plan) -> Step:
     """Return a training of the network as the numbers for which its program is compiled."""
     most = shared_bytes_at_most(net.backend.xp)
-    biases = tuple("b" in plan.weights[block.weights] for block in plan.blocks)
-    return _step(plan.blocks, biases, plan.dtype, plan.mean is not None, plan.head, most)
+    return _step(plan.blocks, _biases(plan), plan.dtype, plan.mean is not None, plan.head, most)
+
+
+def _biases(plan: Plan) -> tuple[bool, ...]:
+    """Return whether each block has a bias."""
+    return tuple("b" in plan.weights[block.weights] for block in plan.blocks)
 
 
 @lru_cache(maxsize=256)
@@ -44,6 +49,25 @@ def _step(
     blocks: tuple[Block, ...], biases: tuple[bool, ...], dtype: np.dtype[Any], centred: bool, head: str, most: int
 ) -> Step:
     return step_of(blocks, biases, dtype, centred=centred, head=head, bytes_at_most=most)
+
+
+def many_steps(net: Network, plan: Plan, images: int) -> ManySteps:
+    """Return a training in batches of so many images as the numbers with which one cluster takes its steps."""
+    step, clusters = training_step(net, plan), has_clusters(net.backend.xp)
+    return _many(step, plan.blocks, _biases(plan), images, plan.mean is not None, plan.head, clusters)
+
+
+@lru_cache(maxsize=256)
+def _many(
+    step: Step,
+    blocks: tuple[Block, ...],
+    biases: tuple[bool, ...],
+    images: int,
+    centred: bool,
+    head: str,
+    clusters: bool,
+) -> ManySteps:
+    return many_steps_of(step, blocks, biases, images, centred=centred, head=head, clusters=clusters)
 
 
 def all_parameters(net: Network, plan: Plan) -> list[Array]:

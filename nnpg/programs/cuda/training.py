@@ -1,4 +1,7 @@
-"""Training on a device: two launches a step, of which the first has a block of threads for each image."""
+"""Training on a device: one launch for many steps of small batches, or two launches a step.
+
+`why_two_launches` says why small batches of a network have no such launch.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +9,18 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
-
 from nnpg.network import Network
 from nnpg.optimisers import SGD, SGDState
 from nnpg.programs import guards, planned_steps
 from nnpg.programs.cuda import limits
-from nnpg.programs.cuda.resident import all_parameters, training_step
+from nnpg.programs.cuda.resident import all_parameters, many_steps, training_step
 from nnpg.programs.plan import Plan
 from nnpg.programs.tasks import Train
 from nnpg_kernels import Array
 from nnpg_kernels.cuda.resident.programs import shared_bytes_at_most
-from nnpg_kernels.cuda.resident.training.running import RunningTraining, Settings, training_program
+from nnpg_kernels.cuda.resident.training.launches import Settings
+from nnpg_kernels.cuda.resident.training.many import IMAGES_AT_MOST
+from nnpg_kernels.cuda.resident.training.running import RunningTraining
 
 LOSSES = {"softmax": 0, "binary": 1, "squares": 2, "squares of a sigmoid": 3}  # as in loss.cuh
 
@@ -91,24 +94,33 @@ def why_not(net: Network, plan: Plan, task: Train) -> str:
     return ""
 
 
+def why_two_launches(net: Network, plan: Plan, batch: int) -> str:
+    """Return why each step of batches of so many images is two launches, or ""."""
+    if batch > IMAGES_AT_MOST:
+        return f"a batch has {batch} images, more than {IMAGES_AT_MOST}"
+    return many_steps(net, plan, batch).why_not(shared_bytes_at_most(net.backend.xp))
+
+
 def run(net: Network, plan: Plan, task: Train, x: Array, t: Array, batch: int, state: SGDState) -> Session:
     """Return the session of a training on these images, for labels or values of outputs t, (N,) or (N, K)."""
     xp, optimiser, N, (K,) = net.backend.xp, task.optimiser, len(x), plan.blocks[-1].y_shape
     x = guards.images(net.as_input(x), plan.input_shape, plan.dtype)
     t = guards.indices("labels", t, N, K) if t.ndim == 1 else guards.parameter("targets", t, (N, K), plan.dtype)
     step, parameters = training_step(net, plan), all_parameters(net, plan)
-    decays = [
-        planned_steps.decay_of(optimiser.decay, name, p, plan.weights[name][p])
-        for name, p in ((plan.blocks[i].weights, p) for i, p in step.owners)
-    ]
+    names = {(i, p): plan.blocks[i].weights for i, p in dict.fromkeys(step.owners)}
+    decays = {
+        (i, p): planned_steps.decay_of(optimiser.decay, name, p, plan.weights[name][p])
+        for (i, p), name in names.items()
+    }
     rates = optimiser.lr, optimiser.lr_decay, optimiser.momentum
     loss = LOSSES[planned_steps.loss_of(plan, task.loss)]
-    settings = Settings(min(batch, N), loss, rates, np.array(decays, np.float64))
+    batch = min(batch, N)
+    settings, many = Settings(batch, loss, rates, decays), None
+    if not why_two_launches(net, plan, batch):
+        many = many_steps(net, plan, batch)
     velocity = [_velocity(net, state, plan, i, part) for i, part in enumerate(parameters)]
     flat, flat_velocity = (xp.concatenate([part.ravel() for part in parts]) for parts in (parameters, velocity))
-    return Session(
-        plan, RunningTraining(xp, training_program(xp, step), x, xp.asarray(t), flat, flat_velocity, settings)
-    )
+    return Session(plan, RunningTraining(xp, step, many, x, xp.asarray(t), flat, flat_velocity, settings))
 
 
 def _velocity(net: Network, state: SGDState, plan: Plan, i: int, part: Array) -> Array:

@@ -211,6 +211,8 @@ template <class To, class From> To cuda_cpu_bits(From from) {
     std::memcpy(&to, &from, sizeof to);
     return to;
 }
+inline float __fmul_rn(float a, float b) { return a * b; }
+inline double __dmul_rn(double a, double b) { return a * b; }
 inline float __int_as_float(int bits) { return cuda_cpu_bits<float>(bits); }
 inline int __float_as_int(float number) { return cuda_cpu_bits<int>(number); }
 inline double __longlong_as_double(long long bits) { return cuda_cpu_bits<double>(bits); }

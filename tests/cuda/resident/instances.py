@@ -12,11 +12,19 @@ from nnpg.recipes.models import cifar_net, digit_net, face_net
 from nnpg_kernels.cuda.resident.numbers import TYPES, numbers_of
 from nnpg_kernels.cuda.resident.programs import shared_bytes
 from nnpg_kernels.cuda.resident.sources import name_of, resident_source
+from nnpg_kernels.cuda.resident.training.many import many_steps_of
 from nnpg_kernels.cuda.resident.training.numbers import step_of
-from nnpg_kernels.cuda.resident.training.sources import training_kernels, training_source
+from nnpg_kernels.cuda.resident.training.sources import (
+    LAUNCHES,
+    MANY,
+    MANY_KERNELS,
+    launch_kernels,
+    training_source,
+)
 
 PROGRAMS = ("predict", "gradients", "gradients_of_one", "knock_out", "deltas")
 TRAINING = "train_images"
+BATCHES = 1, 4  # of many_steps
 UPDATES = ("update<float>", "update<double>")
 
 
@@ -42,13 +50,32 @@ def networks() -> dict[str, nnpg.Network]:
     }
 
 
+def small_networks() -> dict[str, nnpg.Network]:
+    """Return the networks whose weights and velocity fit into shared memory too."""
+    faces, small = np.zeros((1, 1, 60, 60)), np.zeros((1, 1, 36, 38))
+    return {
+        "face_net, float": face_net(faces, backend="numpy"),
+        "face_net of 36 x 38, float": face_net(small, backend="numpy"),
+        "face_net of 36 x 38, double": face_net(small, backend="numpy", dtype="float64"),
+    }
+
+
+def many_labels() -> list[str]:
+    """Return the labels of the programs that take many steps a launch."""
+    return [f"many_steps of {name}, batch {images}" for name in small_networks() for images in BATCHES]
+
+
 def labels() -> list[str]:
     """Return the labels of all instances, in the order of the table."""
-    return [*(f"{program} of {name}" for name in networks() for program in (*PROGRAMS, TRAINING)), *UPDATES]
+    return [
+        *(f"{program} of {name}" for name in networks() for program in (*PROGRAMS, TRAINING)),
+        *UPDATES,
+        *many_labels(),
+    ]
 
 
-def instances(bytes_at_most: int) -> list[Instance]:
-    """Return the instances for an architecture whose blocks have this much shared memory."""
+def instances(bytes_at_most: int, clusters: bool) -> list[Instance]:
+    """Return the instances for an architecture whose blocks have this much shared memory, and may have clusters."""
     made = []
     for name, net in networks().items():
         plan = plan_of(net)
@@ -60,9 +87,26 @@ def instances(bytes_at_most: int) -> list[Instance]:
             if (size := shared_bytes(numbers, program)) <= bytes_at_most
         ]
         step = step_of(plan.blocks, [True] * len(plan.blocks), plan.dtype, **settings)
-        text, kernels = training_source(step.net.text, step.text), training_kernels(TYPES[step.dtype.name])
+        text, kernels = training_source(step.net.text + step.text, LAUNCHES), launch_kernels(TYPES[step.dtype.name])
         if step.shared_bytes <= bytes_at_most:
             made.append(Instance(f"{TRAINING} of {name}", text, kernels[TRAINING], step.shared_bytes))
         if kernels["update"] not in [instance.kernel for instance in made]:
             made.append(Instance(kernels["update"], text, kernels["update"], 0))
-    return made
+    return made + many_instances(bytes_at_most, clusters)
+
+
+def many_instances(bytes_at_most: int, clusters: bool) -> list[Instance]:
+    """Return those of the programs that take many steps a launch."""
+    made = []
+    for net in small_networks().values():
+        plan = plan_of(net)
+        settings: Any = {"centred": plan.mean is not None, "head": plan.head}
+        biases = [True] * len(plan.blocks)
+        step = step_of(plan.blocks, biases, plan.dtype, bytes_at_most=bytes_at_most, **settings)
+        made += [many_steps_of(step, plan.blocks, biases, n, clusters=clusters, **settings) for n in BATCHES]
+    kernel = MANY_KERNELS["many_steps"]
+    return [
+        Instance(label, training_source(many.text, MANY), kernel, many.shared_bytes)
+        for label, many in zip(many_labels(), made, strict=True)
+        if not many.why_not(bytes_at_most)
+    ]

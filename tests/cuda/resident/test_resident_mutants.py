@@ -202,7 +202,7 @@ def noticed(file: str, mutant: Mutant) -> bool:
 
     Without a barrier, two threads that read and write the same number are noticed, even if all results are right.
     """
-    barrier = mutant.before == "__syncthreads();"
+    barrier = mutant.before.endswith("();")
     with compiled_as(lambda text: text.replace(text_of(file), mutant.text), races=barrier):
         try:
             for check in CHECKS[file]:

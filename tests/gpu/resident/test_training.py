@@ -18,7 +18,7 @@ import nnpg
 from nnpg import SGD, DecayPerUnit, PlainDecay
 from nnpg_kernels import Array
 from nnpg_kernels.cuda.graphs import Replays
-from nnpg_kernels.cuda.resident.training import running
+from nnpg_kernels.cuda.resident.training import launches, running
 
 pytestmark = pytest.mark.gpu
 
@@ -94,7 +94,7 @@ def test_any_batch_takes_the_steps_of_the_layers(batch: int) -> None:
 @pytest.mark.tiny
 def test_images_that_share_a_slot_leave_their_sum() -> None:
     x = images("faces", count=N)
-    with mock.patch.object(running, "SLOTS", 2):
+    with mock.patch.object(launches, "SLOTS", 2):
         result = compiled(network("faces"), x, batch=5, epochs=1)
     same(result, trained(network("faces", backend="numpy"), x, batch=5, epochs=1))
 
@@ -168,7 +168,7 @@ def test_a_graph_of_a_large_network_has_fewer_steps(seen: list[running.RunningTr
     net, x = small()
     compiled(net, x, epochs=1)
     assert seen[0].shapes() == [((4, 1), 1)]
-    work = seen[0].program.step.work
+    work = seen[0].step.work
     assert work == 3 * (8 * 6 + 6 * 3)  # forward, dL/dx and dL/dW
     with mock.patch.object(running, "WORK", 2 * BATCH * work):
         assert seen[0].shapes() == [((2, 0), 2), ((0, 1), 1)]

@@ -107,7 +107,8 @@ __device__ void conv_delta(const NumberOf<Net>* weights, NumberOf<Net>* shared) 
     const Deltas<T, S>* delta = deltas_of<Net, B + 1, S>(shared);
     Deltas<T, S>* dx = deltas_of<Net, B, S>(shared);
     const unsigned char* won = bytes_of<Net>(shared) + Net::WON[B];
-    for (int task = threadIdx.x; task < QUADS * R::PIXELS; task += blockDim.x) {
+    Tasks mine = tasks_of_block<Net>(QUADS * R::PIXELS);
+    for (int task = mine.first + threadIdx.x; task < mine.first + mine.count; task += blockDim.x) {
         int q = task / R::PIXELS, rest = task % R::PIXELS, of_step = rest / (R::DOWN * R::ALONG);
         int y = rest / R::ALONG % R::DOWN * R::STEP_H + of_step / R::STEP_W;
         int x = rest % R::ALONG * R::STEP_W + of_step % R::STEP_W;
@@ -137,10 +138,10 @@ __device__ void conv_delta(const NumberOf<Net>* weights, NumberOf<Net>* shared) 
             Deltas<T, S> of_channel;
             #pragma unroll
             for (int s = 0; s < S; ++s) of_channel.v[s] = sums[c][s];
-            dx[(q * 4 + c) * K::PLANE + y * K::W + x] = of_channel;
+            give<Net>(dx + (q * 4 + c) * K::PLANE + y * K::W + x, of_channel);
         }
     }
-    __syncthreads();
+    SYNC_TEAM();
 }
 
 // DELTA[b] = dL/dx_b = W^T dL/dz, of a dense layer.
@@ -149,11 +150,12 @@ __device__ void dense_delta(const NumberOf<Net>* weights, NumberOf<Net>* shared)
     using T = NumberOf<Net>;
     using K = Block<Net, B>;
     const Deltas<T, S>* delta = deltas_of<Net, B + 1, S>(shared);
+    const T* of_block = weights_at<Net, Net::FORWARD[B], K::F * K::D>(weights, shared);
     for (int d = threadIdx.x; d < K::D; d += blockDim.x) {
         Deltas<T, S> sums = {};
         #pragma unroll 8
         for (int f = 0; f < K::F; ++f) {
-            T weight = weights[Net::FORWARD[B] + f * K::D + d];
+            T weight = of_block[f * K::D + d];
             Deltas<T, S> here = delta[f];
             #pragma unroll
             for (int s = 0; s < S; ++s) sums.v[s] += weight * here.v[s];

@@ -97,8 +97,8 @@ __device__ __forceinline__ void finish_tile(const NumberOf<Net> (&sums)[Block<Ne
             best = more ? t : best;
             largest = more ? sums[t] : largest;
         }
-        shared[Net::X[B + 1] + f * K::OUT + tile] = activated<K::ACT>(largest + bias);
-        bytes_of<Net>(shared)[Net::WON[B] + f * K::OUT + tile] = (unsigned char)best;
+        give<Net>(shared + Net::X[B + 1] + f * K::OUT + tile, activated<K::ACT>(largest + bias));
+        give<Net>(bytes_of<Net>(shared) + Net::WON[B] + f * K::OUT + tile, (unsigned char)best);
     } else {
         T* y = shared + (K::WAY == 1 ? Net::X[B + 1] : Net::SCRATCH) + f * K::ZH * K::ZW;
         #pragma unroll
@@ -106,35 +106,39 @@ __device__ __forceinline__ void finish_tile(const NumberOf<Net> (&sums)[Block<Ne
             int h = h0 + t / K::TW, w = w0 + t % K::TW;
             if (h < K::ZH && w < K::ZW) {
                 T z = sums[t] + bias;
-                y[h * K::ZW + w] = K::WAY == 1 ? activated<K::ACT>(z) : z;
+                give<Net>(y + h * K::ZW + w, K::WAY == 1 ? activated<K::ACT>(z) : z);
             }
         }
     }
 }
 
-// Adds the parts of the sums of each tile, which lie behind z: [SPLIT][TILE][filters][TILES].
+// Adds the parts of the sums of each tile of a quad of filters, which lie behind z: [SPLIT][TILE][4 filters][tiles].
 template <class Net, int B>
-__device__ void join_parts(const NumberOf<Net>* bias, int filters, const NumberOf<Net>* parts, NumberOf<Net>* shared) {
+__device__ void join_parts(const NumberOf<Net>* bias, int filters, Tasks quads, const NumberOf<Net>* parts,
+                           NumberOf<Net>* shared) {
     using T = NumberOf<Net>;
     using K = Block<Net, B>;
-    int all = (filters + 3) / 4 * 4 * K::TILES;
-    for (int task = threadIdx.x; task < filters * K::TILES; task += blockDim.x) {
+    int all = 4 * quads.count;
+    for (int task = threadIdx.x; task < all; task += blockDim.x) {
+        int of_quad = quads.first + task % quads.count, tile = of_quad % K::TILES;
+        int f = of_quad / K::TILES * 4 + task / quads.count;
+        if (f >= filters) continue;
         T sums[K::TILE];
         #pragma unroll
         for (int t = 0; t < K::TILE; ++t) {
             sums[t] = parts[t * all + task];
             for (int part = 1; part < K::SPLIT; ++part) sums[t] += parts[(part * K::TILE + t) * all + task];
         }
-        finish_tile<Net, B>(sums, bias[task / K::TILES], task / K::TILES, task % K::TILES, shared);
+        finish_tile<Net, B>(sums, bias[f], f, tile, shared);
     }
-    __syncthreads();
 }
 
 // x_(b+1) = act(max of each window of z).
 template <class Net, int B> __device__ void pool_maps(int filters, NumberOf<Net>* shared) {
     using T = NumberOf<Net>;
     using K = Block<Net, B>;
-    for (int task = threadIdx.x; task < filters * K::OUT; task += blockDim.x) {
+    Tasks mine = tasks_of_block<Net>(filters * K::OUT);
+    for (int task = mine.first + threadIdx.x; task < mine.first + mine.count; task += blockDim.x) {
         const T* z = shared + Net::SCRATCH + task / K::OUT * (K::ZH * K::ZW);
         int h0 = task % K::OUT / K::YW * K::PSH - K::PTOP, w0 = task % K::YW * K::PSW - K::PLEFT, best = -1;
         T largest = T(0);
@@ -147,10 +151,10 @@ template <class Net, int B> __device__ void pool_maps(int filters, NumberOf<Net>
             best = more ? t : best;
             largest = more ? pixel : largest;
         }
-        shared[Net::X[B + 1] + task] = activated<K::ACT>(largest);
-        bytes_of<Net>(shared)[Net::WON[B] + task] = (unsigned char)best;
+        give<Net>(shared + Net::X[B + 1] + task, activated<K::ACT>(largest));
+        give<Net>(bytes_of<Net>(shared) + Net::WON[B] + task, (unsigned char)best);
     }
-    __syncthreads();
+    SYNC_TEAM();
 }
 
 // A convolution of the first `channels` channels to the first `filters` filters.
@@ -165,8 +169,10 @@ __device__ void conv_forward(const NumberOf<Net>* weights, int channels, int fil
         weights_at<Net, Net::FORWARD[B], QUADS * 4 * K::C * K::TAPS>(weights, shared));
     T* parts = shared + Net::SCRATCH + (K::WAY == 2 ? (K::F * K::ZH * K::ZW + 3) / 4 * 4 : 0);
     int quads = (filters + 3) / 4, each = (channels + K::SPLIT - 1) / K::SPLIT;
-    for (int task = threadIdx.x; task < K::SPLIT * quads * K::TILES; task += blockDim.x) {
-        int tile = task % K::TILES, rest = task / K::TILES, q = rest % quads, part = rest / quads;
+    Tasks mine = tasks_of_block<Net>(quads * K::TILES);  // each of them in SPLIT parts
+    for (int task = threadIdx.x; task < K::SPLIT * mine.count; task += blockDim.x) {
+        int part = task / mine.count, at = task - part * mine.count;
+        int tile = (mine.first + at) % K::TILES, q = (mine.first + at) / K::TILES;
         int row = tile / K::TILES_W * K::STEP_H * K::SH + K::FIRST_ROW;
         int column = tile % K::TILES_W * K::STEP_W * K::SW + K::FIRST_COLUMN;
         T sums[K::TILE][4] = {};
@@ -177,7 +183,7 @@ __device__ void conv_forward(const NumberOf<Net>* weights, int channels, int fil
             if constexpr (K::SPLIT > 1) {
                 #pragma unroll
                 for (int t = 0; t < K::TILE; ++t)
-                    parts[((part * K::TILE + t) * quads * 4 + q * 4 + f) * K::TILES + tile] = sums[t][f];
+                    parts[((part * K::TILE + t) * 4 + f) * mine.count + at] = sums[t][f];
             } else if (q * 4 + f < filters) {
                 T of_one[K::TILE];
                 #pragma unroll
@@ -186,8 +192,11 @@ __device__ void conv_forward(const NumberOf<Net>* weights, int channels, int fil
             }
         }
     }
-    __syncthreads();
-    if constexpr (K::SPLIT > 1) join_parts<Net, B>(bias, filters, parts, shared);
+    if constexpr (K::SPLIT > 1) {
+        __syncthreads();
+        join_parts<Net, B>(bias, filters, mine, parts, shared);
+    }
+    SYNC_TEAM();
     if constexpr (K::WAY == 2) pool_maps<Net, B>(filters, shared);
 }
 
@@ -203,10 +212,11 @@ template <class Net, int B>
 __device__ void dense_forward(const NumberOf<Net>* weights, int channels, int filters, NumberOf<Net>* shared) {
     using T = NumberOf<Net>;
     using K = Block<Net, B>;
-    const T* x = shared + Net::X[B];
+    const T *x = shared + Net::X[B], *of_block = weights_at<Net, Net::FORWARD[B], K::F * K::D>(weights, shared);
+    const T* bias = weights_at<Net, Net::BIAS[B], K::F>(weights, shared);
     int lane = threadIdx.x % 32, inputs = channels * K::PLANE;
     for (int f = threadIdx.x / 32; f < filters; f += blockDim.x / 32) {
-        const T* row = weights + Net::FORWARD[B] + f * K::D;
+        const T* row = of_block + f * K::D;
         T sum = T(0);
         if constexpr (K::D % 4 == 0) {
             Quad<T> sums = {};
@@ -222,7 +232,7 @@ __device__ void dense_forward(const NumberOf<Net>* weights, int channels, int fi
         } else
             for (int d = lane; d < inputs; d += 32) sum += row[d] * x[d];
         sum = sum_of_warp(sum);
-        if (lane == 0) shared[Net::X[B + 1] + f] = activated<K::ACT>(sum + weights[Net::BIAS[B] + f]);
+        if (lane == 0) shared[Net::X[B + 1] + f] = activated<K::ACT>(sum + bias[f]);
     }
     __syncthreads();
 }

@@ -7,6 +7,7 @@
 //   BLOCKS THREADS  of the network, and of a block of threads
 //   AT_ONCE         blocks of threads of a multiprocessor for which the compiler must leave registers; 0: as it chooses
 //   IMAGE CLASSES   numbers of an image and of the last output;  HEAD 0: none, 1: softmax, 2: sigmoid behind it
+//   TEAM            blocks of threads, side by side in a cluster, that compute an image together
 //   SEEDS           that go back together in `gradients`
 //   CENTRED         whether a mean is subtracted from each image
 //   C H W           of each block's input; F ZH ZW of z = W x + b; YH YW of the output, which has F maps
@@ -33,10 +34,14 @@
 //   BIAS[b]         [F], zeros up to a multiple of 4
 //   BACKWARD[b]     a convolution: [C / 4][F][I][J][4 channels]; a dense layer reads FORWARD
 //   MEAN            of the images: [IMAGE]
+//   ALL_FORWARD     where those of convolutions forward end, which come first;  CONVOLUTIONS: those backward, which follow
 //   SIZE            of all of it
 //
 // Every function is called by all threads of a block, and begins when all numbers that it reads are written: it ends
 // with a barrier where it has written any.
+//
+// The blocks of a team share the tasks of convolutions, and a task writes to the shared memory of each of them. All else
+// every block computes for itself, because that takes less time than a barrier of the cluster.
 template <class Net, int B> struct Block {
     static constexpr bool CONV = Net::CONV[B];
     static constexpr int C = Net::C[B], H = Net::H[B], W = Net::W[B], PLANE = H * W, D = C * PLANE;
@@ -68,6 +73,33 @@ template <class Net> __device__ __forceinline__ unsigned char* bytes_of(NumberOf
     return reinterpret_cast<unsigned char*>(shared);
 }
 
+struct Tasks {  // of one block
+    int first, count;
+};
+template <class Net> __device__ __forceinline__ Tasks tasks_of_block(int all) {
+    if constexpr (Net::TEAM == 1) return {0, all};
+    int each = (all + Net::TEAM - 1) / Net::TEAM, first = min(all, int(cluster_rank() % Net::TEAM) * each);
+    return {first, min(each, all - first)};
+}
+
+// Writes a number in every block of the team.
+template <class Net, class V> __device__ __forceinline__ void give(V* place, V number) {
+    if constexpr (Net::TEAM == 1)
+        *place = number;
+    else {
+        unsigned first = cluster_rank() / Net::TEAM * Net::TEAM;
+        #pragma unroll 1
+        for (unsigned r = first; r < first + Net::TEAM; ++r) *shared_of(place, r) = number;
+    }
+}
+
+// A barrier of the team; a macro, so that the emulator knows where it stands.
+#define SYNC_TEAM()              \
+    if constexpr (Net::TEAM > 1) \
+        cluster_sync();          \
+    else                         \
+        __syncthreads()
+
 template <class T> __device__ __forceinline__ bool is_aligned(const T* p) {
     return (reinterpret_cast<unsigned long long>(p) & 15) == 0;
 }
@@ -80,9 +112,9 @@ template <class T> __device__ void copy_numbers(const T* from, T* to, int size) 
     for (int i = quads * 4 + threadIdx.x; i < size; i += blockDim.x) to[i] = from[i];
 }
 
-// x_0 = image - mean.
+// x_0 = image - mean; without a barrier.
 template <class Net>
-__device__ void load_image(const NumberOf<Net>* image, const NumberOf<Net>* weights, NumberOf<Net>* shared) {
+__device__ void copy_image(const NumberOf<Net>* image, const NumberOf<Net>* weights, NumberOf<Net>* shared) {
     using T = NumberOf<Net>;
     T* x = shared + Net::X[0];
     if constexpr (Net::CENTRED) {
@@ -98,6 +130,10 @@ __device__ void load_image(const NumberOf<Net>* image, const NumberOf<Net>* weig
         for (int i = quads * 4 + threadIdx.x; i < Net::IMAGE; i += blockDim.x) x[i] = image[i] - mean[i];
     } else
         copy_numbers(image, x, Net::IMAGE);
+}
+template <class Net>
+__device__ void load_image(const NumberOf<Net>* image, const NumberOf<Net>* weights, NumberOf<Net>* shared) {
+    copy_image<Net>(image, weights, shared);
     __syncthreads();
 }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,7 @@ from nnpg_kernels.cuda.resident.ways import (
 ACTIVATIONS = {"": 0, "tanh": 1, "relu": 2, "sigmoid": 3}
 HEADS = {"": 0, "softmax": 1, "sigmoid": 2}
 SEEDS = (4, 2)  # that go back together, if there is room
+THREADS_OF_TEAM = 512  # of a block: of a team, few threads have several tasks, and barriers take less time
 TYPES = {"float32": "float", "float64": "double"}
 
 
@@ -46,6 +47,10 @@ class Numbers:
         Numbers of the array that `arrange` writes.
     kept : int
         Numbers of shared memory that a backward pass reads: images, outputs and winners.
+    across : int
+        Threads for which sums over channels are divided into parts.
+    velocities : int
+        Numbers of the weights without the mean, in which each weight is counted once.
     """
 
     text: str
@@ -56,6 +61,8 @@ class Numbers:
     seeds: int
     weights_size: int
     kept: int
+    across: int
+    velocities: int
 
 
 def numbers_of(
@@ -93,6 +100,23 @@ def numbers_of(
     return made
 
 
+def numbers_of_team(
+    blocks: Sequence[BlockOfLayers], dtype: np.dtype[Any], *, centred: bool, head: str, like: Numbers, team: int
+) -> Numbers:
+    """Return the numbers with which a team of blocks computes an image, and keeps all weights in shared memory.
+
+    Parameters
+    ----------
+    blocks, dtype, centred, head
+        As in `numbers_of`.
+    like : Numbers
+        Whose sums are added in the same order.
+    team : int
+        Blocks of a cluster.
+    """
+    return _numbers(blocks, dtype, centred, head, min(like.threads, THREADS_OF_TEAM), like.across, "all", 0, team)
+
+
 def _numbers(
     blocks: Sequence[BlockOfLayers],
     dtype: np.dtype[Any],
@@ -102,6 +126,7 @@ def _numbers(
     across: int,
     staged: str,
     bytes_at_most: int,
+    team: int = 1,
 ) -> Numbers:
     """Return the numbers; sums are divided into parts for `across` threads, and `staged` weights are copied."""
     image, units = math.prod(blocks[0].x_shape), [math.prod(b.y_shape) for b in blocks]
@@ -127,11 +152,13 @@ def _numbers(
     all_forward = weights.end
     for i in convolutions:
         backward[i] = weights.take(up(inputs[i][0]) * pairs[i] // inputs[i][0] * blocks[i].z_shape[0])
-    copied = {"both": weights.end, "forward": all_forward, "": 0}[staged]
+    of_convolutions = weights.end
     for i in others:
         forward[i] = backward[i] = weights.take(blocks[i].z_shape[0] * pairs[i])
         bias[i] = weights.take(blocks[i].z_shape[0])
     mean = weights.take(image if centred else 0)
+    once = mean - (of_convolutions - all_forward)
+    copied = {"all": mean, "both": of_convolutions, "forward": all_forward, "": 0}[staged]
 
     shared = _Places()
     x = [shared.take(n) for n in (image, *units)]
@@ -144,12 +171,15 @@ def _numbers(
     copy = shared.take(copied)
     scratch = shared.end
     in_scratch = max(
-        scratch_of(b, way, tile, split) for b, way, tile, split in zip(blocks, ways, tiles, splits, strict=True)
+        scratch_of(b, way, tile, split, team) for b, way, tile, split in zip(blocks, ways, tiles, splits, strict=True)
     )
     even, odd = (up(max([image, *units][start::2], default=0)) for start in (0, 1))
+    deltas, of_deltas = [even if i % 2 else 0 for i in range(len(blocks) + 1)], even + odd
+    if staged == "all":  # a block may write a delta while another one still reads the one above: each has its own place
+        *deltas, of_deltas = _sums([0, *map(up, units)])
 
     def needed(seeds: int) -> int:  # bytes of shared memory
-        return (scratch + max(in_scratch, seeds * (even + odd))) * dtype.itemsize
+        return (scratch + max(in_scratch, seeds * of_deltas)) * dtype.itemsize
 
     seeds = next(n for n in (*SEEDS, 1) if n == 1 or (n <= units[-1] and needed(n) <= bytes_at_most))
     columns |= {
@@ -158,7 +188,7 @@ def _numbers(
         "BACKWARD": [backward[i] for i in range(len(blocks))],
         "WON": won,
         "X": x,
-        "DELTA": [scratch + (even if i % 2 else 0) for i in range(len(blocks) + 1)],
+        "DELTA": [scratch + place for place in deltas],
         "PARAMETERS": _sums(b.z_shape[0] * (n + 1) for b, n in zip(blocks, pairs, strict=True)),
         "ORDER": _sums([inputs[0][0], *(b.z_shape[0] for b in blocks)]),
     }
@@ -166,6 +196,7 @@ def _numbers(
         "BLOCKS": len(blocks),
         "THREADS": threads,
         "AT_ONCE": 0 if any(any(blocks[i].window.padding) for i in convolutions) else 1,
+        "TEAM": team,
         "SEEDS": seeds,
         "IMAGE": image,
         "CLASSES": units[-1],
@@ -175,15 +206,33 @@ def _numbers(
         "STAGED": copy,
         "STAGED_SIZE": copied,
         "ALL_FORWARD": all_forward,
+        "CONVOLUTIONS": of_convolutions,
         "SCRATCH": scratch,
         "KEPT": kept,
         "MEAN": mean,
         "SIZE": weights.end,
     }
-    lines = [f"    static constexpr int {name} = {value};" for name, value in single.items()]
-    lines += [f"    static constexpr int {name}[] = {{{', '.join(map(str, of))}}};" for name, of in columns.items()]
-    text = "\n".join(["struct Net {", f"    using Number = {TYPES[dtype.name]};", *lines, "};\n"])
-    return Numbers(text, threads, needed(0), needed(1), needed(seeds), seeds, weights.end, kept)
+    text = struct_of("Net", single, columns, [f"using Number = {TYPES[dtype.name]}"])
+    return Numbers(text, threads, needed(0), needed(1), needed(seeds), seeds, weights.end, kept, across, once)
+
+
+def struct_of(
+    name: str, single: Mapping[str, int], columns: Mapping[str, Sequence[int]], first: Sequence[str] = ()
+) -> str:
+    """Return numbers and arrays of numbers as a struct of constants, for the compiler, behind what comes `first`.
+
+    Examples
+    --------
+    >>> print(struct_of("Net", {"BLOCKS": 2}, {"F": [3, 4]}, ["using Number = float"]), end="")
+    struct Net {
+        using Number = float;
+        static constexpr int BLOCKS = 2;
+        static constexpr int F[] = {3, 4};
+    };
+    """
+    lines = [*first, *(f"static constexpr int {key} = {value}" for key, value in single.items())]
+    lines += [f"static constexpr int {key}[] = {{{', '.join(map(str, of))}}}" for key, of in columns.items()]
+    return "".join([f"struct {name} {{\n", *(f"    {line};\n" for line in lines), "};\n"])
 
 
 class _Places:

@@ -18,6 +18,7 @@ from nnpg_kernels.cuda.resident.sources import name_of, resident_source
 FORWARD, BACKWARD = ("predict", "knock_out", "scores"), ("gradients_of_one", "deltas")  # passes of these programs
 OTHERS = 256  # threads of a block of the other kernels
 MOST_SHARED = 97  # cudaDevAttrMaxSharedMemoryPerBlockOptin
+CLUSTERS = 120  # cudaDevAttrClusterLaunch
 WITHOUT_ASKING = 48 << 10  # bytes of shared memory that every kernel may have
 COMPILING = Lock()  # one program after the other
 
@@ -70,6 +71,12 @@ def shared_bytes_at_most(xp: ModuleType) -> int:
     """Return the bytes of shared memory that a block of the device may have."""
     runtime = xp.cuda.runtime
     return int(runtime.deviceGetAttribute(MOST_SHARED, runtime.getDevice()))
+
+
+def has_clusters(xp: ModuleType) -> bool:
+    """Return whether blocks of the device can read and write each other's shared memory."""
+    runtime = xp.cuda.runtime
+    return bool(runtime.deviceGetAttribute(CLUSTERS, runtime.getDevice()))
 
 
 def compiled(xp: ModuleType, made: Numbers, kernel: str) -> Any:

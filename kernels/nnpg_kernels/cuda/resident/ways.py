@@ -104,12 +104,12 @@ def split_of(block: BlockOfLayers, threads: int) -> int:
     return split
 
 
-def scratch_of(block: BlockOfLayers, way: int, tile: tuple[int, int], split: int) -> int:
-    """Return the numbers of z and of the parts of sums that lie in shared memory."""
+def scratch_of(block: BlockOfLayers, way: int, tile: tuple[int, int], split: int, team: int) -> int:
+    """Return the numbers of z and of the parts of sums that lie in shared memory, of a block of a team."""
     if block.kind != "conv":
         return 0
     z = up(math.prod(block.z_shape)) if way == MAPS else 0
-    return z + (split * tasks_of(block) * 4 * math.prod(tile) if split > 1 else 0)
+    return z + (split * -(-tasks_of(block) // team) * 4 * math.prod(tile) if split > 1 else 0)
 
 
 def threads_of(blocks: Sequence[BlockOfLayers], itemsize: int) -> int:

@@ -7,7 +7,7 @@
 //   EACH[b]          channels of a lane
 //   PITCH[b]         how far apart two rows of a channel with its padding are, and PLANE[b] two channels: so that the
 //                    lanes of a warp read from different banks of shared memory
-//   WINNERS          in shared memory: the winners of a convolution;  PADDED: a group of channels with their padding
+//   WINNERS          in shared memory: the winners of filters;  PADDED: a group of channels with their padding
 //   PARTIAL          the sums of parts
 //   AT_ONCE          as in network.cuh: with what the compiler chooses in double, no registers are spilled
 //
@@ -15,6 +15,8 @@
 //              task    a warp: a filter and the places of the window, over one part of the winners
 //              inner   a winner: its delta and its place, read by all lanes at once; a pixel and a multiply-add a channel
 //              writer  the lane; of a sum in parts, the thread that adds the parts in their order
+//
+// Of a team, each block computes the gradients of some filters, and they stay in its own slot.
 template <class T> struct alignas(2 * sizeof(T)) Winner {  // an output of a convolution: dL/dz of the pixel that won
     T delta;
     int place;  // of the first pixel that it reads, in a channel with its padding
@@ -30,21 +32,23 @@ template <class Net, class Step, int B> struct Gradient {
     static constexpr int GROUPS = (K::C + CHANNELS - 1) / CHANNELS, PARTS = Step::PARTS[B];
     static constexpr int TOGETHER = 2 - (K::OUT % 2 | int(sizeof(NumberOf<Net>) > 4));  // winners of 16 bytes
     static constexpr int WINNERS = (K::OUT / TOGETHER + PARTS - 1) / PARTS * TOGETHER;  // of a part
-    static constexpr int TASKS = PARTS * TAP_GROUPS * K::F, WEIGHTS = K::F * K::C * K::TAPS;
+    static constexpr int FILTERS = (K::F + Net::TEAM - 1) / Net::TEAM;  // of a block at most
+    static constexpr int EACH_FILTER = K::C * K::TAPS, WEIGHTS = K::F * EACH_FILTER;
     static constexpr int PITCH = Step::PITCH[B], PLANE = Step::PLANE[B];
     static constexpr bool DEAD = K::ACT == 2;  // units whose delta is 0 are common
 };
 
-// Lists the winners of all filters, in the order of the outputs.
-template <class Net, class Step, int B> __device__ void list_winners(NumberOf<Net>* shared) {
+// Lists the winners of these filters, in the order of the outputs.
+template <class Net, class Step, int B> __device__ void list_winners(Tasks filters, NumberOf<Net>* shared) {
     using T = NumberOf<Net>;
     using K = Block<Net, B>;
     auto winners = reinterpret_cast<Winner<T>*>(shared + Step::WINNERS);
-    for (int unit = threadIdx.x; unit < K::UNITS; unit += blockDim.x) {
-        int at = unit % K::OUT, won = K::POOLS ? bytes_of<Net>(shared)[Net::WON[B] + unit] : 0;
+    for (int i = threadIdx.x; i < filters.count * K::OUT; i += blockDim.x) {
+        int unit = filters.first * K::OUT + i, at = i % K::OUT;
+        int won = K::POOLS ? bytes_of<Net>(shared)[Net::WON[B] + unit] : 0;
         int row = (at / K::YW * K::PSH - K::PTOP + won / K::PJ) * K::SH;
         int column = (at % K::YW * K::PSW - K::PLEFT + won % K::PJ) * K::SW;
-        winners[unit] = {shared[Net::DELTA[B + 1] + unit], row * Gradient<Net, Step, B>::PITCH + column};
+        winners[i] = {shared[Net::DELTA[B + 1] + unit], row * Gradient<Net, Step, B>::PITCH + column};
     }
 }
 
@@ -66,14 +70,14 @@ template <class T> __device__ __forceinline__ void leave(T* slot, bool adds, T n
     *slot = adds ? *slot + number : number;
 }
 
-// The gradients of the weights of a group of channels, of one task.
+// The gradients of the weights of a group of channels, of one task; `of_weights` are those of the block's first filter.
 template <class Net, class Step, int B>
 __device__ __forceinline__ void gradient_of_filter(int task, int group, NumberOf<Net>* of_weights, bool adds,
                                                    NumberOf<Net>* shared) {
     using T = NumberOf<Net>;
     using K = Block<Net, B>;
     using G = Gradient<Net, Step, B>;
-    int lane = threadIdx.x % 32, part = task % G::PARTS, f = task / G::PARTS / G::TAP_GROUPS;
+    int lane = threadIdx.x % 32, part = task % G::PARTS, f = task / G::PARTS / G::TAP_GROUPS;  // from the block's first
     int tap = task / G::PARTS % G::TAP_GROUPS * G::TAPS + lane % G::TAPS, c = lane / G::TAPS * G::EACH;  // of the group
     bool real = lane < G::TAPS * G::ACROSS && tap < K::TAPS;
     const T* from = shared + Step::PADDED;
@@ -98,7 +102,7 @@ __device__ __forceinline__ void gradient_of_filter(int task, int group, NumberOf
         int weight = (f * K::C + c + r) * K::TAPS + tap;
         if (!real || c + r >= K::C) continue;
         if constexpr (G::PARTS > 1)
-            shared[Step::PARTIAL + part * G::WEIGHTS + weight] = sums[r];
+            shared[Step::PARTIAL + part * G::FILTERS * G::EACH_FILTER + weight] = sums[r];
         else
             leave(of_weights + weight, adds, sums[r]);
     }
@@ -109,27 +113,30 @@ __device__ void conv_gradient(NumberOf<Net>* slot, bool adds, NumberOf<Net>* sha
     using T = NumberOf<Net>;
     using K = Block<Net, B>;
     using G = Gradient<Net, Step, B>;
-    T* of_weights = slot + Step::SLOT[B];
-    list_winners<Net, Step, B>(shared);
+    Tasks mine = tasks_of_block<Net>(K::F);
+    T *of_weights = slot + Step::SLOT[B] + mine.first * G::EACH_FILTER, *of_biases = slot + Step::SLOT[B] + G::WEIGHTS;
+    list_winners<Net, Step, B>(mine, shared);
     for (int group = 0; group < G::GROUPS; ++group) {
         if (group > 0) __syncthreads();
         pad_channels<Net, Step, B>(group, shared);
         __syncthreads();
-        for (int task = threadIdx.x / 32; task < G::TASKS; task += blockDim.x / 32)
+        int tasks = G::PARTS * G::TAP_GROUPS * mine.count;
+        for (int task = threadIdx.x / 32; task < tasks; task += blockDim.x / 32)
             gradient_of_filter<Net, Step, B>(task, group, of_weights, adds, shared);
     }
     auto winners = reinterpret_cast<const Winner<T>*>(shared + Step::WINNERS);
-    for (int f = threadIdx.x / 32; f < K::F; f += blockDim.x / 32) {
+    for (int f = threadIdx.x / 32; f < mine.count; f += blockDim.x / 32) {
         T sum = T(0);
         for (int at = threadIdx.x % 32; at < K::OUT; at += 32) sum += winners[f * K::OUT + at].delta;
         sum = sum_of_warp(sum);
-        if (threadIdx.x % 32 == 0) leave(of_weights + G::WEIGHTS + f, adds, sum);
+        if (threadIdx.x % 32 == 0) leave(of_biases + mine.first + f, adds, sum);
     }
     if constexpr (G::PARTS > 1) {
         __syncthreads();
-        for (int weight = threadIdx.x; weight < G::WEIGHTS; weight += blockDim.x) {
+        constexpr int APART = G::FILTERS * G::EACH_FILTER;
+        for (int weight = threadIdx.x; weight < mine.count * G::EACH_FILTER; weight += blockDim.x) {
             T sum = T(0);
-            for (int part = 0; part < G::PARTS; ++part) sum += shared[Step::PARTIAL + part * G::WEIGHTS + weight];
+            for (int part = 0; part < G::PARTS; ++part) sum += shared[Step::PARTIAL + part * APART + weight];
             leave(of_weights + weight, adds, sum);
         }
     }

@@ -37,7 +37,8 @@ template <class T> struct Aim {  // an image's label, or targets where there is 
     __device__ T at(int k) const { return targets ? targets[k] : T(k == label); }
 };
 
-// Writes dL/dz / images to DELTA; returns the loss, and whether the largest output is not that of the largest target.
+// Writes dL/dz / images to DELTA; returns the loss, and whether the largest output is not that of the largest target,
+// where there is a place for them.
 template <class Net>
 __device__ void loss_of_image(int loss, Aim<NumberOf<Net>> aim, int images, NumberOf<Net>* shared, double* value,
                               double* wrong) {
@@ -72,7 +73,7 @@ __device__ void loss_of_image(int loss, Aim<NumberOf<Net>> aim, int images, Numb
             seed[k] = seeded / share;
         }
         sum = sum_of_warp(sum);
-        if (lane == 0) {
+        if (lane == 0 && value) {
             *value = double(sum);
             *wrong = double(output.place != wanted.place);
         }

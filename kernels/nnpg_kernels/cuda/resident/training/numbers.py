@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nnpg_kernels.backend import Array
-from nnpg_kernels.cuda.resident.numbers import Numbers, numbers_of
+from nnpg_kernels.cuda.resident.numbers import Numbers, numbers_of, struct_of
 from nnpg_kernels.cuda.resident.ways import BlockOfLayers, up
 
 LANES, WARP = 32, 32  # numbers of a piece; threads of a warp
@@ -42,6 +42,8 @@ class Step:
         Numbers of all weights and biases, and of the mean of the images.
     work : int
         Multiply-adds of an image.
+    lanes, parts : list
+        Of each block, as in gradient.cuh.
     """
 
     net: Numbers
@@ -54,6 +56,8 @@ class Step:
     owners: tuple[tuple[int, str], ...]
     all_parameters: int
     work: int
+    lanes: list[Lanes]
+    parts: list[int]
 
 
 def step_of(
@@ -75,40 +79,64 @@ def step_of(
     dtype, centred, head, bytes_at_most
         As in `numbers_of`.
     """
-    winners = 2 * max((math.prod(b.y_shape) for b in blocks if b.kind == "conv"), default=0)
     threads = numbers_of(blocks, dtype, centred=centred, head=head, bytes_at_most=bytes_at_most).threads
     for most, divided in itertools.product(CHANNELS, (True, False)):
         lanes = [_lanes(b, most, dtype.itemsize) for b in blocks]
-        padded = max(of.padded for of in lanes)
         parts = [_parts(b, threads // WARP) if divided else 1 for b in blocks]
-        sums = max(n * _weights(b) if n > 1 else 0 for n, b in zip(parts, blocks, strict=True))
-        beside = (winners + padded + sums) * dtype.itemsize
+        beside = sum(_beside(blocks, lanes, parts, 1)) * dtype.itemsize
         net = numbers_of(blocks, dtype, centred=centred, head=head, bytes_at_most=bytes_at_most - beside)
         if net.backward_bytes + beside <= bytes_at_most:
             break
-    place = up(-(-net.backward_bytes // dtype.itemsize))
+    text, size = text_of_step(blocks, net, dtype, lanes, parts)
     slots, rows, deltas, slot_size, row_size = _places(blocks)
-    single = {"SLOT_SIZE": slot_size, "ROW_SIZE": row_size, "WINNERS": place, "PADDED": place + winners}
-    single |= {"PARTIAL": single["PADDED"] + padded, "AT_ONCE": int(dtype.itemsize == 4)}
-    columns = {"SLOT": slots, "ROW": rows, "ROW_DELTA": deltas, "PARTS": parts}
-    columns |= {name: [getattr(of, name.lower()) for of in lanes] for name in ("TAP_GROUPS", "EACH", "PITCH", "PLANE")}
-    lines = [f"    static constexpr int {name} = {value};" for name, value in single.items()]
-    lines += [f"    static constexpr int {name}[] = {{{', '.join(map(str, of))}}};" for name, of in columns.items()]
-    text = "\n".join(["struct Step {", *lines, "};\n"])
     pieces, owners = _pieces(blocks, biases, slots, rows, deltas)
     parameters = sum(_weights(b) + b.z_shape[0] for b in blocks)
     return Step(
         net,
         dtype,
         text,
-        place * dtype.itemsize + beside,
+        size * dtype.itemsize,
         slot_size,
         row_size,
         np.array([(*piece, 0.0, 0.0) for piece in pieces], PIECE),
         owners,
         parameters + (math.prod(blocks[0].x_shape) if centred else 0),
         sum(3 * _weights(b) * math.prod(b.z_shape[1:]) for b in blocks),
+        lanes,
+        parts,
     )
+
+
+def text_of_step(
+    blocks: Sequence[BlockOfLayers],
+    net: Numbers,
+    dtype: np.dtype[Any],
+    lanes: Sequence[Lanes],
+    parts: Sequence[int],
+    team: int = 1,
+) -> tuple[str, int]:
+    """Return `struct Step`, and the numbers of shared memory of a block, one of a team for each image."""
+    slots, rows, deltas, slot_size, row_size = _places(blocks)
+    places = itertools.accumulate(
+        _beside(blocks, lanes, parts, team), initial=up(-(-net.backward_bytes // dtype.itemsize))
+    )
+    *starts, size = places
+    single = {"SLOT_SIZE": slot_size, "ROW_SIZE": row_size, "AT_ONCE": int(dtype.itemsize == 4)}
+    single |= dict(zip(("WINNERS", "PADDED", "PARTIAL"), starts, strict=True))
+    columns = {"SLOT": slots, "ROW": rows, "ROW_DELTA": deltas, "PARTS": parts}
+    columns |= {name: [getattr(of, name.lower()) for of in lanes] for name in ("TAP_GROUPS", "EACH", "PITCH", "PLANE")}
+    return struct_of("Step", single, columns), size
+
+
+def _beside(
+    blocks: Sequence[BlockOfLayers], lanes: Sequence[Lanes], parts: Sequence[int], team: int
+) -> tuple[int, int, int]:
+    """Return the numbers of the winners, of the padded channels, and of the sums of parts, of a block of a team."""
+    of_block = [-(-b.z_shape[0] // team) for b in blocks]  # filters
+    winners = max(2 * n * math.prod(b.y_shape[1:]) * (b.kind == "conv") for n, b in zip(of_block, blocks, strict=True))
+    shares = zip(of_block, parts, blocks, strict=True)
+    sums = max(n * many * _weights(b) // b.z_shape[0] if many > 1 else 0 for n, many, b in shares)
+    return up(winners), max(of.padded for of in lanes), up(sums)
 
 
 def _weights(block: BlockOfLayers) -> int:
@@ -116,7 +144,7 @@ def _weights(block: BlockOfLayers) -> int:
     return block.z_shape[0] * block.x_shape[0] * pairs
 
 
-class _Lanes(NamedTuple):
+class Lanes(NamedTuple):
     """How the lanes of a warp share a group of channels; `padded` numbers of shared memory hold the group."""
 
     tap_groups: int = 1
@@ -126,10 +154,10 @@ class _Lanes(NamedTuple):
     padded: int = 0
 
 
-def _lanes(block: BlockOfLayers, most: int, itemsize: int) -> _Lanes:
+def _lanes(block: BlockOfLayers, most: int, itemsize: int) -> Lanes:
     """Return the lanes of a convolution, of at most so many channels each."""
     if block.kind != "conv":
-        return _Lanes()
+        return Lanes()
     C, (J, window) = block.x_shape[0], (block.window.size[1], block.window)
     tap_groups = _tap_groups(block)
     taps = np.arange(-(-math.prod(window.size) // tap_groups))
@@ -149,7 +177,7 @@ def _lanes(block: BlockOfLayers, most: int, itemsize: int) -> _Lanes:
         best = found if best is None or found < best else best
     assert best is not None
     _, plane, pitch = best
-    return _Lanes(tap_groups, each, pitch, plane, up(across * each * plane))
+    return Lanes(tap_groups, each, pitch, plane, up(across * each * plane))
 
 
 def _tap_groups(block: BlockOfLayers) -> int:

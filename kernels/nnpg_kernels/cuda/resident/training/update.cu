@@ -14,14 +14,12 @@ struct alignas(16) Piece {
     int nothing;
     double decay;  // the factor of w in the gradient of the penalty
 };
-struct Rates {
-    double lr, lr_decay, momentum;
-};
 template <class T>
 __global__ void __launch_bounds__(256)
-    update(const Piece* __restrict__ pieces, const T* __restrict__ slots, const Quad<T>* __restrict__ rows, T* __restrict__ parameters, T* __restrict__ velocity,
-           const int* __restrict__ places, T* __restrict__ weights, long long* __restrict__ epoch,
-           double* __restrict__ broken, int images, int in_slots, int slot_size, int row_size, int size, Rates rates) {
+    update(const Piece* __restrict__ pieces, const T* __restrict__ slots, const Quad<T>* __restrict__ rows,
+           T* __restrict__ parameters, T* __restrict__ velocity, const int* __restrict__ places,
+           T* __restrict__ weights, long long* __restrict__ epoch, double* __restrict__ broken, int images,
+           int in_slots, int slot_size, int row_size, int size, Rates rates) {
     constexpr int LANES = 32, PARTS = 8;
     SHARED(T, sums, [PARTS][4][LANES]);
     Piece piece = pieces[blockIdx.x];
@@ -54,13 +52,13 @@ __global__ void __launch_bounds__(256)
         #pragma unroll
         for (int p = 0; p < PARTS; ++p) g += sums[p][f][lane];
         int at = piece.first + f * piece.gap + lane;
-        T w = parameters[at], lr = T(rates.lr / (1 + (epoch[2] + epoch[1] - 1) * rates.lr_decay));
-        g += T(piece.decay) * w;
-        velocity[at] = g = T(rates.momentum) * velocity[at] + g;
-        parameters[at] = w = w - lr * g;
+        T w = parameters[at], v = velocity[at], lr = rate_of<T>(rates, epoch[2] + epoch[1] - 1);
+        take_step(g, T(piece.decay), T(rates.momentum), lr, w, v);
+        velocity[at] = v;
+        parameters[at] = w;
         weights[places[at]] = w;
         weights[places[size + at]] = w;
-        bad = !(w - w == T(0));
+        bad = !is_finite(w);
     }
     bad = __syncthreads_or(bad);
     if (threadIdx.x == 0) broken[blockIdx.x] = bad;
