@@ -27,7 +27,6 @@ def run(config: Base, context: Context) -> Result:
     nets = base_nets(config, context, config.nets)
     histories = [base.training.history for base in nets]
     accuracy = np.array([[1 - (epoch.validation_error or 0.0) for epoch in history] for history in histories])
-    seconds = np.array([[epoch.seconds for epoch in history] for history in histories])  # (nets, epochs)
     n, last = len(nets), accuracy[:, -1]
     there = np.array([(of_net >= CLAIM).argmax() + 1 for of_net in accuracy if (of_net >= CLAIM).any()])
     final, learnt = mean_interval(last), mean_interval([1 - history[-1].error for history in histories])
@@ -39,7 +38,6 @@ def run(config: Base, context: Context) -> Result:
         rounded,
         row("accuracy on training images while training, last epoch", CLAIM, learnt, n, "nets", interval=T),
         row("share of the nets that reach 99% of the test images", None, len(there) / n, n, "nets"),
-        row("time of a training", None, mean_interval(seconds.sum(axis=1)), n, "nets", unit="s", interval=T),
     ]
     if len(there):
         rows.append(row("epochs to 99%, where it is reached", 100, mean_interval(there), len(there), "nets",
