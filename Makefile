@@ -58,7 +58,7 @@ oracle: .venv/oracle  ## the tests that hold every layer against PyTorch (a larg
 	NNPG_CUDA=emulated $(BIN)/python -m pytest -m oracle
 
 browser: .venv/browser  ## the tests that run the explorer in Chromium, which the system must have
-	NNPG_BROWSER=1 $(BIN)/python -m pytest -m browser tests/explorer
+	NNPG_BROWSER=1 $(BIN)/python -m pytest -m browser tests/explorer tests/lecture
 
 site: .venv/browser  ## every page that make docs has built, in Chromium and without the network: nothing fails, all is shown
 	NNPG_BROWSER=1 $(BIN)/python -m pytest -m browser tests/docs

@@ -18,6 +18,7 @@ LAYERS = """
     nnpg.__main__
     nnpg.cli
     nnpg
+    nnpg.lecture
     nnpg.explorer
     nnpg.report  nnpg.training_methods
     nnpg.attacks  nnpg.maps  nnpg.explanation  nnpg.exercises
@@ -42,6 +43,7 @@ LINES_AT_MOST = 300
 SCRIPT_LINES_AT_MOST = 400
 # Longer files and fuller folders, each with the reason. One that is no longer so must be deleted here.
 LONGER = {
+    "nnpg/lecture/steps.py": "the text of the lecture, its twelve steps",
     "nnpg/prediction.py": "the prediction gradient: its definition, its batches and its result, read together",
     "nnpg/training.py": "one loop, compiled and layer by layer, with its result: read together",
     "nnpg/network.py": "one value, its three passes, and the networks that are made from it: read together",

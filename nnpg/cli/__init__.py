@@ -15,6 +15,7 @@ from nnpg.cli.explorer import explore
 from nnpg.cli.gradient_check import gradcheck
 from nnpg.cli.information import info
 from nnpg.cli.knockouts import knockout
+from nnpg.cli.one_lecture import lecture
 from nnpg.cli.ranking import rank
 from nnpg.cli.training import train
 from nnpg.cli.tutorial_copies import tutorials
@@ -61,6 +62,8 @@ def root(
 
     - `nnpg tutorials --to DIR` copies the tutorials, to be read, run and changed,
 
+    - `nnpg lecture --to DIR` writes the notes, drawings and handout of one lecture,
+
     - `nnpg exercise list` lists exercises: write backpropagation yourself, and have the mistakes named.
 
     The papers' experiments (`python -m experiments list`) are not part of the installed package: run them in a checkout
@@ -75,7 +78,7 @@ def root(
         typer.echo(context.get_help())
 
 
-for command in (demo, train, rank, knockout, explain, explore, tutorials, gradcheck, info):
+for command in (demo, train, rank, knockout, explain, explore, tutorials, lecture, gradcheck, info):
     app.command(context_settings={"help_option_names": ["-h", "--help"]})(command)
 app.add_typer(exercise, name="exercise")
 

@@ -254,6 +254,11 @@ TUTORIALS = _cases(
     ("tutorials|--ipynb", "--ipynb needs --to"),
     ("tutorials|--force", "--force needs --to"),
     ("tutorials|06", "06"),
+    ("lecture|--to", "--to"),
+    ("lecture|--to|", "''"),
+    ("lecture|--to|{here}/notes.txt", "notes.txt"),
+    ("lecture|--to|/dev/null", "/dev/null"),
+    ("lecture|--epochs|0", "--epochs"),
 )
 
 OTHERS = _cases(

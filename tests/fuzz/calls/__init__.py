@@ -13,6 +13,7 @@ from fuzz.calls import (
     explorer,
     gradients,
     jobs,
+    lecture,
     maps,
     network,
     plots,
@@ -37,6 +38,7 @@ ROOMS = (
     explorer,
     exercises,
     tutorials,
+    lecture,
 )
 
 
