@@ -112,7 +112,7 @@ def test_every_page_is_shown_whole_without_the_network(watched: Watched, served:
 @pytest.mark.parametrize(
     ("damage", "named"),
     [
-        ("() => { document.querySelector('h1').textContent = 'a \\frac{1}{2}' }", "raw LaTeX"),
+        ("() => { document.querySelector('h1').textContent = 'a \\\\frac{1}{2}' }", "raw LaTeX"),
         ("() => { document.querySelector('math').style.display = 'none' }", "not drawn"),
         ("() => { document.querySelector('div.math').textContent = 'no' }", "no formula in"),
         ("() => { document.querySelector('article p').style.width = '999px' }", "reaches to"),
