@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 # No test may need a display; set before anything can import matplotlib.
 os.environ.setdefault("MPLBACKEND", "Agg")
@@ -70,3 +72,16 @@ def data_dir() -> Path:
 def backend(request: pytest.FixtureRequest) -> Backend:
     """Every backend in turn, that of a device included; the tests that use it hold for each."""
     return load(request.param)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """Chromium of the system, driven by Playwright."""
+    from playwright.sync_api import sync_playwright
+
+    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    assert found, "needs Chromium: on Debian and Ubuntu, install chromium"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        yield browser
+        browser.close()

@@ -81,7 +81,7 @@ def identity(today: str | None = None) -> dict[str, Any]:
     nnpg.load_backend("cupy")
     xp: Any = import_module("cupy")
     name = xp.cuda.runtime.getDeviceProperties(xp.cuda.runtime.getDevice())["name"]
-    versions = {"python": platform.python_version(), "nnpg": version_of("nnpg")}
+    versions = {"python": platform.python_version(), "nnpg": nnpg.__version__}
     versions |= {package: found for package in PACKAGES if (found := version_of(package))}
     return {
         "card": name.decode() if isinstance(name, bytes) else str(name),

@@ -107,7 +107,7 @@ def slower_than_the_cpu(record: Record) -> str:
 def _card(record: Record) -> str:
     if not record["card"]:
         return "No card is on record: nothing in this page has been measured."
-    versions = ", ".join(f"{name} {version}" for name, version in record["versions"].items())
+    versions = ", ".join(f"{name} {version}" for name, version in record["versions"].items() if version)
     return f"{record['card']}, driver {record['driver'] or 'unknown'}, {record['date']}. {versions}."
 
 

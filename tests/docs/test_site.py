@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import contextlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -85,16 +85,10 @@ class Watched:
 
 
 @pytest.fixture(scope="module")
-def watched(served: str) -> Iterator[Watched]:
+def watched(chromium: Any, served: str) -> Iterator[Watched]:
     """One tab, as wide as a phone."""
-    from playwright.sync_api import sync_playwright
-
-    found = shutil.which("chromium") or shutil.which("chromium-browser")
-    assert found, "needs Chromium: on Debian and Ubuntu, install chromium"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        yield Watched(browser.new_context(viewport=PHONE), served)
-        browser.close()
+    with contextlib.closing(chromium.new_context(viewport=PHONE)) as context:
+        yield Watched(context, served)
 
 
 @pytest.mark.timeout(400)

@@ -10,7 +10,6 @@ from urllib.parse import parse_qs, unquote
 
 import numpy as np
 import pytest
-from explorer.conftest import chromium  # noqa: F401 (the fixture is found by its name)
 from explorer.pages import READ, shows
 
 from nnpg.lecture import Subject, lecture_steps, lecture_subject
@@ -71,7 +70,7 @@ def test_a_change_on_an_image_is_as_large_as_the_lecture_says(subject: Subject) 
 
 
 @pytest.mark.browser
-def test_each_link_opens_its_state(chromium: Any, folder: Path, subject: Subject) -> None:  # noqa: F811
+def test_each_link_opens_its_state(chromium: Any, folder: Path, subject: Subject) -> None:
     with contextlib.closing(chromium.new_page(viewport={"width": 1280, "height": 800})) as page:
         page.goto((folder / "lecture.html").as_uri())
         links = page.eval_on_selector_all("a.state", "links => links.map(link => link.href)")
@@ -95,7 +94,7 @@ def test_each_link_opens_its_state(chromium: Any, folder: Path, subject: Subject
 
 
 @pytest.mark.browser
-def test_the_handout_prints_on_two_pages(chromium: Any, folder: Path) -> None:  # noqa: F811
+def test_the_handout_prints_on_two_pages(chromium: Any, folder: Path) -> None:
     with contextlib.closing(chromium.new_page()) as page:
         page.goto((folder / "handout.html").as_uri())
         for options in ({"prefer_css_page_size": True}, {"format": "A4"}):
