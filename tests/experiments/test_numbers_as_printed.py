@@ -55,7 +55,7 @@ def szegedys_cells() -> list[str]:
 
 
 def test_the_errors_of_szegedys_table_2_are_shares_of_256_images() -> None:
-    """Section 4.2 says "the whole training set"; no other number of images up to 400 explains as many cells."""
+    """Section 4.2 says "the whole training set"; no other number of images from 100 to 399 explains as many cells."""
     cells = szegedys_cells()
     fits = {n: sum(bool(counts(cell, n)) for cell in cells) for n in range(100, 400)}
     assert len(cells) == 40
