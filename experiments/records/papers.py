@@ -83,8 +83,8 @@ SHOWN = {
     "LD-11": Shown(
         "Fig. 6: share of the training images that are classified as the target, as a function of eta from "
         "0 to 12750, a curve for each target.",
-        "The paper does not give the unit of eta; ours is chosen on other networks. Some of the training images. "
-        + CIFAR,
+        "The paper does not give the unit of eta; ours is chosen on other networks. Some of the training images, "
+        "on three networks. " + CIFAR,
     ),
     "LD-12": Shown(
         "Fig. 7: top an image and its mask in the training set, middle an image of the validation set and "
@@ -160,7 +160,8 @@ SHOWN = {
         "Fig. 6: cars that a classifier on features of QuocNet recognises, the same no longer recognised, "
         "and the magnified difference.",
         "A small autoencoder on patches of CIFAR-10 in place of QuocNet, whose weights and frames are not "
-        "available: five networks, each of 50,000 patches and 400 features, and 64 cars of each. " + CIFAR,
+        "available: five networks, each of 50,000 patches and 400 features, and 64 cars of each. The "
+        "search ends where the paper's does: the examples are not polished. " + CIFAR,
     ),
     "SZ-5": Shown(
         "Section 4.2: test error below 1.2% with a pool, 1.6% with weight decay, around 1.3% with dropout.",
@@ -169,7 +170,8 @@ SHOWN = {
     "SZ-T1": Shown(
         "Table 1: six models with their weight decay, training error, test error and average minimum distortion.",
         "The paper does not say how its decay enters the loss: the reading is compared with three others on images "
-        "that are held out. It gives no targets, so there are random and untargeted ones, and no settings of the "
+        "that are held out, at paper scale in 400 iterations. "
+        "It gives no targets, so there are random and untargeted ones, and no settings of the "
         "autoencoder; at paper scale ours learns from 10,000 images in 300 iterations." + ENDING,
     ),
     "SZ-T2": Shown(
