@@ -86,9 +86,9 @@ THEMES = (
     Theme("files", "Files", "Model files, and files that appear whole or not at all.", ("nnpg.files",)),
     Theme(
         "explanation",
-        "Explanations, explorer, exercises and tutorials",
+        "Explanations, explorer, exercises, tutorials and lecture",
         "The arithmetic of one number, a page that computes a network in the browser, and functions to write oneself.",
-        ("nnpg.explanation", "nnpg.explorer", "nnpg.exercises", "nnpg.tutorials"),
+        ("nnpg.explanation", "nnpg.explorer", "nnpg.exercises", "nnpg.tutorials", "nnpg.lecture"),
     ),
     Theme(
         "analysis",

@@ -53,7 +53,7 @@ def write_lecture(subject: Subject, folder: str | Path, *, attack: bool = True, 
     >>> write_lecture(None, "lecture")
     Traceback (most recent call last):
     ...
-    TypeError: subject must be a Subject, ...not None
+    TypeError: subject must be a Subject object, not None
     """
     subject, folder, attack = (
         as_instance(subject, Subject, "subject"),
