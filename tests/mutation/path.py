@@ -65,9 +65,13 @@ TARGETS = [
     Target("nnpg.explanation.quantities", ("quantity", "as_one_class"), explanations),
     Target("nnpg.explanation.nudging", ("nudge_unit", "nudge_weight", "_nudge", "_jump"), explanations),
     Target(
+        "nnpg.explanation.terms",
+        ("Terms.products", "Terms.total", "Terms.order", "Terms.rows", "Terms.rest"),
+        explanations,
+    ),
+    Target(
         "nnpg.explanation.results",
-        ("Terms.products", "Terms.total", "Terms.order", "Terms.rows", "Terms.rest", "Nudge.error",
-         "Explanation._forward", "Explanation._backward", "_more"),
+        ("Nudge.error", "Explanation._forward", "Explanation._backward", "_more"),
         explanations,
     ),
     Target("nnpg.explanation.addresses", ("as_unit", "as_weight", "address", "_as_index"), explanations),

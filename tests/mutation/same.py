@@ -447,9 +447,11 @@ SAME: dict[str, dict[str, str]] = {
         "_nudge: probe = Probe(array, array, at, outputs, lambda a, d: d, (0,))": CLAIM,
         "_nudge: passed = continued(float(a[-1]))": SINGLE,
     },
-    "nnpg.explanation.results": {
+    "nnpg.explanation.terms": {
         "Terms.rows: return list(zip(names, *(column.tolist() for column in columns), strict=False))": EQUAL,
-        "Explanation._backward: lines = [f'{lines[-1]}, {self.symbol} = {self.derivative:.6g}']": SINGLE,
+    },
+    "nnpg.explanation.results": {
+        "Explanation._backward: lines = [f'{lines[-1]}, {self.symbol} = {self.printed_derivative:.6g}']": SINGLE,
     },
     "nnpg.explanation.passes": {
         "explain_passes: lines.append(OutputPasses(name, tuple(o.... -1 for 0": SINGLE,
