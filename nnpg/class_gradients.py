@@ -15,13 +15,22 @@ from nnpg.network import Network, as_network
 from nnpg.prediction import BATCH, PredictionGradient, as_layers, by_layers, gradients_in_batches
 from nnpg.programs.tasks import ClassSums, Gradients
 from nnpg.seeds import Classes, Of, as_classes, as_of, differentiated, image_axis
-from nnpg.support.arguments import as_choice, as_class_names, as_labels, is_on_device
+from nnpg.support.arguments import (
+    as_array,
+    as_choice,
+    as_class_names,
+    as_labels,
+    as_number,
+    described,
+    is_on_device,
+)
 from nnpg.support.crossings import values_to_numpy
 from nnpg.support.network_arguments import as_images, placed
 from nnpg.support.progress import progress_bar
 from nnpg_kernels import Array
 
-HELD = 64 << 20  # bytes of deltas that compiled programs compute before they are summed
+MEMORY_MB = 64  # of deltas that are computed before they are summed
+LEAST = 16  # images at a time, unless fewer are asked for: with fewer, every forward pass would serve too few classes
 
 
 def class_gradient_by_layers(
@@ -62,7 +71,9 @@ def class_gradient(
     classes: Classes = "true",
     of: Of = "prob",
     method: Literal["average_of_gradients", "gradient_of_average"] = "average_of_gradients",
+    for_classes: Literal["present"] | Sequence[int] | None = None,
     class_names: Sequence[str] | None = None,
+    memory_mb: float | None = None,
     batch: int | None = None,
     progress: bool | None = None,
 ) -> PredictionGradient:
@@ -81,7 +92,14 @@ def class_gradient(
         "true" gives dy_t/do for the class t itself: row t of an array (K, ...). Others give how images of class t move
         the prediction of class c: an array (S, K, ...), or (K, ...) for one c.
     method : "average_of_gradients" or "gradient_of_average"
+    for_classes : "present" or several classes, optional
+        The classes t that have a row, in this order: those that occur among the labels, or those given. Images of other
+        classes are not differentiated. By default, all K.
     class_names : K strings, optional
+    memory_mb : float, optional
+        For deltas that are not summed yet, in millions of bytes; 64 unless given. Where the images at a time do not fit
+        for all classes c, the classes are taken in chunks. The sums themselves, one float64 per number of the result,
+        come on top.
     progress : bool, optional
         Draw a progress bar; by default, only on a terminal.
 
@@ -101,31 +119,38 @@ def class_gradient(
     as_choice(method, "method", ("average_of_gradients", "gradient_of_average"))
     x, layers, K = as_images(net, x, finite=True), as_layers(net, layers), net.K
     t, classes = as_labels(labels, len(x), K), as_classes(classes, K)
-    rows = as_class_names(class_names, K)
+    wanted, names = _as_rows(for_classes, t, K), as_class_names(class_names, K)
+    memory = 1e6 * (MEMORY_MB if memory_mb is None else as_number(memory_mb, "memory_mb", above=0))
+    if for_classes is not None and not (of_wanted := np.isin(t, wanted)).all():
+        kept = np.flatnonzero(of_wanted)
+        x, t = x[placed(net, kept) if is_on_device(x) else kept], t[kept]
     program = programs.find(net, Gradients(layers, of, len(x)))
-    parts = in_batches(len(x), batch, _held_at_once(net, layers, classes) if program else BATCH)
+    parts, chunks = _at_once(net, layers, classes, len(x), batch, memory, compiled=bool(program))
 
-    count = np.bincount(t, minlength=K)  # |X_t|
-    one_or_nan = np.where(count, 1.0, np.nan)  # NaN for a class without images
-    # the sum over j is divided by |X_t|, here or in the seed
-    if method == "average_of_gradients":
-        weights, divisor = None, count * one_or_nan  # 1/|X_t| sum_j dy^j/do
-    else:
-        seeds = 1 / np.maximum(count, 1)
-        weights, divisor = seeds[t], one_or_nan  # d/do of sum_j y^j / |X_t|: the seed is 1/|X_t|
-    there = placed(net, t)  # labels where the deltas are
-    sums: dict[str, Any] = dict.fromkeys(layers, 0.0)
-    with progress_bar("class gradients", len(x), show=progress) as advance:
-        settings = (layers, classes, there, of, parts, weights)
-        batches = gradients_in_batches(net, program, x, *settings, stays=True, finite=True)
-        for part, deltas in batches:
-            for layer, delta in deltas.items():  # the sum over j
-                of_batch = _sum_by_class(net, t[part], there[part], K, delta, image_axis(classes))
-                sums[layer] = sums[layer] + of_batch
-            advance(len(t[part]))
-    sums = values_to_numpy(net.backend, sums)
-    axis = image_axis(classes)  # now the axis of the classes t
-    means = {layer: a / divisor.reshape(-1, *[1] * (a.ndim - axis - 1)) for layer, a in sums.items()}
+    present = np.unique(t)  # only they have sums
+    count = np.bincount(t, minlength=K)[present]  # |X_t|
+    weights = None if method == "average_of_gradients" else (1 / np.bincount(t, minlength=K).clip(1))[t]
+    # labels, and the place of each in `present`, where the deltas are
+    there, place_there = placed(net, np.stack([t, place := np.searchsorted(present, t)]))
+    chunked: list[dict[str, Array]] = []
+    with progress_bar("class gradients", len(x) * len(chunks), show=progress) as advance:
+        for chunk in chunks:
+            sums: dict[str, Any] = dict.fromkeys(layers, 0.0)
+            settings = (layers, chunk, there, of, parts, weights)
+            for part, deltas in gradients_in_batches(net, program, x, *settings, stays=True, finite=True):
+                for layer, delta in deltas.items():  # the sum over j
+                    of_batch = _sum_by_class(
+                        net, place[part], place_there[part], len(present), delta, image_axis(chunk)
+                    )
+                    sums[layer] = sums[layer] + of_batch
+                advance(len(t[part]))
+            chunked.append(values_to_numpy(net.backend, sums))
+    divisor = count if weights is None else np.ones_like(count)  # |X_t|, unless it is in the seed
+    axis, means = image_axis(classes), dict[str, Array]()  # now the axis of the classes t
+    for layer in layers:
+        sums_of_layer = chunked[0][layer] if len(chunked) == 1 else np.concatenate([part[layer] for part in chunked])
+        means[layer] = _rows_of(sums_of_layer, divisor, present, wanted, axis)
+    rows = tuple(names[c] for c in wanted)
     return PredictionGradient(means, differentiated(classes, net.K), of, rows, program.computed)
 
 
@@ -174,8 +199,53 @@ def _sum_on_device(net: Network, labels: Array, there: Array, K: int, delta: Arr
     return sums
 
 
-def _held_at_once(net: Network, layers: tuple[str, ...], classes: Classes) -> int:
-    """Return of how many images the deltas are computed before they are summed."""
-    S = len(differentiated(classes, net.K)) if image_axis(classes) else 1
-    per_image = S * sum(math.prod(net.shapes[layer]) for layer in layers) * net.dtype.itemsize  # bytes
-    return max(BATCH, HELD // max(1, per_image))
+def _as_rows(for_classes: Any, labels: Array, K: int) -> Array:
+    """Return the classes that have a row."""
+    if for_classes is None:
+        return np.arange(K)
+    if isinstance(for_classes, str):
+        as_choice(for_classes, "for_classes", ("present",))
+        return np.unique(labels)
+    expected = f"'present' or several classes 0 .. {K - 1}, each once"
+    chosen = as_array(for_classes, "for_classes", expected)
+    whole = chosen.dtype.kind in "iu" and chosen.ndim == 1 and len(chosen) > 0
+    if not whole or chosen.min() < 0 or chosen.max() >= K or len(np.unique(chosen)) < len(chosen):
+        raise ValueError(f"for_classes must be {expected}, not {described(for_classes)}")
+    return chosen
+
+
+def _rows_of(sums: Array, divisor: Array, present: Array, wanted: Array, axis: int) -> Array:
+    """Divide the sums of the classes that are present, (..., P, units); return the rows of those wanted."""
+    sums /= divisor.reshape(-1, *[1] * (sums.ndim - axis - 1))
+    if len(present) == len(wanted) and (present == wanted).all():
+        return sums
+    means = np.full((*sums.shape[:axis], len(wanted), *sums.shape[axis + 1 :]), np.nan)  # without images: NaN
+    for row in np.flatnonzero(np.isin(wanted, present)):
+        at = (slice(None),) * axis
+        means[(*at, row)] = sums[(*at, np.searchsorted(present, wanted[row]))]
+    return means
+
+
+def _at_once(
+    net: Network,
+    layers: tuple[str, ...],
+    classes: Classes,
+    N: int,
+    batch: int | None,
+    memory: float,
+    *,
+    compiled: bool,
+) -> tuple[list[slice], list[Classes]]:
+    """Return the images and the classes whose deltas are computed at a time, before they are summed."""
+    sizes = {name: math.prod(shape) for name, shape in net.shapes.items()}
+    # layer by layer, two deltas exist at a time beside those that are kept
+    numbers = sum(sizes[layer] for layer in layers) + (0 if compiled else 2 * max(sizes.values()))
+    each = max(1, numbers) * net.dtype.itemsize  # bytes per image and class
+    of_all = differentiated(classes, net.K) if image_axis(classes) else None
+    S = len(of_all) if of_all else 1
+    fit = int(memory / (each * S))
+    parts = in_batches(N, batch, max(LEAST, fit) if compiled else min(BATCH, max(LEAST, fit)))
+    if of_all is None:
+        return parts, [classes]
+    step = max(1, int(memory / (each * max(1, min(N, parts[0].stop)))))
+    return parts, [classes] if step >= S else [of_all[s : s + step] for s in range(0, S, step)]

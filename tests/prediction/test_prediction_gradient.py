@@ -144,6 +144,48 @@ def test_the_class_gradient_is_equation_3_by_layers(backend, of):
         np.testing.assert_allclose(gradients[layer], expected[layer], rtol=1e-9, atol=1e-14, equal_nan=True)
 
 
+@pytest.mark.parametrize("classes", ["true", "all", 2])
+@pytest.mark.parametrize("method", ["average_of_gradients", "gradient_of_average"])
+@pytest.mark.parametrize("backend", WITH_DEVICE)
+def test_rows_for_some_classes_are_those_rows_of_all(backend, classes, method):
+    network, x, labels = net(dtype="float64").to(backend), images(7), [3, 0, 3, 0, 0, 1, 3]
+    settings = {"classes": classes, "method": method, "class_names": list("abcd"), "batch": 2}
+    of_all = class_gradient(network, x, labels, **settings)
+    assert of_all.rows == tuple("abcd")
+    for for_classes, rows in (("present", [0, 1, 3]), ([3, 2, 0], [3, 2, 0]), ([2], [2])):
+        some = class_gradient(network, x, labels, for_classes=for_classes, **settings)
+        assert some.rows == tuple("abcd"[t] for t in rows)
+        for layer, delta in some.deltas.items():
+            right = of_all[layer].take(rows, axis=1 if classes == "all" else 0)
+            np.testing.assert_allclose(delta, right, rtol=1e-12, atol=1e-14)
+            assert np.isnan(right).any() == (2 in rows)
+
+
+@pytest.mark.parametrize("backend", WITH_DEVICE)
+def test_classes_in_chunks_of_little_memory_give_the_same(backend, monkeypatch):
+    network, x, labels = net(dtype="float64").to(backend), images(40), np.arange(40) % 4
+    at_once = []
+    original = nnpg.class_gradients.gradients_in_batches
+
+    def counted(net, program, x, layers, classes, *settings, **keywords):
+        at_once.append(len(classes))
+        return original(net, program, x, layers, classes, *settings, **keywords)
+
+    whole = class_gradient(network, x, labels, classes="all")
+    monkeypatch.setattr(nnpg.class_gradients, "gradients_in_batches", counted)
+    chunked = class_gradient(network, x, labels, classes="all", memory_mb=0.001)
+    assert at_once == [1, 1, 1, 1]
+    assert chunked.classes == whole.classes == (0, 1, 2, 3)
+    for layer, delta in chunked.deltas.items():
+        np.testing.assert_allclose(delta, whole[layer], rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize("for_classes", ["all", [], [4], [-1], [1, 1], [[0]], [0.5], 2, "1"])
+def test_wrong_rows_are_answered_in_words(for_classes):
+    with pytest.raises(ValueError, match=r"^for_classes must be .*present"):
+        class_gradient(net(), images(), [0, 1, 2, 3, 0], for_classes=for_classes)
+
+
 def test_pooling_loses_no_gradient_norm_for_one_image_without_ties():
     """The delta of a pooled unit goes to its winner, so the Frobenius norm of a map is the same before and after."""
     pg = prediction_gradient(net(), images(), layers=["tanh1", "pool1"], classes=1)

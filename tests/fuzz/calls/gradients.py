@@ -30,6 +30,12 @@ def calls() -> Iterator[Call]:
             *w.nothing_in_particular(),
         ]
 
+    def rows(valid: Any) -> list[w.Trial]:
+        return [
+            w.Trial("an array", np.arange(K), w.SAME),
+            *w.wrong("all", -1, K, [0, K], [-1], [], [[0, 1]], [0.5], [0, 0], True, "0", ["0"], 1j, [None], [10**30]),
+        ]
+
     kinds = {"classes": chosen, "labels": w.labels(K), "x": w.images}
     for backend in "numba", "numpy":
         subject = {"net": net(backend), "x": x}
@@ -50,7 +56,7 @@ def calls() -> Iterator[Call]:
             nnpg.class_gradient,
             name=f"class_gradient on {backend}",
             plain=subject | {"labels": t},
-            kinds={"classes": chosen},
+            kinds={"classes": chosen, "for_classes": rows, "memory_mb": w.number(0)},
         )
         yield call(nnpg.filter_scores, name=f"filter_scores on {backend}", plain=subject | {"labels": t})
         yield call(
