@@ -120,16 +120,16 @@ def class_gradient(
     x, layers, K = as_images(net, x, finite=True), as_layers(net, layers), net.K
     t, classes = as_labels(labels, len(x), K), as_classes(classes, K)
     wanted, names = _as_rows(for_classes, t, K), as_class_names(class_names, K)
-    memory = 1e6 * (MEMORY_MB if memory_mb is None else as_number(memory_mb, "memory_mb", above=0))
+    memory_mb = MEMORY_MB if memory_mb is None else as_number(memory_mb, "memory_mb", above=0)
     if for_classes is not None and not (of_wanted := np.isin(t, wanted)).all():
         kept = np.flatnonzero(of_wanted)
         x, t = x[placed(net, kept) if is_on_device(x) else kept], t[kept]
     program = programs.find(net, Gradients(layers, of, len(x)))
-    parts, chunks = _at_once(net, layers, classes, len(x), batch, memory, compiled=bool(program))
+    parts, chunks = _at_once(net, layers, classes, len(x), batch, memory_mb, compiled=bool(program))
 
     present = np.unique(t)  # only they have sums
-    count = np.bincount(t, minlength=K)[present]  # |X_t|
-    weights = None if method == "average_of_gradients" else (1 / np.bincount(t, minlength=K).clip(1))[t]
+    count = np.bincount(t, minlength=K)  # |X_t|
+    weights = None if method == "average_of_gradients" else 1 / count[t]
     # labels, and the place of each in `present`, where the deltas are
     there, place_there = placed(net, np.stack([t, place := np.searchsorted(present, t)]))
     chunked: list[dict[str, Array]] = []
@@ -145,7 +145,7 @@ def class_gradient(
                     sums[layer] = sums[layer] + of_batch
                 advance(len(t[part]))
             chunked.append(values_to_numpy(net.backend, sums))
-    divisor = count if weights is None else np.ones_like(count)  # |X_t|, unless it is in the seed
+    divisor = count[present] if weights is None else np.ones(len(present))  # |X_t|, unless it is in the seed
     axis, means = image_axis(classes), dict[str, Array]()  # now the axis of the classes t
     for layer in layers:
         sums_of_layer = chunked[0][layer] if len(chunked) == 1 else np.concatenate([part[layer] for part in chunked])
@@ -220,9 +220,9 @@ def _rows_of(sums: Array, divisor: Array, present: Array, wanted: Array, axis: i
     if len(present) == len(wanted) and (present == wanted).all():
         return sums
     means = np.full((*sums.shape[:axis], len(wanted), *sums.shape[axis + 1 :]), np.nan)  # without images: NaN
-    for row in np.flatnonzero(np.isin(wanted, present)):
-        at = (slice(None),) * axis
-        means[(*at, row)] = sums[(*at, np.searchsorted(present, wanted[row]))]
+    occurs = np.isin(wanted, present)
+    place = np.searchsorted(present, wanted[occurs])
+    np.moveaxis(means, axis, 0)[occurs] = np.moveaxis(sums, axis, 0)[place]
     return means
 
 
@@ -232,7 +232,7 @@ def _at_once(
     classes: Classes,
     N: int,
     batch: int | None,
-    memory: float,
+    memory_mb: float,
     *,
     compiled: bool,
 ) -> tuple[list[slice], list[Classes]]:
@@ -243,9 +243,9 @@ def _at_once(
     each = max(1, numbers) * net.dtype.itemsize  # bytes per image and class
     of_all = differentiated(classes, net.K) if image_axis(classes) else None
     S = len(of_all) if of_all else 1
-    fit = int(memory / (each * S))
+    fit = int(1e6 * memory_mb / (each * S))
     parts = in_batches(N, batch, max(LEAST, fit) if compiled else min(BATCH, max(LEAST, fit)))
     if of_all is None:
         return parts, [classes]
-    step = max(1, int(memory / (each * max(1, min(N, parts[0].stop)))))
+    step = max(1, int(1e6 * memory_mb / (each * max(1, min(N, parts[0].stop)))))
     return parts, [classes] if step >= S else [of_all[s : s + step] for s in range(0, S, step)]

@@ -118,6 +118,16 @@ def gradients_of(net: nnpg.Network) -> None:
                 ]
                 same(both[name], means, 1e-9)
             assert got.rows == ("class 0", "class 1", "class 2")
+            few = nnpg.class_gradient(net, x, t, layers=names, of=of, method=method, for_classes=[1, 2], batch=2)  # type: ignore[arg-type]
+            assert few.rows == ("class 1", "class 2")
+            occur = nnpg.class_gradient(net, x, t, layers=names, of=of, method=method, for_classes="present")  # type: ignore[arg-type]
+            turned = nnpg.class_gradient(net, x, t, layers=names, of=of, method=method, for_classes=[2, 0])  # type: ignore[arg-type]
+            chunks = nnpg.class_gradient(net, x, t, layers=names, of=of, method=method, classes=[1, 2], memory_mb=1e-9)  # type: ignore[arg-type]
+            for name in names:
+                same(few[name], got[name][1:], 1e-9)
+                same(occur[name], got[name][[0, 2]], 1e-9)
+                same(turned[name], got[name][[2, 0]], 1e-9)
+                same(chunks[name], both[name], 1e-9)
             one = nnpg.class_gradient(
                 net, x, t, layers=names, of=of, method=method, classes=2, class_names=["a", "b", "c"]
             )  # type: ignore[arg-type]

@@ -35,7 +35,7 @@ TARGETS = [
         predictions,
     ),
     Target("nnpg.seeds", ("image_axis", "differentiated"), predictions),
-    Target("nnpg.class_gradients", ("class_gradient", "class_means", "_sum_by_class"), means_by_class),
+    Target("nnpg.class_gradients", ("class_gradient", "class_means", "_sum_by_class", "_rows_of"), means_by_class),
     Target("nnpg.layers.blocks", ("block_of", "block_outputs", "first_with_weights"), blocks),
     Target("nnpg.trace", ("Trace.before", "Trace.__or__"), passes),
     Target(

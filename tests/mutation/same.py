@@ -36,6 +36,7 @@ TRUTH = "only its truth counts"
 COLUMNS = "images side by side are more than 2, and a single one has no steps over columns"
 
 CHANGED = "only which outputs change is read"
+WEIGHTS = "the two ways differ by rounding alone"
 DEVICE = "it is of arrays on a device; the tests marked gpu hold it"
 ANY_DISTANCE = "any distance does that is far, and another for each input"
 CLAIM = "the search for a kink does not read what is claimed"
@@ -99,14 +100,27 @@ SAME: dict[str, dict[str, str]] = {
         ),
     },
     "nnpg.class_gradients": {
-        "class_gradient: batches = gradients_in_batches(net, program, x, *settings, stays=True, finite=False)": (
+        "class_gradient: sums_of_layer = np.concatenate([part[layer] for part in chunked])": JOINED,
+        "class_gradient: sums_of_layer = chunked[-1][layer] if len(chunked) == 1 else np.concatenate([part[layer] for part in chunked])": (  # noqa: E501
+            SINGLE
+        ),
+        "class_gradient: sums_of_layer = chunked[0][layer] if len(chunked) == 0 else np.concatenate([part[layer] for part in chunked])": (  # noqa: E501
+            JOINED
+        ),
+        "class_gradient: for part, deltas in gradients_in_batches(net, program, x, *settings, stays=True, finite=False):": (  # noqa: E501
             "it is only looked once more whether all images are finite"
         ),
-        "class_gradient: batches = gradients_in_batches(net, program, x, *settings, stays=False, finite=True)": DEVICE,
-        "class_gradient: weights, divisor = (None, count / one_or_nan)": "it is 1, or not a number either way",
+        "class_gradient: for part, deltas in gradients_in_batches(net, program, x, *settings, stays=False, finite=True):": (  # noqa: E501
+            DEVICE
+        ),
+        "class_gradient: weights = None": WEIGHTS,
+        "class_gradient: weights = 1 / count[t]": WEIGHTS,
+        "class_gradient: weights = None if method != 'average_of_gradients' else 1 / count[t]": WEIGHTS,
+        "class_gradient: x, t = (x[placed(net, kept)], t[kept])": DEVICE,
+        "class_gradient: x, t = (x[kept], t[kept])": DEVICE,
+        "class_gradient: memory_mb = MEMORY_MB": "chunks of other sizes give the same",
+        "_rows_of: sums /= divisor.reshape(-2, *[1] * (sums.ndim - axis - 1))": UNKNOWN,
         "_sum_by_class: return -_sum_on_device(net, labels, there, K, delta, axis)": DEVICE,
-        "class_gradient: if method != 'average_of_gradients':": "the two ways differ by rounding alone",
-        "class_gradient: means = {layer: a / divisor.reshape(-2, ...": UNKNOWN,
         "_sum_by_class: if program.run is not None and is_on_device(delta):": DEVICE,
         "class_means: counts = np.bincount(labels, minlength=K).reshape(-2, ...": UNKNOWN,
         "_sum_by_class: return sums.reshape(*delta.shape[:axis], K, *delta.shape[axis + 1:])": ONE,
