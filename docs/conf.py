@@ -37,6 +37,7 @@ exclude_patterns = ["nnpg_docs"]
 nitpicky = True
 default_role = "literal"
 
+html_show_copyright = False
 html_theme = "furo"
 html_title = "nnpg"
 html_static_path = ["static"]
