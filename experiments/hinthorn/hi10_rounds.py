@@ -4,8 +4,8 @@ python -m experiments run HI-10        (five minutes on two cores, with HI-0's n
 
 Each round attacks fresh training images with the least distortion that fools the network of that round, and then trains
 the network on these pairs. Expected: the attack needs a larger distortion from round to round. Control and selective
-dropout get the same images in the same order. Over networks that were trained anew. At paper scale a round has 104
-images, half of the paper's 208 pairs, and there are networks for CIFAR-10 too.
+dropout get the same images in the same order. Over networks that were trained anew. At paper scale a round has 52
+images, a quarter of the paper's 208 pairs, and there are networks for CIFAR-10 too.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def _panel(title: str, values: dict[Variant, Array], xlabel: str) -> Measured:
 
 
 SMOKE_ROUNDS = {"rounds": 1, "images": 3, "epochs_a_round": 1, "evaluations": 40, "others": (COLOUR,)}
-PAPER_ROUNDS = {"rates": (0.003,), "rounds": 10, "images": 104, "others": (COLOUR,)}
+PAPER_ROUNDS = {"rates": (0.003,), "rounds": 10, "images": 52, "others": (COLOUR,)}
 EXPERIMENT = Experiment(
     "HI-10",
     "Repeated rounds of attack and training",

@@ -6,6 +6,7 @@ A share of units that grows, p_t = 1 - e^(-alpha t) + p0 e^(-alpha t), expected 
 p0 and the control, since it changes from the one into the other. A share p0 that the variance of the volatility
 separates, in each layer, on the network that also chooses the attack and is not judged. Clusters of units that change
 together, retained as a whole. And the gain over the control for networks with a third convolution and for CIFAR-10.
+At paper scale one alpha of ours, 0.003 per pair of steps: half of the way to the control after two epochs.
 """
 
 from __future__ import annotations
@@ -130,7 +131,7 @@ EXPERIMENT = Experiment(
     {
         "smoke": Config(**vars(HARD_SMOKE), others=(DEEPER,), alphas=(0.1,)),
         "quick": Config(others=()),
-        "paper": Config(**vars(HARD_PAPER) | {"rates": (0.001,), "keeps": (0.2,)}, alphas=(0.003, 0.03)),
+        "paper": Config(**vars(HARD_PAPER) | {"rates": (0.001,), "keeps": (0.2,)}, alphas=(0.003,)),
     },
     run,
     version=4,

@@ -19,7 +19,7 @@ def accuracy_panels(runs: dict[Key, Runs], config: Hard) -> list[Measured]:
     return [
         Measured(
             f"lr {rate:g}, {level}",
-            {v.name: mean_interval(runs[rate, v].final[level]) for v in (*variants, LONGER)},
+            {v.name: mean_interval(runs[rate, v].final[level]) for v in (*variants, LONGER) if (rate, v) in runs},
             "accuracy on adversarial images",
         )
         for rate in config.rates
@@ -28,15 +28,16 @@ def accuracy_panels(runs: dict[Key, Runs], config: Hard) -> list[Measured]:
 
 
 def error_curves(runs: dict[Key, Runs], config: Hard) -> list[Lines]:
-    """The mean error of all nets on fresh pairs, over the epochs; the control's goes on for twice as many."""
+    """The mean error of all nets on fresh pairs, over the epochs; at one rate the control has twice as many."""
+    longest = {rate: LONGER if (rate, LONGER) in runs else CONTROL for rate in config.rates}
     return [
         Lines(
-            f"lr {rate:g}, {layer}", runs[rate, LONGER].epochs,
-            {v.name: _error(runs[rate, v], runs[rate, LONGER].steps)
-             for v in (LONGER, *(v for v in chosen_variants(config) if v != CONTROL and v.layer == layer))},
+            f"lr {rate:g}, {layer}", runs[rate, control].epochs,
+            {v.name: _error(runs[rate, v], runs[rate, control].steps)
+             for v in (control, *(v for v in chosen_variants(config) if v != CONTROL and v.layer == layer))},
             "epochs", "error on fresh pairs",
         )
-        for rate in config.rates for layer in (CONV, DENSE)
+        for rate, control in longest.items() for layer in (CONV, DENSE)
     ]  # fmt: skip
 
 

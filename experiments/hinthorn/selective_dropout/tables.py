@@ -75,8 +75,8 @@ def _runner(by: By, held_out: int, paper: dict[float, tuple[float, ...]]) -> Cal
             for name in config.readings
             for layer in (CONV, DENSE)
         ]
-        runs = hard_negative_runs(config, by, (*chosen_variants(config), LONGER), context)
-        runs |= hard_negative_runs(config, by, others, context, rates=config.rates[:1])
+        runs = hard_negative_runs(config, by, chosen_variants(config), context)
+        runs |= hard_negative_runs(config, by, (LONGER, *others), context, rates=config.rates[:1])
         differences = contrasts(runs, theirs)
         interval_plot(accuracy_panels(runs, config), context.folder / "accuracy.png", highlight=CONTROL.name)
         line_panels(error_curves(runs, config), context.folder / "curves.png", columns=2)

@@ -65,11 +65,9 @@ def _differences(keys: Sequence[Key]) -> Iterator[tuple[str, Difference, Judged]
         yield f"lr {rate:g}, {v.name} minus control", partial(_minus, (rate, v), (rate, CONTROL)), _sign
     for rate in rates:
         first = rate == rates[0]  # the paper's words are on its lower rate
-        yield (
-            f"lr {rate:g}, {smallest.name} minus {LONGER.name}",
-            partial(_minus, (rate, smallest), (rate, LONGER)),
-            AFTER_TWICE if first else None,
-        )
+        if (rate, LONGER) in keys:
+            name = f"lr {rate:g}, {smallest.name} minus {LONGER.name}"
+            yield name, partial(_minus, (rate, smallest), (rate, LONGER)), AFTER_TWICE if first else None
         for keep in keeps[:-1]:
             yield (
                 f"lr {rate:g}, {most.name} minus keep {keep:g}",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from experiments.data_sets import CIFAR10
 from experiments.models.hinthorn.base import DENSE, FACES_IN_COLOUR
@@ -31,16 +31,18 @@ C = TypeVar("C", bound=Beside)
 def other_bases(config: C) -> dict[str, C]:
     """Return the settings with each of the other networks, by name; of each as many as of the paper's, up to MOST_NETS.
 
-    The smallest scale has faces in colour in its place. The paper names no training of these networks.
+    The smallest scale has faces in colour in its place. The paper names no training of these networks. The attack's
+    factor is chosen for each of them too, out of half as many, at the first learning rate.
     """
-    fast = {"lr_decay": 1e-3, "batch": 100, "pairs": min(config.pairs, MOST_PAIRS), "nets": min(config.nets, MOST_NETS)}
+    fast: dict[str, Any] = {"lr_decay": 1e-3, "batch": 100, "pairs": min(config.pairs, MOST_PAIRS)}
+    fast |= {"nets": min(config.nets, MOST_NETS), "factors": config.factors[1::2], "wanted": config.wanted[:1]}
     settings = {
         DEEPER: {"convolutions": 3, "epochs": 4, "lr": 0.05, **fast},
         COLOUR: {"dataset": CIFAR10, "epochs": 10, "lr": 0.02, **fast},
     }
     if config.dataset.startswith("faces"):
         settings = {DEEPER: {"convolutions": 3}, COLOUR: {"dataset": FACES_IN_COLOUR}}
-    return {name: replace(config, **settings[name]) for name in config.others}  # type: ignore[arg-type]
+    return {name: replace(config, **settings[name]) for name in config.others}
 
 
 def smallest_shares(config: Beside) -> list[Variant]:
