@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 import nnpg
+from benchmarks.measuring import instructions
 from benchmarks.report import print_table, write_json
 from benchmarks.run import Options, Record, run
 from benchmarks.workloads import choose
@@ -37,8 +40,13 @@ def cpu(
     separate: Annotated[bool, typer.Option("--separate", help="Also time each in processes of its own.")] = False,
     all_jax: Annotated[bool, typer.Option("--all-jax", help="JAX on all workloads, not only the quick ones.")] = False,
     quick: Annotated[bool, typer.Option("--quick", help="A few images, one round: only to see that it runs.")] = False,
+    isa: Annotated[
+        str | None, typer.Option(help="avx2: both sides use no AVX-512; all instructions unless given.")
+    ] = None,
 ) -> None:
     """Compare with PyTorch and JAX on the CPU: first that the results agree, then time and memory."""
+    if isa is not None:
+        _start_anew(instructions.variables(isa))
     options = Options(backend, 1 if quick else rounds, separate, all_jax, quick)
     workloads = choose(only)
     nnpg.load_backend(backend)
@@ -56,6 +64,12 @@ def cpu(
     print_table(records)
     if any(r.disagrees for r in records):
         raise typer.Exit(1)
+
+
+def _start_anew(variables: dict[str, str]) -> None:
+    """Run the same command in a process with these variables, which libraries read when they are loaded."""
+    if any(os.environ.get(name) != value for name, value in variables.items()):
+        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], {**os.environ, **variables})
 
 
 @app.command()

@@ -23,7 +23,7 @@ def contender(workload: Workload, backend: str) -> Contender:
     make = MAKE[workload.kind]
     net = _network(workload, backend)
     made = make(workload, net)
-    compiled = has_programs(net) and workload.kind != "saliency"  # whose first filters step over pixels
+    compiled = has_programs(net) and not workload.wide and workload.kind != "saliency"  # whose filters step over pixels
     return replace(made, threads=compiled_on_all_cores) if compiled else made
 
 

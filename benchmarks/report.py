@@ -26,8 +26,10 @@ def print_table(records: Sequence[Record]) -> None:
     console = Console()
     if not console.is_terminal:
         console.width = 160
+    machines = {(c["processor"], c["isa"]): None for r in records if (c := r.configuration)}
     table = Table(
-        title="milliseconds per call: median (minimum); ratio: theirs over ours; roof: our multiply-adds at the speed "
+        title="".join(f"{name}, {isa}: " for name, isa in machines)
+        + "milliseconds per call: median (minimum); ratio: theirs over ours; roof: our multiply-adds at the speed "
         "of those in registers; peak memory in MB"
     )
     separate = any(r.separate for r in records)

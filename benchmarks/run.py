@@ -11,7 +11,7 @@ from typing import Any
 import nnpg
 from benchmarks import sides
 from benchmarks.contender import Contender, cores
-from benchmarks.measuring import probe, roof
+from benchmarks.measuring import instructions, probe, roof
 from benchmarks.measuring.agreement import Disagreement, check
 from benchmarks.measuring.processes import peak_mb, times_alone
 from benchmarks.measuring.timing import ROUND, Times, interleaved
@@ -177,6 +177,8 @@ def _record(
             "probe_gflops": {when: p._asdict() for when, p in machine.items()},
             "cores": cores(),
             "machine": f"{platform.system()} {platform.machine()}",
+            "processor": instructions.processor(),
+            "isa": instructions.in_use(),
             "versions": _versions(("numpy", "numba", *((framework,) if framework in sides.COMPETITORS else ()))),
         },
     )

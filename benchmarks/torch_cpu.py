@@ -1,10 +1,13 @@
 """PyTorch on the CPU at its best: both layouts, one and more threads, fused SGD, weights without autograd where it can.
 
-`torch.compile` is left out: it was slower than eager mode on every one of these workloads.
+`torch.compile` is tried on wide nets only: on the other workloads it was slower than eager mode. It needs a C++
+compiler; without one it is left out.
 """
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -12,8 +15,11 @@ from typing import Any
 
 from benchmarks.contender import Answer, Contender, cores
 from benchmarks.ours import training_answer
-from benchmarks.torch_networks import F, block, head, layouts, prepared, probabilities, torch
+from benchmarks.torch_networks import F, Parameters, block, head, layouts, prepared, probabilities, torch
 from benchmarks.workloads import Workload
+
+Compiled = Callable[[Callable[..., Any]], Callable[..., Any]]  # torch.compile, or the function as it is
+Timed = tuple[Callable[[], Any], Callable[[], Answer]]
 
 
 def contenders(workload: Workload, only: str | None = None) -> list[Contender]:
@@ -22,11 +28,16 @@ def contenders(workload: Workload, only: str | None = None) -> list[Contender]:
     result = []
     for layout in layouts(workload):
         for threads in sorted({1, min(2, cores()), cores()}):
-            name = " ".join(filter(None, ("torch", layout, f"{threads}t")))
-            if only in (None, name):
-                call, answer = make(workload, layout)
-                result.append(Contender(name, call, answer, partial(torch_threads, threads)))
+            for way in ("", "compile") if _compiles(workload) and threads == cores() else ("",):
+                name = " ".join(filter(None, ("torch", layout, way, f"{threads}t")))
+                if only in (None, name):
+                    call, answer = make(workload, layout, torch.compile if way else lambda f: f)
+                    result.append(Contender(name, call, answer, partial(torch_threads, threads)))
     return result
+
+
+def _compiles(workload: Workload) -> bool:
+    return workload.wide and shutil.which(os.environ.get("CXX", "g++")) is not None
 
 
 @contextmanager
@@ -40,18 +51,21 @@ def torch_threads(n: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _train(workload: Workload, layout: str) -> tuple[Callable[[], float], Callable[[], Answer]]:
+def _train(workload: Workload, layout: str, compiled: Compiled) -> Timed:
     net = workload.net
     P, x, t = prepared(workload, layout)
     flat = [p.requires_grad_() for layer in P for p in layer]
     optimiser = torch.optim.SGD(flat, lr=workload.lr, momentum=workload.momentum, fused=True)
 
-    def call() -> float:
-        optimiser.zero_grad(set_to_none=True)
-        y = x
+    @compiled
+    def loss_of(P: Parameters, y: Any, t: Any) -> Any:
         for i in range(len(net.blocks)):
             y = block(net, P, i, y)
-        loss = F.cross_entropy(head(net, P, y), t)
+        return F.cross_entropy(head(net, P, y), t)
+
+    def call() -> float:
+        optimiser.zero_grad(set_to_none=True)
+        loss = loss_of(P, x, t)
         loss.backward()
         optimiser.step()
         return float(loss.detach())
@@ -63,7 +77,7 @@ def _train(workload: Workload, layout: str) -> tuple[Callable[[], float], Callab
     return call, partial(training_answer, call, parameters)
 
 
-def _jacobian(workload: Workload, layout: str) -> tuple[Callable[[], list[Any]], Callable[[], Answer]]:
+def _jacobian(workload: Workload, layout: str, compiled: Compiled) -> Timed:
     """The classes in a loop over one graph: faster than `is_grads_batched`; the first block needs no graph at all."""
     net = workload.net
     P, x, _ = prepared(workload, layout)
@@ -82,7 +96,7 @@ def _jacobian(workload: Workload, layout: str) -> tuple[Callable[[], list[Any]],
     return call, answer
 
 
-def _sweep(workload: Workload, layout: str) -> tuple[Callable[[], Any], Callable[[], Answer]]:
+def _sweep(workload: Workload, layout: str, compiled: Compiled) -> Timed:
     """Knock-outs that run again only what comes after them; the intact blocks are computed once for all identities."""
     net, orders = workload.net, workload.orders()
     P, x, _ = prepared(workload, layout)
@@ -116,22 +130,24 @@ def _sweep(workload: Workload, layout: str) -> tuple[Callable[[], Any], Callable
     return call, answer
 
 
-def _predict(workload: Workload, layout: str) -> tuple[Callable[[], Any], Callable[[], Answer]]:
+def _predict(workload: Workload, layout: str, compiled: Compiled) -> Timed:
     P, x, _ = prepared(workload, layout)
+    forward = compiled(partial(probabilities, workload.net))
 
     def call() -> Any:
         with torch.inference_mode():
-            return probabilities(workload.net, P, x)
+            return forward(P, x)
 
     return call, lambda: {"probabilities": call().numpy()}
 
 
-def _saliency(workload: Workload, layout: str) -> tuple[Callable[[], Any], Callable[[], Answer]]:
+def _saliency(workload: Workload, layout: str, compiled: Compiled) -> Timed:
     P, x, t = prepared(workload, layout)
     x.requires_grad_()
+    forward = compiled(partial(probabilities, workload.net))
 
     def call() -> Any:
-        y = probabilities(workload.net, P, x)
+        y = forward(P, x)
         return torch.autograd.grad(y.gather(1, t[:, None]).sum(), x)[0]
 
     return call, lambda: {"dy/dx": call().numpy()}

@@ -95,6 +95,8 @@ ALEXNET = Architecture(  # the layers of Krizhevsky et al. 2012 in one column, w
     "relu",
     (1024, 100),
 )
+VGG = Architecture((3, 56, 56), (Block(64, 1, 1, 3), Block(64, 2, 1, 3), Block(128, 2, 1, 3)), "relu", (10,))
+LENET = Architecture((1, 28, 28), (Block(20, 2), Block(50, 2)), "relu", (500, 10))
 MLP = Architecture((784,), (), "sigmoid", (100, 100, 10))
 
 Kind = Literal["train", "jacobian", "sweep", "gradients", "predict", "saliency"]
@@ -123,6 +125,8 @@ class Workload:
         Of the epoch that "gradients" is compared with.
     steps : int
         Of one call of `train`, at least.
+    wide : bool
+        A net so wide that torch.compile may win, and that the faster of our program and our layers is chosen.
     """
 
     name: str
@@ -137,6 +141,7 @@ class Workload:
     identities: int = 5
     batch: int = 32
     steps: int = 60
+    wide: bool = False
 
     def inputs(self) -> tuple[Array, Array]:
         """Return images (N, C, H, W) and labels (N,)."""
@@ -169,6 +174,13 @@ def _inputs(net: Architecture, N: int) -> tuple[Array, Array]:
     return x, rng.integers(0, net.K, N)
 
 
+def _wide(name: str, net: Architecture, N: int, goal: float) -> tuple[Workload, ...]:
+    """Return prediction, dy/dx and a training step of one of the wide nets; to be as fast is a must."""
+    kinds: dict[str, Kind] = {"predict": "predict", "saliency": "saliency", "step": "train"}
+    bars = {"torch": (1.0, goal)}
+    return tuple(Workload(f"W7-{name}-{what}", kind, net, N, bars, steps=8, wide=True) for what, kind in kinds.items())
+
+
 WORKLOADS: tuple[Workload, ...] = (
     Workload("W1-b1", "train", FACES, 1, {"torch": (10, 25)}, ("torch", "jax"), steps=2560),
     Workload("W1-b32", "train", FACES, 32, {"torch": (4, 9)}),
@@ -179,6 +191,9 @@ WORKLOADS: tuple[Workload, ...] = (
     Workload("W5-W1", "jacobian", FACES, 165, {"torch": (4, 10)}),
     Workload("W5-W3", "jacobian", COLOURS, 256, {"torch": (1.3, 2.5)}),
     Workload("W6", "sweep", FACES, 165, {"torch": (5, 12)}),
+    *_wide("vgg", VGG, 4, 1.1),
+    *_wide("alexnet", ALEXNET, 4, 1.5),
+    *_wide("lenet", LENET, 64, 2),
     Workload("A-predict", "predict", ALEXNET, 32),
     Workload("A-saliency", "saliency", ALEXNET, 32),
     Workload("A-step", "train", ALEXNET, 32, steps=4),
@@ -189,6 +204,8 @@ WORKLOADS: tuple[Workload, ...] = (
 
 def choose(only: str | None) -> tuple[Workload, ...]:
     """Return the named workloads, or all if none is named; "W1" stands for W1-b1, W1-b32 and W1-b124.
+
+    "W7-vgg" stands for the three that begin with it.
 
     Raises
     ------
@@ -206,17 +223,16 @@ def choose(only: str | None) -> tuple[Workload, ...]:
     for name in names:
         if not any(named(w.name, name) for w in WORKLOADS):
             known = ", ".join(w.name for w in WORKLOADS)
-            raise ValueError(f"no workload {name!r}: choose of {known}, or the start of a name before its dash")
+            raise ValueError(f"no workload {name!r}: choose of {known}, or the start of a name before a dash")
     return tuple(w for w in WORKLOADS if any(named(w.name, name) for name in names))
 
 
 def named(full_name: str, name: str) -> bool:
-    """Say whether a name is this one, or its start before the dash.
+    """Say whether a name is this one, or its start before a dash.
 
     Examples
     --------
-    >>> named("W1-b32", "w1"), named("W1-b32", "w1-b3")
-    (True, False)
+    >>> named("W1-b32", "w1"), named("W1-b32", "w1-b3"), named("W7-vgg-step", "w7-vgg")
+    (True, False, True)
     """
-    full_name = full_name.lower()
-    return name in (full_name, full_name.split("-")[0])
+    return f"{full_name.lower()}-".startswith(f"{name}-")

@@ -2,6 +2,8 @@
 
 import doctest
 import json
+import os
+import subprocess
 import sys
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,7 +18,7 @@ from benchmarks import ours, sides, workloads
 from benchmarks.commands import app
 from benchmarks.contender import Contender
 from benchmarks.kinks import near_a_kink
-from benchmarks.measuring import agreement, processes
+from benchmarks.measuring import agreement, instructions, processes
 from benchmarks.measuring.agreement import Disagreement, check
 from benchmarks.measuring.timing import interleaved
 from benchmarks.run import Options, run
@@ -49,6 +51,7 @@ def test_a_quick_run_writes_a_record_and_prints_a_table(tmp_path):
     assert record["ratio"] == pytest.approx(record["theirs_ms"] / record["ours_ms"])
     assert record["verdict"] == ""  # a few images prove nothing
     assert "gradients-true" in result.output
+    assert record["configuration"]["isa"] in result.output
     assert "Nothing here is a measurement" in result.output
 
 
@@ -80,11 +83,42 @@ def test_bad_settings_are_refused_before_any_work(tmp_path):
         assert words[1] in result.output or "--rounds" in result.output
 
 
+def test_isa_starts_the_command_anew_with_the_variables_of_every_library(monkeypatch):
+    started = []
+
+    def execve(*args):
+        started.append(args)
+        raise SystemExit
+
+    features = ["+avx2"]
+    monkeypatch.setattr(instructions, "features_of_processor", lambda: features)
+    monkeypatch.setattr(os, "execve", execve)
+    command("--isa", "avx2")
+    ((program, words, environment),) = started
+    assert program == words[0] == sys.executable
+    assert words[1:] == sys.orig_argv[1:]
+    assert environment.items() >= instructions.CHOICES["avx2"][1].items()
+    assert environment["PATH"] == os.environ["PATH"]
+    features[0] = "-avx2"
+    for isa, told in (("avx2", "does not have the instructions avx2"), ("mmx", "choose of avx2")):
+        result = command("--isa", isa)
+        assert result.exit_code == 2
+        assert told in " ".join(result.output.replace("│", " ").split())
+
+
+def test_with_the_variables_of_avx2_no_kernel_is_compiled_for_avx512():
+    program = "from benchmarks.measuring import instructions, probe; print(instructions.in_use(), probe.HEIGHT)"
+    environment = {**os.environ, **instructions.CHOICES["avx2"][1]}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["avx2", "2"]
+
+
 def test_a_name_before_its_dash_stands_for_all_that_share_it():
     assert [w.name for w in choose("w1,W6")] == ["W1-b1", "W1-b32", "W1-b124", "W6"]
+    assert [w.name for w in choose("w7-vgg")] == ["W7-vgg-predict", "W7-vgg-saliency", "W7-vgg-step"]
 
 
-@pytest.mark.parametrize("module", [agreement, workloads])
+@pytest.mark.parametrize("module", [agreement, instructions, workloads])
 def test_the_examples_in_the_docstrings_hold(module):
     result = doctest.testmod(module)
     assert result.attempted > 0
