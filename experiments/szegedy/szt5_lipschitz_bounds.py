@@ -87,7 +87,7 @@ EXPERIMENT = Experiment(
     {
         "smoke": Config(**SMOKE, images=4, epochs=1, alexnet=16),
         "quick": Config(),
-        "paper": Config(**FULL, images=1024, epochs=20, alexnet=1),
+        "paper": Config(**FULL, epochs=20, alexnet=1),
     },
     run,
     notes="weights=PATH takes the weights of a saved network in place of random ones of AlexNet's shape",

@@ -75,7 +75,7 @@ class Training:
 
 
 # Of the experiments at the scale of the paper. It names neither a number of iterations nor settings of the autoencoder.
-FULL: dict[str, Any] = {"iterations": 1000, "coding": 300, "unlabelled": 10000, "nets": 5}
+FULL: dict[str, Any] = {"iterations": 500, "coding": 300, "unlabelled": 10000, "nets": 5}
 SMOKE: dict[str, Any] = {"dataset": "faces", "iterations": 4, "coding": 3, "unlabelled": 40}
 
 

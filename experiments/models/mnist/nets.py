@@ -67,6 +67,16 @@ def nets_by_seed(names: Sequence[str], config: Training, context: Context, seeds
     ]
 
 
+def training_ends(nets: Sequence[Trained]) -> str:
+    """Return a line for each network: its loss at the end and before the last tenth, and why the training ended."""
+    lines = [
+        f"{n.name:17} seed {n.seed}: loss {n.provenance['loss']:.6f} ({n.provenance['loss before the last tenth']:.6f} "
+        f"before the last tenth of {n.provenance['iterations']} iterations): {n.provenance['message']}"
+        for n in nets
+    ]
+    return "\n".join([*lines, f"{sum(n.provenance['converged'] for n in nets)} of {len(nets)} converged."])
+
+
 def _file(name: str, config: Training, seed: int, train: Dataset, context: Context) -> Path:
     return kept_file(context, "L-BFGS", {"name": name, "data": train, "seed": seed} | facts(MODELS[name], config))
 

@@ -16,7 +16,7 @@ from experiments.experiment import Context, Row, Text, row
 from experiments.models.mnist import margins
 from experiments.models.mnist.digits import random_images
 from experiments.models.mnist.lbfgs import Training
-from experiments.models.mnist.nets import Trained, distorted, nets_by_seed
+from experiments.models.mnist.nets import Trained, distorted, nets_by_seed, training_ends
 from nnpg import predict
 from nnpg.analysis.statistics import Interval, mean_interval
 from nnpg.analysis.verdicts import difference_interval, equal_to
@@ -97,6 +97,11 @@ def size_rows(groups: Sequence[Attacked], name: str, paper: float, confidence: f
                 interval="95% t over nets"),
         ]  # fmt: skip
     return rows
+
+
+def endings(groups: Sequence[Attacked]) -> Text:
+    """Return how the training of each network ended."""
+    return Text("How the training ended", training_ends([net for group in groups for net in group.nets.values()]))
 
 
 def size_texts(groups: Sequence[Attacked], papers: dict[str, float]) -> tuple[Text, ...]:

@@ -17,7 +17,7 @@ from experiments.models.mnist import margins
 from experiments.models.mnist.digits import digits, random_images
 from experiments.models.mnist.lbfgs import FULL, SIX, SMOKE, Training, with_images
 from experiments.models.mnist.nets import Trained
-from experiments.szegedy.distortions.attacked import RULES, attacked_by_seed, size_rows, size_texts
+from experiments.szegedy.distortions.attacked import RULES, attacked_by_seed, endings, size_rows, size_texts
 from nnpg import predict
 from nnpg.analysis.statistics import mean_interval
 from nnpg.analysis.verdicts import all_of, any_of, at_most, equal_to
@@ -79,7 +79,7 @@ def run(config: Config, context: Context) -> Result:
         f"N200-200-10 {read['N200-200-10']:.0%}."
     )
     named = tuple(r._replace(name=with_images(r.name, config)) for r in rows)
-    return Result(named, verdict, tuple(figures), size_texts(groups, PAPER))
+    return Result(named, verdict, tuple(figures), (*size_texts(groups, PAPER), endings(groups)))
 
 
 def _accuracy(net: Trained, x: Array, labels: Array) -> float:
@@ -100,7 +100,7 @@ EXPERIMENT = Experiment(
     {
         "smoke": Config(**SMOKE, images=4, noisy=20),
         "quick": Config(),
-        "paper": Config(**FULL, noisy=10000),
+        "paper": Config(**FULL, images=128, noisy=10000),
     },
     run,
     version=3,

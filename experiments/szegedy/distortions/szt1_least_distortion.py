@@ -21,7 +21,15 @@ from experiments.models.mnist import margins
 from experiments.models.mnist.decay_readings import IN_USE, readings_of_decay
 from experiments.models.mnist.digits import as_rows, digits
 from experiments.models.mnist.lbfgs import FULL, SIX, SMOKE, Training, with_images
-from experiments.szegedy.distortions.attacked import RULES, Attacked, attacked_by_seed, size_rows, size_texts, sizes
+from experiments.szegedy.distortions.attacked import (
+    RULES,
+    Attacked,
+    attacked_by_seed,
+    endings,
+    size_rows,
+    size_texts,
+    sizes,
+)
 from experiments.szegedy.distortions.other_attacks import other_norms
 from nnpg import error_rate
 from nnpg.analysis.statistics import mean_interval
@@ -80,13 +88,7 @@ def run(config: Config, context: Context) -> Result:
         f"decay of the softmax layers and are {min(off):+.0f}% to {max(off):+.0f}% off the paper's. The decay is read "
         f"as '{IN_USE}'; held-out training images choose '{fits}'."
     )
-    ended = "\n".join(
-        f"{n.name:12} seed {n.seed}: loss {n.provenance['loss']:.6f} ({n.provenance['loss before the last tenth']:.6f} "
-        f"before the last tenth of {n.provenance['iterations']} iterations): {n.provenance['message']}"
-        for group in groups
-        for n in group.nets.values()
-    )
-    texts = (Text("Four readings of the decay", readings), Text("How the training ended", ended))
+    texts = (Text("Four readings of the decay", readings), endings(groups))
     rows = (*table, *other_norms(groups, "N100-100-10", config.epsilon))
     rows = tuple(r._replace(name=with_images(r.name, config)) for r in rows)
     return Result(rows, verdict, ("distorted.png",), (*size_texts(groups, SIZES), *texts))
@@ -111,7 +113,7 @@ EXPERIMENT = Experiment(
     {
         "smoke": Config(**SMOKE, images=4, calibration=3, tried_on=20),
         "quick": Config(),
-        "paper": Config(**FULL, calibration=400, tried_on=20000),
+        "paper": Config(**FULL, images=128, calibration=300, tried_on=10000),
     },
     run,
     notes="images=0 distorts the whole training set",

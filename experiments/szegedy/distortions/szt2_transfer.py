@@ -18,7 +18,7 @@ from experiments.experiment import Context, Experiment, Result, Row, Text, row
 from experiments.models.mnist.digits import digits
 from experiments.models.mnist.lbfgs import FULL, SIX, SMOKE, Training, with_images
 from experiments.szegedy.distortions import transfer
-from experiments.szegedy.distortions.attacked import RULES, Attacked, attacked_by_seed, sizes
+from experiments.szegedy.distortions.attacked import RULES, Attacked, attacked_by_seed, endings, sizes
 from experiments.szegedy.distortions.other_attacks import by_tolerance, confident_rows
 from nnpg.analysis.statistics import mean_interval
 from nnpg.analysis.verdicts import Claim, less_than, more_than
@@ -64,7 +64,7 @@ def run(config: Config, context: Context) -> Result:
     for rule in RULES:
         judged, of_cells, text, sentence = _judge(rule, groups, context)
         rows, cells, texts, words = [*rows, *judged], [*cells, *of_cells], [*texts, text], [*words, sentence]
-    texts.append(Text("Random targets, by the tolerance of c", by_tolerance(groups, SIX)))
+    texts += [Text("Random targets, by the tolerance of c", by_tolerance(groups, SIX)), endings(groups)]
     further = confident_rows(groups, WITH_MINIMA, config.kappa)
     figures = tuple(f"transfer-{rule.split()[0]}.png" for rule in RULES)
     every = tuple(r._replace(name=with_images(r.name, config)) for r in (*rows, *further, *cells))
@@ -126,7 +126,7 @@ EXPERIMENT = Experiment(
     "SZ-T2",
     "Adversarial examples of one network shown to the others",
     "Szegedy et al. 2013, Table 2",
-    {"smoke": Config(**SMOKE, images=4, kappa=0.01), "quick": Config(), "paper": Config(**FULL)},
+    {"smoke": Config(**SMOKE, images=4, kappa=0.01), "quick": Config(), "paper": Config(**FULL, images=128)},
     run,
     notes="images=0 distorts the whole training set",
     version=3,

@@ -22,7 +22,7 @@ from experiments.experiment import Context, Experiment, Result, Row, Text, row
 from experiments.models.mnist.digits import digits
 from experiments.models.mnist.lbfgs import FULL, SMOKE, THREE, Training
 from experiments.szegedy.distortions import transfer
-from experiments.szegedy.distortions.attacked import RULES, Attacked, attacked_by_seed, sizes
+from experiments.szegedy.distortions.attacked import RULES, Attacked, attacked_by_seed, endings, sizes
 from experiments.szegedy.distortions.other_attacks import by_tolerance, capped_rows
 from nnpg.analysis.statistics import Interval, mean_interval
 from nnpg.analysis.verdicts import Claim, equal_to, more_than
@@ -80,7 +80,7 @@ def run(config: Config, context: Context) -> Result:
         more = {"confidence": transfer.confidences(groups, THREE, rule)}
         texts.append(Text(f"Errors, {rule}", transfer.table(shares, polished, names, VICTIMS, PAPER, more)))
         words.append(_sentence(rule, rows, shares))
-    texts.append(Text("Random targets, by the tolerance of c", by_tolerance(groups, THREE)))
+    texts += [Text("Random targets, by the tolerance of c", by_tolerance(groups, THREE)), endings(groups)]
     rows += capped_rows(groups, THREE, config.rms, OTHER)
     return Result((*rows, *cells), " ".join(words), tuple(f"{rule.split()[0]}.png" for rule in RULES), tuple(texts))
 
@@ -132,7 +132,7 @@ EXPERIMENT = Experiment(
     "SZ-T4",
     "Adversarial examples across training sets",
     "Szegedy et al. 2013, Table 4",
-    {"smoke": Config(**SMOKE, images=4), "quick": Config(), "paper": Config(**FULL)},
+    {"smoke": Config(**SMOKE, images=4), "quick": Config(), "paper": Config(**FULL, images=128)},
     run,
     notes="images=0 distorts all test images",
     version=2,
