@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -126,8 +126,15 @@ def _sweep(workload: Workload, net: nnpg.Network) -> Contender:
 
 def _gradients(workload: Workload, net: nnpg.Network) -> Contender:
     x, t = workload.inputs()
-    call = partial(nnpg.class_gradient, net, x, t, classes=workload.classes, progress=False)
-    return Contender("nnpg", call, dict, all_cores)
+    rows: Literal["present"] | None = None if workload.present is None else "present"
+    call = partial(nnpg.class_gradient, net, x, t, classes=workload.classes, for_classes=rows, progress=False)
+
+    def answer() -> Answer:
+        if rows is None:
+            return {}  # compared with an epoch of training, which computes something else
+        return {f"block {i}": delta for i, delta in enumerate(call().deltas.values(), 1)}  # (P, F, H, W)
+
+    return Contender("nnpg", call, answer, all_cores)
 
 
 def _predict(workload: Workload, net: nnpg.Network) -> Contender:

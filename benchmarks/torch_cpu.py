@@ -153,4 +153,28 @@ def _saliency(workload: Workload, layout: str, compiled: Compiled) -> Timed:
     return call, lambda: {"dy/dx": call().numpy()}
 
 
-MAKE = {"train": _train, "jacobian": _jacobian, "sweep": _sweep, "predict": _predict, "saliency": _saliency}
+def _class_gradients(workload: Workload, layout: str) -> tuple[Callable[[], list[Any]], Callable[[], Answer]]:
+    """One backward pass for all images, then a row for each class that occurs; the first block needs no graph."""
+    net = workload.net
+    P, x, t = prepared(workload, layout)
+
+    def call() -> list[Any]:
+        outputs = [block(net, P, 0, x).requires_grad_()]
+        for i in range(1, len(net.blocks)):
+            outputs.append(block(net, P, i, outputs[-1]))
+        y = torch.softmax(head(net, P, outputs[-1]), 1)
+        present, row, count = t.unique(return_inverse=True, return_counts=True)
+        deltas = torch.autograd.grad((y.gather(1, t[:, None])[:, 0] / count[row]).sum(), outputs)
+        return [torch.zeros(len(present), *d.shape[1:]).index_add_(0, row, d) for d in deltas]
+
+    return call, lambda: {f"block {i}": rows.numpy() for i, rows in enumerate(call(), 1)}  # (P, F, H, W)
+
+
+MAKE = {
+    "train": _train,
+    "jacobian": _jacobian,
+    "sweep": _sweep,
+    "gradients": _class_gradients,
+    "predict": _predict,
+    "saliency": _saliency,
+}

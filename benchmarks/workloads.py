@@ -97,6 +97,7 @@ ALEXNET = Architecture(  # the layers of Krizhevsky et al. 2012 in one column, w
 )
 VGG = Architecture((3, 56, 56), (Block(64, 1, 1, 3), Block(64, 2, 1, 3), Block(128, 2, 1, 3)), "relu", (10,))
 LENET = Architecture((1, 28, 28), (Block(20, 2), Block(50, 2)), "relu", (500, 10))
+MANY_CLASSES = replace(COLOURS, dense=(1000,))
 MLP = Architecture((784,), (), "sigmoid", (100, 100, 10))
 
 Kind = Literal["train", "jacobian", "sweep", "gradients", "predict", "saliency"]
@@ -111,7 +112,7 @@ class Workload:
     ----------
     kind : "train", "jacobian", "sweep", "gradients", "predict" or "saliency"
         One training step; dy_c/do of every block's output for all classes c; knock-out sweeps; the class gradients
-        of a data set, against one epoch of our own training on it; the probabilities; or dy_c/dx of each image's class.
+        of a data set; the probabilities; or dy_c/dx of each image's class.
     N : int
         Images.
     bars : mapping
@@ -119,6 +120,8 @@ class Workload:
     competitors : frameworks measured unless more are asked for
     classes : "true" or "all"
         Of "gradients".
+    present : int, optional
+        How many of the classes occur among the labels; "gradients" are then those of their rows alone.
     identities : int
         Sweeps of "sweep", each through all filters in an order of its own.
     batch : int
@@ -138,6 +141,7 @@ class Workload:
     lr: float = 1e-2  # shows a step above the rounding of the weights; the last step costs what the first did
     momentum: float = 0.0
     classes: Literal["true", "all"] = "all"
+    present: int | None = None
     identities: int = 5
     batch: int = 32
     steps: int = 60
@@ -145,7 +149,7 @@ class Workload:
 
     def inputs(self) -> tuple[Array, Array]:
         """Return images (N, C, H, W) and labels (N,)."""
-        return _inputs(self.net, self.N)
+        return _inputs(self.net, self.N, self.present)
 
     def weights(self) -> Weights:
         """Return (W, b) of each layer, in order."""
@@ -163,7 +167,7 @@ class Workload:
 
 
 @cache
-def _inputs(net: Architecture, N: int) -> tuple[Array, Array]:
+def _inputs(net: Architecture, N: int, present: int | None) -> tuple[Array, Array]:
     rng, network = np.random.default_rng(1), net.network()
     x = np.empty((N, *net.input_shape), "f4")
     again = np.ones(N, bool)
@@ -171,7 +175,9 @@ def _inputs(net: Architecture, N: int) -> tuple[Array, Array]:
         x[again] = rng.standard_normal((again.sum(), *net.input_shape))
         again[again] = near_a_kink(network, x[again])
     x.flags.writeable = False
-    return x, rng.integers(0, net.K, N)
+    if present is None:
+        return x, rng.integers(0, net.K, N)
+    return x, rng.permutation(net.K)[:present][np.arange(N) % present]
 
 
 def _wide(name: str, net: Architecture, N: int, goal: float) -> tuple[Workload, ...]:
@@ -199,6 +205,7 @@ WORKLOADS: tuple[Workload, ...] = (
     Workload("A-step", "train", ALEXNET, 32, steps=4),
     Workload("gradients-true", "gradients", FACES, 165, {"nnpg": (1.0, 2.0)}, ("nnpg",), classes="true"),
     Workload("gradients-all", "gradients", FACES, 165, {}, ("nnpg",), classes="all"),
+    Workload("gradients-K1000", "gradients", MANY_CLASSES, 64, classes="true", present=4),
 )
 
 

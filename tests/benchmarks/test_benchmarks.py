@@ -228,6 +228,18 @@ def test_every_configuration_of_a_competitor_agrees_with_us(framework, name):
             check(answer, theirs.answer())
 
 
+@pytest.mark.oracle
+def test_the_rows_of_classes_that_occur_agree_with_pytorch():
+    workload = small("gradients-K1000")
+    assert len(np.unique(workload.inputs()[1])) == 3
+    assert len(np.unique(BY_NAME["gradients-K1000"].inputs()[1])) == 4
+    answer = ours.contender(workload, "auto").answer()
+    assert [rows.shape for rows in answer.values()] == [(3, 32, 16, 16), (3, 32, 8, 8), (3, 64, 4, 4)]
+    for theirs in sides.competitors(workload, "torch", "auto"):
+        with theirs.threads():
+            check(answer, theirs.answer())
+
+
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 @pytest.mark.parametrize(
     ("name", "fault"),

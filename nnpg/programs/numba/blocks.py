@@ -41,11 +41,14 @@ class Workspace:
 
 @dataclass(frozen=True, eq=False)
 class DeltaWorkspace:
-    """Planes of one thread for the backward pass: derivatives with respect to y and z of each block, and the input."""
+    """Planes of one thread for the backward pass: derivatives with respect to y and z of each block, and the input.
+
+    dz is None for dense blocks and where the pass does not go through the block; dx where it ends before the image.
+    """
 
     delta: list[Planes]
     dz: list[Planes | None]
-    dx: Planes
+    dx: Planes | None
 
 
 def forward_workspace(plan: Plan, per_pixel: int) -> Workspace:
@@ -68,11 +71,14 @@ def forward_workspace(plan: Plan, per_pixel: int) -> Workspace:
     return space
 
 
-def delta_workspace(plan: Plan, per_pixel: int) -> DeltaWorkspace:
-    """Allocate the planes of a backward pass."""
+def delta_workspace(plan: Plan, per_pixel: int, stop: int = -1) -> DeltaWorkspace:
+    """Allocate the planes of a backward pass that ends at the output of block `stop`, or at the image (-1)."""
     delta = [maps_of(block.y_shape, per_pixel, plan.dtype) for block in plan.blocks]
-    dz = [planes_of_dz(block, per_pixel, plan.dtype) if block.kind == "conv" else None for block in plan.blocks]
-    return DeltaWorkspace(delta, dz, maps_of(plan.input_shape, per_pixel, plan.dtype))
+    dz = [
+        planes_of_dz(block, per_pixel, plan.dtype) if block.kind == "conv" and i > stop else None
+        for i, block in enumerate(plan.blocks)
+    ]
+    return DeltaWorkspace(delta, dz, maps_of(plan.input_shape, per_pixel, plan.dtype) if stop < 0 else None)
 
 
 def maps_of(
@@ -165,6 +171,7 @@ def backward_ops(
         steps += stopped(deltas.delta[i], fixed.get(i))
         further = i > stop + 1 or slots is None
         before = deltas.delta[i - 1] if i else deltas.dx
+        assert before is not None
         if block.kind == "conv":
             winner, dz = space.winner[i], deltas.dz[i]
             assert winner is not None

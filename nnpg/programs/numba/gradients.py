@@ -80,6 +80,7 @@ def run(
     images = plan.at_once(N, vector)
     fixed = fixed_units(net, plan)
     inside = any(plan.places[name].inner for name in names)
+    stop = min(plan.places[name].block for name in names)
     across = S >= FEW and not inside and all(block.kind != "conv" or _step_by_step(block) for block in plan.blocks)
 
     def block_ops() -> tuple[list[Op], list[Op]]:
@@ -91,7 +92,7 @@ def run(
         if across:
             return forward, _across_classes(plan, space, fixed, result, (classes, share, of), images)
         return forward, _one_class_at_a_time(
-            plan, space, delta_workspace(plan, images), fixed, result, (classes, labels, share, of)
+            plan, space, delta_workspace(plan, images, stop), fixed, result, (classes, labels, share, of)
         )
 
     threads = threads_for(-(-N // images))
@@ -137,6 +138,7 @@ def _one_class_at_a_time(
     back = backward_ops(plan, space, derivatives, plan.weights, last, min(by_block), fixed=fixed)
     for i in range(last, min(by_block) - 1, -1):
         delta, here = derivatives.delta[i] if i >= 0 else derivatives.dx, by_block.get(i, [])
+        assert delta is not None
         steps += [ops.unpack(delta, out, seeds=True) for place, out in here if not place.inner]
         inner = [o for place, out in here if place.inner for o in _inside(plan, space, delta, place, out)]
         steps += [*stopped(delta, fixed.get(i)), *inner] if inner else []

@@ -128,10 +128,12 @@ def run(net: Network, plan: Plan, task: Reading) -> Session:
             ops.unpack(space.y[-1], z),
         ]
         back = backward_ops(plan, space, deltas, plan.weights, last, -1)
+        image = deltas.dx
+        assert image is not None
         backward = [
             ops.pack(deltas.delta[last], seeds),
             *(o for i in range(last, -1, -1) for o in back[i]),
-            ops.unpack(deltas.dx, delta),
+            ops.unpack(image, delta),
         ]
         counts = (len(forward), len(forward) + len(backward))
         all_ops += [*forward, *backward]
