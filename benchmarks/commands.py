@@ -113,6 +113,25 @@ def masks(
 
 
 @app.command()
+def growth(
+    out: Annotated[Path | None, typer.Option(help="A folder for growth.json and growth.svg.")] = None,
+    record: Annotated[
+        bool, typer.Option("--record", help="Take the run into the checkout, with its figure and docs/performance.md.")
+    ] = False,
+    backend: Annotated[str, typer.Option(help="Kernels; see nnpg.load_backend.")] = "auto",
+    quick: Annotated[bool, typer.Option("--quick", help="A few images, one round: only to see that it runs.")] = False,
+) -> None:
+    """Time our functions at growing numbers of images, classes, filters and threads, beside the roof."""
+    from benchmarks.gpu.pages import take
+    from benchmarks.growth.command import benchmark
+
+    nnpg.load_backend(backend)
+    benchmark(backend, out, on_record=record, quick=quick)
+    for written in take(None) if record else ():
+        typer.echo(f"wrote {written}")
+
+
+@app.command()
 def floors(
     bandwidth: Annotated[float, typer.Option(min=1e-9, help="10^9 bytes a second that the device moves.")],
     rate: Annotated[float, typer.Option(min=1e-9, help="10^9 float32 operations a second that it computes.")],

@@ -153,7 +153,7 @@ def _saliency(workload: Workload, layout: str, compiled: Compiled) -> Timed:
     return call, lambda: {"dy/dx": call().numpy()}
 
 
-def _class_gradients(workload: Workload, layout: str) -> tuple[Callable[[], list[Any]], Callable[[], Answer]]:
+def _class_gradients(workload: Workload, layout: str, compiled: Compiled) -> Timed:
     """One backward pass for all images, then a row for each class that occurs; the first block needs no graph."""
     net = workload.net
     P, x, t = prepared(workload, layout)

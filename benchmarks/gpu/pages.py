@@ -6,13 +6,14 @@ from pathlib import Path
 
 from benchmarks.gpu import tables
 from benchmarks.gpu.record import ON_RECORD, Record, new, read
+from benchmarks.growth import record as growth
 from nnpg.files.atomic import write_file
 
 PAGE = Path(__file__).parents[2] / "docs" / "performance.md"
 NO_CARD = {"card": "", "driver": "", "versions": {}, "date": ""}
-TEXT = """# How fast it is on a GPU
+TEXT = """# How fast it is on a GPU, and how the cost grows on a CPU
 
-Written by `python -m benchmarks record`, from `benchmarks/records/gpu.json`. How fast it is on a CPU: README, "Speed".
+Written by `python -m benchmarks record`, from `benchmarks/records/`. How fast it is on a CPU: README, "Speed".
 
 {card}
 
@@ -71,11 +72,20 @@ Our kernels beside cuDNN by PyTorch, the better of its two layouts, both in grap
 ## Everyone
 
 {everyone}
+
+## How the cost grows on a CPU
+
+Time of our functions on random images, against images, classes, the work per image of wider networks, and threads:
+`python -m benchmarks growth`. The roof is the same work at the speed of multiply-adds that never leave the registers.
+The exponent is p of time ~ work^p over the upper half of a line, 1 where the cost is linear; for threads of
+time ~ threads^p, -1 where it is shared out evenly.
+
+{growth}
 """
 
 
-def page(record: Record | None) -> str:
-    """Return the page of a record; without one, every cell says "not measured"."""
+def page(record: Record | None, grown: growth.Record | None = None) -> str:
+    """Return the page of a card's record and of one of growth; without them it says "not measured"."""
     found = record or new(NO_CARD)
     lines = tables.layer_cells(found)
     everyone = tables.all_cells(found)
@@ -88,7 +98,13 @@ def page(record: Record | None) -> str:
         attack=tables.markdown(("", ""), tables.attack_cells(found)),
         layers=tables.markdown(tables.LAYER_HEADER, lines) if lines else _sentence(tables.NONE),
         everyone=tables.markdown(tables.ALL_HEADER, everyone) if everyone else _sentence(tables.NONE),
+        growth=growth.NOT_MEASURED if grown is None else _growth(grown),
     )
+
+
+def _growth(grown: growth.Record) -> str:
+    figure = f"![Time against images, classes, work per image and threads, and the roof](images/{growth.FIGURE.name})"
+    return "\n\n".join((growth.machine(grown), figure, tables.markdown(growth.HEADER, growth.cells(grown))))
 
 
 def slower_than_the_cpu(record: Record) -> str:
@@ -133,10 +149,10 @@ def take(file: Path | None) -> list[Path]:
         found = read(file)
         if found["quick"]:
             raise ValueError(f"{file}: it is of a run with --quick, which measures nothing")
-        text = page(found)  # before anything is written
+        text = page(found, growth.on_record())  # before anything is written
         ON_RECORD.parent.mkdir(exist_ok=True)
         written.append(write_file(ON_RECORD, file.read_bytes()))
     else:
-        text = page(on_record())
+        text = page(on_record(), growth.on_record())
     written.append(write_file(PAGE, text.encode()))
     return written

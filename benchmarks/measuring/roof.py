@@ -18,6 +18,8 @@ def operations(workload: Workload) -> float | None:
     net = workload.net.network()
     forward = [_weigh(block) for block in plan_of(net).blocks]
     back = forward[1:]  # the delta of the image is not needed
+    if workload.kind == "predict":
+        return workload.N * sum(forward)
     if workload.kind == "train":
         return workload.N * (2 * sum(forward) + sum(back))
     if workload.kind == "gradients" and workload.classes == "true":

@@ -13,6 +13,7 @@ from benchmarks.commands import app
 from benchmarks.gpu import card, floor, pages, record, tables
 from benchmarks.gpu.card import Ceilings
 from benchmarks.gpu.rows import ROWS, choose_rows
+from benchmarks.growth import record as growth
 from nnpg_command import UsageError
 
 CARD = {"card": "H100", "driver": "580.1", "versions": {"python": "3.12", "torch": "2.11"}, "date": "2026-01-02"}
@@ -102,7 +103,7 @@ def test_the_page_says_where_a_card_is_slower_than_the_cpu() -> None:
 
 
 def test_the_page_in_the_checkout_is_that_of_the_record() -> None:
-    assert pages.PAGE.read_text() == pages.page(pages.on_record()), "python -m benchmarks record"
+    assert pages.PAGE.read_text() == pages.page(pages.on_record(), growth.on_record()), "python -m benchmarks record"
 
 
 def test_a_record_is_taken_with_its_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,10 +114,10 @@ def test_a_record_is_taken_with_its_page(tmp_path: Path, monkeypatch: pytest.Mon
     result = CliRunner().invoke(app, ["record", str(path)])
     assert result.exit_code == 0, result.output
     assert there.read_bytes() == path.read_bytes()
-    assert page.read_text() == pages.page(measured())
+    assert page.read_text() == pages.page(measured(), growth.on_record())
     page.unlink()
     assert CliRunner().invoke(app, ["record"]).exit_code == 0
-    assert page.read_text() == pages.page(measured())
+    assert page.read_text() == pages.page(measured(), growth.on_record())
 
 
 def test_a_quick_run_is_not_taken_on_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
