@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import fields, is_dataclass
+from pathlib import Path
+from sysconfig import get_path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+import nnpg_kernels
 from nnpg.layers import Layer, parameters
 from nnpg_kernels import Array, Backend
 
 SEEDS = 2  # seeds that are stacked to test leading axes
+_LIBRARIES = (Path(get_path("stdlib")), Path(__file__).parents[1], Path(nnpg_kernels.__file__).parent)
 
 
 class BrokenContractError(Exception):
@@ -92,11 +96,11 @@ def _call(layer: Layer, method: str, k: Backend, *args: Any) -> Any:
         result = call(k, *args)
         second = call(k, *args)
     except Exception as error:
-        frame = traceback.extract_tb(error.__traceback__)[-1]
+        frame = _written_by_the_user(traceback.extract_tb(error.__traceback__)[1:])
+        place = f" (line {frame.lineno} of {Path(frame.filename).name}, in {frame.name})" if frame is not None else ""
         shape = getattr(args[0], "shape", None)
         raise BrokenContractError(
-            f"{method} raised {type(error).__name__} for an array of shape {shape}: {error} "
-            f"(line {frame.lineno} in {frame.name})"
+            f"{method} raised {type(error).__name__} for an array of shape {shape}: {error}{place}"
         ) from error
     if not _same(args_before, _copies(args)):
         raise BrokenContractError(f"{method} modifies its input: never write into {_names(method)}; work on a copy")
@@ -107,6 +111,17 @@ def _call(layer: Layer, method: str, k: Backend, *args: Any) -> Any:
             f"{method} returns another result the second time: a layer is a pure function; draw randomness from a key"
         )
     return result
+
+
+def _written_by_the_user(frames: Sequence[traceback.FrameSummary]) -> traceback.FrameSummary | None:
+    """Return the last frame that is in no library, else the first: the layer itself is then a library's."""
+    outside = [frame for frame in frames if not _is_in_a_library(frame.filename)]
+    return outside[-1] if outside else next(iter(frames), None)
+
+
+def _is_in_a_library(file: str) -> bool:
+    path = Path(file)
+    return bool({"site-packages", "dist-packages"} & set(path.parts)) or any(map(path.is_relative_to, _LIBRARIES))
 
 
 def _names(method: str) -> str:

@@ -270,6 +270,20 @@ def test_broken_contracts_are_explained(methods: dict[str, Any], words: str) -> 
             nnpg.gradcheck(net)
 
 
+def _wrong_product(x: Array) -> Array:
+    return np.tensordot(x, x, axes=((0,), (1,)))
+
+
+def test_an_error_inside_of_numpy_is_told_with_the_line_of_the_layer() -> None:
+    line = _wrong_product.__code__.co_firstlineno + 1
+    words = rf"shape-mismatch for sum \(line {line} of test_gradient_check.py, in _wrong_product\)"
+    with pytest.raises(nnpg.GradientCheckError, match=f"forward raised ValueError .*{words}"):
+        nnpg.gradcheck(changed(forward=lambda s, k, x: (_wrong_product(x), x)), input_shape=(4,))
+    line = nnpg.Dense.forward.__code__.co_firstlineno  # of nnpg's own layer it is the method that the check called
+    with pytest.raises(nnpg.GradientCheckError, match=rf"\(line {line + 2} of linear.py, in forward\)"):
+        nnpg.gradcheck(nnpg.Dense(np.ones((2, 5))), input_shape=(4,))
+
+
 def test_a_layer_that_lacks_a_method() -> None:
     class Half:
         def forward(self, k: Backend, x: Array) -> tuple[Array, None]:
