@@ -251,20 +251,26 @@ def _largest(net: Network, trace: Trace) -> float:
 
 
 def _with_numbers(formula: str, values: Sequence[float], y: float) -> str:
-    """Put the one input x of a formula "y = f(x)" in; "" where there are several inputs, or the formula is another."""
+    """Put the one input x into a formula "y = f(x)"; "" where there are several inputs, or the formula is another."""
     head, _, right = formula.partition("=")
     if len(values) != 1 or head.strip() != "y" or "; then " in formula:
         return ""
-    number = f"{values[0]:.6g}" if values[0] >= 0 else f"({values[0]:.6g})"
-    substituted, count = re.subn(r"(?<![A-Za-z_])x(?![A-Za-z_\[])", number, _up_to_comma(right).strip())
-    return f"{substituted} = {y:.6g}" if count else ""
+    number = f"{values[0]:.6g}"
+    bracketed = f"({number})"
+
+    def put_in(found: re.Match[str]) -> str:
+        return f"{found[1]}{bracketed}" if found[1] or number.startswith("-") else number
+
+    # A number before x is a factor of it: 0.1 x is written 0.1 (3).
+    substituted, count = re.subn(r"((?<=\d) |)(?<![A-Za-z_])x(?![A-Za-z_\[])", put_in, right.strip())
+    return f"{substituted}{': ' if _has_cases(right) else ' = '}{y:.6g}" if count else ""
 
 
-def _up_to_comma(text: str) -> str:
-    """Return a formula without the words after it: up to the first comma outside parentheses."""
+def _has_cases(text: str) -> bool:
+    """Return whether a formula has a comma outside of parentheses, as in "x where x > 0, 0 elsewhere"."""
     depth = 0
-    for n, letter in enumerate(text):
+    for letter in text:
         depth += (letter in "([{") - (letter in ")]}")
         if letter == "," and depth == 0:
-            return text[:n]
-    return text
+            return True
+    return False

@@ -81,7 +81,10 @@ class Sigmoid:
     parameters: ClassVar[tuple[str, ...]] = ()
 
     def forward(self, k: Backend, x: Array) -> tuple[Array, Array]:
-        """y = 1 / (1 + e^-x), written so that no exponential overflows."""
+        """y = 1 / (1 + e^-x).
+
+        Written so that no exponential overflows.
+        """
         e = k.xp.exp(k.xp.where(x < 0, x, -x))  # e^-|x|; abs(x) would lose a complex step
         y = k.xp.where(x < 0, e, 1) / (1 + e)
         return y, y
@@ -120,7 +123,7 @@ class Step:
         object.__setattr__(self, "at_zero", as_count(at_zero, "Step: at_zero", least=0, most=1))
 
     def forward(self, k: Backend, x: Array) -> tuple[Array, None]:
-        """y = [x > 0], or [x >= 0]."""
+        """y = [x > 0], or [x >= 0] with at_zero=1."""
         return (x >= 0 if self.at_zero else x > 0).astype(x.dtype), None
 
     def backward(self, k: Backend, delta: Array, saved: None) -> Array:
@@ -146,7 +149,10 @@ class Softmax:
     parameters: ClassVar[tuple[str, ...]] = ()
 
     def forward(self, k: Backend, x: Array) -> tuple[Array, Array]:
-        """y_k = e^(x_k - m) / sum_j e^(x_j - m) with m = max_j x_j, so that nothing overflows."""
+        """y_k = e^(x_k - m) / sum_j e^(x_j - m) with m = max_j x_j.
+
+        Without m an exponential could overflow.
+        """
         e = k.xp.exp(x - x.max(axis=-1, keepdims=True))
         y = e / e.sum(axis=-1, keepdims=True)  # (N, K)
         return y, y

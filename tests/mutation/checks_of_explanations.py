@@ -24,6 +24,21 @@ HAND = nnpg.Network(
 
 
 @dataclass(frozen=True)
+class Leaky:
+    parameters: ClassVar[tuple[str, ...]] = ()
+
+    def forward(self, k: Any, x: Any) -> Any:
+        """y = x where x > 0, 0.5 x elsewhere."""
+        return np.where(x > 0, x, 0.5 * x), x
+
+    def backward(self, k: Any, delta: Any, saved: Any) -> Any:
+        return delta * np.where(saved > 0, 1.0, 0.5)
+
+    def gradients(self, k: Any, delta: Any, saved: Any) -> Any:
+        return {}
+
+
+@dataclass(frozen=True)
 class Square:
     parameters: ClassVar[tuple[str, ...]] = ()
 
@@ -104,6 +119,16 @@ def by_hand() -> None:
         for unit in ("relu:0", "relu:1", "center:0", "square:0")
     }
     assert substituted == {"relu:0": "max(0, 0.5) = 0.5", "relu:1": "max(0, 0) = 0", "center:0": "", "square:0": ""}
+    cases = nnpg.Network({"leaky": Leaky(), "step": nnpg.Step()}, (2,))
+    substituted = {
+        unit: nnpg.explain(cases, [[3.0, -2.0]], unit=unit, classes=0, of="logit").substituted
+        for unit in ("leaky:0", "leaky:1", "step:1")
+    }
+    assert substituted == {  # after a comma the formula goes on
+        "leaky:0": "3 where 3 > 0, 0.5 (3) elsewhere: 3",
+        "leaky:1": "(-2) where (-2) > 0, 0.5 (-2) elsewhere: -1",
+        "step:1": "[(-1) > 0], or [(-1) >= 0] with at_zero=1: 0",
+    }
     changed = HAND.intervene("dense1", nnpg.Clamp(0.0, 1.0), nnpg.Perturb(np.array([1.0, 1.0])))
     forward = "y[n,f] = sum_d W[f,d] x[n,d] + b[f]; then y' = min(max(y, low), high); then y' = y + r"
     assert formula_of(changed, "dense1", "forward") == forward

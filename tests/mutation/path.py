@@ -59,7 +59,7 @@ TARGETS = [
     Target(
         "nnpg.explanation.explaining",
         ("explain", "prepared", "formula_of", "_of_unit", "_of_weight", "_joined", "_at",
-         "_with_numbers", "_up_to_comma"),
+         "_with_numbers", "_has_cases"),
         explanations,
     ),
     Target("nnpg.explanation.quantities", ("quantity", "as_one_class"), explanations),

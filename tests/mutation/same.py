@@ -431,10 +431,8 @@ SAME: dict[str, dict[str, str]] = {
         "_of_unit: k, value = (net.backend, float(net.backend.to_numpy(trace[name])[-1, *index]))": SINGLE,
         "_joined: slopes = [np.ones(0)]": "it is empty",
         "_at: return np.array(net.backend.to_numpy(delta)[-1, *units.T], np.float64)": SINGLE,
-        "_with_numbers: number = f'{values[0]:.6g}' if values[0] >= 0 else f'({values[-1]:.6g})'": SINGLE,
-        "_with_numbers: number = f'{values[-1]:.6g}' if values[0] >= 0 else f'({values[0]:.6g})'": SINGLE,
-        "_with_numbers: number = f'{values[0]:.6g}' if values[-1] >= 0 else f'({values[0]:.6g})'": SINGLE,
-        "_up_to_comma: depth -= (letter in '([{') - (letter in ')]}')": "any depth but 0 is inside",
+        "_with_numbers: number = f'{values[-1]:.6g}'": SINGLE,
+        "_has_cases: depth -= (letter in '([{') - (letter in ')]}')": "any depth but 0 is inside",
     },
     "nnpg.explanation.quantities": {
         "quantity: return Quantity(f'{of} of class {c}', start, seed, lambda passed: float(class_outputs(net, passed, of)[-1, c]))": (  # noqa: E501
