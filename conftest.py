@@ -16,7 +16,7 @@ if CUDA == "emulated":
 
     stand_in.install()
 # Copies that `make docs` makes, and its settings, are no tests.
-collect_ignore = ["docs/conf.py", "docs/tutorials", "docs/records", "docs/kernels"]
+collect_ignore = ["docs/conf.py", "docs/tutorials", "docs/records", "docs/kernels", "docs/lecture"]
 if not CUDA:  # without a device, there is nothing in this module that could be imported
     collect_ignore += ["kernels/nnpg_kernels/cupy_backend.py"]
 if find_spec("sphinx") is None:

@@ -1,4 +1,4 @@
-"""Pages that commands of the project write, beside those of Sphinx: the gallery, the demo and the explorer."""
+"""Pages that commands of the project write: the gallery, the demo, the explorer, and those of the lecture."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.errors import ExtensionError
 
+from nnpg_docs.copies import copy_files
 from nnpg_docs.execution import digest
 from nnpg_docs.sources import CHECKOUT
 
@@ -19,18 +20,22 @@ from nnpg_docs.sources import CHECKOUT
 def write_pages(app: Sphinx, config: Config) -> None:
     """Write them where Sphinx takes them from, unless they are there, made by the code as it is."""
     cache = Path(config.nnpg_cache)
-    made = cache / f"commands-{digest(['nnpg', 'kernels', 'experiments', 'results'])}"
+    made = cache / f"commands-{digest(['nnpg', 'kernels', 'experiments', 'results', 'docs/nnpg_docs'])}"
     for other in cache.glob("commands-*"):
         if other != made:
             shutil.rmtree(other)
     if not made.exists():
         unfinished = cache / "unfinished"
         shutil.rmtree(unfinished, ignore_errors=True)
-        _run("experiments", "gallery", str(unfinished / "gallery.html"))
-        _run("nnpg", "demo", "--out", str(unfinished / "demo"))
-        shutil.copyfile(unfinished / "demo" / "explorer.html", unfinished / "explorer.html")
+        beside = unfinished / "beside"
+        _run("experiments", "gallery", str(beside / "gallery.html"))
+        _run("nnpg", "demo", "--out", str(beside / "demo"))
+        shutil.copyfile(beside / "demo" / "explorer.html", beside / "explorer.html")
+        _run("nnpg_docs.lecture_pages", str(unfinished / "lecture"), str(beside / "lecture"))
         unfinished.rename(made)
-    config.html_extra_path.append(str(made))
+    lecture = made / "lecture"
+    copy_files([file for file in lecture.rglob("*") if file.is_file()], lecture, Path(app.srcdir) / "lecture")
+    config.html_extra_path.append(str(made / "beside"))
 
 
 def _run(*command: str) -> None:

@@ -12,6 +12,7 @@ from nnpg.attacks import minimal_distortion
 from nnpg.knockout import knock_out_curve
 from nnpg.lecture.subject import Subject
 from nnpg.plots import Panel, error_curves, feature_maps, image_grid, network_diagram
+from nnpg.support.progress import progress_bar
 from nnpg_kernels import Array
 
 SUFFIXES = (".svg", ".pdf")
@@ -84,13 +85,15 @@ DRAWINGS: dict[str, Callable[[Subject, Path], None]] = {
 }
 
 
-def draw_lecture(subject: Subject, folder: Path) -> list[Path]:
-    """Write every drawing into a folder, as .svg and .pdf, and return their paths."""
+def draw_lecture(subject: Subject, folder: Path, *, progress: bool | None = None) -> list[Path]:
+    """Write every drawing into a folder, as .svg and .pdf, and return their paths; by default with a progress bar."""
     paths = []
-    for name, draw in DRAWINGS.items():
-        for suffix in SUFFIXES:
-            paths.append(folder / f"{name}{suffix}")
-            draw(subject, paths[-1])
+    with progress_bar("drawing", len(DRAWINGS) * len(SUFFIXES), show=progress) as advance:
+        for name, draw in DRAWINGS.items():
+            for suffix in SUFFIXES:
+                paths.append(folder / f"{name}{suffix}")
+                draw(subject, paths[-1])
+                advance()
     return paths
 
 

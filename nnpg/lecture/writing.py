@@ -62,31 +62,38 @@ def write_lecture(subject: Subject, folder: str | Path, *, attack: bool = True, 
     )
     results_folder(folder)
     (folder / DRAWN).mkdir(exist_ok=True)
-    draw_lecture(subject, folder / DRAWN)
+    draw_lecture(subject, folder / DRAWN, progress=progress)
     save(subject.net, folder / MODEL)
+    write_handout(subject, folder)
     data, page = subject.data, subject.page
     options = {"class_names": data.class_names, "title": "faces", "attack": attack, "progress": progress}
     explore(subject.net, data.x[page], data.labels[page], folder / EXPLORER, **options)  # type: ignore[arg-type]
-    steps = lecture_steps(subject)
-    pictures = {
-        "number": [
-            Image(folder / DRAWN / "07-convolution.svg", "Deltas times weights, one number's delta as their sum")
-        ],
-        "ranking": [Image(folder / DRAWN / "10-ranking.svg", "Four faces, each with the filters of the network")],
-    }
-    names = ("conv1", "tanh1", "pool1", "dense1", "softmax1")
-    formulas = [(type(subject.net.layers[n]).__name__, *formulas_of(subject.net, n)) for n in names]
-    titled = {"title": "Backpropagation and the prediction gradient", "steps": steps}
-    write_template(folder / HANDOUT, "handout.html.j2", formulas=formulas, commands=COMMANDS, **titled, **pictures)
     values = {
         "title": "One lecture",
-        "steps": steps,
+        "steps": lecture_steps(subject),
         "subject": subject,
         "explorer": EXPLORER,
         "drawn": DRAWN,
         "handout": HANDOUT,
     }
     return write_template(folder / NOTES, "lecture.html.j2", **values)
+
+
+def write_handout(subject: Subject, folder: Path) -> Path:
+    """Write the two pages to print into a folder that has the drawings, and return the file."""
+    drawn = folder / DRAWN
+    number = Image(drawn / "07-convolution.svg", "Deltas times weights, one number's delta as their sum")
+    ranking = Image(drawn / "10-ranking.svg", "Four faces, each with the filters of the network")
+    names = ("conv1", "tanh1", "pool1", "dense1", "softmax1")
+    values = {
+        "title": "Backpropagation and the prediction gradient",
+        "steps": lecture_steps(subject),
+        "number": [number],
+        "ranking": [ranking],
+        "formulas": [(type(subject.net.layers[n]).__name__, *formulas_of(subject.net, n)) for n in names],
+        "commands": COMMANDS,
+    }
+    return write_template(folder / HANDOUT, "handout.html.j2", **values)
 
 
 def formulas_of(net: Network, name: str) -> tuple[str, str]:
