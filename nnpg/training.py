@@ -26,7 +26,7 @@ from nnpg.losses import Loss, LossMaker, loss_for
 from nnpg.network import Network, as_network
 from nnpg.optimisers import SGD, SGDState, as_optimiser
 from nnpg.prediction import predict
-from nnpg.programs.tasks import Train
+from nnpg.programs.tasks import PlannedStep, Train
 from nnpg.support.arguments import as_count, as_flag, as_function, as_generator, as_path, is_on_device
 from nnpg.support.network_arguments import as_examples, as_images, as_pair_of_examples, as_targets, placed
 from nnpg.support.progress import progress_bar
@@ -183,7 +183,9 @@ def train(
     criterion = loss_for(net, loss)
     state = optimiser.start(net)
     history: tuple[Epoch, ...] = ()
-    task = Train(criterion, optimiser, take_step is not None, min(batch, len(pixels)))
+    images = min(batch, len(pixels))
+    planned = take_step.task(net, criterion, optimiser, images) if isinstance(take_step, PlannedStep) else None
+    task = planned or Train(criterion, optimiser, take_step is not None, images)
 
     def this_run() -> dict[str, Any]:
         compiled = bool(programs.look(net, task))  # compiled steps round differently
@@ -277,7 +279,7 @@ def _epoch(
     steps = -(-len(order) // batch)
     if not session.finite():
         raise TrainingDiverged(diagnosis(session.network(net), x[order[-batch:]], optimiser.lr, epoch, steps))
-    return taken + steps, float(session.losses.sum()), int(session.wrong.sum())
+    return taken + steps * session.steps_per_batch, float(session.losses.sum()), int(session.wrong.sum())
 
 
 def step(

@@ -5,7 +5,7 @@ Axes: N images, S classes, T filters that are knocked out, K outputs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
@@ -101,11 +101,67 @@ class Train:
     name: ClassVar[str] = "train"
 
 
+@dataclass(frozen=True, eq=False)
+class TrainSelected:
+    """Selective dropout: `run(x, targets, batch, optimiser_state)` gives a session, which takes two steps a batch.
+
+    The first step is on a batch of x, the second on its originals. In both, only the chosen units of one layer learn.
+
+    Parameters
+    ----------
+    loss, optimiser, images
+        As in `Train`.
+    layer, output : str
+        The layer whose units are chosen, and the output at which their change from original to x is measured.
+    originals : array (N, ...)
+    retained : function
+        retained(pair) is the number of units that learn from the pair of steps with this number on.
+    every : int
+        Pairs of steps from one choice to the next.
+    silent, shift : bool
+        Whether the outputs of the other units are 0; whether the change is the norm of the difference.
+    members : function, optional
+        members(rows) are the images whose mean change decides for a batch, pairs of `adversarial` and originals.
+    adversarial : array (N, ...), optional
+    clusters : array (F,), optional
+        Numbers from 0 on: the change of a unit is the mean over its cluster.
+    watch, watch_after : functions, optional
+        watch(steps, net, units) is called after the pairs of steps for which watch_after(steps) is true, or after each.
+    """
+
+    loss: Loss
+    optimiser: SGD
+    images: int
+    layer: str
+    output: str
+    originals: Array
+    retained: Callable[[int], int]
+    every: int = 1
+    silent: bool = False
+    shift: bool = False
+    members: Callable[[Array], Array] | None = None
+    adversarial: Array | None = None
+    clusters: Array | None = None
+    watch: Callable[[int, Network, Array], None] | None = None
+    watch_after: Callable[[int], bool] | None = None
+    name: ClassVar[str] = "train"
+
+
+class PlannedStep:
+    """A `take_step` of `nnpg.train` for which there may be a program: `task` says what it does."""
+
+    def task(self, net: Network, loss: Loss, optimiser: SGD, images: int) -> Task | None:
+        """Return the task of steps with at most so many images, or None: then the steps are taken one by one."""
+        return None
+
+
 class Session(Protocol):
     """A training that runs. Between two epochs, `losses` and `wrong` (N,) hold a number for each place of the order."""
 
     @property
     def batch(self) -> int: ...
+    @property
+    def steps_per_batch(self) -> int: ...
     @property
     def losses(self) -> Array: ...
     @property

@@ -154,18 +154,19 @@ def hard_negative_training(
     k = net.backend
     counts, last = k.xp.zeros(F), 2 * epochs * -(-N // batch)
 
-    def watch(done: int, now: Network, chosen: Array) -> None:
-        counts[:] += chosen
-        due = judge_every and done // judge_every > steps[-1] // judge_every
-        if due or done == last:
-            steps.append(done)
-            for name, pair in sets.items():
-                accuracy[name].append(1 - error_rate(now, *pair))
+    def due(done: int) -> bool:
+        return done == last or bool(judge_every and done // judge_every > (done - 2) // judge_every)
+
+    def watch(done: int, now: Network, times: Array) -> None:
+        counts[:] += times
+        steps.append(done)
+        for name, pair in sets.items():
+            accuracy[name].append(1 - error_rate(now, *pair))
 
     selective = SelectiveDropout(
         originals, layer=layer, keep=keep, mode=mode, measure=measure, every=every, adversarial=adversarial,
         groups=None if groups is None else as_numbers(groups, "groups", f"an array ({N},)"),
-        clusters=clusters, watch=watch,
+        clusters=clusters, watch=watch, watch_after=due,
     )  # fmt: skip
     training = train(
         net, adversarial, labels, epochs=epochs, batch=batch, rng=rng, optimiser=optimiser, take_step=selective,

@@ -18,6 +18,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, fields, replace
+from functools import partial
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
@@ -27,6 +28,7 @@ from nnpg.interventions import Override
 from nnpg.losses import Loss
 from nnpg.network import Network
 from nnpg.optimisers import SGD, SGDState
+from nnpg.programs.tasks import PlannedStep, TrainSelected
 from nnpg.support.arguments import as_choice, as_count, as_function, as_number, as_numbers, as_text, as_whole, described
 from nnpg.support.network_arguments import placed
 from nnpg.training import step
@@ -52,10 +54,11 @@ class SelectiveState(SGDState):
     selected: Selected | None = None
     originals: Array | None = None
     adversarial: Array | None = None
+    times: Array | None = None  # how often each unit was selected since the last call of `watch`
 
 
 @dataclass(frozen=True, eq=False)
-class SelectiveDropout:
+class SelectiveDropout(PlannedStep):
     """A step of `nnpg.train` on adversarial images and then on their originals that trains volatile units only.
 
     Pass it as `take_step` to `nnpg.train(net, adversarial, labels, ...)`, or use
@@ -90,6 +93,9 @@ class SelectiveDropout:
     watch : function, optional
         Called after each pair of steps with the number of steps taken, the network, and the units (F,) that learnt, an
         array of its backend.
+    watch_after : function, optional
+        `watch` is called only after the pairs of steps for which watch_after(steps) is true, and gets how often each
+        unit (F,) has learnt since its last call.
 
     Examples
     --------
@@ -113,6 +119,7 @@ class SelectiveDropout:
     groups: Array | None = None
     clusters: Array | None = None
     watch: Watch | None = None
+    watch_after: Callable[[int], bool] | None = None
 
     def __post_init__(self) -> None:
         expected = "an array (N, *net.input_shape)"
@@ -130,12 +137,14 @@ class SelectiveDropout:
         object.__setattr__(self, "every", as_count(self.every, "every"))
         if self.watch is not None:
             as_function(self.watch, "watch", "watch(steps, net, units)")
+        if self.watch_after is not None:
+            as_function(self.watch_after, "watch_after", "watch_after(steps)")
 
     def __call__(
         self, net: Network, x: Array, targets: Array, loss: Loss, optimiser: SGD, state: SGDState, rows: Array
     ) -> tuple[Network, SGDState, Array, Any]:
         """Take a step on adversarial images x and one on their originals; return the losses and errors of the first."""
-        pairs = self._pairs(net, state)
+        before, pairs = state, self._pairs(net, state)
         originals = pairs[0][rows]
         selected = self._select(net, x, pairs, state, rows)
         training, moving, chosen = net, optimiser, selected.units
@@ -146,9 +155,40 @@ class SelectiveDropout:
         training, state, values, wrong = step(training, x, targets, loss, moving, state)
         training, state, _, _ = step(training, originals, targets, loss, moving, state)
         net = replace(training, interventions=net.interventions)
-        if self.watch is not None:
-            self.watch(state.t, net, chosen)
-        return net, SelectiveState(state.t, state.velocity, selected, *pairs), values, wrong
+        times = self._watched(state.t, net, chosen, before)
+        return net, SelectiveState(state.t, state.velocity, selected, *pairs, times), values, wrong
+
+    def task(self, net: Network, loss: Loss, optimiser: SGD, images: int) -> TrainSelected | None:
+        """Return what the steps do, for a program; None for a subclass, whose steps may do anything else."""
+        output, F = unit_output(net, layer=self.layer), len(net.parameters[self.layer]["W"])
+        if type(self) is not SelectiveDropout or (self.clusters is not None and len(self.clusters) != F):
+            return None
+        groups = self.groups
+        return TrainSelected(
+            loss, optimiser, images, self.layer, output, self.originals, partial(self._retained, F), self.every,
+            self.mode == "forward", self.measure == "shift", None if groups is None else partial(_members, groups),
+            None if groups is None else self.adversarial,
+            None if self.clusters is None else _cluster_of_each(self.clusters, F), self.watch, self.watch_after,
+        )  # fmt: skip
+
+    def _watched(self, steps: int, net: Network, chosen: Array, state: SGDState) -> Array | None:
+        """Call `watch` where it is due; return how often each unit was selected since its last call."""
+        if self.watch is None:
+            return None
+        if self.watch_after is None:
+            self.watch(steps, net, chosen)
+            return None
+        earlier = state.times if isinstance(state, SelectiveState) else None
+        times = chosen.astype(np.int64) if earlier is None else earlier + chosen
+        if not self.watch_after(steps):
+            return times
+        self.watch(steps, net, times)
+        return None
+
+    def _retained(self, F: int, pair: int) -> int:
+        """Return how many of F units learn."""
+        share = self.keep(pair) if callable(self.keep) else self.keep
+        return min(F, units_in_share(share, F))
 
     def _pairs(self, net: Network, state: SGDState) -> tuple[Array, Array | None]:
         """Return the originals, and with groups the adversarial images, in the memory of the network's backend."""
@@ -179,13 +219,12 @@ class SelectiveDropout:
         if isinstance(state, SelectiveState) and state.selected is not None and pair % self.every:
             return state.selected
         F = len(net.parameters[self.layer]["W"])
-        share = self.keep(pair) if callable(self.keep) else self.keep
-        retained = min(F, units_in_share(share, F))
+        retained = self._retained(F, pair)
         if retained == F:
             return Selected(xp.ones(F, bool), all=True)
         originals, adversarial = pairs[0][rows], pairs[1]
         if self.groups is not None and adversarial is not None:
-            members = k.asarray(np.flatnonzero(np.isin(self.groups, self.groups[k.to_numpy(rows)])))
+            members = k.asarray(_members(self.groups, k.to_numpy(rows)))
             x, originals = (images[members].astype(x.dtype) for images in (adversarial, pairs[0]))
         output, N = unit_output(net, layer=self.layer), len(x)
         a = net.forward(xp.concatenate([x, originals]), stop=output).y
@@ -199,10 +238,7 @@ class SelectiveDropout:
     @staticmethod
     def _by_cluster(clusters: Array, change: Array) -> Array:
         """Return the change (F,) of each unit's cluster."""
-        if len(clusters) != len(change):
-            raise ValueError(f"clusters must be {len(change)}, one for each unit, not {described(clusters)}")
-        alone = clusters.max() + 1 + np.arange(len(change))
-        _, cluster = np.unique(np.where(clusters < 0, alone, clusters), return_inverse=True)
+        cluster = _cluster_of_each(clusters, len(change))
         return np.asarray((np.bincount(cluster, change) / np.bincount(cluster))[cluster])
 
     def _silence(self, net: Network, chosen: Array) -> Network:
@@ -210,6 +246,20 @@ class SelectiveDropout:
         output = unit_output(net, layer=self.layer)
         ones = [1] * (len(net.shapes[output]) - 1)
         return net.intervene(output, Override(~chosen.reshape(len(chosen), *ones), net.backend.xp.zeros(())))
+
+
+def _members(groups: Array, rows: Array) -> Array:
+    """Return all pairs of the groups that occur in a batch."""
+    return np.flatnonzero(np.isin(groups, groups[rows]))
+
+
+def _cluster_of_each(clusters: Array, F: int) -> Array:
+    """Return the cluster of each unit (F,), counted from 0; a unit of a negative cluster has one of its own."""
+    if len(clusters) != F:
+        raise ValueError(f"clusters must be {F}, one for each unit, not {described(clusters)}")
+    alone = clusters.max() + 1 + np.arange(F)
+    _, cluster = np.unique(np.where(clusters < 0, alone, clusters), return_inverse=True)
+    return cluster.astype(np.int64)
 
 
 @dataclass(frozen=True)

@@ -287,6 +287,7 @@ BATTERIES: dict[str, tuple[Task, ...]] = {
     "knockout": (sweeps,),
     "reading": (reading,),
     "training": (training, changed),
+    "steps": (training, changed),
     "blocks": (predict, gradients, training, changed, reading),
 }
 OPS_BY_TASK: tuple[tuple[str, tuple[str, ...], tuple[Task, ...]], ...] = (

@@ -272,18 +272,17 @@ SAME: dict[str, dict[str, str]] = {
         "run: second.append([Task(first, first + len(of_layer), 1, count)])": UNREAD_BY_OPS,
         "run: second.append([Task(first, first + len(of_layer), -1, count)])": UNREAD_BY_OPS,
         "run: first = len(each[-1])": OPS,
-        "run: return [ops.pack(space.enter, x, order=o... ops.loss_of_each(...": (
-            "it is the same loss from a slower kernel"
-        ),
-        "run: slots = _slots(plan, weights, min(SLOTS, -...": MEMORY,
+        "run: slots = slots_of(plan, weights, min(SLOTS, -...": MEMORY,
         "run: rates, images = (...": WRITTEN,
         "run: order, losses, wrong = (...": WRITTEN,
         "run: optimiser, dtype, N, K = (task.optimiser, plan.dtype, len(x), plan.blocks[-1].y_shape[-1])": SINGLE,
-        "_velocity: return -aligned(w.shape, w.dtype)": "-0 is 0",
-        "_layer_ops: yield [ops.bias_gradient(slots.delta[name], batch, g_b[-1]), ...": SINGLE,
-        "_layer_ops: g_b = aligned((2, len(parameters['b'])), parameters['b'].dtype)": UNUSED,
-        "_layer_ops: yield [ops.dense_gradient(slots.x[name], slots.delta[name], batch, rows, g[-1]), ...": SINGLE,
-        "_layer_ops: g = aligned((2, *parameters['W'].shape), parameters['W'].dtype)": UNUSED,
+    },
+    "nnpg.programs.numba.steps": {
+        "velocity_of: return -aligned(w.shape, w.dtype)": "-0 is 0",
+        "layer_ops: yield [ops.bias_gradient(slots.delta[name], batch, g_b[-1]), ...": SINGLE,
+        "layer_ops: g_b = aligned((2, len(parameters['b'])), parameters['b'].dtype)": UNUSED,
+        "layer_ops: yield [ops.dense_gradient(slots.x[name], slots.delta[name], batch, rows, g[-1]), ...": SINGLE,
+        "layer_ops: g = aligned((2, *parameters['W'].shape), parameters['W'].dtype)": UNUSED,
         "_pieces: each = ...": THREADS,
     },
     "nnpg.programs.planned_steps": {

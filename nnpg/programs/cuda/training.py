@@ -52,6 +52,11 @@ class Session:
         N = self.running.N
         yield from self.running.epoch(guards.indices("the order", order, N, N), t)
 
+    @property
+    def steps_per_batch(self) -> int:
+        """Steps of the optimiser."""
+        return 1
+
     def finite(self) -> bool:
         """Return whether all weights were finite after the last step."""
         return self.running.finite()

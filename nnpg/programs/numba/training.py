@@ -7,7 +7,7 @@ phase 2    for each layer: its gradient (slots summed in order; a dense layer's 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,31 +16,25 @@ from nnpg.network import Network
 from nnpg.optimisers import SGD, SGDState
 from nnpg.programs import guards, planned_steps
 from nnpg.programs.numba import limits
-from nnpg.programs.numba.blocks import Slots, backward_ops, delta_workspace, forward_ops, forward_workspace
+from nnpg.programs.numba.blocks import backward_ops, delta_workspace, forward_ops, forward_workspace
+from nnpg.programs.numba.steps import SLOTS, Running, copied, layer_ops, loss_op, slots_of, velocity_of
 from nnpg.programs.overrides import fixed_units
 from nnpg.programs.plan import Plan
 from nnpg.programs.tasks import Train
-from nnpg.support.read_only import frozen
 from nnpg_kernels import Array
 from nnpg_kernels.numba import ops
 from nnpg_kernels.numba.kernels.losses import LOSSES
-from nnpg_kernels.numba.planes import SLACK
 from nnpg_kernels.numba.program import Op, Program, Task
-from nnpg_kernels.numba.runtime.memory import aligned
 from nnpg_kernels.numba.simd import lanes
 from nnpg_kernels.threads import threads_for
 
-SLOTS = 16  # gradients in memory: if there are more blocks of images, several add to one slot in turn
-PIECES = 4  # pieces of a dense layer's gradient, for as many threads
 A_WHILE = 0.1  # seconds of a call of kernels; Python handles interrupts and the progress bar between calls
 
 
 @dataclass(frozen=True, eq=False)
-class Session:
-    """The state of one training: copies of the weights and velocities, and the programs of a step."""
+class Session(Running):
+    """The state of one training, and the programs of a step."""
 
-    weights: dict[str, dict[str, Array]]
-    velocity: dict[str, dict[str, Array]]
     order: Array  # (N,), of the images of an epoch
     losses: Array  # (N,)
     wrong: Array  # (N,)
@@ -71,21 +65,10 @@ class Session:
             self.rest(1, whole)
             yield steps
 
-    def finite(self) -> bool:
-        """Return whether all weights are finite."""
-        return all(np.isfinite(w).all() for arrays in self.weights.values() for w in arrays.values())
-
-    def network(self, net: Network) -> Network:
-        """Return the network with the current weights."""
-        return net.with_parameters(
-            {n: {p: frozen(a.copy()) for p, a in parameters.items()} for n, parameters in self.weights.items()}
-        )
-
-    def state(self, t: int, optimiser: SGD) -> SGDState:
-        """Return the optimiser's state after t steps."""
-        if not optimiser.momentum or not t:
-            return SGDState(t)
-        return SGDState(t, {n: {p: a.copy() for p, a in parameters.items()} for n, parameters in self.velocity.items()})
+    @property
+    def steps_per_batch(self) -> int:
+        """Steps of the optimiser."""
+        return 1
 
 
 def why_not(net: Network, plan: Plan, task: Train) -> str:
@@ -104,14 +87,14 @@ def run(net: Network, plan: Plan, task: Train, x: Array, t: Array, batch: int, s
     labels = guards.indices("labels", t, N, K) if t.ndim == 1 else None
     targets = None if t.ndim == 1 else guards.parameter("targets", t, (N, K), dtype)
     of, fixed = planned_steps.loss_of(plan, task.loss), fixed_units(net, plan)
-    weights = {n: {p: _copied(w) for p, w in parameters.items()} for n, parameters in plan.weights.items()}
-    velocity = {n: {p: _velocity(state, n, p, w) for p, w in parameters.items()} for n, parameters in weights.items()}
+    weights = {n: {p: copied(w) for p, w in parameters.items()} for n, parameters in plan.weights.items()}
+    velocity = {n: {p: velocity_of(state, n, p, w) for p, w in parameters.items()} for n, parameters in weights.items()}
     steps = -(-N // batch)
     order, losses, wrong = np.zeros(N, np.int64), np.zeros(N), np.zeros(N, np.int64)
     rates, images = np.zeros(steps), np.zeros(1, np.int64)
 
     at_once = plan.at_once(batch, lanes(dtype))
-    slots = _slots(plan, weights, min(SLOTS, -(-batch // at_once)), batch)
+    slots = slots_of(plan, weights, min(SLOTS, -(-batch // at_once)), batch)
     threads = threads_for(-(-batch // at_once))
 
     def block_ops() -> list[Op]:
@@ -121,9 +104,7 @@ def run(net: Network, plan: Plan, task: Train, x: Array, t: Array, batch: int, s
         return [
             ops.pack(space.enter, x, order=order, mean=plan.mean, per_step=batch),
             *(o for block in forward_ops(plan, space, weights, fixed) for o in block.all),
-            ops.cross_entropy(z, delta, labels, order, losses, wrong, images, batch)
-            if labels is not None and of == "softmax"
-            else ops.loss_of_each(z, delta, of, labels, targets, order, losses, wrong, images, batch),
+            loss_op(z, delta, of, labels, targets, order, (losses, wrong), images, batch),
             *(o for i in sorted(back, reverse=True) for o in back[i]),
         ]
 
@@ -132,7 +113,7 @@ def run(net: Network, plan: Plan, task: Train, x: Array, t: Array, batch: int, s
     def program(count: int) -> Program:
         shared, second = [], []
         first = len(each[0])
-        for of_layer in _layer_ops(plan, weights, velocity, slots, count, rates, optimiser):
+        for of_layer in layer_ops(plan, weights, velocity, slots, count, rates, optimiser):
             second.append([Task(first, first + len(of_layer), 0, count)])
             shared += of_layer
             first += len(of_layer)
@@ -155,73 +136,3 @@ def run(net: Network, plan: Plan, task: Train, x: Array, t: Array, batch: int, s
         program(remainder) if remainder else None,
         batch,
     )
-
-
-def _copied(a: Array) -> Array:
-    copy = aligned(a.shape, a.dtype)
-    copy[...] = a
-    return copy
-
-
-def _velocity(state: SGDState, name: str, parameter: str, w: Array) -> Array:
-    if not state.velocity:
-        return aligned(w.shape, w.dtype)
-    return _copied(guards.like(f"the velocity of {name}.{parameter}", state.velocity[name][parameter], w))
-
-
-def _slots(plan: Plan, weights: dict[str, dict[str, Array]], number: int, batch: int) -> Slots:
-    slots = Slots({}, {}, {}, {})
-    for block in plan.blocks:
-        W = weights[block.weights]["W"]
-        if block.kind == "conv":
-            slots.dW[block.weights] = aligned((number, *W.shape), W.dtype)
-            slots.db[block.weights] = aligned((number, len(W)), W.dtype)
-        else:
-            F, D = W.shape
-            slots.x[block.weights] = _with_slack(batch, D, W)
-            slots.delta[block.weights] = _with_slack(batch, F, W)
-    return slots
-
-
-def _with_slack(rows: int, columns: int, like: Array) -> Array:
-    """Return zeros (rows, columns) with slack after them that a tile may read."""
-    return aligned((rows, columns), like.dtype, SLACK * lanes(like.dtype))
-
-
-def _layer_ops(
-    plan: Plan,
-    weights: dict[str, dict[str, Array]],
-    velocity: dict[str, dict[str, Array]],
-    slots: Slots,
-    batch: int,
-    rates: Array,
-    optimiser: SGD,
-) -> Iterator[list[Op]]:
-    """Yield for each piece of each parameter the ops of its gradient, if it is not in the slots, and of its step."""
-    momentum = np.array([optimiser.momentum])
-    for block in plan.blocks:
-        name = block.weights
-        parameters, v = weights[name], velocity[name]
-        decay = {p: np.array([planned_steps.decay_of(optimiser.decay, name, p, w)]) for p, w in parameters.items()}
-        if block.kind == "conv":
-            yield [ops.momentum_step(parameters["W"], slots.dW[name], v["W"], rates, momentum, decay["W"])]
-            if "b" in parameters:
-                yield [ops.momentum_step(parameters["b"], slots.db[name], v["b"], rates, momentum, decay["b"])]
-            continue
-        g = aligned((1, *parameters["W"].shape), parameters["W"].dtype)
-        for rows in _pieces(len(parameters["W"])):
-            yield [
-                ops.dense_gradient(slots.x[name], slots.delta[name], batch, rows, g[0]),
-                ops.momentum_step(parameters["W"][rows], g[:, rows], v["W"][rows], rates, momentum, decay["W"]),
-            ]
-        if "b" in parameters:
-            g_b = aligned((1, len(parameters["b"])), parameters["b"].dtype)
-            yield [
-                ops.bias_gradient(slots.delta[name], batch, g_b[0]),
-                ops.momentum_step(parameters["b"], g_b, v["b"], rates, momentum, decay["b"]),
-            ]
-
-
-def _pieces(F: int) -> Sequence[slice]:
-    each = -(-F // PIECES // 4) * 4 or 4
-    return [slice(f, min(f + each, F)) for f in range(0, F, each)]

@@ -92,6 +92,7 @@ def calls() -> Iterator[Call]:
             "keep": keep,
             "layer": w.text,
             "watch": w.function,
+            "watch_after": w.function,
             "originals": w.numbers(nan=False, flat_only=True),
             "adversarial": w.numbers(nan=False, flat_only=True),
             "groups": w.numbers(nan=False, flat_only=True),

@@ -18,6 +18,7 @@ from nnpg_kernels.numba.ops.elementwise import (
     set_units,
 )
 from nnpg_kernels.numba.ops.images import pack, repack, unpack
+from nnpg_kernels.numba.ops.selection import choose_units, silence, step_of_units, unit_changes
 from nnpg_kernels.numba.ops.training import bias_gradient, cross_entropy, loss_of_each, momentum_step, seed
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "activation_delta",
     "activation_delta_of_one",
     "bias_gradient",
+    "choose_units",
     "convolution",
     "convolution_delta",
     "convolution_gradient",
@@ -41,7 +43,10 @@ __all__ = [
     "set_field",
     "set_maps",
     "set_units",
+    "silence",
     "sparse_delta",
+    "step_of_units",
+    "unit_changes",
     "unpack",
     "unpooling",
 ]
