@@ -14,7 +14,7 @@ import numpy as np
 from experiments.experiment import Context, Experiment, Result, row
 from experiments.models.hinthorn.base import PAPER, SMOKE, Base, base_nets
 from nnpg.analysis.statistics import mean_interval
-from nnpg.analysis.verdicts import at_least
+from nnpg.analysis.verdicts import at_least, share_interval
 from nnpg.plots import Lines, line_panels
 
 CLAIM = 0.99
@@ -29,7 +29,7 @@ def run(config: Base, context: Context) -> Result:
     accuracy = np.array([[1 - (epoch.validation_error or 0.0) for epoch in history] for history in histories])
     n, last = len(nets), accuracy[:, -1]
     there = np.array([(of_net >= CLAIM).argmax() + 1 for of_net in accuracy if (of_net >= CLAIM).any()])
-    final, learnt = mean_interval(last), mean_interval([1 - history[-1].error for history in histories])
+    final, learnt = share_interval(last), share_interval([1 - history[-1].error for history in histories])
     exact = row("accuracy on test images", CLAIM, final, n, "nets", interval=T, claim=EXACTLY)
     rounded = row("accuracy on test images, at least what rounds to 99%", CLAIM, final, n, "nets", interval=T,
                   claim=ROUNDED)  # fmt: skip

@@ -16,7 +16,7 @@ from experiments.models.hinthorn.base import CONV, DENSE, base_nets
 from experiments.models.hinthorn.other_bases import COLOUR, other_bases
 from experiments.models.hinthorn.variants import CONTROL, HARD_PAPER, HARD_SMOKE, Variant
 from nnpg.analysis.statistics import mean_interval
-from nnpg.analysis.verdicts import compare, more_than
+from nnpg.analysis.verdicts import compare, more_than, share_interval
 from nnpg.plots import Measured, interval_plot
 from nnpg_kernels import Array
 
@@ -57,9 +57,9 @@ def _rows(before: str, variant: Variant, needed: Array, right: Array) -> list[Ro
         *(row(f"{name}: distortion, round {i}", None, mean_interval(of_round), n, "nets", unit="RMS", interval=T)
           for i, of_round in enumerate(needed.T)),
         row(_growth_row(name), None, growth, n, "nets", unit="RMS", interval=T_JUDGED if claim else T, claim=claim),
-        row(f"{name}: accuracy on test images before the rounds", None, mean_interval(right[:, 0]), n, "nets",
+        row(f"{name}: accuracy on test images before the rounds", None, share_interval(right[:, 0]), n, "nets",
             interval=T),
-        row(_memory_row(name), None, mean_interval(right[:, -1]), n, "nets", interval=T),
+        row(_memory_row(name), None, share_interval(right[:, -1]), n, "nets", interval=T),
     ]  # fmt: skip
 
 

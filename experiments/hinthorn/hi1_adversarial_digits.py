@@ -19,7 +19,7 @@ from experiments.models.hinthorn.pairs import Pairs, adversarial_pairs
 from experiments.models.hinthorn.variants import HARD_PAPER, HARD_SMOKE, Hard
 from nnpg import error_rate, predict
 from nnpg.analysis.statistics import mean_interval
-from nnpg.analysis.verdicts import at_least, more_than
+from nnpg.analysis.verdicts import at_least, more_than, share_interval
 from nnpg.plots import image_grid, signed_colours
 
 SHOWN = 5  # pairs in the figures
@@ -37,7 +37,7 @@ def run(config: Hard, context: Context) -> Result:
     every = [adversarial_pairs(base, config, context) for base in nets]
     few = [pairs[:PAPER_PAIRS] for pairs in every]
     n = len(nets)
-    found = mean_interval([len(pairs) / pairs.attacked for pairs in every], confidence=CONFIDENCE)
+    found = share_interval([len(pairs) / pairs.attacked for pairs in every], confidence=CONFIDENCE)
     size = mean_interval([pairs.distortion.mean() for pairs in every])
     succeeds = row("attacks that succeed", 1.0, found, n, "nets", interval=T_JUDGED, claim=SUCCEEDS)
     rows = [
@@ -75,11 +75,11 @@ def _rows(nets: list[BaseNet], every: list[Pairs], times: float) -> list[Row]:
         for victim in nets
         if victim is not base
     ]
-    certainty = mean_interval(certain, confidence=CONFIDENCE if judged else 0.95)
+    certainty = share_interval(certain, confidence=CONFIDENCE if judged else 0.95)
     rows = [
         row(_probability(times), None, certainty, n, "nets", interval=T_JUDGED if judged else T,
             claim=CERTAIN if judged else None),
-        row(f"classified as the target, {times:g} times the least distortion", None, mean_interval(fooled), n, "nets",
+        row(f"classified as the target, {times:g} times the least distortion", None, share_interval(fooled), n, "nets",
             interval=T),
     ]  # fmt: skip
     if others:

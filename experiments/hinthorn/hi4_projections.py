@@ -20,7 +20,7 @@ from experiments.models.hinthorn.pairs import Pairs, adversarial_pairs
 from experiments.models.hinthorn.variants import HARD_PAPER, HARD_SMOKE, Hard
 from nnpg.analysis.concentration import gini, top_share
 from nnpg.analysis.statistics import mean_interval
-from nnpg.analysis.verdicts import at_least, compare, more_than
+from nnpg.analysis.verdicts import at_least, compare, more_than, share_interval
 from nnpg.maps.projection import RULES
 from nnpg_kernels import Array
 
@@ -91,7 +91,7 @@ def _unit_rows(each: list[Array]) -> list[Row]:
     return [
         row("units: Gini of the change", None, mean_interval([gini(norms) for norms in each]), n, "nets", unit="Gini",
             interval=T),
-        row("units: top 10% of the change", None, mean_interval([top_share(norms) for norms in each]), n, "nets",
+        row("units: top 10% of the change", None, share_interval([top_share(norms) for norms in each]), n, "nets",
             interval=T),
         row(LARGEST, None, largest, n, "nets", unit="ratio", interval=T_JUDGED, claim=UNEVEN),
     ]  # fmt: skip

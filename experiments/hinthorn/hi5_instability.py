@@ -17,7 +17,7 @@ from experiments.models.hinthorn.other_bases import Beside, other_bases, smalles
 from experiments.models.hinthorn.variants import CONTROL, HARD_PAPER, HARD_SMOKE, Variant, chosen_variants
 from nnpg.analysis.concentration import gini
 from nnpg.analysis.statistics import mean_interval
-from nnpg.analysis.verdicts import Verdict, all_of, at_least, at_most
+from nnpg.analysis.verdicts import Verdict, all_of, at_least, at_most, share_interval
 from nnpg.plots import Lines, line_panels
 from nnpg_kernels import Array
 
@@ -64,14 +64,14 @@ def _ends(name: str, often: Array, confidence: float, *, judged: bool) -> list[R
         ("lowest", 0.0, often.min(axis=1), STABLE),
         ("highest", 1.0, often.max(axis=1), VOLATILE),
     ):
-        end = mean_interval(extreme, confidence=confidence)
+        end = share_interval(extreme, confidence=confidence)
         rows.append(row(f"{name}: {word} rate of a unit", paper if judged else None, end, len(often), "nets",
                         interval=by, claim=claim if judged else None))  # fmt: skip
     return rows
 
 
 def _spread(name: str, often: Array) -> list[Row]:
-    never, always = (mean_interval(which.mean(axis=1)) for which in (often == 0, often > ALWAYS))
+    never, always = (share_interval(which.mean(axis=1)) for which in (often == 0, often > ALWAYS))
     n = len(often)
     return [
         row(f"{name}: units never selected", None, never, n, "nets", interval=T),

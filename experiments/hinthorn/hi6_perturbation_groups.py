@@ -27,7 +27,7 @@ from experiments.models.hinthorn.pairs import Pairs, adversarial_pairs
 from experiments.models.hinthorn.variants import CLUSTERS, HARD_PAPER, HARD_SMOKE
 from nnpg.analysis.groups import By
 from nnpg.analysis.statistics import mean_interval
-from nnpg.analysis.verdicts import Claim, all_of, more_than
+from nnpg.analysis.verdicts import Claim, all_of, more_than, share_interval
 from nnpg.plots import Measured, interval_plot
 from nnpg.training_methods.volatility import unit_changes
 from nnpg_kernels import Array
@@ -102,10 +102,11 @@ def _rows(title: str, found: dict[str, Array], other: bool) -> list[Row]:
     for name, values in found.items():
         unit, claim = MEASURES[name]
         over = partial(row, f"{title}, {name}", None, n=len(values), over="nets", unit=unit)
+        mean = share_interval if unit == "fraction" and claim != BLAMED else mean_interval  # BLAMED is of a difference
         if claim is None or other:
-            rows.append(over(mean_interval(values), interval=T))
+            rows.append(over(mean(values), interval=T))
         else:
-            rows.append(over(mean_interval(values, confidence=CONFIDENCE), interval=T_JUDGED, claim=claim))
+            rows.append(over(mean(values, confidence=CONFIDENCE), interval=T_JUDGED, claim=claim))
     return rows
 
 

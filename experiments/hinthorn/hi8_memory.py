@@ -15,7 +15,7 @@ from experiments.models.hinthorn.hard_negatives import hard_negative_runs
 from experiments.models.hinthorn.runs import against_control
 from experiments.models.hinthorn.variants import CONTROL, HARD_PAPER, HARD_SMOKE, Hard, chosen_variants
 from nnpg.analysis.statistics import mean_interval
-from nnpg.analysis.verdicts import all_of, at_least, equal_to, more_than
+from nnpg.analysis.verdicts import all_of, at_least, equal_to, more_than, share_interval
 from nnpg.plots import Measured, interval_plot
 
 WHAT = {"originals": "originals trained on", "test": "test images"}
@@ -38,7 +38,7 @@ def run(config: Hard, context: Context) -> Result:
         for (rate, variant), r in runs.items():
             name, original = f"lr {rate:g}, {variant.name}: accuracy on {words}", level == "originals"
             claim, paper = (REVERSAL, 0.98) if variant == CONTROL else (CLOSE, 1.0)
-            mean = mean_interval(r.final[level], confidence=confidence if original else 0.95)
+            mean = share_interval(r.final[level], confidence=confidence if original else 0.95)
             rows.append(row(name, paper if original else None, mean, n, "nets", interval=corrected if original else T,
                             claim=claim if original else None))  # fmt: skip
             if variant == CONTROL:
@@ -52,7 +52,7 @@ def run(config: Hard, context: Context) -> Result:
                 better[level].append(f"{variant.name} at {rate:g} ({more.value:+.4f})")
     panels = [
         Measured(f"lr {rate:g}, {words}",
-                 {v.name: mean_interval(r.final[level]) for (lr, v), r in runs.items() if lr == rate}, "accuracy")
+                 {v.name: share_interval(r.final[level]) for (lr, v), r in runs.items() if lr == rate}, "accuracy")
         for rate in config.rates
         for level, words in WHAT.items()
     ]  # fmt: skip

@@ -21,7 +21,7 @@ from experiments.models.hinthorn.other_bases import DEEPER, Beside, other_bases,
 from experiments.models.hinthorn.runs import Runs, against_control
 from experiments.models.hinthorn.variants import CLUSTERED, CONTROL, HARD_PAPER, HARD_SMOKE, Key, Variant
 from nnpg.analysis.statistics import mean_interval
-from nnpg.analysis.verdicts import all_of, any_of, difference_interval, more_than
+from nnpg.analysis.verdicts import all_of, any_of, difference_interval, more_than, share_interval
 from nnpg.plots import Lines, line_panels
 from nnpg.training_methods.learning_curves import steps_to_optimum
 
@@ -93,8 +93,8 @@ def _rows(before: str, runs: dict[Key, Runs], confidence: float) -> list[Row]:
         name, steps = f"{before}lr {rate:g}, {variant.name}", steps_to_optimum(r.steps, r.fresh)
         over = partial(row, n=len(r.fresh), over="nets", interval=T)
         rows += [
-            over(f"{name}: accuracy on fresh pairs", None, mean_interval(r.final["fresh"])),
-            over(f"{name}: accuracy on originals trained on", None, mean_interval(r.final["originals"])),
+            over(f"{name}: accuracy on fresh pairs", None, share_interval(r.final["fresh"])),
+            over(f"{name}: accuracy on originals trained on", None, share_interval(r.final["originals"])),
             over(f"{name}: steps to the optimum", None, mean_interval(steps), unit="steps"),
         ]
         if variant == CONTROL:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from experiments.experiment import Row, row
 from experiments.models.mnist.pools import METHODS, POOL
-from nnpg.analysis.statistics import mean_interval, paired_p
-from nnpg.analysis.verdicts import Claim, at_most, equal_to, more_than
+from nnpg.analysis.statistics import Interval, mean_interval, paired_p
+from nnpg.analysis.verdicts import Claim, at_most, equal_to, more_than, share_interval
 from nnpg_kernels import Array
 
 PAPER = {"decay": 0.016, "dropout": 0.013, POOL: 0.012}
@@ -26,23 +26,22 @@ def error_rows(errors: dict[str, Array], trained: dict[str, Array], n: int, *, e
     """Return errors and their differences; the paper's errors stay open unless ours are of all its images."""
     by = "95% t over seeds"
 
-    def judged(name: str, paper: float | None, values: Array, claim: Claim) -> Row:
-        found = mean_interval(values, confidence=CONFIDENCE)
+    def judged(name: str, paper: float | None, found: Interval, claim: Claim) -> Row:
         return row(name, paper, found, n, "seeds", interval=f"{CONFIDENCE:.1%} t over seeds", claim=claim)
 
     made = []
     for method, name, paper in (("decay", DECAY_GAIN, 0.004), ("dropout", DROPOUT_GAIN, 0.001)):
         gain = errors[method] - errors[POOL]
-        made.append(judged(name, paper, gain, BETTER))
+        made.append(judged(name, paper, mean_interval(gain, confidence=CONFIDENCE), BETTER))
         made.append(row(f"{name}: p", None, paired_p(gain), n, "seeds", unit="p (paired t)"))
     gain = errors["pool of the input only"] - errors["pool of the hidden layers"]
-    made.append(judged(LAYERS_GAIN, None, gain, HIGHER))
+    made.append(judged(LAYERS_GAIN, None, mean_interval(gain, confidence=CONFIDENCE), HIGHER))
     for m in METHODS:
         name = f"{m}: test error"
         if m in PAPER:
-            of_method = judged(name, PAPER[m], errors[m], CLAIMS[m])
+            of_method = judged(name, PAPER[m], share_interval(errors[m], confidence=CONFIDENCE), CLAIMS[m])
             made.append(of_method if every else of_method._replace(verdict="open"))
         else:
-            made.append(row(name, None, mean_interval(errors[m]), n, "seeds", interval=by))
-        made.append(row(f"{m}: training error", None, mean_interval(trained[m]), n, "seeds", interval=by))
+            made.append(row(name, None, share_interval(errors[m]), n, "seeds", interval=by))
+        made.append(row(f"{m}: training error", None, share_interval(trained[m]), n, "seeds", interval=by))
     return made

@@ -19,6 +19,7 @@ from experiments.models import cifar
 from experiments.models.kept import kept_file
 from nnpg import Network, predict
 from nnpg.analysis.statistics import mean_interval
+from nnpg.analysis.verdicts import share_interval
 from nnpg.attacks import Distorted, minimal_distortion
 from nnpg.attacks.targets import Rule
 from nnpg.data import Dataset
@@ -51,7 +52,7 @@ def run(config: Config, context: Context) -> Result:
     }
     rows, over = [], "nets"
     for rule, of_nets in found.items():
-        fooled = mean_interval([changed.success.mean() for changed in of_nets])
+        fooled = share_interval([changed.success.mean() for changed in of_nets])
         size = mean_interval([changed.distortion[changed.success].mean() for changed in of_nets])
         by = "95% t over nets"
         rows.append(row(_fooled(rule), 1.0, fooled, len(nets), over, interval=by, verdict="open"))

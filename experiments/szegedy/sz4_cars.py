@@ -19,7 +19,7 @@ import nnpg
 from experiments.experiment import Context, Experiment, Result, row
 from experiments.models.cars import Cars, car_images, car_net
 from nnpg.analysis.statistics import mean_interval
-from nnpg.analysis.verdicts import at_least
+from nnpg.analysis.verdicts import at_least, share_interval
 from nnpg.attacks import Distorted, minimal_distortion
 from nnpg.plots import image_grid
 from nnpg_kernels import Array
@@ -33,9 +33,9 @@ def run(config: Cars, context: Context) -> Result:
     found = [_attacked(config, replace(context, seed=first + number)) for number in range(config.nets)]
     _draw(found[0], context)
     n, by = config.nets, "95% t over nets"
-    fooled = mean_interval([one.changed.success.mean() for one in found])
+    fooled = share_interval([one.changed.success.mean() for one in found])
     size = mean_interval([one.changed.distortion[one.changed.success].mean() for one in found])
-    seen, wrong = mean_interval([one.seen for one in found]), mean_interval([one.wrong for one in found])
+    seen, wrong = share_interval([one.seen for one in found]), share_interval([one.wrong for one in found])
     every = row("cars no longer recognised", 1.0, fooled, n, "nets", interval=by, claim=EVERY)
     rows = (
         row("training error of the car classifier", None, seen, n, "nets", interval=by),

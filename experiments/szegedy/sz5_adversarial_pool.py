@@ -24,7 +24,7 @@ from experiments.models.mnist.pools import (
     try_settings,
 )
 from experiments.szegedy.pool_errors import DECAY_GAIN, DROPOUT_GAIN, LAYERS_GAIN, error_rows
-from nnpg.analysis.statistics import mean_interval
+from nnpg.analysis.verdicts import share_interval
 from nnpg.plots import Measured, interval_plot
 
 
@@ -39,7 +39,7 @@ def run(config: PoolTraining, context: Context) -> Result:
     )
     every = config.dataset == "mnist" and len(seen) == len(train)
     made = error_rows(errors, trained, config.seeds, every=every)
-    means = {m: mean_interval(e) for m, e in errors.items()}
+    means = {m: share_interval(e) for m, e in errors.items()}
     interval_plot([Measured("MNIST test error", means, "test error")], context.folder / "errors.png", highlight=POOL)
     decay, dropout, pool, of_input, of_hidden = (f"{100 * means[m].value:.2f}%" for m in METHODS)
     beats_decay, beats_dropout, higher, below = (

@@ -14,7 +14,7 @@ import numpy as np
 from experiments.experiment import Context, Result, Row, Text, row, row_named
 from nnpg import Network, error_rate
 from nnpg.analysis.statistics import mean_interval
-from nnpg.analysis.verdicts import equal_to, more_than
+from nnpg.analysis.verdicts import equal_to, more_than, share_interval
 from nnpg.data import Dataset
 from nnpg.maps.unit_images import UnitsAndDirections, units_and_directions
 from nnpg.plots import image_grid
@@ -54,7 +54,7 @@ def purity_result(
     nets: Sequence[Network], test: Dataset, looks: Sequence[Looking], seed: int, context: Context
 ) -> Result:
     """Return the rows of images of each layer, judged over the nets, pictures and a verdict: all of SZ-1 and SZ-2."""
-    errors = mean_interval([error_rate(net, test.x, test.labels) for net in nets])
+    errors = share_interval([error_rate(net, test.x, test.labels) for net in nets])
     rows = [row("test error of the networks", None, errors, len(nets), "nets", interval="95% t over nets")]
     figures, words, lines = [], [], []
     for looking in looks:

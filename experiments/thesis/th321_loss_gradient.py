@@ -20,7 +20,7 @@ from experiments.models.faces import FaceNet, FaceNets, face_training, nets_of
 from nnpg import Network, Sigmoid, error_rate
 from nnpg.analysis.loss_gradients import RankedAlike, classes_ranked_alike, filters_ranked_alike, made_up_label_error
 from nnpg.analysis.statistics import mean_interval
-from nnpg.analysis.verdicts import at_most
+from nnpg.analysis.verdicts import at_most, share_interval
 from nnpg.data.examples import one_of_each
 from nnpg.plots import Pairs, scatter_panels
 from nnpg.recipes.models import face_net
@@ -63,7 +63,7 @@ def run(config: Config, context: Context) -> Result:
     rows.append(over(name, 0.0, worst, unit="relative difference", fact=worst < 1e-10))
     tests = [face.split.test_indices for face in faces]
     missed = [error_rate(net, x[test], t[test]) for net, test in zip(sigmoid, tests, strict=True)]
-    rows.append(over("sigmoid nets: test error", None, mean_interval(missed), interval=BY))
+    rows.append(over("sigmoid nets: test error", None, share_interval(missed), interval=BY))
     of_prediction, of_loss = (f"{name} gradient: norm / highest" for name in ("prediction", "loss"))
     scatter_panels(pairs, context.folder / "gradients.png", xlabel=of_prediction, ylabel=of_loss)
     same, softmax, each = (row_named(rows, _alike_row(name)) for name in cases)
@@ -95,11 +95,11 @@ def _rows(name: str, found: list[RankedAlike], same: bool) -> list[Row]:
     over = partial(row, n=len(found), over="nets", interval=BY)
     alike = [of_net.alike for of_net in found]
     if same:
-        shared = over(_alike_row(name), 1.0, mean_interval(alike), fact=min(alike) == 1)
+        shared = over(_alike_row(name), 1.0, share_interval(alike), fact=min(alike) == 1)
     else:
-        claimed, by = mean_interval(alike, confidence=CONFIDENCE), f"{100 * CONFIDENCE:.4g}% t over nets"
+        claimed, by = share_interval(alike, confidence=CONFIDENCE), f"{100 * CONFIDENCE:.4g}% t over nets"
         shared = over(_alike_row(name), 0.0, claimed, interval=by, claim=BOTH)
-    first = mean_interval([of_net.same_strongest for of_net in found])
+    first = share_interval([of_net.same_strongest for of_net in found])
     rho = mean_interval([of_net.correlation for of_net in found])
     return [
         shared,

@@ -31,7 +31,7 @@ from experiments.thesis.covering import (
 )
 from nnpg import predict
 from nnpg.analysis.statistics import mean_interval
-from nnpg.analysis.verdicts import at_least
+from nnpg.analysis.verdicts import at_least, share_interval
 from nnpg.data.examples import one_of_each
 from nnpg.maps.strongest import contributing_places, distances_of_places, strongest_units
 from nnpg.plots import strongest_regions
@@ -70,7 +70,7 @@ def _rows(dataset: str, nets: list[FaceNet], config: Config) -> list[Row]:
         distances.append(distances_of_places(found.places, labels))
         costs.append(covering_costs(face, labels, found, config))
     confidence = 1 - 0.05 / ((1 + COST_INTERVALS) * len(config.datasets))
-    (one_person, two_people), one_filter = np.array(distances).T, mean_interval(leading, confidence=confidence)
+    (one_person, two_people), one_filter = np.array(distances).T, share_interval(leading, confidence=confidence)
     over = partial(row, n=len(nets), over="nets", interval="95% t over nets")
     return [
         over(_one_filter(dataset), 1.0, one_filter, interval=f"{100 * confidence:.4g}% t over nets", claim=ONE_FILTER),

@@ -28,8 +28,7 @@ from experiments.thesis.covering import (
     covering_costs,
 )
 from nnpg import predict
-from nnpg.analysis.statistics import mean_interval
-from nnpg.analysis.verdicts import at_least
+from nnpg.analysis.verdicts import at_least, share_interval
 from nnpg.data.examples import one_of_each
 from nnpg.maps.strongest import contributing_places, strongest_units
 from nnpg.plots import strongest_regions
@@ -75,12 +74,12 @@ def _rows(dataset: str, nets: list[FaceNet], config: Config) -> list[Row]:
         over(
             f"{dataset}: images whose strongest unit for another class is in one and the same filter",
             None,
-            mean_interval(leading),
+            share_interval(leading),
         ),
         over(
             _same_filter(dataset),
             1.0,
-            mean_interval(same_filter, confidence=confidence),
+            share_interval(same_filter, confidence=confidence),
             interval=f"{100 * confidence:.4g}% t over nets",
             claim=SAME_FILTER,
         ),

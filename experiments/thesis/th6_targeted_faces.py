@@ -24,7 +24,7 @@ from experiments.models.faces import FaceNet, FaceNets, nets_of
 from experiments.thesis.easiest_targets import chosen_apart, chosen_by_others
 from experiments.thesis.targeted_pictures import LEVELS, draw_curves, draw_faces
 from nnpg.analysis.statistics import mean_interval, rank_correlation
-from nnpg.analysis.verdicts import more_than
+from nnpg.analysis.verdicts import more_than, share_interval
 from nnpg.attacks import Sweep, best_successes, gradient_masks, linear, mask_sweep, to_unit
 from nnpg.seeds import Of
 from nnpg_kernels import Array
@@ -114,7 +114,7 @@ def _rows(free: list[Sweep], cut: list[Sweep], logits: list[Sweep], away: list[S
         judged(ENDS_OTHERS, None, mean_interval(chosen_by_others(free), confidence=CONFIDENCE), claim=EASIER_TARGETS),
         row(ORDER, None, float(np.mean(orders)) if orders else 1.0, max(1, len(orders)), "pairs of nets", unit=""),
         judged(UNTARGETED, None, mean_interval(easier, confidence=CONFIDENCE), claim=EASIER_ERROR),
-        *(over(name, None, mean_interval(shares)) for name, shares in at_size.items()),
+        *(over(name, None, share_interval(shares)) for name, shares in at_size.items()),
         over("least change that succeeds, median", None, mean_interval(least), unit="pixel 0 .. 1"),
     ]  # fmt: skip
 

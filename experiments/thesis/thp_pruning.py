@@ -20,7 +20,7 @@ from experiments.models.face_data import FEW
 from experiments.models.faces import FaceNets, nets_of
 from experiments.thesis.pruning import Pruned, costs, cut_and_train
 from nnpg.analysis.statistics import mean_interval
-from nnpg.analysis.verdicts import less_than, more_than
+from nnpg.analysis.verdicts import less_than, more_than, share_interval
 from nnpg.plots import Measured, interval_plot
 from nnpg.rankings import overall_scores, weakest_leaving
 
@@ -57,13 +57,13 @@ def run(config: Config, context: Context) -> Result:
 
     over = partial(row, n=len(nets), over="nets", interval="95% t over nets")
     judged = partial(over, interval=f"{100 * CONFIDENCE:.4g}% t over nets")
-    rows = [over(f"{FULL}: test error", None, mean_interval(full))]
+    rows = [over(f"{FULL}: test error", None, share_interval(full))]
     for m in config.cut:
         (before, after), (chance_before, chance_after) = errors[OURS, m].T, errors["random", m].T
         cut, more = f"{m} of 23 filters cut", chance_after - after
         rows += [
-            over(f"{cut}: test error", None, mean_interval(before)),
-            over(f"{cut}, trained on: test error", None, mean_interval(after)),
+            over(f"{cut}: test error", None, share_interval(before)),
+            over(f"{cut}, trained on: test error", None, share_interval(after)),
             over(f"{cut}, trained on: more than the {FULL}", None, mean_interval(after - full)),
             over(f"{cut} at random: {MORE_THAN_WEAKEST}", None, mean_interval(chance_before - before)),
             judged(_random_row(m), None, mean_interval(more, confidence=CONFIDENCE), claim=RANKING_HELPS)
@@ -73,10 +73,10 @@ def run(config: Config, context: Context) -> Result:
     cut, again, took, epoch = f"{half} of 23 filters cut", cost.retrained_error, cost.images.T, cost.epoch.T
     more_seconds = mean_interval(epoch[1] - epoch[0], confidence=CONFIDENCE)
     rows += [
-        over(f"{cut}, {RETRAINED}: test error", None, mean_interval(again)),
+        over(f"{cut}, {RETRAINED}: test error", None, share_interval(again)),
         over(f"{cut}, {RETRAINED}: test error more than the pruned net's", None, mean_interval(again - after_training)),
-        over(f"{cut}: multiplications left", None, mean_interval(cost.multiplications)),
-        over(f"{cut}: weights left", None, mean_interval(cost.weights)),
+        over(f"{cut}: multiplications left", None, share_interval(cost.multiplications)),
+        over(f"{cut}: weights left", None, share_interval(cost.weights)),
         row("largest difference from the knocked-out nets' y", 0.0, off, len(nets), "nets", fact=off < 1e-5),
         over(f"{FULL}: seconds for all images", None, mean_interval(took[0]), unit="s"),
         over(f"{cut}: seconds for all images", None, mean_interval(took[1]), unit="s"),
@@ -106,7 +106,7 @@ def _panels(errors: dict[tuple[str, int], np.ndarray], full: np.ndarray, config:
     return [
         Measured(
             f"{m} of 23 cut, {when}",
-            {FULL: mean_interval(full)} | {name: mean_interval(errors[name, m][:, i]) for name in NAMES},
+            {FULL: share_interval(full)} | {name: share_interval(errors[name, m][:, i]) for name in NAMES},
             "test error",
         )
         for i, when in enumerate(("at once", "after training"))

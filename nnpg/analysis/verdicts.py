@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple, TypeAlias, TypeVar, get_args
 import numpy as np
 import numpy.typing as npt
 
-from nnpg.analysis.statistics import Interval, paired_p
+from nnpg.analysis.statistics import Interval, mean_interval, paired_p
 from nnpg.support.arguments import as_choice, as_flag, as_instance, as_number, as_numbers, as_text, described
 from nnpg_kernels import Array
 
@@ -167,6 +167,32 @@ def of_fact(holds: bool) -> Verdict:
     'held'
     """
     return "held" if as_flag(bool(holds), "holds") else "contradicted"
+
+
+def share_interval(shares: npt.ArrayLike, *, confidence: float = 0.95, step: float = 0.0) -> Interval:
+    """Return the mean of independent shares, such as errors of nets, and its interval (Student's t), cut to 0 .. 1.
+
+    The mean lies in 0 .. 1, so what is cut off cannot hold it: the interval covers it as often as that of
+    `mean_interval`. Intervals of transformed shares stay inside too, but are of the mean of the transformed shares.
+    For `difference_interval` take the whole interval, whose width it needs.
+
+    Parameters
+    ----------
+    shares : array (n,) in 0 .. 1
+    confidence, step : float
+        See `mean_interval`.
+
+    Examples
+    --------
+    >>> nets = [1.0, 0.98, 0.99]
+    >>> [round(v, 3) for v in share_interval(nets)], [round(v, 3) for v in mean_interval(nets)]
+    ([0.99, 0.965, 1.0], [0.99, 0.965, 1.015])
+    """
+    v = as_numbers(shares, "shares", "an array (n,) in 0 .. 1", ndim=1)
+    if v.size == 0 or not ((v >= 0) & (v <= 1)).all():
+        raise ValueError(f"shares must be an array (n,) of at least one number in 0 .. 1, not {described(shares)}")
+    value, low, high = mean_interval(v, confidence=confidence, step=step)
+    return Interval(value, *np.clip([low, high], 0, 1).tolist())
 
 
 def difference_interval(a: Interval, b: Interval) -> Interval:

@@ -20,6 +20,7 @@ from nnpg.analysis.verdicts import (
     difference_interval,
     equal_to,
     of_fact,
+    share_interval,
 )
 
 
@@ -116,6 +117,31 @@ def test_many_comparisons_take_wider_intervals() -> None:
 def test_groups_must_fit_the_values(groups: object, message: str) -> None:
     with pytest.raises((ValueError, TypeError), match=message):
         interval_over_groups([0.0, 1.0], groups)  # type: ignore[arg-type]
+
+
+def test_intervals_of_shares_stay_inside_and_cover_what_those_of_means_cover() -> None:
+    """Errors of nets near 0; those of 20 nets through the arc sine would miss the mean in most cases."""
+    rng, truth = np.random.default_rng(0), 0.01
+    for n, least in ((5, 0.82), (20, 0.88)):
+        samples = rng.binomial(100, rng.beta(1, 99, (500, n))) / 100
+        found = np.array([share_interval(nets) for nets in samples])
+        whole = np.array([mean_interval(nets) for nets in samples])
+        assert np.nanmin(found) >= 0
+        assert (whole[:, 1] < 0).mean() > 0.01
+        covered = (found[:, 1] <= truth) & (truth <= found[:, 2])
+        np.testing.assert_array_equal(covered, (whole[:, 1] <= truth) & (truth <= whole[:, 2]))
+        assert covered.mean() > least
+    angles = np.array([mean_interval(np.arcsin(np.sqrt(nets))) for nets in samples])
+    assert np.mean((np.sin(angles[:, 1]) ** 2 <= truth) & (truth <= np.sin(angles[:, 2]) ** 2)) < 0.7
+
+
+def test_an_interval_of_shares_is_that_of_their_mean_where_it_stays_inside() -> None:
+    assert share_interval([0.4, 0.5, 0.45]) == mean_interval([0.4, 0.5, 0.45])
+    assert np.isnan(share_interval([1.0, 1.0])[1:]).all()
+    assert share_interval([1.0, 1.0], step=0.5).high == 1
+    for wrong in ([0.5, 1.5], [-0.1], [], [np.nan]):
+        with pytest.raises(ValueError, match="shares must be an array"):
+            share_interval(wrong)
 
 
 def test_the_interval_of_a_difference_is_newcombes():

@@ -8,7 +8,7 @@ from experiments.models.hinthorn.base import CONV, DENSE
 from experiments.models.hinthorn.hard_negatives import Strength
 from experiments.models.hinthorn.runs import LEVELS, Runs
 from experiments.models.hinthorn.variants import CONTROL, LONGER, Hard, Key, chosen_variants
-from nnpg.analysis.statistics import mean_interval
+from nnpg.analysis.verdicts import share_interval
 from nnpg.plots import Lines, Measured
 from nnpg_kernels import Array
 
@@ -19,7 +19,7 @@ def accuracy_panels(runs: dict[Key, Runs], config: Hard) -> list[Measured]:
     return [
         Measured(
             f"lr {rate:g}, {level}",
-            {v.name: mean_interval(runs[rate, v].final[level]) for v in (*variants, LONGER) if (rate, v) in runs},
+            {v.name: share_interval(runs[rate, v].final[level]) for v in (*variants, LONGER) if (rate, v) in runs},
             "accuracy on adversarial images",
         )
         for rate in config.rates

@@ -26,6 +26,7 @@ from experiments.models.hinthorn.variants import (
 )  # fmt: skip
 from nnpg.analysis.groups import By
 from nnpg.analysis.statistics import mean_interval
+from nnpg.analysis.verdicts import share_interval
 from nnpg.plots import interval_plot, line_panels
 
 T = "95% t over nets"
@@ -110,8 +111,8 @@ def _accuracies(runs: dict[Key, Runs], theirs: dict[Key, float]) -> list[Row]:
         if variant.reading == Reading():
             rows += [
                 row(f"{name}: accuracy on pairs held out", theirs.get((rate, variant)),
-                    mean_interval(r.final["held out"]), n, "nets", interval=T),
-                row(f"{name}: accuracy on fresh pairs", None, mean_interval(r.final["fresh"]), n, "nets", interval=T),
+                    share_interval(r.final["held out"]), n, "nets", interval=T),
+                row(f"{name}: accuracy on fresh pairs", None, share_interval(r.final["fresh"]), n, "nets", interval=T),
                 row(f"{name}: accuracy on fresh pairs, change in the last quarter of the epochs", None,
                     mean_interval(late), n, "nets", interval=T),
             ]  # fmt: skip

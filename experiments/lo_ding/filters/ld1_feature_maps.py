@@ -19,6 +19,7 @@ from experiments.models.faces import FaceNet, FaceNets, nets_of
 from nnpg.analysis.outputs import layer_outputs
 from nnpg.analysis.profiles import different_pictures, most_alike, within_between
 from nnpg.analysis.statistics import mean_interval
+from nnpg.analysis.verdicts import share_interval
 from nnpg.data import find_duplicates
 from nnpg.data.examples import one_of_each
 from nnpg.plots import feature_maps
@@ -47,7 +48,7 @@ def run(config: Config, context: Context) -> Result:
         rows += [
             over(f"{name}: within an identity", None, mean_interval(within[:, i]), unit="correlation"),
             over(f"{name}: within minus between", None, mean_interval(apart[:, i]), unit="correlation"),
-            over(f"{name}: test face named by the most alike training face", None, mean_interval(recognised[:, i])),
+            over(f"{name}: test face named by the most alike training face", None, share_interval(recognised[:, i])),
         ]
     raw, last = names[1], names[-2]
     deeper = mean_interval(apart[:, -2] - apart[:, 1])

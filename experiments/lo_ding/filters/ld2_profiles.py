@@ -21,7 +21,7 @@ from experiments.models.faces import FaceNet, FaceNets, nets_of
 from nnpg import FilterScores, convolutional_gradient, prediction_gradient
 from nnpg.analysis import filter_profiles, profiles
 from nnpg.analysis.statistics import Interval, mean_interval
-from nnpg.analysis.verdicts import more_than
+from nnpg.analysis.verdicts import more_than, share_interval
 from nnpg.data import find_duplicates
 from nnpg.plots import matrix_panels
 
@@ -58,7 +58,7 @@ def run(config: Config, context: Context) -> Result:
     strongest = _pairs(np.array([filter_profiles.same_strongest(s) for s in scores]), labels, counted)
     on_test = [_on_test(face, r, counted) for face, r in zip(nets, whole, strict=True)]
     tested = mean_interval(on_test, confidence=CONFIDENCE)
-    named = mean_interval([(labels[profiles.most_alike(r, counted)] == labels).mean() for r in whole])
+    named = share_interval([(labels[profiles.most_alike(r, counted)] == labels).mean() for r in whole])
     one_output = mean_interval([filter_profiles.likeness_of_one_output(face.net, face.data.x, labels) for face in nets])
     people = [filter_profiles.agreement_with_mean_images(r, data.x, labels, counted) for r in whole]
     similar = mean_interval(people, confidence=CONFIDENCE)

@@ -20,7 +20,7 @@ from experiments.models.face_data import FEW
 from experiments.models.faces import FaceNet, FaceNets, nets_of
 from nnpg import Knockout, filter_scores, knock_out_curve
 from nnpg.analysis.statistics import mean_interval, wilson
-from nnpg.analysis.verdicts import at_least
+from nnpg.analysis.verdicts import at_least, share_interval
 from nnpg.plots import damage_trace, matrix_panels
 from nnpg.rankings.knock_out_curves import describe_failures, describe_steps, failure_steps
 
@@ -61,7 +61,7 @@ def run(config: Config, context: Context) -> Result:
         row("the same by chance", None, by_chance, n, "nets"),
         over(f"step at which {who} fails", None, mean_interval(theirs[:, chosen]), unit="filters"),
         over("step at which the first identity fails", None, mean_interval(earliest[:, chosen]), unit="filters"),
-        over("all identities: its filters out, it is the first to fail", None, mean_interval(is_first.mean(axis=1))),
+        over("all identities: its filters out, it is the first to fail", None, share_interval(is_first.mean(axis=1))),
         row("that by chance", None, 1 / K, K, "identities"),
         over("place in the order of failure, 0 first, 1 last", None, later),
         over("class error of the identity minus that of the others, mean of steps", None, over_nets(more)),

@@ -21,7 +21,7 @@ from experiments.models.faces import FaceNets, nets_of
 from nnpg import filter_scores
 from nnpg.analysis.concentration import gini
 from nnpg.analysis.statistics import mean_interval
-from nnpg.analysis.verdicts import at_least, at_most, equal_to
+from nnpg.analysis.verdicts import at_least, at_most, equal_to, share_interval
 from nnpg.plots import Panel, error_curves
 from nnpg.rankings import shared_strongest
 from nnpg.rankings.knock_out_curves import steps_to_reach
@@ -57,8 +57,8 @@ def run(config: Config, context: Context) -> Result:
         difference = mean_interval(strong - weak, confidence=CONFIDENCE)
         worth = mean_interval(steps_to_reach(curves[:, WEAK], strong))
         rows += [
-            over(f"{name} without the 3 strongest filters", None, mean_interval(strong)),
-            over(f"{name} without the weaker half", None, mean_interval(weak)),
+            over(f"{name} without the 3 strongest filters", None, share_interval(strong)),
+            over(f"{name} without the weaker half", None, share_interval(weak)),
             judged(_halves_row(name), 0.0, difference, claim=SAME),
             over(_worth_row(name), M / 2, worth, unit="filters"),
         ]

@@ -8,7 +8,7 @@ import numpy as np
 
 from experiments.experiment import Context, Row, row
 from nnpg import Network
-from nnpg.analysis.statistics import mean_interval
+from nnpg.analysis.verdicts import share_interval
 from nnpg.attacks import mask_sweep, noise_like, shared, to_unit
 from nnpg.data import Dataset
 from nnpg.plots import Lines, line_panels
@@ -40,7 +40,7 @@ def at_one_size(
     line_panels(panels, context.folder / "sizes.png")
     over = partial(row, n=len(nets), over="nets", interval="95% t over nets")
     return [
-        over(size_row(name, e), None, mean_interval(of_nets[:, :, e].mean(axis=1)))
+        over(size_row(name, e), None, share_interval(of_nets[:, :, e].mean(axis=1)))
         for name, of_nets in shares.items()
         for e in (SMALL, LARGE)
     ]

@@ -11,7 +11,7 @@ import numpy as np
 from experiments.experiment import Context, Row, row
 from experiments.models.cifar import Config, Images, spread_indices
 from nnpg import Network
-from nnpg.analysis.statistics import mean_interval
+from nnpg.analysis.verdicts import share_interval
 from nnpg.attacks import (
     fast_gradient_sign,
     linear,
@@ -46,7 +46,7 @@ def at_equal_distortion(
     for name, shares in found.items():
         lines.append(f"{name:32}" + "".join(f"{share:>8.1%}" for share in shares.mean(axis=0)))
     rows = [
-        row(at_distortion(name), None, mean_interval(shares[:, SHOWN]), len(nets), "nets", interval="95% t over nets")
+        row(at_distortion(name), None, share_interval(shares[:, SHOWN]), len(nets), "nets", interval="95% t over nets")
         for name, shares in found.items()
     ]
     panel = Lines(

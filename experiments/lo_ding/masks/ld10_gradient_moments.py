@@ -15,7 +15,7 @@ from experiments.models.cifar import SCALES, Config, Images, load_images, nets_a
 from experiments.models.masks import in_colour
 from nnpg import Network, predict, prediction_gradient
 from nnpg.analysis.statistics import mean_interval
-from nnpg.analysis.verdicts import all_of, equal_to, less_than
+from nnpg.analysis.verdicts import all_of, equal_to, less_than, share_interval
 from nnpg.plots import histogram_grid, image_grid
 from nnpg.plots.distributions import Cell
 from nnpg_kernels import Array
@@ -81,7 +81,7 @@ def _rows(name: str, gradients: list[Array]) -> list[Row]:
             interval=by, claim=CLAIMS["mean"]),
         row(f"{name}: skew, median", 0.0, lean, n, over, unit="", interval=by, claim=CLAIMS["skew"]),
         row(f"{name}: {TAILS}", 0.0, excess, n, over, unit="", interval=by, claim=CLAIMS["tails"]),
-        row(f"{name}: share with skew within 0.5 and excess kurtosis within 1", None, mean_interval(medians[:, 3]), n,
+        row(f"{name}: share with skew within 0.5 and excess kurtosis within 1", None, share_interval(medians[:, 3]), n,
             over, interval="95% t over nets"),
     ]  # fmt: skip
 

@@ -35,7 +35,7 @@ from experiments.models.masks import Reached, count_in_words, halves, masked_ima
 from experiments.models.stages import AT_ERROR, FULL, nets_by_stage
 from nnpg import error_rate
 from nnpg.analysis.statistics import Interval, mean_interval
-from nnpg.analysis.verdicts import any_of, at_least, at_most
+from nnpg.analysis.verdicts import any_of, at_least, at_most, share_interval
 from nnpg.plots import line_panels
 from nnpg.seeds import Of
 
@@ -69,11 +69,11 @@ def run(config: Config, context: Context) -> Result:
     clipped = [judged_shares(net, grids[AT_ERROR, "prob"], K) for net in cut]
     for rule in (A_TARGET, AN_IMAGE):
         name = f"{_name(AT_ERROR, 'prob', rule)}, clipped to 0 .. 1"
-        rows.append(over(name, None, mean_interval([share[rule] for share in clipped])))
+        rows.append(over(name, None, share_interval([share[rule] for share in clipped])))
     for stage, nets in stages.items():
         errors = [error_rate(done.net, images.test.x, images.test.labels) for done in nets]
         paper = 0.3419 if stage == AT_ERROR else None
-        rows.append(over(f"{stage}: test error", paper, mean_interval(errors)))
+        rows.append(over(f"{stage}: test error", paper, share_interval(errors)))
     others, other_rows, panel = at_equal_distortion([n.net for n in stages[FULL]], images, config, context)
     rows += other_rows
     draw_curves(found, grids, images.train.class_names, context)
@@ -98,14 +98,14 @@ def _rows(stage: str, of: Of, reached: list[Reached], etas: np.ndarray, K: int) 
     confidence = CONFIDENCE if judged else 0.95
     over = partial(row, n=len(reached), over="nets", interval=f"{100 * confidence:.4g}% t over nets")
     shares, words = [judged_shares(net, etas, K) for net in reached], f"{stage}, {OUTPUTS[of]}"
-    mean = partial(mean_interval, confidence=confidence)
+    mean = partial(share_interval, confidence=confidence)
     rows = [
         over(_name(stage, of, rule), 1.0 if judged else None, mean([share[rule] for share in shares]),
              claim=ANY_IMAGE if judged else None)
         for rule in RULES
     ]  # fmt: skip
-    logs = mean([np.log(spread(net.of_images(halves(len(net.targets))[1]), etas, K)) for net in reached])
-    apart = Interval(*np.exp(logs))
+    logs = [np.log(spread(net.of_images(halves(len(net.targets))[1]), etas, K)) for net in reached]
+    apart = Interval(*np.exp(mean_interval(logs, confidence=confidence)))
     inside = in_range(reached, etas, K)
     return [
         *rows,

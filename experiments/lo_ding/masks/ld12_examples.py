@@ -22,7 +22,7 @@ from experiments.models.cifar import SCALES, Config, Images, halved, load_images
 from experiments.models.masks import SIZES, count_in_words, halves, masked_images, reached_by, size_sweep
 from nnpg import Network
 from nnpg.analysis.statistics import mean_interval
-from nnpg.analysis.verdicts import at_most, less_than
+from nnpg.analysis.verdicts import at_most, less_than, share_interval
 from nnpg.attacks import Masker, Sweep, borrowed, linear, mask_sweep, nearest_images, scaled
 from nnpg.data import Dataset
 from nnpg.plots import image_grid
@@ -113,7 +113,7 @@ def _rows(name: str, sweeps: list[Sweep]) -> list[Row]:
     claimed = name == TRAINING
     middle = mean_interval(medians, confidence=CONFIDENCE if claimed else 0.95) if medians else math.nan
     return [
-        over(f"{name}: classified as a random target", None, mean_interval([s.success[1].mean() for s in sweeps]),
+        over(f"{name}: classified as a random target", None, share_interval([s.success[1].mean() for s in sweeps]),
              interval="95% t over nets"),
         over(_distortion_row(name), None, middle, n=max(1, len(medians)), unit="pixel 0 .. 1",
              interval=f"{100 * CONFIDENCE if claimed else 95:.4g}% t over nets", claim=CLAIM if claimed else None),

@@ -20,7 +20,7 @@ from experiments.lo_ding.masks.transfer.donors import NEAREST, RANDOM, at_best_s
 from experiments.models.cifar import SCALES, Config, load_images, nets_a, spread_indices
 from experiments.models.masks import SIZES, count_in_words, masked_images, reached_by
 from nnpg.analysis.statistics import mean_interval
-from nnpg.analysis.verdicts import Claim, at_most, more_than
+from nnpg.analysis.verdicts import Claim, at_most, more_than, share_interval
 from nnpg.attacks import Sweep, linear, mask_sweep, noise_like, scaled, to_unit
 from nnpg.plots import Lines, Measured, interval_plot, line_panels
 
@@ -59,7 +59,7 @@ def run(config: Config, context: Context) -> Result:
                   "log10 of the mask's root mean square", "classified as the target")  # fmt: skip
     line_panels([panel], context.folder / "transfer.png", columns=1, top=None)
     bars = {
-        name if kind == NEAREST else f"{name}: {NOISE}": mean_interval(_shares(by_eta, kind, k))
+        name if kind == NEAREST else f"{name}: {NOISE}": share_interval(_shares(by_eta, kind, k))
         for k, name in enumerate(names)
         for kind in (NEAREST, NOISE)
     }
@@ -81,7 +81,7 @@ def _rows(by_eta: list[dict[str, Sweep]], names: tuple[str, ...]) -> list[Row]:
     judged = partial(row, n=len(by_eta), over="nets", interval=f"{100 * CONFIDENCE:.4g}% t over nets")
     mean = partial(mean_interval, confidence=CONFIDENCE)
     rows = [
-        over(f"{kind}, {AT_ETA}: classified as the target", None, mean_interval(_shares(by_eta, kind)))
+        over(f"{kind}, {AT_ETA}: classified as the target", None, share_interval(_shares(by_eta, kind)))
         for kind in by_eta[0] if kind != NEAREST
     ]  # fmt: skip
     count = [float(sum(works(of_net, k) for k in range(len(names)))) for of_net in by_eta]
@@ -89,14 +89,14 @@ def _rows(by_eta: list[dict[str, Sweep]], names: tuple[str, ...]) -> list[Row]:
         judged(f"{NEAREST}, {AT_ETA}: classified as the target", None, mean(_shares(by_eta, NEAREST)),
                claim=UNRELIABLE),
         over("no mask: classified as the target", None,
-             mean_interval([of_net[NEAREST].target_success(0).value for of_net in by_eta])),
+             share_interval([of_net[NEAREST].target_success(0).value for of_net in by_eta])),
         over(f"{NEAREST}: classified as another class", None,
-             mean_interval([of_net[NEAREST].error(1).value for of_net in by_eta])),
+             share_interval([of_net[NEAREST].error(1).value for of_net in by_eta])),
         judged(REACHED, None, mean(count), unit="targets", claim=Claim(1, len(names) - 1, QUOTED)),
     ]  # fmt: skip
     for k, name in enumerate(names):
         won, by_noise = (np.array(_shares(by_eta, kind, k)) for kind in (NEAREST, NOISE))
-        rows.append(over(f"{name}: classified as it", None, mean_interval(won)))
+        rows.append(over(f"{name}: classified as it", None, share_interval(won)))
         if name in NAMED:
             more = mean(won - by_noise)
             rows.append(judged(f"{name}: classified as it, minus the share by noise", None, more,
@@ -109,7 +109,7 @@ def _size_rows(by_size: list[dict[str, Sweep]]) -> list[Row]:
     over = partial(row, n=len(by_size), over="nets", interval="95% t over nets")
     return [
         over(f"{kind}, {AT_SIZE}: classified as the target", None,
-             mean_interval([at_best_size(of_net[kind]) for of_net in by_size]))
+             share_interval([at_best_size(of_net[kind]) for of_net in by_size]))
         for kind in by_size[0]
     ]  # fmt: skip
 

@@ -18,7 +18,7 @@ from experiments.lo_ding.masks.transfer.masks_on_both import Pair, at_best_sizes
 from experiments.models.cifar import SCALES, Config, load_images, nets_a, nets_m
 from experiments.models.masks import SIZES, count_in_words, masked_images
 from nnpg.analysis.statistics import mean_interval
-from nnpg.analysis.verdicts import at_most, more_than
+from nnpg.analysis.verdicts import at_most, more_than, share_interval
 from nnpg.plots import Lines, line_panels
 
 CARRY_OVER = more_than(0, "these masks seem moderately effective on ... the MLP on the training set")
@@ -49,19 +49,19 @@ def run(config: Config, context: Context) -> Result:
                    mean(m / np.maximum(a, 1e-9)), unit="ratio", claim=FAR_LESS)  # fmt: skip
     rise = judged("net M: rank correlation of success and size", None, mean(grows), unit="", claim=RISING)
     rows = (
-        over(f"net A at {best}: classified as the target", None, mean_interval(a)),
-        over(f"net M at {best}: classified as the target", None, mean_interval(m)),
-        over(f"net M at {best}: classified as the target, noise", None, mean_interval(noise)),
+        over(f"net A at {best}: classified as the target", None, share_interval(a)),
+        over(f"net M at {best}: classified as the target", None, share_interval(m)),
+        over(f"net M at {best}: classified as the target, noise", None, share_interval(noise)),
         over(best, None, mean_interval(sizes), unit="pixel 0 .. 1"),
         gain,
         share,
         over(f"classified as the target at {best}, net A minus net M", None, mean_interval(a - m)),
         rise,
-        over(f"net M at {best}, clipped to 0 .. 1", None, mean_interval(cut)),
-        over("net M at its own best size", None, mean_interval(best_m)),
-        over("net M at its own best size: noise", None, mean_interval(best_noise)),
-        over("net M at each target's best eta of A", None, mean_interval([pair.at_etas for pair in pairs])),
-        over("net M without a mask", None, mean_interval([pair.on_m.success[0].mean() for pair in pairs])),
+        over(f"net M at {best}, clipped to 0 .. 1", None, share_interval(cut)),
+        over("net M at its own best size", None, share_interval(best_m)),
+        over("net M at its own best size: noise", None, share_interval(best_noise)),
+        over("net M at each target's best eta of A", None, share_interval([pair.at_etas for pair in pairs])),
+        over("net M without a mask", None, share_interval([pair.on_m.success[0].mean() for pair in pairs])),
     )
     _draw(pairs, images.train.class_names, context)
     verdict = (

@@ -17,7 +17,7 @@ from experiments.experiment import Context, Experiment, Result, Row, Text, row
 from experiments.models.cifar import SCALES, Config, Images, epoch_steps, load_images, nets_a
 from nnpg import Training, error_rate, predict
 from nnpg.analysis.statistics import mean_interval
-from nnpg.analysis.verdicts import all_of, at_most
+from nnpg.analysis.verdicts import all_of, at_most, share_interval
 from nnpg.data.examples import one_of_each
 from nnpg.plots import Lines, image_grid, line_panels
 
@@ -65,7 +65,7 @@ def error_rows(
     for part, judged in (("validation", data), ("test", images.test)):
         shares = [error_rate(done.net, judged.x, judged.labels) for done in trained]
         claim = at_most(paper[part], f"{100 * paper[part]:.2f}% {part} error")
-        share = mean_interval(shares, confidence=confidence)
+        share = share_interval(shares, confidence=confidence)
         found.append(row(f"{name}: {part} error, no more than the paper's", paper[part], share, len(shares), "nets",
                          interval=f"{100 * confidence:.4g}% t over nets", claim=claim))  # fmt: skip
     return found

@@ -32,7 +32,7 @@ from experiments.models.class_masks import (
 )
 from experiments.models.masks import count_in_words
 from nnpg.analysis.statistics import mean_interval
-from nnpg.analysis.verdicts import at_least
+from nnpg.analysis.verdicts import at_least, share_interval
 from nnpg.attacks import distortion
 from nnpg.plots import Lines, line_panels
 from nnpg.support.progress import progress_bar
@@ -68,7 +68,7 @@ def run(config: Config, context: Context) -> Result:
     on_train = np.array([errors_under(net, known, W[:, -1:], targets) for net, W in zip(nets, masks, strict=True)])
     over = partial(row, n=len(nets), over="nets", interval="95% t over nets")
     judged = partial(row, n=len(nets), over="nets", interval=f"{100 * CONFIDENCE:.4g}% t over nets")
-    mean, missed = partial(mean_interval, confidence=CONFIDENCE, step=1 / len(test)), f"not classified as {names[dog]}"
+    mean, missed = partial(share_interval, confidence=CONFIDENCE, step=1 / len(test)), f"not classified as {names[dog]}"
     others = np.delete(on_test[:, :K, -1], dog, axis=1).mean(axis=1)
     learned_for = f"{steps[-1]:,} steps of {config.batch} images"
     pixels = judged(f"{missed}, {PIXELS}, {learned_for}, test images", PAPER, mean(on_test[:, dog, -1]), claim=CLAIM)
@@ -76,8 +76,8 @@ def run(config: Config, context: Context) -> Result:
     other = judged("not classified as the target, mean of the other targets", PAPER, mean(others), claim=NO_BETTER)
     rows = [
         pixels, grey, other,
-        over(f"{missed}, {PIXELS}, training images", PAPER, mean_interval(on_train[:, dog, 0])),
-        over(f"{missed}, no mask", None, mean_interval([errors_without(net, test, dog) for net in nets])),
+        over(f"{missed}, {PIXELS}, training images", PAPER, share_interval(on_train[:, dog, 0])),
+        over(f"{missed}, no mask", None, share_interval([errors_without(net, test, dog) for net in nets])),
         over(f"{missed}, {PIXELS}: change over the second half of the steps", None,
              mean_interval(on_test[:, dog, -1] - on_test[:, dog, half_of(steps)])),
         over("steps until the error is below 88%, all of them where it never is", None,
@@ -85,7 +85,7 @@ def run(config: Config, context: Context) -> Result:
         *(over(f"root mean square of the mask of {names[dog]}, {rate}", None,
                mean_interval(distortion(np.zeros_like(W), W)), unit="pixel 0 .. 1")
           for rate, W in ((PIXELS, masks[:, dog, -1]), (GREY, masks[:, faint, -1]))),
-        *(over(f"{name}: not classified as it, {PIXELS}", None, mean_interval(on_test[:, k, -1]))
+        *(over(f"{name}: not classified as it, {PIXELS}", None, share_interval(on_test[:, k, -1]))
           for k, name in enumerate(names)),
         *at_one_size(nets, test, masks[:, :K, -1], names, context),
     ]  # fmt: skip

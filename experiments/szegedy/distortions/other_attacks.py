@@ -10,6 +10,7 @@ from experiments.experiment import Row, row
 from experiments.szegedy.distortions import transfer
 from experiments.szegedy.distortions.attacked import TOLERANCES, Attacked
 from nnpg.analysis.statistics import mean_interval
+from nnpg.analysis.verdicts import share_interval
 from nnpg.attacks import Distorted, projected_gradient
 
 Cells = tuple[list[int], list[int]]  # rows and columns of a matrix
@@ -60,7 +61,7 @@ def confident_rows(groups: Sequence[Attacked], names: Sequence[str], kappa: floa
         errors.append(_error_of_others(group, found) - _error_of_others(group, plain))
     name, n, by = f"confidence kappa = {kappa:g}, random targets", len(groups), "95% t over seeds"
     return [
-        row(f"{name}: output for the target", None, mean_interval(sure), n, "seeds", interval=by),
+        row(f"{name}: output for the target", None, share_interval(sure), n, "seeds", interval=by),
         row(f"{name}: distortion as a multiple of that without", None, mean_interval(changes), n, "seeds",
             unit="factor", interval=by),
         row(f"{name}: error off the diagonal minus that without", None, mean_interval(errors), n, "seeds", interval=by),
@@ -82,8 +83,8 @@ def capped_rows(groups: Sequence[Attacked], names: Sequence[str], rms: float, ce
         others.append(errors[cells].mean())
     name, n, by = f"steps of the gradient within RMS {rms:g}, random targets", len(groups), "95% t over seeds"
     return [
-        row(f"{name}: error of the network itself", None, mean_interval(same), n, "seeds", interval=by),
-        row(f"{name}: error of the other half", None, mean_interval(others), n, "seeds", interval=by),
+        row(f"{name}: error of the network itself", None, share_interval(same), n, "seeds", interval=by),
+        row(f"{name}: error of the other half", None, share_interval(others), n, "seeds", interval=by),
     ]
 
 

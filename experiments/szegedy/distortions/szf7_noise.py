@@ -19,8 +19,7 @@ from experiments.models.mnist.lbfgs import FULL, SIX, SMOKE, Training, with_imag
 from experiments.models.mnist.nets import Trained
 from experiments.szegedy.distortions.attacked import RULES, attacked_by_seed, endings, size_rows, size_texts
 from nnpg import predict
-from nnpg.analysis.statistics import mean_interval
-from nnpg.analysis.verdicts import all_of, any_of, at_most, equal_to
+from nnpg.analysis.verdicts import all_of, any_of, at_most, equal_to, share_interval
 from nnpg.plots import image_grid
 from nnpg_kernels import Array
 
@@ -49,7 +48,7 @@ def run(config: Config, context: Context) -> Result:
     for name, paper in PAPER.items():
         for rule in RULES:
             right = [_accuracy(g.nets[name], g.distorted(name, rule).adversarial, g.labels) for g in groups]
-            ours = mean_interval(right, confidence=CONFIDENCE)
+            ours = share_interval(right, confidence=CONFIDENCE)
             words = f"accuracy of {name} on its distorted images, {rule}"
             rows.append(row(words, 0.0, ours, n, "nets", interval=by, claim=NEVER))
         rows += size_rows(groups, name, paper, CONFIDENCE)
@@ -63,7 +62,7 @@ def run(config: Config, context: Context) -> Result:
             noise = np.random.default_rng(group.seed).standard_normal(x.shape).astype(x.dtype)
             accuracy.append(_accuracy(group.nets[name], x + config.noise * noise, labels))
         read[name] = float(np.mean(accuracy))
-        ours = mean_interval(accuracy, confidence=CONFIDENCE)
+        ours = share_interval(accuracy, confidence=CONFIDENCE)
         paper_read, claim = (READ, HALF) if name in PAPER else (None, None)
         rows.append(row(f"accuracy of {name} in noise of {config.noise:g}", paper_read, ours, n, "nets", interval=by,
                         claim=claim))  # fmt: skip

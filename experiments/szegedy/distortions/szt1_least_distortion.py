@@ -32,8 +32,7 @@ from experiments.szegedy.distortions.attacked import (
 )
 from experiments.szegedy.distortions.other_attacks import other_norms
 from nnpg import error_rate
-from nnpg.analysis.statistics import mean_interval
-from nnpg.analysis.verdicts import all_of, at_least, equal_to
+from nnpg.analysis.verdicts import all_of, at_least, equal_to, share_interval
 from nnpg.data import Dataset
 from nnpg.plots import image_grid
 
@@ -99,9 +98,9 @@ def _rows(name: str, groups: Sequence[Attacked], train: Dataset, test: Dataset) 
     for words, data, paper in (("training", train, PAPER[name][0]), ("test", test, PAPER[name][1])):
         errors = [error_rate(group.nets[name].net, as_rows(data), data.labels) for group in groups]
         claim = equal_to(paper / 100, margins.ERROR, f"{words} error {paper:g}%")
-        ours = mean_interval(errors, confidence=CONFIDENCE)
+        ours = share_interval(errors, confidence=CONFIDENCE)
         rows.append(row(f"{name}: {words} error", paper / 100, ours, n, "nets", interval=by, claim=claim))
-    fooled = mean_interval([group.distorted(name).success.mean() for group in groups], confidence=CONFIDENCE)
+    fooled = share_interval([group.distorted(name).success.mean() for group in groups], confidence=CONFIDENCE)
     rows.append(row(f"{name}: images that fool it", 1.0, fooled, n, "nets", interval=by, claim=EVERY))
     return rows + size_rows(groups, name, SIZES[name], CONFIDENCE)
 

@@ -18,8 +18,7 @@ from experiments.models.mnist.digits import as_rows, digits, part_of
 from experiments.models.mnist.lbfgs import FULL, SMOKE, THREE, Training
 from experiments.szegedy.distortions.attacked import RULES, attacked_by_seed, endings, size_rows, size_texts
 from nnpg import error_rate
-from nnpg.analysis.statistics import mean_interval
-from nnpg.analysis.verdicts import all_of, equal_to
+from nnpg.analysis.verdicts import all_of, equal_to, share_interval
 
 PAPER = {"M1": (0, 2.4, 2, 0.062), "M1'": (0, 2.5, 2.1, 0.059), "M2": (2.3, 0, 2.1, 0.058)}  # P1, P2, test; distortion
 SIZES = {name: numbers[-1] for name, numbers in PAPER.items()}
@@ -46,7 +45,7 @@ def run(config: Config, context: Context) -> Result:
                 errors.append(error_rate(group.nets[name].net, as_rows(data), data.labels))
             means[name, of_set] = float(np.mean(errors))
             claim = equal_to(paper / 100, margins.ERROR, f"error on {of_set} {paper:g}%")
-            ours = mean_interval(errors, confidence=CONFIDENCE)
+            ours = share_interval(errors, confidence=CONFIDENCE)
             made.append(row(f"{name}: error on {of_set}", paper / 100, ours, n, "nets",
                             interval=f"{CONFIDENCE:.2%} t over nets", claim=claim))  # fmt: skip
         made += size_rows(groups, name, SIZES[name], CONFIDENCE)

@@ -13,7 +13,7 @@ from experiments.models.mnist.nets import Trained
 from experiments.szegedy.distortions.attacked import Attacked
 from nnpg import predict
 from nnpg.analysis.statistics import mean_interval, rank_correlation
-from nnpg.analysis.verdicts import difference_interval
+from nnpg.analysis.verdicts import difference_interval, share_interval
 from nnpg.attacks import Distorted, amplify
 from nnpg.plots import cell_map
 from nnpg_kernels import Array
@@ -92,7 +92,7 @@ def on_diagonal(batches: Sequence[str], nets: Sequence[str]) -> Array:
 def cell_rows(shares: Array, batches: Sequence[str], nets: Sequence[str], paper: Paper, words: str) -> list[Row]:
     """Return one row per cell of the errors (S, R, C) of S seeds, beside the paper's; no claim is about one cell."""
     return [
-        row(f"{batch} -> {net}, {words}", _percent(paper, batch, c), mean_interval(shares[:, r, c]), len(shares),
+        row(f"{batch} -> {net}, {words}", _percent(paper, batch, c), share_interval(shares[:, r, c]), len(shares),
             "nets", interval="95% t over nets")
         for r, batch in enumerate(batches)
         for c, net in enumerate(nets)
@@ -147,7 +147,7 @@ def table(
     for r, batch in enumerate(batches):
         cells = []
         for c in range(len(nets)):
-            value, low, high = (100 * v for v in mean_interval(shares[:, r, c]))
+            value, low, high = (100 * v for v in share_interval(shares[:, r, c]))
             theirs = _percent(paper, batch, c)
             where = {1.0: "in", 0.0: "out"}.get(among[r, c], "?")
             beside = "" if theirs is None else f" | {100 * theirs:.3g} {where}"

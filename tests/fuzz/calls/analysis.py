@@ -47,6 +47,12 @@ def calls() -> Iterator[Call]:
     yield call(
         statistics.mean_interval, values=flat, plain={"step": 0.1}, kinds={"values": finite, "step": w.number(0)}
     )
+    yield call(
+        verdicts.share_interval,
+        shares=flat,
+        plain={"step": 0.1},
+        kinds={"shares": w.numbers(nan=False), "step": w.number(0)},
+    )
     yield call(statistics.median_interval, values=flat, kinds={"values": finite})
     yield call(statistics.paired_p, differences=flat, kinds={"differences": finite})
     yield call(verdicts.holm, p_values=flat, kinds={"p_values": w.numbers(nan=False)})
