@@ -11,7 +11,7 @@ from nnpg.losses import Loss, binary, binary_seed, cross_entropy, cross_entropy_
 from nnpg.network import Network
 from nnpg.optimisers import SGD, Decay, DecayPerUnit, PlainDecay
 from nnpg.programs.plan import Plan
-from nnpg.programs.tasks import Train, TrainSelected
+from nnpg.programs.tasks import Train, TrainPooled, TrainSelected
 from nnpg_kernels import Array
 
 # losses with kernels, recognised by their functions and not by their names
@@ -22,7 +22,7 @@ KERNELS: dict[tuple[Any, Any], str] = {
 }
 
 
-def why_not(net: Network, plan: Plan, task: Train | TrainSelected, losses: Container[str]) -> str:
+def why_not(net: Network, plan: Plan, task: Train | TrainSelected | TrainPooled, losses: Container[str]) -> str:
     """Return why a backend with kernels of these losses has no program for this training, or ""."""
     loss, optimiser = task.loss, task.optimiser
     drawn = [name for name, layer in net.layers.items() if hasattr(layer, "drawn")]

@@ -5,9 +5,11 @@ Axes: N images, S classes, T filters that are knocked out, K outputs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar, NamedTuple, Protocol
+
+import numpy as np
 
 from nnpg.losses import Loss
 from nnpg.network import Network
@@ -144,6 +146,47 @@ class TrainSelected:
     clusters: Array | None = None
     watch: Callable[[int, Network, Array], None] | None = None
     watch_after: Callable[[int], bool] | None = None
+    name: ClassVar[str] = "train"
+
+
+class Pool(NamedTuple):
+    """Examples of one output (P, ...), and the labels of their images (P,), in the memory of the network's backend."""
+
+    examples: Array
+    labels: Array
+
+
+@dataclass(frozen=True, eq=False)
+class TrainPooled:
+    """Training on images and on examples from pools: `run(x, targets, batch, optimiser_state)` gives a session.
+
+    Parameters
+    ----------
+    loss, optimiser, images
+        As in `Train`.
+    layers : names
+        The outputs whose examples are pooled, and at which they enter.
+    size : int
+        Examples in each pool, at most.
+    batch : int
+        Examples of each pool in a step.
+    every : int
+        Steps from one renewal of the pools to the next.
+    generator : function
+        generator(t) makes the generator of step t, which draws the examples of each pool that has any.
+    renewed : function
+        renewed(net, pools, generator) returns the pools by layer, with new examples for this network.
+    """
+
+    loss: Loss
+    optimiser: SGD
+    images: int
+    layers: tuple[str, ...]
+    size: int
+    batch: int
+    every: int
+    generator: Callable[[int], np.random.Generator]
+    renewed: Callable[[Network, Mapping[str, Pool], np.random.Generator], Mapping[str, Pool]]
     name: ClassVar[str] = "train"
 
 

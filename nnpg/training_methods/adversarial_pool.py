@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -23,18 +24,12 @@ from nnpg.layers.blocks import first_with_weights
 from nnpg.losses import Loss
 from nnpg.network import INPUT, Network
 from nnpg.optimisers import SGD, Parameters, SGDState
+from nnpg.programs.tasks import PlannedStep, Pool, TrainPooled
 from nnpg.support.arguments import as_choice, as_count, as_names, as_numbers, as_whole
 from nnpg.support.network_arguments import placed
 from nnpg_kernels import Array
 
 _BOXES: dict[type[Any], tuple[float, float]] = {Sigmoid: (0.0, 1.0), Softmax: (0.0, 1.0), Tanh: (-1.0, 1.0)}
-
-
-class Pool(NamedTuple):
-    """Examples of one output (P, ...), and the labels of their images (P,), in the memory of the network's backend."""
-
-    examples: Array
-    labels: Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +41,7 @@ class PoolState(SGDState):
 
 
 @dataclass(frozen=True, eq=False)
-class AdversarialPool:
+class AdversarialPool(PlannedStep):
     """A step of `nnpg.train` on a batch of images and on examples from the pools, each with the same weight.
 
         L = 1/M (sum over the batch of L(x) + sum over the pools' examples of L(example)),    M of them in all
@@ -118,12 +113,12 @@ class AdversarialPool:
         self, net: Network, x: Array, targets: Array, loss: Loss, optimiser: SGD, state: SGDState, rows: Array
     ) -> tuple[Network, SGDState, Array, Any]:
         """Take one step; return what `nnpg.training.step` does, losses and errors of the images only."""
-        k, rng = net.backend, np.random.default_rng([self.seed, state.t])
+        k, rng = net.backend, self._generator(state.t)
         pools = dict(state.pools) if isinstance(state, PoolState) else {}
         images = state.images if isinstance(state, PoolState) else None
         if state.t % self.every == 0:
             images = placed(net, self.x) if images is None else images
-            pools = {layer: self._renewed(net, images, layer, pools.get(layer), rng) for layer in self.layers}
+            pools = self._all_renewed(images, net, pools, rng)
         filled = {layer: len(p.labels) for layer, p in pools.items() if len(p.labels)}
         drawn = [rng.integers(n, size=self.batch) for n in filled.values()]
         chosen = dict(zip(filled, k.asarray(np.stack(drawn)) if drawn else [], strict=True))
@@ -138,8 +133,29 @@ class AdversarialPool:
             deltas = net.backward(above, loss.seed(k, above.y, labels) / total, stop=stop)
             gradients = _sum(gradients, net.gradients(above, deltas))
         after, new = optimiser.step(net, gradients, state)
-        wrong = (trace.y.argmax(axis=-1) != targets).sum()
+        labels = targets if targets.ndim == 1 else targets.argmax(axis=-1)
+        wrong = (trace.y.argmax(axis=-1) != labels).sum()
         return after, PoolState(new.t, new.velocity, pools, images), loss.value(k, trace.y, targets), wrong
+
+    def task(self, net: Network, loss: Loss, optimiser: SGD, images: int) -> TrainPooled | None:
+        """Return what the steps do, for a program; None for a subclass, whose steps may do anything else."""
+        if type(self) is not AdversarialPool:
+            return None
+        layers, most = tuple(dict.fromkeys(self.layers)), max(self.size, self.new)
+        renewed = partial(self._all_renewed, placed(net, self.x))
+        return TrainPooled(
+            loss, optimiser, images, layers, most, self.batch, self.every, self._generator, renewed
+        )  # fmt: skip
+
+    def _generator(self, t: int) -> np.random.Generator:
+        """Return the generator of a step."""
+        return np.random.default_rng([self.seed, t])
+
+    def _all_renewed(
+        self, images: Array, net: Network, pools: Mapping[str, Pool], rng: np.random.Generator
+    ) -> dict[str, Pool]:
+        """Return the pools with new examples for a network."""
+        return {layer: self._renewed(net, images, layer, pools.get(layer), rng) for layer in self.layers}
 
     def _renewed(self, net: Network, images: Array, layer: str, pool: Pool | None, rng: np.random.Generator) -> Pool:
         """Make new examples of one output; add them to the pool, in the place of random ones where it is full."""

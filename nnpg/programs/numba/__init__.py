@@ -8,7 +8,17 @@ from typing import Any
 
 from nnpg.network import Network
 from nnpg.programs import Found, tasks
-from nnpg.programs.numba import class_sums, gradients, knockout, outputs, predict, reading, selected_training, training
+from nnpg.programs.numba import (
+    class_sums,
+    gradients,
+    knockout,
+    outputs,
+    pooled_training,
+    predict,
+    reading,
+    selected_training,
+    training,
+)
 from nnpg.programs.plan import plan_of
 
 PROGRAMS: dict[type[Any], ModuleType] = {
@@ -17,6 +27,7 @@ PROGRAMS: dict[type[Any], ModuleType] = {
     tasks.ClassSums: class_sums,
     tasks.KnockOut: knockout,
     tasks.Train: training,
+    tasks.TrainPooled: pooled_training,
     tasks.TrainSelected: selected_training,
     tasks.Reading: reading,
     tasks.Outputs: outputs,

@@ -218,8 +218,8 @@ class Session(Running):
                 chains[s].append(Task(first, last, n, min(at_once, count - n), s))
             phases, first = [*phases, chains, []], last
         for number, rates in enumerate(a.rates):
-            units = {task.layer: a.chosen}
-            for of_layer in layer_ops(plan, self.weights, self.velocity, slots, count, rates, task.optimiser, units):
+            of_pair = slots, dict.fromkeys(self.weights, count), rates, task.optimiser, {task.layer: a.chosen}
+            for of_layer in layer_ops(plan, self.weights, self.velocity, *of_pair):
                 phases[2 * number + 1].append([Task(first, first + len(of_layer), 0, count)])
                 shared, first = [*shared, *of_layer], first + len(of_layer)
         return Program([[*steps[0], *steps[1], *shared] for steps in each], phases)

@@ -109,14 +109,15 @@ def layer_ops(
     weights: Weights,
     velocity: Weights,
     slots: Slots,
-    batch: int,
+    rows_of: Mapping[str, int],
     rates: Array,
     optimiser: SGD,
     units: Mapping[str, Array] = EVERY,
 ) -> Iterator[list[Op]]:
     """Yield for each piece of each parameter the ops of its gradient, if it is not in the slots, and of its step.
 
-    In a layer that `units` names, only the units learn where units[name] (F,) is 1.
+    The gradient of a dense layer is a sum over the first rows_of[name] rows of its slots. In a layer that `units`
+    names, only the units learn where units[name] (F,) is 1.
     """
     momentum = np.array([optimiser.momentum])
     for block in plan.blocks:
@@ -135,11 +136,11 @@ def layer_ops(
             continue
         g = aligned((1, *parameters["W"].shape), parameters["W"].dtype)
         for rows in _pieces(len(parameters["W"])):
-            gradient = ops.dense_gradient(slots.x[name], slots.delta[name], batch, rows, g[0])
+            gradient = ops.dense_gradient(slots.x[name], slots.delta[name], rows_of[name], rows, g[0])
             yield [gradient, step("W", g[:, rows], rows)]
         if "b" in parameters:
             g_b = aligned((1, len(parameters["b"])), parameters["b"].dtype)
-            yield [ops.bias_gradient(slots.delta[name], batch, g_b[0]), step("b", g_b)]
+            yield [ops.bias_gradient(slots.delta[name], rows_of[name], g_b[0]), step("b", g_b)]
 
 
 def _pieces(F: int) -> Sequence[slice]:

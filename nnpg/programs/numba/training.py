@@ -113,7 +113,7 @@ def run(net: Network, plan: Plan, task: Train, x: Array, t: Array, batch: int, s
     def program(count: int) -> Program:
         shared, second = [], []
         first = len(each[0])
-        for of_layer in layer_ops(plan, weights, velocity, slots, count, rates, optimiser):
+        for of_layer in layer_ops(plan, weights, velocity, slots, dict.fromkeys(weights, count), rates, optimiser):
             second.append([Task(first, first + len(of_layer), 0, count)])
             shared += of_layer
             first += len(of_layer)
