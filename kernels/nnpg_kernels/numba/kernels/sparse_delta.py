@@ -9,7 +9,7 @@ pixels, each with its vector of dz; winners at which a ReLU has slope 0 are left
 task      one image and one vector of classes
 tile      channels by 1 vector, which holds the whole sums
 inner     for each winner in reach: 1 load of dz and, per channel, 1 weight and 1 multiply-add
-bound     multiply-adds: their latency, or two a cycle where there are more than 8 channels
+bound     multiply-adds: their latency, or two a cycle where there are more than 8 channels (4 on AVX2)
 """
 
 from __future__ import annotations
@@ -33,9 +33,16 @@ GATHER = record_type("dz weight starts z_rows z_columns w dx dx_plane dx_row C H
 
 
 def channels_at_once(C: int) -> int:
-    """Return the height of the tile for C channels: an even number."""
-    most = 16 if wide_registers() else 4
-    height = -(-C // -(-C // most))
+    """Return the height of the tile for C channels: an even number.
+
+    Examples
+    --------
+    >>> channels_at_once(5)
+    6
+    """
+    if not wide_registers():  # 12 registers of sums at most, and for each winner two cycles besides multiply-adds
+        return min((4, 6, 2), key=lambda height: -(-C // height) * (height + 2))
+    height = -(-C // -(-C // 16))
     return height + height % 2
 
 
@@ -97,6 +104,7 @@ def gather(dtype: npt.DTypeLike, height: int) -> Any:
     The weights are packed as (tiles of channels, I, F, J, height).
     """
     kind, step = np.dtype(dtype).type, lanes(dtype)
+    two_sums = height <= (8 if wide_registers() else 2)  # where one would wait for the last multiply-add
 
     def run(address: int, n: int, count: int, seed: int, t: int) -> None:
         s = record(address, GATHER)
@@ -114,7 +122,7 @@ def gather(dtype: npt.DTypeLike, height: int) -> Any:
                         q = (c // height * s.I + i) * row_size + (w + s.left) * height
                         if first < last:
                             entry, end = starts[row + first], starts[row + last]
-                            while height <= 8 and entry + 1 < end:  # two sums, of which neither waits for the other
+                            while two_sums and entry + 1 < end:
                                 tile = add_outer(tile, weights, q + weight[entry], 1, height, dz, entry * step, step)
                                 other = add_outer(
                                     other, weights, q + weight[entry + 1], 1, height, dz, (entry + 1) * step, step
