@@ -7,7 +7,7 @@ and channels exchanged; a dense layer, whose inputs are taps; its delta; its gra
 are read from the layer's arrays and are not copied.
 
     task      a block of images, all of whose outputs it writes
-    tile      4 or 5 filters by 4 vectors of pixels (AVX-512) that starts at the bias
+    tile      4 to 6 filters by 4 vectors of pixels (AVX-512), or by 1 (AVX2), that starts at the bias
     inner     for each tap: 4 loads of pixels and 4 of weights for 16 multiply-adds
     bound     multiply-adds, two a cycle: 97% of it on one core for 5 x 5 filters
     writer    each output is written once
@@ -82,11 +82,14 @@ def tile_for(F: int, vectors: int) -> tuple[int, int]:
     >>> 5 % tile_for(F, vectors)[0] in (0, 1)
     True
     """
-    tiles = ((4, 4), (5, 4), (8, 2), (5, 2), (8, 1), (10, 1)) if wide_registers() else ((4, 1), (5, 1))
+    wide = wide_registers()
+    tiles = ((4, 4), (5, 4), (6, 4), (8, 2), (5, 2), (8, 1), (10, 1)) if wide else ((4, 1), (6, 1), (5, 1))
+    halves = 1 if wide else 2  # registers of a vector
 
     def time(tile: tuple[int, int]) -> float:
         rows, columns = tile
-        cycles = max(rows * columns / 2, (rows + columns) / 2, 4)  # multiply-adds, loads, latency of a multiply-add
-        return -(-F // rows) * -(-vectors // columns) * cycles
+        loads = (rows + halves * columns) / 2
+        cycles = max(halves * rows * columns / 2, loads, 4)  # multiply-adds, loads, latency of a multiply-add
+        return -(-F // rows) * -(-vectors // columns) * (cycles + 1)  # and what the loop takes besides
 
     return min(tiles, key=time)
