@@ -24,6 +24,7 @@ from nnpg_kernels.numba.simd import (
     transposed,
     wide_registers,
     zeros,
+    zeros_of,
 )
 from nnpg_kernels.numba.simd.arithmetic import sigmoid, tanh
 
@@ -49,6 +50,12 @@ def products(d: Any, x: Any, y: Any, rows: int) -> None:
 @entry
 def products_below(d: Any, x: Any, y: Any, width: int) -> None:
     tile = add_products_below(zeros(d, 2, 3), d, 0, 20, 2, x, 0, 7, width)
+    add_sums(tile, y, 0, 3, 2)
+
+
+@entry
+def products_of_short_vectors(d: Any, x: Any, y: Any) -> None:
+    tile = add_products(zeros_of(d, 2, 3, 4), d, 0, 20, 2, x, 0, 7)
     add_sums(tile, y, 0, 3, 2)
 
 
@@ -182,3 +189,12 @@ def test_products_below_a_width_use_no_lane_from_it_on(dtype: Any) -> None:
         x[14 + width :] = np.nan  # lanes of the last of the three vectors from the width on
         products_below(d, x, y, width)
         np.testing.assert_allclose(y.reshape(2, 3), expected, rtol=0, atol=100 * np.finfo(dtype).eps)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_tile_of_short_vectors_reads_no_lane_after_them(dtype: Any) -> None:
+    d, x, y = numbers(dtype, 60, 0), numbers(dtype, 60, 1), np.zeros(6, dtype)
+    d[4:20] = d[24:] = x[18:] = np.nan
+    products_of_short_vectors(d, x, y)
+    expected = [[d[20 * r : 20 * r + 4] @ x[7 * c : 7 * c + 4] for c in range(3)] for r in range(2)]
+    np.testing.assert_allclose(y.reshape(2, 3), expected, rtol=0, atol=100 * np.finfo(dtype).eps)

@@ -293,7 +293,7 @@ BATTERIES: dict[str, tuple[Task, ...]] = {
 OPS_BY_TASK: tuple[tuple[str, tuple[str, ...], tuple[Task, ...]], ...] = (
     ("images", functions_of(f"{OPS}.images"), (predict, gradients, training)),
     ("fields", functions_of(f"{OPS}.fields"), (predict, gradients, training)),
-    ("convolutions", ("convolution", "unpooling", "convolution_delta"), (predict, gradients, training)),
+    ("convolutions", ("convolution", "_convolution", "unpooling", "convolution_delta"), (predict, gradients, training)),
     ("convolutions", ("convolution_gradient",), (training,)),
     ("convolutions", ("sparse_delta", "first_winners"), (gradients,)),
     ("dense_layers", ("dense", "dense_delta"), (predict, gradients, training)),

@@ -339,6 +339,7 @@ SAME: dict[str, dict[str, str]] = {
         "convolution: 'y_plane': ...": "the kernel sets it",
         "convolution: 'y_row': ...": "the kernel sets it",
         "convolution_delta: height, width = tile_for(...": TILE,
+        "_convolution: height, width = tile_for(...": TILE,
         "unpooling: 'db_slot': 0": "on one thread, one slot may take all sums; tests of threads compare bits",
         "unpooling: overlap = pool.size[0] >= ...": ZEROS,
         "unpooling: overlap = pool.size[0] > pool.stride[0] or pool.size[1] >= pool.stride[1]": ZEROS,

@@ -167,7 +167,7 @@ def unpool(dtype: npt.DTypeLike, per_pixel: int) -> Any:
                     elif s.activation == SIGMOID:
                         part = part * out * (1.0 - out)
                     store(part, g, v, 0, 1, wide - v)  # the row ends in zeros
-                    total = total + load(g, v, step, 1, 1)
+                    total = total + (part if wide - v >= step else load(g, v, step, 1, 1))
                 row_of(s, g, winner, f * s.winner_plane + h * s.winner_row, dz, f * s.dz_plane, h * s.stride_i - s.top)
             add_sums(total, db, f, 0, 1)
 
@@ -209,6 +209,13 @@ def _unpool_row(step: int) -> Any:
                     right = where_equal(won, 2 * i + 1, delta, 0.0)
                     to = plane + (top + i) * s.dz_row + 2 * w
                     store_interleaved(left, right, dz, to, 2 * (s.columns - w))
+            return
+        if s.size_j == 1 and s.stride_j == 1 and s.dz_column == 1 and not s.overlap:
+            for w in range(0, s.columns, step):
+                delta, won = load(g, w, step, 1, 1), load(winner, k + w, step, 1, 1)
+                for i in range(low, high):
+                    pixel = where_equal(won, i, delta, 0.0)
+                    store(pixel, dz, plane + (top + i) * s.dz_row + w, 0, 1, s.columns - w)
             return
         for w in range(s.columns):
             number, place = g[w], winner[k + w]

@@ -10,18 +10,22 @@ from nnpg_kernels.numba.kernels import pooling_winners
 from nnpg_kernels.numba.kernels import sparse_delta as sparse_kernels
 from nnpg_kernels.numba.kernels.correlation import CORRELATE, correlate, tile_for
 from nnpg_kernels.numba.kernels.pooled_convolution import CONVOLVE, UNPOOL, convolve, unpool
-from nnpg_kernels.numba.kernels.weight_gradient import GRADIENT, accumulate_gradient, pieces
+from nnpg_kernels.numba.kernels.weight_gradient import GRADIENT, accumulate_gradient, pieces, places_at_most
 from nnpg_kernels.numba.ops.fields import no_bias, pool_fields, weight_fields, window_fields
 from nnpg_kernels.numba.planes import SLACK, Planes
 from nnpg_kernels.numba.program import Op, op
 from nnpg_kernels.numba.runtime.memory import address, aligned
 from nnpg_kernels.numba.simd import lanes
 
+ONE_PIXEL = Window((1, 1))  # a pooling window in which nothing is chosen
+
 
 def convolution(x: Planes, W: Array, b: Array | None, window: Window, pool: Window, y: Planes, winner: Planes) -> Op:
-    """y = max over `pool` of z = W * x + b, and the winner of each window."""
+    """y = max over `pool` of z = W * x + b, and the winner of each window; in a window of one pixel it is number 0."""
     dtype, (F, C, I, J), L = W.dtype, W.shape, x.per_pixel
     vector, (rows, columns) = lanes(dtype), window.output_shape(x.H, x.W)
+    if pool == ONE_PIXEL:
+        return _convolution(x, W, b, window, y)
     height, width = tile_for(F, -(-columns * L // vector))
     left = pool.padding[2]
     reach = max(columns, (y.W - 1) * pool.stride[1] + pool.size[1] - left)  # of the last window
@@ -42,6 +46,23 @@ def convolution(x: Planes, W: Array, b: Array | None, window: Window, pool: Wind
         **{"out": y.at(), "out_plane": y.plane, "out_row": y.pitch, "rows": y.H, "columns": y.W},
         **{"winner": winner.at(), "winner_plane": winner.plane, "winner_row": winner.pitch},
         **pool_fields(pool),
+    )
+
+
+def _convolution(x: Planes, W: Array, b: Array | None, window: Window, y: Planes) -> Op:
+    """y = W * x + b."""
+    (F, C, I, J), L = W.shape, x.per_pixel
+    height, width = tile_for(F, -(-y.W * L // lanes(W.dtype)))
+    bias = no_bias(W.dtype) if b is None else b
+    return op(
+        f"correlate {height}x{width}",
+        correlate(W.dtype, height, width),
+        CORRELATE,
+        (x, W, bias, y),
+        **window_fields(x, window, L),
+        **weight_fields(W, bias, b is not None, (C * I * J, I * J, J, 1)),
+        **{"y": y.at(), "y_plane": y.plane, "y_row": y.pitch},
+        **{"C": C, "F": F, "I": I, "J": J, "H": y.H, "W": y.W * L},
     )
 
 
@@ -121,7 +142,7 @@ def convolution_gradient(x: Planes, dz: Planes, W: Array, window: Window, dW: Ar
             **{"C": C, "F": F, "I": I, "J": J, "H": rows},
             **{"vectors": columns * L // vector, "rest": columns * L % vector},
         )
-        for places in pieces(J)
+        for places in pieces(J, places_at_most())
     ]
 
 

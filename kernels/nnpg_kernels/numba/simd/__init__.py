@@ -35,8 +35,9 @@ from nnpg_kernels.numba.simd.tiles import (
     splats,
     store,
     zeros,
+    zeros_of,
 )
-from nnpg_kernels.numba.simd.vectors import lanes, wide_registers
+from nnpg_kernels.numba.simd.vectors import lanes, register_lanes, wide_registers
 
 __all__ = [
     "add_outer",
@@ -46,6 +47,7 @@ __all__ = [
     "lanes",
     "load",
     "load_every_second",
+    "register_lanes",
     "sigmoid",
     "splats",
     "store",
@@ -58,4 +60,5 @@ __all__ = [
     "where_equal",
     "wide_registers",
     "zeros",
+    "zeros_of",
 ]

@@ -32,6 +32,17 @@ def zeros(typing: Any, like: Any, height: Any, width: Any) -> Any:
 
 
 @intrinsic(prefer_literal=True)  # type: ignore[untyped-decorator]
+def zeros_of(typing: Any, like: Any, height: Any, width: Any, count: Any) -> Any:
+    """The same with `count` lanes in a vector, such as `register_lanes`: more, shorter vectors of sums."""
+    tile = Tile(height.literal_value, width.literal_value, Vector(like.dtype, count.literal_value))
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return ir.Constant(ir.ArrayType(tile.vector.llvm, tile.rows * tile.columns), None)
+
+    return tile(like, height, width, count), emit
+
+
+@intrinsic(prefer_literal=True)  # type: ignore[untyped-decorator]
 def splats(typing: Any, b: Any, q: Any, stride: Any, rows: Any, height: Any, width: Any) -> Any:
     """Tile with b[q + stride r] in every lane of row r."""
     tile = Tile(height.literal_value, width.literal_value, Vector(b.dtype))

@@ -35,11 +35,22 @@ def wide_registers() -> bool:
     return "+avx512f" in features
 
 
-class Vector(types.Type):  # type: ignore[misc]
-    """Numba's type of a vector of float32 or float64."""
+def register_lanes(dtype: Any) -> int:
+    """Return how many numbers one register holds: as many as a vector, or half of them.
 
-    def __init__(self, scalar: types.Float) -> None:
-        self.scalar, self.lanes = scalar, 8 * VECTOR_BYTES // scalar.bitwidth
+    Examples
+    --------
+    >>> register_lanes(np.float32) in (8, 16)
+    True
+    """
+    return lanes(dtype) if wide_registers() else lanes(dtype) // 2
+
+
+class Vector(types.Type):  # type: ignore[misc]
+    """Numba's type of a vector of float32 or float64; of 64 bytes unless `count` lanes are given."""
+
+    def __init__(self, scalar: types.Float, count: int | None = None) -> None:
+        self.scalar, self.lanes = scalar, count or 8 * VECTOR_BYTES // scalar.bitwidth
         self.bytes = scalar.bitwidth // 8
         super().__init__(name=f"Vector({scalar} x {self.lanes})")
 
