@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.contender import Answer, Contender
-from benchmarks.ours import training_answer
+from benchmarks.own_training import training_answer
 from benchmarks.workloads import Workload
 
 jax: Any = import_module("jax")  # optional, so the type checker does not read it

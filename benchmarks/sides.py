@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from importlib.util import find_spec
 
-from benchmarks import ours
+from benchmarks import ours, own_training
 from benchmarks.contender import Contender
 from benchmarks.workloads import Workload
 
@@ -19,9 +19,11 @@ def absent(framework: str) -> bool:
 
 
 def competitors(workload: Workload, framework: str, backend: str, only: str | None = None) -> list[Contender]:
-    """Prepare every configuration of a framework, or the one of that name; `backend` is for our own training."""
+    """Prepare every configuration of a framework, or the one of that name; `backend` is for our own trainings."""
     if framework == "nnpg":
         return [ours.own_epoch(workload, backend)]
+    if framework == "layers":
+        return [own_training.by_layers(workload, backend)]
     result: list[Contender] = import_module(COMPETITORS[framework]).contenders(workload, only)
     return result
 

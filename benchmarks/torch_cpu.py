@@ -6,6 +6,7 @@ compiler; without one it is left out.
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -14,7 +15,7 @@ from functools import partial
 from typing import Any
 
 from benchmarks.contender import Answer, Contender, cores
-from benchmarks.ours import training_answer
+from benchmarks.own_training import training_answer
 from benchmarks.torch_networks import F, Parameters, block, head, layouts, prepared, probabilities, torch
 from benchmarks.workloads import Workload
 
@@ -70,11 +71,49 @@ def _train(workload: Workload, layout: str, compiled: Compiled) -> Timed:
         optimiser.step()
         return float(loss.detach())
 
-    def parameters() -> Answer:
-        names = [f"{p}{i}" for i in range(1, len(P) + 1) for p in ("W", "b")]
-        return {name: a.detach().numpy().copy() for name, a in zip(names, flat, strict=True)}
+    return call, partial(training_answer, call, partial(_parameters, flat))
 
-    return call, partial(training_answer, call, parameters)
+
+def _parameters(flat: list[Any]) -> Answer:
+    """Return copies of the weights and biases of all layers, by name."""
+    names = [f"{p}{i}" for i in range(1, len(flat) // 2 + 1) for p in ("W", "b")]
+    return {name: a.detach().numpy().copy() for name, a in zip(names, flat, strict=True)}
+
+
+def _selected(workload: Workload, layout: str, compiled: Compiled) -> Timed:
+    """A pair of steps of selective dropout on one layer with convolutions: gradients of other units are set to 0."""
+    net, n = workload.net, workload.N // 2
+    P, x, t = prepared(workload, layout)
+    flat = [p.requires_grad_() for layer in P for p in layer]
+    optimiser = torch.optim.SGD(flat, lr=workload.lr, fused=True)
+    i = int(workload.layer.removeprefix("conv")) - 1
+    retained = math.ceil(workload.keep * len(P[i][0]))
+
+    def outputs(x: Any) -> Any:
+        for b in range(i + 1):
+            x = block(net, P, b, x)
+        return x
+
+    def call() -> float:
+        with torch.no_grad():
+            size = outputs(x).flatten(2).norm(dim=2)
+            off = torch.ones(size.shape[1], dtype=torch.bool)
+            off[(size[n:] - size[:n]).abs().mean(0).topk(retained).indices] = False
+        losses = []
+        for images in (x[n:], x[:n]):
+            optimiser.zero_grad(set_to_none=True)
+            y = outputs(images)
+            for b in range(i + 1, len(net.blocks)):
+                y = block(net, P, b, y)
+            loss = F.cross_entropy(head(net, P, y), t[:n])
+            loss.backward()
+            for p in P[i]:
+                p.grad[off] = 0
+            optimiser.step()
+            losses.append(float(loss.detach()))
+        return losses[0]
+
+    return call, partial(training_answer, call, partial(_parameters, flat))
 
 
 def _jacobian(workload: Workload, layout: str, compiled: Compiled) -> Timed:
@@ -172,6 +211,7 @@ def _class_gradients(workload: Workload, layout: str, compiled: Compiled) -> Tim
 
 MAKE = {
     "train": _train,
+    "selected": _selected,
     "jacobian": _jacobian,
     "sweep": _sweep,
     "gradients": _class_gradients,

@@ -100,7 +100,10 @@ LENET = Architecture((1, 28, 28), (Block(20, 2), Block(50, 2)), "relu", (500, 10
 MANY_CLASSES = replace(COLOURS, dense=(1000,))
 MLP = Architecture((784,), (), "sigmoid", (100, 100, 10))
 
-Kind = Literal["train", "jacobian", "sweep", "gradients", "predict", "saliency"]
+HINTHORN = replace(DIGITS, blocks=(Block(32, 3), Block(64, 2)))  # his network for digits (2017, 2.2)
+OF_LAYERS = {"layers": (2.0, 3.0), "torch": (1.0, 3.0)}
+
+Kind = Literal["train", "selected", "pooled", "jacobian", "sweep", "gradients", "predict", "saliency"]
 Bars = Mapping[str, tuple[float, float]]  # framework -> the ratio that must be reached, and the goal
 
 
@@ -110,9 +113,10 @@ class Workload:
 
     Parameters
     ----------
-    kind : "train", "jacobian", "sweep", "gradients", "predict" or "saliency"
-        One training step; dy_c/do of every block's output for all classes c; knock-out sweeps; the class gradients
-        of a data set; the probabilities; or dy_c/dx of each image's class.
+    kind : "train", "selected", "pooled", "jacobian", "sweep", "gradients", "predict" or "saliency"
+        One training step; a pair of steps of selective dropout, on half of the images and on the other half as their
+        originals; a step with examples of adversarial pools; dy_c/do of every block's output for all classes c;
+        knock-out sweeps; the class gradients of a data set; the probabilities; or dy_c/dx of each image's class.
     N : int
         Images.
     bars : mapping
@@ -128,6 +132,8 @@ class Workload:
         Of the epoch that "gradients" is compared with.
     steps : int
         Of one call of `train`, at least.
+    layer, keep : str, float
+        Of "selected": whose units are selected, and the share that learns.
     wide : bool
         A net so wide that torch.compile may win, and that the faster of our program and our layers is chosen.
     """
@@ -145,6 +151,8 @@ class Workload:
     identities: int = 5
     batch: int = 32
     steps: int = 60
+    layer: str = ""
+    keep: float = 1.0
     wide: bool = False
 
     def inputs(self) -> tuple[Array, Array]:
@@ -200,6 +208,9 @@ WORKLOADS: tuple[Workload, ...] = (
     *_wide("vgg", VGG, 4, 1.1),
     *_wide("alexnet", ALEXNET, 4, 1.5),
     *_wide("lenet", LENET, 64, 2),
+    Workload("W10-dropout", "selected", HINTHORN, 2, OF_LAYERS, ("layers", "torch"), layer="conv2", keep=0.2),
+    Workload("W10-group", "selected", HINTHORN, 40, {"layers": (2, 3)}, ("layers",), layer="dense1", keep=0.2),
+    Workload("W10-pool", "pooled", MLP, 100, {"layers": (2, 3)}, ("layers",), momentum=0.9, steps=200),
     Workload("A-predict", "predict", ALEXNET, 32),
     Workload("A-saliency", "saliency", ALEXNET, 32),
     Workload("A-step", "train", ALEXNET, 32, steps=4),

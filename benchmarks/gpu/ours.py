@@ -15,7 +15,7 @@ from benchmarks.contender import Answer
 from benchmarks.gpu.card import CupyEvent
 from benchmarks.gpu.contender import LATER, Contender, Taken, event_clock
 from benchmarks.gpu.rows import Row
-from benchmarks.ours import parameters_of, training_answer
+from benchmarks.own_training import parameters_of, training_answer
 from benchmarks.workloads import Workload
 from nnpg import programs
 from nnpg.prediction import gradients_in_batches

@@ -19,7 +19,7 @@ import numpy as np
 import nnpg
 from benchmarks.contender import cores
 from benchmarks.measuring.roof import operations
-from benchmarks.ours import all_cores
+from benchmarks.own_training import all_cores
 from benchmarks.workloads import COLOURS, FACES, Architecture, Block, Workload
 from nnpg_kernels import use_threads
 from nnpg_kernels.threads import thread_count

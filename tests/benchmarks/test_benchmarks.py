@@ -240,6 +240,28 @@ def test_the_rows_of_classes_that_occur_agree_with_pytorch():
             check(answer, theirs.answer())
 
 
+@pytest.mark.parametrize("name", ["W10-dropout", "W10-group", "W10-pool"])
+def test_trainings_layer_by_layer_agree_with_the_compiled_ones(name):
+    workload = replace(BY_NAME[name], steps=4)
+    compiled = ours.contender(workload, "numba")
+    with compiled.threads():
+        answer = compiled.answer()
+    (theirs,) = sides.competitors(workload, "layers", "numba")
+    with nnpg.require_compiled(), pytest.raises(nnpg.NotCompiled, match="take_step"):
+        theirs.call()
+    check(answer, theirs.answer())
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("keep", [0.2, 1.0])
+def test_a_round_of_selective_dropout_agrees_with_pytorch(keep):
+    workload = replace(BY_NAME["W10-dropout"], keep=keep)
+    answer = ours.contender(workload, "numba").answer()
+    for theirs in sides.competitors(workload, "torch", "numba"):
+        with theirs.threads():
+            check(answer, theirs.answer())
+
+
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 @pytest.mark.parametrize(
     ("name", "fault"),

@@ -10,7 +10,7 @@ from benchmarks.contender import Answer
 from benchmarks.gpu.contender import LATER, Contender, Offer
 from benchmarks.gpu.ours import moves
 from benchmarks.gpu.rivals import torch_device
-from benchmarks.ours import training_answer
+from benchmarks.own_training import training_answer
 from benchmarks.torch_networks import F, layouts, memory_format, prepared, torch
 from benchmarks.workloads import Workload
 
