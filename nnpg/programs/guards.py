@@ -53,6 +53,8 @@ def ordered(a: Array, dtype: npt.DTypeLike) -> Array:
     if is_on_device(a):
         typed = a.astype(dtype, copy=False)
         return typed if typed.flags.c_contiguous else typed.copy()
+    if a.dtype == dtype and a.flags.c_contiguous and a.flags.aligned:  # the usual case, at a tenth of the cost
+        return a
     return np.require(a, np.dtype(dtype).newbyteorder("="), ["C_CONTIGUOUS", "ALIGNED"])
 
 
@@ -76,3 +78,18 @@ def like(what: str, a: Array, other: Array) -> Array:
     if a.shape != other.shape or a.dtype != other.dtype:
         raise ValueError(f"{what} is {a.dtype} {a.shape}, not {other.dtype} {other.shape}")
     return ordered(a, other.dtype)
+
+
+def written(name: str, a: Array, shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
+    """Return an array that a kernel writes to, or raise an error if it would have to be copied.
+
+    Examples
+    --------
+    >>> written("x", np.zeros((2, 2))[:, 0], (2,), np.float64)
+    Traceback (most recent call last):
+    ValueError: x, which is written to, must be a float64 array (2,) in C order, not float64 (2,)
+    """
+    if a.shape != shape or a.dtype != dtype or not (a.flags.c_contiguous and a.flags.aligned and a.flags.writeable):
+        expected = f"a {np.dtype(dtype)} array {shape} in C order"
+        raise ValueError(f"{name}, which is written to, must be {expected}, not {a.dtype} {a.shape}")
+    return a

@@ -242,6 +242,16 @@ class Reading:
 
 
 @dataclass(frozen=True)
+class BoundaryStep:
+    """A step of descents along a decision boundary: `run(pixels, kept, margins, multiplier, numbers, newton_steps)`.
+
+    It steps in place: see `step_by_arrays` of `nnpg.attacks.least_distortion.boundary.steps`, the definition.
+    """
+
+    name: ClassVar[str] = "minimal_distortion"
+
+
+@dataclass(frozen=True)
 class Outputs:
     """Outputs of hidden layers: `run(x)` gives (N, ...) by name.
 

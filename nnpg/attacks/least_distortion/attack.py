@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from nnpg.attacks.checks import images_in_box
-from nnpg.attacks.least_distortion.boundary import has_kinks
-from nnpg.attacks.least_distortion.boundary_batches import search_pending
+from nnpg.attacks.least_distortion.boundary.batches import search_pending
+from nnpg.attacks.least_distortion.boundary.search import has_kinks
 from nnpg.attacks.least_distortion.norms import NORMS, Box, NormName, Settings
 from nnpg.attacks.least_distortion.partial_results import PartialResults
 from nnpg.attacks.least_distortion.results import Distorted

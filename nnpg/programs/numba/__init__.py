@@ -9,6 +9,7 @@ from typing import Any
 from nnpg.network import Network
 from nnpg.programs import Found, tasks
 from nnpg.programs.numba import (
+    boundary,
     class_sums,
     gradients,
     knockout,
@@ -30,6 +31,7 @@ PROGRAMS: dict[type[Any], ModuleType] = {
     tasks.TrainPooled: pooled_training,
     tasks.TrainSelected: selected_training,
     tasks.Reading: reading,
+    tasks.BoundaryStep: boundary,
     tasks.Outputs: outputs,
 }
 

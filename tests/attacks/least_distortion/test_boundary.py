@@ -9,7 +9,7 @@ from selection import slow_except
 
 import nnpg
 from nnpg.attacks import Outcome, minimal_distortion
-from nnpg.attacks.least_distortion.boundary import has_kinks
+from nnpg.attacks.least_distortion.boundary.search import has_kinks
 
 BACKENDS = ("numpy", "numba")
 
@@ -130,11 +130,11 @@ def test_an_unreachable_target_is_not_found_and_a_reached_one_changes_nothing(ne
 
 
 def test_an_interrupted_search_continues_where_it_stopped(net, images, tmp_path, monkeypatch):
-    from nnpg.attacks.least_distortion import boundary_batches
+    from nnpg.attacks.least_distortion.boundary import batches
 
     x, labels = images
     file, whole = tmp_path / "search.safetensors", attack(net, x, labels=labels)
-    searched, search = [], boundary_batches.search_boundary
+    searched, search = [], batches.search_boundary
 
     def watched(problem, seed):
         if len(searched) == 1:
@@ -142,7 +142,7 @@ def test_an_interrupted_search_continues_where_it_stopped(net, images, tmp_path,
         searched.append(len(problem.x0))
         return search(problem, seed)
 
-    monkeypatch.setattr(boundary_batches, "search_boundary", watched)
+    monkeypatch.setattr(batches, "search_boundary", watched)
     with pytest.raises(KeyboardInterrupt):
         attack(net, x, labels=labels, checkpoint=file, memory_mb=0.3)
     done = sum(searched)

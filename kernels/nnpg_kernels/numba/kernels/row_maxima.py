@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nnpg_kernels.numba.runtime.atomics import next_task
-from nnpg_kernels.numba.runtime.compilation import jit
+from nnpg_kernels.numba.runtime.compilation import entry
 from nnpg_kernels.numba.runtime.thread_pool import share
 from nnpg_kernels.threads import threads_for
 
@@ -36,7 +36,7 @@ def largest_of(z: npt.NDArray[Any], gap: float) -> tuple[npt.NDArray[np.int64], 
     return largest, close
 
 
-@jit
+@entry
 def _largest(counter: Any, thread: int, z: Any, gap: float, largest: Any, close: Any, piece: int) -> None:
     R, K = z.shape
     first = next_task(counter, 0) * piece

@@ -29,6 +29,7 @@ from numba.core.ccallback import CFunc
 from numba.core.compiler import CompileResult
 from numba.core.environment import Environment
 from numba.core.funcdesc import PythonFunctionDescriptor
+from numba.core.runtime import rtsys
 
 from nnpg_kernels.numba.runtime import disk_cache
 from nnpg_kernels.numba.runtime.turns import end_turn, take_turn
@@ -73,7 +74,6 @@ class _DiskCache(NullCache):  # type: ignore[misc]
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Return the stored code for these types, ready to run, or None: then this process has the turn to compile."""
-        target_context.refresh()
         codegen = target_context.codegen()
         key = self._key(sig, codegen)
         path = self._path(key)
@@ -85,6 +85,7 @@ class _DiskCache(NullCache):  # type: ignore[misc]
             announce_compilation()
             return None
         end_turn()
+        rtsys.initialize(target_context)  # what stored code calls; all else of Numba is loaded only to compile
         library = _library(codegen, code)
         if self.by_address:
             return SimpleNamespace(library=library, fndesc=SimpleNamespace(llvm_cfunc_wrapper_name=code.words["name"]))

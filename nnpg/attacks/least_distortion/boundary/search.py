@@ -20,15 +20,13 @@ from __future__ import annotations
 import zlib
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from nnpg.attacks.answers import Margin
-from nnpg.attacks.least_distortion.curvature import dot
+from nnpg.attacks.least_distortion.boundary.steps import Descents, step_of
 from nnpg.attacks.least_distortion.norms import Box
-from nnpg.attacks.least_distortion.rows import Rows, choose, join, put, rows_at, take
+from nnpg.attacks.least_distortion.rows import Rows, join, put, rows_at, take
 from nnpg.attacks.objective import Objective
 from nnpg.layers import MaxPool, ReLU, Step
 from nnpg.network import Network
@@ -50,32 +48,6 @@ GAIN = 1e-4  # of |r|
 LAST_STEPS = 80  # of the last descent
 BATCH = 128  # descents at a time: what they need stays in the cache
 NEWTON_STEPS = 5  # for lambda at the start of a descent, where it is not known; later one
-
-
-@dataclass(eq=False)
-class Descents:
-    """M descents at the same step.
-
-    Parameters
-    ----------
-    image : array (M,), int, on the host
-        Row of the image in the problem.
-    x, mean : arrays (M, m)
-        The current points, and the running means of the gradients.
-    multiplier : array (M,)
-        lambda.
-    best, size, rival : arrays (M, m), (M,), (M,)
-        The success with the smallest |r| so far, its |r| (infinite for none), and the class with the largest score
-        there but that of `labels`.
-    """
-
-    image: Array
-    x: Array
-    mean: Array
-    multiplier: Array
-    best: Array
-    size: Array
-    rival: Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -253,47 +225,13 @@ def _descend(
     """
     xp, M = problem.objective.xp, len(descents.image)
     rows = max(BATCH, 2 * problem.objective.block)
-    parts = [take(descents, slice(n, n + rows)) for n in range(0, M, rows)]
+    parts, one_step = [take(descents, slice(n, n + rows)) for n in range(0, M, rows)], step_of(problem.objective.net)
     problem.passes[:] += steps * np.bincount(descents.image, minlength=len(problem.passes))
     for part in parts:
         images = problem.rows(part.image)
         x0, labels, group = map(images.of, (problem.x0, problem.labels, problem.group))
         for step in range(first, first + steps):
             margin = problem.objective.margin(part.x, labels, group, away=problem.away)
-            _keep_best(xp, part, x0, margin)
             share = 1.0 if step == 0 else 1 / (10 + step) if longer else 1 / (2 + step / 2)
-            part.mean += part.x.dtype.type(share) * (margin.gradient - part.mean)
-            _project(xp, part, x0, margin, problem.box, NEWTON_STEPS if step == 0 else 1)
+            one_step(part, x0, margin, problem.box, share, NEWTON_STEPS if step == 0 else 1)
     return parts[0] if len(parts) == 1 else join(xp, parts)
-
-
-def _keep_best(xp: ModuleType, descents: Descents, x0: Array, margin: Margin) -> None:
-    """Keep points that are successes with a smaller |r| than all before."""
-    r = descents.x - x0
-    size = xp.sqrt(dot(xp, r, r))
-    better = choose(xp, (margin.value > margin.threshold) & (size < descents.size))
-    for old, new in ((descents.best, descents.x), (descents.size, size), (descents.rival, margin.rival)):
-        better.put(old, better.of(new))
-
-
-def _project(xp: ModuleType, descents: Descents, x0: Array, margin: Margin, box: Box, newton_steps: int) -> None:
-    """Go to the nearest point of the hyperplane, by Newton steps for lambda; clipped pixels do not change with it."""
-    g = descents.mean
-    aim = 2 * margin.threshold - margin.value + _dot(xp, g, descents.x)  # g'y must reach it
-    tiny, (low, high) = 1e-12 * _dot(xp, g, g), box.around(xp, x0)
-    for _ in range(newton_steps):
-        y = _point(xp, descents, x0)
-        inside = xp.minimum(xp.maximum(y, low), high)
-        slope = _dot(xp, g * (y == inside), g)
-        change = (aim - _dot(xp, g, inside)) / xp.where(slope > tiny, slope, xp.inf)
-        descents.multiplier = xp.maximum(descents.multiplier + change, 0)
-    descents.x = xp.minimum(xp.maximum(_point(xp, descents, x0), low), high)
-
-
-def _point(xp: ModuleType, descents: Descents, x0: Array) -> Array:
-    return x0 + descents.multiplier.astype(x0.dtype)[:, None] * descents.mean
-
-
-def _dot(xp: ModuleType, a: Array, b: Array) -> Any:
-    """Inner product of each row, summed in the type of a: it chooses steps, and judges nothing."""
-    return (xp.einsum("nd,nd->n", a, b) if xp is np else (a * b).sum(axis=1)).astype(xp.float64)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from nnpg.attacks.least_distortion.boundary import STARTS, BoundaryProblem, search_boundary
+from nnpg.attacks.least_distortion.boundary.search import STARTS, BoundaryProblem, search_boundary
 from nnpg.attacks.least_distortion.curvature import dot
 from nnpg.attacks.least_distortion.norms import Settings
 from nnpg.attacks.least_distortion.partial_results import PENDING, PartialResults
