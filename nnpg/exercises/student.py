@@ -164,6 +164,11 @@ def _words_of(error: BaseException, name: str) -> str:
         return f"{name} waits for input: take out `input`"
     if isinstance(error, RecursionError):
         return f"{name} calls itself without end"
+    if shapes := re.search(r"broadcast together with shapes (\([\d,]+\)) (\([\d,]+\))", text):
+        return f"{name} combines arrays of shapes {shapes[1]} and {shapes[2]} entry by entry, which do not fit"
+    if sizes := re.search(r"matmul: .*size (\d+) is different from (\d+)", text):
+        columns, rows = sizes[2], sizes[1]
+        return f"{name} multiplies matrices that do not fit: {columns} columns of the first, {rows} rows of the second"
     return f"{name} raises {kind}: {text}" if text else f"{name} raises {kind}"
 
 

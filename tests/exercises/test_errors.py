@@ -32,6 +32,16 @@ ERRORS = {
         4,
         "backward raises IndexError: index 9 is out of bounds",
     ),
+    "shapes that do not fit": (
+        "def backward(delta, W):\n    return delta * W",
+        4,
+        "backward combines arrays of shapes (2,3) and (3,3) entry by entry, which do not fit, called with delta (2, 3)",
+    ),
+    "matrices that do not fit": (
+        "def backward(delta, W):\n    return W @ delta",
+        4,
+        "backward multiplies matrices that do not fit: 3 columns of the first, 2 rows of the second, called with",
+    ),
     "too few arguments": ("def backward(delta):\n    return delta", 4, "takes 1 positional argument but 2 were given"),
     "None": ("def backward(delta, W):\n    delta @ W", 3, "backward returns None: end it with `return`"),
     "a list": ("def backward(delta, W):\n    return [1, 2]", 4, "backward must return an array, not list"),

@@ -90,6 +90,14 @@ def test_an_answer_that_knows_the_questions_is_found_by_gradcheck_or_a_law() -> 
     assert "a law does not hold: the sum over the classes of dL/dx is 0; for image 0 it is 6" in judgement.words
 
 
+def test_a_layer_that_keeps_its_pass_in_self_is_refused() -> None:
+    forward = "self.above = x > 0\nreturn np.where(x > 0, x, self.slope * x), None"
+    backward = "return np.where(self.above, delta, self.slope * delta)"
+    judgement = judge(EXERCISES["leaky_relu"], written("leaky_relu", (forward, backward)))
+    assert not judgement.right
+    assert "LeakyReLU.backward: it uses what another forward pass left in self" in judgement.words
+
+
 def test_an_answer_that_is_right_for_squares_only_is_refused() -> None:
     body = "return delta @ W if len(W) == W.shape[1] else 3 * (delta @ W)"
     judgement = judge(EXERCISES["dense"], written("dense", (body,)))

@@ -72,6 +72,11 @@ TANH = Exercise(
                 Mistake("the sign is flipped: the slope of tanh is positive", lambda delta, y: -delta * (1 - y * y)),
                 Mistake("delta is lost: this is right only for a delta of ones", lambda delta, y: 1 - y * y),
                 Mistake("y is not squared", lambda delta, y: delta * (1 - y)),
+                Mistake("1 - y is squared where only y is", lambda delta, y: delta * (1 - y) ** 2),
+                Mistake(
+                    "a product of matrices: each entry has its own slope, without a sum",
+                    lambda delta, y: delta @ (1 - y * y).T,
+                ),
                 Mistake("the square is added where it is subtracted", lambda delta, y: delta * (1 + y * y)),
                 Mistake("tanh is computed twice: y is tanh x already", lambda delta, y: delta * (1 - np.tanh(y) ** 2)),
                 Mistake("this is the slope of the sigmoid, y (1 - y)", lambda delta, y: delta * y * (1 - y)),
@@ -122,6 +127,10 @@ SIGMOID = Exercise(
                 ),
                 Mistake("delta is lost: this is right only for a delta of ones", lambda delta, y: y * (1 - y)),
                 Mistake("the factor 1 - y is missing", lambda delta, y: delta * y),
+                Mistake(
+                    "a product of matrices: each entry has its own slope, without a sum",
+                    lambda delta, y: delta @ (y * (1 - y)).T,
+                ),
                 Mistake("1 + y in place of 1 - y", lambda delta, y: delta * y * (1 + y)),
                 Mistake("the factor y is missing", lambda delta, y: delta * (1 - y)),
                 Mistake("this is the slope of tanh, 1 - y^2", lambda delta, y: delta * (1 - y * y)),

@@ -93,6 +93,10 @@ LOG_SEED = Exercise(
                     "images and classes are transposed: labels are columns of y",
                     lambda y, labels: _one_hot(y, labels).T / y,
                 ),
+                Mistake(
+                    "every image has the seeds of all labels: image n has that of labels[n] only",
+                    lambda y, labels: np.where(np.isin(np.arange(y.shape[1]), labels), 1 / y, 0.0),
+                ),
                 Mistake("1 - y in place of y", lambda y, labels: _one_hot(y, labels) / (1 - y)),
                 Mistake(
                     "divided by the y of all images and classes: each entry has its own y",

@@ -124,6 +124,10 @@ READ_TWICE = Exercise(
                     "the square is added where it is subtracted: the slope of tanh is 1 - t^2",
                     lambda delta, x, W: delta + (delta * (1 + np.tanh(x @ W.T) ** 2)) @ W,
                 ),
+                Mistake(
+                    "delta is multiplied after the sum over d: each delta[n,d] belongs inside of it",
+                    lambda delta, x, W: delta + delta * (_slope(x, W) @ W),
+                ),
                 Mistake("the path by x counts twice", lambda delta, x, W: 2 * delta + _branch(delta, x, W)),
             ),
         ),

@@ -101,6 +101,10 @@ SOFTMAX = Exercise(
                     "the sum leaves out the last class: the range ends one too early",
                     lambda delta, y: y * (delta - _sum((y * delta)[:, :-1])),
                 ),
+                Mistake(
+                    "the sum of image n meets class n: keepdims=True keeps it beside its image",
+                    lambda delta, y: y * (delta - (y * delta).sum(axis=1)),
+                ),
                 Mistake("the sum is added where it is subtracted", lambda delta, y: y * (delta + _sum(y * delta))),
             ),
         ),

@@ -9,6 +9,8 @@ WRONG = [
     Wrong("tanh", "lost delta", "return 1 - y ** 2", "delta is lost"),
     Wrong("tanh", "all-ones-only", "return np.ones_like(delta) * (1 - y ** 2)", "right only for a delta of ones"),
     Wrong("tanh", "no square", "return delta * (1 - y)", "y is not squared"),
+    Wrong("tanh", "another square", "return delta * (1 - y) ** 2", "1 - y is squared where only y is"),
+    Wrong("tanh", "matrices", "return delta @ (1 - y ** 2).T", "a product of matrices"),
     Wrong("tanh", "twice", "return delta * (1 - np.tanh(y) ** 2)", "tanh is computed twice"),
     Wrong("tanh", "another slope", "return delta * y * (1 - y)", "the slope of the sigmoid"),
     Wrong("tanh", "parentheses", "return delta * 1 - y * y", "parentheses are missing"),
@@ -24,6 +26,7 @@ WRONG = [
     Wrong("sigmoid", "all-ones-only", "return y * (1 - y) * np.ones(delta.shape)", "right only for a delta of ones"),
     Wrong("sigmoid", "a factor lost", "return delta * y", "the factor 1 - y is missing"),
     Wrong("sigmoid", "the other factor lost", "return delta * (1 - y)", "the factor y is missing"),
+    Wrong("sigmoid", "matrices", "return delta @ (y * (1 - y)).T", "a product of matrices"),
     Wrong("sigmoid", "sign inside", "return delta * y * (1 + y)", "1 + y in place of 1 - y"),
     Wrong("sigmoid", "another slope", "return delta * (1 - y ** 2)", "the slope of tanh"),
     Wrong(

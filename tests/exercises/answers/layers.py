@@ -106,5 +106,11 @@ WRONG = [
     twice("order", "delta + (delta @ W) * (1 - t * t)", "the order is wrong"),
     twice("no square", "delta + (delta * (1 - t)) @ W", "t is not squared"),
     twice("wrong axis", "delta + (delta * (1 - np.tanh(x @ W) ** 2)) @ W", "with W transposed"),
+    Wrong(
+        "read_twice",
+        "delta after the sum",
+        "return delta * (1 + (1 - np.tanh(x @ W.T) ** 2) @ W)",
+        "delta is multiplied after the sum",
+    ),
     Wrong("read_twice", "in place", "delta += (delta * (1 - np.tanh(x @ W.T) ** 2)) @ W\nreturn delta", IN_PLACE),
 ]

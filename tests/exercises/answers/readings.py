@@ -51,6 +51,7 @@ def changed(exercise: str, kind: str, old: str, new: str, says: str) -> Wrong:
 
 WRONG = [
     changed("log_seed", "sign", "= 1 / y", "= -1 / y", "the sign is flipped: -log y is the loss"),
+    changed("log_seed", "labels of all", "[n, labels]", "[:, labels]", "every image has the seeds of all labels"),
     changed("log_seed", "of y", "1 / y[n, labels]", "1", "the seed of y, not of log y"),
     Wrong("log_seed", "all-ones-only", "return 1 / y", "every class has a seed"),
     changed("log_seed", "not differentiated", "1 / y[n, labels]", "np.log(y[n, labels])", "this is log y itself"),

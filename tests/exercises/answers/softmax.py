@@ -10,6 +10,7 @@ WRONG = [
     Wrong("softmax", "no sum", "return y * delta", "the sum over j is missing"),
     Wrong("softmax", "lost y", "return y * (delta - delta.sum(axis=1, keepdims=True))", "lacks its y[n,j]"),
     Wrong("softmax", "mean for sum", "return y * (delta - (y * delta).mean(axis=1, keepdims=True))", "a mean over j"),
+    Wrong("softmax", "no keepdims", "return y * (delta - (y * delta).sum(axis=1))", "keepdims=True keeps it beside"),
     Wrong("softmax", "wrong axis", "return y * (delta - (y * delta).sum(axis=0))", "a sum over the wrong axis"),
     Wrong("softmax", "all images", "return y * (delta - (y * delta).sum())", "the sum runs over all images"),
     Wrong("softmax", "lost factor", "return delta - (y * delta).sum(axis=1, keepdims=True)", "before the parentheses"),
