@@ -28,7 +28,7 @@ from nnpg.programs import Found
 from nnpg.programs.tasks import Gradients, Predict
 from nnpg.seeds import Classes, Of, as_classes, as_of, chosen_classes, class_seed, differentiated, image_axis
 from nnpg.support.arguments import all_finite, as_count, as_labels, is_on_device
-from nnpg.support.crossings import values_to_numpy
+from nnpg.support.crossings import coming_down, values_to_numpy
 from nnpg.support.device_memory import deltas_do_not_fit, instead, outputs_do_not_fit
 from nnpg.support.network_arguments import as_images, as_outputs, placed
 from nnpg.support.tables import data_frame, text_table
@@ -238,7 +238,7 @@ def prediction_gradient(
     net, of = as_network(net), as_of(of)
     x, layers = as_images(net, x), as_layers(net, layers)
     classes, labels = as_classes(classes, net.K), None if labels is None else as_labels(labels, len(x), net.K)
-    program = programs.find(net, Gradients(layers, of, len(x)))
+    program = programs.find(net, Gradients(layers, of, len(x), comes_down=True))
     deltas = all_gradients(net, program, x, layers, classes, labels, of, batch=batch)
     rows = tuple(f"image {n}" for n in range(len(x)))
     return PredictionGradient(deltas, differentiated(classes, net.K), of, rows, program.computed)
@@ -319,7 +319,7 @@ def gradients_in_batches(
     An image that is not finite is computed layer by layer, even if there is a program. `finite` says that the caller
     knows of no such image.
     """
-    finite = finite or program.run is None or all_finite(x)
+    finite = finite or program.run is None or (not is_on_device(x) and all_finite(x))
     x, k = placed(net, x), net.backend
     arrays = [None if a is None else placed(net, a) for a in (labels, weights)]
     for part in parts:
@@ -329,12 +329,15 @@ def gradients_in_batches(
             continue
         chosen, true_classes = chosen_classes(classes, of_images[0], len(images), net.K)
         of_classes = np.atleast_1d(chosen)
+        # of images on a device, what is not finite comes down while the program runs
+        of_finite = None if finite else coming_down(k, k.xp.isfinite(images).all(axis=tuple(range(1, images.ndim))))
         with instead(partial(deltas_do_not_fit, net, len(images), len(of_classes))):
             deltas = program.run(images, of_classes, true_classes, of_images[1])
-        if not finite:  # 0 times NaN is NaN, but a program leaves out products with 0
-            spoiled = k.to_numpy(~k.xp.isfinite(images).all(axis=tuple(range(1, images.ndim))))
+        # 0 times NaN is NaN, but a program leaves out products with 0
+        if of_finite is not None and (spoiled := ~of_finite()).any():
             of_spoiled = [None if a is None else a[spoiled] for a in of_images]
-            layered = by_layers(net, images[spoiled], layers, classes, of, *of_spoiled, stays=True)
+            kept = is_on_device(next(iter(deltas.values())))
+            layered = by_layers(net, images[spoiled], layers, classes, of, *of_spoiled, stays=kept)
             for layer, delta in deltas.items():
                 delta[:, spoiled] = layered[layer]
         if not stays:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import gc
+import hashlib
 import platform
 import subprocess
 import sys
@@ -83,12 +84,28 @@ def identity(today: str | None = None) -> dict[str, Any]:
     name = xp.cuda.runtime.getDeviceProperties(xp.cuda.runtime.getDevice())["name"]
     versions = {"python": platform.python_version(), "nnpg": nnpg.__version__}
     versions |= {package: found for package in PACKAGES if (found := version_of(package))}
+    versions["kernels"] = kernels()
     return {
         "card": name.decode() if isinstance(name, bytes) else str(name),
         "driver": _driver(),
         "versions": versions,
         "date": today or datetime.date.today().isoformat(),
     }
+
+
+def kernels() -> str:
+    """Return the first digits of a digest of all CUDA sources: a record of others is not of these.
+
+    Examples
+    --------
+    >>> len(kernels())
+    12
+    """
+    folder = files("nnpg_kernels.cuda")
+    paths = [path for at in (".", "resident", "resident/training") for path in folder.joinpath(at).iterdir()]
+    paths.sort(key=lambda path: path.name)
+    texts = (path.read_bytes() for path in paths if path.name.endswith((".cu", ".cuh")))
+    return hashlib.sha256(b"".join(texts)).hexdigest()[:12]
 
 
 def version_of(package: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from benchmarks.gpu import tables
+from benchmarks.gpu.card import kernels
 from benchmarks.gpu.record import ON_RECORD, Record, new, read
 from benchmarks.growth import record as growth
 from nnpg.files.atomic import write_file
@@ -84,6 +85,12 @@ time ~ threads^p, -1 where it is shared out evenly.
 """
 
 
+CHANGED = (
+    "**The kernels have changed since.** Every time of ours on a card on this page is one of the code before that change;\n"
+    "the code as it stands has not been measured."
+)
+
+
 def page(record: Record | None, grown: growth.Record | None = None) -> str:
     """Return the page of a card's record and of one of growth; without them it says "not measured"."""
     found = record or new(NO_CARD)
@@ -124,7 +131,8 @@ def _card(record: Record) -> str:
     if not record["card"]:
         return "No card is on record: nothing in this page has been measured."
     versions = ", ".join(f"{name} {version}" for name, version in record["versions"].items() if version)
-    return f"{record['card']}, driver {record['driver'] or 'unknown'}, {record['date']}. {versions}."
+    measured = f"{record['card']}, driver {record['driver'] or 'unknown'}, {record['date']}. {versions}."
+    return measured if record["versions"].get("kernels") == kernels() else f"{measured}\n\n{CHANGED}"
 
 
 def _sentence(words: str) -> str:

@@ -6,7 +6,7 @@ which of them is missing, and what to install. Kernels are compiled at their fir
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nnpg_kernels.backend import Array
-from nnpg_kernels.cuda import convolution, pooling
+from nnpg_kernels.cuda import convolution, down, pooling
 from nnpg_kernels.cuda.sources import kernels, source
 from nnpg_kernels.geometry import Window
 
@@ -70,7 +70,14 @@ def asarray(a: npt.ArrayLike) -> Array:
 
 def to_numpy(a: Any) -> npt.NDArray[Any]:
     """Return an array of the device as a NumPy array; it waits until the device has computed it."""
-    return a if type(a) is np.ndarray else a.get()
+    if type(a) is np.ndarray:
+        return a
+    return a.get() if a.nbytes < down.LARGE else a.get(out=down.host_array(xp, a.shape, a.dtype))
+
+
+def coming_down(a: Any) -> Callable[[], npt.NDArray[Any]]:
+    """Begin to copy an array down; the function waits for it, and not for what is launched after it."""
+    return down.coming_down(xp, a)
 
 
 def free_bytes() -> int:

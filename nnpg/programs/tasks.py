@@ -50,11 +50,14 @@ class Gradients:
     of : "prob", "logit" or "logprob"
     images : int, optional
         N, if it is known.
+    comes_down : bool
+        Whether the result is wanted in arrays of the host: then those of a device may come down while it computes.
     """
 
     layers: tuple[str, ...]
     of: str = "prob"
     images: int | None = None
+    comes_down: bool = False
     name: ClassVar[str] = "prediction_gradient"
 
 

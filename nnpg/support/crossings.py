@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -49,3 +50,16 @@ def values_to_numpy(k: Backend, arrays: Mapping[Key, Array]) -> dict[Key, Any]:
     {'dense1': array([0., 0.])}
     """
     return dict(zip(arrays, all_to_numpy(k, list(arrays.values())), strict=True))
+
+
+def coming_down(k: Backend, a: Array) -> Callable[[], Any]:
+    """Begin to copy an array down; the function waits for it alone, and returns it.
+
+    Examples
+    --------
+    >>> import nnpg
+    >>> coming_down(nnpg.load_backend("numpy"), np.ones(2))()
+    array([1., 1.])
+    """
+    begin: Any = getattr(k, "coming_down", None)
+    return partial(k.to_numpy, a) if begin is None or not is_on_device(a) else begin(a)

@@ -11,7 +11,7 @@ from nnpg.programs.plan import plan_of
 from nnpg.recipes.models import cifar_net, digit_net, face_net
 from nnpg_kernels.cuda.resident.numbers import TYPES, numbers_of
 from nnpg_kernels.cuda.resident.programs import shared_bytes
-from nnpg_kernels.cuda.resident.sources import name_of, resident_source
+from nnpg_kernels.cuda.resident.sources import gradients_of, name_of, resident_source
 from nnpg_kernels.cuda.resident.training.many import many_steps_of
 from nnpg_kernels.cuda.resident.training.numbers import step_of
 from nnpg_kernels.cuda.resident.training.sources import (
@@ -23,6 +23,7 @@ from nnpg_kernels.cuda.resident.training.sources import (
 )
 
 PROGRAMS = ("predict", "gradients", "gradients_of_one", "knock_out", "deltas")
+LOWEST = 1  # the first block's output, or what is nearest to it
 TRAINING = "train_images"
 BATCHES = 1, 4  # of many_steps
 UPDATES = ("update<float>", "update<double>")
@@ -81,10 +82,12 @@ def instances(bytes_at_most: int, clusters: bool) -> list[Instance]:
         plan = plan_of(net)
         settings: Any = {"centred": plan.mean is not None, "head": plan.head, "bytes_at_most": bytes_at_most}
         numbers = numbers_of(plan.blocks, plan.dtype, **settings)
+        seeds = numbers.seeds_together(net.K, LOWEST, bytes_at_most)
+        kernels_of = {"gradients": gradients_of(seeds, LOWEST), "gradients_of_one": gradients_of(1, LOWEST)}
         made += [
-            Instance(f"{program} of {name}", resident_source(program, numbers.text), name_of(program), size)
+            Instance(f"{program} of {name}", resident_source(kernel, numbers.text), name_of(kernel), size)
             for program in PROGRAMS
-            if (size := shared_bytes(numbers, program)) <= bytes_at_most
+            if (size := shared_bytes(numbers, kernel := kernels_of.get(program, program))) <= bytes_at_most
         ]
         step = step_of(plan.blocks, [True] * len(plan.blocks), plan.dtype, **settings)
         text, kernels = training_source(step.net.text + step.text, LAUNCHES), launch_kernels(TYPES[step.dtype.name])

@@ -12,7 +12,7 @@ from geometries import examples, network
 from nnpg.prediction import by_layers
 from nnpg.programs.plan import Plan, plan_of
 from nnpg_kernels.cuda.resident.numbers import Numbers, numbers_of
-from nnpg_kernels.cuda.resident.sources import name_of, resident_source
+from nnpg_kernels.cuda.resident.sources import gradients_of, name_of, resident_source
 from nnpg_kernels.cuda.resident.ways import why_not
 
 pytestmark = pytest.mark.skipif(COMPILER is None, reason="needs g++")
@@ -36,9 +36,10 @@ def test_outputs_and_all_deltas_are_those_of_the_layers(name: str) -> None:
     net = network(name, "float64", "numpy")
     plan, (x, _) = plan_of(net), examples(net, 3)
     made, N, S = numbers(plan), len(x), 4
+    several, one = (gradients_of(seeds, 0) for seeds in (4, 1))
     kernels = {
         name: compile_source(resident_source(name, made.text), (name_of(name),))[name_of(name)]
-        for name in ("arrange", "predict", "gradients", "gradients_of_one")
+        for name in ("arrange", "predict", several, one)
     }
     weights = unwritten(made.weights_size, "f8")
     launch(kernels["arrange"], (3,), (256,), (parameters(plan), weights))
@@ -53,11 +54,11 @@ def test_outputs_and_all_deltas_are_those_of_the_layers(name: str) -> None:
     wanted["at"] = ends[:-1]
     classes, share = np.array([0, 3, 5, 10], np.int32), np.array([1.0, 2.0, 0.5])
     for of, code in (("prob", 0), ("logit", 1), ("logprob", 2)):
-        for kernel, size in (("gradients", made.seeds_bytes), ("gradients_of_one", made.backward_bytes)):
+        for kernel, size in ((several, made.seeds_bytes(4, 0)), (one, made.seeds_bytes(1, 0))):
             results = unwritten(int(ends[-1]), "f8")
-            counts = tuple(map(np.int32, (0, code, N, S, 2, 0)))
+            counts = tuple(map(np.int32, (code, N, S, 0, 1)))
             args = (x, weights, classes, share, results, wanted, *counts)
-            launch(kernels[kernel], (2 * N,), (made.threads,), args, size)
+            launch(kernels[kernel], (N, 2), (made.threads_back,), args, size)
             expected = by_layers(net, x, tuple(layers), classes.tolist(), of, None, share)  # type: ignore[arg-type]
             for layer, start, end in zip(layers, ends, ends[1:], strict=False):
                 right = expected[layer]

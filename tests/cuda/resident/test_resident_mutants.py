@@ -115,7 +115,7 @@ def check_gradients() -> None:
     )
     for name, of, classes, layers in runs:
         settings: Any = {"layers": layers, "of": of, "classes": classes, "labels": [2, 1]}
-        with mock.patch("nnpg.programs.cuda.gradients.BUSY", 4):
+        with mock.patch("nnpg.programs.cuda.gradients.multiprocessors", return_value=8):
             result = nnpg.prediction_gradient(network(name, "cupy"), images(name), **settings)
         expected = nnpg.prediction_gradient(network(name), images(name), **settings)
         for layer in layers:

@@ -9,7 +9,7 @@ import numpy as np
 from emulator import unwritten
 
 from stand_in.counts import note, operation, refuse_in_capture
-from stand_in.streams import in_order
+from stand_in.streams import get_current_stream, in_order
 
 NO_CONVERSION = (
     "Implicit conversion to a NumPy array is not allowed. Please use `.get()` to construct a NumPy array explicitly."
@@ -95,8 +95,15 @@ class ndarray:
 
     def get(self, stream: Any = None, order: str = "C", out: Any = None, blocking: bool = True) -> Any:
         note("down", "get")
-        in_order(stream)
-        return self.raw.copy(order)
+        if blocking or out is None:
+            in_order(stream)
+        host = np.empty(self.shape, self.dtype, order=order) if out is None else out
+        if (host.shape, host.dtype) != (self.shape, self.dtype) or not host.flags.c_contiguous:
+            raise ValueError("out must have the shape and the type of the array, in C order")
+        (stream or get_current_stream()).take(lambda: host.__setitem__(..., self.raw))
+        if blocking or out is None:
+            in_order(stream)
+        return host
 
     def item(self, *args: int) -> Any:
         note("down", "item")

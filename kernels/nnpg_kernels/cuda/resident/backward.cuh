@@ -6,16 +6,34 @@
 //              writer  the thread of the pixel
 // dense layer  task    an input; the weights of a row of outputs are read together by neighbouring threads
 //
-// Deltas of S seeds go back together: they lie side by side, [numbers of x_b][S], and each weight and each winner is
-// read once for all of them.
+// Deltas of several seeds go back together: they lie side by side, and each weight and each winner is read once for all
+// of them. Which seeds these are, and where they lie, is a type D:
+//
+//   SEEDS   that go back together
+//   STRIDE  numbers from those of one unit to those of the next one
+//   at<B>   where dL/dx_B begins
 template <class T, int S> struct alignas(S * sizeof(T) < 16 ? S * sizeof(T) : 16) Deltas {
     T v[S];
 };
-template <class Net, int B, int S>
-__device__ __forceinline__ Deltas<NumberOf<Net>, S>* deltas_of(NumberOf<Net>* shared) {
-    NumberOf<Net>* at = shared + Net::SCRATCH + S * (Net::DELTA[B] - Net::SCRATCH);
-    return reinterpret_cast<Deltas<NumberOf<Net>, S>*>(at);
+template <class Net> struct OneSeed {
+    static constexpr int SEEDS = 1, STRIDE = 1;
+    template <int B> __device__ static NumberOf<Net>* at(NumberOf<Net>* shared) { return shared + Net::DELTA[B]; }
+};
+template <class D, class T> __device__ __forceinline__ Deltas<T, D::SEEDS>& deltas_of(T* delta, int unit) {
+    return *reinterpret_cast<Deltas<T, D::SEEDS>*>(delta + unit * D::STRIDE);
 }
+template <class D, class T> __device__ __forceinline__ const Deltas<T, D::SEEDS>& deltas_of(const T* delta, int unit) {
+    return *reinterpret_cast<const Deltas<T, D::SEEDS>*>(delta + unit * D::STRIDE);
+}
+
+// What is done with dL/dx_B of a unit: it goes to shared memory, for the block before.
+template <class Net, int B, class D> struct IntoShared {
+    NumberOf<Net>* dx;
+    __device__ __forceinline__ explicit IntoShared(NumberOf<Net>* shared) : dx(D::template at<B>(shared)) {}
+    __device__ __forceinline__ void operator()(int unit, const Deltas<NumberOf<Net>, D::SEEDS>& here) const {
+        give<Net>(&deltas_of<D>(dx, unit), here);
+    }
+};
 
 template <int ACT, class T> __device__ __forceinline__ T slope(T y) {  // act'(z) by y = act(z)
     if constexpr (ACT == 1) return T(1) - y * y;
@@ -25,17 +43,17 @@ template <int ACT, class T> __device__ __forceinline__ T slope(T y) {  // act'(z
 }
 
 // DELTA[b + 1] = dL/dz of the winners = dL/dx_(b+1) act'(z), in place.
-template <class Net, int B, int S = 1> __device__ void through_activation(NumberOf<Net>* shared) {
+template <class Net, int B, class D = OneSeed<Net>> __device__ void through_activation(NumberOf<Net>* shared) {
     using T = NumberOf<Net>;
     using K = Block<Net, B>;
     if constexpr (K::ACT > 0) {
-        Deltas<T, S>* delta = deltas_of<Net, B + 1, S>(shared);
+        T* delta = D::template at<B + 1>(shared);
         const T* y = shared + Net::X[B + 1];
         for (int i = threadIdx.x; i < K::UNITS; i += blockDim.x) {
-            Deltas<T, S> here = delta[i];
+            Deltas<T, D::SEEDS> here = deltas_of<D>(delta, i);
             #pragma unroll
-            for (int s = 0; s < S; ++s) here.v[s] *= slope<K::ACT>(y[i]);
-            delta[i] = here;
+            for (int s = 0; s < D::SEEDS; ++s) here.v[s] *= slope<K::ACT>(y[i]);
+            deltas_of<D>(delta, i) = here;
         }
         __syncthreads();
     }
@@ -68,9 +86,10 @@ template <class Net, int B> __device__ __forceinline__ int tap_of(int i, int j) 
 
 // sums += of one window of all filters, for the first CHANNELS of a quad of channels; i and j are the pixel's row and
 // column from those that the window's first pixel reads.
-template <class Net, int B, int S, int CHANNELS>
-__device__ __forceinline__ void add_window(const Quad<NumberOf<Net>>* weights, const Deltas<NumberOf<Net>, S>* delta,
-                                           const unsigned char* won, int i, int j, NumberOf<Net> (&sums)[4][S]) {
+template <class Net, int B, class D, int CHANNELS>
+__device__ __forceinline__ void add_window(const Quad<NumberOf<Net>>* weights, const NumberOf<Net>* delta,
+                                           const unsigned char* won, int i, int j,
+                                           Deltas<NumberOf<Net>, D::SEEDS> (&sums)[4]) {
     using K = Block<Net, B>;
     unsigned taps = 0;
     if constexpr (Readers<Net, B>::LISTED) {
@@ -78,7 +97,7 @@ __device__ __forceinline__ void add_window(const Quad<NumberOf<Net>>* weights, c
         for (int t = 0; t < K::PI * K::PJ; ++t)
             taps |= unsigned(tap_of<Net, B>(i - t / K::PJ * K::SH, j - t % K::PJ * K::SW)) << 8 * t;
     }
-    #pragma unroll 4
+    #pragma unroll D::SEEDS < 8 ? 4 : 2
     for (int f = 0; f < K::F; ++f) {
         int winner = K::POOLS ? won[f * K::OUT] : 0, tap = NONE;
         if constexpr (Readers<Net, B>::LISTED)
@@ -87,25 +106,24 @@ __device__ __forceinline__ void add_window(const Quad<NumberOf<Net>>* weights, c
             tap = tap_of<Net, B>(i - winner / K::PJ * K::SH, j - winner % K::PJ * K::SW);
         if (tap == NONE) continue;
         Quad<NumberOf<Net>> k = weights[f * K::TAPS + tap];
-        Deltas<NumberOf<Net>, S> here = delta[f * K::OUT];
+        Deltas<NumberOf<Net>, D::SEEDS> here = deltas_of<D>(delta, f * K::OUT);
         #pragma unroll
         for (int c = 0; c < CHANNELS; ++c)
             #pragma unroll
-            for (int s = 0; s < S; ++s) sums[c][s] += k.v[c] * here.v[s];
+            for (int s = 0; s < D::SEEDS; ++s) sums[c].v[s] += k.v[c] * here.v[s];
     }
 }
 
-// DELTA[b] = dL/dx_b from DELTA[b + 1] = dL/dz of the winners, of a convolution.
-template <class Net, int B, int S = 1>
-__device__ void conv_delta(const NumberOf<Net>* weights, NumberOf<Net>* shared) {
+// dL/dx_b from DELTA[b + 1] = dL/dz of the winners, of a convolution; `put` takes those of each unit.
+template <class Net, int B, class D, class Put>
+__device__ void conv_delta(const NumberOf<Net>* weights, NumberOf<Net>* shared, const Put& put) {
     using T = NumberOf<Net>;
     using K = Block<Net, B>;
     using R = Readers<Net, B>;
     constexpr int QUADS = (K::C + 3) / 4, LAST = K::C - (QUADS - 1) * 4;  // channels of the last quad
     auto of_channels = reinterpret_cast<const Quad<T>*>(
         weights_at<Net, Net::BACKWARD[B], QUADS * 4 * K::F * K::TAPS>(weights, shared));
-    const Deltas<T, S>* delta = deltas_of<Net, B + 1, S>(shared);
-    Deltas<T, S>* dx = deltas_of<Net, B, S>(shared);
+    const T* delta = D::template at<B + 1>(shared);
     const unsigned char* won = bytes_of<Net>(shared) + Net::WON[B];
     Tasks mine = tasks_of_block<Net>(QUADS * R::PIXELS);
     for (int task = mine.first + threadIdx.x; task < mine.first + mine.count; task += blockDim.x) {
@@ -116,7 +134,7 @@ __device__ void conv_delta(const NumberOf<Net>* weights, NumberOf<Net>* shared) 
         int row = y + K::TOP, column = x + K::LEFT;  // from the first pixel of the padding
         int top = ceil_of(ceil_of(row - (K::I - 1) * K::DH, K::SH) + K::PTOP - K::PI + 1, K::PSH);
         int left = ceil_of(ceil_of(column - (K::J - 1) * K::DW, K::SW) + K::PLEFT - K::PJ + 1, K::PSW);
-        T sums[4][S] = {};
+        Deltas<T, D::SEEDS> sums[4] = {};
         #pragma unroll 1
         for (int h = top; h < top + R::ROWS; ++h)
             #pragma unroll 1
@@ -127,49 +145,50 @@ __device__ void conv_delta(const NumberOf<Net>* weights, NumberOf<Net>* shared) 
                 int window = h * K::YW + w;
                 if constexpr (LAST < 4)
                     if (q == QUADS - 1) {
-                        add_window<Net, B, S, LAST>(of_quad, delta + window, won + window, i, j, sums);
+                        add_window<Net, B, D, LAST>(of_quad, delta + window * D::STRIDE, won + window, i, j, sums);
                         continue;
                     }
-                add_window<Net, B, S, 4>(of_quad, delta + window, won + window, i, j, sums);
+                add_window<Net, B, D, 4>(of_quad, delta + window * D::STRIDE, won + window, i, j, sums);
             }
         #pragma unroll
         for (int c = 0; c < 4; ++c) {
             if (q * 4 + c >= K::C) break;
-            Deltas<T, S> of_channel;
-            #pragma unroll
-            for (int s = 0; s < S; ++s) of_channel.v[s] = sums[c][s];
-            give<Net>(dx + (q * 4 + c) * K::PLANE + y * K::W + x, of_channel);
+            put((q * 4 + c) * K::PLANE + y * K::W + x, sums[c]);
         }
     }
     SYNC_TEAM();
 }
 
-// DELTA[b] = dL/dx_b = W^T dL/dz, of a dense layer.
-template <class Net, int B, int S = 1>
-__device__ void dense_delta(const NumberOf<Net>* weights, NumberOf<Net>* shared) {
+// dL/dx_b = W^T dL/dz, of a dense layer.
+template <class Net, int B, class D, class Put>
+__device__ void dense_delta(const NumberOf<Net>* weights, NumberOf<Net>* shared, const Put& put) {
     using T = NumberOf<Net>;
     using K = Block<Net, B>;
-    const Deltas<T, S>* delta = deltas_of<Net, B + 1, S>(shared);
+    const T* delta = D::template at<B + 1>(shared);
     const T* of_block = weights_at<Net, Net::FORWARD[B], K::F * K::D>(weights, shared);
     for (int d = threadIdx.x; d < K::D; d += blockDim.x) {
-        Deltas<T, S> sums = {};
+        Deltas<T, D::SEEDS> sums = {};
         #pragma unroll 8
         for (int f = 0; f < K::F; ++f) {
             T weight = of_block[f * K::D + d];
-            Deltas<T, S> here = delta[f];
+            Deltas<T, D::SEEDS> here = deltas_of<D>(delta, f);
             #pragma unroll
-            for (int s = 0; s < S; ++s) sums.v[s] += weight * here.v[s];
+            for (int s = 0; s < D::SEEDS; ++s) sums.v[s] += weight * here.v[s];
         }
-        deltas_of<Net, B, S>(shared)[d] = sums;
+        put(d, sums);
     }
     __syncthreads();
 }
 
 // From dL/dz of block b, see through_activation, to dL/dx_b.
-template <class Net, int B, int S = 1>
-__device__ void block_delta(const NumberOf<Net>* weights, NumberOf<Net>* shared) {
+template <class Net, int B, class D, class Put>
+__device__ void block_delta(const NumberOf<Net>* weights, NumberOf<Net>* shared, const Put& put) {
     if constexpr (Block<Net, B>::CONV)
-        conv_delta<Net, B, S>(weights, shared);
+        conv_delta<Net, B, D>(weights, shared, put);
     else
-        dense_delta<Net, B, S>(weights, shared);
+        dense_delta<Net, B, D>(weights, shared, put);
+}
+template <class Net, int B, class D = OneSeed<Net>>
+__device__ void block_delta(const NumberOf<Net>* weights, NumberOf<Net>* shared) {
+    block_delta<Net, B, D>(weights, shared, IntoShared<Net, B, D>(shared));
 }

@@ -5,10 +5,10 @@
 //
 //   Number          float or double
 //   BLOCKS THREADS  of the network, and of a block of threads
+//   THREADS_BACK    of a block that sends several seeds back, with registers for their sums
 //   AT_ONCE         blocks of threads of a multiprocessor for which the compiler must leave registers; 0: as it chooses
 //   IMAGE CLASSES   numbers of an image and of the last output;  HEAD 0: none, 1: softmax, 2: sigmoid behind it
 //   TEAM            blocks of threads, side by side in a cluster, that compute an image together
-//   SEEDS           that go back together in `gradients`
 //   CENTRED         whether a mean is subtracted from each image
 //   C H W           of each block's input; F ZH ZW of z = W x + b; YH YW of the output, which has F maps
 //   CONV            whether it is a convolution: of windows I J, with SH SW strides, DH DW dilations, TOP LEFT padding
@@ -25,8 +25,7 @@
 //   OUTPUTS         the last output behind the head                                      written by last_outputs
 //   STAGED          a copy of the first STAGED_SIZE numbers of the weights                      written by load_weights
 //   SCRATCH         sums of parts, and z of way 2                                                   forward alone
-//   DELTA[b]        dL/dx_b, and dL/dz of block b - 1; two places in turn, which are also SCRATCH's    backward alone;
-//                   of S seeds, the second place begins S times as far behind the first
+//   DELTA[b]        dL/dx_b, and dL/dz of block b - 1; two places in turn, which are also SCRATCH's     backward alone
 //
 // The weights of a network are one array in memory, written by `arrange`. In numbers from its beginning:
 //

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from nnpg_kernels.cuda.resident.structs import struct_of
 from nnpg_kernels.cuda.resident.ways import (
+    BESIDE,
     PLAIN,
+    REGISTERS,
     BlockOfLayers,
     maps_of,
     scratch_of,
@@ -24,7 +27,9 @@ from nnpg_kernels.cuda.resident.ways import (
 
 ACTIVATIONS = {"": 0, "tanh": 1, "relu": 2, "sigmoid": 3}
 HEADS = {"": 0, "softmax": 1, "sigmoid": 2}
-SEEDS = (4, 2)  # that go back together, if there is room
+SEEDS = (16, 12, 8, 4, 2)  # that go back together, if there is room
+PADDING = 16  # bytes between the deltas of two units, where neighbouring threads would meet in a bank
+THREADS_BACK = 512  # of a block that sends several seeds back: more of them have no registers for the sums
 THREADS_OF_TEAM = 512  # of a block: of a team, few threads have several tasks, and barriers take less time
 TYPES = {"float32": "float", "float64": "double"}
 
@@ -39,10 +44,8 @@ class Numbers:
         `struct Net`.
     threads : int
         Of a block.
-    forward_bytes, backward_bytes, seeds_bytes : int
-        Of shared memory: for programs of the forward pass, of both passes, and with several seeds at once.
-    seeds : int
-        That go back together where there are several.
+    forward_bytes, backward_bytes : int
+        Of shared memory: for programs of the forward pass, and of both passes.
     weights_size : int
         Numbers of the array that `arrange` writes.
     kept : int
@@ -51,18 +54,54 @@ class Numbers:
         Threads for which sums over channels are divided into parts.
     velocities : int
         Numbers of the weights without the mean, in which each weight is counted once.
+    scratch, in_scratch : int
+        Numbers of shared memory before the place of sums and deltas, and of sums there.
+    units : tuple of int
+        Numbers of an image, and of each block's output.
+    itemsize : int
+        Bytes of a number.
     """
 
     text: str
     threads: int
     forward_bytes: int
     backward_bytes: int
-    seeds_bytes: int
-    seeds: int
     weights_size: int
     kept: int
     across: int
     velocities: int
+    scratch: int
+    in_scratch: int
+    units: tuple[int, ...]
+    itemsize: int
+
+    @property
+    def threads_back(self) -> int:
+        """Threads of a block that sends several seeds back."""
+        return min(self.threads, THREADS_BACK)
+
+    def seeds_bytes(self, seeds: int, lowest: int) -> int:
+        """Return the bytes of shared memory of `gradients`, which keeps the deltas of the blocks after `lowest`."""
+        kept = [n if b > lowest or b == len(self.units) - 1 else 0 for b, n in enumerate(self.units)]
+        each = seeds * self.itemsize
+        each += PADDING if seeds > 1 and each % (2 * PADDING) == 0 else 0
+        deltas = sum(up(max(kept[start::2], default=0)) for start in (0, 1)) * each
+        return self.scratch * self.itemsize + max(self.in_scratch * self.itemsize, deltas)
+
+    def seeds_together(self, classes: int, lowest: int, bytes_at_most: int) -> int:
+        """Return how many seeds go back together: as many as there is room for, and not more than that needs.
+
+        Threads have registers for the sums of four channels. No bit of a result depends on this number.
+        """
+        each = REGISTERS // self.threads_back
+        words = self.itemsize // 4
+        fit = [
+            n
+            for n in SEEDS
+            if (4 * n + 8) * words + BESIDE[PLAIN] * 2 <= each and self.seeds_bytes(n, lowest) <= bytes_at_most
+        ]
+        passes = -(-classes // max(fit, default=1))
+        return min(n for n in (*fit, 1) if -(-classes // n) == passes)
 
 
 def numbers_of(
@@ -94,7 +133,7 @@ def numbers_of(
     threads = threads_of(blocks, dtype.itemsize)
     tries = [(staged, threads if split else 0) for split in (True, False) for staged in ("both", "forward", "")]
     for staged, across in tries:
-        made = _numbers(blocks, dtype, centred, head, threads, across, staged, bytes_at_most)
+        made = _numbers(blocks, dtype, centred, head, threads, across, staged)
         if made.backward_bytes <= bytes_at_most:
             break
     return made
@@ -114,7 +153,7 @@ def numbers_of_team(
     team : int
         Blocks of a cluster.
     """
-    return _numbers(blocks, dtype, centred, head, min(like.threads, THREADS_OF_TEAM), like.across, "all", 0, team)
+    return _numbers(blocks, dtype, centred, head, min(like.threads, THREADS_OF_TEAM), like.across, "all", team)
 
 
 def _numbers(
@@ -125,7 +164,6 @@ def _numbers(
     threads: int,
     across: int,
     staged: str,
-    bytes_at_most: int,
     team: int = 1,
 ) -> Numbers:
     """Return the numbers; sums are divided into parts for `across` threads, and `staged` weights are copied."""
@@ -178,10 +216,9 @@ def _numbers(
     if staged == "all":  # a block may write a delta while another one still reads the one above: each has its own place
         *deltas, of_deltas = _sums([0, *map(up, units)])
 
-    def needed(seeds: int) -> int:  # bytes of shared memory
-        return (scratch + max(in_scratch, seeds * of_deltas)) * dtype.itemsize
+    def needed(of_backward: int) -> int:  # bytes of shared memory
+        return (scratch + max(in_scratch, of_backward)) * dtype.itemsize
 
-    seeds = next(n for n in (*SEEDS, 1) if n == 1 or (n <= units[-1] and needed(n) <= bytes_at_most))
     columns |= {
         "FORWARD": [forward[i] for i in range(len(blocks))],
         "BIAS": [bias[i] for i in range(len(blocks))],
@@ -195,9 +232,9 @@ def _numbers(
     single = {
         "BLOCKS": len(blocks),
         "THREADS": threads,
+        "THREADS_BACK": min(threads, THREADS_BACK),
         "AT_ONCE": 0 if any(any(blocks[i].window.padding) for i in convolutions) else 1,
         "TEAM": team,
-        "SEEDS": seeds,
         "IMAGE": image,
         "CLASSES": units[-1],
         "HEAD": HEADS[head],
@@ -213,26 +250,8 @@ def _numbers(
         "SIZE": weights.end,
     }
     text = struct_of("Net", single, columns, [f"using Number = {TYPES[dtype.name]}"])
-    return Numbers(text, threads, needed(0), needed(1), needed(seeds), seeds, weights.end, kept, across, once)
-
-
-def struct_of(
-    name: str, single: Mapping[str, int], columns: Mapping[str, Sequence[int]], first: Sequence[str] = ()
-) -> str:
-    """Return numbers and arrays of numbers as a struct of constants, for the compiler, behind what comes `first`.
-
-    Examples
-    --------
-    >>> print(struct_of("Net", {"BLOCKS": 2}, {"F": [3, 4]}, ["using Number = float"]), end="")
-    struct Net {
-        using Number = float;
-        static constexpr int BLOCKS = 2;
-        static constexpr int F[] = {3, 4};
-    };
-    """
-    lines = [*first, *(f"static constexpr int {key} = {value}" for key, value in single.items())]
-    lines += [f"static constexpr int {key}[] = {{{', '.join(map(str, of))}}}" for key, of in columns.items()]
-    return "".join([f"struct {name} {{\n", *(f"    {line};\n" for line in lines), "};\n"])
+    places = scratch, in_scratch, (image, *units), dtype.itemsize
+    return Numbers(text, threads, needed(0), needed(of_deltas), weights.end, kept, across, once, *places)
 
 
 class _Places:

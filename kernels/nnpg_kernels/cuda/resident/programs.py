@@ -13,12 +13,13 @@ from typing import Any
 
 from nnpg_kernels.backend import Array
 from nnpg_kernels.cuda.resident.numbers import Numbers
-from nnpg_kernels.cuda.resident.sources import name_of, resident_source
+from nnpg_kernels.cuda.resident.sources import name_of, resident_source, seeds_and_lowest
 
-FORWARD, BACKWARD = ("predict", "knock_out", "scores"), ("gradients_of_one", "deltas")  # passes of these programs
+FORWARD, BACKWARD = ("predict", "knock_out", "scores"), ("deltas",)  # passes of these programs
 OTHERS = 256  # threads of a block of the other kernels
 MOST_SHARED = 97  # cudaDevAttrMaxSharedMemoryPerBlockOptin
 CLUSTERS = 120  # cudaDevAttrClusterLaunch
+MULTIPROCESSORS = 16  # cudaDevAttrMultiProcessorCount
 WITHOUT_ASKING = 48 << 10  # bytes of shared memory that every kernel may have
 COMPILING = Lock()  # one program after the other
 
@@ -37,13 +38,13 @@ class Programs:
     made: Numbers
     xp: ModuleType
 
-    def launch(self, kernel: str, blocks: int, args: Sequence[Any]) -> None:
-        """Run a kernel on this many blocks; without a block there is nothing to do."""
+    def launch(self, kernel: str, blocks: int, args: Sequence[Any], parts: int = 1) -> None:
+        """Run a kernel on this many blocks, or on `parts` times as many; without a block there is nothing to do."""
         if not blocks:
             return
         size = shared_bytes(self.made, kernel)
-        threads = self.made.threads if size else OTHERS
-        compiled(self.xp, self.made, kernel)((blocks,), (threads,), tuple(args), shared_mem=size)
+        threads = threads_of(self.made, kernel)
+        compiled(self.xp, self.made, kernel)((blocks, parts), (threads,), tuple(args), shared_mem=size)
 
     def arranged(self, parameters: Sequence[Array], order: Array | None = None) -> Array:
         """Return the weights as the kernels read them, from all parameters in their order.
@@ -60,10 +61,18 @@ class Programs:
         return weights
 
 
+def threads_of(made: Numbers, kernel: str) -> int:
+    """Return the threads of a block of a kernel."""
+    if seeds_and_lowest(kernel) is not None:
+        return made.threads_back
+    return made.threads if shared_bytes(made, kernel) else OTHERS
+
+
 def shared_bytes(made: Numbers, kernel: str) -> int:
     """Return the bytes of shared memory that a kernel needs."""
-    if kernel == "gradients":
-        return made.seeds_bytes
+    of_gradients = seeds_and_lowest(kernel)
+    if of_gradients is not None:
+        return made.seeds_bytes(*of_gradients)
     return made.forward_bytes if kernel in FORWARD else made.backward_bytes if kernel in BACKWARD else 0
 
 
@@ -79,6 +88,12 @@ def has_clusters(xp: ModuleType) -> bool:
     return bool(runtime.deviceGetAttribute(CLUSTERS, runtime.getDevice()))
 
 
+def multiprocessors(xp: ModuleType) -> int:
+    """Return how many blocks of threads with most of the shared memory run at once."""
+    runtime = xp.cuda.runtime
+    return int(runtime.deviceGetAttribute(MULTIPROCESSORS, runtime.getDevice()))
+
+
 def compiled(xp: ModuleType, made: Numbers, kernel: str) -> Any:
     """Return a kernel; the first call compiles it."""
     with COMPILING:
@@ -88,7 +103,7 @@ def compiled(xp: ModuleType, made: Numbers, kernel: str) -> Any:
 @cache
 def _compiled(xp: ModuleType, made: Numbers, kernel: str) -> Any:
     name = name_of(kernel)
-    (function,) = functions_of(xp, kernel, resident_source(kernel, made.text), (name,))
+    (function,) = functions_of(xp, kernel.split("<")[0], resident_source(kernel, made.text), (name,))
     if shared_bytes(made, kernel) > WITHOUT_ASKING:
         function.max_dynamic_shared_size_bytes = shared_bytes(made, kernel)
     return function

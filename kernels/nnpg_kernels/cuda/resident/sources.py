@@ -11,7 +11,6 @@ KERNELS = {  # of each program: its source
     "arrange_in_order": "arrange.cu",
     "predict": "predict.cu",
     "gradients": "gradients.cu",
-    "gradients_of_one": "gradients.cu",
     "class_sums": "class_sums.cu",
     "knock_out": "knockout.cu",
     "scores": "reading.cu",
@@ -26,7 +25,7 @@ def resident_source(kernel: str, net: str) -> str:
     Parameters
     ----------
     kernel : str
-        One of KERNELS; the instance is `name_of(kernel)`.
+        One of KERNELS, or an instance of it; its name is `name_of(kernel)`.
     net : str
         Of `numbers.Numbers`.
 
@@ -37,11 +36,8 @@ def resident_source(kernel: str, net: str) -> str:
     """
     folder = files("nnpg_kernels.cuda")
     texts = [("device.cuh", (folder / "device.cuh").read_text()), ("net", net)]
-    texts += [(name, (folder / "resident" / name).read_text()) for name in (*HEADERS, KERNELS[kernel])]
+    texts += [(name, (folder / "resident" / name).read_text()) for name in (*HEADERS, KERNELS[kernel.split("<")[0]])]
     return "".join(f'#line 1 "{name}"\n{text}' for name, text in texts)
-
-
-INSTANCES = {"gradients": "gradients<Net,Net::SEEDS>", "gradients_of_one": "gradients<Net,1>"}
 
 
 def name_of(kernel: str) -> str:
@@ -49,7 +45,32 @@ def name_of(kernel: str) -> str:
 
     Examples
     --------
-    >>> name_of("predict"), name_of("gradients_of_one")
-    ('predict<Net>', 'gradients<Net,1>')
+    >>> name_of("predict"), name_of("gradients<Net,1,0>")
+    ('predict<Net>', 'gradients<Net,1,0>')
     """
-    return INSTANCES.get(kernel, f"{kernel}<Net>")
+    return kernel if "<" in kernel else f"{kernel}<Net>"
+
+
+def gradients_of(seeds: int, lowest: int) -> str:
+    """Return the instance of `gradients` for so many seeds, down to the delta of x_lowest.
+
+    Examples
+    --------
+    >>> gradients_of(8, 1)
+    'gradients<Net,8,1>'
+    """
+    return f"gradients<Net,{seeds},{lowest}>"
+
+
+def seeds_and_lowest(kernel: str) -> tuple[int, int] | None:
+    """Return the numbers of an instance of `gradients`; None for another kernel.
+
+    Examples
+    --------
+    >>> seeds_and_lowest("gradients<Net,8,1>"), seeds_and_lowest("predict")
+    ((8, 1), None)
+    """
+    if not kernel.startswith("gradients<"):
+        return None
+    _, seeds, lowest = kernel.strip(">").split(",")
+    return int(seeds), int(lowest)

@@ -6,7 +6,8 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from nnpg_kernels.cuda.resident.numbers import numbers_of_team, struct_of
+from nnpg_kernels.cuda.resident.numbers import numbers_of_team
+from nnpg_kernels.cuda.resident.structs import struct_of
 from nnpg_kernels.cuda.resident.training.numbers import Step, text_of_step
 from nnpg_kernels.cuda.resident.ways import BlockOfLayers, up
 

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nnpg_kernels.backend import Array
-from nnpg_kernels.cuda.resident.numbers import Numbers, numbers_of, struct_of
+from nnpg_kernels.cuda.resident.numbers import Numbers, numbers_of
+from nnpg_kernels.cuda.resident.structs import struct_of
 from nnpg_kernels.cuda.resident.ways import BlockOfLayers, up
 
 LANES, WARP = 32, 32  # numbers of a piece; threads of a warp
