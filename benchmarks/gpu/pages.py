@@ -86,8 +86,8 @@ time ~ threads^p, -1 where it is shared out evenly.
 
 
 CHANGED = (
-    "**The kernels have changed since.** Every time of ours on a card on this page is one of the code before that change;\n"
-    "the code as it stands has not been measured."
+    "**The kernels have changed since.** Every time of ours on a card is of the code before that change; the code as\n"
+    "it stands has not been measured."
 )
 
 

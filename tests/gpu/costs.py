@@ -24,11 +24,11 @@ FILE = Path(__file__).parents[2] / "docs" / "gpu-costs.md"
 HEAD = """# What crosses between host and device
 
 For each public function that computes with a network on the backend `cupy`: how often data goes up to the device, how
-often it comes down (which waits), and how often else the host waits for the device; and with arrays of the host, its
-operations on the device: functions of CuPy that make an array, views included, and kernels. Written by
-`make gpu-costs`, which counts calls with 6 small images on the stand-in for CuPy; a test compares. A function that is
-not listed computes on the host: an array of the device comes down once. [gpu.md](gpu.md) says what the counts depend
-on.
+often it comes down (which waits), and how often else the host waits for the device, copies that come down beside its
+work included; and with arrays of the host, its operations on the device: functions of CuPy that make an array, views
+included, and kernels. Written by `make gpu-costs`, which counts calls with 6 small images on the stand-in for CuPy; a
+test compares. A function that is not listed computes on the host: an array of the device comes down once.
+[gpu.md](gpu.md) says what the counts depend on.
 
 `~` stands before the counts of what searches: they depend on how many rounds it takes.
 

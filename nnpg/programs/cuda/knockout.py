@@ -1,4 +1,4 @@
-"""Knock-out sweeps on a device: one launch, a block of threads for each image, all steps of the sweep one by one.
+"""Knock-out sweeps on a device: one launch, a block of threads for each image and some steps of the sweep, one by one.
 
 Filters that are set to 0 are left out: those of each block are in an order in which the ones that are left come first.
 Filters that are set to a mean are replaced, and nothing is left out.
@@ -20,6 +20,7 @@ from nnpg.programs.plan import Plan
 from nnpg.programs.sweeps import first_out_last, left_after
 from nnpg.programs.tasks import KnockOut
 from nnpg_kernels import Array
+from nnpg_kernels.cuda.resident.programs import multiprocessors
 
 STEP = np.dtype([("block", np.int32), ("filter", np.int32), ("map", np.int64)])  # as in knockout.cu
 
@@ -65,8 +66,27 @@ def run(
         weights = arranged(net, plan, None if replaces else order)
         maps = _maps(net, plan, task, means or {})
         args = (x, weights, of_steps, left, maps, predictions, *map(np.int32, (N, T, replaces)))
-        programs(net, plan).launch("knock_out", N, args)
+        of_net = programs(net, plan)
+        parts = parts_of(N, T, multiprocessors(k.xp) * of_net.made.at_once)
+        of_net.launch("knock_out", N, args, parts)
     return k.to_numpy(predictions)
+
+
+def parts_of(images: int, steps: int, at_once: int) -> int:
+    """Return among how many blocks of threads the steps of an image are divided; `at_once` of them run at a time.
+
+    Each begins with a forward pass, which takes about as long as two steps.
+
+    Examples
+    --------
+    >>> parts_of(165, 23, 264), parts_of(132, 23, 132), parts_of(4, 5, 132)
+    (3, 1, 6)
+    """
+
+    def lasts(parts: int) -> int:
+        return -(-images * parts // at_once) * (2 + -(-(steps + 1) // parts))
+
+    return min(range(1, steps + 2), key=lasts)
 
 
 def _maps(net: Network, plan: Plan, task: KnockOut, means: Mapping[str, Array]) -> Array:

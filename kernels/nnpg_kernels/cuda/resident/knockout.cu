@@ -1,7 +1,9 @@
 // predictions[t, n] = the class of image n without the first t filters of a sweep.
 //
-// task    an image, by a block of threads: forward once, then for each filter only the blocks behind it
-// bound   the multiply-adds of these blocks, of the filters and channels that are left
+// task    an image and a part of the steps, by a block of threads: forward once, then for each filter only the blocks
+//         behind it
+// bound   the multiply-adds of these blocks, of the filters and channels that are left; a few tasks for each thread, so
+//         that two blocks of threads fill each other's waits where there is shared memory for both
 // writer  one thread of the block
 //
 // A step is four numbers: the block of its filter, the filter, and where the map begins that replaces it. Filters that
@@ -15,11 +17,17 @@ struct Step {
 template <class Net> __device__ void largest_output(NumberOf<Net>* shared, long long* prediction) {
     using T = NumberOf<Net>;
     last_outputs<Net>(shared);
-    if (threadIdx.x == 0) {
+    if (threadIdx.x < 32) {
         const T* y = shared + (Net::HEAD > 0 ? Net::OUTPUTS : Net::X[Net::BLOCKS]);
-        int best = 0;
-        for (int k = 1; k < Net::CLASSES; ++k) best = beats(y[k], y[best]) ? k : best;
-        *prediction = best;
+        int best = min(int(threadIdx.x), Net::CLASSES - 1);
+        for (int k = best + 32; k < Net::CLASSES; k += 32) best = beats(y[k], y[best]) ? k : best;
+        #pragma unroll
+        for (int bits = 16; bits > 0; bits /= 2) {
+            int other = __shfl_xor_sync(~0u, best, bits);
+            bool first = other < best && !beats(y[best], y[other]);  // of equal ones
+            best = first || beats(y[other], y[best]) ? other : best;
+        }
+        if (threadIdx.x == 0) *prediction = best;
     }
     __syncthreads();
 }
@@ -46,8 +54,9 @@ __device__ void forward_after(int from, const Step* steps, int t, bool replaces,
     }
 }
 
+// Block (n, part) has part `part` of the T_ + 1 predictions of image n.
 template <class Net>
-__global__ void __launch_bounds__(Net::THREADS, Net::AT_ONCE)
+__global__ void __launch_bounds__(Net::THREADS_BACK, Net::TWO_AT_ONCE)
     knock_out(const typename Net::Number* __restrict__ images, const Quad<typename Net::Number>* __restrict__ quads,
               const Step* __restrict__ steps, const int* __restrict__ left,
               const typename Net::Number* __restrict__ maps, long long* __restrict__ predictions, int N, int T_,
@@ -55,11 +64,11 @@ __global__ void __launch_bounds__(Net::THREADS, Net::AT_ONCE)
     using T = NumberOf<Net>;
     DYNAMIC_SHARED(T, shared);
     const T* weights = quads->v;
-    int n = blockIdx.x;
+    int n = blockIdx.x, each = (T_ + gridDim.y) / gridDim.y;
     load_weights<Net, false>(weights, shared);
     load_image<Net>(images + (long long)n * Net::IMAGE, weights, shared);
-    for (int t = 0; t <= T_; ++t) {
-        int from = t > 0 ? steps[t - 1].block : -1;
+    for (int t = blockIdx.y * each; t <= T_ && t < (blockIdx.y + 1) * each; ++t) {
+        int from = t > blockIdx.y * each ? steps[t - 1].block : -1;
         forward_after<Net, 0>(from, steps, t, replaces, left + t * (Net::BLOCKS + 1), maps, weights, shared);
         largest_output<Net>(shared, predictions + (long long)t * N + n);
     }

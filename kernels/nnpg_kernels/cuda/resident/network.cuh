@@ -5,7 +5,8 @@
 //
 //   Number          float or double
 //   BLOCKS THREADS  of the network, and of a block of threads
-//   THREADS_BACK    of a block that sends several seeds back, with registers for their sums
+//   THREADS_BACK    of a block that sends several seeds back, with registers for their sums, or that takes many steps
+//   TWO_AT_ONCE     2 if a multiprocessor has room for two blocks of so many threads in a forward pass, else AT_ONCE
 //   AT_ONCE         blocks of threads of a multiprocessor for which the compiler must leave registers; 0: as it chooses
 //   IMAGE CLASSES   numbers of an image and of the last output;  HEAD 0: none, 1: softmax, 2: sigmoid behind it
 //   TEAM            blocks of threads, side by side in a cluster, that compute an image together

@@ -15,7 +15,9 @@ from nnpg_kernels.cuda.resident.ways import (
     BESIDE,
     PLAIN,
     REGISTERS,
+    THREADS_BACK,
     BlockOfLayers,
+    at_once,
     maps_of,
     scratch_of,
     split_of,
@@ -29,7 +31,6 @@ ACTIVATIONS = {"": 0, "tanh": 1, "relu": 2, "sigmoid": 3}
 HEADS = {"": 0, "softmax": 1, "sigmoid": 2}
 SEEDS = (16, 12, 8, 4, 2)  # that go back together, if there is room
 PADDING = 16  # bytes between the deltas of two units, where neighbouring threads would meet in a bank
-THREADS_BACK = 512  # of a block that sends several seeds back: more of them have no registers for the sums
 THREADS_OF_TEAM = 512  # of a block: of a team, few threads have several tasks, and barriers take less time
 TYPES = {"float32": "float", "float64": "double"}
 
@@ -80,6 +81,11 @@ class Numbers:
         """Threads of a block that sends several seeds back."""
         return min(self.threads, THREADS_BACK)
 
+    @property
+    def at_once(self) -> int:
+        """Blocks of `threads_back` threads that run on a multiprocessor together in a forward pass."""
+        return at_once(self.threads, self.forward_bytes)
+
     def seeds_bytes(self, seeds: int, lowest: int) -> int:
         """Return the bytes of shared memory of `gradients`, which keeps the deltas of the blocks after `lowest`."""
         kept = [n if b > lowest or b == len(self.units) - 1 else 0 for b, n in enumerate(self.units)]
@@ -93,13 +99,8 @@ class Numbers:
 
         Threads have registers for the sums of four channels. No bit of a result depends on this number.
         """
-        each = REGISTERS // self.threads_back
-        words = self.itemsize // 4
-        fit = [
-            n
-            for n in SEEDS
-            if (4 * n + 8) * words + BESIDE[PLAIN] * 2 <= each and self.seeds_bytes(n, lowest) <= bytes_at_most
-        ]
+        room = REGISTERS // self.threads_back - 2 * BESIDE[PLAIN]
+        fit = [n for n in SEEDS if (n + 2) * self.itemsize <= room and self.seeds_bytes(n, lowest) <= bytes_at_most]
         passes = -(-classes // max(fit, default=1))
         return min(n for n in (*fit, 1) if -(-classes // n) == passes)
 
@@ -229,11 +230,13 @@ def _numbers(
         "PARAMETERS": _sums(b.z_shape[0] * (n + 1) for b, n in zip(blocks, pairs, strict=True)),
         "ORDER": _sums([inputs[0][0], *(b.z_shape[0] for b in blocks)]),
     }
+    one = 0 if any(any(blocks[i].window.padding) for i in convolutions) else 1
     single = {
         "BLOCKS": len(blocks),
         "THREADS": threads,
         "THREADS_BACK": min(threads, THREADS_BACK),
-        "AT_ONCE": 0 if any(any(blocks[i].window.padding) for i in convolutions) else 1,
+        "TWO_AT_ONCE": 2 if at_once(threads, needed(0)) == 2 else one,
+        "AT_ONCE": one,
         "TEAM": team,
         "IMAGE": image,
         "CLASSES": units[-1],

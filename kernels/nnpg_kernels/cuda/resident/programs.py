@@ -63,7 +63,7 @@ class Programs:
 
 def threads_of(made: Numbers, kernel: str) -> int:
     """Return the threads of a block of a kernel."""
-    if seeds_and_lowest(kernel) is not None:
+    if kernel == "knock_out" or seeds_and_lowest(kernel) is not None:
         return made.threads_back
     return made.threads if shared_bytes(made, kernel) else OTHERS
 

@@ -12,6 +12,8 @@ POOLED, PLAIN, MAPS = 0, 1, 2  # the ways of a convolution
 TILE_AT_MOST = 4  # pixels of a pooling window that is a tile: more sums need more registers than threads have
 WINNERS = 256  # pixels of a pooling window: a winner is a byte
 REGISTERS = 1 << 16  # of a multiprocessor
+THREADS_BACK = 512  # of a block that sends several seeds back: more of them have no registers for the sums
+OF_A_MULTIPROCESSOR, RESERVED = 228 << 10, 1 << 10  # bytes of shared memory from sm_90 on, and those of each block
 BESIDE = {POOLED: 12, PLAIN: 12, MAPS: 28}  # registers of a thread for other things, as docs/cuda-resources.md shows
 PADDED = 16  # more of them, where pixels may lie outside the image
 PIXELS_AT_MOST = 64  # of a tile that are held in registers, as in network.cuh
@@ -127,3 +129,16 @@ def threads_of(blocks: Sequence[BlockOfLayers], itemsize: int) -> int:
         registers = max(registers, beside + sums * itemsize // 4)
     fits = next(n for n in (1024, 512, 256) if n * registers <= REGISTERS or n == 256)
     return max(64, min(fits, 1 << (tasks - 1).bit_length()))
+
+
+def at_once(threads: int, forward_bytes: int) -> int:
+    """Return how many blocks of THREADS_BACK threads run on a multiprocessor together in a forward pass.
+
+    Each thread has registers as where a block has `threads`.
+
+    Examples
+    --------
+    >>> at_once(1024, 108544), at_once(512, 108544), at_once(1024, 199776)
+    (2, 1, 1)
+    """
+    return 2 if threads > THREADS_BACK and 2 * (forward_bytes + RESERVED) <= OF_A_MULTIPROCESSOR else 1
