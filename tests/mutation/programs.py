@@ -296,7 +296,7 @@ OPS_BY_TASK: tuple[tuple[str, tuple[str, ...], tuple[Task, ...]], ...] = (
     ("convolutions", ("convolution", "_convolution", "unpooling", "convolution_delta"), (predict, gradients, training)),
     ("convolutions", ("convolution_gradient",), (training,)),
     ("convolutions", ("sparse_delta", "first_winners"), (gradients,)),
-    ("dense_layers", ("dense", "dense_delta"), (predict, gradients, training)),
+    ("dense_layers", ("dense", "dense_delta", "dense_delta_of_one"), (predict, gradients, training)),
     ("dense_layers", ("dense_gradient",), (training,)),
     ("elementwise", ("activation", "activation_delta"), (predict, gradients, training)),
     ("elementwise", ("activation_delta_of_one",), (gradients,)),

@@ -38,6 +38,15 @@ def test_every_geometry(name: str, N: int, classes: Any) -> None:
     agree(network(name), N, classes=classes)
 
 
+@pytest.mark.parametrize("filters", [3, 4, 8])
+def test_single_images_through_rows_of_weights_that_do_and_do_not_fill_tiles(filters: int) -> None:
+    """Dense layers of 48, 64 and 128 inputs: where a tile would read after the last row, other ops run."""
+    recipe = [nnpg.conv(filters, 3, padding=1), nnpg.ReLU(), nnpg.MaxPool(2), nnpg.Flatten(), nnpg.dense(5)]
+    for dtype, rtol in (("float64", 1e-9), ("float32", 2e-5)):
+        net = nnpg.build([*recipe, nnpg.Softmax()], input_shape=(2, 8, 8), rng=0, dtype=dtype)
+        agree(net, 2, rtol, classes=[1, 3])
+
+
 @pytest.mark.parametrize("of", ["prob", "logit", "logprob"])
 @pytest.mark.parametrize("classes", ["all", "true", 4, [9, 1, 1, 5, 7]], ids=str)
 def test_every_question(of: str, classes: Any) -> None:

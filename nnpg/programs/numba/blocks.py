@@ -219,5 +219,8 @@ def _dense_delta(plan: Plan, space: Workspace, deltas: DeltaWorkspace, W: Array,
     if before.per_pixel == lanes(plan.dtype):
         return [ops.dense_delta(deltas.delta[i], W, before if before.H * before.W == 1 else before.flat())]
     assert space.bridge is not None
+    whole = ops.dense_delta_of_one(deltas.delta[i], W, space.bridge)
+    if whole is not None:
+        return [whole, ops.repack(before, space.x[i], space.bridge, back=True)[1]]
     row = Planes.make(W.shape[1], 1, 1, lanes(plan.dtype), plan.dtype)
     return [ops.dense_delta(deltas.delta[i], W, row), *ops.repack(before, row, space.bridge, back=True)]

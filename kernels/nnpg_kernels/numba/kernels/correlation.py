@@ -83,7 +83,7 @@ def tile_for(F: int, vectors: int) -> tuple[int, int]:
     True
     """
     wide = wide_registers()
-    tiles = ((4, 4), (5, 4), (6, 4), (8, 2), (5, 2), (8, 1), (10, 1)) if wide else ((4, 1), (6, 1), (5, 1))
+    tiles = ((4, 4), (6, 4), (5, 4), (8, 2), (5, 2), (8, 1), (10, 1)) if wide else ((4, 1), (6, 1), (5, 1))
     halves = 1 if wide else 2  # registers of a vector
 
     def time(tile: tuple[int, int]) -> float:

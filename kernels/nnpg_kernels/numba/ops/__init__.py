@@ -8,7 +8,7 @@ from nnpg_kernels.numba.ops.convolutions import (
     sparse_delta,
     unpooling,
 )
-from nnpg_kernels.numba.ops.dense_layers import dense, dense_delta, dense_gradient
+from nnpg_kernels.numba.ops.dense_layers import dense, dense_delta, dense_delta_of_one, dense_gradient
 from nnpg_kernels.numba.ops.elementwise import (
     activation,
     activation_delta,
@@ -33,6 +33,7 @@ __all__ = [
     "cross_entropy",
     "dense",
     "dense_delta",
+    "dense_delta_of_one",
     "dense_gradient",
     "first_winners",
     "loss_of_each",

@@ -46,6 +46,25 @@ def dense_delta(delta: Planes, W: Array, dx: Planes) -> Op:
     )
 
 
+def dense_delta_of_one(delta: Planes, W: Array, dx: Array) -> Op | None:
+    """The same for one image, with inputs as lanes: dx (1, D). None where a tile would read after W's last row."""
+    (F, D), vector = W.shape, lanes(W.dtype)
+    height, width = tile_for(1, -(-D // vector))
+    if D % (width * vector):
+        return None
+    bias = no_bias(W.dtype)
+    return op(
+        f"correlate {height}x{width}",
+        correlate(W.dtype, height, width),
+        CORRELATE,
+        (W, delta, dx, bias),
+        **{"x": address(W), "x_channel": 0, "x_row": 0, "x_column": vector, "x_i": 0, "x_j": D},
+        **{"w": delta.at(), "w_row": 0, "w_channel": 0, "w_i": 0, "w_j": vector, "b": address(bias), "b_row": 0},
+        **{"y": address(dx), "y_plane": 0, "y_row": 0},
+        **{"C": 1, "F": 1, "I": 1, "J": F, "H": 1, "W": D},
+    )
+
+
 def dense_gradient(x: Array, delta: Array, N: int, rows: slice, dW: Array) -> Op:
     """dW[f, d] = sum_n delta[n, f] x[n, d] for the units f in `rows`; x (N, D) with slack for a tile after it."""
     (F, D), vector = dW.shape, lanes(dW.dtype)
