@@ -12,7 +12,7 @@ import numpy as np
 
 import nnpg
 from benchmarks.contender import Answer, Contender
-from benchmarks.own_training import all_cores, network, pooled, selected, train
+from benchmarks.own_training import all_cores, full_batch, network, pooled, selected, train
 from benchmarks.workloads import Workload
 from nnpg.programs import has_programs
 
@@ -93,6 +93,7 @@ MAKE = {
     "train": train,
     "selected": selected,
     "pooled": pooled,
+    "lbfgs": full_batch,
     "jacobian": _jacobian,
     "sweep": _sweep,
     "gradients": _gradients,

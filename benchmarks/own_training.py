@@ -131,3 +131,10 @@ def training_answer(call: Callable[[], float], parameters: Callable[[], Answer])
         answer |= {f"{step} {name}": after[name] - before[name] for name in after}
         before = after
     return {"loss": np.array(losses), **answer}
+
+
+def full_batch(workload: Workload, net: nnpg.Network) -> Contender:
+    """`nnpg.train_lbfgs` for a few iterations, as users call it."""
+    x, t = workload.inputs()
+    call = partial(nnpg.train_lbfgs, net, x, t, iterations=workload.steps, progress=False)
+    return Contender("nnpg", call, lambda: {"loss": np.array(call().losses[1:])}, all_cores)

@@ -63,6 +63,9 @@ def _print_machine(console: Console, records: Sequence[Record]) -> None:
             for name, n in (("one_core", "one core"), ("all_cores", f"all {configurations[0]['cores']}"))
         ]
         console.print(f"{kind}, before and after each workload: {', '.join(spans)}", highlight=False)
+    for workload, data in {r.workload: c["data"] for r in records if (c := r.configuration)}.items():
+        if data != "random images":
+            console.print(f"{workload}: {data}.", highlight=False)
     console.print(f"Backend: {configurations[0]['backend']}.")
     if configurations[0]["quick"]:
         console.print("--quick: a few images and single calls, to see that it runs. Nothing here is a measurement.")

@@ -171,6 +171,7 @@ def _record(
         configuration={
             "backend": nnpg.load_backend(options.backend).name,
             "images": workload.N,
+            "data": workload.data,
             "quick": options.quick,
             "calls_in_a_round": {"ours": ours.calls, "theirs": theirs.calls},
             "all_of_theirs": {n: {"ms": t.median, "min_ms": t.minimum} for n, t in others.items()},

@@ -14,10 +14,14 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
+import numpy as np
+from scipy.optimize import minimize
+
 from benchmarks.contender import Answer, Contender, cores
 from benchmarks.own_training import training_answer
 from benchmarks.torch_networks import F, Parameters, block, head, layouts, prepared, probabilities, torch
 from benchmarks.workloads import Workload
+from nnpg_kernels import Array
 
 Compiled = Callable[[Callable[..., Any]], Callable[..., Any]]  # torch.compile, or the function as it is
 Timed = tuple[Callable[[], Any], Callable[[], Answer]]
@@ -116,6 +120,34 @@ def _selected(workload: Workload, layout: str, compiled: Compiled) -> Timed:
     return call, partial(training_answer, call, partial(_parameters, flat))
 
 
+def _lbfgs(workload: Workload, layout: str, compiled: Compiled) -> Timed:
+    """SciPy's L-BFGS with the settings of ours, the mean loss and its gradient by PyTorch, all images at once."""
+    net = workload.net
+    P, x, t = prepared(workload, layout)
+    flat = [p.requires_grad_() for layer in P for p in layer]
+    begin = torch.cat([p.detach().reshape(-1) for p in flat]).double().numpy()
+
+    def value_and_gradient(w: Array) -> tuple[float, Array]:
+        with torch.no_grad():
+            for p, part in zip(flat, torch.tensor(w).split([p.numel() for p in flat]), strict=True):
+                p.copy_(part.view_as(p))
+        loss = F.cross_entropy(head(net, P, x), t)
+        row = torch.cat([g.reshape(-1) for g in torch.autograd.grad(loss, flat)])
+        return float(loss.detach()), row.double().numpy()
+
+    def call() -> list[float]:
+        losses: list[float] = []
+        options = {"maxiter": workload.steps, "maxcor": 10, "gtol": 1e-6, "ftol": 0.0, "maxfun": 20 * workload.steps}
+
+        def keep(intermediate_result: Any) -> None:
+            losses.append(float(intermediate_result.fun))
+
+        minimize(value_and_gradient, begin, jac=True, method="L-BFGS-B", callback=keep, options=options)
+        return losses
+
+    return call, lambda: {"loss": np.array(call())}
+
+
 def _jacobian(workload: Workload, layout: str, compiled: Compiled) -> Timed:
     """The classes in a loop over one graph: faster than `is_grads_batched`; the first block needs no graph at all."""
     net = workload.net
@@ -211,6 +243,7 @@ def _class_gradients(workload: Workload, layout: str, compiled: Compiled) -> Tim
 
 MAKE = {
     "train": _train,
+    "lbfgs": _lbfgs,
     "selected": _selected,
     "jacobian": _jacobian,
     "sweep": _sweep,

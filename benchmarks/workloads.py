@@ -16,6 +16,7 @@ import numpy as np
 
 import nnpg
 from benchmarks.kinks import near_a_kink
+from nnpg.data import DataError, load
 from nnpg.layers import Layer
 from nnpg.programs.plan import plan_of
 from nnpg.recipes.networks import Step
@@ -103,7 +104,7 @@ MLP = Architecture((784,), (), "sigmoid", (100, 100, 10))
 HINTHORN = replace(DIGITS, blocks=(Block(32, 3), Block(64, 2)))  # his network for digits (2017, 2.2)
 OF_LAYERS = {"layers": (2.0, 3.0), "torch": (1.0, 3.0)}
 
-Kind = Literal["train", "selected", "pooled", "jacobian", "sweep", "gradients", "predict", "saliency"]
+Kind = Literal["train", "selected", "pooled", "lbfgs", "jacobian", "sweep", "gradients", "predict", "saliency"]
 Bars = Mapping[str, tuple[float, float]]  # framework -> the ratio that must be reached, and the goal
 
 
@@ -113,10 +114,11 @@ class Workload:
 
     Parameters
     ----------
-    kind : "train", "selected", "pooled", "jacobian", "sweep", "gradients", "predict" or "saliency"
+    kind : "train", "selected", "pooled", "lbfgs", "jacobian", "sweep", "gradients", "predict" or "saliency"
         One training step; a pair of steps of selective dropout, on half of the images and on the other half as their
-        originals; a step with examples of adversarial pools; dy_c/do of every block's output for all classes c;
-        knock-out sweeps; the class gradients of a data set; the probabilities; or dy_c/dx of each image's class.
+        originals; a step with examples of adversarial pools; full-batch L-BFGS; dy_c/do of every block's output
+        for all classes c; knock-out sweeps; the class gradients of a data set; the probabilities; or dy_c/dx of each
+        image's class.
     N : int
         Images.
     bars : mapping
@@ -131,7 +133,9 @@ class Workload:
     batch : int
         Of the epoch that "gradients" is compared with.
     steps : int
-        Of one call of `train`, at least.
+        Of one call of `train`, at least; iterations of "lbfgs".
+    digits : bool
+        The images are MNIST's, or random ones from 0 to 1 where there is no MNIST: `data` says which.
     layer, keep : str, float
         Of "selected": whose units are selected, and the share that learns.
     wide : bool
@@ -154,10 +158,19 @@ class Workload:
     layer: str = ""
     keep: float = 1.0
     wide: bool = False
+    digits: bool = False
 
     def inputs(self) -> tuple[Array, Array]:
         """Return images (N, C, H, W) and labels (N,)."""
+        if self.digits:
+            x, labels, _ = _digits()
+            return x[: self.N], labels[: self.N]
         return _inputs(self.net, self.N, self.present)
+
+    @property
+    def data(self) -> str:
+        """Say what the images are."""
+        return _digits()[2] if self.digits else "random images"
 
     def weights(self) -> Weights:
         """Return (W, b) of each layer, in order."""
@@ -188,6 +201,18 @@ def _inputs(net: Architecture, N: int, present: int | None) -> tuple[Array, Arra
     return x, rng.permutation(net.K)[:present][np.arange(N) % present]
 
 
+@cache
+def _digits() -> tuple[Array, Array, str]:
+    """Return 60,000 images (N, 784) of digits and their labels, and what they are."""
+    try:
+        train = load("mnist")
+    except DataError:
+        rng = np.random.default_rng(1)
+        x = rng.random((60_000, 784), np.float32)
+        return x, rng.integers(0, 10, len(x)), "random images from 0 to 1 in the shape of MNIST, which is not here"
+    return train.x.reshape(len(train), -1), train.labels, "MNIST, training images"
+
+
 def _wide(name: str, net: Architecture, N: int, goal: float) -> tuple[Workload, ...]:
     """Return prediction, dy/dx and a training step of one of the wide nets; to be as fast is a must."""
     kinds: dict[str, Kind] = {"predict": "predict", "saliency": "saliency", "step": "train"}
@@ -208,6 +233,7 @@ WORKLOADS: tuple[Workload, ...] = (
     *_wide("vgg", VGG, 4, 1.1),
     *_wide("alexnet", ALEXNET, 4, 1.5),
     *_wide("lenet", LENET, 64, 2),
+    Workload("W9", "lbfgs", MLP, 60_000, {"torch": (1.0, 3.0)}, steps=10, digits=True),
     Workload("W10-dropout", "selected", HINTHORN, 2, OF_LAYERS, ("layers", "torch"), layer="conv2", keep=0.2),
     Workload("W10-group", "selected", HINTHORN, 40, {"layers": (2, 3)}, ("layers",), layer="dense1", keep=0.2),
     Workload("W10-pool", "pooled", MLP, 100, {"layers": (2, 3)}, ("layers",), momentum=0.9, steps=200),

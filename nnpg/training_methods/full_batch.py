@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from typing import TypeVar
+
 import numpy as np
 import numpy.typing as npt
 
@@ -14,6 +19,9 @@ from nnpg.support.crossings import all_to_numpy
 from nnpg.support.network_arguments import placed
 from nnpg.training_methods.sparsity import Sparsity
 from nnpg_kernels import Array
+from nnpg_kernels.threads import thread_count, use_threads
+
+T = TypeVar("T")
 
 
 def mean_loss(
@@ -50,25 +58,45 @@ def mean_loss(
     x, targets = placed(net, x), placed(net, targets, "targets")
     value, total = k.xp.zeros(()), k.xp.zeros(net.n_parameters)
     rates = None if sparsity is None else _mean_outputs(net, x, sparsity.layer, batch)
-    for rows in in_batches(len(x), batch, batch):
+
+    def of_images(rows: slice) -> tuple[Array, Array]:
         t = targets[rows]
         trace = net.forward(x[rows], stop=loss.layer)
         seed, start = loss.seed(k, trace.y, t), loss.layer
-        value = value + loss.value(k, trace.y, t).sum(dtype=np.float64)
         deltas: dict[str, Array] = {}
         if sparsity is not None and rates is not None:  # each image's share of the mean is 1/N, which is divided below
             deltas, start = net.backward(trace, seed, start=start, stop=sparsity.layer), sparsity.layer
             seed = deltas[start] + k.asarray(sparsity.gradient(rates)).astype(net.dtype)
         deltas |= net.backward(trace, seed, start=start, stop=stop)
-        total = total + _row(net, net.gradients(trace, deltas))
-    of_images, total = all_to_numpy(k, [value, total])
+        return loss.value(k, trace.y, t).sum(dtype=np.float64), _row(net, net.gradients(trace, deltas))
+
+    for loss_of_part, row in _in_order(net, in_batches(len(x), batch, batch), of_images):
+        value, total = value + loss_of_part, total + row
+    summed, total = all_to_numpy(k, [value, total])
     weights = parameters_on_host(net) if decay is not None and weights is None else weights
     of_sparsity = 0.0 if sparsity is None or rates is None else sparsity.value(rates)
     if weights is None or decay is None:
-        return float(of_images) / len(x) + of_sparsity, total / len(x) + 0.0  # no -0
+        return float(summed) / len(x) + of_sparsity, total / len(x) + 0.0  # no -0
     zeros = {layer: {p: w * 0 for p, w in arrays.items()} for layer, arrays in weights.items()}
     of_decay = np.concatenate([g.ravel() for gs in penalised(weights, zeros, decay).values() for g in gs.values()])
-    return float(of_images) / len(x) + penalty_of(weights, decay) + of_sparsity, total / len(x) + of_decay
+    return float(summed) / len(x) + penalty_of(weights, decay) + of_sparsity, total / len(x) + of_decay
+
+
+def _in_order(net: Network, parts: list[slice], f: Callable[[slice], T]) -> Iterator[T]:
+    """Yield f of each part, in their order; on a CPU, each thread takes one part at a time."""
+    threads = thread_count() if net.backend.xp is np else 1
+    if threads == 1 or len(parts) == 1:
+        yield from map(f, parts)
+        return
+
+    def alone(part: slice) -> T:
+        with use_threads(1):
+            return f(part)
+
+    with ThreadPoolExecutor(threads, thread_name_prefix="nnpg") as pool:
+        for first in range(0, len(parts), threads):  # no more rows of all weights exist than threads
+            here = parts[first : first + threads]
+            yield from [done.result() for done in [pool.submit(copy_context().run, alone, part) for part in here]]
 
 
 def flatten(net: Network, parameters: Parameters) -> Array:
