@@ -60,6 +60,7 @@ def _card(id: str, record: Record | None, folder: Path) -> dict[str, Any]:
         "differs": differs,
         "verdict": "not run" if record is None else counted([row["verdict"] for row in record["rows"]]),
         "record": None,
+        "old": False,
     }
     if record is None:
         return card
