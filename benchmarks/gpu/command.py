@@ -145,16 +145,17 @@ def _row(row: Row, until: float, options: Options) -> dict[str, Any]:
             except Absent as error:
                 absent[rival] = f"absent: {error}"
         norms = row.workload.net.units > MANY
+        parts = ours.parts(row, quick=options.quick)  # before the competitors: a short run has it at least
         found: Found = race(mine, answers, offers, until, norms=norms, quick=options.quick)
     except Exception as error:
         return _nothing("nnpg", failure(error))
-    return as_record(found) | {"left_out": {**absent, **found.left_out}, "cpu": None}
+    return as_record(found) | {"left_out": {**absent, **found.left_out}, "cpu": None, "parts": parts}
 
 
 def _nothing(name: str, why: str) -> dict[str, Any]:
     """A row without any time."""
     return {"ours": None, "theirs": [], "left_out": {name: why}, "disagrees": False} | dict.fromkeys(
-        ("best", "ratio", "ratio_min", "cpu")
+        ("best", "ratio", "ratio_min", "cpu", "parts")
     )
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 import nnpg
 from benchmarks.contender import Answer
+from benchmarks.gpu.breakdown import parts_of
 from benchmarks.gpu.card import CupyEvent
 from benchmarks.gpu.contender import LATER, Contender, Taken, event_clock
 from benchmarks.gpu.rows import Row
@@ -42,6 +43,16 @@ def contender(row: Row, *, quick: bool = False) -> tuple[Contender, Answers]:
     return Contender(NAME, event_clock(noted, CupyEvent, 1), 1, once, "result", "device events", computed), {
         "result": once
     }
+
+
+def parts(row: Row, *, quick: bool = False) -> dict[str, Any] | None:
+    """Return where the time of a call goes; None for a training, whose steps are no calls."""
+    if row.workload.kind == "train":
+        return None
+    net = row.workload.net.network().to("cupy")
+    call, _ = (_jacobian if row.workload.kind == "jacobian" else _sweep)(row, net)
+    call()
+    return parts_of(call, wait, quick=quick)
 
 
 def wait() -> None:

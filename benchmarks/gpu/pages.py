@@ -51,6 +51,11 @@ best competitor over ours.
 
 {slower}
 
+Where the time of a call of W5 and W6 goes: the device's from the beginning of each launch to its end, by events, and
+the host's until the call returns, with all that it waits for.
+
+{parts}
+
 ## The least time
 
 What no implementation can avoid: operations at the rate of multiply-adds in registers or bytes at the rate of copies,
@@ -94,12 +99,13 @@ CHANGED = (
 def page(record: Record | None, grown: growth.Record | None = None) -> str:
     """Return the page of a card's record and of one of growth; without them it says "not measured"."""
     found = record or new(NO_CARD)
-    lines = tables.layer_cells(found)
+    lines, parts = tables.layer_cells(found), tables.parts_cells(found)
     everyone = tables.all_cells(found)
     return TEXT.format(
         card=_card(found),
         ceilings=tables.markdown(("", ""), tables.ceiling_cells(found)),
         rows=tables.markdown(tables.ROW_HEADER, tables.row_cells(found)),
+        parts=tables.markdown(tables.PARTS_HEADER, parts) if parts else _sentence(tables.NONE),
         slower=slower_than_the_cpu(found),
         floors=tables.markdown(tables.FLOOR_HEADER, tables.floor_cells(found)),
         attack=tables.markdown(("", ""), tables.attack_cells(found)),

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from benchmarks.gpu import card
+from benchmarks.gpu.breakdown import in_words
 from benchmarks.gpu.floor import least
 from benchmarks.gpu.record import Record, ceilings_of
 from benchmarks.gpu.rows import ATTACK_BARS, ROWS, Row
@@ -32,6 +33,7 @@ ROW_HEADER = (
 )
 ALL_HEADER = ("", "who", "us", "at least", "range", "rounds x steps", "clock", "agreement, or why there is no time")
 FLOOR_HEADER = ("", "operations", "bytes", "down", "waits", "floor, us", "limit")
+PARTS_HEADER = ("", "launches of a call", "device in them, us", "host, us")
 LAYER_HEADER = ("layer", "pass", "images", "ours, us", "cuDNN, us", "layout", "ratio", "floor, us", "floor / ours")
 
 
@@ -102,6 +104,16 @@ def all_cells(record: Record, rows: Sequence[Row] = ROWS) -> list[Cells]:
             lines.append((row.name, one["name"], *times))
         lines += [(row.name, name, *("-",) * 5, why) for name, why in entry["left_out"].items()]
     return lines
+
+
+def parts_cells(record: Record) -> list[Cells]:
+    """Return a line for each row of which it is known where the time of a call goes."""
+    found = {name: entry.get("parts") for name, entry in record["rows"].items()}
+    return [
+        (name, in_words(parts["launches"]), short(parts["kernels_us"]), short(parts["host_us"]))
+        for name, parts in found.items()
+        if parts
+    ]
 
 
 def ceiling_cells(record: Record) -> list[Cells]:

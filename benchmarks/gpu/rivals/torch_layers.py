@@ -46,6 +46,16 @@ def passes(window: Window, arrays: tuple[Array, ...], layout: str, on: str) -> d
     }
 
 
+def exact(work: Callable[[], Any]) -> Callable[[], Any]:
+    """Return the same pass by an algorithm that cuDNN promises to be deterministic, and does not search for."""
+
+    def run() -> Any:
+        with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
+            return work()
+
+    return run
+
+
 def taker(work: Callable[[], Any], calls: int, on: str) -> Callable[[int], Taken]:
     """Capture so many calls in one graph; return what times one of them."""
 

@@ -2,24 +2,34 @@
 // i, j, f.
 
 // Few channels or filters, or a stride.
-// task    PIXELS input pixels of 4 channels of a group
+// task    PIXELS input pixels of 4 channels of a group; neighbouring threads have pixels a stride apart, which the same
+//         places of the window see
 // tile    4 x PIXELS sums in registers
 // inner   f: PIXELS deltas, 4 weights, 4 x PIXELS multiply-adds; which window sees the pixel is asked outside
 // bound   loads from L1: 2 multiply-adds a load with 4 pixels; at least delta, W and dx once from memory
 // writer  the thread of the input pixel; a window never writes
+constexpr int NOWHERE = -(1 << 30);  // a row that no window sees
 template <class T, int PIXELS>
 __global__ void __launch_bounds__(128, 3)
     conv_delta_direct(const T* __restrict__ delta, const T* __restrict__ W, T* __restrict__ dx, Sizes s) {
     unsigned number = blockIdx.x;
     int quad = digit(number, (s.channels + 3) / 4), group = digit(number, s.groups),
         first = number * (128 * PIXELS) + threadIdx.x;
-    int pixels = s.images * s.rows * s.columns, taps = s.I * s.J, c0 = quad * 4, many = min(4, s.channels - c0);
+    // Pixels of each remainder of the stride by themselves: rows, and columns, up to a multiple of it.
+    int down = (s.rows + s.stride_h - 1) / s.stride_h, along = (s.columns + s.stride_w - 1) / s.stride_w;
+    int taps = s.I * s.J, c0 = quad * 4, many = min(4, s.channels - c0);
     long long plane = (long long)s.H * s.W;
     const T* weights[4];  // of the 4 channels; what the last one stands in for is not stored
     Pixel in[PIXELS];
     T sums[PIXELS][4] = {};
     #pragma unroll
-    for (int p = 0; p < PIXELS; ++p) in[p] = pixel_of(first + p * 128, s.rows, s.columns);
+    for (int p = 0; p < PIXELS; ++p) {
+        in[p] = pixel_of(first + p * 128, down * s.stride_h, along * s.stride_w);
+        in[p].row = in[p].row % down * s.stride_h + in[p].row / down;
+        in[p].column = in[p].column % along * s.stride_w + in[p].column / along;
+        bool real = in[p].plane < s.images && in[p].row < s.rows && in[p].column < s.columns;
+        in[p].row = real ? in[p].row : NOWHERE;
+    }
     #pragma unroll
     for (int c = 0; c < 4; ++c)
         weights[c] = W + ((long long)group * s.filters * s.channels + c0 + min(c, many - 1)) * taps;
@@ -32,7 +42,7 @@ __global__ void __launch_bounds__(128, 3)
                 int h = reader(in[p].row, i, s.stride_h, s.dilation_h, s.top, s.H);
                 int w = reader(in[p].column, j, s.stride_w, s.dilation_w, s.left, s.W);
                 long long map = ((long long)in[p].plane * s.groups + group) * s.filters;
-                seen[p] = first + p * 128 < pixels && h >= 0 && w >= 0;
+                seen[p] = h >= 0 && w >= 0;
                 from[p] = delta + place_of(map, h, w, s.H, s.W);
                 any |= seen[p];
             }
@@ -58,7 +68,7 @@ __global__ void __launch_bounds__(128, 3)
         }
     #pragma unroll
     for (int p = 0; p < PIXELS; ++p) {
-        if (first + p * 128 >= pixels) break;
+        if (in[p].row < 0) continue;
         long long map = ((long long)in[p].plane * s.groups + group) * s.channels + c0;
         #pragma unroll
         for (int c = 0; c < 4; ++c)

@@ -49,10 +49,11 @@ def conv_delta(device: Device, delta: Array, W: Array, window: Window, groups: i
     W, deltas = xp.ascontiguousarray(W, dtype), xp.ascontiguousarray(delta, dtype).reshape(-1, *delta.shape[-3:])
     parts = dx.reshape(-1, *dx.shape[-3:])
     whole = window.stride == (1, 1)  # with a stride, most of a tile would be windows that do not see the pixel
-    for images in launches(len(parts), most_pixels(deltas, parts), groups * blocks(D, 4)):
+    pixels = prod(-(-size // stride) * stride for size, stride in zip(shape, window.stride, strict=True))
+    for images in launches(len(parts), max(pixels, most_pixels(deltas, parts)), groups * blocks(D, 4)):
         s = sizes(window, len(parts[images]), shape, groups, D, F // groups)
         args = (deltas[images], W, parts[images], s)
-        _product(device, "conv_delta", dtype, args, D, F // groups, len(parts[images]) * prod(shape), groups, whole)
+        _product(device, "conv_delta", dtype, args, D, F // groups, len(parts[images]) * pixels, groups, whole)
     return dx
 
 

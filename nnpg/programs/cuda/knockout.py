@@ -67,8 +67,7 @@ def run(
         maps = _maps(net, plan, task, means or {})
         args = (x, weights, of_steps, left, maps, predictions, *map(np.int32, (N, T, replaces)))
         of_net = programs(net, plan)
-        parts = parts_of(N, T, multiprocessors(k.xp) * of_net.made.at_once)
-        of_net.launch("knock_out", N, args, parts)
+        of_net.launch("knock_out", N, args, parts_of(N, T, multiprocessors(k.xp) * of_net.made.at_once))
     return k.to_numpy(predictions)
 
 

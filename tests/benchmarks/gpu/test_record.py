@@ -36,6 +36,7 @@ def measured() -> record.Record:
         "ratio": 2.6,
         "ratio_min": 2.6,
         "cpu": {"us": 100.0, "min_us": 90.0, "rounds": 3, "cores": 16, "agreement": "within 1.0e-06"},
+        "parts": {"launches": {"arrange": 1, "gradients": 2}, "kernels_us": 30.0, "host_us": 45.0},
     }
     layer = {"layer": "W1 conv1", "pass": "delta", "images": 32, "why_not": "", "ours_us": 4.0, "ours_min_us": 3.0}
     layer |= {"theirs": "nchw", "theirs_us": 6.0, "theirs_min_us": 5.0, "ratio": 1.5, "rounds": 5}
@@ -168,3 +169,16 @@ def test_only_what_pooling_reads_and_sends_back_is_counted() -> None:
     assert floor.least(jacobian).bytes > each
     assert floor.least(jacobian).bytes_down == 0
     assert floor.least(choose_rows("W5-W1-host")[0][0]).bytes_down == each
+
+
+def test_the_page_says_where_the_time_of_a_call_goes() -> None:
+    assert "| W1-b1 | 1 arrange, 2 gradients | 30 | 45 |" in pages.page(measured())
+    assert "host, us" not in pages.page(None).partition("## The least time")[0].rpartition("waits for.")[2]
+
+
+def test_the_page_says_when_the_kernels_are_others() -> None:
+    found = measured()
+    assert pages.CHANGED in pages.page(found)
+    found["versions"] = {**found["versions"], "kernels": card.kernels()}
+    assert pages.CHANGED not in pages.page(found)
+    assert pages.CHANGED not in pages.page(None)

@@ -12,9 +12,10 @@ import pytest
 from benchmarks.gpu import attack, layers, ours
 from benchmarks.gpu.card import Ceilings
 from benchmarks.gpu.command import offers_of
+from benchmarks.gpu.layers import agreeing
 from benchmarks.gpu.rounds import race
 from benchmarks.gpu.rows import Row
-from benchmarks.measuring.agreement import check
+from benchmarks.measuring.agreement import Disagreement, check
 from benchmarks.workloads import Architecture, Block, Workload
 from nnpg_kernels import Window
 from nnpg_kernels.cuda import convolution
@@ -168,3 +169,37 @@ def test_fewer_images_are_attacked_where_the_time_is_short() -> None:
     assert attack.images_that_fit(60_000, 512, 0.1, 30.0) == 60_000
     assert attack.images_that_fit(60_000, 512, 0.1, 5.0) == 25_600
     assert attack.images_that_fit(60_000, 512, 0.1, -1.0) == 512
+
+
+class OnDevice:
+    def __init__(self, a: Any) -> None:
+        self.a = np.array(a, "f4")
+
+    def cpu(self) -> Any:
+        return self
+
+    def numpy(self) -> Any:
+        return self.a
+
+
+def test_a_layout_that_differs_is_timed_by_its_deterministic_algorithm() -> None:
+    """cuDNN's fastest one may be inexact; a layout that differs in both takes no part."""
+    ours = np.array([1.0, 2.0], "f4")
+    right, wrong = (lambda: OnDevice(ours)), (lambda: OnDevice(ours + 1))
+    found, agreement = agreeing(ours, {"nchw": wrong, "channels_last": right}, lambda work: right)
+    assert list(found) == ["nchw, deterministic", "channels_last"]
+    assert agreement.startswith("within")
+    found, _ = agreeing(ours, {"nchw": wrong, "channels_last": right}, lambda work: wrong)
+    assert list(found) == ["channels_last"]
+    with pytest.raises(Disagreement):
+        agreeing(ours, {"nchw": wrong}, lambda work: wrong)
+
+
+def test_the_launches_of_a_call_are_counted_and_timed() -> None:
+    """Of gradients the weights and one program; of knock-out both for each of two sweeps; a training has no calls."""
+    of = {kind: ours.parts(KINDS[kind], quick=True) for kind in ("jacobian", "jacobian on the host", "sweep", "mlp")}
+    assert of.pop("mlp") is None
+    launches = {kind: parts["launches"] for kind, parts in of.items() if parts}
+    assert launches["jacobian"] == launches["jacobian on the host"] == {"arrange": 1, "gradients": 1}
+    assert launches["sweep"] == {"arrange_in_order": 2, "knock_out": 2}
+    assert all(parts["kernels_us"] > 0 and parts["host_us"] > 0 for parts in of.values() if parts)

@@ -9,14 +9,15 @@
 // Deltas of several seeds go back together: they lie side by side, and each weight and each winner is read once for all
 // of them. Which seeds these are, and where they lie, is a type D:
 //
-//   SEEDS   that go back together
-//   STRIDE  numbers from those of one unit to those of the next one
-//   at<B>   where dL/dx_B begins
+//   SEEDS      that go back together
+//   STRIDE     numbers from those of one unit to those of the next one
+//   UNROLLED   filters at a time
+//   at<B>      where dL/dx_B begins
 template <class T, int S> struct alignas(S * sizeof(T) < 16 ? S * sizeof(T) : 16) Deltas {
     T v[S];
 };
 template <class Net> struct OneSeed {
-    static constexpr int SEEDS = 1, STRIDE = 1;
+    static constexpr int SEEDS = 1, STRIDE = 1, UNROLLED = 4;
     template <int B> __device__ static NumberOf<Net>* at(NumberOf<Net>* shared) { return shared + Net::DELTA[B]; }
 };
 template <class D, class T> __device__ __forceinline__ Deltas<T, D::SEEDS>& deltas_of(T* delta, int unit) {
@@ -97,7 +98,7 @@ __device__ __forceinline__ void add_window(const Quad<NumberOf<Net>>* weights, c
         for (int t = 0; t < K::PI * K::PJ; ++t)
             taps |= unsigned(tap_of<Net, B>(i - t / K::PJ * K::SH, j - t % K::PJ * K::SW)) << 8 * t;
     }
-    #pragma unroll D::SEEDS < 8 ? 4 : 2
+    #pragma unroll D::UNROLLED
     for (int f = 0; f < K::F; ++f) {
         int winner = K::POOLS ? won[f * K::OUT] : 0, tap = NONE;
         if constexpr (Readers<Net, B>::LISTED)

@@ -90,7 +90,7 @@ class Numbers:
         """Return the bytes of shared memory of `gradients`, which keeps the deltas of the blocks after `lowest`."""
         kept = [n if b > lowest or b == len(self.units) - 1 else 0 for b, n in enumerate(self.units)]
         each = seeds * self.itemsize
-        each += PADDING if seeds > 1 and each % (2 * PADDING) == 0 else 0
+        each += PADDING if each % (2 * PADDING) == 0 else 0
         deltas = sum(up(max(kept[start::2], default=0)) for start in (0, 1)) * each
         return self.scratch * self.itemsize + max(self.in_scratch * self.itemsize, deltas)
 
