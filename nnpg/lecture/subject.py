@@ -94,10 +94,10 @@ class Subject:
         return window.names[lost]
 
     def weight(self) -> str:
-        """Return the address of the weight of the last convolution that the strongest unit reads most through."""
+        """Return the weight of the strongest unit's filter with the largest gradient, as the explorer's tour does."""
         f = int(self.strongest("conv3").partition(":")[2].split(",")[0])
-        W = self.net.parameters["conv3"]["W"][f]
-        c, i, j = np.unravel_index(int(abs(W).argmax()), W.shape)
+        dW = self._exact.gradients(self.trace, {"conv3": self.deltas["conv3"]})["conv3"]["W"][f]
+        c, i, j = np.unravel_index(int(abs(dW).argmax()), dW.shape)
         return f"conv3.W:{f},{c},{i},{j}"
 
     def explain(self, unit: str | None = None, weight: str | None = None) -> Explanation:

@@ -87,6 +87,8 @@ def test_each_link_opens_its_state(chromium: Any, folder: Path, subject: Subject
             if "off" not in asked:
                 assert shows(shown["o"], subject.trace[name][place], abs(subject.trace[name]).max()), link
             assert page.get_attribute("#tour", "hidden") is (None if hidden else ""), link
+            if asked.get("weight"):
+                assert f"the weight {asked['weight']}?" in page.inner_text("#tour"), link
             if hidden:
                 assert page.inner_text("#tour .number").startswith(f"{asked['tour']} of "), link
             else:
