@@ -129,7 +129,8 @@ def train(
         Error on these images after each epoch.
     take_step : function, optional
         Takes each step in place of `step`: called with the same arguments, then the indices of the batch's images, all
-        of them arrays of the network's backend. See `nnpg.training_methods.selective_dropout`. A checkpoint cannot hold
+        of them arrays of the network's backend. See `nnpg.training_methods.selective_dropout`, whose steps and those
+        of `adversarial_pool` may be compiled; a subclass of theirs is called. A checkpoint cannot hold
         its state, so it excludes `checkpoint`. On a device a training that diverges takes some steps a second time.
     checkpoint : path, optional
         File that holds the whole state after each epoch; written completely or not at all. Network, loss, optimiser

@@ -149,7 +149,7 @@ class TrainSelected:
     clusters: Array | None = None
     watch: Callable[[int, Network, Array], None] | None = None
     watch_after: Callable[[int], bool] | None = None
-    name: ClassVar[str] = "train"
+    name: ClassVar[str] = "SelectiveDropout"
 
 
 class Pool(NamedTuple):
@@ -190,7 +190,7 @@ class TrainPooled:
     every: int
     generator: Callable[[int], np.random.Generator]
     renewed: Callable[[Network, Mapping[str, Pool], np.random.Generator], Mapping[str, Pool]]
-    name: ClassVar[str] = "train"
+    name: ClassVar[str] = "AdversarialPool"
 
 
 class PlannedStep:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -142,10 +141,11 @@ class AdversarialPool(PlannedStep):
         if type(self) is not AdversarialPool:
             return None
         layers, most = tuple(dict.fromkeys(self.layers)), max(self.size, self.new)
-        renewed = partial(self._all_renewed, placed(net, self.x))
-        return TrainPooled(
-            loss, optimiser, images, layers, most, self.batch, self.every, self._generator, renewed
-        )  # fmt: skip
+
+        def renewed(now: Network, pools: Mapping[str, Pool], rng: np.random.Generator) -> dict[str, Pool]:
+            return self._all_renewed(placed(now, self.x), now, pools, rng)
+
+        return TrainPooled(loss, optimiser, images, layers, most, self.batch, self.every, self._generator, renewed)
 
     def _generator(self, t: int) -> np.random.Generator:
         """Return the generator of a step."""

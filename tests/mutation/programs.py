@@ -19,6 +19,8 @@ from nnpg import conv, dense, programs
 from nnpg.losses import Loss, binary, binary_seed, cross_entropy, cross_entropy_seed, squares, squares_seed
 from nnpg.programs.plan import plan_of
 from nnpg.programs.tasks import Outputs, Reading, Train
+from nnpg.training_methods.selective_dropout import SelectiveDropout
+from nnpg.training_methods.volatility import unit_output
 from nnpg_kernels import use_threads
 from nnpg_kernels.numba.simd import lanes
 
@@ -237,6 +239,17 @@ def resumed(net: nnpg.Network, x: Any, t: Any, loss: str, sgd: nnpg.SGD) -> Answ
             yield from trained(net, x, t, loss, sgd, epochs, **settings)
 
 
+def selected(net: nnpg.Network, x: Any, labels: Any) -> Answers:
+    """Selective dropout on the first layer and on the last one, in steps one image at a time."""
+    sgd, few = nnpg.SGD(lr=0.05, momentum=0.5, decay=nnpg.PlainDecay(0.02)), slice(None, 5)
+    for layer in (next(iter(net.parameters)), list(net.parameters)[-1]):
+        if unit_output(net, layer=layer) in plan_of(net).places:  # not behind a last sigmoid
+            step = SelectiveDropout(x[few][::-1], layer=layer, keep=0.4)
+            done = nnpg.train(net, x[few], labels[few], epochs=1, batch=1, rng=1, optimiser=sgd, loss=losses_of(net)[0],
+                              take_step=step, progress=False)  # fmt: skip
+            yield from flat(done.net.parameters).items()
+
+
 Task = Callable[[nnpg.Network, Any, Any], Answers]
 
 
@@ -287,7 +300,7 @@ BATTERIES: dict[str, tuple[Task, ...]] = {
     "knockout": (sweeps,),
     "reading": (reading,),
     "training": (training, changed),
-    "steps": (training, changed),
+    "steps": (training, changed, selected),
     "blocks": (predict, gradients, training, changed, reading),
 }
 OPS_BY_TASK: tuple[tuple[str, tuple[str, ...], tuple[Task, ...]], ...] = (

@@ -279,9 +279,9 @@ SAME: dict[str, dict[str, str]] = {
     },
     "nnpg.programs.numba.steps": {
         "velocity_of: return -aligned(w.shape, w.dtype)": "-0 is 0",
-        "layer_ops: yield [ops.bias_gradient(slots.delta[name], batch, g_b[-1]), ...": SINGLE,
+        "layer_ops: yield [ops.bias_gradient(slots.delta[name], rows_of[name], g_b[-1]), ...": SINGLE,
         "layer_ops: g_b = aligned((2, len(parameters['b'])), parameters['b'].dtype)": UNUSED,
-        "layer_ops: yield [ops.dense_gradient(slots.x[name], slots.delta[name], batch, rows, g[-1]), ...": SINGLE,
+        "layer_ops: gradient = ops.dense_gradient(slots.x[name], slots.delta[name], rows_of[name], rows, g[-1])": SINGLE,  # noqa: E501
         "layer_ops: g = aligned((2, *parameters['W'].shape), parameters['W'].dtype)": UNUSED,
         "_pieces: each = ...": THREADS,
     },

@@ -56,7 +56,7 @@ class Pairs:
     images: Whole  # (1,): in the current batch
     members: Whole  # (N,): images that decide, where they are not those of the batch
     member_images: Array  # (N, ...)
-    changes: Array  # (N, F)
+    changes: Array  # (N, F), or of a batch
     retained: Whole  # (pairs of an epoch,)
     chosen: Whole  # (F,)
     times: Whole  # (F,): how often each unit was chosen since the last call of `watch`
@@ -288,7 +288,7 @@ def run(net: Network, plan: Plan, task: TrainSelected, x: Array, t: Array, batch
         images=np.zeros(1, np.int64),
         members=np.zeros(len(originals), np.int64),
         member_images=members,
-        changes=aligned((len(originals), F), np.float64),
+        changes=aligned((batch if task.members is None else len(originals), F), np.float64),
         retained=np.zeros(pairs, np.int64),
         chosen=aligned(F, np.int64),
         times=aligned(F, np.int64),
