@@ -12,22 +12,15 @@ At paper scale one alpha of ours, 0.003 per pair of steps: half of the way to th
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 
-from experiments.experiment import Context, Experiment, Result, Row, row
-from experiments.models.hinthorn.base import DENSE
+from experiments.experiment import Context, Experiment, Result, row
+from experiments.hinthorn.selective_dropout.gain_rows import BOOSTS, SCALES, scaling_rows, variant_rows
 from experiments.models.hinthorn.hard_negatives import hard_negative_runs, shares_by_variance
 from experiments.models.hinthorn.other_bases import DEEPER, Beside, other_bases, smallest_shares
 from experiments.models.hinthorn.runs import Runs, against_control
 from experiments.models.hinthorn.variants import CLUSTERED, CONTROL, HARD_PAPER, HARD_SMOKE, Key, Variant
-from nnpg.analysis.statistics import mean_interval
-from nnpg.analysis.verdicts import all_of, any_of, difference_interval, more_than, share_interval
+from nnpg.analysis.verdicts import all_of, any_of
 from nnpg.plots import Lines, line_panels
-from nnpg.training_methods.learning_curves import steps_to_optimum
-
-BOOSTS = more_than(0, "selective dropout will boost the robustness of the network")  # a share that grows
-SCALES = more_than(0, "the benefits of SD will scale with the dimensionality ... and the size of the network")
-T = "95% t over nets"
 
 
 @dataclass(frozen=True)
@@ -56,10 +49,10 @@ def run(config: Config, context: Context) -> Result:
     confidence = 1 - 0.05 / (len(growing) + len(others) * len(separated) * len(config.rates))
     p0 = "p0 from the variance of the volatility"
     rows = [row(f"{layer}: {p0}", None, share, 1, "nets") for layer, share in separated.items()]
-    rows += _rows("", runs, confidence)
+    rows += variant_rows("", runs, confidence)
     for name, of_other in others.items():
-        rows += _rows(f"{name}: ", of_other, confidence)
-        rows += _scaling(name, of_other, runs, fixed, confidence)
+        rows += variant_rows(f"{name}: ", of_other, confidence)
+        rows += scaling_rows(name, of_other, runs, fixed, confidence)
     panels = [_panel(runs, rate, layer) for rate in config.rates for layer in separated]
     line_panels(panels, context.folder / "schedule.png")
     judged = {claim: [r for r in rows if r.claim == claim.quoted and r.verdict] for claim in (BOOSTS, SCALES)}
@@ -85,43 +78,6 @@ def _panel(runs: dict[Key, Runs], rate: float, layer: str) -> Lines:
         v.name: r.fresh.mean(axis=0) for (lr, v), r in runs.items() if lr == rate and (v == CONTROL or v.layer == layer)
     }
     return Lines(layer, runs[rate, CONTROL].steps, curves, "steps", "accuracy on fresh pairs")
-
-
-def _rows(before: str, runs: dict[Key, Runs], confidence: float) -> list[Row]:
-    rows, found = list[Row](), against_control(runs, lambda r: r.final["fresh"])
-    for (rate, variant), r in runs.items():
-        name, steps = f"{before}lr {rate:g}, {variant.name}", steps_to_optimum(r.steps, r.fresh)
-        over = partial(row, n=len(r.fresh), over="nets", interval=T)
-        rows += [
-            over(f"{name}: accuracy on fresh pairs", None, share_interval(r.final["fresh"])),
-            over(f"{name}: accuracy on originals trained on", None, share_interval(r.final["originals"])),
-            over(f"{name}: steps to the optimum", None, mean_interval(steps), unit="steps"),
-        ]
-        if variant == CONTROL:
-            continue
-        name, c = f"{name}: accuracy on fresh pairs, minus control", found[rate, variant]
-        if variant.alpha:
-            judged = mean_interval(c.differences, confidence=confidence)
-            rows.append(over(name, None, judged, interval=f"{100 * confidence:.5g}% t over nets", claim=BOOSTS))
-        else:
-            rows.append(over(name, None, mean_interval(c.differences)))
-        rows.append(row(f"{name}, p", None, c.p, len(r.fresh), "nets", unit="p (paired t, Holm)"))
-    return rows
-
-
-def _scaling(
-    name: str, other: dict[Key, Runs], runs: dict[Key, Runs], fixed: list[Variant], confidence: float
-) -> list[Row]:
-    """The gain over the control for other networks minus that for the paper's; the networks are independent."""
-    rows, (theirs, ours) = list[Row](), (against_control(r, lambda r: r.final["fresh"]) for r in (other, runs))
-    for (rate, variant), gain in theirs.items():
-        as_ours = next(v for v in fixed if v.keep == variant.keep and (v.layer == DENSE) == (variant.layer == DENSE))
-        gains = (gain.differences, ours[rate, as_ours].differences)
-        more = difference_interval(*(mean_interval(g, confidence=confidence) for g in gains))
-        rows.append(row(f"{name}: lr {rate:g}, {variant.name}: gain minus that of the paper's networks", None,
-                        more, min(map(len, gains)), "nets",
-                        interval=f"{100 * confidence:.5g}% t of two samples of nets", claim=SCALES))  # fmt: skip
-    return rows
 
 
 EXPERIMENT = Experiment(
