@@ -30,7 +30,7 @@ KEYS = {
 }  # fmt: skip
 FAMILIES = ("LD-3", "LD-12", "TH-5", "SZ-1", "HI-3")  # one for each room
 QUICK = ("LD-12",)  # of these, the shortest
-REFERENCE = {"backend": "numpy"}  # needs no compiling
+REFERENCE = {"backend": "numpy"}
 ROW_KEYS = ["name", "paper", "ours", "low", "high", "n", "over", "unit", "interval", "claim", "verdict"]
 
 
@@ -55,14 +55,14 @@ def on_default(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def out(tmp_path_factory):
+def on_reference(tmp_path_factory):
     """A folder for the experiments on the reference kernels."""
-    return folder_of_all(tmp_path_factory, "out")
+    return folder_of_all(tmp_path_factory, "reference")
 
 
 @pytest.fixture(scope="module")
 def again(tmp_path_factory):
-    """A folder for the same once more, from new networks."""
+    """A folder for all of them once more on the default backend, from new networks."""
     return folder_of_all(tmp_path_factory, "again")
 
 
@@ -149,28 +149,34 @@ def test_the_report_gathers_one_result_of_each_family(on_default):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("id", EXPERIMENTS)
-def test_each_experiment_writes_its_result_and_figures(out, id):
-    check_files(once(id, out, **REFERENCE), id)
+def test_each_experiment_writes_its_result_and_figures(on_default, id):
+    check_files(once(id, on_default), id)
 
 
 @pytest.mark.slow
-def test_the_report_gathers_every_result(out):
+@pytest.mark.parametrize("id", FAMILIES)
+def test_one_experiment_of_each_family_runs_on_the_reference_kernels(id, on_reference):
+    check_files(once(id, on_reference, **REFERENCE), id)
+
+
+@pytest.mark.slow
+def test_the_report_gathers_every_result(on_default):
     for id in EXPERIMENTS:
-        once(id, out, **REFERENCE)
-    check_report(EXPERIMENTS, out)
+        once(id, on_default)
+    check_report(EXPERIMENTS, on_default)
 
 
 @pytest.mark.parametrize("id", slow_except(QUICK, EXPERIMENTS))
-def test_the_same_seed_gives_the_same_rows_and_another_seed_others(out, again, other, id, monkeypatch):
-    once(id, out, **REFERENCE)
+def test_the_same_seed_gives_the_same_rows_and_another_seed_others(on_default, again, other, id, monkeypatch):
+    once(id, on_default)
     monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda *_, **__: None)  # half the time, and drawn once
 
     def rows(folder):
         return [r for r in json.loads((folder / "result.json").read_text())["rows"] if r["unit"] != "s"]  # no times
 
-    first = rows(out / id)
-    assert rows(smoke(id, again, **REFERENCE)) == first
-    assert rows(smoke(id, other, seed=77, **REFERENCE)) != first
+    first = rows(on_default / id)
+    assert rows(smoke(id, again)) == first
+    assert rows(smoke(id, other, seed=77)) != first
 
 
 def test_a_trained_network_is_reused_and_an_interrupted_one_resumed(tmp_path):

@@ -7,7 +7,7 @@ at a minimiser of c |r| + loss; polished, the distortion goes on to the nearest 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -36,6 +36,7 @@ class Attacked:
     x: Array
     labels: Array
     context: Context
+    found: dict[tuple[object, ...], Distorted] = field(default_factory=dict)  # several rows read the same distortions
 
     @property
     def seed(self) -> int:
@@ -48,9 +49,12 @@ class Attacked:
         return self.x + (size * noise).astype(self.x.dtype)
 
     def distorted(self, name: str, rule: str = "random targets", *, polish: bool = False, **settings: Any) -> Distorted:
-        """Return the images distorted for that network."""
-        net = self.nets[name]
-        return distorted(net, self.x, self.labels, self.context, RULES[rule], polish, **settings)
+        """Return the images distorted for that network; they are searched for once."""
+        key = (name, rule, polish, *sorted(settings.items()))
+        if key not in self.found:
+            net = self.nets[name]
+            self.found[key] = distorted(net, self.x, self.labels, self.context, RULES[rule], polish, **settings)
+        return self.found[key]
 
     def confidence(self, name: str, found: Distorted) -> float:
         """Return the network's mean output for the targets of images that were distorted for it."""
