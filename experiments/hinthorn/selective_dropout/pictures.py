@@ -14,12 +14,12 @@ from nnpg_kernels import Array
 
 
 def accuracy_panels(runs: dict[Key, Runs], config: Hard) -> list[Measured]:
-    """The accuracies at the end, on the pairs held out and on all pairs not trained on."""
-    variants = chosen_variants(config)
+    """The accuracies at the end, on the pairs held out and on all pairs not trained on, of what ran at every rate."""
+    variants = [v for v in (*chosen_variants(config), LONGER) if all((rate, v) in runs for rate in config.rates)]
     return [
         Measured(
             f"lr {rate:g}, {level}",
-            {v.name: share_interval(runs[rate, v].final[level]) for v in (*variants, LONGER) if (rate, v) in runs},
+            {v.name: share_interval(runs[rate, v].final[level]) for v in variants},
             "accuracy on adversarial images",
         )
         for rate in config.rates
