@@ -128,6 +128,7 @@ def test_the_search_finds_a_name_and_a_word(watched: Watched, served: str, searc
     watched.tab.wait_for_function(
         "() => document.querySelector('.search-summary')?.textContent.match(/finished|found|did not/)"
     )
+    watched.tab.wait_for_load_state("networkidle")  # each result's text is fetched; the next test would end that
     links = watched.tab.eval_on_selector_all("ul.search a", "links => links.map(link => link.getAttribute('href'))")
     assert watched.taken() == []
     if page is None:
