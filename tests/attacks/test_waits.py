@@ -103,7 +103,7 @@ def test_a_sweep_waits_once_a_step_size(images):
     x, labels, targets = images
     with counted() as counts:
         mask_sweep(sigmoid_net("cupy"), x, labels, targets, np.linspace(0, 1, 12))
-    assert counts.waits == 0, counts
+    assert counts.waits <= 2, counts  # that the images are finite comes down beside the masks' work
     assert counts.down <= 12 + 3, counts  # and its distortions, its masks, and one mask before
 
 

@@ -156,7 +156,7 @@ def test_an_interrupted_search_continues_where_it_stopped(net, images, tmp_path,
 
 def test_more_rounds_never_make_it_worse(images):
     """Each round keeps the better points only."""
-    from nnpg.attacks.least_distortion import boundary
+    from nnpg.attacks.least_distortion.boundary import search
     from nnpg.attacks.least_distortion.norms import Box
     from nnpg.attacks.objective import objective_of
 
@@ -165,8 +165,8 @@ def test_more_rounds_never_make_it_worse(images):
     sizes = []
     for rounds in (0, 2, 6):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(boundary, "ROUNDS", rounds)
+            patch.setattr(search, "ROUNDS", rounds)
             group = objective.group_of(flat, labels)
-            problem = boundary.BoundaryProblem.start(objective, flat, labels, group, Box(0.0, 1.0), away=True)
-            sizes.append(boundary.search_boundary(problem, 0).size.mean())
+            problem = search.BoundaryProblem.start(objective, flat, labels, group, Box(0.0, 1.0), away=True)
+            sizes.append(search.search_boundary(problem, 0).size.mean())
     assert all(b <= a * 1.002 for a, b in pairwise(sizes))
