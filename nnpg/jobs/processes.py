@@ -79,12 +79,13 @@ def _in_pools(
         try:
             _in_one_pool(do, jobs, sent, board.folder, processes, at_once, partial(_taken, waiting, hand_over), look)
         except BrokenProcessPool:
-            killed = {name: waiting.pop(name) for name in sent if name in waiting}
+            begun = [name for name in sent if name in waiting]
             if waiting is missing:
-                alone |= killed
-                continue
-            for name in killed:
-                hand_over(name, Failed(KilledError("its process was killed twice; is there too little memory?")))
+                alone |= {name: waiting.pop(name) for name in begun}
+            else:  # one at a time: what joblib has sent after it was never begun
+                del waiting[begun[0]]
+                killed = KilledError("its process was killed twice; is there too little memory?")
+                hand_over(begun[0], Failed(killed))
 
 
 def _taken(waiting: dict[str, Any], hand_over: HandOver, name: str, outcome: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -118,6 +119,25 @@ def test_a_job_whose_process_is_killed_is_done_again_and_if_that_is_killed_too_i
     assert isinstance(failures.value.exceptions[0], KilledError)
     assert sorted(contents(folder)) == ["0", "1", "3", "4", "5"]
     assert kills[4].exists()
+
+
+def test_a_job_that_was_sent_behind_a_killed_one_is_not_taken_for_killed(monkeypatch):
+    """joblib may send the next jobs into a pool whose process is gone, before it says that it is gone."""
+    pools = []
+
+    def pool(do, jobs, sent, folder, processes, at_once, hand_over, look):
+        pools.append(list(jobs))
+        for name in jobs:
+            sent.append(name)
+            if name == "b":
+                sent.extend(set(jobs) - set(sent))
+                raise BrokenProcessPool
+            hand_over(name, name)
+
+    monkeypatch.setattr(processes, "_in_one_pool", pool)
+    with pytest.raises(Failures, match=r"^1 of 4 jobs failed: b: its process was killed twice"):
+        run_jobs(abs, dict.fromkeys("abcd", 0), "numbers", workers=2, progress=False)
+    assert [sorted(jobs) for jobs in pools] == [["a", "b", "c", "d"], ["b", "c", "d"], ["c", "d"]]
 
 
 def test_processes_share_the_cores_and_leave_ctrl_c_to_the_parent(monkeypatch):

@@ -95,9 +95,6 @@ SAME: dict[str, dict[str, str]] = {
         "gradients_in_batches: yield (part, {layer: delta if image_axis(classes) else delta[-1] for layer, delta in deltas.items()})": (  # noqa: E501
             ONE
         ),
-        "gradients_in_batches: layered = by_layers(net, images[spoiled], layers, classes, of, *of_spoiled, stays=False)": (  # noqa: E501
-            DEVICE
-        ),
     },
     "nnpg.class_gradients": {
         "class_gradient: sums_of_layer = np.concatenate([part[layer] for part in chunked])": JOINED,
@@ -366,6 +363,8 @@ SAME: dict[str, dict[str, str]] = {
         "dense_delta: 'H': 2": MORE,
         "dense_delta_of_one: height, width = tile_for(...": TILE,
         "dense_delta_of_one: 'H': 2": MORE,
+        "dense_delta_of_one: 'F': 2": MORE,
+        "dense_delta_of_one: if D % width:": "what is read after the last row of W is not stored",
         "dense_delta_of_one: 'x_row': ...": AXIS,
         "dense_delta_of_one: 'w_row': ...": AXIS,
         "dense_delta_of_one: 'y_plane': ...": AXIS,

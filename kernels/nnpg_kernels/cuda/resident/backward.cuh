@@ -27,12 +27,16 @@ template <class D, class T> __device__ __forceinline__ const Deltas<T, D::SEEDS>
     return *reinterpret_cast<const Deltas<T, D::SEEDS>*>(delta + unit * D::STRIDE);
 }
 
-// What is done with dL/dx_B of a unit: it goes to shared memory, for the block before.
+// What is done with dL/dx_B of a unit: it goes to shared memory, for the block before. A convolution is divided among the
+// blocks of threads of a team, so each of them gives the others its units; of a dense layer each computes all units.
 template <class Net, int B, class D> struct IntoShared {
     NumberOf<Net>* dx;
     __device__ __forceinline__ explicit IntoShared(NumberOf<Net>* shared) : dx(D::template at<B>(shared)) {}
     __device__ __forceinline__ void operator()(int unit, const Deltas<NumberOf<Net>, D::SEEDS>& here) const {
-        give<Net>(&deltas_of<D>(dx, unit), here);
+        if constexpr (Block<Net, B>::CONV)
+            give<Net>(&deltas_of<D>(dx, unit), here);
+        else
+            deltas_of<D>(dx, unit) = here;
     }
 };
 
