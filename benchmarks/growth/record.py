@@ -82,6 +82,8 @@ def lines_of(record: Record, axis: str) -> dict[str, list[dict[str, Any]]]:
 def exponent(line: list[dict[str, Any]]) -> float:
     """Return p of time ~ work^p over the upper half of a line; for threads, of time ~ threads^p.
 
+    NaN where the work grows by less than a tenth: nothing follows from it.
+
     Examples
     --------
     >>> line = [{"axis": "images", "value": v, "work": 2 * v, "ms": 1 + v} for v in (1, 10, 1e6, 1e7)]
@@ -92,7 +94,7 @@ def exponent(line: list[dict[str, Any]]) -> float:
         return math.nan
     first, last = line[len(line) // 2 - (len(line) == 2)], line[-1]
     size = "value" if first["axis"] == "threads" else "work"
-    if last[size] == first[size]:
+    if last[size] < 1.1 * first[size]:
         return math.nan
     return math.log(last["ms"] / first["ms"]) / math.log(last[size] / first[size])
 

@@ -74,6 +74,8 @@ def test_the_exponent_is_that_of_the_upper_half() -> None:
     assert record.exponent(line("images", "predict", {1: 1, 2: 4})) == pytest.approx(2)
     assert record.exponent(line("threads", "predict", {1: 8, 2: 4})) == pytest.approx(-1)
     assert math.isnan(record.exponent(line("images", "predict", {1: 1})))  # one point has no slope
+    assert math.isnan(record.exponent(line("classes", "class gradient", {100: 1, 105: 2})))  # the work stays the same
+    assert record.exponent(line("classes", "class gradient", {100: 1, 115: 1.15})) == pytest.approx(1)
 
 
 def test_work_grows_with_what_grows(monkeypatch: pytest.MonkeyPatch) -> None:
