@@ -91,10 +91,16 @@ def run(workload: Workload, options: Options) -> list[Record]:
                 agreements[theirs.name] = (
                     check(answer, theirs.answer(), norms=workload.net.units > MANY) if answer else ""
                 )
+                if "compile" in theirs.name:
+                    theirs.call()  # it is compiled now, or cannot be
                 agreed.append(theirs)
             except Disagreement as error:
                 problem = f"disagrees: {error}"
                 records.append(Record(workload.name, theirs.name, problem=problem, disagrees=True))
+            except Exception as error:  # of a framework, such as of its compiler; the others are still measured
+                if framework == "nnpg":
+                    raise
+                records.append(Record(workload.name, theirs.name, problem=f"failed: {type(error).__name__}: {error}"))
     del answer  # a Jacobian can take more memory than everything else
     with progress_bar(workload.name, options.rounds, show=options.progress) as advance:
         before = probe.measure()
