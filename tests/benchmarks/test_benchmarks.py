@@ -285,35 +285,3 @@ def test_a_fault_on_one_side_is_an_error_and_not_a_time(framework, name, fault, 
         assert r.disagrees
         assert r.problem.startswith("disagrees: ")
         assert r.ratio is None
-
-
-@pytest.mark.oracle
-def test_an_error_of_a_competitor_is_a_row_and_the_others_are_measured(monkeypatch):
-    pytest.importorskip("torch", reason="install the bench extra: pip install -e '.[bench]'")
-    real = sides.competitors
-
-    def failing():
-        raise NotImplementedError("this shape")
-
-    def first_fails(*args, **kwargs):
-        first, *others = real(*args, **kwargs)
-        return [replace(first, answer=failing), *others]
-
-    monkeypatch.setattr(sides, "competitors", first_fails)
-    result = command("--quick", "--only", "W6")
-    assert result.exit_code == 0, result.output
-    assert "failed: NotImplementedError: this shape" in result.output
-
-
-@pytest.mark.oracle
-def test_a_disagreement_fails_the_command(monkeypatch):
-    pytest.importorskip("torch", reason="install the bench extra: pip install -e '.[bench]'")
-    real = sides.competitors
-
-    def wrong(*args, **kwargs):
-        return [replace(c, answer=lambda c=c: {"logits": -c.answer()["logits"]}) for c in real(*args, **kwargs)]
-
-    monkeypatch.setattr(sides, "competitors", wrong)
-    result = command("--quick", "--only", "W6")
-    assert result.exit_code == 1
-    assert "disagrees" in result.output
