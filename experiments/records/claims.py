@@ -13,6 +13,7 @@ from nnpg.analysis.verdicts import Verdict
 
 NUMBER = re.compile(r"\d[\d.,]*%?")
 MOST_ALONE = 6  # rows without a quoted claim that have a line each
+ROUNDING = 1e-14  # a difference of fractions that is smaller is none
 Row = dict[str, Any]
 
 
@@ -67,16 +68,20 @@ def counted(verdicts: Sequence[str | None]) -> str:
 
 
 def quantity(value: float | None, unit: str) -> str:
-    """Return a number with three digits; a fraction in per cent.
+    """Return a number with three digits; a fraction in per cent, where the rounding of a difference counts as 0.
 
     Examples
     --------
     >>> quantity(2 / 41, "fraction"), quantity(124.52, "ratio"), quantity(None, "ratio")
     ('4.88%', '125', '-')
+    >>> quantity(0.1 + 0.2 - 0.3, "fraction"), quantity(0.3 - (0.1 + 0.2), "fraction"), quantity(1e-9, "fraction")
+    ('0%', '0%', '1e-07%')
     """
     if value is None:
         return "-"
-    return f"{100 * value:.3g}%" if unit == "fraction" else f"{value:.3g}"
+    if unit != "fraction":
+        return f"{value:.3g}"
+    return f"{0 if abs(value) < ROUNDING else 100 * value:.3g}%"
 
 
 def ours_of(row: Row) -> str:
