@@ -83,10 +83,10 @@ class Sigmoid:
     def forward(self, k: Backend, x: Array) -> tuple[Array, Array]:
         """y = 1 / (1 + e^-x).
 
-        Written so that no exponential overflows.
+        Written so that no exponential overflows: y = e^min(x, 0) / (1 + e^-|x|).
         """
-        e = k.xp.exp(k.xp.where(x < 0, x, -x))  # e^-|x|; abs(x) would lose a complex step
-        y = k.xp.where(x < 0, e, 1) / (1 + e)
+        e = k.xp.exp(k.xp.minimum(x, -x))  # e^-|x|; abs(x) would lose a complex step
+        y = k.xp.exp(k.xp.minimum(x, 0)) / (1 + e)
         return y, y
 
     def backward(self, k: Backend, delta: Array, saved: Array) -> Array:

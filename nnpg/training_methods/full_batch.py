@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from nnpg.batches import in_batches
+from nnpg.layers import Dense
 from nnpg.layers.blocks import first_with_weights
 from nnpg.losses import Loss
-from nnpg.network import Network
+from nnpg.network import INPUT, Network
 from nnpg.optimisers import Decay, Parameters, parameters_on_host, penalised, penalty_of
 from nnpg.support.crossings import all_to_numpy
 from nnpg.support.network_arguments import placed
@@ -21,7 +22,10 @@ from nnpg.training_methods.sparsity import Sparsity
 from nnpg_kernels import Array
 from nnpg_kernels.threads import thread_count, use_threads
 
+P = TypeVar("P")
 T = TypeVar("T")
+MANY = 1 << 20  # numbers in all images, from which it is worth while to list those that are not 0
+FEW_ARE_NOT = 0.25  # share of the numbers that are not 0, up to which a product by their list takes less time
 
 
 def mean_loss(
@@ -34,6 +38,7 @@ def mean_loss(
     sparsity: Sparsity | None = None,
     weights: Parameters | None = None,
     batch: int,
+    batches: list[Array] | None = None,
 ) -> tuple[float, Array]:
     """Return the mean loss over all images plus the penalties, and its gradient with respect to all weights in one row.
 
@@ -53,15 +58,20 @@ def mean_loss(
         The weights of the network on the host, which the decay reads; copied there unless given.
     batch : int
         Images at a time.
+    batches : list of array, optional
+        `x` in batches, from `batches_of`; made here unless given.
     """
     k, stop = net.backend, first_with_weights(net.layers)
     x, targets = placed(net, x), placed(net, targets, "targets")
     value, total = k.xp.zeros(()), k.xp.zeros(net.n_parameters)
-    rates = None if sparsity is None else _mean_outputs(net, x, sparsity.layer, batch)
+    batches = batches_of(net, x, batch) if batches is None else batches
+    rates = None if sparsity is None else _mean_outputs(net, batches, sparsity.layer)
+    rows = in_batches(len(x), batch, batch)
 
-    def of_images(rows: slice) -> tuple[Array, Array]:
-        t = targets[rows]
-        trace = net.forward(x[rows], stop=loss.layer)
+    def of_images(part: tuple[slice, Array]) -> tuple[Array, Array]:
+        here, images = part
+        t = targets[here]
+        trace = net.forward_unchecked(images, stop=loss.layer)
         seed, start = loss.seed(k, trace.y, t), loss.layer
         deltas: dict[str, Array] = {}
         if sparsity is not None and rates is not None:  # each image's share of the mean is 1/N, which is divided below
@@ -70,7 +80,7 @@ def mean_loss(
         deltas |= net.backward(trace, seed, start=start, stop=stop)
         return loss.value(k, trace.y, t).sum(dtype=np.float64), _row(net, net.gradients(trace, deltas))
 
-    for loss_of_part, row in _in_order(net, in_batches(len(x), batch, batch), of_images):
+    for loss_of_part, row in _in_order(net, list(zip(rows, batches, strict=True)), of_images):
         value, total = value + loss_of_part, total + row
     summed, total = all_to_numpy(k, [value, total])
     weights = parameters_on_host(net) if decay is not None and weights is None else weights
@@ -82,14 +92,39 @@ def mean_loss(
     return float(summed) / len(x) + penalty_of(weights, decay) + of_sparsity, total / len(x) + of_decay
 
 
-def _in_order(net: Network, parts: list[slice], f: Callable[[slice], T]) -> Iterator[T]:
+def batches_of(net: Network, x: Array, batch: int) -> list[Array]:
+    """Return the images in batches; where most numbers are 0, each batch is a matrix that leaves them out of products.
+
+    That is for many images (N, D) whose first layer is a `Dense` of a network of the backend "numba". Such a
+    `SparseMatrix` stands in for the array: the layer's own lines compute with it.
+
+    Examples
+    --------
+    >>> import nnpg
+    >>> net = nnpg.build([nnpg.dense(2), nnpg.Softmax()], input_shape=(3,), rng=0)
+    >>> [part.shape for part in batches_of(net, np.zeros((5, 3), "f4"), batch=3)]
+    [(3, 3), (2, 3)]
+    """
+    parts = [x[rows] for rows in in_batches(len(x), batch, batch)]
+    first = next(iter(net.layers.values()))
+    dense = type(first) is Dense and INPUT not in net.interventions and x.ndim == 2 and x.dtype == net.dtype
+    if not dense or net.backend.name != "numba" or x.dtype not in (np.float32, np.float64) or x.size < MANY:
+        return parts
+    if np.count_nonzero(x) > FEW_ARE_NOT * x.size:
+        return parts
+    from nnpg_kernels.numba.sparse_matrix import SparseMatrix
+
+    return [cast(Array, SparseMatrix(part)) for part in parts]
+
+
+def _in_order(net: Network, parts: list[P], f: Callable[[P], T]) -> Iterator[T]:
     """Yield f of each part, in their order; on a CPU, each thread takes one part at a time."""
     threads = thread_count() if net.backend.xp is np else 1
     if threads == 1 or len(parts) == 1:
         yield from map(f, parts)
         return
 
-    def alone(part: slice) -> T:
+    def alone(part: P) -> T:
         with use_threads(1):
             return f(part)
 
@@ -150,8 +185,7 @@ def split(net: Network, w: Array) -> Parameters:
     return parameters
 
 
-def _mean_outputs(net: Network, x: Array, layer: str, batch: int) -> npt.NDArray[np.float64]:
+def _mean_outputs(net: Network, batches: list[Array], layer: str) -> npt.NDArray[np.float64]:
     """Return the mean over all images of an output, (F,) or (F, H, W)."""
-    parts = in_batches(len(x), batch, batch)
-    sums = [net.forward(x[rows], stop=layer).y.sum(axis=0, dtype=np.float64) for rows in parts]
-    return np.asarray(net.backend.to_numpy(sum(sums)) / len(x))
+    sums = [net.forward_unchecked(x, stop=layer).y.sum(axis=0, dtype=np.float64) for x in batches]
+    return np.asarray(net.backend.to_numpy(sum(sums)) / sum(map(len, batches)))

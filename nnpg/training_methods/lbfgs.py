@@ -17,7 +17,7 @@ from nnpg.support.arguments import as_count, as_instance, as_number
 from nnpg.support.network_arguments import as_examples, placed
 from nnpg.support.progress import progress_bar
 from nnpg.support.tables import data_frame, text_table
-from nnpg.training_methods.full_batch import flatten, mean_loss, split, unflatten
+from nnpg.training_methods.full_batch import batches_of, flatten, mean_loss, split, unflatten
 from nnpg.training_methods.sparsity import Sparsity
 from nnpg_kernels import Array, one_blas_thread
 
@@ -129,6 +129,7 @@ def train_lbfgs(
         raise ValueError(f"sparsity needs an output between the input and the loss, {inner}, not {sparsity.layer!r}")
     x, targets = placed(net, x), placed(net, targets, "targets")
     losses: list[float] = []
+    batches = batches_of(net, x, batch)
     with one_blas_thread(), progress_bar("L-BFGS", iterations, show=progress) as advance:
 
         def value_and_gradient(w: Array) -> tuple[float, Array]:
@@ -136,7 +137,7 @@ def train_lbfgs(
             evaluations += 1
             value, gradient = mean_loss(
                 *(unflatten(net, w), x, targets, criterion), weights=split(net, w), decay=decay, sparsity=sparsity,
-                batch=batch,
+                batch=batch, batches=batches,
             )  # fmt: skip
             if not np.isfinite(value):
                 raise TrainingDiverged(

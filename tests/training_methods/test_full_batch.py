@@ -7,7 +7,7 @@ import pytest
 
 import nnpg
 from nnpg.losses import loss_for
-from nnpg.training_methods.full_batch import mean_loss
+from nnpg.training_methods.full_batch import FEW_ARE_NOT, MANY, batches_of, mean_loss
 from nnpg_kernels import use_threads
 
 RECIPE = [nnpg.conv(3, 3), nnpg.Tanh(), nnpg.Flatten(), nnpg.dense(4), nnpg.Softmax()]
@@ -49,3 +49,40 @@ def test_a_warning_that_the_caller_silences_is_silent_in_all_threads() -> None:
     with use_threads(2), np.errstate(all="ignore"):
         value, _ = mean_loss(net, x, np.zeros(8, int), loss_for(net, "softmax_cross_entropy"), batch=2)
     assert not np.isfinite(value)
+
+
+def digits_and_net(**changes: object) -> tuple[np.ndarray, nnpg.Network]:
+    """As many images as are listed, with as many numbers that are not 0, and a network of dense layers."""
+    rng = np.random.default_rng(0)
+    N, D = -(-MANY // 300), 300
+    x = rng.random((N, D)) * (rng.random((N, D)) < 0.9 * FEW_ARE_NOT)
+    recipe = [nnpg.dense(7), nnpg.Sigmoid(), nnpg.dense(4), nnpg.Softmax()]
+    settings = {"backend": "numba", "dtype": "float64"} | changes
+    return x, nnpg.build(recipe, input_shape=(D,), rng=0, **settings)
+
+
+def test_images_that_are_mostly_0_give_the_loss_and_the_gradient_of_the_layers() -> None:
+    x, net = digits_and_net()
+    labels, loss = np.random.default_rng(1).integers(0, 4, len(x)), loss_for(net, "softmax_cross_entropy")
+    batches = batches_of(net, x, 1000)
+    assert {type(part).__name__ for part in batches} == {"SparseMatrix"}
+    value, gradient = mean_loss(net, x, labels, loss, batch=1000, batches=batches)
+    whole = [x[n : n + 1000] for n in range(0, len(x), 1000)]
+    expected, expected_gradient = mean_loss(net, x, labels, loss, batch=1000, batches=whole)
+    np.testing.assert_allclose(value, expected, rtol=1e-13)
+    np.testing.assert_allclose(gradient, expected_gradient, rtol=1e-10, atol=1e-15)
+
+
+def test_a_first_layer_of_the_users_own_gets_the_images_themselves() -> None:
+    class OwnDense(nnpg.Dense):
+        pass
+
+    x, net = digits_and_net()
+    own = OwnDense(net.layers["dense1"].W, net.layers["dense1"].b)
+    subclassed = nnpg.Network({**net.layers, "dense1": own}, net.input_shape, net.backend)
+    changed = net.intervene("input", nnpg.Clamp(0.0, 0.5))
+    reference = digits_and_net(backend="numpy")[1]
+    for other in (subclassed, changed, reference):
+        assert {type(part) for part in batches_of(other, x, 1000)} == {np.ndarray}
+    grey = x + 0.1
+    assert {type(part) for part in batches_of(net, grey, 1000)} == {np.ndarray}

@@ -23,7 +23,7 @@ from nnpg_kernels import Array
 CODER = 1e-3  # decay of the autoencoder
 SPARSITY = Sparsity("sigmoid1")  # of the autoencoder
 TOLERANCE = 1e-5
-BATCH = 4096  # images at a time, to limit memory
+BATCH = 1024  # images at a time, whose outputs stay in the cache
 READINGS = ("mean", "mean, / k", "sum", "sum, / k")  # of the losses that lambda sum w^2 is added to; / k or not
 
 
