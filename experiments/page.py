@@ -89,8 +89,13 @@ def facts(record: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("data", "; ".join(data_sets) or "none"),
         ("processor", f"{record['processor']}, {record['threads']} threads"),
         ("backend", f"{record['versions']['backend']}; {_ways(record['computed'])}"),
-        ("minutes", f"{record['minutes']:.2f}"),
+        ("minutes", _minutes(record["minutes"], record.get("kept", 0))),
     ]
+
+
+def _minutes(minutes: float, kept: int) -> str:
+    """Say how long a run took, and how many files it had from earlier runs."""
+    return f"{minutes:.2f}" + (f"; kept by earlier runs, and not counted: {kept} files" if kept else "")
 
 
 def _ways(computed: Mapping[str, Sequence[str]]) -> str:

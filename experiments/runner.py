@@ -18,6 +18,7 @@ from experiments.catalogue import EXPERIMENTS
 from experiments.data_at_hand import read_by, unreadable
 from experiments.data_sets import data_sets_recorded, notes_on
 from experiments.experiment import Context, Experiment
+from experiments.models.kept import kept_files_recorded
 from experiments.page import json_row, markdown
 from experiments.provenance import code_of, processor
 from experiments.resuming import is_made, stated
@@ -150,7 +151,7 @@ def run_experiment(
     code = code_of()  # before the run: files may change while it takes hours
     began, date = time.perf_counter(), datetime.now(UTC)
     with temporary_folder() as drawn:  # so that a folder that is gone in the end takes no numbers along
-        with recorded() as ways, data_sets_recorded() as noted:
+        with recorded() as ways, data_sets_recorded() as noted, kept_files_recorded() as kept:
             result = experiment.run(config, Context(drawn, models, data_dir, seed, backend, progress, workers, dask))
         figures = {path.name: path.read_bytes() for path in sorted(drawn.iterdir()) if path.is_file()}
     data_sets = list(noted.values())
@@ -171,6 +172,7 @@ def run_experiment(
         "threads": thread_count(),
         "computed": {task: sorted(found) for task, found in sorted(ways.items())},
         "minutes": round((time.perf_counter() - began) / 60, 3),
+        "kept": sum(kept.values()),  # files of earlier runs, whose minutes are not in these
         "notes": [note for note in (experiment.notes, *notes_on(data_sets)) if note],
         "verdict": result.verdict,
         "rows": [json_row(row) for row in result.rows],

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +13,19 @@ from nnpg import SGD, Network, Training, load_backend, train
 from nnpg.data import Dataset
 from nnpg.files.training_state import epochs_in
 from nnpg.jobs import kept_file as file_in
+
+_named: ContextVar[dict[Path, bool] | None] = ContextVar("kept_files_of_a_run", default=None)
+
+
+@contextmanager
+def kept_files_recorded() -> Iterator[dict[Path, bool]]:
+    """Record each file that `kept_file` names inside, and whether it existed when it was first named."""
+    named: dict[Path, bool] = {}
+    token = _named.set(named)
+    try:
+        yield named
+    finally:
+        _named.reset(token)
 
 
 def kept_file(context: Context, kind: str, made_from: Mapping[str, object], *, version: int = 1) -> Path:
@@ -37,7 +52,11 @@ def kept_file(context: Context, kind: str, made_from: Mapping[str, object], *, v
     """
     facts = {**made_from, "backend": load_backend(context.backend).name}
     context.models.mkdir(parents=True, exist_ok=True)
-    return file_in(context.models, kind, facts, version=version)
+    file = file_in(context.models, kind, facts, version=version)
+    named = _named.get()
+    if named is not None:
+        named.setdefault(file, file.exists())
+    return file
 
 
 @dataclass(frozen=True, eq=False)

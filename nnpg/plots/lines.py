@@ -144,13 +144,13 @@ def line_panels(
 
 
 def _free_end(panel: Lines, value: float, top: float) -> int:
-    """Return 0 or 1: the left end of a level, or the right one if curves run above only the left part of it."""
+    """Return 0 or 1: the left end of a level, or the right one if fewer curves run through the words there."""
     x = np.asarray(panel.x, np.float64)
     share = (x - x.min()) / (np.ptp(x) or 1.0)
     curves = np.array(list(panel.series.values()), np.float64)
     behind = (curves > value - 0.01 * top) & (curves < value + WORDS_HEIGHT * top)  # of the words
-    left, right = behind[:, share <= WORDS_WIDTH].any(), behind[:, share >= 1 - WORDS_WIDTH].any()
-    return int(left and not right)
+    left, right = (behind[:, part].any(axis=1).sum() for part in (share <= WORDS_WIDTH, share >= 1 - WORDS_WIDTH))
+    return int(right < left)
 
 
 def _checked(panel: Lines, logarithmic: bool) -> Lines:

@@ -25,8 +25,8 @@ from nnpg_command import UsageError
 
 ROOT = Path(__file__).parent.parent.parent
 KEYS = {
-    "config", "seed", "commit", "tree", "data", "versions", "processor", "threads", "computed", "minutes", "notes",
-    "figures", "rows", "verdict", "scale", "version", "command", "date", "shows",
+    "config", "seed", "commit", "tree", "data", "versions", "processor", "threads", "computed", "minutes", "kept",
+    "notes", "figures", "rows", "verdict", "scale", "version", "command", "date", "shows",
 }  # fmt: skip
 FAMILIES = ("LD-3", "LD-12", "TH-5", "SZ-1", "HI-3")  # one for each room
 QUICK = ("LD-12",)  # of these, the shortest

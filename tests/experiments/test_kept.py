@@ -12,7 +12,7 @@ from experiments.models.face_data import FEW
 from experiments.models.faces import SHORT, face_nets
 from experiments.models.hinthorn.base import SMOKE, base_net, base_nets
 from experiments.models.hinthorn.pairs import adversarial_pairs
-from experiments.models.kept import KeptTraining, kept_file
+from experiments.models.kept import KeptTraining, kept_file, kept_files_recorded
 from experiments.models.mnist.lbfgs import Training
 from experiments.models.mnist.nets import mnist_nets
 from nnpg.data import Dataset
@@ -33,6 +33,15 @@ def test_auto_and_the_backend_it_stands_for_give_one_file(tmp_path):
     auto = kept_file(context(tmp_path, "auto"), "net", facts)
     assert auto == kept_file(context(tmp_path, resolved), "net", facts)
     assert auto != kept_file(context(tmp_path, other), "net", facts)
+
+
+def test_a_run_notes_which_files_it_found_and_which_it_made(tmp_path):
+    kept_file(context(tmp_path), "net", {"seed": 1}).write_text("of an earlier run")
+    with kept_files_recorded() as kept:
+        for _ in range(2):
+            found, made = (kept_file(context(tmp_path), "net", {"seed": seed}) for seed in (1, 2))
+            made.write_text("of this run")
+    assert kept == {found: True, made: False}
 
 
 def test_every_cause_counts(tmp_path):

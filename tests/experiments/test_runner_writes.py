@@ -7,6 +7,7 @@ import html
 import json
 import re
 import shutil
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -101,6 +102,7 @@ def test_every_record_names_its_code_data_processor_and_way_of_computing(experim
     monkeypatch.setattr(runner, "code_of", lambda: Code("0123456789abcdef", "changed"))
     monkeypatch.setattr(runner, "processor", lambda: "A processor of 1985")
     monkeypatch.setattr(runner, "thread_count", lambda: 3)
+    monkeypatch.setattr(runner, "kept_files_recorded", lambda: nullcontext({"a": True, "b": True, "c": False}))
     folder = runner.run_experiment("X-1", out=tmp_path / "out", backend="numpy")
     record = json.loads((folder / "result.json").read_text())
     assert (record["commit"], record["tree"]) == ("0123456789abcdef", "changed")
@@ -109,9 +111,11 @@ def test_every_record_names_its_code_data_processor_and_way_of_computing(experim
     assert record["versions"]["backend"] == "numpy"
     (way,) = record["computed"]["predict"]
     assert 0 <= record["minutes"] < 1
+    assert record["kept"] == 2
     assert record["notes"] == ["images=0 takes all", CIFAR10_NOTE]
     for page in pages(folder):
         assert "commit 0123456789abcdef, tree changed" in page
+        assert "kept by earlier runs, and not counted: 2 files" in page
         assert f"cifar10 test: 2 images, SHA-256 {fingerprint(DATA)}" in page
         assert "A processor of 1985, 3 threads" in page
         assert f"numpy; {way}: predict" in page

@@ -155,6 +155,15 @@ def test_the_words_of_a_level_stand_where_no_curve_runs(falls_to: float, end: in
     assert (words.get_text(), words.xy[0], words.get_ha()) == ("the paper's", end, ["left", "right"][end])
 
 
+def test_where_curves_run_at_both_ends_the_words_stand_among_the_fewest() -> None:
+    x = np.arange(20)
+    series = {"stays": np.full(20, 0.51), "falls": 0.55 - 0.02 * x}
+    (words,) = (
+        line_panels([Lines("", x, series, "steps", "error", level=(0.5, "the paper's"))], columns=1).axes[0].texts
+    )
+    assert words.xy[0] == 1
+
+
 def test_a_logarithmic_scale_draws_positive_numbers_as_they_are_and_refuses_others() -> None:
     steps, errors = [1e-6, 1e-3], [1e-11, 40.0]
     axes = line_panels([Lines("errors", steps, {"central": errors}, "step", "error")], logarithmic=True).axes[0]
