@@ -6,13 +6,14 @@ import math
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from nnpg.support.tables import data_frame
+from nnpg.support.tables import data_frame, text_table
 
 if TYPE_CHECKING:
     import pandas
 
 
 ROUNDING = 1e-12  # of the larger of two numbers: less than this is 0 in a calculation by hand
+DIFFERENCES, EXACT = "finite differences", ("adjoint", "complex step", "leading axes")  # the exact ones only round
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class GradientRow:
 
 @dataclass(frozen=True)
 class GradientReport:
-    """All rows of a gradient check; prints as a table.
+    """All rows of a gradient check; prints as a table. `summary()` is shorter for a network.
 
     Examples
     --------
@@ -84,6 +85,34 @@ class GradientReport:
         """The rows that did not pass."""
         return tuple(row for row in self.rows if not row.passed)
 
+    def summary(self) -> str:
+        """Return a line for each layer by itself and for the whole network, then each failure in full.
+
+        Examples
+        --------
+        >>> import nnpg
+        >>> net = nnpg.build([nnpg.dense(3), nnpg.Softmax()], input_shape=(4,), rng=0)
+        >>> print(nnpg.gradcheck(net).summary())
+        checked        arrays         checks  finite differences  exact methods
+        dense1         x, W, b             9                ...e-...         ...e-...  ok
+        softmax1       x                   3                ...e-...         ...e-...  ok
+        whole network  deltas              4                ...e-...         ...e-...  ok
+        whole network  gradients           4                ...e-...         ...e-...  ok
+        whole network  stacked seeds       1                   -         ...  ok
+        21 checks, all passed
+        """
+        groups: dict[tuple[str, str], list[GradientRow]] = {}
+        for row in self.rows:
+            groups.setdefault(_group(row), []).append(row)
+        header = ("checked", "arrays", "checks", DIFFERENCES, "exact methods", "")
+        lines = []
+        for (checked, arrays), rows in groups.items():
+            arrays = arrays or ", ".join(dict.fromkeys(row.array for row in rows if row.method != "contract"))
+            errors = (_largest_error(rows, (DIFFERENCES,)), _largest_error(rows, EXACT))
+            lines.append((checked, arrays or "-", len(rows), *errors, _verdict(rows)))
+        failures = ["", *map(str, self.failures)] if self.failures else []
+        return "\n".join([text_table(header, lines), *failures, self._counts()])
+
     def to_dicts(self) -> list[dict[str, Any]]:
         """Return the rows for JSON; None where a number is not finite."""
         return [{key: _plain(value) for key, value in asdict(row).items()} for row in self.rows]
@@ -101,9 +130,11 @@ class GradientReport:
             table.append((row.layer, row.array, row.method, f"{row.error:.0e}" if row.error else "0", verdict))
         widths = [max(len(line[column]) for line in table) for column in range(4)]
         lines = ["  ".join(c.ljust(w) for c, w in zip(line, [*widths, 0], strict=True)).rstrip() for line in table]
+        return "\n".join([*lines, self._counts()])
+
+    def _counts(self) -> str:
         n, bad = len(self.rows), len(self.failures)
-        verdict = f"{bad} failed" if bad else "all passed"
-        return "\n".join([*lines, f"{n} check{'s' * (n != 1)}, {verdict}"])
+        return f"{n} check{'s' * (n != 1)}, {f'{bad} failed' if bad else 'all passed'}"
 
 
 class GradientCheckError(AssertionError):
@@ -114,6 +145,30 @@ class GradientCheckError(AssertionError):
         first, *others = report.failures
         more = f"\n({len(others)} more rows failed: print(error.report))" if others else ""
         super().__init__(f"{first}{more}")
+
+
+def _group(row: GradientRow) -> tuple[str, str]:
+    """Return what a row is about in a summary: a layer by itself, or a kind of array of the whole network."""
+    for kind in ("deltas", "gradients"):
+        if row.array.startswith(f"{kind}["):
+            return "whole network", kind
+    return ("whole network", "stacked seeds") if row.method == "leading axes" else (row.layer, "")
+
+
+def _largest_error(rows: list[GradientRow], methods: tuple[str, ...]) -> str | None:
+    errors = [row.error for row in rows if row.method in methods]
+    largest = max(errors, key=lambda error: (math.isnan(error), error), default=None)  # NaN is the worst
+    return None if largest is None else f"{largest:.0e}" if largest else "0"
+
+
+def _verdict(rows: list[GradientRow]) -> str:
+    """Return "ok" with the count of what was avoided, or how many rows failed."""
+    failed = sum(not row.passed for row in rows)
+    if failed:
+        return f"{failed} FAILED"
+    kinks, imprecise = (sum(kind in row.note for row in rows) for kind in ("kink: ", "imprecise: "))
+    notes = (f"{kinks} kink{'s' * (kinks > 1)} avoided" * bool(kinks), f"{imprecise} imprecise" * bool(imprecise))
+    return "  ".join(filter(None, ["ok", ", ".join(filter(None, notes))]))
 
 
 def _shown(value: float | None, largest: float) -> str:
