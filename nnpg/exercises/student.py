@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from nnpg.exercises.exercise import Arguments, Exercise, Function, Part, Values
+from nnpg.support.numpy_errors import in_plain_words
 from nnpg_command import printable
 
 MODULE = "nnpg_exercise"  # the name of the file as a module
@@ -164,11 +165,8 @@ def _words_of(error: BaseException, name: str) -> str:
         return f"{name} waits for input: take out `input`"
     if isinstance(error, RecursionError):
         return f"{name} calls itself without end"
-    if shapes := re.search(r"broadcast together with shapes (\([\d,]+\)) (\([\d,]+\))", text):
-        return f"{name} combines arrays of shapes {shapes[1]} and {shapes[2]} entry by entry, which do not fit"
-    if sizes := re.search(r"matmul: .*size (\d+) is different from (\d+)", text):
-        columns, rows = sizes[2], sizes[1]
-        return f"{name} multiplies matrices that do not fit: {columns} columns of the first, {rows} rows of the second"
+    if words := in_plain_words(text):
+        return f"{name} {words}"
     return f"{name} raises {kind}: {text}" if text else f"{name} raises {kind}"
 
 

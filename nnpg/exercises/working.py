@@ -155,7 +155,7 @@ def check(path: str | Path, seconds: float = SECONDS) -> Verdict:
 
 
 def hint(path: str | Path) -> str:
-    """Return the next of the three hints of an exercise; after the third, the third again.
+    """Return the next of the three hints of an exercise; after the third, where the equation of the answer stands.
 
     Parameters
     ----------
@@ -177,9 +177,14 @@ def hint(path: str | Path) -> str:
     path = as_path(path, "path")
     exercise, records = _opened(path)
     record = records.get(exercise.name, Record(now()))
-    shown = min(record.hints + 1, len(exercise.hints))
-    write_records(path.parent, records | {exercise.name: replace(record, hints=shown)})
-    return f"hint {shown} of {len(exercise.hints)}: {exercise.hints[shown - 1]}"
+    count = len(exercise.hints)
+    if record.hints >= count:
+        return (
+            f"there is no further hint; the last is: {exercise.hints[-1]}\n"
+            f"the equation to write stands at the top of {path.name}; its source is {exercise.source}"
+        )
+    write_records(path.parent, records | {exercise.name: replace(record, hints=record.hints + 1)})
+    return f"hint {record.hints + 1} of {count}: {exercise.hints[record.hints]}"
 
 
 def exercise_rows(folder: str | Path = ".") -> list[tuple[str, str, str, str]]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 import nnpg_kernels
 from nnpg.layers import Layer, parameters
+from nnpg.support.numpy_errors import in_plain_words
 from nnpg_kernels import Array, Backend
 
 SEEDS = 2  # seeds that are stacked to test leading axes
@@ -99,9 +100,9 @@ def _call(layer: Layer, method: str, k: Backend, *args: Any) -> Any:
         frame = _written_by_the_user(traceback.extract_tb(error.__traceback__)[1:])
         place = f" (line {frame.lineno} of {Path(frame.filename).name}, in {frame.name})" if frame is not None else ""
         shape = getattr(args[0], "shape", None)
-        raise BrokenContractError(
-            f"{method} raised {type(error).__name__} for an array of shape {shape}: {error}{place}"
-        ) from error
+        plain, called = in_plain_words(str(error)), f"for an array of shape {shape}"
+        words = f"{plain}, {called}" if plain else f"raised {type(error).__name__} {called}: {error}"
+        raise BrokenContractError(f"{method} {words}{place}") from error
     if not _same(args_before, _copies(args)):
         raise BrokenContractError(f"{method} modifies its input: never write into {_names(method)}; work on a copy")
     if not _same(fields_before, _copies([getattr(layer, f.name) for f in _fields(layer)])):

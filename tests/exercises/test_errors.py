@@ -42,6 +42,11 @@ ERRORS = {
         4,
         "backward multiplies matrices that do not fit: 3 columns of the first, 2 rows of the second, called with",
     ),
+    "booleans that do not fit": (
+        "def backward(delta, W):\n    return delta[W > 0]",
+        4,
+        "backward chooses entries by an array of booleans that does not fit: 2 entries and 3 booleans along axis",
+    ),
     "too few arguments": ("def backward(delta):\n    return delta", 4, "takes 1 positional argument but 2 were given"),
     "None": ("def backward(delta, W):\n    delta @ W", 3, "backward returns None: end it with `return`"),
     "a list": ("def backward(delta, W):\n    return [1, 2]", 4, "backward must return an array, not list"),

@@ -244,6 +244,10 @@ def _write_into_self(self: Scale, k: Backend, delta: Array, saved: Any) -> dict[
         ({"forward": lambda s, k, x: (x.astype("f"), x)}, "forward turned float64 into float32"),
         ({"forward": _write_into_x}, "forward modifies its input: never write into x"),
         ({"forward": lambda s, k, x: (x + np.random.default_rng().random(), x)}, "another result the second time"),
+        (
+            {"backward": lambda s, k, d, x: d * d[x > 0].sum()},
+            r"backward chooses entries by an array of booleans that does not fit: 2 entries and 3 booleans along axis",
+        ),
         ({"forward": lambda s, k, x: x.nonsense}, "forward raised AttributeError .* no attribute 'nonsense'"),
         ({"backward": lambda s, k, d, x: d.sum(axis=-1)}, r"dL/dx in the shape of x, \(3, 4\), not an array .* \(3,\)"),
         ({"backward": lambda s, k, d, x: None}, r"dL/dx in the shape of x, \(3, 4\), not NoneType"),
@@ -304,7 +308,7 @@ def test_what_is_not_a_layer_and_what_has_no_shape() -> None:
         nnpg.gradcheck("conv1")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="give x, or input_shape"):
         nnpg.gradcheck(nnpg.Tanh())
-    with pytest.raises(nnpg.GradientCheckError, match=r"forward raised ValueError for an array of shape \(3, 3\)"):
+    with pytest.raises(nnpg.GradientCheckError, match=r"forward combines arrays of shapes .* array of shape \(3, 3\)"):
         nnpg.gradcheck(scale(), input_shape=(3,))
 
 
@@ -469,3 +473,23 @@ def test_a_large_layer_is_diagnosed_from_a_sample() -> None:
     row = rows(Wrong(layer.W), input_shape=(50,))["W", "adjoint"]
     assert "the sign is flipped" in row.note
     assert replace(row, note="") != row
+
+
+def test_a_summary_counts_every_row_once_and_has_the_largest_errors_and_each_failure() -> None:
+    net = nnpg.build([nnpg.conv(2, 3), nnpg.ReLU(), nnpg.MaxPool(2)], input_shape=(1, 6, 6), rng=0)
+    report = nnpg.gradcheck(net)
+    lines = [line.split() for line in report.summary().splitlines()[1:-1]]
+    assert [line[0] for line in lines] == ["conv1", "relu1", "pool1", "whole", "whole", "whole"]
+    assert lines[0][1:5] == ["x,", "W,", "b", "9"]
+    assert sum(next(int(word) for word in line if word.isdigit()) for line in lines) == len(report.rows)
+    of_conv1 = [row for row in report.rows if row.layer == "conv1" and "[" not in row.array]
+    largest = max(row.error for row in of_conv1 if row.method == "finite differences")
+    assert lines[0][5] == f"{largest:.0e}"
+    kinks = sum("kink" in row.note for row in report.rows if row.layer == "pool1" and row.array == "x")
+    assert kinks == 1
+    assert lines[2][-4:] == ["ok", "1", "kink", "avoided"]
+    wrong = GradientRow("conv1", "W", "adjoint", np.nan, False, "likely cause: the sign is flipped", (0,), 1.0, -1.0)
+    words = nnpg.GradientReport((*report.rows, wrong)).summary().splitlines()
+    assert words[1].split()[-3:] == ["nan", "1", "FAILED"]
+    assert words[-2] == str(wrong)
+    assert words[-1] == f"{len(report.rows) + 1} checks, 1 failed"
