@@ -32,6 +32,7 @@ extensions = [
     "nnpg_docs.execution",
     "nnpg_docs.commands",
     "nnpg_docs.reference",
+    "nnpg_docs.tables",
 ]
 exclude_patterns = ["nnpg_docs"]
 nitpicky = True
