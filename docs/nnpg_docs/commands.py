@@ -30,12 +30,23 @@ def write_pages(app: Sphinx, config: Config) -> None:
         beside = unfinished / "beside"
         _run("experiments", "gallery", str(beside / "gallery.html"))
         _run("nnpg", "demo", "--out", str(beside / "demo"))
-        shutil.copyfile(beside / "demo" / "explorer.html", beside / "explorer.html")
+        explorer = beside / "demo" / "explorer.html"
+        text = explorer.read_text(encoding="utf-8")
+        (beside / "explorer.html").write_text(with_sources(text, "source/"), encoding="utf-8")
+        explorer.write_text(with_sources(text, "../source/"), encoding="utf-8")
         _run("nnpg_docs.lecture_pages", str(unfinished / "lecture"), str(beside / "lecture"))
         unfinished.rename(made)
     lecture = made / "lecture"
     copy_files([file for file in lecture.rglob("*") if file.is_file()], lecture, Path(app.srcdir) / "lecture")
     config.html_extra_path.append(str(made / "beside"))
+
+
+def with_sources(page: str, folder: str) -> str:
+    """Return the explorer's page with links to the source pages of the site in a folder, relative to the page."""
+    stands_alone = 'data-sources=""'
+    if page.count(stands_alone) != 1:
+        raise ExtensionError(f"the explorer's page has {stands_alone} {page.count(stands_alone)} times, not once")
+    return page.replace(stands_alone, f'data-sources="{folder}"')
 
 
 def _run(*command: str) -> None:

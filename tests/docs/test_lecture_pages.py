@@ -56,3 +56,17 @@ def test_each_link_of_the_steps_opens_its_state_of_the_sites_explorer(tab: Any, 
         trace = net.astype(np.float64).to("numpy").forward(data.x[images[[int(asked["image"])]]].astype(np.float64))
         number = trace[name][(0, *map(int, place.split(",")))]
         assert shows(shown["o"], number, abs(trace[name]).max()), link
+
+
+def test_the_code_of_a_number_links_its_line_in_the_sites_source(chromium: Any, served: str) -> None:
+    with contextlib.closing(chromium.new_page(viewport={"width": 1280, "height": 800})) as tab:
+        for explorer in ("explorer.html", "demo/explorer.html"):
+            tab.goto(f"{served}/{explorer}#tab=code&unit=conv2%3A3%2C4%2C5")
+            tab.wait_for_selector("body[data-state]", state="attached")
+            links = tab.eval_on_selector_all("#code-panel a", "links => links.map(link => [link.href, link.innerText])")
+            assert [words.partition(",")[0] for _, words in links] == ["Conv.forward", "Tanh.backward"]
+            for address, words in links:
+                assert address.startswith(f"{served}/source/nnpg/layers/")
+                tab.goto(address)
+                marked = tab.inner_text(":target")
+                assert f"def {words.partition(',')[0].partition('.')[2]}(" in marked, address

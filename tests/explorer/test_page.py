@@ -36,6 +36,8 @@ def test_it_opens_from_a_file_without_a_request_or_an_error(name: str, chromium:
         for button in ("#tab-weight", "#tab-step", "#take-step", "#tab-code", "#copy", "#least", "#undo"):
             page.click(button)
         assert page.inner_text("h1") == name
+        assert page.locator("#code-panel code").count() > 0
+        assert page.locator("#code-panel a").count() == 0, "a page that stands alone links no source"
     assert requests == [about.path.as_uri()]
     assert messages == []
     found = re.fullmatch(

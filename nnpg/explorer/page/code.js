@@ -1,7 +1,7 @@
 /** The lines of nnpg that compute the unit and its delta, each below its equation. @module */
 
 import { byId, fill, h } from "./elements.js";
-import { kindOf, placeOf, sourceOf } from "./sources.js";
+import { addressOf, kindOf, placeOf, sourceOf } from "./sources.js";
 
 /** @param {import("./model.js").View} view */
 export function drawCode({ model, state, quantity }) {
@@ -10,7 +10,8 @@ export function drawCode({ model, state, quantity }) {
   const isRead = next && name !== quantity.start && model.names.indexOf(name) < model.names.indexOf(quantity.start);
   const part = (/** @type {string} */ output, /** @type {"forward" | "backward"} */ method, /** @type {string} */ words) => {
     const source = sourceOf(model, output, method);
-    return source ? [h("h3", {}, words, h("code", {}, `${kindOf(model, output)}.${method}, ${placeOf(model, output, method)}`)), h("pre", { tabindex: 0, "aria-label": `${kindOf(model, output)}.${method}` }, dedented(source))] : null;
+    const address = addressOf(model, output, method), place = h("code", {}, `${kindOf(model, output)}.${method}, ${placeOf(model, output, method)}`);
+    return source ? [h("h3", {}, words, address ? h("a", { href: address }, place) : place), h("pre", { tabindex: 0, "aria-label": `${kindOf(model, output)}.${method}` }, dedented(source))] : null;
   };
   fill(
     byId("code-panel"),

@@ -39,6 +39,19 @@ export function placeOf(model, name, method) {
 }
 
 /**
+ * The address of a method's first line among the source pages of the site, "" where the page stands alone.
+ * The site says in the page where its source pages are; there is none beside a page that is opened from a disk.
+ * @param {Model} model
+ * @param {string} name
+ * @param {"forward" | "backward" | "gradients"} method
+ * @returns {string}
+ */
+export function addressOf(model, name, method) {
+  const folder = document.documentElement.dataset.sources, source = model.document.sources[kindOf(model, name)];
+  return folder && source ? `${folder}${source.file.replace(/\.py$/, ".html")}#L-${source[method].line}` : "";
+}
+
+/**
  * The kind of an output's layer.
  * @param {Model} model
  * @param {string} name
