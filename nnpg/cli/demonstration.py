@@ -20,6 +20,7 @@ from nnpg_command import Interrupted
 
 QUICK_EPOCHS = 10
 EXPLORER = "explorer.html"  # beside the page
+MODEL = "faces.safetensors"
 
 
 def demo(
@@ -51,7 +52,7 @@ def demo(
         raise ValueError("give --quick or --epochs, not both")
     results_folder(out)
     writable(out / "index.html")
-    writable(out / "faces.safetensors")
+    writable(out / MODEL)
     writable(out / EXPLORER)
     epochs = epochs or (QUICK_EPOCHS if quick else EPOCHS)
     command = f"nnpg demo --seed {seed} --epochs {epochs}"
@@ -84,7 +85,7 @@ def _write(findings: Findings, out: Path, seed: int, epochs: int, command: str) 
         "train_error": findings.train_error,
         "test_error": findings.test_error,
     }
-    nnpg.save(findings.training.net, out / "faces.safetensors", provenance)
+    nnpg.save(findings.training.net, out / MODEL, provenance)
     data = findings.data
     chosen = images_of_page(findings.training.net, data.x, data.labels)
     nnpg.explore(
@@ -96,7 +97,7 @@ def _write(findings: Findings, out: Path, seed: int, epochs: int, command: str) 
         title="faces",
         attack=epochs >= EPOCHS,  # a net that is hardly trained is fooled by anything
     )
-    return demo_page.write(findings, out, command, EXPLORER, chosen)
+    return demo_page.write(findings, out, command, MODEL, EXPLORER, chosen)
 
 
 def _print(findings: Findings) -> None:
@@ -117,7 +118,7 @@ def _print(findings: Findings) -> None:
 def _as_dict(findings: Findings, page: Path, seconds: float) -> dict[str, Any]:
     return {
         "page": str(page),
-        "model": str(page.parent / "faces.safetensors"),
+        "model": str(page.parent / MODEL),
         "explorer": str(page.parent / EXPLORER),
         "seconds": seconds,
         "train_error": findings.train_error,

@@ -48,6 +48,7 @@ def test_the_page_holds_every_picture_and_every_claim(hurried) -> None:
     assert page.count("<img ") == len(PICTURES)
     assert len(re.findall(r"<td>(?:yes|no)</td>", page)) == 10
     assert 'src="http' not in page
+    assert str(out) not in page, "the page may be moved with its folder"
 
 
 def test_the_equations_of_the_page_are_mathematics(hurried) -> None:

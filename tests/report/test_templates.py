@@ -47,7 +47,8 @@ class Anything(dict):
 def test_the_demo_escapes_all_names_in_its_data(tmp_path: Path) -> None:
     """Class names, conditions and the folder's name come from outside."""
     (tmp_path / "x.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>", encoding="utf-8")
-    plain = ("title", "command", "K", "images", "images_per_person", "verdict", "held", "code_of_passes", "commands")
+    numbers = ("K", "images", "images_per_person")
+    plain = ("title", "command", "model", *numbers, "verdict", "held", "code_of_passes", "commands")
     sections = ("training", "filters", "passes", "nudge", "ranking", "knockout", "damage", "places")
     path = write_template(
         tmp_path / "a.html",

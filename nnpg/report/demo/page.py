@@ -33,11 +33,13 @@ nnpg gradcheck face_net
 nnpg exercise list"""
 
 
-def write(findings: Findings, out: Path, command: str, explorer: str, images: npt.NDArray[np.int64]) -> Path:
+def write(
+    findings: Findings, out: Path, command: str, model: str, explorer: str, images: npt.NDArray[np.int64]
+) -> Path:
     """Draw all pictures into the folder `out` and write `index.html` there.
 
-    `command` is the command that made it, `explorer` the name of the explorer's page in the same folder, and `images`
-    which images that page shows.
+    `command` is the command that made it, `model` and `explorer` are the names of the network's file and of the
+    explorer's page in the same folder, and `images` are those that the explorer shows.
     """
     data = findings.data
     image_grid(portraits(data), out / "faces.png", titles=people(data), columns=5, overlay=data.masks)
@@ -66,7 +68,8 @@ def write(findings: Findings, out: Path, command: str, explorer: str, images: np
         ),
         explorer=explorer,
         knocked_out=_knocked_out(findings, images),
-        commands=COMMANDS.format(model=(out / "faces.safetensors").as_posix()),
+        model=model,
+        commands=COMMANDS.format(model=model),
     )
 
 
