@@ -12,6 +12,7 @@ import numpy as np
 from experiments.experiment import Row
 from nnpg_command import printable
 
+ROUNDING = 1e-14  # a difference of fractions that is smaller is none
 LEFT_OUT = "Drawn by the command, and not kept here because they show images that may not be passed on"
 
 
@@ -49,18 +50,29 @@ def row_cells(row: Mapping[str, Any]) -> tuple[str, ...]:
     >>> row_cells(facts | {"interval": "", "unit": "fraction", "verdict": None})
     ('error', '0.05', '0.0625', '-', '2000 nets', 'fraction', '-')
     """
-    numbers = number(row["paper"]), number(row["ours"]), interval(row)
-    return row["name"], *numbers, f"{row['n']} {row['over']}", row["unit"], row["verdict"] or "-"
+    numbers = (number(row[who], row["unit"]) for who in ("paper", "ours"))
+    return row["name"], *numbers, interval(row), f"{row['n']} {row['over']}", row["unit"], row["verdict"] or "-"
 
 
-def number(value: float | None) -> str:
+def without_rounding(value: float, unit: str) -> float:
+    """Return a number of a record, 0 where it is only the rounding of a difference of fractions.
+
+    Examples
+    --------
+    >>> without_rounding(0.1 + 0.2 - 0.3, "fraction"), without_rounding(1e-16, "ratio")
+    (0.0, 1e-16)
+    """
+    return 0.0 if unit == "fraction" and abs(value) < ROUNDING else value
+
+
+def number(value: float | None, unit: str) -> str:
     """Return a number of a record with four digits, "-" where there is none."""
-    return "-" if value is None else f"{value:.4g}"
+    return "-" if value is None else f"{without_rounding(value, unit):.4g}"
 
 
 def interval(row: Mapping[str, Any]) -> str:
     """Return a row's interval and how it was computed, "-" where it has none."""
-    between = ends(row, number)
+    between = ends(row, lambda end: number(end, row["unit"]))
     return f"{between} ({row['interval']})" if between else "-"
 
 

@@ -7,13 +7,12 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple, get_args
 
-from experiments.page import ends
+from experiments.page import ends, without_rounding
 from experiments.records.reading import Record, is_old
 from nnpg.analysis.verdicts import Verdict
 
 NUMBER = re.compile(r"\d[\d.,]*%?")
 MOST_ALONE = 6  # rows without a quoted claim that have a line each
-ROUNDING = 1e-14  # a difference of fractions that is smaller is none
 Row = dict[str, Any]
 
 
@@ -81,7 +80,7 @@ def quantity(value: float | None, unit: str) -> str:
         return "-"
     if unit != "fraction":
         return f"{value:.3g}"
-    return f"{0 if abs(value) < ROUNDING else 100 * value:.3g}%"
+    return f"{100 * without_rounding(value, unit):.3g}%"
 
 
 def ours_of(row: Row) -> str:
