@@ -38,9 +38,13 @@ host (`-host`), what it calls where the result stays on the device, and `knock_o
 
 ## The card
 
+Its ceilings, by `python -m benchmarks gpu --floor`.
+
 {ceilings}
 
 ## Ours and the best competitor
+
+By `python -m benchmarks gpu --json gpu.json`.
 
 W1 is the face network 5-8-10 (60 x 60) at batch 1, 32 and 124; W2 the MNIST network 32-64-200, batch 100; W3 the
 CIFAR-10 network 32-32-64, batch 128; W4 784-100-100-10, batch 100. W5 is dy/do of every block for all classes, of 165
@@ -58,6 +62,8 @@ the host's until the call returns, with all that it waits for.
 
 ## The least time
 
+By `python -m benchmarks gpu --floor`.
+
 What no implementation can avoid: operations at the rate of multiply-adds in registers or bytes at the rate of copies,
 whichever is longer, the bytes that come down, and parts that wait for each other (`benchmarks/gpu/floor.py`).
 
@@ -65,17 +71,21 @@ whichever is longer, the bytes that come down, and parts that wait for each othe
 
 ## Minimal distortion
 
-`minimal_distortion` of a sigmoid network 784-100-100-10, all images in one call, random targets.
+`minimal_distortion` of a sigmoid network 784-100-100-10, all images in one call, random targets:
+`python -m benchmarks gpu --only attack --json gpu.json`.
 
 {attack}
 
 ## One layer at a time
 
-Our kernels beside cuDNN by PyTorch, the better of its two layouts, both in graphs.
+Our kernels beside cuDNN by PyTorch, the better of its two layouts, both in graphs:
+`python -m benchmarks gpu --layers --json gpu.json`.
 
 {layers}
 
 ## Everyone
+
+All that `python -m benchmarks gpu --json gpu.json` timed, and why some have no time.
 
 {everyone}
 
