@@ -15,8 +15,8 @@ _PLAIN = (
     ),
     (
         r"boolean index did not match .*axis (?P<axis>\d+); .* is (?P<size>\d+) but .* is (?P<booleans>\d+)",
-        "chooses entries by an array of booleans that does not fit: {size} entries and {booleans} booleans along axis "
-        "{axis} (with stacked seeds in front, a[..., mask] fits, and np.where)",
+        "chooses entries by an array of booleans that does not fit: along axis {axis} it has the size {booleans} where "
+        "{size} is right (np.where broadcasts it, an index does not; below stacked seeds a[..., mask] fits)",
     ),
 )
 

@@ -45,7 +45,7 @@ ERRORS = {
     "booleans that do not fit": (
         "def backward(delta, W):\n    return delta[W > 0]",
         4,
-        "backward chooses entries by an array of booleans that does not fit: 2 entries and 3 booleans along axis",
+        "backward chooses entries by an array of booleans that does not fit: along axis 0 it has the size 3 where 2",
     ),
     "too few arguments": ("def backward(delta):\n    return delta", 4, "takes 1 positional argument but 2 were given"),
     "None": ("def backward(delta, W):\n    delta @ W", 3, "backward returns None: end it with `return`"),

@@ -246,7 +246,7 @@ def _write_into_self(self: Scale, k: Backend, delta: Array, saved: Any) -> dict[
         ({"forward": lambda s, k, x: (x + np.random.default_rng().random(), x)}, "another result the second time"),
         (
             {"backward": lambda s, k, d, x: d * d[x > 0].sum()},
-            r"backward chooses entries by an array of booleans that does not fit: 2 entries and 3 booleans along axis",
+            r"backward chooses entries by an array of booleans that does not fit: along axis 0 it has the size 3",
         ),
         ({"forward": lambda s, k, x: x.nonsense}, "forward raised AttributeError .* no attribute 'nonsense'"),
         ({"backward": lambda s, k, d, x: d.sum(axis=-1)}, r"dL/dx in the shape of x, \(3, 4\), not an array .* \(3,\)"),
