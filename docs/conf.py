@@ -24,7 +24,7 @@ extensions = [
     "sphinx.ext.autodoc",
     "numpydoc",
     "nnpg_docs.copies",
-    "nnpg_docs.links",
+    "nnpg_docs.every_page",
     "nnpg_docs.mathematics",
     "nnpg_docs.line_role",
     "nnpg_docs.record_role",
@@ -32,7 +32,6 @@ extensions = [
     "nnpg_docs.execution",
     "nnpg_docs.commands",
     "nnpg_docs.reference",
-    "nnpg_docs.tables",
 ]
 exclude_patterns = ["nnpg_docs"]
 nitpicky = True

@@ -1,16 +1,18 @@
-"""Links of a page that point out of docs/, to a record in results/ or to a source."""
+"""What is changed in every page: links that point out of docs/, and short names in the first column of a table."""
 
 from __future__ import annotations
 
 import re
 from typing import Any
 
+from docutils import nodes
 from sphinx.application import Sphinx
 
 from nnpg_docs.source_pages import module_of_file, page_of, show
 
 PICTURE = re.compile(r'<img src="(?:\.\./)+results/([^"]+)"[^>]* alt="([^"]*)"[^>]*>')
 OUTWARD = re.compile(r"\[([^\]]+)\]\((?:\.\./)+([^)#]+)((?:#[^)]*)?)\)")
+SHORT = 16  # letters; what is longer may need two lines on a phone
 
 
 def turn_inward(app: Sphinx, docname: str, source: list[str]) -> None:
@@ -33,7 +35,16 @@ def turn_inward(app: Sphinx, docname: str, source: list[str]) -> None:
         source[0] = OUTWARD.sub(inward, PICTURE.sub(r"![\2](/records/\1)", source[0]))
 
 
+def keep_short_names_whole(app: Sphinx, doctree: nodes.document) -> None:
+    """Mark the first cell of each row if it is short, such as W1-b1; site.css does not break it."""
+    for row in doctree.findall(nodes.row):
+        first = row[0]
+        if isinstance(first, nodes.entry) and len(first.astext()) <= SHORT:
+            first["classes"].append("short")
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Register the change of links with Sphinx."""
+    """Register the changes with Sphinx."""
     app.connect("source-read", turn_inward)
+    app.connect("doctree-read", keep_short_names_whole)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
