@@ -9,6 +9,8 @@ import pytest
 
 from nnpg_kernels import BACKENDS
 
+# Marks that are written where the test is: a file without the word has no such test. (Fixtures mark tests as gpu.)
+WRITTEN = ("slow", "oracle", "browser", "mutants")
 WITH_DEVICE = [pytest.param(name, marks=[pytest.mark.gpu] if name == "cupy" else []) for name in BACKENDS]
 
 
