@@ -19,6 +19,7 @@ import sys
 import time
 import warnings
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -200,6 +201,16 @@ def search(seeds: list[int], start: tuple[str, ...] = (sys.executable, "-m", "fu
     return Found(len(seeds), faults, kinks, compiled)
 
 
+def search_on_all_cores(seeds: list[int]) -> Found:
+    """Check these networks in as many child processes at once as there are cores."""
+    processes = min(os.cpu_count() or 1, len(seeds))
+    with ThreadPoolExecutor(processes) as pool:
+        parts = list(pool.map(search, [seeds[n::processes] for n in range(processes)]))
+    compiled = {task: sum(part.compiled[task] for part in parts) for task in TASKS}
+    faults = [fault for part in parts for fault in part.faults]
+    return Found(len(seeds), faults, sum(part.kinks for part in parts), compiled)
+
+
 def main() -> int:
     """Search; the exit code says whether anything was wrong."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -212,7 +223,7 @@ def main() -> int:
         child(asked.child)
         return 0
     first = int(time.time()) * 1000 if asked.fresh else asked.first
-    answer = search(list(range(first, first + asked.count)))
+    answer = search_on_all_cores(list(range(first, first + asked.count)))
     print(*answer.faults, sep="\n", end="\n" * bool(answer.faults))
     shares = ", ".join(f"{task} {n}" for task, n in answer.compiled.items())
     counts = f"{answer.networks} from seed {first} on, {len(answer.faults)} faults, {answer.kinks} kinks"

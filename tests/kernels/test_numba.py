@@ -162,6 +162,7 @@ def test_code_for_small_registers_gives_the_results_of_numpy(tmp_path: Path, pro
         "NUMBA_CPU_NAME": processor,
         "NUMBA_CPU_FEATURES": "" if processor == "generic" else "+avx2,+fma,+avx",
         "NUMBA_CACHE_DIR": str(tmp_path),
+        "NNPG_CHECK": "1",  # each array between fences, as in `make fences`
     }
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
