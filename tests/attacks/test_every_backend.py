@@ -31,7 +31,7 @@ def net():
 
 @pytest.fixture(scope="module")
 def images():
-    x, labels = digits(20)
+    x, labels = digits(10)
     return x, labels, other_targets(labels, 6)
 
 
@@ -61,14 +61,15 @@ def test_steps_within_a_distance(net, images, backend, placed):
     assert_close(result, largest, STEPPED)
 
 
-@pytest.mark.parametrize("placed", [False, True], ids=["host", "backend"])
+# Where the images lie is asked once, before the search begins, so it meets no setting of the search.
 @pytest.mark.parametrize(
-    "settings",
+    ("settings", "placed"),
     [
-        {},
-        {"norm": "l2", "epsilon": 0.3, "evaluations": 100},
-        {"polish": False, "kappa": 0.2, "history": 6},
-        {"loss": "squared_error"},
+        ({}, False),
+        ({}, True),
+        ({"norm": "l2", "epsilon": 0.3, "evaluations": 100}, True),
+        ({"polish": False, "kappa": 0.2, "history": 6}, False),
+        ({"loss": "squared_error"}, True),
     ],
     ids=str,
 )
@@ -83,7 +84,7 @@ def test_the_least_distortion(net, images, backend, settings, placed):
 
 def test_the_least_sum_of_changes_has_a_smaller_sum(net, images, backend):
     """Rounding decides between minima of nearly equal sums, so they are not compared with NumPy's."""
-    x, _, targets = (a[:10] for a in images)
+    x, _, targets = (a[:5] for a in images)
     least = minimal_distortion(net.to(backend), x, targets, norm="l1")
     other = minimal_distortion(net.to(backend), x, targets)
     assert least.success.all()
@@ -95,9 +96,9 @@ def test_a_result_does_not_depend_on_the_other_images(images, backend):
     x, _, targets = images
     net = sigmoid_net(backend)
     whole = minimal_distortion(net, x, targets)
-    for rows in ([3], [19, 0, 7, 7], list(range(5, 15))):
+    for rows in ([3], [9, 0, 7, 7], list(range(2, 7))):
         assert_same_beside_others(backend, minimal_distortion(net, x[rows], targets[rows]), whole, rows)
-    assert_same_beside_others(backend, minimal_distortion(net, x, targets, memory_mb=0.5), whole)
+    assert_same_beside_others(backend, minimal_distortion(net, x, targets, memory_mb=0.2), whole)
 
 
 def test_an_interrupted_attack_continues(net, images, backend, tmp_path):
@@ -110,7 +111,7 @@ def test_an_interrupted_attack_continues(net, images, backend, tmp_path):
 
 def test_a_mask_for_all_images(net, images, backend):
     x, _, _ = images
-    settings = {"epochs": 3, "batch": 7, "keep": [2, 9]}
+    settings = {"epochs": 3, "batch": 4, "keep": [2, 9]}
     expected = learn_class_mask(net, x, 2, rng=0, **settings)
     result = learn_class_mask(net.to(backend), backend.asarray(x), 2, rng=0, **settings)
     assert_close(result, expected, "W losses")

@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.gpu, pytest.mark.emulated("a device does not count")]
 
 @pytest.fixture(scope="module")
 def images():
-    x, labels = digits(20)
+    x, labels = digits(10)
     return x, labels, other_targets(labels, 6)
 
 
@@ -95,7 +95,7 @@ def test_a_class_mask_brings_down_its_losses_once_an_epoch(images):
     net = sigmoid_net("cupy")
     groups = len(objective_of(net, "softmax_cross_entropy").groups)
     with counted() as counts:
-        learn_class_mask(net, x, 2, epochs=5, batch=4, rng=0)
+        learn_class_mask(net, x, 2, epochs=5, batch=2, rng=0)
     assert waits(counts) - before_the_first_pass(net) <= 5 + 1 + (25 if groups > 1 else 0), counts
 
 
