@@ -45,6 +45,7 @@ def run(config: PoolTraining, context: Context) -> Result:
     beats_decay, beats_dropout, higher, below = (
         row_named(made, name).verdict for name in (DECAY_GAIN, DROPOUT_GAIN, LAYERS_GAIN, f"{POOL}: test error")
     )
+    left = [float(of_method.mean()) for of_method in trained.values()]
     verdict = (
         f"That the pool has fewer errors than decay: {beats_decay}; than dropout: {beats_dropout}; fewer than 1.2%: "
         f"{below}. That examples for the hidden layers are more useful than those for the input: {higher}. The test "
@@ -52,7 +53,8 @@ def run(config: PoolTraining, context: Context) -> Result:
         f"paper, which uses all images: < 1.2, 1.6, 1.3%); {of_hidden} with a pool of the hidden layers, {of_input} of "
         f"the input. The settings of each method are the best of {len(tried[POOL])} on {config.held_out} images held "
         f"out of {len(seen)} (networks of each setting: {config.tries}, of other seeds). Epochs of all networks: "
-        f"{config.epochs}."
+        f"{config.epochs}; errors of {min(left):.1%} to {max(left):.1%} are left on the training images, so longer "
+        "training may change the differences."
     )
     lines = [f"{m:26} " + "  ".join(f"{100 * e:.2f}%" for e in of_method) for m, of_method in errors.items()]
     texts = {"Test error, seed by seed": "\n".join(lines), "Error on the images held out": choice_table(tried)}
