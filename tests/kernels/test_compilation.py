@@ -30,8 +30,8 @@ from nnpg_kernels.numba.kernels.correlation import correlate
 from nnpg_kernels.numba.kernels.pooled_convolution import convolve
 tiles = [(int(a), int(b)) for a, b in (word.split("x") for word in sys.argv[1:])]
 for tile in tiles:
-    convolve(np.float32, *tile, 16)
-    correlate(np.float32, *tile)
+    convolve(np.float32, *tile, 16).compile()
+    correlate(np.float32, *tile).compile()
 sums = sum_by_class(np.array([[[1.0], [2.0], [4.0]]]), np.array([1, 0, 1]), 2)
 assert sums.ravel().tolist() == [2, 5]
 print(len(missed))

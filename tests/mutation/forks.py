@@ -20,7 +20,7 @@ from typing import Any
 from unittest import mock
 
 from mutation.mutants import mutated
-from nnpg_kernels.numba.runtime import disk_cache
+from nnpg_kernels.numba.runtime import disk_cache, together
 
 SECONDS = 30  # that a mutant may take: longer counts as a failure
 
@@ -127,6 +127,7 @@ def survives(mutant: Mutant, battery: Callable[[], None]) -> bool:
         warnings.simplefilter("error")
         # The key of a kernel does not see what a mutant changes: its code must not be kept in place of the true one.
         mock.patch.object(disk_cache, "save", return_value=None).start()
+        mock.patch.object(together, "MOST", 1).start()  # another process would compile the true one
         try:
             function_object(mutant.module, mutant.function).__code__ = mutant.code
             battery()

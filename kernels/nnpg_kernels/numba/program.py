@@ -30,6 +30,7 @@ from nnpg_kernels.numba.runtime.atomics import atomic_load, next_task, wait_for_
 from nnpg_kernels.numba.runtime.compilation import entry
 from nnpg_kernels.numba.runtime.memory import address
 from nnpg_kernels.numba.runtime.thread_pool import on_threads
+from nnpg_kernels.numba.runtime.together import compile_all
 
 NEXT = -1  # in place of a chain: the thread has to take the next one
 ALL = 2**62  # more than any number of tasks
@@ -104,12 +105,13 @@ class Program:
         """Do all phases `times` times; kernels get the time t = first_time, first_time + 1 ..."""
         counters = np.zeros(2 * times * len(self.phases), np.int64)
         stop = np.zeros(1, np.int64)
+        table = self._table
 
         def work(thread: int, threads: int) -> None:  # keeps this program and its memory alive
             position = np.array([0, NEXT, 0, 0])
 
             def finished(most: int) -> bool:
-                _run(thread, threads, *self._table, counters, times, first_time, position, stop, most)
+                _run(thread, threads, *table, counters, times, first_time, position, stop, most)
                 return bool(position[3])
 
             if thread == 0:
@@ -130,6 +132,7 @@ class Program:
 
     @cached_property
     def _table(self) -> tuple[npt.NDArray[Any], ...]:
+        compile_all(o.kernel for of_thread in self.ops for o in of_thread)
         kernels = np.array([[o.kernel.address for o in of_thread] for of_thread in self.ops])
         records = np.array([[address(o.record) for o in of_thread] for of_thread in self.ops])
         chains = [chain for phase in self.phases for chain in phase]

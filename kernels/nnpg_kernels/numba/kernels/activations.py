@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ import numpy.typing as npt
 
 from nnpg_kernels.numba.runtime.compilation import kernel
 from nnpg_kernels.numba.runtime.memory import array, record, record_type
+from nnpg_kernels.numba.runtime.together import factory
 from nnpg_kernels.numba.simd import arithmetic, lanes, load, store
 
 ACTIVATE = record_type("y plane row C H W joined activation")  # joined: whether all maps are one row
@@ -19,7 +19,7 @@ SLOPE_OF_ONE = record_type("delta y units lanes activation")
 LINEAR, TANH, RELU, SIGMOID = range(4)  # codes of activations in records
 
 
-@cache
+@factory
 def activate(dtype: npt.DTypeLike) -> Any:
     """Return the kernel of y = act(y)."""
     kind, step = np.dtype(dtype).type, 4 * lanes(dtype)
@@ -46,7 +46,7 @@ def activate(dtype: npt.DTypeLike) -> Any:
     return kernel(run)
 
 
-@cache
+@factory
 def multiply_by_slope(dtype: npt.DTypeLike) -> Any:
     """Return the kernel of delta = delta act'(z), from y = act(z)."""
     kind = np.dtype(dtype).type
@@ -67,7 +67,7 @@ def multiply_by_slope(dtype: npt.DTypeLike) -> Any:
     return kernel(run)
 
 
-@cache
+@factory
 def multiply_by_slope_of_one(dtype: npt.DTypeLike) -> Any:
     """Return the kernel of delta = delta act'(z), where the lanes of delta are classes of image n, one lane of y."""
     kind, step = np.dtype(dtype).type, lanes(dtype)

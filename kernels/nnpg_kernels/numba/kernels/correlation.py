@@ -23,6 +23,7 @@ import numpy.typing as npt
 
 from nnpg_kernels.numba.runtime.compilation import jit, kernel
 from nnpg_kernels.numba.runtime.memory import array, record, record_type
+from nnpg_kernels.numba.runtime.together import factory
 from nnpg_kernels.numba.simd import add_outer, lanes, splats, store, wide_registers
 
 CORRELATE = record_type(
@@ -58,7 +59,7 @@ def correlate_rows(height: int, width: int, step: int) -> Any:
     return rows
 
 
-@cache
+@factory
 def correlate(dtype: npt.DTypeLike, height: int, width: int) -> Any:
     """Return the kernel for one type of number and one tile."""
     kind, rows = np.dtype(dtype).type, correlate_rows(height, width, lanes(dtype))

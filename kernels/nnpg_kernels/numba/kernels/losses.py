@@ -6,7 +6,6 @@ Images of step t are at places n + `per_step` t of `order`. Lanes without an ima
 from __future__ import annotations
 
 import math
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ import numpy.typing as npt
 from nnpg_kernels.numba.kernels.seeds import sigmoid
 from nnpg_kernels.numba.runtime.compilation import kernel
 from nnpg_kernels.numba.runtime.memory import array, record, record_type
+from nnpg_kernels.numba.runtime.together import factory
 from nnpg_kernels.numba.simd import lanes
 
 LOSS = record_type("z delta K order per_step labels losses wrong batch")
@@ -22,7 +22,7 @@ LOSS_OF_EACH = record_type("z delta K order per_step labels targets losses wrong
 LOSSES = {"softmax": 0, "binary": 1, "squares": 2, "squares of a sigmoid": 3}
 
 
-@cache
+@factory
 def softmax_cross_entropy(dtype: npt.DTypeLike) -> Any:
     """Return the kernel of L = -log y_label with y = softmax z, and of delta = (y - t) / batch, t = 1 at the label.
 
@@ -59,7 +59,7 @@ def softmax_cross_entropy(dtype: npt.DTypeLike) -> Any:
     return kernel(run)
 
 
-@cache
+@factory
 def loss_of_each(dtype: npt.DTypeLike) -> Any:
     """Return the kernel of the other losses, for targets t (N, K); with labels, t is 1 at the label and 0 elsewhere.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -10,13 +9,14 @@ import numpy.typing as npt
 
 from nnpg_kernels.numba.runtime.compilation import kernel
 from nnpg_kernels.numba.runtime.memory import array, record, record_type
+from nnpg_kernels.numba.runtime.together import factory
 
 UNITS = record_type("planes places values size lanes")
 MAPS = record_type("planes plane row H W lanes filters values counts")
 FIELD = record_type("place values")
 
 
-@cache
+@factory
 def set_units(dtype: npt.DTypeLike) -> Any:
     """Return the kernel of planes[places[k]] = values[k] in all lanes."""
     kind = np.dtype(dtype).type
@@ -31,7 +31,7 @@ def set_units(dtype: npt.DTypeLike) -> Any:
     return kernel(run)
 
 
-@cache
+@factory
 def set_maps(dtype: npt.DTypeLike) -> Any:
     """Return the kernel that sets the first counts[s] maps of `filters` to values (filters, H, W), at step s."""
     kind = np.dtype(dtype).type
@@ -50,7 +50,7 @@ def set_maps(dtype: npt.DTypeLike) -> Any:
     return kernel(run)
 
 
-@cache
+@factory
 def set_field() -> Any:
     """Return the kernel that sets a field of another op's record to values[s], at step s."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -10,13 +9,14 @@ import numpy.typing as npt
 
 from nnpg_kernels.numba.runtime.compilation import kernel
 from nnpg_kernels.numba.runtime.memory import array, record, record_type
+from nnpg_kernels.numba.runtime.together import factory
 from nnpg_kernels.numba.simd import lanes, splats, store, transposed
 
 PACK = record_type("images image_size order per_step mean planes plane row C H W starts")
 UNPACK = record_type("images image_size seed_size planes plane row C H W starts seeds")
 
 
-@cache
+@factory
 def pack(dtype: npt.DTypeLike, per_pixel: int) -> Any:
     """Return the kernel that copies images n to n + count into planes, minus a mean; lanes without an image become 0.
 
@@ -56,7 +56,7 @@ def pack(dtype: npt.DTypeLike, per_pixel: int) -> Any:
     return kernel(run)
 
 
-@cache
+@factory
 def unpack(dtype: npt.DTypeLike, per_pixel: int) -> Any:
     """Return the kernel that copies planes to images (seeds, N, ...).
 

@@ -24,6 +24,7 @@ from nnpg_kernels.numba.kernels.activations import RELU, SIGMOID, TANH
 from nnpg_kernels.numba.kernels.correlation import CORRELATE, correlate_rows
 from nnpg_kernels.numba.runtime.compilation import jit, kernel
 from nnpg_kernels.numba.runtime.memory import array, record, record_type
+from nnpg_kernels.numba.runtime.together import factory
 from nnpg_kernels.numba.simd import add_sums, lanes, load, load_every_second, store, store_interleaved, zeros
 from nnpg_kernels.numba.simd.arithmetic import where_at_most, where_better, where_equal
 
@@ -45,7 +46,7 @@ UNPOOL = record_type(
 )
 
 
-@cache
+@factory
 def convolve(dtype: npt.DTypeLike, height: int, width: int, per_pixel: int) -> Any:
     """Return the kernel for one type of number, one tile, and one number of images at a pixel."""
     kind, step = np.dtype(dtype).type, lanes(dtype)
@@ -139,7 +140,7 @@ def _pool_row(step: int) -> Any:
     return pool
 
 
-@cache
+@factory
 def unpool(dtype: npt.DTypeLike, per_pixel: int) -> Any:
     """Return the kernel of dz = delta act'(z) at the winner of each window, 0 elsewhere, and db = sum dz."""
     kind, step = np.dtype(dtype).type, lanes(dtype)

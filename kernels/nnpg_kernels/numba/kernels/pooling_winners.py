@@ -6,7 +6,6 @@ layers' first maximum is another pixel. This matters for a delta between the act
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ import numpy.typing as npt
 
 from nnpg_kernels.numba.runtime.compilation import kernel
 from nnpg_kernels.numba.runtime.memory import array, record, record_type
+from nnpg_kernels.numba.runtime.together import factory
 
 FIRST = record_type(
     "maps maps_plane maps_row winner winner_plane winner_row lanes F rows columns z_rows z_columns "
@@ -21,7 +21,7 @@ FIRST = record_type(
 )
 
 
-@cache
+@factory
 def first_winners(dtype: npt.DTypeLike) -> Any:
     """Return the kernel of winner[f, h, w] = the first i J + j with the largest maps[f, h s + i, w s + j]."""
     kind: Any = np.dtype(dtype).type

@@ -13,7 +13,6 @@ logprob    dlog y_c/dz_c = sigmoid(-z_c)
 from __future__ import annotations
 
 import math
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,7 @@ import numpy.typing as npt
 
 from nnpg_kernels.numba.runtime.compilation import jit, kernel
 from nnpg_kernels.numba.runtime.memory import array, record, record_type
+from nnpg_kernels.numba.runtime.together import factory
 from nnpg_kernels.numba.simd import lanes
 
 SEED = record_type("z delta K lanes classes S labels weights of e")
@@ -71,7 +71,7 @@ def _derivatives(y: Any, K: int, c: int, of: int, weight: Any, delta: Any, step:
             delta[k * step + lane] = weight * (slope if of == 2 else y[c] * slope)
 
 
-@cache
+@factory
 def seed_images(dtype: npt.DTypeLike) -> Any:
     """Return the kernel for lanes of images n to n + count: for class classes[s], or for each image's label."""
     kind, step = np.dtype(dtype).type, lanes(dtype)
@@ -95,7 +95,7 @@ def seed_images(dtype: npt.DTypeLike) -> Any:
     return kernel(run)
 
 
-@cache
+@factory
 def seed_classes(dtype: npt.DTypeLike) -> Any:
     """Return the kernel for lanes of classes: those of the s-th vector of `classes`, for image n."""
     kind, step = np.dtype(dtype).type, lanes(dtype)

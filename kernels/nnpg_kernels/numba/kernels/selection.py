@@ -6,7 +6,6 @@ The selection is as in `nnpg.training_methods.selective_dropout`; norms and mean
 from __future__ import annotations
 
 import math
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ import numpy.typing as npt
 
 from nnpg_kernels.numba.runtime.compilation import kernel
 from nnpg_kernels.numba.runtime.memory import array, record, record_type
+from nnpg_kernels.numba.runtime.together import factory
 
 CHANGE = record_type("a b plane row F H W lanes shift changes")
 CHOOSE = record_type("changes images F clusters cluster_sizes means retained chosen times")
@@ -21,7 +21,7 @@ SILENCE = record_type("planes plane row F H W chosen")
 STEP_OF_UNITS = record_type("w g v slots slot_size units unit_size chosen rates momentum decay")
 
 
-@cache
+@factory
 def unit_changes(dtype: npt.DTypeLike) -> Any:
     """Return the kernel of changes[n, f] = | ||b_f|| - ||a_f|| | of images n to n + count; for a shift ||b_f - a_f||.
 
@@ -48,7 +48,7 @@ def unit_changes(dtype: npt.DTypeLike) -> Any:
     return kernel(run)
 
 
-@cache
+@factory
 def choose_units() -> Any:
     """Return the kernel that chooses the retained[t] units of the largest mean change, the first of equals.
 
@@ -89,7 +89,7 @@ def choose_units() -> Any:
     return kernel(run)
 
 
-@cache
+@factory
 def silence(dtype: npt.DTypeLike) -> Any:
     """Return the kernel that sets the maps of planes to 0 where chosen (F,) is 0; W counts the numbers of a row."""
     kind = np.dtype(dtype).type
@@ -107,7 +107,7 @@ def silence(dtype: npt.DTypeLike) -> Any:
     return kernel(run)
 
 
-@cache
+@factory
 def step_of_units(dtype: npt.DTypeLike) -> Any:
     """Return the kernel of `updates.momentum_step` for the rows of w where chosen (units,) is 1; no other changes.
 

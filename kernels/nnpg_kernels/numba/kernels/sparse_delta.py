@@ -14,7 +14,6 @@ bound     multiply-adds: their latency, or two a cycle where there are more than
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -23,6 +22,7 @@ import numpy.typing as npt
 from nnpg_kernels.numba.kernels.activations import RELU, SIGMOID, TANH
 from nnpg_kernels.numba.runtime.compilation import kernel
 from nnpg_kernels.numba.runtime.memory import array, record, record_type
+from nnpg_kernels.numba.runtime.together import factory
 from nnpg_kernels.numba.simd import add_outer, lanes, load, store, wide_registers, zeros
 
 LIST = record_type(
@@ -46,7 +46,7 @@ def channels_at_once(C: int) -> int:
     return height + height % 2
 
 
-@cache
+@factory
 def list_winners(dtype: npt.DTypeLike) -> Any:
     """Return the kernel that lists dz = delta act'(y) of image n at the winners.
 
@@ -97,7 +97,7 @@ def list_winners(dtype: npt.DTypeLike) -> Any:
     return kernel(run)
 
 
-@cache
+@factory
 def gather(dtype: npt.DTypeLike, height: int) -> Any:
     """Return the kernel of dx from a list of winners, for a tile of `height` channels.
 

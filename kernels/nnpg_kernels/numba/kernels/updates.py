@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -10,12 +9,13 @@ import numpy.typing as npt
 
 from nnpg_kernels.numba.runtime.compilation import kernel
 from nnpg_kernels.numba.runtime.memory import array, record, record_type
+from nnpg_kernels.numba.runtime.together import factory
 
 STEP = record_type("w g v slots slot_size size rates momentum decay")
 BIAS = record_type("delta N F sums")
 
 
-@cache
+@factory
 def bias_gradient(dtype: npt.DTypeLike) -> Any:
     """Return the kernel of db[f] = sum_n delta[n, f]."""
     kind = np.dtype(dtype).type
@@ -32,7 +32,7 @@ def bias_gradient(dtype: npt.DTypeLike) -> Any:
     return kernel(run)
 
 
-@cache
+@factory
 def momentum_step(dtype: npt.DTypeLike) -> Any:
     """Return the kernel of v = momentum v + (g + decay w), w = w - rates[t] v, where g is the sum of all slots.
 

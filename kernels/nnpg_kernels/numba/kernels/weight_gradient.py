@@ -12,7 +12,6 @@ writer    blocks that share a slot are one chain of tasks; lanes are summed at t
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ import numpy.typing as npt
 
 from nnpg_kernels.numba.runtime.compilation import kernel
 from nnpg_kernels.numba.runtime.memory import array, record, record_type
+from nnpg_kernels.numba.runtime.together import factory
 from nnpg_kernels.numba.simd import (
     add_products,
     add_products_below,
@@ -71,7 +71,7 @@ def pieces(J: int, most: int = 7) -> list[range]:
     return [range(-(-k * J // n), -(-(k + 1) * J // n)) for k in range(n)]
 
 
-@cache
+@factory
 def accumulate_gradient(dtype: npt.DTypeLike, places: int) -> Any:
     """Return the kernel for one type of number and a piece of `places` places of a filter's row."""
     kind, height = np.dtype(dtype).type, filters_at_once(places)

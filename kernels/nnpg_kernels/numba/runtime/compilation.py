@@ -7,7 +7,7 @@ that it is made of.
 
     jit       for functions that other compiled functions call; they become part of these and are not stored
     entry     for functions that Python calls and that return nothing
-    kernel    for the kernels of a program, which are called by their address
+    kernel    for the kernels of a program, which are called by their address; `together` compiles many of them at once
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from numba.core import sigutils
 from numba.core.caching import CompileResultCacheImpl, NullCache
 from numba.core.ccallback import CFunc
 from numba.core.compiler import CompileResult
+from numba.core.compiler_lock import global_compiler_lock
 from numba.core.environment import Environment
 from numba.core.funcdesc import PythonFunctionDescriptor
 from numba.core.runtime import rtsys
@@ -35,28 +36,68 @@ from nnpg_kernels.numba.runtime import disk_cache
 from nnpg_kernels.numba.runtime.turns import end_turn, take_turn
 
 VOID_OF_FIVE = numba.types.void(*[numba.types.int64] * 5)
+OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
 
 
 def jit(function: Callable[..., Any]) -> Any:
-    """Compile a function as part of the compiled functions that call it."""
-    return numba.njit(nogil=True, error_model="numpy")(function)
+    """Compile a function as part of the compiled functions that call it; Python cannot call it."""
+    return numba.njit(**OPTIONS, no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
 
 
 def entry(function: Callable[..., Any]) -> Any:
     """Compile a function that Python calls, at its first call, and keep the result on disk. It returns nothing."""
     cache = _DiskCache(function)
-    compiled = jit(function)
+    compiled = numba.njit(**OPTIONS)(function)
     compiled._cache = cache
     return compiled
 
 
-def kernel(function: Callable[..., Any]) -> Any:
-    """Compile a kernel of a program now, to a function that is called by its address: see `program`."""
-    cache = _DiskCache(function, by_address=True)
-    compiled: Any = CFunc(function, (VOID_OF_FIVE.args, VOID_OF_FIVE.return_type), {}, {"error_model": "numpy"})
-    compiled._cache = cache
-    compiled.compile()
-    return compiled
+def kernel(function: Callable[..., Any]) -> Kernel:
+    """Return a kernel of a program, a function that is called by its address: see `program`."""
+    return Kernel(function)
+
+
+class Kernel(CFunc):
+    """A kernel of a program. It is loaded or compiled when its address is needed, or by `compile`.
+
+    `recipe` says how another process can make the same kernel: see `together`.
+    """
+
+    recipe: list[Any] | None = None
+    _sig: Any
+    _targetdescr: Any
+    _wrapper_address: int | None
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        disk = _DiskCache(function, by_address=True)
+        super().__init__(function, (VOID_OF_FIVE.args, VOID_OF_FIVE.return_type), {}, {"error_model": "numpy"})
+        self._cache = disk
+
+    @global_compiler_lock  # type: ignore[untyped-decorator]
+    def compile(self) -> None:
+        """Load the kernel, or compile it."""
+        if self._wrapper_address is None:
+            super().compile()
+
+    @property
+    def address(self) -> int:
+        """Where the machine code begins."""
+        self.compile()
+        place: Any = self._wrapper_address
+        return int(place)
+
+    @property
+    def missing(self) -> Path | None:
+        """The file that is to hold this kernel, where it is neither loaded nor there; otherwise None."""
+        if self._wrapper_address is not None:
+            return None
+        path: Path | None = self._cache.path_of(self._sig, self._targetdescr.target_context.codegen())
+        return path if path is not None and not path.exists() else None
+
+    def inspect_llvm(self) -> str:
+        """Return the LLVM instructions of a kernel that was compiled, not loaded."""
+        self.compile()
+        return str(super().inspect_llvm())
 
 
 class _DiskCache(NullCache):  # type: ignore[misc]
@@ -113,6 +154,10 @@ class _DiskCache(NullCache):  # type: ignore[misc]
             warn_not_kept(str(error))
         finally:
             end_turn()
+
+    def path_of(self, sig: Any, codegen: Any) -> Path | None:
+        """Return the file of the code for these types, or None where there is no folder for it."""
+        return self._path(self._key(sig, codegen))
 
     def _key(self, sig: Any, codegen: Any) -> str:
         return repr((str(sig), codegen.magic_tuple(), self.made_of))

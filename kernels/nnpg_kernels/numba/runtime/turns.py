@@ -32,23 +32,31 @@ def take_turn(path: Path) -> None:
     Where there are no locks, or after PATIENCE, it returns at once: the kernel is then compiled by several processes.
     Only one thread may compile at a time; Numba sees to that.
     """
-    end_turn()
-    if fcntl is None:
-        return
-    place = int.from_bytes(hashlib.sha256(path.name.encode()).digest()[:7], "little")
     began = time.monotonic()
+    while not try_turn(path) and time.monotonic() < began + PATIENCE:
+        time.sleep(STEP)
+
+
+def try_turn(path: Path) -> bool:
+    """Take the turn for the kernel of this file, and return True, unless another process has it."""
+    if fcntl is None:
+        return True
+    place = int.from_bytes(hashlib.sha256(path.name.encode()).digest()[:7], "little")
     try:
-        handle = _handle(path.parent)
-        while time.monotonic() < began + PATIENCE:
-            try:
-                fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, place)
-            except (BlockingIOError, PermissionError):
-                time.sleep(STEP)
-            else:
-                _turns.append((handle, place))
-                return
+        turn = (_handle(path.parent), place)
     except OSError:
-        return
+        return True
+    if turn in _turns:
+        return True
+    end_turn()
+    try:
+        fcntl.lockf(turn[0], fcntl.LOCK_EX | fcntl.LOCK_NB, 1, place)
+    except (BlockingIOError, PermissionError):
+        return False
+    except OSError:
+        return True
+    _turns.append(turn)
+    return True
 
 
 def end_turn() -> None:
