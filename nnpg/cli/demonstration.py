@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,10 +13,13 @@ import typer
 import nnpg
 from nnpg.cli.data import Source, data_record
 from nnpg.cli.options import JsonOption, print_json
+from nnpg.data import faces
 from nnpg.explorer import images_of_page
 from nnpg.files import results_folder, writable
 from nnpg.report.demo import BATCH, EPOCHS, LR, SEED, Findings, measure
+from nnpg.report.demo import page as demo_page
 from nnpg.scores import Filter
+from nnpg.support.second_process import Second, another_process
 from nnpg_command import Interrupted
 
 QUICK_EPOCHS = 10
@@ -59,9 +63,8 @@ def demo(
     say = _quiet if as_json else print
     began = time.perf_counter()
     try:
-        findings = measure(seed, epochs, say=say)
-        say("drawing, and writing the page")
-        page = _write(findings, out, seed, epochs, command)
+        with another_process() as other:
+            findings, page = _made(other, out, seed, epochs, command, say)
     except KeyboardInterrupt as stop:
         raise Interrupted(f"stopped; {out} is not complete. The same command starts again") from stop
     seconds = time.perf_counter() - began
@@ -72,10 +75,15 @@ def demo(
     print(f"\nopen {page}\n{seconds:.1f} s")
 
 
-def _write(findings: Findings, out: Path, seed: int, epochs: int, command: str) -> Path:
-    from nnpg.report.demo import page as demo_page
-
-    train_set, test_set = findings.split.apply(findings.data)
+def _made(
+    other: Second, out: Path, seed: int, epochs: int, command: str, say: Callable[[str], None]
+) -> tuple[Findings, Path]:
+    """Train, measure and write everything; the other process draws, while this one measures and attacks."""
+    other.begin(demo_page.prepare)
+    data = faces()
+    faces_drawn = other.begin(demo_page.draw_people, data, out)
+    findings = measure(seed, epochs, data=data, say=say)
+    train_set, test_set = findings.split.apply(data)
     provenance = {
         "nnpg": nnpg.__version__,
         "command": command,
@@ -85,9 +93,11 @@ def _write(findings: Findings, out: Path, seed: int, epochs: int, command: str) 
         "train_error": findings.train_error,
         "test_error": findings.test_error,
     }
+    say("drawing, and writing the page")
     nnpg.save(findings.training.net, out / MODEL, provenance)
-    data = findings.data
+    faces_drawn.result()
     chosen = images_of_page(findings.training.net, data.x, data.labels)
+    page = other.begin(demo_page.write, findings, out, command, MODEL, EXPLORER, chosen)
     nnpg.explore(
         findings.training.net,
         data.x[chosen],
@@ -97,12 +107,10 @@ def _write(findings: Findings, out: Path, seed: int, epochs: int, command: str) 
         title="faces",
         attack=epochs >= EPOCHS,  # a net that is hardly trained is fooled by anything
     )
-    return demo_page.write(findings, out, command, MODEL, EXPLORER, chosen)
+    return findings, page.result()
 
 
 def _print(findings: Findings) -> None:
-    from nnpg.report.demo.page import held, verdict
-
     def ends(units: list[Filter]) -> str:
         return ", ".join(map(str, units))
 
@@ -110,7 +118,7 @@ def _print(findings: Findings) -> None:
     for row, feature in zip(findings.scores.rows, findings.data.features or findings.scores.rows, strict=True):
         strongest, weakest = findings.scores.strongest(row, 2), findings.scores.weakest(row, 2)
         print(f"{row:8}{feature:26}{ends(strongest):20}{ends(weakest)}")
-    print(f"\n{verdict(findings)}\n{held(findings)}\n")
+    print(f"\n{demo_page.verdict(findings)}\n{demo_page.held(findings)}\n")
     for claim in findings.claims:
         print(f"{'yes' if claim.holds else 'no':5}{claim.claim}\n     {claim.found}")
 

@@ -81,7 +81,12 @@ class Findings:
 
 
 def measure(
-    seed: int = SEED, epochs: int = EPOCHS, *, say: Callable[[str], None] = print, progress: bool | None = None
+    seed: int = SEED,
+    epochs: int = EPOCHS,
+    *,
+    data: Dataset | None = None,
+    say: Callable[[str], None] = print,
+    progress: bool | None = None,
 ) -> Findings:
     """Train on the built-in faces and measure everything that the page shows.
 
@@ -90,12 +95,14 @@ def measure(
     seed : int
         Of the split, the weights and the order of the images; the faces are always the same.
     epochs : int
+    data : Dataset, optional
+        What `faces` returns, where it is there already.
     say : function of a string
         Called with a line of text before each part of the work.
     progress : bool, optional
         Draw bars; unless given, only on a terminal.
     """
-    data = faces()
+    data = faces() if data is None else data
     split = stratified_split(data, rng=seed)
     train_set, test_set = split.apply(data)
     say(f"training the 5-8-10 network on {len(train_set)} of the {len(data)} built-in faces, {epochs} epochs")

@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 import numpy as np
 import numpy.typing as npt
 
+from nnpg.data import Dataset
 from nnpg.plots import image_grid, training_history
 from nnpg.report import Image, Table, write_template
 from nnpg.report.demo.evidence import block_shapes, damage, knockout, passes, people, places, portraits, ranking
@@ -33,16 +34,26 @@ nnpg gradcheck face_net
 nnpg exercise list"""
 
 
+def prepare() -> None:
+    """Load what draws, which takes as long as a picture."""
+    import matplotlib.backends.backend_agg
+    import matplotlib.figure  # noqa: F401
+
+
+def draw_people(data: Dataset, out: Path) -> None:
+    """Draw the picture that the page needs of the data alone: a face of each person, and where its feature lies."""
+    image_grid(portraits(data), out / "faces.png", titles=people(data), columns=5, overlay=data.masks)
+
+
 def write(
     findings: Findings, out: Path, command: str, model: str, explorer: str, images: npt.NDArray[np.int64]
 ) -> Path:
-    """Draw all pictures into the folder `out` and write `index.html` there.
+    """Draw all pictures but that of `draw_people` into the folder `out` and write `index.html` there.
 
     `command` is the command that made it, `model` and `explorer` are the names of the network's file and of the
     explorer's page in the same folder, and `images` are those that the explorer shows.
     """
     data = findings.data
-    image_grid(portraits(data), out / "faces.png", titles=people(data), columns=5, overlay=data.masks)
     return write_template(
         out / "index.html",
         "demo.html.j2",
