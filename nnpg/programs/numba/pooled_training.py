@@ -54,14 +54,12 @@ class Examples:
 
 @dataclass(frozen=True, eq=False)
 class Images:
-    """The images of a training, their order in an epoch, and what is found for each place of it."""
+    """The images of a training, and their order in an epoch."""
 
     x: Array  # (N, ...)
     labels: Array | None
     targets: Array | None
     order: Whole  # (N,)
-    losses: Array  # (N,)
-    wrong: Whole  # (N,)
     rates: Array  # (steps of an epoch,)
     total: Whole  # (1,): images and examples of a step
 
@@ -78,16 +76,6 @@ class Session(Running):
     memory: dict[str, tuple[Array, Whole]]  # examples and labels of each layer's pool
     pools: dict[str, Pool] = field(default_factory=dict)
     programs: dict[tuple[tuple[str, ...], int], tuple[Program, dict[str, Examples]]] = field(default_factory=dict)
-
-    @property
-    def losses(self) -> Array:
-        """Return the loss of each place of the order, before the step of its batch."""
-        return self.arrays.losses
-
-    @property
-    def wrong(self) -> Array:
-        """Return whether each place's prediction was wrong before that step."""
-        return self.arrays.wrong
 
     @property
     def steps_per_batch(self) -> int:
@@ -164,7 +152,7 @@ class Session(Running):
                 return [enter, *upward, loss, *(o for block in sorted(back, reverse=True) for o in back[block])]
 
             enter = ops.pack(space.enter, a.x, order=a.order, mean=plan.mean, per_step=self.batch)
-            found = (a.losses, a.wrong)
+            found = (self.losses, self.wrong)
             loss = loss_op(z, delta, of, a.labels, a.targets, a.order, found, a.total, self.batch)
             made = [through(enter, -1, loss)]
             for layer, e in examples.items():
@@ -227,12 +215,10 @@ def run(net: Network, plan: Plan, task: TrainPooled, x: Array, t: Array, batch: 
         labels=guards.indices("labels", t, N, K) if t.ndim == 1 else None,
         targets=None if t.ndim == 1 else guards.parameter("targets", t, (N, K), dtype),
         order=np.zeros(N, np.int64),
-        losses=np.zeros(N),
-        wrong=np.zeros(N, np.int64),
         rates=np.zeros(-(-N // batch)),
         total=np.zeros(1, np.int64),
     )
     memory = {
         layer: (aligned((task.size, *net.shapes[layer]), dtype), aligned(task.size, np.int64)) for layer in task.layers
     }
-    return Session(weights, velocity, net, plan, task, arrays, batch, memory)
+    return Session(weights, velocity, np.zeros(N), np.zeros(N, np.int64), net, plan, task, arrays, batch, memory)

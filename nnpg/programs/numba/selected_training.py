@@ -42,15 +42,13 @@ Whole = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Pairs:
-    """The arrays that programs read and write: images, order, what is found for each place, and which units learn."""
+    """The arrays that programs read and write: images, their order in an epoch, and which units learn."""
 
     x: Array  # (N, ...)
     originals: Array
     labels: Array | None
     targets: Array | None
     order: Whole  # (N,), of the images of an epoch
-    losses: Array  # (N,)
-    wrong: Whole  # (N,)
     of_originals: tuple[Array, Array]  # losses and errors of the originals, which nobody reads
     rates: tuple[Array, Array]  # (pairs of an epoch,), of the first and of the second step
     images: Whole  # (1,): in the current batch
@@ -72,16 +70,6 @@ class Session(Running):
     arrays: Pairs
     batch: int
     programs: dict[tuple[str, int], Program] = field(default_factory=dict)
-
-    @property
-    def losses(self) -> Array:
-        """Return the loss of each place of the order, before the first step of its batch."""
-        return self.arrays.losses
-
-    @property
-    def wrong(self) -> Array:
-        """Return whether each place's prediction was wrong before that step."""
-        return self.arrays.wrong
 
     @property
     def steps_per_batch(self) -> int:
@@ -202,7 +190,7 @@ class Session(Running):
                     ops.choose_units(a.changes, count, task.clusters, a.retained, a.chosen, a.times),
                 ]
             return [
-                [enter(a.x), *to_units, *selection, *beyond, loss((a.losses, a.wrong)), *behind],
+                [enter(a.x), *to_units, *selection, *beyond, loss((self.losses, self.wrong)), *behind],
                 [enter(a.originals), *to_units, *beyond, loss(a.of_originals), *behind],
             ]
 
@@ -281,8 +269,6 @@ def run(net: Network, plan: Plan, task: TrainSelected, x: Array, t: Array, batch
         labels=guards.indices("labels", t, N, K) if t.ndim == 1 else None,
         targets=None if t.ndim == 1 else guards.parameter("targets", t, (N, K), dtype),
         order=np.zeros(N, np.int64),
-        losses=np.zeros(N),
-        wrong=np.zeros(N, np.int64),
         of_originals=(np.zeros(N), np.zeros(N, np.int64)),
         rates=(np.zeros(pairs), np.zeros(pairs)),
         images=np.zeros(1, np.int64),
@@ -293,4 +279,4 @@ def run(net: Network, plan: Plan, task: TrainSelected, x: Array, t: Array, batch
         chosen=aligned(F, np.int64),
         times=aligned(F, np.int64),
     )
-    return Session(weights, velocity, net, plan, task, arrays, batch)
+    return Session(weights, velocity, np.zeros(N), np.zeros(N, np.int64), net, plan, task, arrays, batch)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
+import numpy.typing as npt
 
 from nnpg.network import Network
 from nnpg.optimisers import SGD, SGDState
@@ -31,10 +32,15 @@ Weights = dict[str, dict[str, Array]]
 
 @dataclass(frozen=True, eq=False)
 class Running:
-    """Copies of the weights and velocities, which the kernels of a training change."""
+    """Copies of the weights and velocities, which the kernels of a training change, and what they find.
+
+    `losses` and `wrong` are of each place of the order of an epoch, before the first step of its batch.
+    """
 
     weights: Weights
     velocity: Weights
+    losses: Array  # (N,)
+    wrong: npt.NDArray[np.int64]  # (N,), 1 where the prediction was not the label
 
     def finite(self) -> bool:
         """Return whether all weights are finite."""

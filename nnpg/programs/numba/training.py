@@ -36,8 +36,6 @@ class Session(Running):
     """The state of one training, and the programs of a step."""
 
     order: Array  # (N,), of the images of an epoch
-    losses: Array  # (N,)
-    wrong: Array  # (N,)
     rates: Array  # (steps of an epoch,)
     images: Array  # (1,): in the current batch
     whole: Program
@@ -127,9 +125,9 @@ def run(net: Network, plan: Plan, task: Train, x: Array, t: Array, batch: int, s
     return Session(
         weights,
         velocity,
-        order,
         losses,
         wrong,
+        order,
         rates,
         images,
         program(batch),
