@@ -20,6 +20,7 @@ def over(rows: list[Row]) -> pytest.MarkDecorator:
 
 
 every_row = over(ROWS)
+AT_MOST = 30  # entries of an array that are moved on a device, one after the other
 
 
 def arrays_in(thing: Any) -> list[np.ndarray]:
@@ -56,12 +57,15 @@ def test_finite_differences(row: Row, backend: Backend) -> None:
     y, saved = layer.forward(backend, x)
     d, h = delta(y), 1e-6
 
-    def entry_by_entry(a: Array, f: Any) -> Array:
-        steps = h * np.eye(a.size).reshape(a.size, *a.shape)
-        return np.array([((f(a + e) - f(a - e)) * d).sum() / (2 * h) for e in steps]).reshape(a.shape)
+    def compare(analytic: Array, a: Array, f: Any) -> None:
+        entries = np.arange(a.size)
+        if backend.xp is not np:  # two launches for each entry; that they add up to the whole, gradcheck shows
+            entries = np.random.default_rng(6).permutation(a.size)[:AT_MOST]
+        steps = h * np.eye(a.size)[entries].reshape(-1, *a.shape)
+        numeric = [((f(a + e) - f(a - e)) * d).sum() / (2 * h) for e in steps]
+        np.testing.assert_allclose(analytic.ravel()[entries], numeric, rtol=0, atol=1e-8)
 
-    numeric = entry_by_entry(x, lambda a: layer.forward(backend, a)[0])
-    np.testing.assert_allclose(layer.backward(backend, d, saved), numeric, rtol=0, atol=1e-8)
+    compare(layer.backward(backend, d, saved), x, lambda a: layer.forward(backend, a)[0])
     grads = layer.gradients(backend, d, saved)
     assert set(grads) == set(parameters(layer))
     for name, analytic in grads.items():
@@ -69,7 +73,7 @@ def test_finite_differences(row: Row, backend: Backend) -> None:
         def f(a: Array, name: str = name) -> Array:
             return changed(layer, **{name: a}).forward(backend, x)[0]
 
-        np.testing.assert_allclose(analytic, entry_by_entry(getattr(layer, name), f), rtol=0, atol=1e-8)
+        compare(analytic, getattr(layer, name), f)
 
 
 @every_row
@@ -82,17 +86,17 @@ def test_gradcheck_passes(row: Row, backend: Backend) -> None:
 
 
 @every_row
-@pytest.mark.parametrize("lead", [(4,), (1,), (2, 3)], ids=str)
-def test_stacked_seeds_are_the_loop_over_them(row: Row, lead: tuple[int, ...], backend: Backend) -> None:
+def test_stacked_seeds_are_the_loop_over_them(row: Row, backend: Backend) -> None:
     layer = row.on(backend)
     y, saved = layer.forward(backend, row.x())
-    d = delta(y, lead)
-    dx, grads = layer.backward(backend, d, saved), layer.gradients(backend, d, saved)
-    assert dx.shape == (*lead, *row.x().shape)
-    for s in np.ndindex(lead):
-        np.testing.assert_allclose(dx[s], layer.backward(backend, d[s], saved), rtol=1e-12, atol=1e-12)
-        for name, gradient in layer.gradients(backend, d[s], saved).items():
-            np.testing.assert_allclose(grads[name][s], gradient, rtol=1e-12, atol=1e-12)
+    for lead in ((4,), (1,), (2, 3)):
+        d = delta(y, lead)
+        dx, grads = layer.backward(backend, d, saved), layer.gradients(backend, d, saved)
+        assert dx.shape == (*lead, *row.x().shape)
+        for s in np.ndindex(lead):
+            np.testing.assert_allclose(dx[s], layer.backward(backend, d[s], saved), rtol=1e-12, atol=1e-12)
+            for name, gradient in layer.gradients(backend, d[s], saved).items():
+                np.testing.assert_allclose(grads[name][s], gradient, rtol=1e-12, atol=1e-12, err_msg=str(lead))
 
 
 @every_row
@@ -153,33 +157,36 @@ def test_float32_agrees_with_float64(row: Row, backend: Backend) -> None:
         np.testing.assert_allclose(single, double, rtol=0, atol=2e-6 * max(1, np.abs(double).max()))
 
 
+def every_second(a: Array) -> Array:
+    wide = np.full((*a.shape[:-1], 2 * a.shape[-1]), np.nan)
+    wide[..., ::2] = a
+    return wide[..., ::2]
+
+
+LAYOUTS = {
+    "every second": every_second,
+    "fortran": np.asfortranarray,
+    "reversed": lambda a: np.flip(np.ascontiguousarray(np.flip(a))),
+    "broadcast": lambda a: np.broadcast_to(a[:1], a.shape),  # stride 0
+}
+
+
 @every_row
-@pytest.mark.parametrize("layout", ["fortran", "reversed", "every second", "broadcast"])
-def test_memory_layout_does_not_matter(row: Row, layout: str, backend: Backend) -> None:
+def test_memory_layout_does_not_matter(row: Row, backend: Backend) -> None:
+    """Gaps and directions of arrays of the host do not go up to a device: there, two layouts stand for all."""
     layer = row.on(backend)
-
-    def laid_out(a: Array) -> Array:
-        if layout == "fortran":
-            return np.asfortranarray(a)
-        if layout == "reversed":
-            return np.flip(np.ascontiguousarray(np.flip(a)))
-        if layout == "every second":
-            wide = np.full((*a.shape[:-1], 2 * a.shape[-1]), np.nan)
-            wide[..., ::2] = a
-            return wide[..., ::2]
-        return np.broadcast_to(a[:1], a.shape)  # stride 0
-
-    x = row.x()
-    x = np.ascontiguousarray(laid_out(x))
-    y, saved = layer.forward(backend, x)
-    y2, saved2 = layer.forward(backend, laid_out(x))
-    np.testing.assert_allclose(y2, y, rtol=1e-13, atol=1e-13)
-    d = np.ascontiguousarray(laid_out(delta(y, (2,))))
-    dx, dx2 = layer.backward(backend, d, saved), layer.backward(backend, laid_out(d), saved2)
-    np.testing.assert_allclose(dx2, dx, rtol=1e-13, atol=1e-13)
-    grads, grads2 = layer.gradients(backend, d, saved), layer.gradients(backend, laid_out(d), saved2)
-    for name in grads:
-        np.testing.assert_allclose(grads2[name], grads[name], rtol=1e-12, atol=1e-12)
+    for layout in list(LAYOUTS) if backend.xp is np else ["fortran", "every second"]:
+        laid_out = LAYOUTS[layout]
+        x = np.ascontiguousarray(laid_out(row.x()))
+        y, saved = layer.forward(backend, x)
+        y2, saved2 = layer.forward(backend, laid_out(x))
+        np.testing.assert_allclose(y2, y, rtol=1e-13, atol=1e-13, err_msg=layout)
+        d = np.ascontiguousarray(laid_out(delta(y, (2,))))
+        dx, dx2 = layer.backward(backend, d, saved), layer.backward(backend, laid_out(d), saved2)
+        np.testing.assert_allclose(dx2, dx, rtol=1e-13, atol=1e-13, err_msg=layout)
+        grads, grads2 = layer.gradients(backend, d, saved), layer.gradients(backend, laid_out(d), saved2)
+        for name in grads:
+            np.testing.assert_allclose(grads2[name], grads[name], rtol=1e-12, atol=1e-12, err_msg=f"{layout} {name}")
 
 
 @over([row for row in ROWS if row.name != "dropout"])  # there each image of a batch has its own mask

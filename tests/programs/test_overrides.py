@@ -26,9 +26,14 @@ def outputs(net: nnpg.Network) -> tuple[str, ...]:
     return tuple(name for name in net.names if name in plan_of(net).places)
 
 
-@pytest.mark.parametrize("name", [name for name in NETS if name != "one layer"])
-@pytest.mark.parametrize("N", [3, 20])
-@pytest.mark.parametrize("to", ["zero", "mean"])
+# One by one or side by side, and what a unit is set to: each meets each geometry, and for two geometries each other. A
+# program sets units behind a block, whatever the block is.
+WAYS = [(3, "zero"), (20, "mean")]
+CASES = [(name, N, to) for name in NETS if name != "one layer" for N, to in WAYS]
+CASES += [(name, N, to) for name in ("faces", "stride") for N, to in ((3, "mean"), (20, "zero"))]
+
+
+@pytest.mark.parametrize(("name", "N", "to"), CASES)
 def test_every_task_of_a_knocked_out_network(name: str, N: int, to: Any) -> None:
     net, rng = network(name), np.random.default_rng(5)
     net = nnpg.knock_out(net, units_of(net, rng, 4), to=to, reference=examples(net, 6)[0])

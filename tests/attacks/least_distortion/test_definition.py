@@ -26,7 +26,7 @@ NETS = {"softmax": lambda: softmax_net(1e-2), "sigmoid": sigmoid_net, "tanh": ta
 def attacked(request):
     """A network, images, targets, and |r| of each image by the definition."""
     net = NETS[request.param]()
-    N = 6 if len(net.input_shape) == 1 else 3
+    N = 4 if len(net.input_shape) == 1 else 3
     x, labels = digits(N, seed=5, m=int(np.prod(net.input_shape)))
     x, targets = x.reshape(N, *net.input_shape), other_targets(labels, 6)
     by_definition = [least_distorted(net, one, int(target)) for one, target in zip(x, targets, strict=True)]
@@ -60,7 +60,7 @@ LIMITS = {"l1": {"norm": "l1"}, "epsilon": {"epsilon": 0.4}, "kappa": {"kappa": 
 @pytest.mark.parametrize("name", ["softmax", pytest.param("sigmoid", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("limit", slow_except({"epsilon", "kappa"}, LIMITS))
 def test_norm_epsilon_and_kappa_mean_the_same_in_the_definition_and_in_the_solver(name, limit):
-    net, limits, (x, labels) = NETS[name](), LIMITS[limit], digits(6, seed=5)
+    net, limits, (x, labels) = NETS[name](), LIMITS[limit], digits(3, seed=5)
     targets = other_targets(labels, 6)
     by_definition = [least_distorted(net, one, int(target), **limits) for one, target in zip(x, targets, strict=True)]
     result = minimal_distortion(net, x, targets, polish=False, **limits)
