@@ -24,6 +24,7 @@ from nnpg_kernels.cuda.sources import HEADERS, LAYERS, kernels, source
 
 pytestmark = pytest.mark.skipif(COMPILER is None, reason="needs g++")
 
+SHARE = 4  # slow tests try every fourth mutant, `make mutants` all
 SURVIVORS = {
     "device.cuh": {"__syncthreads(); -> nothing": "is compiled for devices without clusters alone"},
     "conv_delta.cu": {"!any -> false": "saves time: a pixel that no window sees adds zeros"},
@@ -154,20 +155,35 @@ def test_no_two_threads_read_and_write_a_number_without_a_barrier_between(file: 
     CHECKS[file](EmulatedDevice(races=True))
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("file", [file for file in (*HEADERS, *LAYERS) if any(mutants(text_of(file)))])
-def test_every_mutant_of_a_source_is_noticed(file: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def survivors_of(file: str, share: int, monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, str]]:
+    """Return the mutants of a file that nothing notices, each with its line; of every `share`-th one."""
     monkeypatch.setenv("NNPG_MUTANT", "-1")
     device = device_of(file, CHOSEN + with_every_mutant(text_of(file)))
     assert not noticed(file, device), "without a mutant, the checks pass"
     survivors = []
-    for n, mutant in enumerate(mutants(text_of(file))):
+    for n, mutant in list(enumerate(mutants(text_of(file))))[::share]:
         monkeypatch.setenv("NNPG_MUTANT", str(n))
         device.restart()
         if not noticed(file, device):
             survivors.append((mutant.line, str(mutant)))
     device.discard()
-    expected = SURVIVORS.get(file, {})
+    return survivors
+
+
+with_mutants = pytest.mark.parametrize("file", [file for file in (*HEADERS, *LAYERS) if any(mutants(text_of(file)))])
+
+
+@pytest.mark.slow
+@with_mutants
+def test_a_share_of_the_mutants_of_a_source_is_noticed(file: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    survivors = survivors_of(file, SHARE, monkeypatch)
+    assert [survivor for survivor in survivors if survivor[1] not in SURVIVORS.get(file, {})] == []
+
+
+@pytest.mark.mutants
+@with_mutants
+def test_every_mutant_of_a_source_is_noticed(file: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    survivors, expected = survivors_of(file, 1, monkeypatch), SURVIVORS.get(file, {})
     assert [survivor for survivor in survivors if survivor[1] not in expected] == [], "nothing notices these"
     assert set(expected) <= {name for _, name in survivors}, "these are noticed: take them out of SURVIVORS"
 

@@ -53,12 +53,12 @@ def test_no_compiled_code_of_a_mutant_is_kept(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_share_of_the_mutants_of_the_path_is_caught() -> None:
-    assert mutation("path", "--share", "6").count("0 survive") == len(path.TARGETS)
+    assert mutation("path", "--share", "12").count("0 survive") == len(path.TARGETS)
 
 
 @pytest.mark.slow
 def test_a_share_of_the_mutants_of_compiled_programs_is_caught() -> None:
-    assert mutation("programs", "--share", "11", fences="1").count("0 survive") == len(programs.TARGETS)
+    assert mutation("programs", "--share", "22", fences="1").count("0 survive") == len(programs.TARGETS)
 
 
 @pytest.mark.slow

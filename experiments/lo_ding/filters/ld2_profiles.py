@@ -129,7 +129,11 @@ EXPERIMENT = Experiment(
     "LD-2",
     "Profiles of single images, within and between identities",
     "Lo & Ding 2015, Table II",
-    {"smoke": Config(FEW, epochs=2, seeds=2, permutations=99), "quick": Config(), "paper": Config(seeds=20, seed=0)},
+    {
+        "smoke": Config(FEW, epochs=2, seeds=2, permutations=99, drawn=("normal",)),
+        "quick": Config(),
+        "paper": Config(seeds=20, seed=0),
+    },
     run,
     version=2,
 )

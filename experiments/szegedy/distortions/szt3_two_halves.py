@@ -70,7 +70,7 @@ EXPERIMENT = Experiment(
     "SZ-T3",
     "Three networks from two halves of the training images",
     "Szegedy et al. 2013, Table 3",
-    {"smoke": Config(**SMOKE, images=4), "quick": Config(), "paper": Config(**FULL, images=128)},
+    {"smoke": Config(**SMOKE, images=2), "quick": Config(), "paper": Config(**FULL, images=128)},
     run,
     notes="images=0 distorts all test images",
     version=2,

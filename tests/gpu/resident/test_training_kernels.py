@@ -66,13 +66,6 @@ def test_the_examples_have_all_that_a_convolution_can_have() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", RECIPES)
 @pytest.mark.parametrize("program", PROGRAMS)
-def test_the_sources_pass_their_checks(name: str, program: str) -> None:
-    check(name, program)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", RECIPES)
-@pytest.mark.parametrize("program", PROGRAMS)
 def test_no_two_threads_read_and_write_a_number_without_a_barrier_between(name: str, program: str) -> None:
     with compiled_from(lambda source: source, races=True):
         check(name, program)
