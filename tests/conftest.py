@@ -6,8 +6,10 @@ import os
 import shutil
 import signal
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 # No test may need a display; set before anything can import matplotlib.
 os.environ.setdefault("MPLBACKEND", "Agg")
@@ -57,6 +59,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             mark = item.get_closest_marker(only)
             if mark is not None:
                 item.add_marker(pytest.mark.skip(reason=f"runs only {only}: {mark.args[0]}"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiling_alone() -> Iterator[None]:
+    """The processes of pytest-xdist keep all cores busy: none of them starts others to compile kernels."""
+    with ExitStack() as stack:
+        if "PYTEST_XDIST_WORKER" in os.environ:
+            stack.enter_context(mock.patch("nnpg_kernels.numba.runtime.together.MOST", 1))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -57,6 +57,12 @@ class Pretended:
             self.done.append(self.path.name)
 
 
+@pytest.fixture(autouse=True)
+def several_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where no other tests keep the cores busy."""
+    monkeypatch.setattr(together, "MOST", 4)
+
+
 @pytest.fixture
 def kernels(tmp_path: Path) -> tuple[list[Any], list[str]]:
     """Six kernels that are not there, and the list of those that this process has compiled."""
