@@ -102,7 +102,7 @@ def matrix_panels(
     return figure
 
 
-_CELL, _WIDE = 0.36, 0.78  # inches: height of a cell, and its width where there is room
+_CELL, _WIDE = 0.36, 1.4  # inches: height of a cell, and its width where there is room
 
 
 def cell_map(
