@@ -34,7 +34,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     asked = config.getoption("markexpr")
     if asked not in WRITTEN or not collection_path.is_file() or collection_path.name == "conftest.py":
         return None
-    return True if asked not in collection_path.read_text(encoding="utf-8").lower() else None
+    return True if asked.encode() not in collection_path.read_bytes().lower() else None
 
 
 @pytest.hookimpl(wrapper=True)
