@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -23,3 +25,12 @@ def test_a_file_that_takes_marked_parameters_from_another_file_has_the_word(mark
             of_them = [node for node in imports if (node.module or "").split(".")[-1] in marking]
             taken = [name.name for node in of_them for name in node.names if name.name.isupper()]
             assert not taken, f"{path.name} takes {taken}: say there which are {mark}"
+
+
+def test_files_of_every_kind_are_read_or_left_out() -> None:
+    """Pictures among the docs too. Of all marks, fewest files have this one."""
+    chosen = ["--collect-only", "-q", "--mutants", "-m", "mutants", "-p", "no:cacheprovider"]
+    run = subprocess.run([sys.executable, "-m", "pytest", *chosen], cwd=TESTS.parent, capture_output=True, text=True)
+    assert run.returncode == 0, run.stdout
+    files = {line.partition("::")[0] for line in run.stdout.splitlines() if "::" in line}
+    assert {Path(file).name for file in files} >= {"test_kernel_mutants.py", "test_many_steps.py"}
