@@ -16,6 +16,9 @@ from parameters import flat, with_biases
 import nnpg
 from mutation.forks import Target
 from nnpg import conv, dense, programs
+from nnpg.attacks.answers import Margin
+from nnpg.attacks.least_distortion.boundary.steps import Descents, step_of
+from nnpg.attacks.least_distortion.norms import Box
 from nnpg.losses import Loss, binary, binary_seed, cross_entropy, cross_entropy_seed, squares, squares_seed
 from nnpg.programs.plan import plan_of
 from nnpg.programs.tasks import Outputs, Reading, Train
@@ -250,6 +253,24 @@ def selected(net: nnpg.Network, x: Any, labels: Any) -> Answers:
             yield from flat(done.net.parameters).items()
 
 
+def descents(net: nnpg.Network, x: Any, labels: Any) -> Answers:
+    """Steps along a boundary, of more descents than one thread takes."""
+    rng, shape = np.random.default_rng(5), (40, 37)
+    x0 = rng.random(shape).astype(net.dtype)
+    now, mean, gradient = (rng.standard_normal(shape).astype(net.dtype) for _ in range(3))
+    size = np.where(rng.random(len(x0)) < 0.5, np.inf, 0.01)
+    at = Descents(np.arange(len(x0)), now.clip(0, 1), mean, 0.1 * rng.random(len(x0)), x0.copy(), size, labels_of(x0))
+    margin = Margin(0.1 * rng.standard_normal(len(x0)), np.full(len(x0), 1e-5), labels_of(x0) + 1, gradient)
+    for epsilon, share, newton_steps in ((None, 1.0, 5), (0.05, 0.3, 1)):
+        step_of(net)(at, x0, margin, Box(0.0, 1.0, epsilon), share, newton_steps)
+        yield from ((name, getattr(at, name).copy()) for name in ("x", "mean", "best", "rival"))
+        yield "size", np.where(np.isfinite(at.size), at.size, -1)
+
+
+def labels_of(x: Any) -> Any:
+    return np.arange(len(x)) % 3
+
+
 Task = Callable[[nnpg.Network, Any, Any], Answers]
 
 
@@ -325,6 +346,7 @@ TARGETS = [
     ),
     Target("nnpg.programs.sweeps", functions_of("nnpg.programs.sweeps"), partial(battery, sweeps)),
     Target("nnpg.programs.planned_steps", ("loss_of", "decay_of"), partial(battery, training, changed)),
+    Target("nnpg_kernels.numba.boundary_steps", ("boundary_steps",), partial(battery, descents)),
     Target(PLANES, functions_of(PLANES), partial(battery, predict, gradients, training)),
     *(Target(f"{OPS}.{name}", functions, partial(battery, *tasks)) for name, functions, tasks in OPS_BY_TASK),
 ]

@@ -282,6 +282,11 @@ SAME: dict[str, dict[str, str]] = {
         "layer_ops: g = aligned((2, *parameters['W'].shape), parameters['W'].dtype)": UNUSED,
         "_pieces: each = ...": THREADS,
     },
+    "nnpg_kernels.numba.boundary_steps": {
+        "boundary_steps: sums = np.ones(4 * M, x.dtype)": WRITTEN,
+        "boundary_steps: sums = np.zeros(5 * M, x.dtype)": MEMORY,
+        "boundary_steps: flat = [a.reshape(-2) for a in (x0, x, mean, gradient, best)]": UNKNOWN,
+    },
     "nnpg.programs.planned_steps": {
         "loss_of: return f'{kind} of a {plan.head}' if plan.rest and loss.layer == plan.rest[-1] else ''": SINGLE,
         "decay_of: return float(decay.gradient(name, parameter, np.ones((len(w), 1))).flat[-1])": "all are equal",
