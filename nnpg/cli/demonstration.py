@@ -18,6 +18,7 @@ from nnpg.explorer import images_of_page
 from nnpg.files import results_folder, writable
 from nnpg.report.demo import BATCH, EPOCHS, LR, SEED, Findings, measure
 from nnpg.report.demo import page as demo_page
+from nnpg.report.demo.ahead import compile_ahead
 from nnpg.scores import Filter
 from nnpg.support.second_process import Second, another_process
 from nnpg_command import Interrupted
@@ -82,6 +83,7 @@ def _made(
     other.begin(demo_page.prepare)
     data = faces()
     faces_drawn = other.begin(demo_page.draw_people, data, out)
+    other.begin(compile_ahead, data)
     findings = measure(seed, epochs, data=data, say=say)
     train_set, test_set = findings.split.apply(data)
     provenance = {

@@ -1,0 +1,41 @@
+"""The kernels that the demo's second process compiles ahead are those that the first one needs later."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+AHEAD = """
+from nnpg.data import faces
+from nnpg.report.demo.ahead import compile_ahead
+compile_ahead(faces())
+"""
+LATER = """
+import os
+from pathlib import Path
+from nnpg.attacks import minimal_distortion
+from nnpg.data import faces
+from nnpg.report.demo.findings import measure
+kept = []
+def say(text):
+    kept.append({path.name for path in Path(os.environ["NUMBA_CACHE_DIR"]).rglob("*.kernel")})
+found = measure(7, 1, data=faces(), say=say, progress=False)
+images, labels = found.data.x[:30], found.data.labels[:30]
+minimal_distortion(found.training.net, images, "all", labels=labels, progress=False)
+say("")
+print(sorted(kept[-1] - kept[1]))
+"""
+
+
+@pytest.mark.slow
+def test_after_training_nothing_is_left_to_compile(tmp_path: Path) -> None:
+    settings = {"NUMBA_CACHE_DIR": str(tmp_path), "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'kernels'}"}
+    for program, printed in ((AHEAD, ""), (LATER, "[]\n")):
+        command = [sys.executable, "-c", program]
+        done = subprocess.run(command, env=os.environ | settings, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout) == (0, printed), done.stderr
