@@ -56,8 +56,8 @@ def _sweep(workload: Workload, net: nnpg.Network) -> Contender:
     layers = nnpg.filter_layers(net)
     orders = [[(layers[b], f) for b, f in order] for order in workload.orders()]
 
-    def call() -> list[nnpg.Knockout]:
-        return [nnpg.knock_out_curve(net, x, t, order, progress=False) for order in orders]
+    def call() -> tuple[nnpg.Knockout, ...]:
+        return nnpg.knock_out_curves(net, x, t, orders, progress=False)
 
     def answer() -> Answer:
         return {"predictions": np.stack([curve.predictions for curve in call()])}  # (identities, T + 1, N)

@@ -10,7 +10,7 @@ from nnpg.explorer import explore
 from nnpg.files import ModelFileError, load_network, save
 from nnpg.gradient_check import GradientCheckError, GradientReport, gradcheck
 from nnpg.interventions import Clamp, Intervention, Override, Perturb, Resample
-from nnpg.knockout import Knockout, knock_out, knock_out_curve
+from nnpg.knockout import Knockout, knock_out, knock_out_curve, knock_out_curves
 from nnpg.layers import (
     AvgPool,
     Center,
@@ -106,6 +106,7 @@ __all__ = [  # in the order of the path
     "Filter",
     "knock_out",
     "knock_out_curve",
+    "knock_out_curves",
     "Knockout",
     "prune",
     "benchmark_localisation",

@@ -148,8 +148,8 @@ def _sweep(row: Row, net: nnpg.Network) -> tuple[Callable[[], Any], Callable[[],
     images, layers = net.backend.asarray(x), nnpg.filter_layers(net)
     orders = [[(layers[b], f) for b, f in order] for order in row.workload.orders()]
 
-    def call() -> list[nnpg.Knockout]:
-        return [nnpg.knock_out_curve(net, images, t, order, progress=False) for order in orders]
+    def call() -> tuple[nnpg.Knockout, ...]:
+        return nnpg.knock_out_curves(net, images, t, orders, progress=False)
 
     def answer() -> Answer:
         return {"predictions": np.stack([curve.predictions for curve in call()])}  # (identities, T + 1, N)

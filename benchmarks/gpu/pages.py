@@ -34,7 +34,7 @@ of the whole step without Python; JAX's are the host's, around one `lax.scan` of
 
 Ours is the time of the public functions. `nnpg.train`: epochs of 64 steps by the host's clock, minus a call of one
 epoch; what such a call takes beside its steps is the set-up. `prediction_gradient` where the result comes down to the
-host (`-host`), what it calls where the result stays on the device, and `knock_out_curve`: between events.
+host (`-host`), what it calls where the result stays on the device, and the knock-out sweeps: between events.
 
 ## The card
 

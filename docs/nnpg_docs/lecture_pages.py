@@ -28,7 +28,7 @@ LINES = (  # of each step, what computes it
     "nnpg.explanation.nudging._nudge: slope = extrapolated(h)",
     "nnpg_kernels.definition.conv_gradient: += delta[",
     "nnpg.class_gradients.class_gradient_by_layers: class_means(delta",
-    "nnpg.knockout.outputs_by_layers: changed, _ = change.forward",
+    "nnpg.knockout.curves.outputs_by_layers: changed, _ = change.forward",
     "nnpg.attacks.least_distortion.definition.least_distorted: best, succeeds =",
 )
 

@@ -1,11 +1,12 @@
 """What an attack asks of a network: the loss and the margin of a target, and their gradients with respect to the image.
 
 The answer for an image must have the same bits whatever the other images of its batch are: a search would follow
-another path from a difference in the last bit. A compiled program (`nnpg.programs.tasks.Reading`) promises that. Layer
-by layer it takes more: a matrix product rounds a row differently when the number of rows differs, and even by the
-position of the row in the matrix. So the network always runs on blocks of the same number of images, with zeros in the
-empty positions. Which positions of a block give the same bits is measured first, on this network and this machine; they
-form a group. An image always gets a position of the same group, which is chosen by a hash of its own pixels.
+another path from a difference in the last bit. Compiled programs promise that: `nnpg.programs.attack_tasks.Victim`, all
+of an answer in one launch of a device, and `Reading`, to which Python gives the seeds. Layer by layer it takes more: a
+matrix product rounds a row differently when the number of rows differs, and even by the position of the row in the
+matrix. So the network always runs on blocks of the same number of images, with zeros in the empty positions. Which
+positions of a block give the same bits is measured first, on this network and this machine; they form a group. An image
+always gets a position of the same group, which is chosen by a hash of its own pixels.
 
 On a device, `image_by_image` gives a network without such products where it can. Then nothing is padded, once it has
 been measured that one image gives the same bits in batches of several sizes.
@@ -29,7 +30,9 @@ from nnpg.attacks.by_image import image_by_image
 from nnpg.layers import Conv, Sigmoid, Softmax
 from nnpg.losses import Loss, LossMaker, loss_for
 from nnpg.network import INPUT, Network
-from nnpg.programs import find, tasks
+from nnpg.programs import find, look
+from nnpg.programs.attack_tasks import Answers, Asked, Victim
+from nnpg.programs.tasks import Reading
 from nnpg_kernels import Array, one_blas_thread
 
 BLOCK = 48  # images in each run of the network: a multiple of the rows that matrix products take at a time
@@ -60,6 +63,8 @@ class Objective:
         By how much a score must exceed the others, which all margins are measured from.
     alone : bool
         Whether the answer for an image depends on nothing else, so that no block is filled up with zeros.
+    victim : function or None
+        The program of `attack_tasks.Victim`; then `compiled` is not asked.
     """
 
     net: Network
@@ -69,6 +74,7 @@ class Objective:
     computed: str = ""
     kappa: float = 0.0
     alone: bool = False
+    victim: Callable[[Array, Array, Asked], Answers] | None = None
 
     @property
     def block(self) -> int:
@@ -91,12 +97,14 @@ class Objective:
 
     def evaluate(self, x: Array, targets: Array, group: Array) -> Evaluation:
         """Return loss, gradient and margin of the images x (N, m) for the targets (N,); `group` is on the host."""
-        xp, k = self.xp, self.net.backend
+        xp, k, of_softmax = self.xp, self.net.backend, self.loss.name == "softmax_cross_entropy"
+        if self.victim is not None:
+            told = self._ask(x, targets, Asked(True, 1, False, False, self.kappa, ROUNDING))
+            slope = told.slope if of_softmax else xp.full(len(x), xp.nan)
+            return Evaluation(told.loss, told.gradient, told.margins[:, 0], told.threshold, slope)
         z, gradient = self._run(x, targets, group, lambda z, t: self.loss.seed(k, z, t))
         loss = self.loss.value(k, z, targets)
-        margin_per_loss = xp.full(len(x), xp.nan)
-        if self.loss.name == "softmax_cross_entropy":
-            margin_per_loss = -1 / xp.maximum(-xp.expm1(-loss), 1e-12)
+        margin_per_loss = -1 / xp.maximum(-xp.expm1(-loss), 1e-12) if of_softmax else xp.full(len(x), xp.nan)
         margin, _ = _margins(xp, z, targets, 1)
         return Evaluation(loss, gradient, margin[:, 0] - self.kappa, _threshold(z), margin_per_loss)
 
@@ -114,8 +122,12 @@ class Objective:
 
     def evaluate_rivals(self, x: Array, targets: Array, group: Array, R: int = RIVALS) -> tuple[Evaluation, Rivals]:
         """Return loss and margin, and the margins over the R largest other scores with their gradients."""
-        xp, k = self.xp, self.net.backend
+        xp, k, unknown = self.xp, self.net.backend, self.xp.full(len(x), self.xp.nan)
         R = min(R, self.net.K - 1)
+        if self.victim is not None:
+            told = self._ask(x, targets, Asked(True, max(1, R), True, False, self.kappa, ROUNDING))
+            evaluation = Evaluation(told.loss, told.gradient, told.margins[:, 0], told.threshold, unknown)
+            return evaluation, Rivals(told.rivals, told.margins, told.gradients)
 
         def seed(z: Array, t: Array) -> Array:  # (1 + R, N, K)
             classes, (_, others) = xp.arange(z.shape[1]), _margins(xp, z, t, R)
@@ -125,13 +137,15 @@ class Objective:
         z, gradients = self._run(x, targets, group, seed)
         margins, classes = _margins(xp, z, targets, R)
         margins -= self.kappa
-        unknown = xp.full(len(x), xp.nan)
         evaluation = Evaluation(self.loss.value(k, z, targets), gradients[0], margins[:, 0], _threshold(z), unknown)
         return evaluation, Rivals(classes, margins, xp.ascontiguousarray(gradients[1:].swapaxes(0, 1)))
 
     def margin(self, x: Array, labels: Array, group: Array, *, away: bool = False) -> Margin:
         """Return the margin of the class of each image over the others; `away`, of the largest other one over it."""
         xp, sign = self.xp, -1.0 if away else 1.0
+        if self.victim is not None:
+            told = self._ask(x, labels, Asked(False, 1, True, away, self.kappa, ROUNDING))
+            return Margin(told.margins[:, 0], told.threshold, told.rivals[:, 0], told.gradients[:, 0])
 
         def seed(z: Array, t: Array) -> Array:
             classes, (_, other) = xp.arange(z.shape[1]), _margins(xp, z, t, 1)
@@ -140,6 +154,13 @@ class Objective:
         z, gradient = self._run(x, labels, group, seed)
         margin, other = _margins(xp, z, labels, 1)
         return Margin(sign * margin[:, 0] - self.kappa, _threshold(z), other[:, 0], gradient)
+
+    def _ask(self, x: Array, targets: Array, asked: Asked) -> Answers:
+        """The answers of the victim's program for images x (N, m), with gradients (N, m) and (N, R, m)."""
+        assert self.victim is not None
+        told = self.victim(x.reshape(-1, *self.net.input_shape), targets, asked)
+        gradients = told.gradients.reshape(*told.gradients.shape[:2], x.shape[1])
+        return told._replace(gradient=told.gradient.reshape(-1, x.shape[1]), gradients=gradients)
 
     def _run(self, x: Array, targets: Array, group: npt.NDArray[np.int64], seed: Seed) -> tuple[Array, Array]:
         """Scores (N, K) in float64, and the delta of the images (..., N, m) for a seed."""
@@ -198,9 +219,11 @@ def objective_of(net: Network, loss: str | LossMaker, kappa: float = 0.0) -> Obj
         )
     convolves = any(isinstance(layer, Conv) for layer in net.layers.values())
     block = DEVICE_BLOCK if net.backend.xp is not np else CONV_BLOCK if convolves else BLOCK
-    program, one_group = find(net, tasks.Reading(objective.layer)), (np.arange(block),)
+    program, one_group = find(net, Reading(objective.layer)), (np.arange(block),)
     if program.run is not None:
-        return Objective(net, objective, one_group, program.run(), program.computed, kappa)
+        victim = look(net, Victim(objective))
+        compiled: dict[str, Any] = {"victim": victim.run()} if victim.run else {"compiled": program.run()}
+        return Objective(net, objective, one_group, computed=program.computed, kappa=kappa, **compiled)
     by_image = image_by_image(net)
     if by_image is not None:
         alone = Objective(by_image, objective, one_group, computed=program.computed, kappa=kappa, alone=True)
@@ -257,8 +280,8 @@ def _threshold(z: Array) -> Array:
 
 
 def _margins(xp: ModuleType, z: Array, targets: Array, R: int) -> tuple[Array, Array]:
-    """Score of the target minus the R largest others (N, R), and their classes."""
+    """Score of the target minus the R largest others (N, R), and their classes; the first of equal ones is first."""
     of_target, others = (xp.arange(len(z)), targets), z.copy()
     others[of_target] = -xp.inf
-    order = xp.argsort(-others, axis=1)[:, :R] if R > 1 else others.argmax(axis=1)[:, None]
+    order = xp.argsort(-others, axis=1, kind="stable")[:, :R] if R > 1 else others.argmax(axis=1)[:, None]
     return z[of_target][:, None] - xp.take_along_axis(others, order, axis=1), order

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from nnpg.cli.data import Work, open_model
+from nnpg.cli.data import open_model
 from nnpg.cli.options import (
     AverageOption,
     BackendOption,
@@ -28,8 +28,8 @@ from nnpg.cli.options import (
     percent,
     print_json,
 )
-from nnpg.knockout import Knockout, To, knock_out_curve
-from nnpg.scores import FilterScores, filter_scores
+from nnpg.knockout import Knockout, knock_out_curves
+from nnpg.scores import filter_scores
 
 Curves = dict[tuple[int, str], Knockout]  # by class and order
 
@@ -80,9 +80,12 @@ def knockout(
         of=of,
         class_names=work.images.class_names,
     )
-    curves: Curves = {
-        (row, first): _curve(work, scores, row, first, steps, to, seed) for row in rows for first in orders
-    }
+    keys = [(row, first) for row in rows for first in orders]
+    ranked = {"strongest": scores.strongest, "weakest": scores.weakest}
+    filters = [ranked[first](row, steps) for row, first in keys]
+    rest: Any = {"to": to, "reference": None if to == "zero" else work.train.x, "rng": seed}
+    found = knock_out_curves(work.net, work.images.x, work.images.labels, filters, **rest)
+    curves: Curves = dict(zip(keys, found, strict=True))
     if draw:
         from nnpg.plots import error_curves, knockout_panels
 
@@ -96,12 +99,6 @@ def knockout(
         print(_steps(scores.rows, rows[0], first, curves) if len(rows) == 1 else _summary(scores.rows, first, curves))
     if draw:
         print(f"wrote {draw}")
-
-
-def _curve(work: Work, scores: FilterScores, row: int, first: str, steps: int | None, to: To, seed: int) -> Knockout:
-    filters = scores.strongest(row, steps) if first == "strongest" else scores.weakest(row, steps)
-    reference = None if to == "zero" else work.train.x
-    return knock_out_curve(work.net, work.images.x, work.images.labels, filters, to=to, reference=reference, rng=seed)
 
 
 def _as_dict(name: str, c: int, first: str, curve: Knockout) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from nnpg.attacks import minimal_distortion
-from nnpg.knockout import knock_out_curve
+from nnpg.knockout import knock_out_curves
 from nnpg.lecture.subject import Subject
 from nnpg.plots import Panel, error_curves, feature_maps, image_grid, network_diagram
 from nnpg.support.progress import progress_bar
@@ -102,10 +102,8 @@ def knocked_out(subject: Subject) -> dict[str, Array]:
     """Return the overall error as the filters of the class are knocked out, strongest first and weakest first."""
     data, scores = subject.data, subject.scores
     orders = {"strongest": scores.strongest(subject.label), "weakest": scores.weakest(subject.label)}
-    return {
-        order: knock_out_curve(subject.net, data.x, data.labels, filters, progress=False).overall_error
-        for order, filters in orders.items()
-    }
+    curves = knock_out_curves(subject.net, data.x, data.labels, list(orders.values()), progress=False)
+    return {order: curve.overall_error for order, curve in zip(orders, curves, strict=True)}
 
 
 @cache

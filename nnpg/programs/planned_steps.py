@@ -1,4 +1,7 @@
-"""What the programs of all backends take from a training: its loss, by name, and its penalty, as one factor."""
+"""What the programs of all backends take from a training: its loss, by name, and its penalty, as one factor.
+
+Attacks have the same losses.
+"""
 
 from __future__ import annotations
 
@@ -28,14 +31,21 @@ def why_not(net: Network, plan: Plan, task: Train | TrainSelected | TrainPooled,
     drawn = [name for name, layer in net.layers.items() if hasattr(layer, "drawn")]
     if drawn:
         return f"{drawn[0]} is drawn anew for each step"
-    if type(loss) is not Loss or (loss.value, loss.seed) not in KERNELS:
-        return f"the loss {loss.name!r} has no kernel"
-    if loss_of(plan, loss) not in losses or len(plan.blocks[-1].y_shape) != 1:
-        return f"the loss {loss.name!r} reads {loss.layer}, and has no kernel for that"
+    if why := why_no_kernel(plan, loss, losses):
+        return why
     if type(optimiser) is not SGD:
         return f"the optimiser {type(optimiser).__name__} has no kernel"
     if type(optimiser.decay) not in (PlainDecay, DecayPerUnit, type(None)):
         return f"the decay {type(optimiser.decay).__name__} has no kernel"
+    return ""
+
+
+def why_no_kernel(plan: Plan, loss: Loss, losses: Container[str]) -> str:
+    """Return why no kernel of these losses computes this one, or ""."""
+    if type(loss) is not Loss or (loss.value, loss.seed) not in KERNELS:
+        return f"the loss {loss.name!r} has no kernel"
+    if loss_of(plan, loss) not in losses or len(plan.blocks[-1].y_shape) != 1:
+        return f"the loss {loss.name!r} reads {loss.layer}, and has no kernel for that"
     return ""
 
 

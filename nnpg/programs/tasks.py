@@ -86,6 +86,20 @@ class KnockOut:
 
 
 @dataclass(frozen=True)
+class KnockOuts:
+    """Several sweeps at once: `run(x, means)` gives the predicted classes (T + 1, N) of each, as `KnockOut` does.
+
+    Parameters
+    ----------
+    sweeps : tuple of KnockOut
+        One or more, with the same `to`.
+    """
+
+    sweeps: tuple[KnockOut, ...]
+    name: ClassVar[str] = "knock_out_curves"
+
+
+@dataclass(frozen=True)
 class Train:
     """Gradient descent: `run(x, targets, batch, optimiser_state)` gives a session, which takes the steps of an epoch.
 

@@ -24,12 +24,16 @@ def device() -> EmulatedDevice | CupyDevice:
     return layer_device()
 
 
-def way(tiled: bool, four: bool = False, parts: int = 1) -> AbstractContextManager[Any]:
-    """Compute with tiles or without, with four pixels a thread or one, and add up in this many parts."""
+def way(tiled: bool, four: bool = False, parts: int = 1, few: int = 4) -> AbstractContextManager[Any]:
+    """Compute with tiles or without, with several pixels a thread or one, and add up in this many parts.
+
+    Up to `few` channels, the threads of a delta keep several rows.
+    """
     return mock.patch.multiple(
         convolution,
         WIDE=1 if tiled else 1 << 30,
         FEW_PIXELS=0 if four else 1 << 30,
+        FEW=few,
         parts_of=lambda *_: parts,
     )
 
@@ -121,6 +125,30 @@ def test_a_layer_over_the_edges_of_all_blocks_of_threads(device: EmulatedDevice,
     geometry = (Window((4, 5), (1, 1), (0, 1, 0, 0)), (11, 13))
     with way(tiled=False, four=four, parts=3):
         check_convolution(device, dtype, geometry, 7, 1, 13, 5, 2, numpy_backend)
+
+
+@over_numbers
+@pytest.mark.parametrize("C", [1, 2, 3, 4])
+def test_the_delta_of_few_channels_has_the_same_bits_for_one_row_a_thread_and_for_several(
+    device: EmulatedDevice, dtype: str, C: int
+) -> None:
+    """A stride along the rows, and more rows than a thread has; groups, and windows of an even and an odd size."""
+    for window, shape in (
+        (Window((5, 4), (2, 3), (2, 1, 1, 3)), (21, 10)),
+        (Window((3, 3), (1, 1), (4, 4, 0, 0)), (9, 5)),
+    ):
+        W = numbers(2 * 3, C, *window.size, dtype=dtype)
+        delta = numbers(2, 2 * 3, *window.output_shape(*shape), dtype=dtype)
+        device.launched.clear()
+        with way(tiled=False, four=True):
+            several = convolution.conv_delta(device, delta, W, window, 2, shape)
+        with way(tiled=False, four=False):
+            one = convolution.conv_delta(device, delta[1:], W, window, 2, shape)
+        number = {"float32": "float", "float64": "double"}[dtype]
+        assert list(device.launched) == [f"conv_delta_few<{number},{C},{rows}>" for rows in (8, 1)]
+        np.testing.assert_array_equal(several[1:], one)
+        exact = numpy_backend.conv_delta(delta.astype("f8"), W.astype("f8"), window, 2, shape)
+        assert_equal(several, exact, dtype)
 
 
 @over_numbers

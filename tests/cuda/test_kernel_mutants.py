@@ -61,10 +61,12 @@ def right(name: str, tiled: bool) -> Array:
 
 def check_convolution(device: EmulatedDevice, name: str) -> None:
     """The forward pass, the delta or the gradient, computed in each way."""
-    for tiled, four, parts in ((False, False, 3), (False, True, 1), (True, False, 5)):
+    ways = [(False, False, 3, 4), (False, True, 1, 4), (True, False, 5, 4)]
+    ways += [(False, four, 1, 0) for four in (False, True)] if name == "delta" else []
+    for tiled, four, parts, few in ways:
         window, shape, _, groups, _, _ = TILED if tiled else DIRECT
         x, W, b, delta = (a.astype("f4") for a in example(tiled))
-        with way(tiled, four, parts):
+        with way(tiled, four, parts, few):
             if name == "forward":
                 result = convolution.conv_forward(device, x, W, b, window, groups)
             elif name == "delta":

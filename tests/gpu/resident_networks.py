@@ -14,6 +14,7 @@ import pytest
 from parameters import with_biases
 
 import nnpg
+from nnpg.attacks.objective import Objective
 from nnpg.recipes.models import cifar_net, digit_net, face_net
 from nnpg_kernels import Array
 
@@ -80,3 +81,22 @@ def close(result: Any, expected: Any, dtype: str = "float64", what: str = "") ->
     scale = np.nanmax(abs(expected), initial=1e-30)
     tolerance = 1e-10 if dtype == "float64" else 2e-5
     np.testing.assert_allclose(result, expected, rtol=0, atol=tolerance * scale, err_msg=what)
+
+
+def readings(objective: Objective, x: Array, targets: Array, rivals: tuple[int, ...] = (3,)) -> list[Any]:
+    """Return every reading of images: with one rival and several, towards the target and away from it."""
+    k, group = objective.net.backend, objective.group_of(x, targets)
+    given = (k.asarray(x), k.asarray(targets), group)
+    made: list[Any] = [objective.evaluate(*given)]
+    for R in rivals:
+        made += objective.evaluate_rivals(*given, R)
+    return [*made, objective.margin(*given), objective.margin(*given, away=True)]
+
+
+def same(result: Any, expected: Any, tolerance: float = 1e-10) -> None:
+    """An answer to an attack is as expected, to this part of the largest number; what is not finite is what it is."""
+    for name, right in vars(expected).items():
+        answer = getattr(result, name).get()
+        assert (answer.shape, answer.dtype) == (right.shape, right.dtype), name
+        largest = np.max(abs(right), initial=0, where=np.isfinite(right))
+        np.testing.assert_allclose(answer, right, rtol=0, atol=tolerance * max(1, largest), err_msg=name)

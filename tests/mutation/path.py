@@ -45,9 +45,14 @@ TARGETS = [
         scores,
     ),
     Target(
-        "nnpg.knockout",
-        ("Knockout.overall_error", "Knockout.class_error", "Knockout.modes", "Knockout.confusion", "knock_out",
-         "knock_out_curve", "outputs_by_layers", "_cumulative", "_known_filters", "_interventions"),
+        "nnpg.knockout.curves",
+        ("knock_out", "knock_out_curve", "knock_out_curves", "outputs_by_layers", "_sweep", "_cumulative",
+         "_known_filters", "_interventions"),
+        knockouts,
+    ),
+    Target(
+        "nnpg.knockout.result",
+        ("Knockout.overall_error", "Knockout.class_error", "Knockout.modes", "Knockout.confusion"),
         knockouts,
     ),
     Target(

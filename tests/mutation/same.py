@@ -132,10 +132,9 @@ SAME: dict[str, dict[str, str]] = {
             UNKNOWN
         ),
     },
-    "nnpg.knockout": {
+    "nnpg.knockout.curves": {
         "_interventions: units = (k.xp.arange(F) == f).reshape(-2, *[1] * len(size))": UNKNOWN,
-        "knock_out_curve: largest.append(y.argmax(axis=1))": ROWS,
-        "knock_out_curve: changes = _interventions(net, chosen, to, reference, rng)": UNREAD,
+        "_sweep: largest.append(y.argmax(axis=1))": ROWS,
         "outputs_by_layers: for unit, change, net in zip(filters, changes, nets[1:], strict=False):": EQUAL,
         "outputs_by_layers: k = nets[1].backend": "all are on one backend",
         "outputs_by_layers: k = nets[-1].backend": "all are on one backend",

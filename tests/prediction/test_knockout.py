@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import nnpg
-from nnpg import Filter, knock_out, knock_out_curve
+from nnpg import Filter, knock_out, knock_out_curve, knock_out_curves
 
 
 def net(dtype="float64"):
@@ -48,6 +48,25 @@ def test_the_sweep_that_reruns_only_what_changed_is_the_loop_over_whole_networks
         whole = nnpg.predict(knock_out(n, ORDER[:step], **settings), X, batch=batch).argmax(axis=1)
         np.testing.assert_array_equal(curve.predictions[step], whole)
     assert len({tuple(p) for p in curve.predictions}) > 2, "the sweep must change predictions, or it tests nothing"
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+@pytest.mark.parametrize("to", ["zero", "mean", "resample"])
+def test_several_orders_are_each_order_alone(backend, to):
+    n, settings = net().to(backend), {"to": to, "reference": X}
+    orders = [ORDER, [], ORDER[::-2], [("dense1", 2), *ORDER[:2]]]
+    for rng in (5, None) if to != "resample" else (5,):
+        together = knock_out_curves(n, X, LABELS, orders, rng=rng, batch=4, **settings)
+        for one, order in zip(together, orders, strict=True):
+            alone = knock_out_curve(n, X, LABELS, order, rng=rng, batch=4, **settings)
+            np.testing.assert_array_equal(one.predictions, alone.predictions)
+            assert (one.filters, one.computed, one.K) == (alone.filters, alone.computed, alone.K)
+    drawn = [np.random.default_rng(7) for _ in range(2)]
+    together = knock_out_curves(n, X, LABELS, orders, rng=drawn[0], **settings)
+    for one, order in zip(together, orders, strict=True):  # a Generator draws for one order after the other
+        alone = knock_out_curve(n, X, LABELS, order, rng=drawn[1], **settings)
+        np.testing.assert_array_equal(one.predictions, alone.predictions)
+    assert knock_out_curves(n, X, LABELS, [], rng=5, **settings) == ()
 
 
 def test_with_everything_out_the_prediction_is_constant():

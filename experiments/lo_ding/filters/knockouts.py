@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from experiments.models.face_data import IDENTITIES
 from experiments.models.faces import FaceNet
-from nnpg import Filter, FilterScores, Knockout, knock_out_curve
+from nnpg import Filter, FilterScores, knock_out_curves
 from nnpg.analysis.statistics import Interval, mean_interval
 from nnpg.analysis.verdicts import Comparison, compare
 from nnpg.knockout import To
@@ -32,25 +32,22 @@ def knock_out_errors(
 ) -> Errors:
     """Knock all filters out, strongest and weakest first, for each identity (counted from 1), and count errors."""
     data, (seen, _) = face.data, face.split.apply(face.data)
-    done: dict[tuple[tuple[str, int], ...], Knockout] = {}  # a ranking that is the same for all classes has one curve
-
-    def curve(order: Sequence[Filter]) -> Knockout:
-        key = tuple((layer, f) for layer, f, _ in order)
-        if key not in done:
-            reference = None if to == "zero" else seen.x
-            done[key] = knock_out_curve(
-                face.net, data.x, data.labels, key, to=to, reference=reference, rng=face.seed, progress=False
-            )
-        return done[key]
-
-    rows = [identity - 1 for identity in identities]
-    curves = [(t, [curve(scores.strongest(t)), curve(scores.weakest(t))]) for t in rows]
+    rankings = [(t, (_units(scores.strongest(t)), _units(scores.weakest(t)))) for t in (i - 1 for i in identities)]
+    distinct = list(dict.fromkeys(order for _, both in rankings for order in both))  # classes may have the same ones
+    rest: Any = {"to": to, "reference": None if to == "zero" else seen.x, "rng": face.seed, "progress": False}
+    done = dict(zip(distinct, knock_out_curves(face.net, data.x, data.labels, distinct, **rest), strict=True))
+    curves = [(t, [done[order] for order in both]) for t, both in rankings]
     test = face.split.test_indices
     return Errors(
         np.array([[c.class_error(t) for c in both] for t, both in curves]),
         np.array([[c.overall_error for c in both] for _, both in curves]),
         np.array([[(c.predictions != c.labels)[:, test].mean(axis=1) for c in both] for _, both in curves]),
     )
+
+
+def _units(ranking: Sequence[Filter]) -> tuple[tuple[str, int], ...]:
+    """Return filters without their scores."""
+    return tuple((layer, f) for layer, f, _ in ranking)
 
 
 def errors_of_nets(

@@ -18,7 +18,7 @@ from experiments.experiment import Context, Experiment, Result, Text, row
 from experiments.lo_ding.filters.knockouts import over_nets
 from experiments.models.face_data import FEW
 from experiments.models.faces import FaceNet, FaceNets, nets_of
-from nnpg import Knockout, filter_scores, knock_out_curve
+from nnpg import Knockout, filter_scores, knock_out_curves
 from nnpg.analysis.statistics import mean_interval, wilson
 from nnpg.analysis.verdicts import at_least, share_interval
 from nnpg.plots import damage_trace, matrix_panels
@@ -91,7 +91,8 @@ def _damage(face: FaceNet, steps: int) -> list[Knockout]:
     """For each identity, the predictions for all images while its strongest filters are knocked out."""
     x, t = face.data.x, face.data.labels
     scores = filter_scores(face.net, x, t)
-    return [knock_out_curve(face.net, x, t, scores.strongest(c, steps), progress=False) for c in range(face.data.K)]
+    orders = [scores.strongest(c, steps) for c in range(face.data.K)]
+    return list(knock_out_curves(face.net, x, t, orders, progress=False))
 
 
 def _minus_others(knockout: Knockout, identity: int) -> float:

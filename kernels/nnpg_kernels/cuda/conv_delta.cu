@@ -1,7 +1,7 @@
 // dL/dx[...,n,c,row,column] = sum over the windows that see this pixel of W[f,c,i,j] delta[...,n,f,h,w], in the order
-// i, j, f.
+// i, j, f, or of few channels j, f, i.
 
-// Few channels or filters, or a stride.
+// Few filters or a stride, and more than four channels or a dilation along the rows.
 // task    PIXELS input pixels of 4 channels of a group; neighbouring threads have pixels a stride apart, which the same
 //         places of the window see
 // tile    4 x PIXELS sums in registers
@@ -73,6 +73,62 @@ __global__ void __launch_bounds__(128, 3)
         #pragma unroll
         for (int c = 0; c < 4; ++c)
             if (c < many) dx[place_of(map + c, in[p].row, in[p].column, s.rows, s.columns)] = sums[p][c];
+    }
+}
+
+// One to four channels of a group, without a dilation along the rows.
+// task    ROWS input pixels of all channels of a group: of a column, a stride of rows apart, so that the same places of
+//         the window see them; neighbouring threads have neighbouring columns, a stride apart too
+// tile    ROWS x CHANNELS sums, and a window of ROWS deltas, in registers
+// inner   of the places of the window along a column that see these pixels, i: CHANNELS weights, ROWS x CHANNELS
+//         multiply-adds; then the deltas move by one, and one more is loaded
+// bound   loads from L1: ROWS + M deltas and M CHANNELS weights for M ROWS CHANNELS multiply-adds, of M such places; an
+//         11 x 11 window with a stride of 4 and 3 channels has M = 3, and 20 loads for 72, 0.28 a multiply-add; a
+//         5 x 5 window without a stride 18 for 40, 0.45, with one channel
+// writer  the thread of the input pixel; a window never writes
+template <class T, int CHANNELS, int ROWS>
+__global__ void __launch_bounds__(128, 4)
+    conv_delta_few(const T* __restrict__ delta, const T* __restrict__ W, T* __restrict__ dx, Sizes s) {
+    unsigned number = blockIdx.x;
+    int group = digit(number, s.groups);
+    int down = (s.rows + s.stride_h - 1) / s.stride_h, along = (s.columns + s.stride_w - 1) / s.stride_w;
+    Pixel at = pixel_of(number * 128 + threadIdx.x, (down + ROWS - 1) / ROWS * s.stride_h, along * s.stride_w);
+    int column = at.column % along * s.stride_w + at.column / along;
+    int remainder = at.row % s.stride_h, line = at.row / s.stride_h * ROWS;  // the first row is line strides behind it
+    if (at.plane >= s.images || column >= s.columns) return;
+    int first = (remainder + s.top) % s.stride_h, h0 = line + (remainder + s.top) / s.stride_h, taps = s.I * s.J;
+    const T* deltas = delta + place_of(((long long)at.plane * s.groups + group) * s.filters, 0, 0, s.H, s.W);
+    const T* of_group = W + (long long)group * s.filters * s.channels * taps + first * s.J;
+    T sums[ROWS][CHANNELS] = {};
+    for (int j = 0; j < s.J; ++j) {
+        int w = reader(column, j, s.stride_w, s.dilation_w, s.left, s.W);
+        if (w < 0) continue;
+        const T *from = deltas + w, *of_filter = of_group + j;
+        for (int f = 0; f < s.filters; ++f, from += (long long)s.H * s.W, of_filter += s.channels * taps) {
+            T numbers[ROWS];
+            #pragma unroll
+            for (int r = 0; r < ROWS; ++r) numbers[r] = unsigned(h0 + r) < unsigned(s.H) ? from[(h0 + r) * s.W] : T(0);
+            const T* next = of_filter;
+            for (int i = first, h = h0 - 1; i < s.I; i += s.stride_h, --h, next += s.stride_h * s.J) {
+                #pragma unroll
+                for (int c = 0; c < CHANNELS; ++c) {
+                    T weight = next[c * taps];
+                    #pragma unroll
+                    for (int r = 0; r < ROWS; ++r) sums[r][c] += weight * numbers[r];
+                }
+                #pragma unroll
+                for (int r = ROWS - 1; r > 0; --r) numbers[r] = numbers[r - 1];
+                numbers[0] = unsigned(h) < unsigned(s.H) ? from[h * s.W] : T(0);
+            }
+        }
+    }
+    long long map = ((long long)at.plane * s.groups + group) * CHANNELS;
+    #pragma unroll
+    for (int r = 0; r < ROWS; ++r) {
+        int row = (line + r) * s.stride_h + remainder;
+        if (row >= s.rows) break;
+        #pragma unroll
+        for (int c = 0; c < CHANNELS; ++c) dx[place_of(map + c, row, column, s.rows, s.columns)] = sums[r][c];
     }
 }
 

@@ -17,6 +17,7 @@ from nnpg_kernels.geometry import Window
 
 WIDE = 16  # channels and filters of a group from which a layer is a product of tiles
 TILE_M, TILE_N = 64, 128  # numbers of a tile, as in tiles.cuh: maps and pixels, or filters and channels
+FEW, ROWS = 4, 8  # channels of a delta whose threads keep so many rows
 FEW_PIXELS = 1 << 16  # below which each thread computes one, so that there are threads for all of a device
 DIRECT = 128  # threads of a block
 GRADIENT_BLOCKS = 1024  # as many as keep a device busy: what there is to add up is divided into parts until there are
@@ -49,10 +50,19 @@ def conv_delta(device: Device, delta: Array, W: Array, window: Window, groups: i
     W, deltas = xp.ascontiguousarray(W, dtype), xp.ascontiguousarray(delta, dtype).reshape(-1, *delta.shape[-3:])
     parts = dx.reshape(-1, *dx.shape[-3:])
     whole = window.stride == (1, 1)  # with a stride, most of a tile would be windows that do not see the pixel
-    pixels = prod(-(-size // stride) * stride for size, stride in zip(shape, window.stride, strict=True))
+    down, along = (-(-size // stride) for size, stride in zip(shape, window.stride, strict=True))
+    apart = prod(window.stride)  # neighbours that different places of the window see
+    pixels = down * along * apart
+    few = D <= FEW and window.dilation[0] == 1 and not (whole and min(D, F // groups) >= WIDE)
     for images in launches(len(parts), max(pixels, most_pixels(deltas, parts)), groups * blocks(D, 4)):
         s = sizes(window, len(parts[images]), shape, groups, D, F // groups)
         args = (deltas[images], W, parts[images], s)
+        if few:
+            count = len(parts[images])
+            rows = 1 if count * pixels < FEW_PIXELS else ROWS
+            tasks = count * blocks(down, rows) * along * apart
+            device.launch(f"conv_delta_few<{NUMBERS[dtype]},{D},{rows}>", blocks(tasks, DIRECT) * groups, DIRECT, args)
+            continue
         _product(device, "conv_delta", dtype, args, D, F // groups, len(parts[images]) * pixels, groups, whole)
     return dx
 

@@ -44,6 +44,7 @@ def kernels() -> tuple[str, ...]:
     names = []
     for T in NUMBERS.values():
         names += [f"{name}<{T},{pixels}>" for name in ("conv_forward_direct", "conv_delta_direct") for pixels in (1, 4)]
+        names += [f"conv_delta_few<{T},{channels},{rows}>" for channels in (1, 2, 3, 4) for rows in (1, 8)]
         names += [f"{name}<{T}>" for name in ("conv_forward_tiled", "conv_delta_tiled")]
         names += [f"{name}<{T}>" for name in ("conv_gradient_direct", "conv_gradient_tiled", "sum_of_parts")]
         names += [f"{name}<{T},{W}>" for name in ("max_pool_forward", "max_pool_delta") for W in WINNERS.values()]

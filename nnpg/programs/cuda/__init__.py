@@ -11,7 +11,8 @@ from typing import Any
 
 from nnpg.network import Network
 from nnpg.programs import Found, tasks
-from nnpg.programs.cuda import class_sums, gradients, knockout, predict, reading, training
+from nnpg.programs.attack_tasks import Victim
+from nnpg.programs.cuda import class_sums, gradients, knockout, knockouts, predict, reading, training, victim
 from nnpg.programs.plan import plan_of
 
 PROGRAMS: dict[type[Any], ModuleType] = {
@@ -19,8 +20,10 @@ PROGRAMS: dict[type[Any], ModuleType] = {
     tasks.Gradients: gradients,
     tasks.ClassSums: class_sums,
     tasks.KnockOut: knockout,
+    tasks.KnockOuts: knockouts,
     tasks.Train: training,
     tasks.Reading: reading,
+    Victim: victim,
 }
 
 

@@ -1,4 +1,4 @@
-"""Knock-out sweeps on a device: one launch, a block of threads for each image and some steps of the sweep, one by one.
+"""Knock-out sweeps on a device: one launch, a block of threads for each image and some steps of a sweep, one by one.
 
 Filters that are set to 0 are left out: those of each block are in an order in which the ones that are left come first.
 Filters that are set to a mean are replaced, and nothing is left out.
@@ -7,7 +7,7 @@ Filters that are set to a mean are replaced, and nothing is left out.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -46,33 +46,45 @@ def run(
 
     `means["pool1"]` is the mean output (F, H, W), where filters are set to that.
     """
-    k, N, T, blocks = net.backend, len(x), len(task.filters), plan.blocks
+    return sweeps(net, plan, (task,), x, means)[0]
+
+
+def sweeps(
+    net: Network, plan: Plan, tasks: Sequence[KnockOut], x: Array, means: Mapping[str, Array] | None = None
+) -> list[npt.NDArray[np.int64]]:
+    """Return the predicted classes of one or more sweeps, which set filters to the same, in one launch."""
+    k, N, blocks = net.backend, len(x), plan.blocks
     x = guards.images(net.as_input(x), plan.input_shape, plan.dtype)
-    replaces = task.to == "mean"
-    where = [plan.index(layer) for layer, _ in task.filters]
-    steps = np.zeros(max(1, T), STEP)
-    steps["block"][:T], steps["filter"][:T] = where, [f for _, f in task.filters]
-    steps["map"][1:] = np.cumsum([math.prod(blocks[i].y_shape[1:]) for i in where[:-1]])
-    left = np.stack(left_after(plan, [] if replaces else where, [] if replaces else task.filters), axis=1)
-    left = np.broadcast_to(left, (T + 1, len(blocks)))
-    left = np.insert(left, 0, blocks[0].x_shape[0], axis=1)
-    channels = np.arange(blocks[0].x_shape[0])
-    order = np.concatenate([channels, *first_out_last(plan, where, task.filters)])
-    parts = [a.astype(np.int32) for a in (steps.view(np.int32), left.ravel(), order)]
-    places = k.asarray(np.concatenate(parts))  # goes up once
-    of_steps, left, order = np.split(places, np.cumsum([len(part) for part in parts[:-1]]).tolist())
-    predictions = k.xp.empty((T + 1, N), np.int64)
+    replaces = tasks[0].to == "mean"
+    where = [[plan.index(layer) for layer, _ in task.filters] for task in tasks]
+    filters = [unit for task in tasks for unit in task.filters]
+    starts = np.cumsum([0, *map(len, where)])
+    steps, of_steps = np.zeros(max(1, len(filters)), STEP), [i for of in where for i in of]
+    steps["block"][: len(filters)], steps["filter"][: len(filters)] = of_steps, [f for _, f in filters]
+    steps["map"][1:] = np.cumsum([math.prod(blocks[i].y_shape[1:]) for i in of_steps[:-1]])
+    left, orders = [], []
+    for of, task in zip(where, tasks, strict=True):
+        active = np.stack(left_after(plan, [] if replaces else of, [] if replaces else task.filters), axis=1)
+        active = np.broadcast_to(active, (len(of) + 1, len(blocks)))
+        left.append(np.insert(active, 0, blocks[0].x_shape[0], axis=1).ravel())
+        orders += [np.arange(blocks[0].x_shape[0]), *first_out_last(plan, of, task.filters)]
+    parts = [steps.view(np.int32), starts, np.concatenate(left), np.concatenate(orders)]
+    places = k.asarray(np.concatenate([a.astype(np.int32) for a in parts]))  # goes up once
+    on_device = np.split(places, np.cumsum([len(part) for part in parts[:-1]]).tolist())
+    predictions = k.xp.empty((len(filters) + len(tasks), N), np.int64)
     if N:
-        weights = arranged(net, plan, None if replaces else order)
-        maps = _maps(net, plan, task, means or {})
-        args = (x, weights, of_steps, left, maps, predictions, *map(np.int32, (N, T, replaces)))
-        of_net = programs(net, plan)
-        of_net.launch("knock_out", N, args, parts_of(N, T, multiprocessors(k.xp) * of_net.made.at_once))
-    return k.to_numpy(predictions)
+        weights = arranged(net, plan, None if replaces else on_device[3], 1 if replaces else len(tasks))
+        maps, of_net = _maps(net, plan, filters if replaces else (), means or {}), programs(net, plan)
+        longest, at_once = max(map(len, where)), multiprocessors(k.xp) * of_net.made.at_once
+        of_sweep = parts_of(N * len(tasks), longest, at_once)
+        counts = map(np.int32, (N, of_sweep, replaces))
+        args = (x, weights, on_device[1], on_device[0], on_device[2], maps, predictions, *counts)
+        of_net.launch("knock_out", N, args, len(tasks) * of_sweep)
+    return np.split(k.to_numpy(predictions), (starts[1:-1] + np.arange(1, len(tasks))).tolist())
 
 
 def parts_of(images: int, steps: int, at_once: int) -> int:
-    """Return among how many blocks of threads the steps of an image are divided; `at_once` of them run at a time.
+    """Return among how many blocks of threads an image's steps are divided, in each sweep; `at_once` run at a time.
 
     Each begins with a forward pass, which takes about as long as two steps.
 
@@ -88,10 +100,10 @@ def parts_of(images: int, steps: int, at_once: int) -> int:
     return min(range(1, steps + 2), key=lasts)
 
 
-def _maps(net: Network, plan: Plan, task: KnockOut, means: Mapping[str, Array]) -> Array:
+def _maps(net: Network, plan: Plan, filters: Sequence[tuple[str, int]], means: Mapping[str, Array]) -> Array:
     """Return the maps by which filters are replaced, one behind the other; one number if there are none."""
     k, maps = net.backend, []
-    for layer, f in task.filters if task.to == "mean" else ():
+    for layer, f in filters:
         shape = plan.blocks[plan.index(layer)].y_shape
         mean = guards.parameter(f"the mean of {layer}", means[layer], shape, plan.dtype)
         maps.append(k.asarray(mean)[f].ravel())

@@ -79,6 +79,6 @@ def all_parameters(net: Network, plan: Plan) -> list[Array]:
     return parts if plan.mean is None else [*parts, plan.mean]
 
 
-def arranged(net: Network, plan: Plan, order: Array | None = None) -> Array:
+def arranged(net: Network, plan: Plan, orders: Array | None = None, count: int = 1) -> Array:
     """Return all weights as the programs read them; they are read anew for each call, as a user may change them."""
-    return programs(net, plan).arranged(all_parameters(net, plan), order)
+    return programs(net, plan).arranged(all_parameters(net, plan), orders, count)

@@ -11,7 +11,7 @@ from nnpg.class_gradients import class_gradient
 from nnpg.data import Dataset, faces, stratified_split
 from nnpg.data.splits import Split
 from nnpg.interventions import Perturb
-from nnpg.knockout import Knockout, knock_out_curve
+from nnpg.knockout import Knockout, knock_out_curves
 from nnpg.maps.localisation import mass_inside
 from nnpg.network import Network
 from nnpg.optimisers import SGD
@@ -19,7 +19,6 @@ from nnpg.prediction import predict, prediction_gradient
 from nnpg.recipes.models import face_net
 from nnpg.report.demo.claims import Claim, claim_about_places, claims_about_gradients, claims_about_knockouts
 from nnpg.scores import Filter, FilterScores, filter_scores
-from nnpg.support.progress import progress_bar
 from nnpg.training import Training, error_rate, train
 from nnpg_kernels import Array
 
@@ -167,14 +166,8 @@ def _knock_out(
     rng, filters = np.random.default_rng(seed), scores.strongest(0)
     shuffled = [[filters[i] for i in rng.permutation(len(filters))] for _ in range(RANDOM_ORDERS)]
     ranked = {(c, "strongest"): scores.strongest(c) for c in SHOWN} | {(c, "weakest"): scores.weakest(c) for c in SHOWN}
-    with progress_bar("knocking out", len(ranked) + len(shuffled), show=progress) as advance:
-
-        def curve(order: list[Filter]) -> Knockout:
-            done = knock_out_curve(net, data.x, data.labels, order, progress=False)
-            advance()
-            return done
-
-        return {key: curve(order) for key, order in ranked.items()}, tuple(curve(order) for order in shuffled)
+    curves = knock_out_curves(net, data.x, data.labels, [*ranked.values(), *shuffled], progress=progress)
+    return dict(zip(ranked, curves, strict=False)), curves[len(ranked) :]
 
 
 def _nudge(net: Network, data: Dataset, split: Split, scores: FilterScores) -> Nudge:

@@ -7,11 +7,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import nnpg
+from nnpg.attacks.objective import RIVALS
 from nnpg.programs.plan import plan_of
 from nnpg.recipes.models import cifar_net, digit_net, face_net
 from nnpg_kernels.cuda.resident.numbers import TYPES, numbers_of
 from nnpg_kernels.cuda.resident.programs import shared_bytes
-from nnpg_kernels.cuda.resident.sources import gradients_of, name_of, resident_source
+from nnpg_kernels.cuda.resident.sources import gradients_of, name_of, resident_source, victim_of
 from nnpg_kernels.cuda.resident.training.many import many_steps_of
 from nnpg_kernels.cuda.resident.training.numbers import step_of
 from nnpg_kernels.cuda.resident.training.sources import (
@@ -22,7 +23,7 @@ from nnpg_kernels.cuda.resident.training.sources import (
     training_source,
 )
 
-PROGRAMS = ("predict", "gradients", "gradients_of_one", "knock_out", "deltas")
+PROGRAMS = ("predict", "gradients", "gradients_of_one", "knock_out", "deltas", "victim", "victim_of_one")
 LOWEST = 1  # the first block's output, or what is nearest to it
 TRAINING = "train_images"
 BATCHES = 1, 4  # of many_steps
@@ -83,7 +84,9 @@ def instances(bytes_at_most: int, clusters: bool) -> list[Instance]:
         settings: Any = {"centred": plan.mean is not None, "head": plan.head, "bytes_at_most": bytes_at_most}
         numbers = numbers_of(plan.blocks, plan.dtype, **settings)
         seeds = numbers.seeds_together(net.K, LOWEST, bytes_at_most)
+        of_victim = numbers.seeds_together(1 + RIVALS, 0, bytes_at_most)
         kernels_of = {"gradients": gradients_of(seeds, LOWEST), "gradients_of_one": gradients_of(1, LOWEST)}
+        kernels_of |= {"victim": victim_of(of_victim), "victim_of_one": victim_of(1)}
         made += [
             Instance(f"{program} of {name}", resident_source(kernel, numbers.text), name_of(kernel), size)
             for program in PROGRAMS

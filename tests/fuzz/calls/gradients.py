@@ -76,6 +76,14 @@ def calls() -> Iterator[Call]:
         kinds={"reference": lambda v: [*w.finite_images(v), *w.wrong(v[:0])]},
     )
     yield call(
+        nnpg.knock_out_curves,
+        plain={"net": net(), "x": x, "labels": t, "orders": [FILTERS, FILTERS[:1]], **resample},
+        kinds={
+            "orders": lambda v: w.wrong(None, 3, FILTERS, "pool1", [v], [*v, 3]),
+            "reference": lambda v: [*w.finite_images(v), *w.wrong(v[:0])],
+        },
+    )
+    yield call(
         nnpg.knock_out,
         plain={"net": net(), "filters": FILTERS, **resample},
         kinds={"reference": lambda v: [*w.finite_images(v), *w.wrong(v[:0])]},

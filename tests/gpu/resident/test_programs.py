@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from resident_networks import NETWORKS, SLOW, WITH_FILTERS, N, close, images, ne
 import nnpg
 from nnpg.programs import find
 from nnpg.programs.tasks import Reading
+from nnpg_kernels.cuda.resident.programs import Programs
 
 pytestmark = pytest.mark.gpu
 
@@ -75,6 +78,39 @@ def test_knock_outs_of_all_filters_in_five_orders(name: str, to: Any) -> None:
         expected = nnpg.knock_out_curve(here, x, np.zeros(N, int), order, **rest)
         np.testing.assert_array_equal(result.predictions, expected.predictions)
         assert len(np.unique(expected.predictions)) > 1
+
+
+@pytest.mark.tiny
+@pytest.mark.parametrize("to", ["zero", "mean"])
+def test_several_orders_in_one_launch_are_each_order_alone_to_the_bit(to: Any) -> None:
+    """Orders of different lengths and filters, in one part for each image and in several."""
+    here, there, x = network("one of each", "float64", "numpy"), network("one of each"), images("one of each")
+    rest: Any = {"to": to} if to == "zero" else {"to": to, "reference": x}
+    first, second = nnpg.filter_layers(here)
+    sweeps = [[(first, 2), (second, 0), (first, 0)], [(second, 4)], [], [(second, f) for f in (1, 5, 3, 0)]]
+    labels, launches = np.zeros(N, int), Counter[str]()
+    launch = Programs.launch
+
+    def noted(self: Any, kernel: str, *args: Any) -> None:
+        launches[kernel] += 1
+        launch(self, kernel, *args)
+
+    for at_once in (1, 132):
+        many = mock.patch("nnpg.programs.cuda.knockout.multiprocessors", return_value=at_once)
+        with many, mock.patch.object(Programs, "launch", noted), nnpg.require_compiled(), orders(0, 3):
+            together = nnpg.knock_out_curves(there, x, labels, sweeps, **rest)
+        assert launches.pop("knock_out") == 1
+        for one, order in zip(together, sweeps, strict=True):
+            alone = nnpg.knock_out_curve(there, x, labels, order, **rest)
+            np.testing.assert_array_equal(one.predictions, alone.predictions)
+            expected = nnpg.knock_out_curve(here, x, labels, order, **rest)
+            np.testing.assert_array_equal(one.predictions, expected.predictions)
+            assert (one.filters, one.computed) == (alone.filters, "compiled")
+    with mock.patch("nnpg.programs.cuda.knockouts.BYTES", 1), mock.patch.object(Programs, "launch", noted):
+        apart = nnpg.knock_out_curves(there, x, labels, sweeps, **rest)
+    assert launches["knock_out"] == len(sweeps)  # where there is no memory for the weights of several
+    for one, other in zip(apart, together, strict=True):
+        np.testing.assert_array_equal(one.predictions, other.predictions)
 
 
 @pytest.mark.tiny

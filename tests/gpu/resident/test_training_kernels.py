@@ -13,10 +13,11 @@ from nnpg.programs.plan import plan_of
 
 pytestmark = [pytest.mark.gpu, pytest.mark.emulated("a fault may end a device's process")]
 
-FILES = ("gradient.cuh", "loss.cuh", "train.cu", "update.cu")
+FILES = ("gradient.cuh", "loss.cuh", "train.cu", "update.cu", "many.cu")
 TWO = [(name, "two launches", 3) for name in RECIPES]
 ONE = [(name, program, 3) for program in ("block", "cluster") for name in RECIPES]
 CHECKS = dict.fromkeys(FILES, TWO) | {"gradient.cuh": [*TWO, *ONE], "loss.cuh": [*TWO, ("rows", "cluster", 3)]}
+CHECKS["many.cu"] = ONE
 SAME = "all threads would write the same number"
 SURVIVORS: dict[str, dict[str, str]] = {
     "gradient.cuh": {
@@ -32,7 +33,8 @@ SURVIVORS: dict[str, dict[str, str]] = {
 
 
 def text_of(file: str) -> str:
-    return (files("nnpg_kernels.cuda.resident.training") / file).read_text()
+    folder = files("nnpg_kernels.cuda.resident")
+    return (folder / file if file == "loss.cuh" else folder / "training" / file).read_text()
 
 
 def noticed(file: str, mutant: Mutant) -> bool:

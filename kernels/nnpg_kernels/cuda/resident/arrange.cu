@@ -57,9 +57,11 @@ __global__ void __launch_bounds__(256)
     arrange(const typename Net::Number* __restrict__ parameters, typename Net::Number* __restrict__ weights) {
     arrange_from<Net, AsTheyAre, 0>(parameters, static_cast<const int*>(nullptr), weights);
 }
+// Blocks (x, j) have the weights in order j; orders, and what is written, lie one behind the other.
 template <class Net>
 __global__ void __launch_bounds__(256)
     arrange_in_order(const typename Net::Number* __restrict__ parameters, const int* __restrict__ order,
                      typename Net::Number* __restrict__ weights) {
-    arrange_from<Net, InOrder, 0>(parameters, order, weights);
+    constexpr int UNITS = Net::ORDER[Net::BLOCKS + 1];
+    arrange_from<Net, InOrder, 0>(parameters, order + blockIdx.y * UNITS, weights + (long long)blockIdx.y * Net::SIZE);
 }

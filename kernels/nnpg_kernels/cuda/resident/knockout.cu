@@ -1,7 +1,7 @@
 // predictions[t, n] = the class of image n without the first t filters of a sweep.
 //
-// task    an image and a part of the steps, by a block of threads: forward once, then for each filter only the blocks
-//         behind it
+// task    an image and a part of the steps of a sweep, by a block of threads: forward once, then for each filter only the
+//         blocks behind it
 // bound   the multiply-adds of these blocks, of the filters and channels that are left; a few tasks for each thread, so
 //         that two blocks of threads fill each other's waits where there is shared memory for both
 // writer  one thread of the block
@@ -54,22 +54,27 @@ __device__ void forward_after(int from, const Step* steps, int t, bool replaces,
     }
 }
 
-// Block (n, part) has part `part` of the T_ + 1 predictions of image n.
+// Block (n, y) has part y % parts of the predictions of image n in sweep y / parts. Sweep j has the steps from starts[j]
+// to starts[j + 1], and one more row of left and of predictions: the whole network. Where filters are left out, each
+// sweep has its own order of the weights, all of them one behind the other.
 template <class Net>
 __global__ void __launch_bounds__(Net::THREADS_BACK, Net::TWO_AT_ONCE)
     knock_out(const typename Net::Number* __restrict__ images, const Quad<typename Net::Number>* __restrict__ quads,
-              const Step* __restrict__ steps, const int* __restrict__ left,
-              const typename Net::Number* __restrict__ maps, long long* __restrict__ predictions, int N, int T_,
+              const int* __restrict__ starts, const Step* __restrict__ steps, const int* __restrict__ left,
+              const typename Net::Number* __restrict__ maps, long long* __restrict__ predictions, int N, int parts,
               int replaces) {
     using T = NumberOf<Net>;
     DYNAMIC_SHARED(T, shared);
-    const T* weights = quads->v;
-    int n = blockIdx.x, each = (T_ + gridDim.y) / gridDim.y;
+    int n = blockIdx.x, sweep = blockIdx.y / parts, part = blockIdx.y % parts;
+    int start = starts[sweep], all = starts[sweep + 1] - start, row = start + sweep, each = (all + parts) / parts;
+    const T* weights = (quads + (replaces ? 0LL : (long long)sweep * (Net::SIZE / 4)))->v;
+    const Step* of_sweep = steps + start;
     load_weights<Net, false>(weights, shared);
     load_image<Net>(images + (long long)n * Net::IMAGE, weights, shared);
-    for (int t = blockIdx.y * each; t <= T_ && t < (blockIdx.y + 1) * each; ++t) {
-        int from = t > blockIdx.y * each ? steps[t - 1].block : -1;
-        forward_after<Net, 0>(from, steps, t, replaces, left + t * (Net::BLOCKS + 1), maps, weights, shared);
-        largest_output<Net>(shared, predictions + (long long)t * N + n);
+    for (int t = part * each; t <= all && t < (part + 1) * each; ++t) {
+        int from = t > part * each ? of_sweep[t - 1].block : -1;
+        const int* of_step = left + (row + t) * (Net::BLOCKS + 1);
+        forward_after<Net, 0>(from, of_sweep, t, replaces, of_step, maps, weights, shared);
+        largest_output<Net>(shared, predictions + (long long)(row + t) * N + n);
     }
 }

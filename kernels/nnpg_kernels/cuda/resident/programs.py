@@ -46,18 +46,19 @@ class Programs:
         threads = threads_of(self.made, kernel)
         compiled(self.xp, self.made, kernel)((blocks, parts), (threads,), tuple(args), shared_mem=size)
 
-    def arranged(self, parameters: Sequence[Array], order: Array | None = None) -> Array:
+    def arranged(self, parameters: Sequence[Array], orders: Array | None = None, count: int = 1) -> Array:
         """Return the weights as the kernels read them, from all parameters in their order.
 
-        With an order, the filters of each block, and the channels of the next one, are in that order.
+        With `count` orders, there are as many copies: in each, the filters of each block, and the channels of the next
+        one, are in its order.
         """
-        weights = self.xp.empty(self.made.weights_size, parameters[0].dtype)
+        weights = self.xp.empty(count * self.made.weights_size, parameters[0].dtype)
         flat = self.xp.concatenate([a.ravel() for a in parameters])
         blocks = -(-self.made.weights_size // (4 * OTHERS))
-        if order is None:
+        if orders is None:
             self.launch("arrange", blocks, (flat, weights))
         else:
-            self.launch("arrange_in_order", blocks, (flat, order, weights))
+            self.launch("arrange_in_order", blocks, (flat, orders, weights), count)
         return weights
 
 

@@ -15,7 +15,9 @@ KERNELS = {  # of each program: its source
     "knock_out": "knockout.cu",
     "scores": "reading.cu",
     "deltas": "reading.cu",
+    "victim": "victim.cu",
 }
+FOR_SOME = {"gradients": ("several.cuh",), "victim": ("several.cuh", "loss.cuh")}  # headers
 
 
 @cache
@@ -34,9 +36,10 @@ def resident_source(kernel: str, net: str) -> str:
     >>> resident_source("predict", "struct Net {};").count("#line 1")
     7
     """
-    folder = files("nnpg_kernels.cuda")
+    folder, program = files("nnpg_kernels.cuda"), kernel.split("<")[0]
     texts = [("device.cuh", (folder / "device.cuh").read_text()), ("net", net)]
-    texts += [(name, (folder / "resident" / name).read_text()) for name in (*HEADERS, KERNELS[kernel.split("<")[0]])]
+    parts = (*HEADERS, *FOR_SOME.get(program, ()), KERNELS[program])
+    texts += [(name, (folder / "resident" / name).read_text()) for name in parts]
     return "".join(f'#line 1 "{name}"\n{text}' for name, text in texts)
 
 
@@ -62,15 +65,29 @@ def gradients_of(seeds: int, lowest: int) -> str:
     return f"gradients<Net,{seeds},{lowest}>"
 
 
-def seeds_and_lowest(kernel: str) -> tuple[int, int] | None:
-    """Return the numbers of an instance of `gradients`; None for another kernel.
+def victim_of(seeds: int) -> str:
+    """Return the instance of `victim` for so many seeds.
 
     Examples
     --------
-    >>> seeds_and_lowest("gradients<Net,8,1>"), seeds_and_lowest("predict")
-    ((8, 1), None)
+    >>> victim_of(4)
+    'victim<Net,4>'
     """
-    if not kernel.startswith("gradients<"):
+    return f"victim<Net,{seeds}>"
+
+
+def seeds_and_lowest(kernel: str) -> tuple[int, int] | None:
+    """Return how many seeds an instance of `gradients` or `victim` sends back, to which x; None for another kernel.
+
+    Examples
+    --------
+    >>> seeds_and_lowest("gradients<Net,8,1>"), seeds_and_lowest("victim<Net,4>"), seeds_and_lowest("predict")
+    ((8, 1), (4, 0), None)
+    """
+    program, _, rest = kernel.strip(">").partition("<Net,")
+    if program == "victim":
+        return int(rest), 0
+    if program != "gradients":
         return None
-    _, seeds, lowest = kernel.strip(">").split(",")
+    seeds, lowest = rest.split(",")
     return int(seeds), int(lowest)

@@ -6,7 +6,7 @@ from functools import cache
 from importlib.resources import files
 
 HEADERS = ("network.cuh", "forward.cuh", "backward.cuh")
-OF_TRAINING = ("training/gradient.cuh", "training/loss.cuh", "training/rates.cuh")
+OF_TRAINING = ("training/gradient.cuh", "loss.cuh", "training/rates.cuh")
 LAUNCHES = ("arrange.cu", "training/train.cu", "training/update.cu")
 MANY = ("arrange.cu", "training/many.cu")
 

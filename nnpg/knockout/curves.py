@@ -1,11 +1,10 @@
-"""Knock-out: switch filters off and record the predictions (Lo & Ding 2015, V.C-D; Lo 2016, 4.2)."""
+"""Switch filters off, one after the other, and record what the network predicts."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -13,95 +12,20 @@ import numpy.typing as npt
 from nnpg import programs
 from nnpg.batches import in_batches
 from nnpg.interventions import Intervention, Override, Resample
+from nnpg.knockout.result import Knockout
 from nnpg.network import Network, as_network
 from nnpg.prediction import LAYERED
-from nnpg.programs.tasks import KnockOut
+from nnpg.programs.tasks import KnockOut, KnockOuts
 from nnpg.scores import Filter
-from nnpg.support.arguments import as_choice, as_count, as_generator, as_labels
+from nnpg.support.arguments import as_choice, as_generator, as_labels, described
 from nnpg.support.network_arguments import as_filters, as_images, placed
-from nnpg.support.progress import progress_bar
-from nnpg.support.tables import data_frame, text_table
+from nnpg.support.progress import Advance, progress_bar
+from nnpg.trace import Trace
 from nnpg_kernels import Array
-
-if TYPE_CHECKING:
-    import pandas
-    from matplotlib.figure import Figure
 
 AT_ONCE = 1 << 17  # images times steps per call of a program; Python handles interrupts and the bar between calls
 
 To: TypeAlias = Literal["zero", "mean", "resample"]
-
-
-@dataclass(frozen=True, eq=False)
-class Knockout:
-    """What a network predicts while filter after filter is knocked out; prints as a table of errors.
-
-    Parameters
-    ----------
-    filters : T filters
-        In the order in which they were knocked out.
-    predictions : array (T + 1, N), int
-        Row 0 is the intact network.
-    labels : array (N,)
-    K : int
-        Number of classes.
-    computed : str
-        "compiled" or "layer by layer, because ..."; "" for predictions that this library did not compute.
-    """
-
-    filters: tuple[Filter, ...]
-    predictions: Array
-    labels: Array
-    K: int
-    computed: str = ""
-
-    @property
-    def overall_error(self) -> Array:
-        """Fraction of all images that are wrong after each step, (T + 1,)."""
-        return (self.predictions != self.labels).mean(axis=1)
-
-    def class_error(self, c: int) -> Array:
-        """Fraction of the images of class c that are wrong after each step, (T + 1,)."""
-        c = as_count(c, "c", least=0, most=self.K - 1)
-        return (self.predictions[:, self.labels == c] != c).mean(axis=1)
-
-    @property
-    def modes(self) -> Array:
-        """The class predicted most often for the images of each class, (T + 1, K); the first one where two tie."""
-        return np.stack([self.confusion(step).argmax(axis=1) for step in range(len(self.predictions))])
-
-    def confusion(self, step: int) -> Array:
-        """Images of class t (row) predicted as class c (column) after `step` knock-outs, (K, K)."""
-        step = as_count(step, "step", least=0, most=len(self.filters))
-        counts = np.zeros((self.K, self.K), np.int64)
-        np.add.at(counts, (self.labels, self.predictions[step]), 1)
-        return counts
-
-    def __str__(self) -> str:
-        return self.table()
-
-    def table(self) -> str:
-        """Return one line per step as text: filter, overall error, number of classes mostly misclassified."""
-        present = np.unique(self.labels)
-        lost = (self.modes[:, present] != present).sum(axis=1)
-        names = ("(intact)", *map(str, self.filters))
-        rows = [(n, names[n], f"{error:.1%}", int(lost[n])) for n, error in enumerate(self.overall_error)]
-        return text_table(("off", "filter", "overall error", "classes lost"), rows)
-
-    def to_frame(self) -> pandas.DataFrame:
-        """Return one line per step: step, layer and filter (from 0) knocked out, overall error, error of each class."""
-        present = [int(c) for c in np.unique(self.labels)]
-        names = [("", None), *((unit.layer, unit.f) for unit in self.filters)]
-        columns = [self.overall_error, *(self.class_error(c) for c in present)]
-        rows = [(n, *names[n], *(float(column[n]) for column in columns)) for n in range(len(names))]
-        return data_frame(("step", "layer", "filter", "overall error", *(f"class {c}" for c in present)), rows)
-
-    def plot(self, path: str | Path | None = None, classes: Sequence[int] = ()) -> Figure:
-        """Draw the overall error over the steps, and the errors of the given classes."""
-        from nnpg.plots import Panel, error_curves
-
-        series = {"overall error": self.overall_error} | {f"class {c}": self.class_error(c) for c in classes}
-        return error_curves([Panel("knock-out", series)], path, columns=1)
 
 
 def knock_out(
@@ -143,7 +67,8 @@ def knock_out(
     net = as_network(net)
     chosen = _known_filters(net, filters)
     _check_choice(net, to, reference, rng)
-    return _cumulative(net, chosen, _interventions(net, chosen, to, reference, rng))[-1]
+    trace = None if reference is None else net.forward(reference)
+    return _cumulative(net, chosen, _interventions(net, chosen, to, trace, rng))[-1]
 
 
 def knock_out_curve(
@@ -183,30 +108,103 @@ def knock_out_curve(
     >>> curve.predictions.shape, len(set(curve.predictions[-1]))   # without any filter, one prediction for all
     ((3, 6), 1)
     """
+    rest: Any = {"to": to, "reference": reference, "rng": rng, "batch": batch, "progress": progress}
+    return knock_out_curves(net, x, labels, [_known_filters(as_network(net), filters)], **rest)[0]
+
+
+def knock_out_curves(
+    net: Network,
+    x: npt.ArrayLike,
+    labels: npt.ArrayLike,
+    orders: Sequence[Sequence[Filter | tuple[str, int]]],
+    *,
+    to: To = "zero",
+    reference: npt.ArrayLike | None = None,
+    rng: int | np.random.Generator | None = None,
+    batch: int | None = None,
+    progress: bool | None = None,
+) -> tuple[Knockout, ...]:
+    """Knock filters out in several orders: each result is that of `knock_out_curve` for its order, to the bit.
+
+    On a device, all orders are computed in one launch where there is a program for all of them.
+
+    Parameters
+    ----------
+    net, x, labels, to, reference, batch, progress
+        As in `knock_out_curve`.
+    orders : sequence of filters
+        As `filters` in `knock_out_curve`, one sequence for each order; they need not have the same filters.
+    rng : int or Generator, optional
+        Needed for "resample": every order begins with this seed; a Generator draws for one order after the other.
+
+    Examples
+    --------
+    >>> import nnpg
+    >>> net = nnpg.build([nnpg.conv(2, 3), nnpg.Tanh(), nnpg.Flatten(), nnpg.dense(3), nnpg.Softmax()],
+    ...                  input_shape=(1, 4, 4), rng=0)
+    >>> x = np.random.default_rng(0).random((6, 1, 4, 4))
+    >>> there, back = knock_out_curves(net, x, [0, 0, 1, 1, 2, 2], [[("tanh1", 0), ("tanh1", 1)], [("tanh1", 1)]])
+    >>> there.predictions.shape, back.predictions.shape
+    ((3, 6), (2, 6))
+    """
     net = as_network(net)
-    x, chosen = as_images(net, x, finite=True), _known_filters(net, filters)
-    labels, T = as_labels(labels, len(x), net.K), len(chosen)
+    if isinstance(orders, str | bytes | Mapping | set) or not isinstance(orders, Collection):
+        raise TypeError(f"orders must be a list of lists of filters, not {described(orders)}")
+    x, chosen = as_images(net, x, finite=True), [_known_filters(net, filters, "orders") for filters in orders]
+    labels = as_labels(labels, len(x), net.K)
     _check_choice(net, to, reference, rng)
-    predictions = np.empty((T + 1, len(x)), np.int64)
-    program = programs.find(net, KnockOut(tuple((unit.layer, unit.f) for unit in chosen), to))
-    changes = [] if program and to == "zero" else _interventions(net, chosen, to, reference, rng)
-    means = {
-        unit.layer: change.value for unit, change in zip(chosen, changes, strict=False) if type(change) is Override
-    }
-    nets = [] if program else _cumulative(net, chosen, changes)
+    tasks = [KnockOut(tuple((unit.layer, unit.f) for unit in filters), to) for filters in chosen]
+    found = [programs.find(net, task) for task in tasks]
+    read = to != "zero" or not all(found)
+    trace = net.forward(reference) if read and reference is not None else None
+    changes = [_interventions(net, filters, to, trace, rng) if read else [] for filters in chosen]
+    predictions = [np.empty((len(filters) + 1, len(x)), np.int64) for filters in chosen]
+    together = programs.look(net, KnockOuts(tuple(tasks))) if len(tasks) > 1 and all(found) else programs.Found(None)
+    sweeps = [_Sweep(*parts) for parts in zip(chosen, changes, found, predictions, strict=True)]
     x = placed(net, x)
-    with progress_bar("knocking out", len(x) * T, show=progress) as advance:
-        for rows in in_batches(len(x), batch, max(LAYERED, AT_ONCE // (T + 1)) if program else LAYERED):
-            if program.run is not None:
-                predictions[:, rows] = program.run(x[rows], means)
-                advance(predictions[1:, rows].size)
-                continue
-            largest = []
-            for step, y in enumerate(outputs_by_layers(nets, x[rows], chosen, changes)):
-                largest.append(y.argmax(axis=-1))
-                advance(len(y) if step else 0)
-            predictions[:, rows] = net.backend.to_numpy(net.backend.xp.stack(largest))
-    return Knockout(chosen, predictions, labels, net.K, program.computed)
+    with progress_bar("knocking out", len(x) * sum(map(len, chosen)), show=progress) as advance:
+        if together.run is not None:
+            for rows in in_batches(len(x), batch, max(LAYERED, AT_ONCE // sum(map(len, predictions)))):
+                means = {layer: mean for sweep in sweeps for layer, mean in sweep.means.items()}
+                for sweep, classes in zip(sweeps, together.run(x[rows], means), strict=True):
+                    sweep.predictions[:, rows] = classes
+                    advance(classes[1:].size)
+        else:
+            for sweep in sweeps:
+                _sweep(net, x, sweep, batch, advance)
+    return tuple(Knockout(one.filters, one.predictions, labels, net.K, one.program.computed) for one in sweeps)
+
+
+@dataclass(frozen=True, eq=False)
+class _Sweep:
+    """An order of filters: how each is switched off, the program, and where the predictions (T + 1, N) go."""
+
+    filters: tuple[Filter, ...]
+    changes: list[Intervention]
+    program: programs.Found
+    predictions: Array
+
+    @property
+    def means(self) -> dict[str, Array]:
+        """The mean outputs to which filters are set, by layer."""
+        pairs = zip(self.filters, self.changes, strict=False)
+        return {unit.layer: change.value for unit, change in pairs if type(change) is Override}
+
+
+def _sweep(net: Network, x: Array, sweep: _Sweep, batch: int | None, advance: Advance) -> None:
+    """Knock filters out in one order."""
+    run, T = sweep.program.run, len(sweep.filters)
+    nets = [] if run else _cumulative(net, sweep.filters, sweep.changes)
+    for rows in in_batches(len(x), batch, max(LAYERED, AT_ONCE // (T + 1)) if run else LAYERED):
+        if run is not None:
+            sweep.predictions[:, rows] = run(x[rows], sweep.means)
+            advance(sweep.predictions[1:, rows].size)
+            continue
+        largest = []
+        for step, y in enumerate(outputs_by_layers(nets, x[rows], sweep.filters, sweep.changes)):
+            largest.append(y.argmax(axis=-1))
+            advance(len(y) if step else 0)
+        sweep.predictions[:, rows] = net.backend.to_numpy(net.backend.xp.stack(largest))
 
 
 def outputs_by_layers(
@@ -241,9 +239,11 @@ def _cumulative(net: Network, filters: Sequence[Filter], changes: list[Intervent
     return nets
 
 
-def _known_filters(net: Network, filters: Sequence[Filter | tuple[str, int]]) -> tuple[Filter, ...]:
+def _known_filters(
+    net: Network, filters: Sequence[Filter | tuple[str, int]], name: str = "filters"
+) -> tuple[Filter, ...]:
     """Return filters that the network has, with their scores if they have any."""
-    pairs = as_filters(net, filters)
+    pairs = as_filters(net, filters, name)
     return tuple(Filter(layer, f, *unit[2:]) for (layer, f), unit in zip(pairs, filters, strict=True))
 
 
@@ -251,12 +251,11 @@ def _interventions(
     net: Network,
     filters: Sequence[Filter],
     to: To,
-    reference: npt.ArrayLike | None,
+    trace: Trace | None,
     rng: int | np.random.Generator | None,
 ) -> list[Intervention]:
-    """Return one intervention for each filter."""
+    """Return one intervention for each filter; `trace` are the outputs for the reference images."""
     k, draw = net.backend, None if rng is None else as_generator(rng)
-    trace = None if reference is None else net.forward(reference)
     values: dict[str, Any] = {}
     changes: list[Intervention] = []
     for layer, f, *_ in filters:

@@ -1,4 +1,5 @@
 // The loss of an image and its seed, by one warp: L of z or y, the output of the last block, for targets t.
+// A training computes it in the type of the network, an attack in double: its search compares losses that differ little.
 //
 //   0  softmax                 L = sum_k t_k (log sum_j e^z_j - z_k)       dL/dz = softmax z - t
 //   1  binary                  L = sum_k log(1 + e^z_k) - t_k z_k          dL/dz = sigmoid z - t
@@ -37,46 +38,52 @@ template <class T> struct Aim {  // an image's label, or targets where there is 
     __device__ T at(int k) const { return targets ? targets[k] : T(k == label); }
 };
 
-// Writes dL/dz / images to DELTA; returns the loss, and whether the largest output is not that of the largest target,
-// where there is a place for them.
-template <class Net>
-__device__ void loss_of_image(int loss, Aim<NumberOf<Net>> aim, int images, NumberOf<Net>* shared, double* value,
+// Puts dL/dz / images where it is wanted; writes the loss, and whether the largest output is not that of the largest
+// target, where there is a place for them.
+template <class Net, class V, class Put>
+__device__ void loss_of_image(int loss, Aim<V> aim, int images, const NumberOf<Net>* z, const Put& put, double* value,
                               double* wrong) {
-    using T = NumberOf<Net>;
     constexpr int K = Net::CLASSES;
-    const T* z = shared + Net::X[Net::BLOCKS];
-    T* seed = shared + Net::DELTA[Net::BLOCKS];
     if (threadIdx.x < 32) {
         int lane = threadIdx.x;
-        T share = T(images), sum = T(0), total = T(0);
-        Largest<T> output = {output_of(loss, z[0]), 0}, wanted = {aim.at(0), 0};
+        V share = V(images), sum = V(0), total = V(0);
+        Largest<V> output = {output_of(loss, V(z[0])), 0}, wanted = {aim.at(0), 0};
         for (int k = lane; k < K; k += 32) {
-            output.see(output_of(loss, z[k]), k);
+            output.see(output_of(loss, V(z[k])), k);
             wanted.see(aim.at(k), k);
         }
         output.join_lanes();
         wanted.join_lanes();
-        for (int k = lane; k < K; k += 32) total += exp_of(z[k] - output.number);  // of a softmax
+        for (int k = lane; k < K; k += 32) total += exp_of(V(z[k]) - output.number);  // of a softmax
         total = sum_of_warp(total);
         for (int k = lane; k < K; k += 32) {
-            T t = aim.at(k), y = output_of(loss, z[k]), least = z[k] - output.number;
+            V x = V(z[k]), t = aim.at(k), y = output_of(loss, x), least = x - output.number;
             if (loss == 0) {
                 sum += t * (log_of(total) - least);
                 y = exp_of(least) / total;
             } else if (loss == 1) {
-                sum += max(z[k], T(0)) + log1p_of(exp_of(-abs_of(z[k]))) - t * z[k];
-                y = sigmoid_of(z[k]);
+                sum += max(x, V(0)) + log1p_of(exp_of(-abs_of(x))) - t * x;
+                y = sigmoid_of(x);
             } else
                 sum += (y - t) * (y - t) / 2;
-            T seeded = y - t;
+            V seeded = y - t;
             if (loss == 3) seeded *= y * (1 - y);
-            seed[k] = seeded / share;
+            put(k, seeded / share);
         }
         sum = sum_of_warp(sum);
         if (lane == 0 && value) {
             *value = double(sum);
-            *wrong = double(output.place != wanted.place);
+            if (wrong) *wrong = double(output.place != wanted.place);
         }
     }
     __syncthreads();
+}
+// The same in the type of the network; the seed goes to DELTA.
+template <class Net>
+__device__ void loss_of_image(int loss, Aim<NumberOf<Net>> aim, int images, NumberOf<Net>* shared, double* value,
+                              double* wrong) {
+    using T = NumberOf<Net>;
+    T* seed = shared + Net::DELTA[Net::BLOCKS];
+    loss_of_image<Net, T>(
+        loss, aim, images, shared + Net::X[Net::BLOCKS], [&](int k, T here) { seed[k] = here; }, value, wrong);
 }
