@@ -13,7 +13,7 @@ from pathlib import Path
 from nnpg.files import save
 from nnpg.lecture import Link, Step, Subject, lecture_steps, lecture_subject
 from nnpg.lecture.drawings import draw_lecture
-from nnpg.lecture.steps import MODEL
+from nnpg.lecture.steps import MODEL, WORDS_A_MINUTE
 from nnpg.lecture.writing import DRAWN, HANDOUT, write_handout
 
 EXPLORER = "../explorer.html"  # of the site, which has the same network and images
@@ -48,7 +48,13 @@ def write_lecture_pages(subject: Subject, pages: Path, beside: Path) -> None:
 def page_of_steps(subject: Subject) -> str:
     """Return the page of the twelve steps, as Markdown."""
     steps = lecture_steps(subject)
-    parts, minutes = [INTRODUCTION.format(minutes=sum(step.minutes for step in steps), epochs=subject.epochs)], 0
+    introduction = INTRODUCTION.format(
+        minutes=sum(step.minutes for step in steps),
+        spoken=round(sum(step.spoken for step in steps)),
+        pace=WORDS_A_MINUTE,
+        epochs=subject.epochs,
+    )
+    parts, minutes = [introduction], 0
     for number, (step, line) in enumerate(zip(steps, LINES, strict=True), start=1):
         parts.append(_section(number, step, minutes, line))
         minutes += step.minutes
@@ -58,11 +64,14 @@ def page_of_steps(subject: Subject) -> str:
 INTRODUCTION = f"""# The twelve steps
 
 {{minutes}} minutes, with the numbers of one network for faces. `nnpg lecture` trains it for {{epochs}} epochs and
-computes each number from it. Each step has what to say, what to show, what to ask, and the wrong answers to expect.
+computes each number from it. Each step has what to say, what to show and to point at, what to ask, and the wrong
+answers to expect. {{spoken}} of the minutes are spoken, at {{pace}} words a minute; the others are for guesses, for
+looking, and for questions.
 
-Before the lecture: open <a href="{EXPLORER}">the explorer</a> once in the browser that will be projected. The commands
-run where <a href="{MODEL}" download>{MODEL}</a> is. `nnpg lecture --to lecture` writes it too, and all of this for a
-machine without the internet. <a href="{HANDOUT}">The handout</a> is two pages to print."""
+Before the lecture: open <a href="{EXPLORER}">the explorer</a> once in the browser that will be projected, and
+run each command once, because the first one compiles. The commands run where
+<a href="{MODEL}" download>{MODEL}</a> is. `nnpg lecture --to lecture` writes it too,
+and all of this for a machine without the internet. <a href="{HANDOUT}">The handout</a> is two pages to print."""
 
 
 def _section(number: int, step: Step, minutes: int, line: str) -> str:
@@ -76,6 +85,7 @@ def _section(number: int, step: Step, minutes: int, line: str) -> str:
         "**Show.**" if others else "",
         "\n".join(others),
         *drawings,
+        f"**Point at.** {_text(step.point)}",
         f"Its line of code: {{line}}`{line}`",
         f"**Ask.** {_text(step.ask)} *{_text(step.answer)}*",
         "**Likely wrong answers.**",
@@ -92,7 +102,8 @@ def _shown(link: Link) -> str:
 
 
 def _drawing(link: Link) -> str:
-    caption = f'{_text(link.words).capitalize()} (<a href="{DRAWN}/{link.target}.pdf">PDF</a>)'
+    words = _text(link.words)
+    caption = f'{words[0].upper()}{words[1:]} (<a href="{DRAWN}/{link.target}.pdf">PDF</a>)'
     return f"```{{figure}} {DRAWN}/{link.target}.svg\n:alt: {link.words}\n:class: drawing\n\n{caption}\n```"
 
 

@@ -64,10 +64,21 @@ def entry(public: Public) -> str:
 
 def plain_text(app: Sphinx, what: str, name: str, value: object, options: object, lines: list[str]) -> None:
     """Let what would be markup in a docstring stand for itself: docstrings are plain text with `names` and examples."""
+    if lines and lines[0].startswith("Alias for field number"):  # which Python writes for a field of a named tuple
+        lines.clear()
     for n, line in enumerate(lines):
         if not line.lstrip().startswith((">>>", "...")):
             parts = re.split(r"(``[^`]*``|`[^`]*`)", line)
             lines[n] = "".join(part if part.startswith("`") else re.sub(r"([*|])", r"\\\1", part) for part in parts)
+
+
+def plain_signature(
+    app: Sphinx, what: str, name: str, value: object, options: object, signature: str | None, returned: str | None
+) -> tuple[str | None, str | None]:
+    """Let a default that is a module, class or function stand as its name: elsewhere its file would be named."""
+    if signature is not None:
+        signature = re.sub(r"<(?:module|class|function) '?([\w.]+)'?[^>]*>", r"\1", signature)
+    return signature, returned
 
 
 def link_sources(app: Sphinx, doctree: nodes.document) -> None:
@@ -102,6 +113,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Register the reference with Sphinx."""
     app.connect("config-inited", write_pages)
     app.connect("autodoc-process-docstring", plain_text, priority=100)  # before numpydoc, which makes markup
+    app.connect("autodoc-process-signature", plain_signature)
     app.connect("doctree-read", link_sources)
     app.connect("missing-reference", resolve)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

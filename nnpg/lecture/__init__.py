@@ -1,8 +1,8 @@
 """One lecture of 45 minutes on backpropagation and the prediction gradient, with numbers of one trained network.
 
 Where to read: `subject.py` (the network, the image and the units that the lecture is about), `steps.py` (the twelve
-steps, in words), `states.py` (links to states of the explorer), `drawings.py` (the pictures), `writing.py` (what
-`nnpg lecture` writes).
+steps, in words), `pointing.py` (what to point at in each), `states.py` (links to states of the explorer),
+`drawings.py` (the pictures), `writing.py` (what `nnpg lecture` writes).
 """
 
 from nnpg.lecture.steps import Link, Step, lecture_steps

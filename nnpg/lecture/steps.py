@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
 from nnpg.lecture.drawings import fooled, knocked_out
+from nnpg.lecture.pointing import POINTS
 from nnpg.lecture.states import state
 from nnpg.lecture.subject import Subject
 from nnpg.support.arguments import as_instance
 
 MODEL = "faces.safetensors"
+WORDS_A_MINUTE = 130  # of a speaker who is understood
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,8 @@ class Step:
     ask, answer : str
     wrong : tuple of (str, str)
         Likely wrong answers, each with what to reply.
+    point : str
+        What to point at while it is shown, in this order.
     """
 
     title: str
@@ -55,6 +59,13 @@ class Step:
     ask: str
     answer: str
     wrong: tuple[tuple[str, str], ...]
+    point: str = ""
+
+    @property
+    def spoken(self) -> float:
+        """Minutes that the words of the step take, with one wrong answer and its reply."""
+        texts = (self.say, self.point, self.ask, self.answer, *self.wrong[0])
+        return sum(len(text.split()) for text in texts) / WORDS_A_MINUTE
 
 
 def lecture_steps(subject: Subject) -> tuple[Step, ...]:
@@ -76,7 +87,8 @@ def lecture_steps(subject: Subject) -> tuple[Step, ...]:
     (12, 45)
     """
     s = as_instance(subject, Subject, "subject")
-    return (*_forward(s), *_backward(s), *_use(s))
+    steps = (*_forward(s), *_backward(s), *_use(s))
+    return tuple(replace(step, point=point) for step, point in zip(steps, POINTS, strict=True))
 
 
 def _command(s: Subject, words: str) -> str:
@@ -188,7 +200,7 @@ def _backward(s: Subject) -> tuple[Step, ...]:
             (
                 ("The mean", "Twice as many readers move y twice as much. A mean would not."),
                 (
-                    "The weights of forward, transposed, is a trick",
+                    "Transposing the weights of forward is a trick",
                     "It is the same weight: one line, read the other way.",
                 ),
             ),
@@ -278,7 +290,7 @@ def _use(s: Subject) -> tuple[Step, ...]:
             f"and one number for each filter: the norm of its map. For {s.name} the strongest filter is {top}.",
             (
                 Link("drawing", "four people, each with the network's filters", "10-ranking"),
-                Link("drawing", "dy/do of every unit of the blocks", "03-deltas"),
+                Link("drawing", "the deltas dy/do of every unit of the blocks", "03-deltas"),
                 Link("command", "the ranking", f"nnpg rank {MODEL} --data faces --class {s.name}"),
             ),
             "Is a filter with a large output important?",

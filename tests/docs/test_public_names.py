@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 from importlib import import_module
 
 from nnpg_docs.public_names import documented_as, modules_with_all, place_of, public_names, theme_of
+from nnpg_docs.reference import plain_signature
 
 KNOWN = {name for public in public_names() for name in (public.name, *public.others)}
 
@@ -29,3 +31,12 @@ def test_a_name_is_documented_by_its_shortest_path() -> None:
 def test_every_function_and_class_has_a_source_to_link() -> None:
     without = [public.name for public in public_names() if public.summary and place_of(public) is None]
     assert without == []
+
+
+def test_a_signature_names_no_file_of_this_machine() -> None:
+    def shown(signature: str) -> str | None:
+        return plain_signature(None, "function", "name", None, None, signature, None)[0]  # type: ignore[arg-type]
+
+    assert shown(f"(units, xp={inspect})") == "(units, xp=inspect)"
+    assert shown(f"(dtype={float}, write={shown}, kept=<factory>)").startswith("(dtype=float, write=")  # type: ignore[union-attr]
+    assert shown("(a, b=0.5)") == "(a, b=0.5)"

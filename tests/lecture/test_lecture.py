@@ -37,7 +37,8 @@ def test_twelve_steps_take_45_minutes_and_each_has_what_a_teacher_needs(subject:
     steps = lecture_steps(subject)
     assert (len(steps), sum(step.minutes for step in steps)) == (12, 45)
     for step in steps:
-        assert all([step.say, step.show, step.ask, step.answer, len(step.wrong) >= 2])
+        assert all([step.say, step.show, step.point, step.ask, step.answer, len(step.wrong) >= 2])
+        assert 0.2 < step.spoken / step.minutes < 0.5, f"{step.title}: the rest is for guesses, looking and questions"
     assert [parse_qs(s, keep_blank_values=True)["tour"] for s in states(subject)].count(["0"]) == 3
 
 
