@@ -14,5 +14,5 @@ pytestmark = [pytest.mark.gpu, pytest.mark.slow]
 
 @pytest.mark.parametrize("id", ["LD-1", "LD-3"])
 def test_an_experiment_runs_on_the_device(id: str, tmp_path: Path) -> None:
-    folder = run_experiment(id, scale="smoke", backend="cupy", out=tmp_path, settings=["epochs=1"], progress=False)
+    folder = run_experiment(id, scale="smoke", backend="cupy", out=tmp_path, progress=False)
     assert json.loads((folder / "result.json").read_text())["versions"]["backend"] == "cupy"
