@@ -19,7 +19,7 @@ from experiments.models.mnist.lbfgs import Training
 from experiments.models.mnist.nets import Trained, distorted, nets_by_seed, training_ends
 from nnpg import predict
 from nnpg.analysis.statistics import Interval, mean_interval
-from nnpg.analysis.verdicts import difference_interval, equal_to
+from nnpg.analysis.verdicts import all_of, difference_interval, equal_to
 from nnpg.attacks import Distorted
 from nnpg.data import Dataset
 from nnpg_kernels import Array
@@ -101,6 +101,14 @@ def size_rows(groups: Sequence[Attacked], name: str, paper: float, confidence: f
                 interval="95% t over nets"),
         ]  # fmt: skip
     return rows
+
+
+def sizes_in_words(rows: Sequence[Row]) -> str:
+    """Say for each rule of targets whether all mean distortions are the paper's, which does not name its rule."""
+    judged = {
+        rule: [r.verdict for r in rows if r.verdict and f": distortion, {rule}, minus" in r.name] for rule in RULES
+    }
+    return ", ".join(f"{all_of(verdicts)} ({rule})" for rule, verdicts in judged.items())
 
 
 def endings(groups: Sequence[Attacked]) -> Text:

@@ -16,7 +16,14 @@ from experiments.experiment import Context, Experiment, Result, Row, row
 from experiments.models.mnist import margins
 from experiments.models.mnist.digits import as_rows, digits, part_of
 from experiments.models.mnist.lbfgs import FULL, SMOKE, THREE, Training
-from experiments.szegedy.distortions.attacked import RULES, attacked_by_seed, endings, size_rows, size_texts
+from experiments.szegedy.distortions.attacked import (
+    RULES,
+    attacked_by_seed,
+    endings,
+    size_rows,
+    size_texts,
+    sizes_in_words,
+)
 from nnpg import error_rate
 from nnpg.analysis.verdicts import all_of, equal_to, share_interval
 
@@ -57,7 +64,7 @@ def run(config: Config, context: Context) -> Result:
     on_test = [means[name, "test"] for name in THREE]
     verdict = (
         f"That the errors are the paper's: {all_of(parts['errors'])}; that the distortions are: "
-        f"{all_of(parts['distortions'])}; over {n} divisions into halves, each with networks of its own. The networks "
+        f"{sizes_in_words(made)}; over {n} divisions into halves, each with networks of its own. The networks "
         f"misclassify {min(unseen):.1%} to {max(unseen):.1%} of the half that they have not seen (in the paper 2.3% to "
         f"2.5%) and {min(on_test):.1%} to {max(on_test):.1%} of the test images (2.0% to 2.1%). "
         f"{sum(v == 'held' for of in parts.values() for v in of)} of {sum(map(len, parts.values()))} numbers are equal "
