@@ -94,12 +94,12 @@ class GradientReport:
         >>> net = nnpg.build([nnpg.dense(3), nnpg.Softmax()], input_shape=(4,), rng=0)
         >>> print(nnpg.gradcheck(net).summary())
         checked        arrays         checks  finite differences  exact methods
-        dense1         x, W, b             9                ...e-...         ...e-...  ok
+        dense1         x, W, b            10                ...e-...         ...e-...  ok
         softmax1       x                   3                ...e-...         ...e-...  ok
         whole network  deltas              4                ...e-...         ...e-...  ok
         whole network  gradients           4                ...e-...         ...e-...  ok
         whole network  stacked seeds       1                   -         ...  ok
-        21 checks, all passed
+        22 checks, all passed
         """
         groups: dict[tuple[str, str], list[GradientRow]] = {}
         for row in self.rows:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from nnpg.layers import Sigmoid, Softmax
 from nnpg.layers.blocks import block_outputs
 from nnpg.losses import Loss, softmax_cross_entropy
@@ -87,7 +89,7 @@ def compilation_report(net: Network) -> CompilationReport:
     }
     cost = plan_of(net).cost if has_programs(net) else ""
     found = {name: _all(net, parts) for name, parts in tasks.items()}
-    readings = _readings(net, loss) if found["minimal_distortion"] and net.backend.name == "cupy" else ""
+    readings = _readings(net, loss) if found["minimal_distortion"] and net.backend.xp is not np else ""
     return CompilationReport(found, cost, readings)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from typing import TypeVar, cast
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -95,8 +95,8 @@ def mean_loss(
 def batches_of(net: Network, x: Array, batch: int) -> list[Array]:
     """Return the images in batches; where most numbers are 0, each batch is a matrix that leaves them out of products.
 
-    That is for many images (N, D) whose first layer is a `Dense` of a network of the backend "numba". Such a
-    `SparseMatrix` stands in for the array: the layer's own lines compute with it.
+    That is for many images (N, D) whose first layer is a `Dense`, where the backend has a `sparse_matrix`. It stands in
+    for the array: the layer's own lines compute with it.
 
     Examples
     --------
@@ -106,15 +106,11 @@ def batches_of(net: Network, x: Array, batch: int) -> list[Array]:
     [(3, 3), (2, 3)]
     """
     parts = [x[rows] for rows in in_batches(len(x), batch, batch)]
-    first = next(iter(net.layers.values()))
+    first, sparse_matrix = next(iter(net.layers.values())), getattr(net.backend, "sparse_matrix", None)
     dense = type(first) is Dense and INPUT not in net.interventions and x.ndim == 2 and x.dtype == net.dtype
-    if not dense or net.backend.name != "numba" or x.dtype not in (np.float32, np.float64) or x.size < MANY:
+    if sparse_matrix is None or not dense or x.dtype not in (np.float32, np.float64) or x.size < MANY:
         return parts
-    if np.count_nonzero(x) > FEW_ARE_NOT * x.size:
-        return parts
-    from nnpg_kernels.numba.sparse_matrix import SparseMatrix
-
-    return [cast(Array, SparseMatrix(part)) for part in parts]
+    return parts if np.count_nonzero(x) > FEW_ARE_NOT * x.size else [sparse_matrix(part) for part in parts]
 
 
 def _in_order(net: Network, parts: list[P], f: Callable[[P], T]) -> Iterator[T]:

@@ -7,7 +7,7 @@ compiles at its first use and is kept on disk. Images of another number or size 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -109,6 +109,13 @@ def max_pool_delta(delta: Array, winner: Array, window: Window, shape: tuple[int
     dx = np.zeros((len(planes), *shape), delta.dtype)
     share(pool_delta(), _threads(16 * planes.size, len(planes)), planes, winners, *_geometry(window), dx)
     return dx.reshape(*delta.shape[:-2], *shape)
+
+
+def sparse_matrix(x: Array) -> Array:
+    """Return a matrix that stands in for x (N, D), most of whose numbers are 0: its products leave them out."""
+    from nnpg_kernels.numba.sparse_matrix import SparseMatrix
+
+    return cast(Array, SparseMatrix(x))
 
 
 def _check(fits: bool, names: str, *arrays: Array | None) -> None:

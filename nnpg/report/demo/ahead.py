@@ -11,6 +11,7 @@ from nnpg.data import Dataset
 from nnpg.knockout import knock_out_curve
 from nnpg.network import Network
 from nnpg.prediction import predict, prediction_gradient
+from nnpg.programs.reports import compilation_report
 from nnpg.recipes.models import face_net
 from nnpg.scores import filter_scores
 from nnpg_kernels import Array
@@ -24,7 +25,7 @@ def compile_ahead(data: Dataset) -> None:
     """
     with redirect_stderr(io.StringIO()), use_threads(1):  # the first process says it; there are as many as cores
         net = face_net(data.x, data.K, rng=0)
-        if net.backend.name == "numba" and _missing(net):
+        if compilation_report(net)["prediction_gradient"] and _missing(net):
             _compile(net, data.x, data.labels)
 
 
