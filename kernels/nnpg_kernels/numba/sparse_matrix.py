@@ -92,10 +92,12 @@ def _fits(S: SparseMatrix, other: Array) -> bool:
 
 def _compressed(dense: Array) -> tuple[Array, Array, Array]:
     """Return where each row starts (R + 1,), and the place in its row and the value of each number that is not 0."""
-    rows, places = np.nonzero(dense)
+    numbers, size = np.ascontiguousarray(dense).reshape(-1), dense.shape[1]
+    found = np.flatnonzero(numbers != 0)  # of one row of truth values: several times as fast as `nonzero` of numbers
+    rows = found // size
     starts = np.zeros(len(dense) + 1, np.int64)
     np.cumsum(np.bincount(rows, minlength=len(dense)), out=starts[1:])
-    return starts, places.astype(np.int32), dense[rows, places]
+    return starts, (found - rows * size).astype(np.int32), numbers[found]
 
 
 def _product(S: tuple[Array, Array, Array], B: Array) -> Array:
