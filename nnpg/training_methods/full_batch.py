@@ -25,6 +25,7 @@ from nnpg_kernels.threads import thread_count, use_threads
 P = TypeVar("P")
 T = TypeVar("T")
 MANY = 1 << 20  # numbers in all images, from which it is worth while to list those that are not 0
+LINES = (Dense.forward, Dense.gradients)  # that a sparse matrix has the products of; a user may replace them
 FEW_ARE_NOT = 0.25  # share of the numbers that are not 0, up to which a product by their list takes less time
 
 
@@ -108,6 +109,7 @@ def batches_of(net: Network, x: Array, batch: int) -> list[Array]:
     parts = [x[rows] for rows in in_batches(len(x), batch, batch)]
     first, sparse_matrix = next(iter(net.layers.values())), getattr(net.backend, "sparse_matrix", None)
     dense = type(first) is Dense and INPUT not in net.interventions and x.ndim == 2 and x.dtype == net.dtype
+    dense = dense and (Dense.forward, Dense.gradients) == LINES
     if sparse_matrix is None or not dense or x.dtype not in (np.float32, np.float64) or x.size < MANY:
         return parts
     return parts if np.count_nonzero(x) > FEW_ARE_NOT * x.size else [sparse_matrix(part) for part in parts]

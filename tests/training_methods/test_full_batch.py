@@ -73,6 +73,12 @@ def test_images_that_are_mostly_0_give_the_loss_and_the_gradient_of_the_layers()
     np.testing.assert_allclose(gradient, expected_gradient, rtol=1e-10, atol=1e-15)
 
 
+def test_lines_of_the_layer_that_were_replaced_get_the_images_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, net = digits_and_net()
+    monkeypatch.setattr(nnpg.Dense, "forward", lambda self, k, x: (np.dot(x, self.W.T) + self.b, x))
+    assert {type(part) for part in batches_of(net, x, 1000)} == {np.ndarray}
+
+
 def test_a_first_layer_of_the_users_own_gets_the_images_themselves() -> None:
     class OwnDense(nnpg.Dense):
         pass
