@@ -126,7 +126,8 @@ def knock_out_curves(
 ) -> tuple[Knockout, ...]:
     """Knock filters out in several orders: each result is that of `knock_out_curve` for its order, to the bit.
 
-    On a device, all orders are computed in one launch where there is a program for all of them.
+    Where there is a program for all of them, what the orders have in common is computed once; on a device, all orders
+    are computed in one launch.
 
     Parameters
     ----------

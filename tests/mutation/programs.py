@@ -20,6 +20,8 @@ from nnpg.attacks.answers import Margin
 from nnpg.attacks.least_distortion.boundary.steps import Descents, step_of
 from nnpg.attacks.least_distortion.norms import Box
 from nnpg.losses import Loss, binary, binary_seed, cross_entropy, cross_entropy_seed, squares, squares_seed
+from nnpg.programs import guards
+from nnpg.programs.numba.sweep_steps import outputs_of_sweeps
 from nnpg.programs.plan import plan_of
 from nnpg.programs.tasks import Outputs, Reading, Train
 from nnpg.training_methods.selective_dropout import SelectiveDropout
@@ -65,6 +67,12 @@ NETS: dict[str, tuple[tuple[int, ...], list[Any]]] = {
         [conv(2, (1, 2), stride=(1, 2)), nnpg.MaxPool((1, 2), (2, 1), padding=(0, 0, 1, 1)), nnpg.ReLU(),
          nnpg.Flatten(), dense(4), nnpg.Softmax()],
     ),
+    "three convolutions": (
+        (1, 14, 15),
+        [conv(4, 3), nnpg.Tanh(), nnpg.MaxPool(2), conv(5, (3, 2), padding=(1, 0, 2, 0)), nnpg.ReLU(),
+         nnpg.MaxPool(3, 2, padding=(1, 0, 1, 1)), conv(3, (2, 3), bias=False), nnpg.Tanh(), nnpg.Flatten(), dense(5),
+         nnpg.Softmax()],
+    ),
     "many": ((1, 3, 4), [conv(2, 2, dilation=(2, 1), padding=3), nnpg.Flatten(), dense(4), nnpg.Tanh()]),
     "rows": ((7,), [dense(5), nnpg.ReLU(), dense(4), nnpg.Sigmoid()]),
 }  # fmt: skip
@@ -82,6 +90,7 @@ def cases() -> list[tuple[str, str, int]]:
         ("one row", "float64", wide + 1),
         ("one column", "float32", 1),
         ("steps", "float64", 2),
+        ("three convolutions", "float64", wide + 3),
         ("many", "float64", 30 * wide + 1),
     ]
 
@@ -169,6 +178,27 @@ def sweeps(net: nnpg.Network, x: Any, labels: Any) -> Answers:
         yield "equal", nnpg.knock_out_curve(net.replace(last, W=W, b=b), x, labels, units, progress=False).predictions
     changed = net.intervene(blocks_of(net)[0], part_of(net))
     yield "changed", nnpg.knock_out_curve(changed, x, labels, units, progress=False).predictions
+
+
+def several_sweeps(net: nnpg.Network, x: Any, labels: Any) -> Answers:
+    units = units_of(net)
+    orders = [units, units[::-1], [*units[1:3], units[1], units[0]], []]
+    with_means = nnpg.knock_out_curves(net, x, labels, orders, to="mean", reference=9 * abs(x), progress=False)
+    for i, curve in enumerate((*nnpg.knock_out_curves(net, x, labels, orders, progress=False), *with_means)):
+        yield f"classes {i}", curve.predictions
+    for i, order in enumerate(orders):
+        yield f"outputs {i}", outputs_of_sweep(net, x, orders, i)
+        yield f"alone {i}", outputs_of_sweep(net, x, [order], 0)
+
+
+def outputs_of_sweep(net: nnpg.Network, x: Any, orders: list[list[tuple[str, int]]], i: int) -> Any:
+    """Outputs before a softmax without the first filters of order i: by the program of all orders, or by layers."""
+    plan = plan_of(net)
+    if net.backend.name == "numba":
+        return outputs_of_sweeps(plan, orders, guards.images(net.as_input(x), plan.input_shape, plan.dtype))[i]
+    name = net.names[-1] if plan.head == "sigmoid" else plan.last
+    nets = [nnpg.knock_out(net, orders[i][:step]) if step else net for step in range(len(orders[i]) + 1)]
+    return np.stack([without.forward(x)[name] for without in nets])
 
 
 def part_of(net: nnpg.Network) -> Any:
@@ -319,6 +349,8 @@ BATTERIES: dict[str, tuple[Task, ...]] = {
     "gradients": (gradients, changed, means),
     "class_sums": (means,),
     "knockout": (sweeps,),
+    "knockouts": (several_sweeps,),
+    "sweep_steps": (sweeps, several_sweeps),
     "reading": (reading,),
     "training": (training, changed),
     "steps": (training, changed, selected),
@@ -330,6 +362,7 @@ OPS_BY_TASK: tuple[tuple[str, tuple[str, ...], tuple[Task, ...]], ...] = (
     ("convolutions", ("convolution", "_convolution", "unpooling", "convolution_delta"), (predict, gradients, training)),
     ("convolutions", ("convolution_gradient",), (training,)),
     ("convolutions", ("sparse_delta", "first_winners"), (gradients,)),
+    ("convolutions", ("channel_parts", "channel_sums"), (sweeps,)),
     ("dense_layers", ("dense", "dense_delta", "dense_delta_of_one"), (predict, gradients, training)),
     ("dense_layers", ("dense_gradient",), (training,)),
     ("elementwise", ("activation", "activation_delta"), (predict, gradients, training)),
@@ -344,7 +377,7 @@ TARGETS = [
         Target(f"nnpg.programs.numba.{name}", functions_of(f"nnpg.programs.numba.{name}"), partial(battery, *tasks))
         for name, tasks in BATTERIES.items()
     ),
-    Target("nnpg.programs.sweeps", functions_of("nnpg.programs.sweeps"), partial(battery, sweeps)),
+    Target("nnpg.programs.sweeps", functions_of("nnpg.programs.sweeps"), partial(battery, sweeps, several_sweeps)),
     Target("nnpg.programs.planned_steps", ("loss_of", "decay_of"), partial(battery, training, changed)),
     Target("nnpg_kernels.numba.boundary_steps", ("boundary_steps",), partial(battery, descents)),
     Target(PLANES, functions_of(PLANES), partial(battery, predict, gradients, training)),

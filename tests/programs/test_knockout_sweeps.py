@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import pytest
 from geometries import NETS, examples, network
 
 import nnpg
+from nnpg.programs.numba import sweep_steps
 from nnpg.programs.numba.knockout import outputs_without
 from nnpg.programs.numba.predict import behind_blocks
 from nnpg.programs.plan import plan_of
 from nnpg.programs.tasks import KnockOut
+from nnpg_kernels.numba.program import Op
 
 
 @pytest.mark.parametrize("name", NETS)
@@ -31,6 +36,42 @@ def test_every_output_of_every_step_is_that_of_the_network_without_the_filters(n
         expected = without.forward(x).y
         np.testing.assert_allclose(got[step], expected, rtol=1e-9, atol=1e-12, err_msg=f"step {step}")
     np.testing.assert_allclose(y, nnpg.predict(reference, x), rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("parts_bytes", [0, 1 << 30])
+@pytest.mark.parametrize("N", [3, 40])
+def test_several_sweeps_at_once_have_the_bits_of_each_alone(
+    N: int, parts_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweep_steps, "PARTS_BYTES", parts_bytes)
+    net, rng = network("faces"), np.random.default_rng(3)
+    plan, (x, labels) = plan_of(net), examples(net, N)
+    units = [(block.name, f) for block in plan.blocks[:-1] for f in range(block.y_shape[0])]
+    orders = [tuple(units[i] for i in rng.permutation(len(units))[:many]) for many in (len(units), 5, 0)]
+    together = sweep_steps.outputs_of_sweeps(plan, orders, x)
+    for order, got in zip(orders, together, strict=True):
+        alone = outputs_without(net, plan, KnockOut(order), x)
+        assert got.tobytes() == alone.tobytes()
+    with nnpg.require_compiled():
+        curves = nnpg.knock_out_curves(net, x, labels, orders, progress=False)
+    for order, curve, got in zip(orders, curves, together, strict=True):
+        assert (curve.predictions == behind_blocks(net, plan, got).argmax(axis=-1)).all(), order
+
+
+@pytest.mark.parametrize("parts_bytes", [0, 1 << 30])
+def test_maps_are_sums_of_parts_where_these_are_small(parts_bytes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lost fast path: the sums are there, and are not where the parts would take more memory."""
+    net, names = network("faces"), set[str]()
+    (x, _), plan = examples(net, 40), plan_of(net)
+
+    def program(each: Sequence[Sequence[Op]], phases: Any) -> Any:
+        names.update(op.name for op in each[0])
+        return lambda: None
+
+    monkeypatch.setattr(sweep_steps, "PARTS_BYTES", parts_bytes)
+    monkeypatch.setattr(sweep_steps, "Program", program)
+    sweep_steps.outputs_of_sweeps(plan, [[(block.name, 0) for block in plan.blocks[:-1]]], x)
+    assert ("sum channels" in names) == (parts_bytes > 0)
 
 
 def test_a_logit_and_the_inside_of_a_block_go_by_layers() -> None:

@@ -1,8 +1,4 @@
-"""Knock-out sweeps by a plan: forward once for each block of images, then again from the filter that is switched off.
-
-The filters of each block are sorted so that the active ones always come first, and a kernel computes and reads only
-these. Nothing is computed for filters that are off, and nothing is multiplied by their 0.
-"""
+"""Knock-out sweeps by a plan. Filters that are set to 0: see `sweep_steps`. Here, those that are set to their mean."""
 
 from __future__ import annotations
 
@@ -14,11 +10,11 @@ import numpy.typing as npt
 from nnpg.network import Network
 from nnpg.programs import guards
 from nnpg.programs.numba import limits
-from nnpg.programs.numba.blocks import Parameters, forward_ops, forward_workspace
+from nnpg.programs.numba.blocks import forward_ops, forward_workspace
 from nnpg.programs.numba.predict import behind_blocks, head_ops
+from nnpg.programs.numba.sweep_steps import outputs_of_sweeps
 from nnpg.programs.overrides import Fixed, fixed_units
 from nnpg.programs.plan import Plan
-from nnpg.programs.sweeps import first_out_last, left_after
 from nnpg.programs.tasks import KnockOut
 from nnpg_kernels import Array
 from nnpg_kernels.numba import ops
@@ -70,49 +66,8 @@ def outputs_without(
     fixed = fixed_units(net, plan)
     if task.to == "mean" or fixed:
         return _outputs_with_maps_set(net, plan, task, x, means or {}, fixed)
-    filters, dtype, N, T = task.filters, plan.dtype, len(x), len(task.filters)
-    x = guards.images(net.as_input(x), plan.input_shape, dtype)
-    result = np.empty((T + 1, N, *plan.blocks[-1].y_shape), dtype)
-    if not N:
-        return result
-    images = plan.at_once(N, lanes(dtype))
-    where = [plan.index(layer) for layer, _ in filters]
-    order, active = first_out_last(plan, where, filters), left_after(plan, where, filters)
-    weights = _in_order(plan, plan.weights, order)
-    first: list[int] = []  # the first op of each block's counts, of the packing, of each block, and of the end
-
-    def thread_ops() -> list[Op]:
-        space = forward_workspace(plan, images)
-        forward = forward_ops(plan, space, weights)
-        counts = [
-            [
-                ops.set_field(forward[i].weigh, "F", active[i]),
-                *(ops.set_field(activate, "C", active[i]) for activate in forward[i].activate),
-                ops.set_field(forward[i + 1].weigh, "C", active[i]),
-            ]
-            for i in range(len(plan.blocks) - 1)
-        ]
-        steps: list[Op] = []
-        first.clear()
-        for part in [
-            *counts,
-            [ops.pack(space.enter, x, mean=plan.mean)],
-            *(block.all for block in forward),
-            [*head_ops(plan, space), ops.unpack(space.y[-1], result, seeds=True)],
-        ]:
-            first.append(len(steps))
-            steps += part
-        return steps
-
-    each = [thread_ops() for _ in range(threads_for(-(-N // images)))]
-    count, run, end = first, first[len(plan.blocks) :], len(each[0])
-    chain = [Task(0, end, 0, 0, 0)]
-    for s, i in enumerate(where, start=1):
-        chain += [Task(count[i], count[i + 1], 0, 0, s), Task(run[i + 1], end, 0, 0, s)]
-    once = np.array(chain, np.int64)
-    chains = [once + np.array([0, 0, n, min(images, N - n), 0]) for n in range(0, N, images)]
-    Program(each, [chains])()
-    return result
+    x = guards.images(net.as_input(x), plan.input_shape, plan.dtype)
+    return outputs_of_sweeps(plan, [task.filters], x)[0]
 
 
 def _outputs_with_maps_set(
@@ -162,16 +117,3 @@ def _maps_set(
         if means:
             values[k] = guards.parameter(f"the mean of {layer}", means[layer], block.y_shape, plan.dtype)[f]
     return np.array([f for _, f in here] or [0], np.int64), values, counts.astype(np.int64)
-
-
-def _in_order(plan: Plan, weights: Parameters, order: Sequence[Array]) -> dict[str, dict[str, Array]]:
-    """Return the weights with every block's filters, and the next block's channels, in this order."""
-    result = {}
-    for i, block in enumerate(plan.blocks):
-        parameters = {p: w[order[i]] for p, w in weights[block.weights].items()}
-        if i:
-            W = parameters["W"]
-            apart = W.reshape(len(W), len(order[i - 1]), -1)
-            parameters["W"] = np.ascontiguousarray(apart[:, order[i - 1]]).reshape(W.shape)
-        result[block.weights] = parameters
-    return result

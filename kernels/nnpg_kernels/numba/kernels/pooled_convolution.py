@@ -51,7 +51,7 @@ def convolve(dtype: npt.DTypeLike, height: int, width: int, per_pixel: int) -> A
     """Return the kernel for one type of number, one tile, and one number of images at a pixel."""
     kind, step = np.dtype(dtype).type, lanes(dtype)
     rows_of = correlate_rows(height, width, step)
-    pool = _pool_row(step) if per_pixel == 1 else _pool_row_of_lanes(step)
+    pool = _pool_row(step) if per_pixel == 1 else pool_row_of_lanes(step)
 
     def run(address: int, n: int, count: int, seed: int, t: int) -> None:
         s, c = record(address, CONVOLVE), record(address, CORRELATE)
@@ -74,7 +74,7 @@ def convolve(dtype: npt.DTypeLike, height: int, width: int, per_pixel: int) -> A
 
 
 @cache
-def _pool_row_of_lanes(step: int) -> Any:
+def pool_row_of_lanes(step: int) -> Any:
     """Return the function that takes one pooled row from a band, for a vector of images at each pixel."""
 
     @jit

@@ -1,6 +1,8 @@
 """Functions that make ops from arrays and planes: kernels with their addresses, sizes and strides. See `program`."""
 
 from nnpg_kernels.numba.ops.convolutions import (
+    channel_parts,
+    channel_sums,
     convolution,
     convolution_delta,
     convolution_gradient,
@@ -26,6 +28,8 @@ __all__ = [
     "activation_delta",
     "activation_delta_of_one",
     "bias_gradient",
+    "channel_parts",
+    "channel_sums",
     "choose_units",
     "convolution",
     "convolution_delta",

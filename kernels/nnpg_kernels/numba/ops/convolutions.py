@@ -6,6 +6,7 @@ import numpy as np
 
 from nnpg_kernels.backend import Array
 from nnpg_kernels.geometry import Window
+from nnpg_kernels.numba.kernels import channel_sums as kernels_of_sums
 from nnpg_kernels.numba.kernels import pooling_winners
 from nnpg_kernels.numba.kernels import sparse_delta as sparse_kernels
 from nnpg_kernels.numba.kernels.correlation import CORRELATE, correlate, tile_for
@@ -63,6 +64,50 @@ def _convolution(x: Planes, W: Array, b: Array | None, window: Window, y: Planes
         **weight_fields(W, bias, b is not None, (C * I * J, I * J, J, 1)),
         **{"y": y.at(), "y_plane": y.plane, "y_row": y.pitch},
         **{"C": C, "F": F, "I": I, "J": J, "H": y.H, "W": y.W * L},
+    )
+
+
+def channel_parts(x: Planes, W: Array, window: Window, parts: Planes) -> Op:
+    """parts[c F + f] = W[f, c] * x[c]: what each channel adds to each map."""
+    (F, C, I, J), L, item = W.shape, x.per_pixel, W.itemsize
+    height, width = tile_for(F, -(-parts.W * L // lanes(W.dtype)))
+    bias = no_bias(W.dtype)
+    return op(
+        f"channel parts {height}x{width}",
+        kernels_of_sums.channel_parts(W.dtype, height, width),
+        kernels_of_sums.CHANNEL_PARTS,
+        (x, W, bias, parts),
+        **window_fields(x, window, L),
+        **weight_fields(W, bias, False, (C * I * J, I * J, J, 1)),
+        **{"y": parts.at(), "y_plane": parts.plane, "y_row": parts.pitch},
+        **{"C": 1, "F": F, "I": I, "J": J, "H": parts.H, "W": parts.W * L},
+        **{"channels": C, "x_part": x.plane * item, "w_part": I * J * item, "y_part": F * parts.plane * item},
+    )
+
+
+def channel_sums(
+    parts: Planes, channels: Array, filters: Array, b: Array | None, pool: Window, y: Planes, winner: Planes
+) -> Op:
+    """y[r] = max over `pool` of b[f] + the sum of parts[c F + f] over channels, f = filters[r]; see `channel_sums`."""
+    dtype, L = y.memory.dtype, y.per_pixel
+    left, vector = pool.padding[2], lanes(dtype)
+    reach = max(parts.W, (y.W - 1) * pool.stride[1] + pool.size[1] - left)  # of the last window
+    band_row = (left + reach) * L
+    band = aligned(pool.size[0] * band_row, dtype, SLACK * vector)
+    band[:] = -np.inf  # so the padding of the pooling window never wins
+    bias = no_bias(dtype) if b is None else b
+    return op(
+        "sum channels",
+        kernels_of_sums.pooled_sums(dtype),
+        kernels_of_sums.CHANNEL_SUMS,
+        (parts, channels, filters, bias, y, winner, band),
+        **{"parts": parts.at(), "part": len(filters) * parts.plane, "plane": parts.plane, "row": parts.pitch},
+        **{"channels": address(channels), "filters": address(filters), "C": len(channels), "F": len(filters)},
+        **{"b": address(bias), "b_row": int(b is not None), "band": address(band), "band_row": band_row},
+        **{"band_left": left * L, "z_rows": parts.H, "W": parts.W * L},
+        **{"out": y.at(), "out_plane": y.plane, "out_row": y.pitch, "rows": y.H, "columns": y.W},
+        **{"winner": winner.at(), "winner_plane": winner.plane, "winner_row": winner.pitch},
+        **pool_fields(pool),
     )
 
 
