@@ -32,10 +32,16 @@ NETS: dict[str, tuple[tuple[int, ...], list[Any]]] = {
     "11 columns, stride 4": ((3, 39, 41), [conv(5, 11, stride=4, padding=2), R(), P(3, 2), conv(2, 3), R(), *HEAD]),
     "9 columns with gaps": ((1, 12, 22), [conv(2, (1, 9), dilation=(1, 2), padding=(0, 0, 1, 3)), R(), *HEAD]),
     "pooling of 144 pixels": ((1, 27, 27), [conv(3, 3), T(), P(12, 6), conv(2, 2), T(), *HEAD]),
+    "filters in lanes": ((3, 12, 15), [conv(8, 3, padding=1), R(), conv(16, (3, 2)), T(), P(2), *HEAD]),
+    "filters in lanes, stride": (
+        (1, 37, 41),
+        [nnpg.Center(np.array(0.3)), conv(8, 7, stride=(3, 2), padding=2), R(), P(3, 2),
+         conv(16, (3, 2), padding=(1, 0, 2, 1), bias=False), S(), P(2, 2, padding=1), *HEAD],
+    ),
     "dense only": ((37,), [dense(21), S(), dense(17), R(), dense(5), nnpg.Softmax()]),
     "images without convolution": ((2, 5, 5), HEAD),
     "one layer": ((6,), [dense(3), nnpg.Softmax()]),
-}
+}  # fmt: skip
 
 K = 11  # more than one vector of float64
 

@@ -73,6 +73,12 @@ NETS: dict[str, tuple[tuple[int, ...], list[Any]]] = {
          nnpg.MaxPool(3, 2, padding=(1, 0, 1, 1)), conv(3, (2, 3), bias=False), nnpg.Tanh(), nnpg.Flatten(), dense(5),
          nnpg.Softmax()],
     ),
+    "filters": (
+        (3, 13, 12),
+        [nnpg.Center(np.array(0.3)), conv(8, (5, 3), stride=(3, 2), padding=(2, 1, 1, 1)), nnpg.Tanh(),
+         nnpg.MaxPool(2, 1), conv(16, (2, 3), padding=(1, 0, 1, 1), bias=False), nnpg.ReLU(),
+         nnpg.MaxPool(2, padding=(0, 1, 1, 0)), nnpg.Flatten(), dense(21), nnpg.Tanh(), dense(4), nnpg.Softmax()],
+    ),
     "many": ((1, 3, 4), [conv(2, 2, dilation=(2, 1), padding=3), nnpg.Flatten(), dense(4), nnpg.Tanh()]),
     "rows": ((7,), [dense(5), nnpg.ReLU(), dense(4), nnpg.Sigmoid()]),
 }  # fmt: skip
@@ -91,6 +97,7 @@ def cases() -> list[tuple[str, str, int]]:
         ("one column", "float32", 1),
         ("steps", "float64", 2),
         ("three convolutions", "float64", wide + 3),
+        ("filters", "float64", 3),
         ("many", "float64", 30 * wide + 1),
     ]
 
@@ -354,6 +361,9 @@ BATTERIES: dict[str, tuple[Task, ...]] = {
     "reading": (reading,),
     "training": (training, changed),
     "steps": (training, changed, selected),
+    "wide": (predict, gradients, training),
+    "wide_training": (training,),
+    "phases": (predict, gradients, training),
     "blocks": (predict, gradients, training, changed, reading),
 }
 OPS_BY_TASK: tuple[tuple[str, tuple[str, ...], tuple[Task, ...]], ...] = (
@@ -363,6 +373,7 @@ OPS_BY_TASK: tuple[tuple[str, tuple[str, ...], tuple[Task, ...]], ...] = (
     ("convolutions", ("convolution_gradient",), (training,)),
     ("convolutions", ("sparse_delta", "first_winners"), (gradients,)),
     ("convolutions", ("channel_parts", "channel_sums"), (sweeps,)),
+    ("channel_lanes", functions_of(f"{OPS}.channel_lanes"), (predict, gradients, training)),
     ("dense_layers", ("dense", "dense_delta", "dense_delta_of_one"), (predict, gradients, training)),
     ("dense_layers", ("dense_gradient",), (training,)),
     ("elementwise", ("activation", "activation_delta"), (predict, gradients, training)),

@@ -126,20 +126,30 @@ def test_nobody_else_asks_for_a_backends_name() -> None:
     assert not lines
 
 
-def test_a_few_large_images_of_filters_that_step_over_columns_go_by_layers() -> None:
-    net = nnpg.build([conv(16, 7, stride=2), nnpg.ReLU(), nnpg.Flatten(), dense(3), nnpg.Softmax()],
+@pytest.mark.parametrize("filters", [17, 16])
+def test_a_few_large_images_of_filters_that_step_over_columns_go_by_layers(filters: int) -> None:
+    """17 filters leave lanes empty; 16 fill them, which is then how up to 8 images are computed."""
+    net = nnpg.build([conv(filters, 7, stride=2), nnpg.ReLU(), nnpg.Flatten(), dense(3), nnpg.Softmax()],
                      input_shape=(3, 120, 120), rng=0, backend="numba")  # fmt: skip
     x = np.random.default_rng(0).standard_normal((17, 3, 120, 120)).astype("f4")
+    asks = [
+        lambda: nnpg.predict(net, x[:16]),
+        lambda: nnpg.prediction_gradient(net, x[:4], layers="relu1"),
+        lambda: nnpg.prediction_gradient(net, x[:4], layers="input"),
+        lambda: nnpg.train(net, x, np.zeros(17, int), epochs=1, batch=4, rng=0, progress=False),
+        lambda: nnpg.predict(net, x[:8]),
+        lambda: nnpg.prediction_gradient(net, x[:4], layers="conv1"),  # inside a block
+    ]
     with nnpg.require_compiled():
         compiled = nnpg.predict(net, x)
-        for ask in (
-            lambda: nnpg.predict(net, x[:16]),
-            lambda: nnpg.prediction_gradient(net, x[:4], layers="relu1"),
-            lambda: nnpg.train(net, x, np.zeros(17, int), epochs=1, batch=4, rng=0, progress=False),
-        ):
-            with pytest.raises(nnpg.NotCompiled, match=r"(16|4) images would be one vector of 16 lanes"):
+        for i, ask in enumerate(asks):
+            if filters == 16 and i in (1, 2, 3, 4):
+                ask()
+                continue
+            with pytest.raises(nnpg.NotCompiled, match=r"(16|8|4) images would be one vector of 16 lanes"):
                 ask()
     np.testing.assert_allclose(nnpg.predict(net, x[:16]), compiled[:16], rtol=0, atol=1e-6)
+    np.testing.assert_allclose(nnpg.predict(net, x[:8]), compiled[:8], rtol=0, atol=1e-6)
     with (
         nnpg.require_compiled(),
         pytest.raises(nnpg.NotCompiled, match="gaps of zeros that the strides of conv1 leave"),

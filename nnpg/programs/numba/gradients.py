@@ -9,14 +9,14 @@ many classes    forward as before, then one image at a time with its classes in 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from nnpg.network import INPUT, Network
 from nnpg.programs import guards
-from nnpg.programs.numba import limits
+from nnpg.programs.numba import limits, wide
 from nnpg.programs.numba.blocks import (
     CODES,
     DeltaWorkspace,
@@ -29,6 +29,7 @@ from nnpg.programs.numba.blocks import (
     planes_of_dz,
     stopped,
 )
+from nnpg.programs.numba.phases import Phases
 from nnpg.programs.overrides import Fixed, fixed_units
 from nnpg.programs.plan import Plan
 from nnpg.programs.planned_blocks import WHOLE, Block, Place
@@ -45,9 +46,14 @@ FEW = 4  # fewer classes than this are sent back one at a time
 
 def why_not(net: Network, plan: Plan, task: Gradients) -> str:
     """Return why there is no program for these gradients, or ""."""
-    if why := limits.why_not(net, plan) or limits.too_few(plan, task.images):
+    if why := limits.why_not(net, plan):
         return why
-    if INPUT in task.layers and (why := limits.spaced(plan)):
+    wide = _is_wide(net, plan, task.layers, task.images or 0)
+    if (
+        why := ""
+        if wide
+        else limits.too_few(plan, task.images) or (limits.spaced(plan) if INPUT in task.layers else "")
+    ):
         return why
     if len(plan.blocks[-1].y_shape) != 1:
         return f"{plan.last} is not one row per image"
@@ -83,6 +89,10 @@ def run(
     stop = min(plan.places[name].block for name in names)
     across = S >= FEW and not inside and all(block.kind != "conv" or _step_by_step(block) for block in plan.blocks)
 
+    if not across and _is_wide(net, plan, names, N):
+        _of_wide(plan, x, result, (classes, labels, share, of), S)
+        return result
+
     def block_ops() -> tuple[list[Op], list[Op]]:
         space = forward_workspace(plan, images)
         forward = [
@@ -109,6 +119,12 @@ def run(
         chains.append(chain)
     Program([forward + back for forward, back in each], [chains])()
     return result
+
+
+def _is_wide(net: Network, plan: Plan, layers: Sequence[str], images: int) -> bool:
+    """Whether filters are the lanes: see `wide`."""
+    inside = any(plan.places[name].inner for name in layers if name in plan.places)
+    return limits.filters_fill_lanes(plan, images) and not inside and not fixed_units(net, plan)
 
 
 def _step_by_step(block: Block) -> bool:
@@ -144,6 +160,42 @@ def _one_class_at_a_time(
         steps += [*stopped(delta, fixed.get(i)), *inner] if inner else []
         steps += back.get(i, [])
     return steps
+
+
+def _of_wide(
+    plan: Plan, x: Array, result: Mapping[str, Array], seed: tuple[Array, Array | None, Array, str], S: int
+) -> None:
+    """Write the derivatives for few images of a wide network, one class after the other."""
+    by_block, shared = _by_block(plan, result), wide.shared_memory(plan, plan.weights, len(x), back=True)
+    phases, last, stop = Phases(threads_for(max(len(x), wide.PIECES))), len(plan.blocks) - 1, min(by_block)
+    maps = [wide.maps(plan) for _ in x]
+    images = [(n, 1, 0) for n in range(len(x))]
+    wide.add_packing(phases, shared)
+    phases.add_each([wide.image_ops(shared, here, ops.pack(here.enter, x, mean=plan.mean)) for here in maps], images)
+    wide.add_dense(phases, shared, [])
+
+    begin, left = len(phases.phases), _unpacked(by_block, shared.delta)
+    phases.add_shared([ops.seed(shared.y[last], shared.delta[last], *seed)], [(0, len(x), 0)])
+    wide.add_dense_back(phases, shared, left, stop)
+    if stop < shared.dense[0] - 1:
+
+        def copied(i: int, delta: Planes) -> list[Op]:
+            if i < 0:
+                return [ops.unpack(delta, out, seeds=True) for _, out in by_block.get(i, [])]
+            return [ops.channels_to_rows(delta, out, len(out[0, 0])) for _, out in by_block.get(i, [])]
+
+        phases.add_each([wide.back_of_image(shared, here, stop, copied) for here in maps], images)
+    phases.repeat(begin, S)
+    phases.program()()
+
+
+def _unpacked(
+    by_block: Mapping[int, Sequence[tuple[Place, Array]]], delta: Mapping[int, Planes]
+) -> dict[int, list[Op]]:
+    """Return the ops that copy deltas to their results, for blocks whose planes these are."""
+    return {
+        i: [ops.unpack(delta[i], out, seeds=True) for _, out in places] for i, places in by_block.items() if i in delta
+    }
 
 
 def _inside(plan: Plan, space: Workspace, delta: Planes, place: Place, out: Array) -> list[Op]:

@@ -32,16 +32,28 @@ def why_not(net: Network, plan: Plan) -> str:
     return next(filter(None, map(_of_block, plan.blocks)), "")
 
 
-def too_few(plan: Plan, images: int | None) -> str:
+def too_few(plan: Plan, images: int | None, *, filters: bool = False) -> str:
     """Return why the layers compute so few images of a large network faster, or "".
 
-    With a column stride above 1, lanes can only be images, and one vector of images uses only one core.
+    With a column stride above 1, lanes are images or, in programs that can, `filters`; one vector of images uses only
+    one core.
     """
     vector = lanes(plan.dtype)
     steps = any(block.kind == "conv" and block.window.stride[1] > 1 for block in plan.blocks)
-    if not images or images > vector or not steps:
+    if not images or images > vector or not steps or (filters and filters_fill_lanes(plan, images)):
         return ""
     return f"{images} images would be one vector of {vector} lanes" if plan.work >= LARGE else ""
+
+
+def filters_fill_lanes(plan: Plan, images: int) -> bool:
+    """Whether so few images of this network are computed with filters in the lanes: see `wide`."""
+    vector = lanes(plan.dtype)
+    convolutions = [block for block in plan.blocks if block.kind == "conv"]
+    if not 0 < images <= vector // 2 or not convolutions or plan.blocks[-1].kind == "conv":
+        return False
+    steps = [max(*block.window.stride, *block.window.dilation) for block in convolutions[1:]]
+    full = all(block.y_shape[0] % vector == 0 and block.groups == 1 for block in convolutions)
+    return full and max(steps, default=1) == 1 and convolutions[0].window.dilation == (1, 1)
 
 
 def spaced(plan: Plan) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -59,6 +59,30 @@ class Running:
         return SGDState(t, {n: {p: a.copy() for p, a in parameters.items()} for n, parameters in self.velocity.items()})
 
 
+@dataclass(frozen=True, eq=False)
+class Step:
+    """What the programs of a step need.
+
+    Parameters
+    ----------
+    pack : pack(planes) is the op that brings images into planes
+    loss : loss(z, delta) is the op of the loss and its seed
+    """
+
+    plan: Plan
+    weights: Weights
+    velocity: Weights
+    pack: Callable[[Planes], Op]
+    loss: Callable[[Planes, Planes], Op]
+    rates: Array
+    optimiser: SGD
+
+    def of_layers(self, slots: Slots, count: int) -> Iterator[list[Op]]:
+        """Yield the ops of each piece of each parameter, for a batch of `count` images."""
+        rows = dict.fromkeys(self.weights, count)
+        return layer_ops(self.plan, self.weights, self.velocity, slots, rows, self.rates, self.optimiser)
+
+
 def copied(a: Array) -> Array:
     """Return a copy that kernels may change."""
     copy = aligned(a.shape, a.dtype)
@@ -83,12 +107,12 @@ def slots_of(plan: Plan, weights: Weights, number: int, batch: int) -> Slots:
             slots.db[block.weights] = aligned((number, len(W)), W.dtype)
         else:
             F, D = W.shape
-            slots.x[block.weights] = _with_slack(batch, D, W)
-            slots.delta[block.weights] = _with_slack(batch, F, W)
+            slots.x[block.weights] = with_slack(batch, D, W)
+            slots.delta[block.weights] = with_slack(batch, F, W)
     return slots
 
 
-def _with_slack(rows: int, columns: int, like: Array) -> Array:
+def with_slack(rows: int, columns: int, like: Array) -> Array:
     """Return zeros (rows, columns) with slack after them that a tile may read."""
     return aligned((rows, columns), like.dtype, SLACK * lanes(like.dtype))
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
 
@@ -41,7 +42,7 @@ def outputs_of_sweeps(plan: Plan, sweeps: Sequence[Filters], x: Array) -> list[A
     `x` (N, ...) are images that `guards` let pass.
     """
     N, images = len(x), plan.at_once(len(x), lanes(plan.dtype))
-    starts = np.cumsum([0, *(len(filters) + 1 for filters in sweeps)])
+    starts = [0, *accumulate(len(filters) + 1 for filters in sweeps)]
     result = np.empty((starts[-1], N, *plan.blocks[-1].y_shape), plan.dtype)
     if N:
         where = [[plan.index(layer) for layer, _ in filters] for filters in sweeps]
@@ -200,7 +201,7 @@ class _Thread:
 
     def _places(self, stack: Array) -> Array:
         """Return for each step where the array of its sweep starts."""
-        return np.array(address(stack) + self.sorted.sweep * stack[0].nbytes, np.int64)
+        return int(address(stack)) + self.sorted.sweep.astype(np.int64) * stack[0].nbytes
 
     def _set_counts(self, i: int, forward: Sequence[BlockOps], listing: dict[int, Op], sums: dict[int, Op]) -> list[Op]:
         """Return the ops that set how many filters of block i are computed, and read by the next block."""

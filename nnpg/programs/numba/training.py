@@ -1,14 +1,16 @@
 """Training by a plan: whole epochs in compiled kernels, with the weights of one network changed in place.
 
-phase 1    for each block of images: forward, loss, backward, and the gradients of convolutions into the block's slot
+phase 1    for each block of images: forward, loss, backward, and the gradients of convolutions into the block's slot;
+           a few images of a wide network have more phases: see `wide_training`
 phase 2    for each layer: its gradient (slots summed in order; a dense layer's from all images), and the step
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -17,13 +19,15 @@ from nnpg.optimisers import SGD, SGDState
 from nnpg.programs import guards, planned_steps
 from nnpg.programs.numba import limits
 from nnpg.programs.numba.blocks import backward_ops, delta_workspace, forward_ops, forward_workspace
-from nnpg.programs.numba.steps import SLOTS, Running, copied, layer_ops, loss_op, slots_of, velocity_of
-from nnpg.programs.overrides import fixed_units
+from nnpg.programs.numba.steps import SLOTS, Running, Step, copied, loss_op, slots_of, velocity_of
+from nnpg.programs.numba.wide_training import wide_step
+from nnpg.programs.overrides import Fixed, fixed_units
 from nnpg.programs.plan import Plan
 from nnpg.programs.tasks import Train
 from nnpg_kernels import Array
 from nnpg_kernels.numba import ops
 from nnpg_kernels.numba.kernels.losses import LOSSES
+from nnpg_kernels.numba.planes import Planes
 from nnpg_kernels.numba.program import Op, Program, Task
 from nnpg_kernels.numba.simd import lanes
 from nnpg_kernels.threads import threads_for
@@ -73,7 +77,7 @@ def why_not(net: Network, plan: Plan, task: Train) -> str:
     """Return why there is no program for this training, or ""."""
     if task.own_steps:
         return "take_step takes the steps"
-    why = limits.why_not(net, plan) or limits.too_few(plan, task.images)
+    why = limits.why_not(net, plan) or limits.too_few(plan, task.images, filters=not fixed_units(net, plan))
     return why or planned_steps.why_not(net, plan, task, LOSSES)
 
 
@@ -91,36 +95,17 @@ def run(net: Network, plan: Plan, task: Train, x: Array, t: Array, batch: int, s
     order, losses, wrong = np.zeros(N, np.int64), np.zeros(N), np.zeros(N, np.int64)
     rates, images = np.zeros(steps), np.zeros(1, np.int64)
 
-    at_once = plan.at_once(batch, lanes(dtype))
-    slots = slots_of(plan, weights, min(SLOTS, -(-batch // at_once)), batch)
-    threads = threads_for(-(-batch // at_once))
+    def pack(enter: Planes) -> Op:
+        return ops.pack(enter, x, order=order, mean=plan.mean, per_step=batch)
 
-    def block_ops() -> list[Op]:
-        space, derivatives = forward_workspace(plan, at_once), delta_workspace(plan, at_once)
-        z, delta = space.y[-1], derivatives.delta[-1]
-        back = backward_ops(plan, space, derivatives, weights, len(plan.blocks) - 1, -1, slots, fixed)
-        return [
-            ops.pack(space.enter, x, order=order, mean=plan.mean, per_step=batch),
-            *(o for block in forward_ops(plan, space, weights, fixed) for o in block.all),
-            loss_op(z, delta, of, labels, targets, order, (losses, wrong), images, batch),
-            *(o for i in sorted(back, reverse=True) for o in back[i]),
-        ]
+    def loss(z: Planes, delta: Planes) -> Op:
+        return loss_op(z, delta, of, labels, targets, order, (losses, wrong), images, batch)
 
-    each = [block_ops() for _ in range(threads)]
-
-    def program(count: int) -> Program:
-        shared, second = [], []
-        first = len(each[0])
-        for of_layer in layer_ops(plan, weights, velocity, slots, dict.fromkeys(weights, count), rates, optimiser):
-            second.append([Task(first, first + len(of_layer), 0, count)])
-            shared += of_layer
-            first += len(of_layer)
-        chains: list[list[Task]] = [[] for _ in range(min(SLOTS, -(-count // at_once)))]
-        for i, n in enumerate(range(0, count, at_once)):
-            s = i % len(chains)
-            chains[s].append(Task(0, len(each[0]), n, min(at_once, count - n), s))
-        return Program([of_thread + shared for of_thread in each], [chains, second])
-
+    step = Step(plan, weights, velocity, pack, loss, rates, optimiser)
+    if not fixed and limits.filters_fill_lanes(plan, batch):
+        program: Callable[[int], Program] = partial(wide_step, step)
+    else:
+        program = _programs_of_blocks(step, batch, fixed)
     remainder = N % batch
     return Session(
         weights,
@@ -134,3 +119,37 @@ def run(net: Network, plan: Plan, task: Train, x: Array, t: Array, batch: int, s
         program(remainder) if remainder else None,
         batch,
     )
+
+
+def _programs_of_blocks(step: Step, batch: int, fixed: Mapping[int, Fixed]) -> Callable[[int], Program]:
+    """Return the function that makes the program of a step with so many images, at most `batch`."""
+    plan, weights = step.plan, step.weights
+    at_once = plan.at_once(batch, lanes(plan.dtype))
+    slots = slots_of(plan, weights, min(SLOTS, -(-batch // at_once)), batch)
+
+    def block_ops() -> list[Op]:
+        space, derivatives = forward_workspace(plan, at_once), delta_workspace(plan, at_once)
+        back = backward_ops(plan, space, derivatives, weights, len(plan.blocks) - 1, -1, slots, fixed)
+        return [
+            step.pack(space.enter),
+            *(o for block in forward_ops(plan, space, weights, fixed) for o in block.all),
+            step.loss(space.y[-1], derivatives.delta[-1]),
+            *(o for i in sorted(back, reverse=True) for o in back[i]),
+        ]
+
+    each = [block_ops() for _ in range(threads_for(-(-batch // at_once)))]
+
+    def program(count: int) -> Program:
+        shared, second = [], []
+        first = len(each[0])
+        for of_layer in step.of_layers(slots, count):
+            second.append([Task(first, first + len(of_layer), 0, count)])
+            shared += of_layer
+            first += len(of_layer)
+        chains: list[list[Task]] = [[] for _ in range(min(SLOTS, -(-count // at_once)))]
+        for i, n in enumerate(range(0, count, at_once)):
+            s = i % len(chains)
+            chains[s].append(Task(0, len(each[0]), n, min(at_once, count - n), s))
+        return Program([of_thread + shared for of_thread in each], [chains, second])
+
+    return program

@@ -11,9 +11,10 @@ from nnpg_kernels.numba.runtime.memory import address
 from nnpg_kernels.numba.simd import lanes
 
 
-def dense(x: Planes, W: Array, b: Array | None, y: Planes, maps: int) -> Op:
-    """y = W x + b, for x (D) in planes of one pixel: `maps` feature maps of D / maps units."""
-    (F, D), vector = W.shape, lanes(W.dtype)
+def dense(x: Planes, W: Array, b: Array | None, y: Planes, maps: int, rows: slice = slice(None)) -> Op:
+    """y = W x + b, for x (D) in planes of one pixel: `maps` feature maps of D / maps units; for the units in `rows`."""
+    D, vector, (first, last, _) = W.shape[1], lanes(W.dtype), rows.indices(len(W))
+    F = last - first
     map_size = D // maps
     height, width = tile_for(F, 1)
     bias = no_bias(W.dtype) if b is None else b
@@ -23,16 +24,18 @@ def dense(x: Planes, W: Array, b: Array | None, y: Planes, maps: int) -> Op:
         CORRELATE,
         (x, W, bias, y),
         **{"x": x.at(), "x_channel": map_size * vector, "x_row": 0, "x_column": 0, "x_i": 0, "x_j": vector},
-        **weight_fields(W, bias, b is not None, (D, map_size, 0, 1)),
-        **{"y": y.at(), "y_plane": vector, "y_row": 0},
+        **weight_fields(W, bias, b is not None, (D, map_size, 0, 1))
+        | {"w": address(W) + first * D * W.itemsize, "b": address(bias) + first * W.itemsize * (b is not None)},
+        **{"y": y.at() + first * vector * W.itemsize, "y_plane": vector, "y_row": 0},
         **{"C": maps, "F": F, "I": 1, "J": map_size, "H": 1, "W": vector},
     )
 
 
-def dense_delta(delta: Planes, W: Array, dx: Planes) -> Op:
-    """dx[d] = sum_f W[f, d] delta[f]."""
-    (F, D), vector = W.shape, lanes(W.dtype)
-    height, width = tile_for(D, 1)
+def dense_delta(delta: Planes, W: Array, dx: Planes, inputs: slice = slice(None)) -> Op:
+    """dx[d] = sum_f W[f, d] delta[f], for the inputs d in `inputs`."""
+    (F, D), vector, item = W.shape, lanes(W.dtype), W.itemsize
+    first, last, _ = inputs.indices(D)
+    height, width = tile_for(last - first, 1)
     bias = no_bias(W.dtype)
     return op(
         f"correlate {height}x{width}",
@@ -40,9 +43,17 @@ def dense_delta(delta: Planes, W: Array, dx: Planes) -> Op:
         CORRELATE,
         (delta, W, dx, bias),
         **{"x": delta.at(), "x_channel": 0, "x_row": 0, "x_column": 0, "x_i": 0, "x_j": vector},
-        **{"w": address(W), "w_row": 1, "w_channel": 0, "w_i": 0, "w_j": D, "b": address(bias), "b_row": 0},
-        **{"y": dx.at(), "y_plane": vector, "y_row": 0},
-        **{"C": 1, "F": D, "I": 1, "J": F, "H": 1, "W": vector},
+        **{
+            "w": address(W) + first * item,
+            "w_row": 1,
+            "w_channel": 0,
+            "w_i": 0,
+            "w_j": D,
+            "b": address(bias),
+            "b_row": 0,
+        },
+        **{"y": dx.at() + first * vector * item, "y_plane": vector, "y_row": 0},
+        **{"C": 1, "F": last - first, "I": 1, "J": F, "H": 1, "W": vector},
     )
 
 
