@@ -21,7 +21,7 @@ from nnpg.attacks.least_distortion.boundary.steps import Descents, step_of
 from nnpg.attacks.least_distortion.norms import Box
 from nnpg.losses import Loss, binary, binary_seed, cross_entropy, cross_entropy_seed, squares, squares_seed
 from nnpg.programs import guards
-from nnpg.programs.numba.sweep_steps import outputs_of_sweeps
+from nnpg.programs.numba.knockouts.steps import outputs_of_sweeps
 from nnpg.programs.plan import plan_of
 from nnpg.programs.tasks import Outputs, Reading, Train
 from nnpg.training_methods.selective_dropout import SelectiveDropout
@@ -355,15 +355,15 @@ BATTERIES: dict[str, tuple[Task, ...]] = {
     "outputs": (outputs,),
     "gradients": (gradients, changed, means),
     "class_sums": (means,),
-    "knockout": (sweeps,),
-    "knockouts": (several_sweeps,),
-    "sweep_steps": (sweeps, several_sweeps),
+    "knockouts.one": (sweeps,),
+    "knockouts.several": (several_sweeps,),
+    "knockouts.steps": (sweeps, several_sweeps),
     "reading": (reading,),
     "training": (training, changed),
     "steps": (training, changed, selected),
-    "wide": (predict, gradients, training),
-    "wide_training": (training,),
-    "phases": (predict, gradients, training),
+    "wide.passes": (predict, gradients, training),
+    "wide.training": (training,),
+    "wide.phases": (predict, gradients, training),
     "blocks": (predict, gradients, training, changed, reading),
 }
 OPS_BY_TASK: tuple[tuple[str, tuple[str, ...], tuple[Task, ...]], ...] = (

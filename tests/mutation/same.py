@@ -218,7 +218,7 @@ SAME: dict[str, dict[str, str]] = {
         "_across_classes: for i in range(last, min(by_block) - 2, -1):": MORE,
         "_block_delta: return [*steps, ops.dense_delta(delta, W, before...": FLAT,
     },
-    "nnpg.programs.numba.knockout": {
+    "nnpg.programs.numba.knockouts.one": {
         "surest: largest[close] = behind_blocks(net, plan, rows[close]).argmax(axis=1)": ROWS,
         "surest: largest, close = largest_of(rows, ...": CLOSE,
         "surest: rows = y.reshape(-2, y.shape[-1])": UNKNOWN,

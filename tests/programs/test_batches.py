@@ -12,7 +12,8 @@ from selection import WITH_DEVICE
 
 import nnpg
 from nnpg import conv, dense
-from nnpg.programs.numba import gradients, knockout, predict
+from nnpg.programs.numba import gradients, predict
+from nnpg.programs.numba.knockouts import one
 from nnpg.programs.plan import plan_of
 
 BACKENDS = ["numpy", "numba"]
@@ -60,7 +61,7 @@ def test_the_answer_does_not_depend_on_it(task: str, backend: str) -> None:
         ("predict", predict),
         ("prediction_gradient", gradients),
         ("class_gradient", gradients),
-        ("knock_out_curve", knockout),
+        ("knock_out_curve", one),
     ],
 )
 def test_programs_and_layers_take_that_many_images(task: str, program: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,8 +10,8 @@ import pytest
 from geometries import NETS, examples, network
 
 import nnpg
-from nnpg.programs.numba import sweep_steps
-from nnpg.programs.numba.knockout import outputs_without
+from nnpg.programs.numba.knockouts import steps as sweep_steps
+from nnpg.programs.numba.knockouts.one import outputs_without
 from nnpg.programs.numba.predict import behind_blocks
 from nnpg.programs.plan import plan_of
 from nnpg.programs.tasks import KnockOut

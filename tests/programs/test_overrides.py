@@ -11,7 +11,7 @@ from geometries import NETS, examples, network
 
 import nnpg
 from nnpg import conv, dense
-from nnpg.programs.numba.knockout import outputs_without
+from nnpg.programs.numba.knockouts.one import outputs_without
 from nnpg.programs.numba.predict import behind_blocks
 from nnpg.programs.plan import plan_of
 from nnpg.programs.tasks import KnockOut

@@ -12,8 +12,6 @@ from nnpg.programs.numba import (
     boundary,
     class_sums,
     gradients,
-    knockout,
-    knockouts,
     outputs,
     pooled_training,
     predict,
@@ -21,14 +19,15 @@ from nnpg.programs.numba import (
     selected_training,
     training,
 )
+from nnpg.programs.numba.knockouts import one, several
 from nnpg.programs.plan import plan_of
 
 PROGRAMS: dict[type[Any], ModuleType] = {
     tasks.Predict: predict,
     tasks.Gradients: gradients,
     tasks.ClassSums: class_sums,
-    tasks.KnockOut: knockout,
-    tasks.KnockOuts: knockouts,
+    tasks.KnockOut: one,
+    tasks.KnockOuts: several,
     tasks.Train: training,
     tasks.TrainPooled: pooled_training,
     tasks.TrainSelected: selected_training,

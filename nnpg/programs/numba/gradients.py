@@ -16,7 +16,7 @@ import numpy as np
 
 from nnpg.network import INPUT, Network
 from nnpg.programs import guards
-from nnpg.programs.numba import limits, wide
+from nnpg.programs.numba import limits
 from nnpg.programs.numba.blocks import (
     CODES,
     DeltaWorkspace,
@@ -29,7 +29,8 @@ from nnpg.programs.numba.blocks import (
     planes_of_dz,
     stopped,
 )
-from nnpg.programs.numba.phases import Phases
+from nnpg.programs.numba.wide import passes
+from nnpg.programs.numba.wide.phases import Phases
 from nnpg.programs.overrides import Fixed, fixed_units
 from nnpg.programs.plan import Plan
 from nnpg.programs.planned_blocks import WHOLE, Block, Place
@@ -122,7 +123,7 @@ def run(
 
 
 def _is_wide(net: Network, plan: Plan, layers: Sequence[str], images: int) -> bool:
-    """Whether filters are the lanes: see `wide`."""
+    """Whether filters are the lanes: see `wide.passes`."""
     inside = any(plan.places[name].inner for name in layers if name in plan.places)
     return limits.filters_fill_lanes(plan, images) and not inside and not fixed_units(net, plan)
 
@@ -166,17 +167,17 @@ def _of_wide(
     plan: Plan, x: Array, result: Mapping[str, Array], seed: tuple[Array, Array | None, Array, str], S: int
 ) -> None:
     """Write the derivatives for few images of a wide network, one class after the other."""
-    by_block, shared = _by_block(plan, result), wide.shared_memory(plan, plan.weights, len(x), back=True)
-    phases, last, stop = Phases(threads_for(max(len(x), wide.PIECES))), len(plan.blocks) - 1, min(by_block)
-    maps = [wide.maps(plan) for _ in x]
+    by_block, shared = _by_block(plan, result), passes.shared_memory(plan, plan.weights, len(x), back=True)
+    phases, last, stop = Phases(threads_for(max(len(x), passes.PIECES))), len(plan.blocks) - 1, min(by_block)
+    maps = [passes.maps(plan) for _ in x]
     images = [(n, 1, 0) for n in range(len(x))]
-    wide.add_packing(phases, shared)
-    phases.add_each([wide.image_ops(shared, here, ops.pack(here.enter, x, mean=plan.mean)) for here in maps], images)
-    wide.add_dense(phases, shared, [])
+    passes.add_packing(phases, shared)
+    phases.add_each([passes.image_ops(shared, here, ops.pack(here.enter, x, mean=plan.mean)) for here in maps], images)
+    passes.add_dense(phases, shared, [])
 
     begin, left = len(phases.phases), _unpacked(by_block, shared.delta)
     phases.add_shared([ops.seed(shared.y[last], shared.delta[last], *seed)], [(0, len(x), 0)])
-    wide.add_dense_back(phases, shared, left, stop)
+    passes.add_dense_back(phases, shared, left, stop)
     if stop < shared.dense[0] - 1:
 
         def copied(i: int, delta: Planes) -> list[Op]:
@@ -184,7 +185,7 @@ def _of_wide(
                 return [ops.unpack(delta, out, seeds=True) for _, out in by_block.get(i, [])]
             return [ops.channels_to_rows(delta, out, len(out[0, 0])) for _, out in by_block.get(i, [])]
 
-        phases.add_each([wide.back_of_image(shared, here, stop, copied) for here in maps], images)
+        phases.add_each([passes.back_of_image(shared, here, stop, copied) for here in maps], images)
     phases.repeat(begin, S)
     phases.program()()
 

@@ -46,7 +46,7 @@ def too_few(plan: Plan, images: int | None, *, filters: bool = False) -> str:
 
 
 def filters_fill_lanes(plan: Plan, images: int) -> bool:
-    """Whether so few images of this network are computed with filters in the lanes: see `wide`."""
+    """Whether so few images of this network are computed with filters in the lanes: see `wide.passes`."""
     vector = lanes(plan.dtype)
     convolutions = [block for block in plan.blocks if block.kind == "conv"]
     if not 0 < images <= vector // 2 or not convolutions or plan.blocks[-1].kind == "conv":

@@ -6,9 +6,10 @@ import numpy as np
 
 from nnpg.network import Network
 from nnpg.programs import guards
-from nnpg.programs.numba import limits, wide
+from nnpg.programs.numba import limits
 from nnpg.programs.numba.blocks import CODES, Workspace, forward_ops, forward_workspace
-from nnpg.programs.numba.phases import Phases
+from nnpg.programs.numba.wide import passes
+from nnpg.programs.numba.wide.phases import Phases
 from nnpg.programs.overrides import fixed_units
 from nnpg.programs.plan import Plan
 from nnpg.programs.tasks import Predict
@@ -52,17 +53,17 @@ def run(net: Network, plan: Plan, task: Predict, x: Array) -> Array:
 
 def _of_wide(plan: Plan, x: Array, y: Array) -> None:
     """Write the outputs of few images of a wide network to y."""
-    shared = wide.shared_memory(plan, plan.weights, len(x))
-    phases = Phases(threads_for(max(len(x), wide.PIECES)))
-    wide.add_packing(phases, shared)
+    shared = passes.shared_memory(plan, plan.weights, len(x))
+    phases = Phases(threads_for(max(len(x), passes.PIECES)))
+    passes.add_packing(phases, shared)
 
     def of_thread() -> list[Op]:
-        here = wide.maps(plan)
-        return wide.image_ops(shared, here, ops.pack(here.enter, x, mean=plan.mean))
+        here = passes.maps(plan)
+        return passes.image_ops(shared, here, ops.pack(here.enter, x, mean=plan.mean))
 
     phases.add(phases.made(of_thread), [(n, 1, 0) for n in range(len(x))])
     last = shared.y[len(plan.blocks) - 1]
-    wide.add_dense(phases, shared, [*head_of(plan, last), ops.unpack(last, y)])
+    passes.add_dense(phases, shared, [*head_of(plan, last), ops.unpack(last, y)])
     phases.program()()
 
 

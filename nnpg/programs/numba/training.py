@@ -20,7 +20,7 @@ from nnpg.programs import guards, planned_steps
 from nnpg.programs.numba import limits
 from nnpg.programs.numba.blocks import backward_ops, delta_workspace, forward_ops, forward_workspace
 from nnpg.programs.numba.steps import SLOTS, Running, Step, copied, loss_op, slots_of, velocity_of
-from nnpg.programs.numba.wide_training import wide_step
+from nnpg.programs.numba.wide.training import wide_step
 from nnpg.programs.overrides import Fixed, fixed_units
 from nnpg.programs.plan import Plan
 from nnpg.programs.tasks import Train

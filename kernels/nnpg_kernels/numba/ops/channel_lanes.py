@@ -1,4 +1,4 @@
-"""Ops of one image whose channels are the lanes; see `kernels/channel_lanes.py`."""
+"""Ops of one image whose channels are the lanes; see `kernels/channels/`."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import numpy as np
 
 from nnpg_kernels.backend import Array
 from nnpg_kernels.geometry import Window
-from nnpg_kernels.numba.kernels import channel_gradients as gradient_kernels
-from nnpg_kernels.numba.kernels import channel_lanes as kernels
+from nnpg_kernels.numba.kernels.channels import gradients
+from nnpg_kernels.numba.kernels.channels import lanes as lane_kernels
 from nnpg_kernels.numba.kernels.correlation import tile_for
 from nnpg_kernels.numba.ops.fields import no_bias, pool_fields
 from nnpg_kernels.numba.planes import SLACK, Planes
@@ -35,8 +35,8 @@ def pack_filters(W: Array, packed: Array, *, exchanged: bool = False) -> Op:
     starts = np.zeros(lanes(W.dtype), np.int64)
     return op(
         "pack filters",
-        kernels.pack_filters(W.dtype),
-        kernels.PACK_FILTERS,
+        lane_kernels.pack_filters(W.dtype),
+        lane_kernels.PACK_FILTERS,
         (W, packed, starts),
         **{
             "W": address(W),
@@ -55,7 +55,7 @@ def convolution_of_channels(
     """y = max over `pool` of z = W * x + b, and the winner of each window; y and its planes hold groups of filters."""
     dtype, vector, (_, left) = packed.dtype, y.per_pixel, (0, pool.padding[2])
     rows, columns = window.output_shape(x.H, x.W)
-    pooled, height = pool != ONE_PIXEL, kernels.height_for(columns)
+    pooled, height = pool != ONE_PIXEL, lane_kernels.height_for(columns)
     reach = max(columns, (y.W - 1) * pool.stride[1] + pool.size[1] - left)  # of the last window
     band_row = (left + reach) * vector
     band = aligned(pool.size[0] * band_row if pooled else 1, dtype, SLACK * vector)
@@ -85,7 +85,7 @@ def delta_of_channels(dz: Planes, packed: Array, window: Window, dx: Planes) -> 
         (dz, packed, dx, none),
         packed,
         None,
-        (kernels.height_for(dx.W), dz.per_pixel, 1, False),
+        (lane_kernels.height_for(dx.W), dz.per_pixel, 1, False),
         **{"x_plane": dz.plane, "x_row": dz.pitch, "x_i": dz.pitch, "x_j": dz.per_pixel, "planes": dz.C},
         **{"I": I, "J": J, "z_rows": dx.H, "z_columns": dx.W},
         **{"y": dx.at(), "y_plane": dx.plane, "y_row": dx.pitch},
@@ -108,8 +108,8 @@ def _convolution(
     bias = aligned(groups * vector, packed.dtype) if b is None else b
     return op(
         "convolve channels",
-        kernels.convolve_channels(packed.dtype, *factory),
-        kernels.CONVOLVE_CHANNELS,
+        lane_kernels.convolve_channels(packed.dtype, *factory),
+        lane_kernels.CONVOLVE_CHANNELS,
         (*keeps, bias),
         **{"x": x, "w": address(packed), "w_group": R * T * vector, "b": address(bias), "groups": groups},
         **fields,
@@ -123,8 +123,8 @@ def image_delta(dz: Planes, packed: Array, window: Window, dx: Planes) -> Op:
     sums, (I, J), (top, _, left, _) = aligned(channels * width, packed.dtype), window.size, window.padding
     return op(
         "image delta",
-        kernels.image_delta(packed.dtype, channels, width),
-        kernels.IMAGE_DELTA,
+        lane_kernels.image_delta(packed.dtype, channels, width),
+        lane_kernels.IMAGE_DELTA,
         (dz, packed, dx, sums),
         **{"dz": dz.at(), "dz_plane": dz.plane, "dz_row": dz.pitch, "w": address(packed), "w_group": C * T * vector},
         **{"w_channel": T * vector, "dx": dx.at(), "dx_plane": dx.plane, "dx_row": dx.pitch, "sums": address(sums)},
@@ -135,19 +135,19 @@ def image_delta(dz: Planes, packed: Array, window: Window, dx: Planes) -> Op:
 
 def channels_to_rows(maps: Planes, rows: Array, C: int) -> Op:
     """Copy the C maps of an image to its row of (N, C H W), or of (S, N, C, H, W) for seed s."""
-    return _move("channels to rows", kernels.channels_to_rows(rows.dtype), maps, rows, C)
+    return _move("channels to rows", lane_kernels.channels_to_rows(rows.dtype), maps, rows, C)
 
 
 def rows_to_channels(rows: Array, maps: Planes, C: int) -> Op:
     """Copy the row of an image to its C maps."""
-    return _move("rows to channels", kernels.rows_to_channels(rows.dtype), maps, rows, C)
+    return _move("rows to channels", lane_kernels.rows_to_channels(rows.dtype), maps, rows, C)
 
 
 def _move(name: str, kernel: Any, maps: Planes, rows: Array, C: int) -> Op:
     return op(
         name,
         kernel,
-        kernels.MOVE_ROWS,
+        lane_kernels.MOVE_ROWS,
         (maps, rows),
         **{"rows": address(rows), "size": C * maps.H * maps.W, "seed_size": rows[0].size if rows.ndim > 2 else 0},
         **{"planes": maps.at(), "plane": maps.plane, "row": maps.pitch, "C": C, "H": maps.H, "W": maps.W},
@@ -166,8 +166,8 @@ def gradient_of_channels(x: Planes, dz: Planes, window: Window, columns: tuple[i
     height, width = tile_for(rows, F // vector)
     return op(
         "gradient of channels",
-        gradient_kernels.channel_gradient(parts.dtype, height, width),
-        gradient_kernels.CHANNEL_GRADIENT,
+        gradients.channel_gradient(parts.dtype, height, width),
+        gradients.CHANNEL_GRADIENT,
         (x, dz, parts, bias),
         **{"x": dz.at(), "x_channel": 0, "x_row": 0, "x_column": dz.plane, "x_i": dz.pitch, "x_j": vector},
         **{"w": x.at(-top, -left), "w_row": dj if inner == 1 else 1, "w_channel": 0, "w_i": sh * x.pitch},
@@ -182,8 +182,8 @@ def bias_gradient_of_channels(dz: Planes, columns: tuple[int, int], db: Array) -
     """db[slot, f] = the sum of dz[f] over all pixels."""
     return op(
         "bias gradient of channels",
-        gradient_kernels.bias_gradient(db.dtype),
-        gradient_kernels.BIAS_GRADIENT,
+        gradients.bias_gradient(db.dtype),
+        gradients.BIAS_GRADIENT,
         (dz, db),
         **{"dz": dz.at(), "dz_plane": dz.plane, "dz_row": dz.pitch, "rows": columns[0], "columns": columns[1]},
         **{"groups": dz.C, "db": address(db), "db_slot": db[0].nbytes},
@@ -196,8 +196,8 @@ def sum_gradients(parts: Array, dW: Array) -> Op:
     starts = np.zeros(lanes(parts.dtype), np.int64)
     return op(
         "sum gradients",
-        gradient_kernels.sum_gradients(parts.dtype),
-        gradient_kernels.SUM_GRADIENTS,
+        gradients.sum_gradients(parts.dtype),
+        gradients.SUM_GRADIENTS,
         (parts, dW, starts),
         **{"parts": address(parts), "part": parts[0].size, "number": number, "dW": address(dW)},
         **{"starts": address(starts), "inner": inner, "C": dW.shape[1], "F": F, "T": T},

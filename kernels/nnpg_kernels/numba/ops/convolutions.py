@@ -6,9 +6,9 @@ import numpy as np
 
 from nnpg_kernels.backend import Array
 from nnpg_kernels.geometry import Window
-from nnpg_kernels.numba.kernels import channel_sums as kernels_of_sums
 from nnpg_kernels.numba.kernels import pooling_winners
 from nnpg_kernels.numba.kernels import sparse_delta as sparse_kernels
+from nnpg_kernels.numba.kernels.channels import sums
 from nnpg_kernels.numba.kernels.correlation import CORRELATE, correlate, tile_for
 from nnpg_kernels.numba.kernels.pooled_convolution import CONVOLVE, UNPOOL, convolve, unpool
 from nnpg_kernels.numba.kernels.weight_gradient import GRADIENT, accumulate_gradient, pieces, places_at_most
@@ -74,8 +74,8 @@ def channel_parts(x: Planes, W: Array, window: Window, parts: Planes) -> Op:
     bias = no_bias(W.dtype)
     return op(
         f"channel parts {height}x{width}",
-        kernels_of_sums.channel_parts(W.dtype, height, width),
-        kernels_of_sums.CHANNEL_PARTS,
+        sums.channel_parts(W.dtype, height, width),
+        sums.CHANNEL_PARTS,
         (x, W, bias, parts),
         **window_fields(x, window, L),
         **weight_fields(W, bias, False, (C * I * J, I * J, J, 1)),
@@ -88,7 +88,7 @@ def channel_parts(x: Planes, W: Array, window: Window, parts: Planes) -> Op:
 def channel_sums(
     parts: Planes, channels: Array, filters: Array, b: Array | None, pool: Window, y: Planes, winner: Planes
 ) -> Op:
-    """y[r] = max over `pool` of b[f] + the sum of parts[c F + f] over channels, f = filters[r]; see `channel_sums`."""
+    """y[r] = max over `pool` of b[f] + the sum of parts[c F + f] over channels, f = filters[r]; see `channels.sums`."""
     dtype, L = y.memory.dtype, y.per_pixel
     left, vector = pool.padding[2], lanes(dtype)
     reach = max(parts.W, (y.W - 1) * pool.stride[1] + pool.size[1] - left)  # of the last window
@@ -98,8 +98,8 @@ def channel_sums(
     bias = no_bias(dtype) if b is None else b
     return op(
         "sum channels",
-        kernels_of_sums.pooled_sums(dtype),
-        kernels_of_sums.CHANNEL_SUMS,
+        sums.pooled_sums(dtype),
+        sums.CHANNEL_SUMS,
         (parts, channels, filters, bias, y, winner, band),
         **{"parts": parts.at(), "part": len(filters) * parts.plane, "plane": parts.plane, "row": parts.pitch},
         **{"channels": address(channels), "filters": address(filters), "C": len(channels), "F": len(filters)},

@@ -1,4 +1,4 @@
-"""Knock-out sweeps by a plan. Filters that are set to 0: see `sweep_steps`. Here, those that are set to their mean."""
+"""Knock-out sweeps by a plan. Filters that are set to 0: see `steps`. Here, those that are set to their mean."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from nnpg.network import Network
 from nnpg.programs import guards
 from nnpg.programs.numba import limits
 from nnpg.programs.numba.blocks import forward_ops, forward_workspace
+from nnpg.programs.numba.knockouts.steps import outputs_of_sweeps
 from nnpg.programs.numba.predict import behind_blocks, head_ops
-from nnpg.programs.numba.sweep_steps import outputs_of_sweeps
 from nnpg.programs.overrides import Fixed, fixed_units
 from nnpg.programs.plan import Plan
 from nnpg.programs.tasks import KnockOut

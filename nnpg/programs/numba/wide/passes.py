@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from nnpg.programs.numba.blocks import CODES, Parameters, Slots, maps_of, planes_of_dz
-from nnpg.programs.numba.phases import Phases
+from nnpg.programs.numba.wide.phases import Phases
 from nnpg.programs.plan import Plan
 from nnpg.programs.planned_blocks import WHOLE, Block
 from nnpg_kernels import Array

@@ -1,11 +1,11 @@
-"""A step of training by few images of a wide network; see `wide`."""
+"""A step of training by few images of a wide network; see `passes`."""
 
 from __future__ import annotations
 
-from nnpg.programs.numba import wide
 from nnpg.programs.numba.blocks import Slots
-from nnpg.programs.numba.phases import Phases
 from nnpg.programs.numba.steps import Step, with_slack
+from nnpg.programs.numba.wide import passes
+from nnpg.programs.numba.wide.phases import Phases
 from nnpg_kernels import Array
 from nnpg_kernels.numba import ops
 from nnpg_kernels.numba.program import Program
@@ -19,15 +19,15 @@ VECTORS = 8  # of weights of all filters of a layer, whose gradients one task ad
 def wide_step(step: Step, N: int) -> Program:
     """Return the program of one step with N images."""
     plan, weights = step.plan, step.weights
-    last, shared = len(plan.blocks) - 1, wide.shared_memory(plan, weights, N, back=True)
-    phases, parts = Phases(threads_for(max(N, wide.PIECES))), wide.parts_of(shared)
-    maps = [wide.maps(plan) for _ in range(N)]
+    last, shared = len(plan.blocks) - 1, passes.shared_memory(plan, weights, N, back=True)
+    phases, parts = Phases(threads_for(max(N, passes.PIECES))), passes.parts_of(shared)
+    maps = [passes.maps(plan) for _ in range(N)]
     slots, images = _slots(shared, parts), [(n, 1, n) for n in range(N)]
-    wide.add_packing(phases, shared)
-    phases.add_each([wide.image_ops(shared, here, step.pack(here.enter)) for here in maps], images)
-    wide.add_dense(phases, shared, [step.loss(shared.y[last], shared.delta[last])])
-    wide.add_dense_back(phases, shared, {}, -1, slots)
-    phases.add_each([wide.back_of_image(shared, here, -1, lambda i, delta: [], parts) for here in maps], images)
+    passes.add_packing(phases, shared)
+    phases.add_each([passes.image_ops(shared, here, step.pack(here.enter)) for here in maps], images)
+    passes.add_dense(phases, shared, [step.loss(shared.y[last], shared.delta[last])])
+    passes.add_dense_back(phases, shared, {}, -1, slots)
+    phases.add_each([passes.back_of_image(shared, here, -1, lambda i, delta: [], parts) for here in maps], images)
 
     names = [plan.blocks[i].weights for i in shared.convolutions]
     sums = phases.made(lambda: [ops.sum_gradients(parts.dW[i], slots.dW[name][0]) for i, name in enumerate(names)])
@@ -42,7 +42,7 @@ def _firsts(W: Array) -> range:
     return range(0, -(-W[0].size // lanes(W.dtype)), VECTORS)
 
 
-def _slots(shared: wide.Wide, parts: wide.Parts) -> Slots:
+def _slots(shared: passes.Wide, parts: passes.Parts) -> Slots:
     """Return memory for the gradients of convolutions, and for the inputs and deltas of the dense layers."""
     slots = Slots({}, {}, {}, {})
     for i, block in enumerate(shared.plan.blocks):

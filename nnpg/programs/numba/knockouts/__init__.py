@@ -1,0 +1,1 @@
+"""Knock-out sweeps: one, several of the same images, and their steps."""
