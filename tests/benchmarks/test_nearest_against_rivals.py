@@ -50,7 +50,7 @@ def test_only_images_of_another_class_in_the_box_count(net, images):
     console = Console(file=io.StringIO(), record=True, width=120)
     theirs = made_up(net, starts)
     rows = nearest.run(net, x, labels, theirs, 2, console)
-    assert list(rows) == ["ours", rivals.PACE, "lazy", "outside"]
+    assert list(rows) == ["ours", "ours, quick", rivals.PACE, "lazy", "outside"]
     assert np.isfinite(rows["ours"].size).all()
     far = np.linalg.norm((starts - x).reshape(4, -1), axis=1)
     np.testing.assert_allclose(rows[rivals.PACE].size, far, rtol=1e-6)
@@ -62,7 +62,9 @@ def test_only_images_of_another_class_in_the_box_count(net, images):
     said = console.export_text()
     assert "broken: failed: no way out" in said
     assert "not run: no such module" in said
-    assert "smaller than ours by over 0.1%: 0 of 4; ours smaller than it: 4 of 4" in said
+    for name in ("ours", "ours, quick"):
+        assert f"{name}: best of the other 3 smaller by over 0.1%: 0 of 4; larger: 4 of 4" in said
+        assert f"{name}: {rivals.PACE}, takes" in said
     assert "median of 2 rounds in turn" in said
 
 

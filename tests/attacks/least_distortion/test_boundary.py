@@ -136,11 +136,11 @@ def test_an_interrupted_search_continues_where_it_stopped(net, images, tmp_path,
     file, whole = tmp_path / "search.safetensors", attack(net, x, labels=labels)
     searched, search = [], batches.search_boundary
 
-    def watched(problem, seed):
+    def watched(problem, seed, effort):
         if len(searched) == 1:
             raise KeyboardInterrupt
         searched.append(len(problem.x0))
-        return search(problem, seed)
+        return search(problem, seed, effort)
 
     monkeypatch.setattr(batches, "search_boundary", watched)
     with pytest.raises(KeyboardInterrupt):
@@ -154,6 +154,21 @@ def test_an_interrupted_search_continues_where_it_stopped(net, images, tmp_path,
         attack(net, x, labels=labels, checkpoint=file, resume=True, rng=3)
 
 
+def test_a_quick_search_takes_a_quarter_of_the_passes_and_ends_near_the_thorough_one(net, images, tmp_path):
+    x, labels = images
+    thorough, quick = attack(net, x, labels=labels), attack(net, x, labels=labels, effort="quick")
+    assert thorough.success.all()
+    assert quick.success.all()
+    assert quick.evaluations.sum() < 0.25 * thorough.evaluations.sum()
+    assert thorough.size.mean() < quick.size.mean() < 1.1 * thorough.size.mean()
+    file = tmp_path / "search.safetensors"
+    attack(net, x[:1], labels=labels[:1], effort="quick", checkpoint=file)
+    with pytest.raises(ValueError, match="search"):
+        attack(net, x[:1], labels=labels[:1], checkpoint=file, resume=True)
+    with pytest.raises(ValueError, match="effort must be 'thorough' or 'quick'"):
+        attack(net, x, labels=labels, effort="fast")
+
+
 def test_more_rounds_never_make_it_worse(images):
     """Each round keeps the better points only."""
     from nnpg.attacks.least_distortion.boundary import search
@@ -164,9 +179,8 @@ def test_more_rounds_never_make_it_worse(images):
     objective, flat = objective_of(net, "softmax_cross_entropy"), x.reshape(len(x), -1)
     sizes = []
     for rounds in (0, 2, 6):
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(search, "ROUNDS", rounds)
-            group = objective.group_of(flat, labels)
-            problem = search.BoundaryProblem.start(objective, flat, labels, group, Box(0.0, 1.0), away=True)
-            sizes.append(search.search_boundary(problem, 0).size.mean())
+        group = objective.group_of(flat, labels)
+        problem = search.BoundaryProblem.start(objective, flat, labels, group, Box(0.0, 1.0), away=True)
+        effort = search.EFFORTS["thorough"]._replace(rounds=rounds)
+        sizes.append(search.search_boundary(problem, 0, effort).size.mean())
     assert all(b <= a * 1.002 for a, b in pairwise(sizes))

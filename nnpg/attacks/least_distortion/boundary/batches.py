@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from nnpg.attacks.least_distortion.boundary.search import STARTS, BoundaryProblem, search_boundary
+from nnpg.attacks.least_distortion.boundary.search import BoundaryProblem, Effort, search_boundary
 from nnpg.attacks.least_distortion.curvature import dot
 from nnpg.attacks.least_distortion.norms import Settings
 from nnpg.attacks.least_distortion.partial_results import PENDING, PartialResults
@@ -26,6 +26,7 @@ def search_pending(
     capacity: int,
     untargeted: bool,
     seed: int,
+    effort: Effort,
     advance: Advance,
     save: Callable[[], None],
 ) -> None:
@@ -38,11 +39,11 @@ def search_pending(
     if untargeted:
         pending = pending[pending % T == 0]
     classes = _own_classes(results, objective.net.K) if untargeted else results.targets
-    batch = max(1, capacity * (20 * settings.history + 55) // (COPIES * STARTS))
+    batch = max(1, capacity * (20 * settings.history + 55) // (COPIES * effort.starts))
     for first in range(0, len(pending), batch):
         p = pending[first : first + batch]
         labels = classes.ravel()[p // T if untargeted else p]
-        advance(_search(objective, settings, results, x0, p, labels, untargeted, seed))
+        advance(_search(objective, settings, results, x0, p, labels, untargeted, seed, effort))
         save()
 
 
@@ -60,6 +61,7 @@ def _search(
     labels: Array,
     untargeted: bool,
     seed: int,
+    effort: Effort,
 ) -> int:
     """Search subproblems p; return how many images are then done."""
     k, T, norm = objective.net.backend, results.targets.shape[1], settings.norm
@@ -74,7 +76,8 @@ def _search(
     if len(n) == 0:
         return done
     x0, labels, group = placed_x0[k.asarray(p[n] // T)], k.asarray(labels[n]), group[n]
-    nearest = search_boundary(BoundaryProblem.start(objective, x0, labels, group, settings.box, away=untargeted), seed)
+    problem = BoundaryProblem.start(objective, x0, labels, group, settings.box, away=untargeted)
+    nearest = search_boundary(problem, seed, effort)
     targets = nearest.rival if untargeted else labels
     c = norm.reported(_stationary_c(objective, nearest.x, x0, targets, group), nearest.size)
     sizes, cs, classes = k.to_numpy(k.xp.stack([nearest.size, c, targets.astype(k.xp.float64)]))

@@ -20,6 +20,7 @@ from __future__ import annotations
 import zlib
 from dataclasses import dataclass
 from types import ModuleType
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -35,19 +36,44 @@ from nnpg_kernels import Array
 FIRST_STEPS = 12  # of the descent from the image itself, which estimates the distance of the boundary
 RIVAL_CLASSES = 9  # with the largest scores; towards each of them there is a descent
 RIVAL_STEPS = 20  # of these descents
-STARTS = 48  # random points around the image, at these multiples of the distance in turn
-START_DISTANCES = (2.0, 4.0, 8.0)
-FIRST_HALVING = ((10, 8), (10, 4), (10, 2))  # (steps, number of descents that continue)
-ROUNDS = 14  # of perturbations
+START_DISTANCES = (2.0, 4.0, 8.0)  # multiples of the distance, in turn, at which random points lie around the image
 PERTURBED = 3  # descents from each of the best points in a round
 PERTURBATIONS = (2.0, 4.0)  # multiples of |r|, one per round in turn
 LATER_HALVING = ((8, 1), (25, 1))
-KEPT = FIRST_HALVING[-1][1]
+KEPT = 2  # points of an image, after the first halving
 PATIENCE = 5  # rounds in a row without a gain, after which the search for an image ends
 GAIN = 1e-4  # of |r|
-LAST_STEPS = 80  # of the last descent
 BATCH = 128  # descents at a time: what they need stays in the cache
 NEWTON_STEPS = 5  # for lambda at the start of a descent, where it is not known; later one
+
+EffortName = Literal["thorough", "quick"]
+
+
+class Effort(NamedTuple):
+    """How long a search goes on.
+
+    Parameters
+    ----------
+    starts : int
+        Random points around an image.
+    first_halving : tuple of (int, int)
+        Steps of the descents from these, and how many of them then continue; in the end `KEPT`.
+    rounds : int
+        Of perturbations, at most.
+    last_steps : int
+        Of the last descent.
+    """
+
+    starts: int
+    first_halving: tuple[tuple[int, int], ...]
+    rounds: int
+    last_steps: int
+
+
+EFFORTS: dict[EffortName, Effort] = {
+    "thorough": Effort(48, ((10, 8), (10, 4), (10, KEPT)), 14, 80),
+    "quick": Effort(12, ((10, 4), (10, KEPT)), 0, 20),
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +127,7 @@ def has_kinks(net: Network) -> bool:
     return any(isinstance(layer, ReLU | MaxPool | Step) for layer in net.layers.values())
 
 
-def search_boundary(problem: BoundaryProblem, seed: int) -> NearestPoints:
+def search_boundary(problem: BoundaryProblem, seed: int, effort: Effort) -> NearestPoints:
     """Return the nearest points found; for each image they depend on its pixels, its class and the seed alone."""
     xp, to_numpy, N = problem.objective.xp, problem.objective.net.backend.to_numpy, len(problem.x0)
     generators = _generators(problem, seed)
@@ -109,12 +135,13 @@ def search_boundary(problem: BoundaryProblem, seed: int) -> NearestPoints:
     first = _descend(problem, _descents_from(xp, images, problem.x0), FIRST_STEPS)
     span = problem.box.high - problem.box.low
     distance = xp.where(xp.isfinite(first.size), first.size, 0.1 * span * problem.x0.shape[1] ** 0.5)
-    multiples = np.resize(START_DISTANCES, STARTS)
-    best = _halve(problem, _perturbed(problem, generators, images, problem.x0, distance, multiples), FIRST_HALVING)
+    multiples = np.resize(START_DISTANCES, effort.starts)
+    around = _perturbed(problem, generators, images, problem.x0, distance, multiples)
+    best = _halve(problem, around, effort.first_halving)
     others = [first, _towards_rivals(problem, images)] if problem.away else [first]
     best = _best(problem, join(xp, [best, *others]), KEPT)
     without_gain = np.zeros(N, np.int64)
-    for number in range(ROUNDS):
+    for number in range(effort.rounds):
         going = np.flatnonzero(without_gain < PATIENCE)
         if len(going) == 0:
             break
@@ -124,7 +151,7 @@ def search_boundary(problem: BoundaryProblem, seed: int) -> NearestPoints:
         put(best, rows, after)
         better = to_numpy(after.size[::KEPT] < (1 - GAIN) * before.size[::KEPT])  # here the host waits, once a round
         without_gain[going] = np.where(better, 0, without_gain[going] + 1)
-    last = _descend(problem, _descents_from(xp, best.image, best.best), LAST_STEPS, longer=True)
+    last = _descend(problem, _descents_from(xp, best.image, best.best), effort.last_steps, longer=True)
     nearest = _best(problem, join(xp, [best, last]), 1)
     return NearestPoints(nearest.best, nearest.size, nearest.rival, problem.passes)
 
