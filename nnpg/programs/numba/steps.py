@@ -97,22 +97,22 @@ def velocity_of(state: SGDState, name: str, parameter: str, w: Array) -> Array:
     return copied(guards.like(f"the velocity of {name}.{parameter}", state.velocity[name][parameter], w))
 
 
-def slots_of(plan: Plan, weights: Weights, number: int, batch: int) -> Slots:
-    """Return memory for the gradients of so many blocks of images at once."""
+def slots_of(plan: Plan, weights: Weights, number: int, batch: int, few: int = 0) -> Slots:
+    """Return memory for the gradients of so many blocks of images at once, and of a few single images beside them."""
     slots = Slots({}, {}, {}, {})
     for block in plan.blocks:
         W = weights[block.weights]["W"]
         if block.kind == "conv":
-            slots.dW[block.weights] = aligned((number, *W.shape), W.dtype)
-            slots.db[block.weights] = aligned((number, len(W)), W.dtype)
+            slots.dW[block.weights] = aligned((number + bool(few), *W.shape), W.dtype)
+            slots.db[block.weights] = aligned((number + few, len(W)), W.dtype)
         else:
             F, D = W.shape
-            slots.x[block.weights] = with_slack(batch, D, W)
-            slots.delta[block.weights] = with_slack(batch, F, W)
+            slots.x[block.weights] = _with_slack(batch, D, W)
+            slots.delta[block.weights] = _with_slack(batch, F, W)
     return slots
 
 
-def with_slack(rows: int, columns: int, like: Array) -> Array:
+def _with_slack(rows: int, columns: int, like: Array) -> Array:
     """Return zeros (rows, columns) with slack after them that a tile may read."""
     return aligned((rows, columns), like.dtype, SLACK * lanes(like.dtype))
 

@@ -1,7 +1,7 @@
 """Training by a plan: whole epochs in compiled kernels, with the weights of one network changed in place.
 
 phase 1    for each block of images: forward, loss, backward, and the gradients of convolutions into the block's slot;
-           a few images of a wide network have more phases: see `wide_training`
+           a few images of a wide network, alone or beside full vectors of images, have more phases: see `wide.training`
 phase 2    for each layer: its gradient (slots summed in order; a dense layer's from all images), and the step
 """
 
@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 
@@ -20,7 +19,9 @@ from nnpg.programs import guards, planned_steps
 from nnpg.programs.numba import limits
 from nnpg.programs.numba.blocks import backward_ops, delta_workspace, forward_ops, forward_workspace
 from nnpg.programs.numba.steps import SLOTS, Running, Step, copied, loss_op, slots_of, velocity_of
-from nnpg.programs.numba.wide.training import wide_step
+from nnpg.programs.numba.wide.passes import PIECES
+from nnpg.programs.numba.wide.phases import Phases
+from nnpg.programs.numba.wide.training import few_images
 from nnpg.programs.overrides import Fixed, fixed_units
 from nnpg.programs.plan import Plan
 from nnpg.programs.tasks import Train
@@ -28,7 +29,7 @@ from nnpg_kernels import Array
 from nnpg_kernels.numba import ops
 from nnpg_kernels.numba.kernels.losses import LOSSES
 from nnpg_kernels.numba.planes import Planes
-from nnpg_kernels.numba.program import Op, Program, Task
+from nnpg_kernels.numba.program import Op, Program
 from nnpg_kernels.numba.simd import lanes
 from nnpg_kernels.threads import threads_for
 
@@ -102,10 +103,7 @@ def run(net: Network, plan: Plan, task: Train, x: Array, t: Array, batch: int, s
         return loss_op(z, delta, of, labels, targets, order, (losses, wrong), images, batch)
 
     step = Step(plan, weights, velocity, pack, loss, rates, optimiser)
-    if not fixed and limits.filters_fill_lanes(plan, batch):
-        program: Callable[[int], Program] = partial(wide_step, step)
-    else:
-        program = _programs_of_blocks(step, batch, fixed)
+    program = _programs(step, batch, N % batch, fixed)
     remainder = N % batch
     return Session(
         weights,
@@ -121,11 +119,14 @@ def run(net: Network, plan: Plan, task: Train, x: Array, t: Array, batch: int, s
     )
 
 
-def _programs_of_blocks(step: Step, batch: int, fixed: Mapping[int, Fixed]) -> Callable[[int], Program]:
-    """Return the function that makes the program of a step with so many images, at most `batch`."""
+def _programs(step: Step, batch: int, remainder: int, fixed: Mapping[int, Fixed]) -> Callable[[int], Program]:
+    """Return the function that makes the program of a step with `batch` images, or with those that remain."""
     plan, weights = step.plan, step.weights
     at_once = plan.at_once(batch, lanes(plan.dtype))
-    slots = slots_of(plan, weights, min(SLOTS, -(-batch // at_once)), batch)
+    few = {count: 0 if fixed else _few(plan, count) for count in (batch, remainder)}  # of each number of images
+    most = max(few.values())
+    slot = min(SLOTS, -(-batch // at_once)) if few[batch] < batch else 0  # the first one of these few images
+    slots = slots_of(plan, weights, slot, batch, most)
 
     def block_ops() -> list[Op]:
         space, derivatives = forward_workspace(plan, at_once), delta_workspace(plan, at_once)
@@ -137,19 +138,37 @@ def _programs_of_blocks(step: Step, batch: int, fixed: Mapping[int, Fixed]) -> C
             *(o for i in sorted(back, reverse=True) for o in back[i]),
         ]
 
-    each = [block_ops() for _ in range(threads_for(-(-batch // at_once)))]
+    threads = threads_for(max(PIECES * bool(most), most, -(-batch // at_once)))
+    each = [block_ops() if slot else [] for _ in range(threads)]
 
     def program(count: int) -> Program:
-        shared, second = [], []
-        first = len(each[0])
-        for of_layer in step.of_layers(slots, count):
-            second.append([Task(first, first + len(of_layer), 0, count)])
-            shared += of_layer
-            first += len(of_layer)
-        chains: list[list[Task]] = [[] for _ in range(min(SLOTS, -(-count // at_once)))]
-        for i, n in enumerate(range(0, count, at_once)):
-            s = i % len(chains)
-            chains[s].append(Task(0, len(each[0]), n, min(at_once, count - n), s))
-        return Program([of_thread + shared for of_thread in each], [chains, second])
+        phases, whole = Phases(len(each)), count - few[count]
+        some = few_images(step, slots, slot, whole, few[count]) if few[count] else None
+        if some is not None:
+            some.add_forward(phases)
+        if whole:
+            phases.add_chains(each, _chains(whole, at_once, slot))
+        if some is not None and whole:
+            phases.merge()
+        if some is not None:
+            some.add_back(phases)
+        of_layers = list(step.of_layers(slots, count))
+        phases.add_each(of_layers, [(0, count, 0)] * len(of_layers))
+        return phases.program()
 
     return program
+
+
+def _few(plan: Plan, count: int) -> int:
+    """Return how many images of a batch, beside full vectors of them, are computed one by one with filters as lanes."""
+    rest = count % lanes(plan.dtype)
+    return rest if limits.filters_fill_lanes(plan, rest) else 0
+
+
+def _chains(count: int, at_once: int, slots: int) -> list[list[tuple[int, int, int]]]:
+    """Return the tasks (n, images, slot) of blocks of images; those of a slot are one chain."""
+    chains: list[list[tuple[int, int, int]]] = [[] for _ in range(min(slots, -(-count // at_once)))]
+    for i, n in enumerate(range(0, count, at_once)):
+        s = i % len(chains)
+        chains[s].append((n, min(at_once, count - n), s))
+    return chains

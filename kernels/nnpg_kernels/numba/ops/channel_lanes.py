@@ -178,15 +178,15 @@ def gradient_of_channels(x: Planes, dz: Planes, window: Window, columns: tuple[i
     )
 
 
-def bias_gradient_of_channels(dz: Planes, columns: tuple[int, int], db: Array) -> Op:
-    """db[slot, f] = the sum of dz[f] over all pixels."""
+def bias_gradient_of_channels(dz: Planes, columns: tuple[int, int], db: Array, slot: int) -> Op:
+    """db[slot + s, f] = the sum of dz[f] over all pixels."""
     return op(
         "bias gradient of channels",
         gradients.bias_gradient(db.dtype),
         gradients.BIAS_GRADIENT,
         (dz, db),
         **{"dz": dz.at(), "dz_plane": dz.plane, "dz_row": dz.pitch, "rows": columns[0], "columns": columns[1]},
-        **{"groups": dz.C, "db": address(db), "db_slot": db[0].nbytes},
+        **{"groups": dz.C, "db": address(db) + slot * db[0].nbytes, "db_slot": db[0].nbytes},
     )
 
 

@@ -43,19 +43,20 @@ class Maps:
 
 @dataclass(frozen=True, eq=False)
 class Wide:
-    """What all threads share for N images: packed weights, rows between convolutions and dense layers, and planes.
+    """What all threads share for N images from the image `first` on: packed weights, rows of dense layers, and planes.
 
     Parameters
     ----------
     weights : by layer and parameter
     packed, exchanged : by block, packed weights
-    rows, delta_rows : arrays (N, D)
+    rows, delta_rows : arrays (first + N, D), or more rows
         Input of the first dense layer, and its derivative.
     x, y, delta : by dense block, planes with the images as lanes
     """
 
     plan: Plan
     weights: Parameters
+    first: int
     N: int
     packed: dict[int, Array]
     exchanged: dict[int, Array]
@@ -64,6 +65,11 @@ class Wide:
     x: dict[int, Planes] = field(default_factory=dict)
     y: dict[int, Planes] = field(default_factory=dict)
     delta: dict[int, Planes] = field(default_factory=dict)
+
+    @property
+    def task(self) -> tuple[int, int, int]:
+        """Return the task of what is done for all images at once."""
+        return self.first, self.N, 0
 
     @property
     def convolutions(self) -> range:
@@ -76,15 +82,17 @@ class Wide:
         return range(len(self.packed), len(self.plan.blocks))
 
 
-def shared_memory(plan: Plan, weights: Parameters, N: int, *, back: bool = False) -> Wide:
+def shared_memory(
+    plan: Plan, weights: Parameters, N: int, *, back: bool = False, first: int = 0, rows: Array | None = None
+) -> Wide:
     """Return the shared memory for N images; with `back`, also that of a backward pass."""
     count = sum(block.kind == "conv" for block in plan.blocks)
     W = {i: weights[plan.blocks[i].weights]["W"] for i in range(len(plan.blocks))}
     packed = {i: ops.packed_filters(W[i]) for i in range(count)}
     exchanged = {i: ops.packed_filters(W[i], exchanged=True) for i in range(1, count) if back}
     D = W[count].shape[1]
-    rows, delta_rows = (aligned((N, D), plan.dtype, SLACK * lanes(plan.dtype)) for _ in range(2))
-    shared = Wide(plan, weights, N, packed, exchanged, rows, delta_rows)
+    space = [aligned((first + N, D), plan.dtype, SLACK * lanes(plan.dtype)) for _ in range(2)]
+    shared = Wide(plan, weights, first, N, packed, exchanged, space[0] if rows is None else rows, space[1])
     for i in shared.dense:
         shared.x[i] = shared.y[i - 1] if i > count else maps_of((D,), 1, plan.dtype)
         shared.y[i] = maps_of(plan.blocks[i].y_shape, 1, plan.dtype)
@@ -139,11 +147,11 @@ def add_dense(phases: Phases, shared: Wide, end: Sequence[Op]) -> None:
     for i in shared.dense:
         block = shared.plan.blocks[i]
         W, b = shared.weights[block.weights]["W"], shared.weights[block.weights].get("b")
-        phases.add_shared(before, [(0, shared.N, 0)])
+        phases.add_shared(before, [shared.task])
         parts = [[ops.dense(shared.x[i], W, b, shared.y[i], 1, rows)] for rows in pieces(len(W))]
-        phases.add_each(parts, [(0, shared.N, 0)] * len(parts))
+        phases.add_each(parts, [shared.task] * len(parts))
         before = [ops.activation(shared.y[i], CODES[block.activation])] if block.activation else []
-    phases.add_shared([*before, *end], [(0, shared.N, 0)])
+    phases.add_shared([*before, *end], [shared.task])
 
 
 def add_dense_back(
@@ -161,14 +169,14 @@ def add_dense_back(
         if slots is not None:
             steps.append(ops.unpack(delta, slots.delta[block.weights]))
             steps += [ops.unpack(shared.x[i], slots.x[block.weights])] if i > shared.dense[0] else []
-        phases.add_shared(steps, [(0, shared.N, 0)])
+        phases.add_shared(steps, [shared.task])
         if i <= stop:
             return
         W = shared.weights[block.weights]["W"]
         parts = [[ops.dense_delta(delta, W, shared.delta[i - 1], inputs)] for inputs in pieces(W.shape[1])]
-        phases.add_each(parts, [(0, shared.N, 0)] * len(parts))
+        phases.add_each(parts, [shared.task] * len(parts))
     i = shared.dense[0] - 1
-    phases.add_shared([*left.get(i, []), ops.unpack(shared.delta[i], shared.delta_rows)], [(0, shared.N, 0)])
+    phases.add_shared([*left.get(i, []), ops.unpack(shared.delta[i], shared.delta_rows)], [shared.task])
 
 
 def pieces(units: int) -> Iterator[slice]:
@@ -178,11 +186,11 @@ def pieces(units: int) -> Iterator[slice]:
 
 
 def back_of_image(
-    shared: Wide, here: Maps, stop: int, left: Callable[[int, Planes], Sequence[Op]], slots: Parts | None = None
+    shared: Wide, here: Maps, stop: int, left: Callable[[int, Planes], Sequence[Op]], parts: Parts | None = None
 ) -> list[Op]:
     """Return the ops from the row of an image to the delta of block `stop`, or of the image (-1).
 
-    left(i, delta) are the ops that read the delta of block i. With slots, the gradients of the weights are computed
+    left(i, delta) are the ops that read the delta of block i. With parts, the gradients of the weights are computed
     too, and the image itself gets no delta.
     """
     plan, last = shared.plan, len(here.y) - 1
@@ -193,13 +201,13 @@ def back_of_image(
         dz = _planes_of_dz(block, plan) if i else dz_of_image(block, plan)
         act, size = CODES[block.activation], (block.z_shape[1], block.z_shape[2])
         steps.append(ops.unpooling(delta, here.y[i], winner, dz, block.pool, WHOLE, act, size[0], None))
-        if slots is not None:
-            steps.append(ops.gradient_of_channels(here.x(i), dz, block.window, size, slots.dW[i]))
-            steps.append(ops.bias_gradient_of_channels(dz, size, slots.db[i]))
+        if parts is not None:
+            steps.append(ops.gradient_of_channels(here.x(i), dz, block.window, size, parts.dW[i]))
+            steps.append(ops.bias_gradient_of_channels(dz, size, parts.db[i], parts.slot))
         if i:
             delta = _groups(plan.blocks[i - 1].y_shape, plan)
             steps.append(ops.delta_of_channels(dz, shared.exchanged[i], block.window, delta))
-        elif slots is None:
+        elif parts is None:
             delta = maps_of(plan.input_shape, 1, plan.dtype)
             steps.append(ops.image_delta(dz, shared.packed[0], block.window, delta))
         steps += left(i - 1, delta)
@@ -208,24 +216,29 @@ def back_of_image(
 
 @dataclass(frozen=True, eq=False)
 class Parts:
-    """Gradients of each image, by block: of weights (N, planes of x, taps, channels in a plane, F), and biases (N, F).
+    """Gradients of each image, by block.
 
-    In the order in which the kernels compute them; `sum_gradients` brings their sum into that of the weights.
+    Parameters
+    ----------
+    dW : by block, arrays (N, planes of x, taps, channels in a plane, F)
+        In the order in which the kernels compute them; `sum_gradients` brings their sum into that of the weights.
+    db : by block, arrays (slots, F)
+        The images have the slots from `slot` on.
     """
 
     dW: dict[int, Array]
     db: dict[int, Array]
+    slot: int
 
 
-def parts_of(shared: Wide) -> Parts:
+def parts_of(shared: Wide, db: dict[int, Array], slot: int) -> Parts:
     """Return memory for the gradients of each image."""
     plan, vector = shared.plan, lanes(shared.plan.dtype)
-    parts = Parts({}, {})
+    parts = Parts({}, db, slot)
     for i in shared.convolutions:
         F, C, I, J = shared.weights[plan.blocks[i].weights]["W"].shape
         planes, inner = (C // vector, vector) if i else (C, 1)
         parts.dW[i] = aligned((shared.N, planes, I * J, inner, F), plan.dtype, SLACK * vector)
-        parts.db[i] = aligned((shared.N, F), plan.dtype)
     return parts
 
 

@@ -1,56 +1,74 @@
-"""A step of training by few images of a wide network; see `passes`."""
+"""A step of training by few images of a wide network, or by those that are left beside full vectors; see `passes`."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from nnpg.programs.numba.blocks import Slots
-from nnpg.programs.numba.steps import Step, with_slack
+from nnpg.programs.numba.steps import Step
 from nnpg.programs.numba.wide import passes
 from nnpg.programs.numba.wide.phases import Phases
 from nnpg_kernels import Array
 from nnpg_kernels.numba import ops
-from nnpg_kernels.numba.program import Program
-from nnpg_kernels.numba.runtime.memory import aligned
+from nnpg_kernels.numba.program import Op
 from nnpg_kernels.numba.simd import lanes
-from nnpg_kernels.threads import threads_for
 
 VECTORS = 8  # of weights of all filters of a layer, whose gradients one task adds up
 
 
-def wide_step(step: Step, N: int) -> Program:
-    """Return the program of one step with N images."""
-    plan, weights = step.plan, step.weights
-    last, shared = len(plan.blocks) - 1, passes.shared_memory(plan, weights, N, back=True)
-    phases, parts = Phases(threads_for(max(N, passes.PIECES))), passes.parts_of(shared)
-    maps = [passes.maps(plan) for _ in range(N)]
-    slots, images = _slots(shared, parts), [(n, 1, n) for n in range(N)]
-    passes.add_packing(phases, shared)
-    phases.add_each([passes.image_ops(shared, here, step.pack(here.enter)) for here in maps], images)
-    passes.add_dense(phases, shared, [step.loss(shared.y[last], shared.delta[last])])
-    passes.add_dense_back(phases, shared, {}, -1, slots)
-    phases.add_each([passes.back_of_image(shared, here, -1, lambda i, delta: [], parts) for here in maps], images)
+@dataclass(frozen=True, eq=False)
+class FewImages:
+    """The images `first` to `first` + N of each batch.
 
-    names = [plan.blocks[i].weights for i in shared.convolutions]
-    sums = phases.made(lambda: [ops.sum_gradients(parts.dW[i], slots.dW[name][0]) for i, name in enumerate(names)])
-    phases.add_tasks(sums, [(i, n, VECTORS) for i, name in enumerate(names) for n in _firsts(weights[name]["W"])])
-    steps = list(step.of_layers(slots, N))
-    phases.add_each(steps, [(0, N, 0)] * len(steps))
-    return phases.program()
+    Parameters
+    ----------
+    slots : Slots
+        Slot `slot` gets the gradient of the weights of convolutions; that one and the following those of the biases.
+    """
+
+    step: Step
+    slots: Slots
+    slot: int
+    shared: passes.Wide
+    maps: list[passes.Maps]
+    parts: passes.Parts
+
+    def add_forward(self, phases: Phases) -> None:
+        """Add a phase of the packing, and one of the convolutions of each image."""
+        passes.add_packing(phases, self.shared)
+        passes_of_images = [passes.image_ops(self.shared, maps, self.step.pack(maps.enter)) for maps in self.maps]
+        phases.add_each(passes_of_images, self._images())
+
+    def add_back(self, phases: Phases) -> None:
+        """Add the phases from the dense layers to the gradients in the slots."""
+        shared, slots, plan = self.shared, self.slots, self.step.plan
+        last = len(plan.blocks) - 1
+        passes.add_dense(phases, shared, [self.step.loss(shared.y[last], shared.delta[last])])
+        passes.add_dense_back(phases, shared, {}, -1, slots)
+        back = [passes.back_of_image(shared, maps, -1, lambda i, delta: [], self.parts) for maps in self.maps]
+        phases.add_each(back, self._images())
+        names = [plan.blocks[i].weights for i in shared.convolutions]
+
+        def sums() -> list[Op]:
+            return [ops.sum_gradients(self.parts.dW[i], slots.dW[name][self.slot]) for i, name in enumerate(names)]
+
+        vectors = [(i, n) for i, name in enumerate(names) for n in _firsts(self.step.weights[name]["W"])]
+        phases.add_tasks(phases.made(sums), [(i, n, VECTORS) for i, n in vectors])
+
+    def _images(self) -> list[tuple[int, int, int]]:
+        """Return the task of each image; it has a part of the gradients for its own."""
+        return [(self.shared.first + k, 1, k) for k in range(self.shared.N)]
+
+
+def few_images(step: Step, slots: Slots, slot: int, first: int, N: int) -> FewImages:
+    """Return the images `first` to `first` + N of each batch, with memory for them."""
+    rows = slots.x[next(block.weights for block in step.plan.blocks if block.kind == "dense")]
+    shared = passes.shared_memory(step.plan, step.weights, N, back=True, first=first, rows=rows)
+    db = {i: slots.db[step.plan.blocks[i].weights] for i in shared.convolutions}
+    maps = [passes.maps(step.plan) for _ in range(N)]
+    return FewImages(step, slots, slot, shared, maps, passes.parts_of(shared, db, slot))
 
 
 def _firsts(W: Array) -> range:
     """Return the first vectors of weights of a filter in each task."""
     return range(0, -(-W[0].size // lanes(W.dtype)), VECTORS)
-
-
-def _slots(shared: passes.Wide, parts: passes.Parts) -> Slots:
-    """Return memory for the gradients of convolutions, and for the inputs and deltas of the dense layers."""
-    slots = Slots({}, {}, {}, {})
-    for i, block in enumerate(shared.plan.blocks):
-        W = shared.weights[block.weights]["W"]
-        if i in shared.dense:
-            F, D = W.shape
-            slots.x[block.weights] = with_slack(shared.N, D, W) if i > shared.dense[0] else shared.rows
-            slots.delta[block.weights] = with_slack(shared.N, F, W)
-        else:
-            slots.dW[block.weights], slots.db[block.weights] = aligned((1, *W.shape), W.dtype), parts.db[i]
-    return slots
