@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,8 @@ from sphinx.errors import ExtensionError
 from nnpg_docs.copies import copy_files
 from nnpg_docs.execution import digest
 from nnpg_docs.sources import CHECKOUT
+
+NAMED = re.compile(r'<span data-page="([^"]+)">(.*?)</span>', re.DOTALL)  # words that name a page of the site
 
 
 def write_pages(app: Sphinx, config: Config) -> None:
@@ -30,6 +33,8 @@ def write_pages(app: Sphinx, config: Config) -> None:
         beside = unfinished / "beside"
         _run("experiments", "gallery", str(beside / "gallery.html"))
         _run("nnpg", "demo", "--out", str(beside / "demo"))
+        demo = beside / "demo" / "index.html"
+        demo.write_text(with_pages(demo.read_text(encoding="utf-8"), "../"), encoding="utf-8")
         explorer = beside / "demo" / "explorer.html"
         text = explorer.read_text(encoding="utf-8")
         (beside / "explorer.html").write_text(with_sources(text, "source/"), encoding="utf-8")
@@ -47,6 +52,14 @@ def with_sources(page: str, folder: str) -> str:
     if page.count(stands_alone) != 1:
         raise ExtensionError(f"the explorer's page has {stands_alone} {page.count(stands_alone)} times, not once")
     return page.replace(stands_alone, f'data-sources="{folder}"')
+
+
+def with_pages(page: str, folder: str) -> str:
+    """Return the demo's page with links to the pages of the site in a folder, relative to the page."""
+    linked, count = NAMED.subn(rf'<a href="{folder}\1">\2</a>', page)
+    if not count:
+        raise ExtensionError("the demo's page names no page of the site with data-page")
+    return linked
 
 
 def _run(*command: str) -> None:

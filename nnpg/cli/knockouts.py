@@ -30,8 +30,10 @@ from nnpg.cli.options import (
 )
 from nnpg.knockout import Knockout, knock_out_curves
 from nnpg.scores import filter_scores
+from nnpg.support.tables import text_table
 
 Curves = dict[tuple[int, str], Knockout]  # by class and order
+SHOWN = (0, 1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 100)  # numbers of filters off that a short table shows, beside all
 
 
 def knockout(
@@ -56,13 +58,15 @@ def knockout(
         Path | None, typer.Option("--draw", metavar="FILE.png", help="Draw the errors, filter by filter.")
     ] = None,
     backend: BackendOption = "auto",
+    every: Annotated[bool, typer.Option("--all", help="Print every step, a line each.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Switch a model's filters off one after the other, and count what it still gets right.
 
     The filters are ranked for a class as in `nnpg rank`. If the ranking is right, errors rise at once when the
     strongest go first, and late when the weakest go first. The class error is the share of that class's images that go
-    wrong, the overall error that of all images. For one class every step is printed, for several one line each.
+    wrong, the overall error that of all images. Some of the steps are printed: for one class a line each, for several
+    classes a column each; `--all` prints every step.
 
     Example: `nnpg knockout faces.safetensors --class face07 --order both --draw knockout.png`
     """
@@ -95,8 +99,12 @@ def knockout(
         dicts = [_as_dict(scores.rows[row], row, first, curve) for (row, first), curve in curves.items()]
         print_json({"model": str(model), **settings, "curves": dicts})
         return
-    for first in orders:
-        print(_steps(scores.rows, rows[0], first, curves) if len(rows) == 1 else _summary(scores.rows, first, curves))
+    if every or len(rows) == 1:
+        for row in rows:
+            print(_steps(scores.rows[row], row, {first: curves[row, first] for first in orders}, every))
+    else:
+        for first in orders:
+            print(_summary(scores.rows, first, curves))
     if draw:
         print(f"wrote {draw}")
 
@@ -112,21 +120,30 @@ def _as_dict(name: str, c: int, first: str, curve: Knockout) -> dict[str, Any]:
     }
 
 
-def _steps(names: tuple[str, ...], c: int, first: str, curves: Curves) -> str:
-    curve = curves[c, first]
-    lines = [f"{names[c]}, {first} first", f"{'off':>4} {'filter':16}{'class error':>12}{'overall error':>15}"]
-    labels = ["(intact)", *map(str, curve.filters)]
-    errors = zip(labels, curve.class_error(c), curve.overall_error, strict=True)
-    for off, (label, of_class, overall) in enumerate(errors):
-        lines.append(f"{off:>4} {label:16}{percent(of_class):>12}{percent(overall):>15}")
-    return "\n".join([*lines, ""])
+def _steps(name: str, c: int, curves: dict[str, Knockout], every: bool) -> str:
+    """Return the errors of one class as a table: a line for some or all numbers of filters off, the orders abreast."""
+    T = len(next(iter(curves.values())).filters)
+    steps = list(range(T + 1)) if every else _some_of(T)
+    header, columns = ["off"], [list[object](steps)]
+    for first, curve in curves.items():
+        filters = ["(intact)", *map(str, curve.filters)]
+        header += [f"{first} first", "class", "overall"]
+        columns.append([filters[n] for n in steps])
+        columns += [[f"{percent(e[n]):>6}" for n in steps] for e in (curve.class_error(c), curve.overall_error)]
+    head = f"{name}: class error and overall error with so many filters off, and the last of these filters"
+    rest = "" if len(steps) == T + 1 else f"{len(steps)} of {T + 1} steps; --all prints each\n"
+    return f"{head}\n{text_table(header, list(zip(*columns, strict=True)))}\n{rest}"
+
+
+def _some_of(T: int) -> list[int]:
+    """Return some numbers of filters off, from none to all T."""
+    return [n for n in SHOWN if n < T] + [T]
 
 
 def _summary(names: tuple[str, ...], first: str, curves: Curves) -> str:
     """Return one line per class: its errors after some of the numbers of filters."""
     chosen = {c: curve for (c, order), curve in curves.items() if order == first}
-    T = len(next(iter(chosen.values())).filters)
-    steps = [n for n in (0, 1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 100) if n < T] + [T]
+    steps = _some_of(len(next(iter(chosen.values())).filters))
     head = "".join(f"{n:>10}" for n in steps)
     lines = [f"{first} first: percent class error / overall error with so many filters off", f"{'':12}{head}"]
     for c, curve in chosen.items():

@@ -155,7 +155,7 @@ def check(path: str | Path, seconds: float = SECONDS) -> Verdict:
 
 
 def hint(path: str | Path) -> str:
-    """Return the next of the three hints of an exercise; after the third, where the equation of the answer stands.
+    """Return the next of the three hints of an exercise; after the third, that there are no more, and all three.
 
     Parameters
     ----------
@@ -179,8 +179,9 @@ def hint(path: str | Path) -> str:
     record = records.get(exercise.name, Record(now()))
     count = len(exercise.hints)
     if record.hints >= count:
+        shown = "\n".join(f"hint {n} of {count}: {text}" for n, text in enumerate(exercise.hints, start=1))
         return (
-            f"there is no further hint; the last is: {exercise.hints[-1]}\n"
+            f"there are no more hints; these are all {count}:\n{shown}\n"
             f"the equation to write stands at the top of {path.name}; its source is {exercise.source}"
         )
     write_records(path.parent, records | {exercise.name: replace(record, hints=record.hints + 1)})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from pathlib import Path
 from urllib.parse import parse_qsl
 from xml.etree import ElementTree
 
@@ -13,6 +14,7 @@ import nnpg
 from nnpg.data import faces
 from nnpg.explorer import images_of_page
 
+ROOT = Path(__file__).parents[2]
 PICTURES = ("faces", "training", "maps", "passes", "network", "knockout", "damage", "places")
 
 
@@ -72,6 +74,18 @@ def test_every_link_of_the_page_leads_somewhere(hurried) -> None:
     files = {link.partition("#")[0] for link in re.findall(r'href="([^"#][^"]*)"', page)} - {"data:,"}
     assert files == {"explorer.html", "faces.safetensors"}
     assert all((out / name).is_file() for name in files)
+
+
+def test_what_to_read_next_has_a_command_or_a_file_and_a_page_of_the_site(hurried) -> None:
+    page = (hurried[0] / "index.html").read_text(encoding="utf-8")
+    (listed,) = re.findall(r'<ul class="next">(.*?)</ul>', page, re.DOTALL)
+    items = re.findall(r'<li><span data-page="([^"]+)\.html">(?:[^<]|\n)*</span>(.*?)</li>', listed, re.DOTALL)
+    assert len(items) == listed.count("<li>") == 5
+    for page_of_site, rest in items:
+        assert (ROOT / "docs" / f"{page_of_site}.md").is_file() or (ROOT / "nnpg" / f"{page_of_site}.md").is_file()
+        files = re.findall(r"[\w/]+\.md", rest)
+        assert all((ROOT / file).is_file() for file in files)
+        assert files or "<code>nnpg " in rest
 
 
 def test_the_page_opens_the_explorer_with_a_persons_strongest_filters_gone(hurried) -> None:

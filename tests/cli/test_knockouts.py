@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import nnpg
+from nnpg.cli.options import percent
 from nnpg.data import load
 
 
@@ -25,16 +26,40 @@ def test_json_holds_the_librarys_curves(run, model, bars) -> None:
     assert strongest["most_common_prediction"] == expected.modes.tolist()
 
 
-def test_one_class_prints_every_step(run, model, bars) -> None:
-    answer = run("knockout", model, "--class", "left", "--order", "strongest", "--steps", 3)
-    assert answer.code == 0
-    lines = answer.out.strip().splitlines()
-    assert lines[0] == "left, strongest first"
-    assert [line.split()[0] for line in lines[2:]] == ["0", "1", "2", "3"]
-    assert "(intact)" in lines[2]
-    filters = nnpg.filter_scores(nnpg.load_network(model), load(bars).x, load(bars).labels).strongest(0, 3)
-    assert [line.split()[1] for line in lines[3:]] == [f"{unit.layer}[{unit.f}]" for unit in filters]  # as one indexes
-    assert "weakest" not in answer.out
+def test_one_class_prints_some_steps_and_all_on_request(run, model, bars) -> None:
+    args = ("knockout", model, "--class", "left", "--order", "strongest", "--steps", 9)
+    short, whole = run(*args), run(*args, "--all")
+    assert (short.code, whole.code) == (0, 0)
+    filters = nnpg.filter_scores(nnpg.load_network(model), load(bars).x, load(bars).labels).strongest(0, 9)
+    expected = nnpg.knock_out_curve(nnpg.load_network(model), load(bars).x, load(bars).labels, filters)
+    names = ["(intact)", *map(str, filters)]  # pool1[0], as one indexes
+    for answer, steps in ((short, (0, 1, 2, 3, 5, 7, 9)), (whole, range(10))):
+        head, columns, *lines = answer.out.strip().splitlines()
+        assert head.startswith("left: class error and overall error")
+        assert columns.split() == ["off", "strongest", "first", "class", "overall"]
+        rows = [line.split() for line in lines[: len(steps)]]
+        errors = [(percent(expected.class_error(0)[n]), percent(expected.overall_error[n])) for n in steps]
+        assert rows == [[str(n), names[n], *both] for n, both in zip(steps, errors, strict=True)]
+    assert short.out.endswith("7 of 10 steps; --all prints each\n\n")
+    assert "--all" not in whole.out
+
+
+def test_both_orders_of_one_class_stand_abreast_on_few_lines(run, model) -> None:
+    lines = run("knockout", model, "--class", "left").out.splitlines()
+    assert " ".join(lines[1].split()) == "off strongest first class overall weakest first class overall"
+    assert len(lines) <= 20
+    assert max(map(len, lines)) <= 100
+    first, *_, last = (line.split() for line in lines[2:-1] if line[:4].strip().isdigit())
+    assert first[1::3] == ["(intact)", "(intact)"]
+    assert first[2:4] == first[5:]
+    assert last[2:4] == last[5:], "all filters are off in both orders"
+
+
+def test_with_all_every_class_prints_every_step(run, model) -> None:
+    answer = run("knockout", model, "--steps", 4, "--all")
+    tables = answer.out.strip().split("\n\n")
+    assert [table.partition(":")[0] for table in tables] == ["left", "middle", "right"]
+    assert [[line.split()[0] for line in table.splitlines()[2:]] for table in tables] == [list("01234")] * 3
 
 
 def test_all_classes_print_a_line_each(run, model) -> None:

@@ -35,6 +35,13 @@ def anchors(file: Path) -> Anchors:
     return Anchors(file.read_text(encoding="utf-8"))
 
 
+def test_the_demo_links_what_to_read_next(site: Path) -> None:
+    page = (site / "demo" / "index.html").read_text(encoding="utf-8")
+    assert "data-page" not in page
+    linked = {link for link in anchors(site / "demo" / "index.html").links if link.startswith("../")}
+    assert {"../tutorials.html", "../exercises.html", "../worked_example.html", "../results.html"} <= linked
+
+
 def test_every_link_leads_somewhere(site: Path, pages: list[str]) -> None:
     lost = []
     for page in pages:

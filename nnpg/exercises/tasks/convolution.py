@@ -231,7 +231,9 @@ CONV_FAST = replace(
     where delta = dL/dy; a delta outside of its rows and columns counts as 0. No for, no while, no list in
     brackets: NumPy adds. See np.lib.stride_tricks.sliding_window_view, np.einsum and np.pad.""",
     hints=(
-        "sliding_window_view(x, (I, J), axis=(2, 3)) has the axes n c h w i j, and its entry is x[n,c,h+i,w+j].",
+        "Both are one sum over windows. sliding_window_view(x, (I, J), axis=(2, 3)) has the axes n c h w i j, and its "
+        "entry is x[n,c,h+i,w+j]: forward needs it. Backward needs delta[n,f,h-i,w-j]: windows of delta, with zeros "
+        "around it, in which i and j run the other way.",
         'Forward is one np.einsum("nchwij,fcij->nfhw", ...). Backward is a forward pass too: of delta, padded by I-1 '
         "rows and J-1 columns of zeros on each side, with the filters turned by 180 degrees and f in the place of c.",
         'Backward: windows of np.pad(delta, ((0, 0), (0, 0), (I-1, I-1), (J-1, J-1))), then "nfhwij,fcij->nchw" with '
