@@ -156,7 +156,7 @@ def _check_loops(tree: ast.Module) -> None:
 
 
 def _words_of(error: BaseException, name: str) -> str:
-    kind, text = type(error).__name__, printable(" ".join(str(error).split()))
+    kind, text = type(error).__name__, printable(" ".join(str(error).split())).rstrip(".")
     if isinstance(error, ValueError) and "read-only" in text:
         return f"{name} writes into an array that it is given: work on a copy, because others read it too"
     if isinstance(error, SystemExit):

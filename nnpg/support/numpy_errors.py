@@ -1,4 +1,4 @@
-"""NumPy's errors of shapes that do not fit, in plain words."""
+"""NumPy's errors of shapes that do not fit, and of arrays in an `if`, in plain words."""
 
 from __future__ import annotations
 
@@ -18,11 +18,31 @@ _PLAIN = (
         "chooses entries by an array of booleans that does not fit: along axis {axis} it has the size {booleans} where "
         "{size} is right (np.where broadcasts it, an index does not; below stacked seeds a[..., mask] fits)",
     ),
+    (
+        r"remapped\]: (?P<given>\([\d,]+\)) +and requested shape (?P<needed>\([\d,]+\))",
+        "gives an array of shape {given} where {needed} is needed (np.pad takes a pair of widths for each axis)",
+    ),
+    (
+        r"remapped\]: (?P<first>\([\d,]+\))->\S+ (?P<second>\([\d,]+\))->",
+        "gives einsum arrays of shapes {first} and {second} in which one letter has two sizes",
+    ),
+    (
+        r"value array of shape (?P<given>\([\d,]*\)) could not be broadcast .* shape (?P<place>\([\d,]*\))",
+        "writes an array of shape {given} to a place of shape {place}, which do not fit",
+    ),
+    (
+        r"could not broadcast input array from shape (?P<given>\([\d,]*\)) into shape (?P<place>\([\d,]*\))",
+        "writes an array of shape {given} to a place of shape {place}, which do not fit",
+    ),
+    (
+        r"truth value of an array",
+        "asks whether a whole array is true, as in `if x > 0`: each entry has its own (np.where takes both sides)",
+    ),
 )
 
 
 def in_plain_words(text: str) -> str | None:
-    """Return what code does whose arrays do not fit, from the text of NumPy's error; None for any other error.
+    """Return what code does that gets one of these errors, from the text of the error; None for any other.
 
     Examples
     --------

@@ -47,6 +47,32 @@ ERRORS = {
         4,
         "backward chooses entries by an array of booleans that does not fit: along axis 0 it has the size 3 where 2",
     ),
+    "a pad of too few axes": (
+        "def backward(delta, W):\n    return np.pad(delta[None], ((1, 1), (1, 1)))",
+        4,
+        "backward gives an array of shape (2,2) where (3,2) is needed (np.pad takes a pair of widths for each axis), ",
+    ),
+    "an einsum that does not fit": (
+        "def backward(delta, W):\n    return np.einsum('ij,ik->jk', delta, W)",
+        4,
+        "backward gives einsum arrays of shapes (2,3) and (3,3) in which one letter has two sizes, called",
+    ),
+    "a value that does not fit its index": (
+        "def backward(delta, W):\n    dx = delta * 0\n    dx[delta[:, 0] < 9] = W[0, :2]\n    return dx",
+        5,
+        "backward writes an array of shape (2,) to a place of shape (2,3), which do not fit, called",
+    ),
+    "a value that does not fit its slice": (
+        "def backward(delta, W):\n    dx = delta * 0\n    dx[:, 0] = W[0]\n    return dx",
+        5,
+        "backward writes an array of shape (3,) to a place of shape (2,), which do not fit, called",
+    ),
+    "an array in an if": (
+        "def backward(delta, W):\n    return delta if delta > 0 else W",
+        4,
+        "backward asks whether a whole array is true, as in `if x > 0`: each entry has its own (np.where",
+    ),
+    "a sentence": ("def backward(delta, W):\n    raise ValueError('No.')", 4, "raises ValueError: No, called with"),
     "too few arguments": ("def backward(delta):\n    return delta", 4, "takes 1 positional argument but 2 were given"),
     "None": ("def backward(delta, W):\n    delta @ W", 3, "backward returns None: end it with `return`"),
     "a list": ("def backward(delta, W):\n    return [1, 2]", 4, "backward must return an array, not list"),
