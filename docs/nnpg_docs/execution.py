@@ -8,11 +8,14 @@ import io
 import shutil
 from collections.abc import Iterable
 from contextlib import redirect_stdout
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from jupyter_cache.executors import utils as executing
 from myst_nb.core.execute import ExecutionResult
 from myst_nb.sphinx_ import NbMetadataCollector
+from nbclient import execute
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
@@ -65,7 +68,11 @@ def check_seconds(app: Sphinx, env: BuildEnvironment) -> None:
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Register the examples and the budget with Sphinx; a change of any source lets every page be read anew."""
+    """Register the examples and the budget with Sphinx; a change of any source lets every page be read anew.
+
+    What a cell prints may come in parts: nbclient joins them as they are, MyST-NB would end a line after each.
+    """
+    executing.executenb = partial(execute, coalesce_streams=True)
     app.add_config_value("nnpg_page_seconds", 60, "")
     app.add_config_value("nnpg_sources", digest(["nnpg", "kernels", "docs/nnpg_docs"]), "env")
     app.connect("source-read", run_examples, priority=100)

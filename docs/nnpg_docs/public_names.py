@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import Any
 
 from nnpg_docs.sources import modules
-from nnpg_docs.themes import CHOSEN, INTERNAL, OPEN_ROOMS, THEMES, Theme
+from nnpg_docs.themes import CHOSEN, INTERNAL, OPEN_ROOMS, THEMES, VALUES, Theme
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,9 @@ class Public:
 
     @property
     def summary(self) -> str:
-        """The first line of its docstring; "" where it has none of its own."""
+        """The first line of its docstring; of what is neither a function nor a class, the words of `VALUES`."""
         if not (inspect.isroutine(self.value) or inspect.isclass(self.value)):
-            return ""
+            return VALUES[self.name]
         return (inspect.getdoc(self.value) or "").partition("\n")[0]
 
 

@@ -59,23 +59,39 @@ def entry(public: Public) -> str:
         return f".. autoclass:: {public.name}\n   :members:\n"
     if inspect.isroutine(public.value):
         return f".. autofunction:: {public.name}\n"
-    return f".. py:data:: {public.name}\n"
+    return f".. py:data:: {public.name}\n\n   {literal(public.summary)}\n"
 
 
 def plain_text(app: Sphinx, what: str, name: str, value: object, options: object, lines: list[str]) -> None:
-    """Let what would be markup in a docstring stand for itself: docstrings are plain text with `names` and examples."""
+    """Let what would be markup in a docstring stand for itself: docstrings are plain text with `names` and examples.
+
+    Indented lines above the sections are formulas, and stand as they are written.
+    """
     if lines and lines[0].startswith("Alias for field number"):  # which Python writes for a field of a named tuple
         lines.clear()
+    sections = next((n for n, line in enumerate(lines) if re.fullmatch(r"\s*---+", line)), len(lines))
+    plain: list[str] = []
     for n, line in enumerate(lines):
-        if not line.lstrip().startswith((">>>", "...")):
+        formula = n < sections and line.startswith("    ")
+        if formula and not lines[n - 1].strip():
+            plain += ["::", ""]
+        if formula or line.lstrip().startswith((">>>", "...")):
+            plain.append(line)
+        else:
             parts = re.split(r"(``[^`]*``|`[^`]*`)", line)
-            lines[n] = "".join(part if part.startswith("`") else re.sub(r"([*|])", r"\\\1", part) for part in parts)
+            plain.append("".join(p if p.startswith("`") else re.sub(r"([*|])", r"\\\1", p) for p in parts))
+    lines[:] = plain
 
 
 def plain_signature(
     app: Sphinx, what: str, name: str, value: object, options: object, signature: str | None, returned: str | None
 ) -> tuple[str | None, str | None]:
-    """Let a default that is a module, class or function stand as its name: elsewhere its file would be named."""
+    """Let a default that is a module, class or function stand as its name: elsewhere its file would be named.
+
+    A protocol is not called, and has no signature.
+    """
+    if getattr(value, "_is_protocol", False):
+        return "", returned
     if signature is not None:
         signature = re.sub(r"<(?:module|class|function) '?([\w.]+)'?[^>]*>", r"\1", signature)
     return signature, returned

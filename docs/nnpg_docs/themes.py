@@ -115,3 +115,13 @@ CHOSEN = {
     "nnpg.programs": ("require_compiled", "NotCompiled"),
     "nnpg.programs.reports": ("compilation_report", "CompilationReport"),
 }
+# What is neither a function nor a class has no docstring: what it is, in words.
+VALUES = {
+    "nnpg.layers.LAYERS": "Every class of layer that nnpg has, by its name.",
+    "nnpg.attacks.Masker": "The type of a function that makes masks (n, T, *shape). It takes images (n, *shape), their "
+    "targets (n, T), and which rows of the whole set they are (n,).",
+    "nnpg.exercises.EXERCISES": "Every exercise by its name, in the order in which they are meant to be done.",
+    "nnpg.plots.Cell": "The type of one part of a figure: values by name, and what is written above.",
+    "nnpg_kernels.BACKENDS": "The module of each backend, by the name that `load` takes.",
+    "nnpg_kernels.Array": "The type of an array of the backend: of NumPy, or of CuPy.",
+}

@@ -6,7 +6,8 @@ import inspect
 from importlib import import_module
 
 from nnpg_docs.public_names import documented_as, modules_with_all, place_of, public_names, theme_of
-from nnpg_docs.reference import plain_signature
+from nnpg_docs.reference import plain_signature, plain_text
+from nnpg_docs.themes import VALUES
 
 KNOWN = {name for public in public_names() for name in (public.name, *public.others)}
 
@@ -29,8 +30,32 @@ def test_a_name_is_documented_by_its_shortest_path() -> None:
 
 
 def test_every_function_and_class_has_a_source_to_link() -> None:
-    without = [public.name for public in public_names() if public.summary and place_of(public) is None]
+    without = [name.name for name in public_names() if name.name not in VALUES and place_of(name) is None]
     assert without == []
+
+
+def test_every_name_says_what_it_is() -> None:
+    assert [public.name for public in public_names() if not public.summary] == []
+    assert VALUES.keys() <= {public.name for public in public_names()}
+
+
+def test_a_formula_of_a_docstring_stands_as_it_is_written() -> None:
+    lines = [
+        "Step.",
+        "",
+        "    x <- a * b,   |g|",
+        "    x <- a",
+        "",
+        "For |g| > 0.",
+        "",
+        "Parameters",
+        "----------",
+        "    *a",
+    ]
+    plain_text(None, "function", "name", None, None, lines)  # type: ignore[arg-type]
+    assert lines[2:6] == ["::", "", "    x <- a * b,   |g|", "    x <- a"]
+    assert lines[7] == r"For \|g\| > 0."
+    assert lines[-1] == r"    \*a"
 
 
 def test_a_signature_names_no_file_of_this_machine() -> None:

@@ -137,6 +137,19 @@ def test_the_search_finds_a_name_and_a_word(watched: Watched, served: str, searc
         assert any(page in link for link in links), links
 
 
+def test_a_printed_line_stands_on_one_line(watched: Watched, served: str) -> None:
+    watched.tab.goto(f"{served}/tutorials/04_is_my_gradient_right.html")
+    printed = watched.tab.eval_on_selector_all("div.cell_output pre", "blocks => blocks.map(block => block.innerText)")
+    assert [text.strip() for text in printed if "softplus of 800" in text] == ["softplus of 800: inf"]
+
+
+def test_no_word_of_code_in_a_table_is_broken_on_a_phone(watched: Watched, served: str) -> None:
+    for page in ("cuda-resources", "howto/glossary", "kernels/README", "lecture"):
+        watched.tab.goto(f"{served}/{page}.html")
+        words = watched.tab.eval_on_selector_all("article table .pre", "all => all.map(e => e.getClientRects().length)")
+        assert set(words) == {1}, page
+
+
 def test_a_link_to_a_line_marks_it(watched: Watched, served: str) -> None:
     watched.tab.goto(f"{served}/index.html")
     link = watched.tab.locator("a.line-of-code").first
