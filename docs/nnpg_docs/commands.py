@@ -33,8 +33,9 @@ def write_pages(app: Sphinx, config: Config) -> None:
         beside = unfinished / "beside"
         _run("experiments", "gallery", str(beside / "gallery.html"))
         _run("nnpg", "demo", "--out", str(beside / "demo"))
-        demo = beside / "demo" / "index.html"
-        demo.write_text(with_pages(demo.read_text(encoding="utf-8"), "../"), encoding="utf-8")
+        gallery, demo = beside / "gallery.html", beside / "demo" / "index.html"
+        gallery.write_text(with_home(gallery.read_text(encoding="utf-8"), ""), encoding="utf-8")
+        demo.write_text(with_home(with_pages(demo.read_text(encoding="utf-8"), "../"), "../"), encoding="utf-8")
         explorer = beside / "demo" / "explorer.html"
         text = explorer.read_text(encoding="utf-8")
         (beside / "explorer.html").write_text(with_sources(text, "source/"), encoding="utf-8")
@@ -60,6 +61,13 @@ def with_pages(page: str, folder: str) -> str:
     if not count:
         raise ExtensionError("the demo's page names no page of the site with data-page")
     return linked
+
+
+def with_home(page: str, folder: str) -> str:
+    """Return a page of `nnpg.report` with a link to the first page of the site, relative to the page."""
+    if page.count("<header>") != 1:
+        raise ExtensionError(f"the page has {page.count('<header>')} headers, not one")
+    return page.replace("<header>", f'<header>\n<p><a href="{folder}index.html">nnpg</a></p>')
 
 
 def _run(*command: str) -> None:

@@ -42,6 +42,11 @@ def test_the_demo_links_what_to_read_next(site: Path) -> None:
     assert {"../tutorials.html", "../exercises.html", "../worked_example.html", "../results.html"} <= linked
 
 
+def test_the_demo_and_the_gallery_lead_back_to_the_site(site: Path) -> None:
+    assert "../index.html" in anchors(site / "demo" / "index.html").links
+    assert "index.html" in anchors(site / "gallery.html").links
+
+
 def test_every_link_leads_somewhere(site: Path, pages: list[str]) -> None:
     lost = []
     for page in pages:

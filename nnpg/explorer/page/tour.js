@@ -72,13 +72,15 @@ export function drawTour(view, store) {
   const go = (/** @type {number} */ to) => () => enter(model, store, numbers[to]);
   const guess = (/** @type {number} */ n) => () => store.set({ ...(step.reveal?.(view) ?? {}), guess: n });
   const isRight = state.guess === question.right;
+  const right = question.choices[question.right];
+  const repeats = !isRight && question.answer.startsWith(right); // it is said once
   fill(
     card,
     h("div", { class: "said" }, h("h2", {}, h("span", { class: "number" }, `${at + 1} of ${numbers.length}`), ` ${step.title}`), h("p", {}, step.text)),
     h(
       "div",
       { class: "asked" },
-      isAsking ? h("p", {}, h("b", {}, question.ask)) : h("p", { id: "tour-answer", role: "status" }, h("b", {}, isRight ? "Right. " : `Not quite: ${question.choices[question.right]}. `), question.answer),
+      isAsking ? h("p", {}, h("b", {}, question.ask)) : h("p", { id: "tour-answer", role: "status" }, h("b", {}, isRight ? "Right. " : `Not quite: ${right}${repeats ? "" : ". "}`), repeats ? question.answer.slice(right.length) : question.answer),
       isAsking ? h("div", { class: "choices" }, question.choices.map((choice, n) => h("button", { type: "button", id: `guess-${n}`, onclick: guess(n) }, choice))) : null,
     ),
     h(
