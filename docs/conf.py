@@ -36,6 +36,7 @@ extensions = [
 exclude_patterns = ["nnpg_docs"]
 nitpicky = True
 default_role = "literal"
+smartquotes_action = "q"  # quotes only: the -- of a command stays as it is
 highlight_language = "none"  # of blocks that name none: commands, tables, formulas
 
 html_show_copyright = False

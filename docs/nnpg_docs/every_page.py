@@ -1,4 +1,4 @@
-"""What is changed in every page: links that point out of docs/, and short names in the first column of a table."""
+"""What is changed in every page: links that point out of docs/; which words of tables and of code may be broken."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from nnpg_docs.source_pages import module_of_file, page_of, show
 PICTURE = re.compile(r'<img src="(?:\.\./)+results/([^"]+)"[^>]* alt="([^"]*)"[^>]*>')
 OUTWARD = re.compile(r"\[([^\]]+)\]\((?:\.\./)+([^)#]+)((?:#[^)]*)?)\)")
 SHORT = 16  # letters; what is longer may need two lines on a phone
+LONG = 32  # letters of a word of code, which may be wider than a phone
 
 
 def turn_inward(app: Sphinx, docname: str, source: list[str]) -> None:
@@ -43,8 +44,16 @@ def keep_short_names_whole(app: Sphinx, doctree: nodes.document) -> None:
             first["classes"].append("short")
 
 
+def mark_long_words(app: Sphinx, doctree: nodes.document) -> None:
+    """Mark code that has a long word; site.css breaks such words, and no others."""
+    for code in doctree.findall(nodes.literal):
+        if max(map(len, code.astext().split()), default=0) > LONG:
+            code["classes"].append("long")
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the changes with Sphinx."""
     app.connect("source-read", turn_inward)
     app.connect("doctree-read", keep_short_names_whole)
+    app.connect("doctree-read", mark_long_words)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
