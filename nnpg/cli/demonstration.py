@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,11 +17,12 @@ from nnpg.cli.options import JsonOption, print_json
 from nnpg.data import faces
 from nnpg.explorer import images_of_page
 from nnpg.files import results_folder, writable
-from nnpg.report.demo import BATCH, EPOCHS, LR, SEED, Findings, measure
+from nnpg.recipes.models import face_net
+from nnpg.report.demo import BATCH, EPOCHS, LR, SEED, Findings, examine, learn, pictures
 from nnpg.report.demo import page as demo_page
-from nnpg.report.demo.ahead import compile_ahead
+from nnpg.report.demo.ahead import compile_ahead, compiled_by_two, is_missing
 from nnpg.scores import Filter
-from nnpg.support.second_process import Second, another_process
+from nnpg.support.second_process import Begin, another_process
 from nnpg_command import Interrupted
 
 QUICK_EPOCHS = 10
@@ -64,8 +66,8 @@ def demo(
     say = _quiet if as_json else print
     began = time.perf_counter()
     try:
-        with another_process() as other:
-            findings, page = _made(other, out, seed, epochs, command, say)
+        with another_process() as begin:
+            findings, page = _made(begin, out, seed, epochs, command, say)
     except KeyboardInterrupt as stop:
         raise Interrupted(f"stopped; {out} is not complete. The same command starts again") from stop
     seconds = time.perf_counter() - began
@@ -77,14 +79,20 @@ def demo(
 
 
 def _made(
-    other: Second, out: Path, seed: int, epochs: int, command: str, say: Callable[[str], None]
+    begin: Begin, out: Path, seed: int, epochs: int, command: str, say: Callable[[str], None]
 ) -> tuple[Findings, Path]:
     """Train, measure and write everything; the other process draws, while this one measures and attacks."""
-    other.begin(demo_page.prepare)
+    drawn = [begin(pictures.prepare)]
     data = faces()
-    faces_drawn = other.begin(demo_page.draw_people, data, out)
-    other.begin(compile_ahead, data)
-    findings = measure(seed, epochs, data=data, say=say)
+    missing = is_missing(face_net(data.x, data.K))
+    if missing:
+        begin(compile_ahead, data)
+    drawn.append(begin(pictures.draw_people, data, out))
+    with compiled_by_two() if missing else nullcontext():
+        learnt = learn(data, seed, epochs, say=say)
+    drawn.append(begin(pictures.draw_network, learnt, out))
+    findings = examine(learnt, seed, say=say)
+    drawn.append(begin(pictures.draw_damage, findings, out))
     train_set, test_set = findings.split.apply(data)
     provenance = {
         "nnpg": nnpg.__version__,
@@ -97,9 +105,8 @@ def _made(
     }
     say("drawing, and writing the page")
     nnpg.save(findings.training.net, out / MODEL, provenance)
-    faces_drawn.result()
     chosen = images_of_page(findings.training.net, data.x, data.labels)
-    page = other.begin(demo_page.write, findings, out, command, MODEL, EXPLORER, chosen)
+    page = begin(demo_page.write, findings, out, command, MODEL, EXPLORER, chosen)
     nnpg.explore(
         findings.training.net,
         data.x[chosen],
@@ -109,7 +116,9 @@ def _made(
         title="faces",
         attack=epochs >= EPOCHS,  # a net that is hardly trained is fooled by anything
     )
-    return findings, page.result()
+    for part in drawn:
+        part()
+    return findings, page()
 
 
 def _print(findings: Findings) -> None:

@@ -11,7 +11,7 @@ import { LAYERS, sizeOf } from "./layers.js";
 /** @typedef {Omit<import("./layers.js").Layer, "arrays"> & {arrays: Record<string, Packed>}} PackedLayer */
 /** @typedef {{equation: string, line: number, text: string}} Method */
 /** @typedef {{file: string, forward: Method, backward: Method, gradients: Method}} Source */
-/** What nnpg.minimal_distortion found for an image; distortion and change are null where it found nothing.
+/** What nnpg.minimal_distortion with effort rough found for an image; distortion and change are null where it found nothing.
  * @typedef {{target: number, outcome: string, distortion: number | null, change: Packed | null}} Found */
 /** @typedef {{class: number, of: Of, values: number[][]}} Digest */
 /**

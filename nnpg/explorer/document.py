@@ -50,7 +50,8 @@ def explorer_document(
     class_names : K strings, optional
         "class 0", "class 1" and so on unless given.
     attack : bool
-        Search for the least distortion of each image, which takes nearly all of the time.
+        Search for the least distortion of each image by `minimal_distortion` with effort "rough", which takes most of
+        the time.
     progress : bool, optional
         Draw a progress bar; by default, only on a terminal.
 
@@ -58,9 +59,9 @@ def explorer_document(
     -------
     dict
         "nnpg" (version), "inputShape", "layers" (name, class, settings, arrays), "classNames", "images", "labels",
-        "found" (what `minimal_distortion` found for each image), "sources" (Python and equations of the layers'
-        classes), "digests" (of every output, delta and gradient in float64: see `digest`). The typedefs of
-        `document.js` describe it. Arrays are exact.
+        "found" (what `minimal_distortion` found for each image, with effort "rough"), "sources" (Python and equations
+        of the layers' classes), "digests" (of every output, delta and gradient in float64: see `digest`). The typedefs
+        of `document.js` describe it. Arrays are exact.
 
     Raises
     ------
@@ -223,7 +224,7 @@ def _found(net: Network, x: Array, labels: Array, progress: bool | None) -> list
     """Return the least change of each image after which the network takes it for any other class."""
     if net.K < 2 or x.min() < 0 or x.max() > 1:
         return [None] * len(x)
-    done = minimal_distortion(net, x, "all", labels=labels, progress=progress)
+    done = minimal_distortion(net, x, "all", labels=labels, effort="rough", progress=progress)
     found: list[dict[str, Any] | None] = []
     for n, outcome in enumerate(done.outcome):
         r = np.asarray(done.adversarial[n], np.float64) - x[n]

@@ -58,7 +58,8 @@ def explore(
         "class 0", "class 1" and so on unless given.
     title : str
     attack : bool
-        Also search for the least distortion of each image, which takes most of the time.
+        Also search for the least distortion of each image, by `minimal_distortion` with effort "rough", which takes
+        most of the time.
     progress : bool, optional
         Draw a progress bar; by default, only on a terminal.
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
@@ -30,8 +30,9 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X")  # lines differ in grey print as w
 DASHES = ("-", (0, (4, 1.2)), (0, (1, 1)))
 
 _DPI = 300
+_COMPRESSION = 3  # of a PNG: of 9 levels the one from which on a file takes longer than it gets smaller
 _METADATA: dict[str, dict[str, Any]] = {  # no dates and no versions: the same figure is the same file
-    ".png": {"Software": None},
+    ".png": {},
     ".svg": {"Creator": None, "Date": None},
     ".pdf": {"Creator": None, "Producer": None, "CreationDate": None},
 }
@@ -101,8 +102,22 @@ def _one_style() -> Iterator[None]:
 def _content(figure: Figure, suffix: str) -> bytes:
     """Return the bytes of a figure's file."""
     content = io.BytesIO()
-    figure.savefig(content, format=suffix[1:], metadata=_METADATA[suffix])
+    if suffix == ".png":
+        _write_png(figure, content)
+    else:
+        figure.savefig(content, format=suffix[1:], metadata=_METADATA[suffix])
     return content.getvalue()
+
+
+def _write_png(figure: Figure, file: BinaryIO) -> None:
+    """Write a figure, which is opaque, without alpha: in half of the time that `Figure.savefig` takes for its file."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from PIL import Image
+
+    drawn: Any = FigureCanvasAgg(figure)
+    drawn.draw()
+    pixels = np.ascontiguousarray(np.asarray(drawn.buffer_rgba())[..., :3])
+    Image.fromarray(pixels).save(file, "png", dpi=(_DPI, _DPI), compress_level=_COMPRESSION)
 
 
 @cache

@@ -120,6 +120,23 @@ def test_each_process_begins_at_its_own_place_and_ends_with_the_block(kernels, m
     assert all(process.settings["start_new_session"] for process in started), "Ctrl-C comes to this process alone"
 
 
+def test_two_processes_that_share_kernels_go_in_opposite_directions_and_start_no_other(kernels, monkeypatch) -> None:
+    monkeypatch.setattr(together.subprocess, "Popen", None)
+    every, done = kernels
+    monkeypatch.setattr(together, "try_turn", lambda path: path.name in ("1.kernel", "4.kernel", "5.kernel"))
+    for backwards, first in (
+        (True, ["5.kernel", "4.kernel", "1.kernel"]),
+        (False, ["1.kernel", "4.kernel", "5.kernel"]),
+    ):
+        with threads.use_threads(4), together.shared(backwards=backwards):
+            compile_all(every)
+        assert done[:3] == first
+        assert sorted(done) == [f"{n}.kernel" for n in range(6)]
+        for kernel in every:
+            kernel.path.unlink()
+        done.clear()
+
+
 def test_a_kernel_that_another_process_compiles_is_left_to_it(kernels, monkeypatch) -> None:
     every, done = kernels
     monkeypatch.setattr(together, "try_turn", lambda path: path.name != "2.kernel")

@@ -14,6 +14,7 @@ import numpy as np
 from parameters import flat, with_biases
 
 import nnpg
+from mutation import own_steps
 from mutation.forks import Target
 from nnpg import conv, dense, programs
 from nnpg.attacks.answers import Margin
@@ -387,6 +388,13 @@ TARGETS = [
     *(
         Target(f"nnpg.programs.numba.{name}", functions_of(f"nnpg.programs.numba.{name}"), partial(battery, *tasks))
         for name, tasks in BATTERIES.items()
+    ),
+    *(
+        Target(name, functions_of(name), partial(own_steps.battery, task))
+        for name, task in (
+            ("nnpg.programs.numba.selected_training", own_steps.selected),
+            ("nnpg.programs.numba.pooled_training", own_steps.pooled),
+        )
     ),
     Target("nnpg.programs.sweeps", functions_of("nnpg.programs.sweeps"), partial(battery, sweeps, several_sweeps)),
     Target("nnpg.programs.planned_steps", ("loss_of", "decay_of"), partial(battery, training, changed)),

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
+from PIL import Image
 from selection import slow_except
 
 import nnpg
@@ -377,11 +378,11 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.
     history(path)
     before = path.read_bytes()
 
-    def full_disk(self: Figure, out: Any, **_: Any) -> None:
+    def full_disk(self: Image.Image, out: Any, *_: Any, **__: Any) -> None:
         out.write(b"half")
         raise OSError("no space left")
 
-    monkeypatch.setattr(Figure, "savefig", full_disk)
+    monkeypatch.setattr(Image.Image, "save", full_disk)
     with pytest.raises(OSError, match="no space"):
         grid(path)
     assert path.read_bytes() == before

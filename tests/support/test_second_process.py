@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import math
 import os
 import signal
@@ -14,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from nnpg.support.second_process import Second, another_process
+from nnpg.support.second_process import Begin, another_process
 from nnpg_kernels.threads import use_threads
 
 ROOT = Path(__file__).parent.parent.parent
@@ -23,16 +22,16 @@ PROGRAM = """
 import os, time
 from nnpg.support.second_process import another_process
 from nnpg_kernels.threads import use_threads
-with use_threads(2), another_process() as other:
-    print(other.begin(os.getpid).result(), flush=True)
-    other.begin(time.sleep, 60).result()
+with use_threads(2), another_process() as begin:
+    print(begin(os.getpid)(), flush=True)
+    begin(time.sleep, 60)()
 """
 
 
 @pytest.fixture
-def other() -> Iterator[Second]:
-    with use_threads(2), another_process() as second:
-        yield second
+def begin() -> Iterator[Begin]:
+    with use_threads(2), another_process() as opened:
+        yield opened
 
 
 def gone(pid: int) -> bool:
@@ -47,44 +46,39 @@ def gone(pid: int) -> bool:
     return False
 
 
-def test_calls_are_done_in_order_by_another_process_and_errors_come_back(other: Second, tmp_path: Path) -> None:
+def test_calls_are_done_in_order_by_another_process_and_errors_come_back(begin: Begin, tmp_path: Path) -> None:
     path = tmp_path / "text"
-    written, read = other.begin(path.write_text, "abc"), other.begin(path.read_text)
-    failed = other.begin(math.sqrt, -1.0)
-    assert (written.result(), read.result()) == (3, "abc")
+    written, read = begin(path.write_text, "abc"), begin(path.read_text)
+    failed = begin(math.sqrt, -1.0)
+    assert (written(), read()) == (3, "abc")
     with pytest.raises(ValueError, match="math domain error"):
-        failed.result()
-    assert other.begin(os.getpid).result() not in (os.getpid(), None)
+        failed()
+    assert begin(os.getpid)() not in (os.getpid(), None)
 
 
-def test_what_cannot_be_copied_and_what_a_killed_process_has_not_done_is_done_here(other: Second) -> None:
-    def here() -> int:
-        return os.getpid()
-
+def test_what_a_killed_process_has_not_done_is_done_here(begin: Begin) -> None:
     there: Callable[[], int] = os.getpid
-    assert other.begin(here).result() == os.getpid(), "a function that is in no module"
-    assert other.begin(importlib.import_module, "math").result() is math, "a result that cannot be copied"
-    pid = other.begin(there).result()
+    pid = begin(there)()
     assert pid != os.getpid()
     os.kill(pid, signal.SIGKILL)
-    assert other.begin(there).result() == os.getpid()
+    assert begin(there)() == os.getpid()
 
 
 def test_no_process_is_left_after_an_error_and_what_was_not_done_is_not_done(tmp_path: Path) -> None:
-    with pytest.raises(KeyError), use_threads(2), another_process() as other:  # noqa: PT012
-        pid = other.begin(os.getpid).result()
-        other.begin(time.sleep, 60)
-        other.begin((tmp_path / "later").touch)
+    with pytest.raises(KeyError), use_threads(2), another_process() as begin:  # noqa: PT012
+        pid = begin(os.getpid)()
+        begin(time.sleep, 60)
+        begin((tmp_path / "later").touch)
         raise KeyError
     assert gone(pid)
     assert not (tmp_path / "later").exists()
 
 
 def test_with_one_thread_this_process_does_the_calls() -> None:
-    with use_threads(1), another_process() as other:
-        assert other.begin(os.getpid).result() == os.getpid()
+    with use_threads(1), another_process() as begin:
+        assert begin(os.getpid)() == os.getpid()
         with pytest.raises(ValueError, match="math domain error"):
-            other.begin(math.sqrt, -1.0).result()
+            begin(math.sqrt, -1.0)()
 
 
 @pytest.mark.slow

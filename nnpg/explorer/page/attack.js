@@ -146,8 +146,8 @@ export function drawAttack(view) {
 function leastKnown({ model, state }) {
   const found = model.document.found[state.image];
   if (!found) return "";
-  if (found.distortion === null) return "minimal_distortion found no change that makes it answer another class.";
-  return [`minimal_distortion, bound to no line: `, h("b", { id: "found" }, digits(found.distortion)), `, to ${model.classNames[found.target]}`];
+  if (found.distortion === null) return "minimal_distortion with effort rough found no change that makes it answer another class.";
+  return [`minimal_distortion with effort rough, bound to no line: `, h("b", { id: "found" }, digits(found.distortion)), `, to ${model.classNames[found.target]}`];
 }
 
 /**

@@ -31,16 +31,17 @@ def claims_about_gradients(net: Network, data: Dataset, scores: FilterScores) ->
     """Test the gradients: two identities, the relation to the delta of training (III.B), and V.A."""
     x, t = data.x, data.labels
     one_image_each = x[:: len(x) // data.K]
-    all_classes = prediction_gradient(net, one_image_each, layers=tuple(scores.scores))
+    host = net.to("numpy")  # what is computed once compiles no kernels
+    all_classes = prediction_gradient(host, one_image_each, layers=tuple(scores.scores))
     left_over = max(abs(d.sum(axis=0)).max() / abs(d).max() for d in all_classes.deltas.values())
-    exact = net.astype(np.float64).to("numpy")  # for two passes, kernels of another type are not worth compiling
+    exact = host.astype(np.float64)
     sides = [
         class_gradient(exact, x, t, method=method, progress=False).deltas
         for method in ("average_of_gradients", "gradient_of_average")
     ]
     apart = max(abs(a - b).max() / abs(a).max() for a, b in zip(*(d.values() for d in sides), strict=True))
     true = prediction_gradient(net, x, classes="true", labels=t, batch=len(x))
-    deltas = loss_gradient(net.to("numpy"), x, t, batch=len(x))  # those of training; one pass compiles no kernels
+    deltas = loss_gradient(host, x, t, batch=len(x))  # those of training
     y = predict(net, x)[np.arange(len(t)), t]
     off = max(
         abs(d + y.reshape(-1, *[1] * (d.ndim - 1)) * deltas[layer]).max() / abs(d).max()

@@ -1,11 +1,10 @@
 """The middle of the demo's page: both passes of an image, the ranking, the knock-outs, the gradient at the pixels.
 
-Each function draws its section's picture into a folder, and returns the numbers and tables that the template names.
+Each function returns the numbers and tables of its section that the template names.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,25 +14,18 @@ from nnpg.data.examples import one_of_each
 from nnpg.knockout import Knockout
 from nnpg.layers import Center, Flatten
 from nnpg.network import Network
-from nnpg.plots import damage_trace, error_curves, heat, image_grid, knockout_panels, network_diagram, pass_diagram
 from nnpg.prediction import filter_layers
 from nnpg.report import Table
-from nnpg.report.demo.findings import RANDOM_ORDERS, SHOWN, Findings
+from nnpg.report.demo.findings import RANDOM_ORDERS, SHOWN, Findings, Learnt
 from nnpg.scores import Filter
 from nnpg_kernels import Array
 
 
-def passes(findings: Findings, out: Path) -> dict[str, Any]:
+def passes(findings: Findings) -> dict[str, Any]:
     """Section 5: the outputs of one image, and beside them their deltas."""
     image, data = findings.nudge.image, findings.data
-    net, c = findings.training.net.to("numpy"), int(data.labels[image])  # one image compiles no kernels
-    trace = net.forward(data.x[image : image + 1])
-    deltas = net.backward(trace, np.eye(data.K, dtype=net.dtype)[None, c])
-    shown = [
-        name for name in ("input", *net.layers) if not isinstance(net.layers.get(name), Center | Flatten)
-    ]  # those two change no number but by a constant
-    o, d = ({name: a[name][0] for name in shown} for a in (trace, deltas))
-    pass_diagram(o, d, out / "passes.png", quantity="y")
+    c, (o, d) = int(data.labels[image]), both_passes(findings)
+    shown = list(o)
     rows = [
         (name, f"{d[name].size:,}", f"{(d[name] == 0).mean():.0%}", f"{abs(d[name]).max():.2g}")
         for name in reversed(shown)
@@ -42,7 +34,7 @@ def passes(findings: Findings, out: Path) -> dict[str, Any]:
     return {
         "person": data.class_names[c],
         "condition": (data.conditions or ("",) * len(data))[image],
-        "y": f"{float(trace.y[0, c]):.4f}",
+        "y": f"{float(o[shown[-1]][c]):.4f}",
         "before_pool": before_pool,
         "lost": f"{(d[before_pool] == 0).mean():.0%}",
         "table": Table(
@@ -53,10 +45,22 @@ def passes(findings: Findings, out: Path) -> dict[str, Any]:
     }
 
 
-def ranking(findings: Findings, out: Path) -> dict[str, Any]:
+def both_passes(learnt: Learnt) -> tuple[dict[str, Array], dict[str, Array]]:
+    """Return the outputs of the image of the nudge, and the deltas of its person's probability, by name."""
+    data, image = learnt.data, learnt.nudge.image
+    net = learnt.training.net.to("numpy")  # one image compiles no kernels
+    trace = net.forward(data.x[image : image + 1])
+    deltas = net.backward(trace, np.eye(data.K, dtype=net.dtype)[None, data.labels[image]])
+    shown = [
+        name for name in ("input", *net.layers) if not isinstance(net.layers.get(name), Center | Flatten)
+    ]  # those two change no number but by a constant
+    o, d = ({name: a[name][0] for name in shown} for a in (trace, deltas))
+    return o, d
+
+
+def ranking(findings: Findings) -> dict[str, Any]:
     """Section 7: every filter's score for every person."""
     scores = findings.scores
-    network_diagram(scores, out / "network.png", images=portraits(findings.data), columns=2)
     *sizes, last = (str(H * W) for _, H, W in block_shapes(findings.training.net))
     first = [scores.strongest(row)[0][:2] for row in scores.rows]
     leader = max(set(first), key=lambda unit: (first.count(unit), unit))
@@ -81,10 +85,9 @@ def ranking(findings: Findings, out: Path) -> dict[str, Any]:
     }
 
 
-def knockout(findings: Findings, out: Path) -> dict[str, Any]:
+def knockout(findings: Findings) -> dict[str, Any]:
     """Section 8: the errors while filters are knocked out."""
     names, curves = findings.data.class_names, findings.curves
-    error_curves(knockout_panels(curves, names, findings.random_orders), out / "knockout.png")
     steps = (0, 3, 5, 10)
     rows = [
         (names[c], f"{order} first", *(f"{curves[c, order].overall_error[n]:.0%}" for n in steps))
@@ -120,12 +123,10 @@ def _fall(findings: Findings) -> str:
     )
 
 
-def damage(findings: Findings, out: Path) -> dict[str, Any]:
+def damage(findings: Findings) -> dict[str, Any]:
     """Section 9: whom a damaged network takes each person for."""
     c, names = SHOWN[0], findings.data.class_names
-    curve = findings.curves[c, "strongest"]
-    first = Knockout(curve.filters[:12], curve.predictions[:13], curve.labels, curve.K)
-    damage_trace(first, out / "damage.png", class_names=names, highlight=c)
+    first = first_steps(findings)
     intact, after_5, after_10 = (len(np.unique(first.modes[n])) for n in (0, 5, 10))
     rows = [
         (step, str(Filter(*first.filters[step - 1][:2])) if step else "intact", len(np.unique(modes)))
@@ -135,11 +136,15 @@ def damage(findings: Findings, out: Path) -> dict[str, Any]:
     return {"person": names[c], "intact": intact, "after_5": after_5, "after_10": after_10, "table": table}
 
 
-def places(findings: Findings, out: Path) -> dict[str, Any]:
+def first_steps(findings: Findings) -> Knockout:
+    """Return the first 12 knock-outs of the first person, the strongest filters first."""
+    curve = findings.curves[SHOWN[0], "strongest"]
+    return Knockout(curve.filters[:12], curve.predictions[:13], curve.labels, curve.K)
+
+
+def places(findings: Findings) -> dict[str, Any]:
     """Section 10: the gradient at the pixels, and the places that it should find."""
     data, density = findings.data, findings.density
-    coloured = heat(portraits(data), findings.saliency)
-    image_grid(coloured, out / "places.png", titles=people(data), columns=5, overlay=data.masks)
     in_place = np.diag(density)  # each person's gradient in the place of the person's feature
     K = data.K
     others = (density.sum(axis=0) - in_place) / (K - 1)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nnpg.class_gradients import class_gradient
-from nnpg.data import Dataset, faces, stratified_split
+from nnpg.data import Dataset, stratified_split
 from nnpg.data.splits import Split
 from nnpg.interventions import Perturb
 from nnpg.knockout import Knockout, knock_out_curves
@@ -42,8 +42,8 @@ class Nudge:
 
 
 @dataclass(frozen=True, eq=False)
-class Findings:
-    """Everything that a run of the demo measured.
+class Learnt:
+    """What is known of the network when it is trained and its filters are ranked.
 
     Parameters
     ----------
@@ -52,6 +52,24 @@ class Findings:
     train_error, test_error : float
     scores : FilterScores
         Lo & Ding's Table III for this network.
+    nudge : Nudge
+    """
+
+    data: Dataset
+    split: Split
+    training: Training
+    train_error: float
+    test_error: float
+    scores: FilterScores
+    nudge: Nudge
+
+
+@dataclass(frozen=True, eq=False)
+class Findings(Learnt):
+    """Everything that a run of the demo measured.
+
+    Parameters
+    ----------
     curves : dict
         curves[c, "strongest"] and curves[c, "weakest"], for the identities `SHOWN`.
     random_orders : Knockouts
@@ -61,47 +79,38 @@ class Findings:
     density : array (K, K)
         density[c, j]: how much of identity c's saliency lies in the place of identity j's planted feature, in units of
         that place's share of the picture.
-    nudge : Nudge
     claims : Claims
     """
 
-    data: Dataset
-    split: Split
-    training: Training
-    train_error: float
-    test_error: float
-    scores: FilterScores
     curves: dict[tuple[int, str], Knockout]
     random_orders: tuple[Knockout, ...]
     saliency: Array
     density: Array
-    nudge: Nudge
     claims: tuple[Claim, ...]
 
 
-def measure(
+def learn(
+    data: Dataset,
     seed: int = SEED,
     epochs: int = EPOCHS,
     *,
-    data: Dataset | None = None,
     say: Callable[[str], None] = print,
     progress: bool | None = None,
-) -> Findings:
-    """Train on the built-in faces and measure everything that the page shows.
+) -> Learnt:
+    """Train on the built-in faces, and rank the filters.
 
     Parameters
     ----------
+    data : Dataset
+        What `faces` returns.
     seed : int
         Of the split, the weights and the order of the images; the faces are always the same.
     epochs : int
-    data : Dataset, optional
-        What `faces` returns, where it is there already.
     say : function of a string
         Called with a line of text before each part of the work.
     progress : bool, optional
         Draw bars; unless given, only on a terminal.
     """
-    data = faces() if data is None else data
     split = stratified_split(data, rng=seed)
     train_set, test_set = split.apply(data)
     say(f"training the 5-8-10 network on {len(train_set)} of the {len(data)} built-in faces, {epochs} epochs")
@@ -119,6 +128,25 @@ def measure(
     net = training.net
     say("ranking its 23 filters for each face by prediction gradient")
     scores = filter_scores(net, data.x, data.labels, class_names=data.class_names, progress=False)
+    return Learnt(
+        data=data,
+        split=split,
+        training=training,
+        train_error=error_rate(net, train_set.x, train_set.labels),
+        test_error=error_rate(net, test_set.x, test_set.labels),
+        scores=scores,
+        nudge=_nudge(net, data, split, scores),
+    )
+
+
+def examine(
+    learnt: Learnt, seed: int = SEED, *, say: Callable[[str], None] = print, progress: bool | None = None
+) -> Findings:
+    """Knock the filters out, find where in the picture the gradient lies, and test the claims; see `learn`.
+
+    `seed` is that of the random orders of knock-outs.
+    """
+    net, data, scores = learnt.training.net, learnt.data, learnt.scores
     say("knocking them out, strongest first, weakest first, and in random order")
     curves, random_orders = _knock_out(net, data, scores, seed, progress)
     say("looking where in the picture the gradient lies")
@@ -129,20 +157,8 @@ def measure(
         *claims_about_knockouts(curves, random_orders, data.class_names),
         claim_about_places(density),
     )
-    return Findings(
-        data=data,
-        split=split,
-        training=training,
-        train_error=error_rate(net, train_set.x, train_set.labels),
-        test_error=error_rate(net, test_set.x, test_set.labels),
-        scores=scores,
-        curves=curves,
-        random_orders=random_orders,
-        saliency=saliency,
-        density=density,
-        nudge=_nudge(net, data, split, scores),
-        claims=claims,
-    )
+    return Findings(**vars(learnt), curves=curves, random_orders=random_orders, saliency=saliency, density=density,
+                    claims=claims)  # fmt: skip
 
 
 def densities(saliency: Array, data: Dataset) -> Array:

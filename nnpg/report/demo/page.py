@@ -1,6 +1,6 @@
-"""The demo's page: the results of `nnpg.report.demo.measure`, drawn and explained step by step to a newcomer.
+"""The demo's page: the results of `nnpg.report.demo`, explained step by step to a newcomer.
 
-The text is in `templates/demo.html.j2`. This module makes its pictures, tables and numbers.
+The text is in `templates/demo.html.j2`. This module makes its tables and numbers, `pictures` its pictures.
 """
 
 from __future__ import annotations
@@ -12,12 +12,9 @@ from urllib.parse import urlencode
 import numpy as np
 import numpy.typing as npt
 
-from nnpg.data import Dataset
-from nnpg.plots import image_grid, training_history
 from nnpg.report import Image, Table, write_template
-from nnpg.report.demo.evidence import block_shapes, damage, knockout, passes, people, places, portraits, ranking
+from nnpg.report.demo.evidence import block_shapes, damage, knockout, passes, places, ranking
 from nnpg.report.demo.findings import BATCH, LR, SEED, SHOWN, Findings
-from nnpg.scores import Filter
 
 GOAL = 0.05  # test error
 CODE = """\
@@ -34,21 +31,10 @@ nnpg gradcheck face_net
 nnpg exercise list"""
 
 
-def prepare() -> None:
-    """Load what draws, which takes as long as a picture."""
-    import matplotlib.backends.backend_agg
-    import matplotlib.figure  # noqa: F401
-
-
-def draw_people(data: Dataset, out: Path) -> None:
-    """Draw the picture that the page needs of the data alone: a face of each person, and where its feature lies."""
-    image_grid(portraits(data), out / "faces.png", titles=people(data), columns=5, overlay=data.masks)
-
-
 def write(
     findings: Findings, out: Path, command: str, model: str, explorer: str, images: npt.NDArray[np.int64]
 ) -> Path:
-    """Draw all pictures but that of `draw_people` into the folder `out` and write `index.html` there.
+    """Write `index.html` into the folder `out`, which holds what `nnpg.report.demo.pictures` draws.
 
     `command` is the command that made it, `model` and `explorer` are the names of the network's file and of the
     explorer's page in the same folder, and `images` are those that the explorer shows.
@@ -65,15 +51,15 @@ def write(
         images_per_person=len(data) // data.K,
         verdict=verdict(findings),
         held=held(findings),
-        training=_training(findings, out),
-        filters=_filters(findings, out),
+        training=_training(findings),
+        filters=_filters(findings),
         code_of_passes=CODE,
-        passes=passes(findings, out),
+        passes=passes(findings),
         nudge=_nudge(findings),
-        ranking=ranking(findings, out),
-        knockout=knockout(findings, out),
-        damage=damage(findings, out),
-        places=places(findings, out),
+        ranking=ranking(findings),
+        knockout=knockout(findings),
+        damage=damage(findings),
+        places=places(findings),
         claims=Table(
             ("claim", "this run", "holds"), [(c.claim, c.found, "yes" if c.holds else "no") for c in findings.claims]
         ),
@@ -108,8 +94,7 @@ def _knocked_out(findings: Findings, images: npt.NDArray[np.int64]) -> str:
     return urlencode({"image": image, "class": c, "off": filters})
 
 
-def _training(findings: Findings, out: Path) -> dict[str, Any]:
-    training_history(findings.training.history, out / "training.png")
+def _training(findings: Findings) -> dict[str, Any]:
     net = findings.training.net
     blocks = [
         (f"block {n}: conv{n}, tanh{n}, pool{n}", f"{F} filters", "x".join(map(str, (H, W))))
@@ -128,18 +113,10 @@ def _training(findings: Findings, out: Path) -> dict[str, Any]:
     }
 
 
-def _filters(findings: Findings, out: Path) -> dict[str, Any]:
-    data, net = findings.data, findings.training.net
-    c = SHOWN[0]
-    face = portraits(data)[c]
-    maps = net.to("numpy").forward(face[None], stop="tanh1")["tanh1"][0]  # (F, H, W); one image compiles no kernels
-    F, H, W = maps.shape
-    top, left = (face.shape[1] - H) // 2, (face.shape[2] - W) // 2
-    cut = face[:, top : top + H, left : left + W]  # the face at the size of its maps
-    titles = [data.class_names[c], *(str(Filter("tanh1", f)) for f in range(F))]
-    image_grid(np.concatenate([cut[None], (maps[:, None] + 1) / 2]), out / "maps.png", titles=titles, columns=F + 1)
+def _filters(findings: Findings) -> dict[str, Any]:
     count = sum(scores.shape[1] for scores in findings.scores.scores.values())
-    return {"person": data.class_names[c], "of_first_block": F, "count": count}
+    of_first_block, *_ = block_shapes(findings.training.net)[0]
+    return {"person": findings.data.class_names[SHOWN[0]], "of_first_block": of_first_block, "count": count}
 
 
 def _nudge(findings: Findings) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from selection import slow_except
 
 import nnpg
 from nnpg.attacks import Outcome, minimal_distortion
-from nnpg.attacks.least_distortion.boundary.search import has_kinks
+from nnpg.attacks.least_distortion.boundary.search import EFFORTS, has_kinks
 
 BACKENDS = ("numpy", "numba")
 
@@ -154,18 +154,21 @@ def test_an_interrupted_search_continues_where_it_stopped(net, images, tmp_path,
         attack(net, x, labels=labels, checkpoint=file, resume=True, rng=3)
 
 
-def test_a_quick_search_takes_a_quarter_of_the_passes_and_ends_near_the_thorough_one(net, images, tmp_path):
+def test_with_less_effort_it_takes_fewer_passes_and_ends_near_the_thorough_search(net, images, tmp_path):
     x, labels = images
-    thorough, quick = attack(net, x, labels=labels), attack(net, x, labels=labels, effort="quick")
+    thorough, quick, rough = (attack(net, x, labels=labels, effort=effort) for effort in EFFORTS)
     assert thorough.success.all()
     assert quick.success.all()
+    assert rough.success.all()
     assert quick.evaluations.sum() < 0.25 * thorough.evaluations.sum()
+    assert rough.evaluations.sum() < 0.65 * quick.evaluations.sum()
     assert thorough.size.mean() < quick.size.mean() < 1.1 * thorough.size.mean()
+    assert thorough.size.mean() < rough.size.mean() < 1.1 * thorough.size.mean()
     file = tmp_path / "search.safetensors"
     attack(net, x[:1], labels=labels[:1], effort="quick", checkpoint=file)
     with pytest.raises(ValueError, match="search"):
         attack(net, x[:1], labels=labels[:1], checkpoint=file, resume=True)
-    with pytest.raises(ValueError, match="effort must be 'thorough' or 'quick'"):
+    with pytest.raises(ValueError, match="effort must be 'thorough', 'quick' or 'rough'"):
         attack(net, x, labels=labels, effort="fast")
 
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from mutation.own_steps import planted
 from parameters import equal, flat
 
 import nnpg
 from nnpg import conv, dense, programs
-from nnpg.programs.tasks import Pool
 from nnpg.training_methods.adversarial_pool import AdversarialPool
 
 N, K = 23, 4
@@ -69,15 +69,6 @@ def test_every_network_takes_the_steps_of_the_layers(
     """The examples depend on every bit of the network, so those of the layers and of the program are the same here."""
     monkeypatch.setattr(AdversarialPool, "_renewed", planted)
     same(*(trained(kind, name, batch, drawn=drawn) for kind in (AdversarialPool, Mine)))
-
-
-def planted(self: Any, net: Any, images: Any, layer: str, pool: Any, rng: Any) -> Pool:
-    """In place of an attack: random examples, more of them each time, at first none of the second layer."""
-    number = 0 if pool is None and layer == self.layers[min(1, len(self.layers) - 1)] != self.layers[0] else 4
-    number += 0 if pool is None else min(4, len(pool.labels))
-    y = rng.random((number, *net.shapes[layer])).astype(net.dtype)
-    assert np.isfinite(net.forward(y, start=layer).y).all()
-    return Pool(y, rng.integers(0, K, number))
 
 
 def test_the_examples_are_those_of_the_network_of_the_moment() -> None:

@@ -5,6 +5,7 @@ other end of the list. The turns of `turns` say who compiles which: nobody waits
 
     factory       for the functions that make kernels: it notes how another process can make the same one
     compile_all   before a program runs for the first time
+    shared        where two processes make the same programs at the same time, so that no others are needed
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache, wraps
 from importlib import import_module
 from threading import Thread
@@ -29,6 +31,8 @@ from nnpg_kernels.threads import thread_count
 
 LEAST = 4  # kernels to compile: fewer are there before another process has loaded the compiler
 MOST = 4  # processes with this one, however many cores there are
+
+_step: ContextVar[int] = ContextVar("step", default=0)  # of `shared`: 1, or -1 backwards
 
 P = ParamSpec("P")
 Recipe = list[Any]  # module, function, then its arguments: whole numbers, and types of number as text
@@ -48,13 +52,23 @@ def factory(make: Callable[P, Kernel]) -> Callable[P, Kernel]:
     return cast(Callable[P, Kernel], kept)
 
 
+@contextmanager
+def shared(*, backwards: bool) -> Iterator[None]:
+    """Start no process inside: another one compiles the same kernels at the same time, in the other direction."""
+    token = _step.set(-1 if backwards else 1)
+    try:
+        yield
+    finally:
+        _step.reset(token)
+
+
 def compile_all(kernels: Iterable[Kernel]) -> None:
     """Load or compile kernels; others of them are compiled by other processes at the same time."""
-    every = list(dict.fromkeys(kernels))
+    every, step = list(dict.fromkeys(kernels)), _step.get()
     missing = [kernel for kernel in every if kernel.recipe and kernel.missing]
-    others = min(thread_count(), MOST) - 1 if len(missing) >= LEAST else 0
+    others = min(thread_count(), MOST) - 1 if len(missing) >= LEAST and not step else 0
     with _helpers([kernel.recipe for kernel in missing if kernel.recipe], others):
-        compile_free(missing if others else [])
+        compile_free(missing[:: step or 1] if others or step else [])
         for kernel in every:
             kernel.compile()
 

@@ -34,19 +34,16 @@ from nnpg.network import Network
 from nnpg_kernels import Array
 
 FIRST_STEPS = 12  # of the descent from the image itself, which estimates the distance of the boundary
-RIVAL_CLASSES = 9  # with the largest scores; towards each of them there is a descent
-RIVAL_STEPS = 20  # of these descents
 START_DISTANCES = (2.0, 4.0, 8.0)  # multiples of the distance, in turn, at which random points lie around the image
 PERTURBED = 3  # descents from each of the best points in a round
 PERTURBATIONS = (2.0, 4.0)  # multiples of |r|, one per round in turn
 LATER_HALVING = ((8, 1), (25, 1))
-KEPT = 2  # points of an image, after the first halving
 PATIENCE = 5  # rounds in a row without a gain, after which the search for an image ends
 GAIN = 1e-4  # of |r|
 BATCH = 128  # descents at a time: what they need stays in the cache
 NEWTON_STEPS = 5  # for lambda at the start of a descent, where it is not known; later one
 
-EffortName = Literal["thorough", "quick"]
+EffortName = Literal["thorough", "quick", "rough"]
 
 
 class Effort(NamedTuple):
@@ -57,7 +54,9 @@ class Effort(NamedTuple):
     starts : int
         Random points around an image.
     first_halving : tuple of (int, int)
-        Steps of the descents from these, and how many of them then continue; in the end `KEPT`.
+        Steps of the descents from these, and how many of them then continue.
+    rival_classes, rival_steps : int
+        How many classes, those with the largest scores, have a descent towards them from the image; its steps.
     rounds : int
         Of perturbations, at most.
     last_steps : int
@@ -66,13 +65,21 @@ class Effort(NamedTuple):
 
     starts: int
     first_halving: tuple[tuple[int, int], ...]
+    rival_classes: int
+    rival_steps: int
     rounds: int
     last_steps: int
 
+    @property
+    def kept(self) -> int:
+        """Points of an image after the first halving."""
+        return self.first_halving[-1][1]
+
 
 EFFORTS: dict[EffortName, Effort] = {
-    "thorough": Effort(48, ((10, 8), (10, 4), (10, KEPT)), 14, 80),
-    "quick": Effort(12, ((10, 4), (10, KEPT)), 0, 20),
+    "thorough": Effort(48, ((10, 8), (10, 4), (10, 2)), 9, 20, 14, 80),
+    "quick": Effort(12, ((10, 4), (10, 2)), 9, 20, 0, 20),
+    "rough": Effort(6, ((10, 1),), 5, 15, 0, 40),
 }
 
 
@@ -131,25 +138,25 @@ def search_boundary(problem: BoundaryProblem, seed: int, effort: Effort) -> Near
     """Return the nearest points found; for each image they depend on its pixels, its class and the seed alone."""
     xp, to_numpy, N = problem.objective.xp, problem.objective.net.backend.to_numpy, len(problem.x0)
     generators = _generators(problem, seed)
-    images = np.arange(N)
+    images, kept = np.arange(N), effort.kept
     first = _descend(problem, _descents_from(xp, images, problem.x0), FIRST_STEPS)
     span = problem.box.high - problem.box.low
     distance = xp.where(xp.isfinite(first.size), first.size, 0.1 * span * problem.x0.shape[1] ** 0.5)
     multiples = np.resize(START_DISTANCES, effort.starts)
     around = _perturbed(problem, generators, images, problem.x0, distance, multiples)
     best = _halve(problem, around, effort.first_halving)
-    others = [first, _towards_rivals(problem, images)] if problem.away else [first]
-    best = _best(problem, join(xp, [best, *others]), KEPT)
+    others = [first, _towards_rivals(problem, images, effort)] if problem.away else [first]
+    best = _best(problem, join(xp, [best, *others]), kept)
     without_gain = np.zeros(N, np.int64)
     for number in range(effort.rounds):
         going = np.flatnonzero(without_gain < PATIENCE)
         if len(going) == 0:
             break
-        rows = problem.rows((going[:, None] * KEPT + np.arange(KEPT)).ravel())
+        rows = problem.rows((going[:, None] * kept + np.arange(kept)).ravel())
         before = take(best, rows)
-        after = _best(problem, join(xp, [before, _round(problem, generators, before, distance, number)]), KEPT)
+        after = _best(problem, join(xp, [before, _round(problem, generators, before, distance, number)]), kept)
         put(best, rows, after)
-        better = to_numpy(after.size[::KEPT] < (1 - GAIN) * before.size[::KEPT])  # here the host waits, once a round
+        better = to_numpy(after.size[::kept] < (1 - GAIN) * before.size[::kept])  # here the host waits, once a round
         without_gain[going] = np.where(better, 0, without_gain[going] + 1)
     last = _descend(problem, _descents_from(xp, best.image, best.best), effort.last_steps, longer=True)
     nearest = _best(problem, join(xp, [best, last]), 1)
@@ -175,14 +182,14 @@ def _round(
     return _halve(problem, descents, LATER_HALVING, best.image)
 
 
-def _towards_rivals(problem: BoundaryProblem, images: Array) -> Descents:
+def _towards_rivals(problem: BoundaryProblem, images: Array, effort: Effort) -> Descents:
     """Descents from the images themselves, each towards one of the other classes with the largest scores."""
-    xp, R = problem.objective.xp, min(RIVAL_CLASSES, problem.objective.net.K - 1)
+    xp, R = problem.objective.xp, min(effort.rival_classes, problem.objective.net.K - 1)
     _, rivals = problem.objective.evaluate_rivals(problem.x0, problem.labels, problem.group, R)
     image = images.repeat(R)
     x0, targets, group = problem.rows(image).of(problem.x0), rivals.classes.ravel(), problem.group[image]
     targeted = BoundaryProblem.start(problem.objective, x0, targets, group, problem.box, away=False)
-    descents = _descend(targeted, _descents_from(xp, np.arange(len(image)), targeted.x0), RIVAL_STEPS)
+    descents = _descend(targeted, _descents_from(xp, np.arange(len(image)), targeted.x0), effort.rival_steps)
     problem.passes[:] += 1 + R + targeted.passes.reshape(-1, R).sum(axis=1)
     descents.rival = targeted.labels
     descents.image = image
