@@ -36,6 +36,7 @@ from nnpg_kernels.numba.simd import lanes
 from nnpg_kernels.threads import threads_for
 
 SELECT, ALL, SAME = range(3)  # at a pair of steps: units are chosen, all units learn, or the same as before
+TOGETHER = {SELECT: {SELECT}, ALL: {ALL, SAME}, SAME: {SAME}}  # what may follow in one call of kernels
 
 Whole = npt.NDArray[np.int64]
 
@@ -87,8 +88,7 @@ class Session(Running):
         done, most, whole = 0, 1, N // self.batch
         while done < pairs:
             began, until = time.perf_counter(), done + 1
-            together = {SELECT} if choices[done] == SELECT else {ALL, SAME}
-            while until < min(done + most, whole) and not due[until - 1] and choices[until] in together:
+            while until < min(done + most, whole) and not due[until - 1] and choices[until] in TOGETHER[choices[done]]:
                 until += 1
             self._take(choices[done:until], done, min(self.batch, N - done * self.batch))
             most = max(1, int((until - done) * min(8.0, A_WHILE / max(1e-9, time.perf_counter() - began))))

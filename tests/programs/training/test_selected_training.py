@@ -87,6 +87,20 @@ def test_every_setting_takes_the_steps_of_the_layers(settings: dict[str, Any], l
     same("faces", batch, layer=layer, **settings)
 
 
+@pytest.mark.parametrize("keep", [0.4, Retention(0.2, 0.3)])
+def test_pairs_of_steps_in_one_call_are_those_of_the_layers(keep: Any) -> None:
+    """Nobody watches, so that many pairs are taken together, among them the first one of all units after a choice."""
+    net, x, adversarial, t = examples("faces")
+    options: dict[str, Any] = {"epochs": 2, "batch": 1, "rng": 1, "progress": False}
+    got, expected = (
+        nnpg.train(net, adversarial, t, take_step=kind(x, layer="conv2", keep=keep, every=3), **options)
+        for kind in (SelectiveDropout, Mine)
+    )
+    assert got.computed == "compiled"
+    for name, w in flat(expected.net.parameters).items():
+        np.testing.assert_allclose(flat(got.net.parameters)[name], w, rtol=1e-10, atol=1e-10)
+
+
 @pytest.mark.parametrize(("batch", "groups"), [(1, False), (1, True), (20, False)])
 def test_any_number_of_threads_gives_the_same_bits(batch: int, groups: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     found = []
