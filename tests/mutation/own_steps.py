@@ -22,10 +22,10 @@ S, T = nnpg.Sigmoid, nnpg.Tanh
 NETS: dict[str, tuple[tuple[int, ...], list[Any]]] = {
     "maps": (
         (2, 8, 7),
-        [nnpg.Center(np.array(0.2)), conv(5, 3), T(), nnpg.MaxPool(2), conv(4, 2, padding=1), S(), nnpg.Flatten(),
+        [nnpg.Center(np.array(0.2)), conv(5, 3), T(), nnpg.MaxPool(2), conv(3, 2, padding=1), S(), nnpg.Flatten(),
          dense(6), T(), dense(4), nnpg.Softmax()],
     ),
-    "rows": ((7,), [dense(5), S(), dense(6), T(), dense(4), S()]),
+    "rows": ((7,), [dense(5), S(), dense(3), T(), dense(4), S()]),
     "one filter": ((1, 3, 4), [conv(2, 2), T(), nnpg.Flatten(), dense(3), nnpg.Softmax()]),
 }  # fmt: skip
 WIDE = lanes(np.float64)
@@ -61,20 +61,23 @@ SELECTIONS: list[tuple[str, int, int, str, dict[str, Any]]] = [
     ("maps", 13, 1, "conv1", {"keep": 0.4, "watch": True}),
     ("maps", 2 * WIDE + 5, WIDE, "conv2", {"keep": 0.5, "measure": "shift", "every": 3, "mode": "forward"}),
     ("maps", 2 * WIDE + 7, WIDE + 2, "conv2", {"keep": 0.3, "mode": "forward", "watch": True}),
-    ("maps", 21, 1, "dense1", {"keep": 0.2, "clusters": [0, 2, 0, -1, 2, 0], "watch_after": due}),
-    ("maps", 19, 1, "conv1", {"keep": Retention(0.2, 0.3)}),
+    ("maps", 20, 1, "dense1", {"keep": 0.2, "clusters": [0, 2, 0, -1, 2, 0], "watch_after": due}),
+    ("maps", 13, 1, "dense1", {"keep": 0.5, "every": 3, "watch_after": due}),
+    ("maps", 19, 1, "conv1", {"keep": Retention(0.2, 0.3), "watch_after": due}),
+    ("maps", 23, 1, "conv1", {"keep": Retention(0.2, 0.3), "every": 3}),
     ("maps", 9, 2, "conv1", {"keep": 0.5, "groups": True, "mode": "forward", "every": 2, "watch": True}),
     ("maps", WIDE + 9, WIDE + 1, "dense2", {"keep": 0.5, "groups": True}),
     ("rows", 3 * WIDE, WIDE, "dense1", {"keep": 0.6, "values": True, "watch": True}),
     ("one filter", 37 * WIDE, 17 * WIDE + 3, "conv1", {"keep": 0.5}),
 ]  # fmt: skip
-# network, images, batch, examples of each pool in a step, outputs, whether units of the first block are set
-POOLS: list[tuple[str, int, int, int, tuple[str, ...], bool]] = [
-    ("maps", 11, 2, 1, ("sigmoid1", "input", "tanh2"), False),
-    ("maps", 3 * WIDE, WIDE + 2, WIDE + 1, ("input", "pool1"), True),
-    ("rows", 21, 5, 3, ("tanh1", "sigmoid1", "input"), False),
-    ("rows", 2 * WIDE, WIDE, 2, ("sigmoid1",), True),
-    ("one filter", 19 * WIDE, 9 * WIDE + 3, 8 * WIDE + 1, ("input", "tanh1"), False),
+# network, images, batch, examples of each pool in a step, outputs; "set" are units, "values" targets (N, K)
+POOLS: list[tuple[str, int, int, int, tuple[str, ...], str]] = [
+    ("maps", 11, 2, 1, ("sigmoid1", "input", "tanh2"), ""),
+    ("maps", 3 * WIDE, WIDE + 2, WIDE + 1, ("input", "pool1"), "set"),
+    ("rows", 36, 5, 3, ("tanh1", "sigmoid1", "input"), ""),
+    ("rows", 2 * WIDE, WIDE, 2, ("sigmoid1",), "set"),
+    ("rows", 2 * WIDE, WIDE, 2, ("input", "tanh1"), "values"),
+    ("one filter", 19 * WIDE, 9 * WIDE + 3, 8 * WIDE + 1, ("input", "tanh1"), ""),
 ]
 
 
@@ -96,7 +99,7 @@ def selected(net: nnpg.Network, case: int) -> Found:
     adversarial = (x + 0.3 * rng.standard_normal(x.shape)).clip(0, 1)
     options = {key: value for key, value in settings.items() if key not in ("groups", "values", "watch")}
     if "groups" in settings:
-        options |= {"groups": np.arange(N) % 4, "adversarial": adversarial}
+        options |= {"groups": np.arange(N) % 4, "adversarial": adversarial[::-1]}
     if "clusters" in settings:
         options["clusters"] = np.array(settings["clusters"])
     seen: Found = []
@@ -113,7 +116,7 @@ def selected(net: nnpg.Network, case: int) -> Found:
 
 def pooled(net: nnpg.Network, case: int) -> Found:
     """A training with pools, of random examples: those of an attack would depend on every bit of the weights."""
-    name, N, batch, drawn, layers, are_set = POOLS[case]
+    name, N, batch, drawn, layers, special = POOLS[case]
     _, x, t = examples(name, N)
     seen: Found = []
 
@@ -121,12 +124,13 @@ def pooled(net: nnpg.Network, case: int) -> Found:
         seen.append((f"{layer} of", np.concatenate([w.ravel() for w in flat(now.parameters).values()])))
         return planted(self, now, images, layer, pool, rng)
 
-    if are_set:
+    if special == "set":
         units = np.arange(np.prod(net.shapes[layers[-1]])).reshape(net.shapes[layers[-1]]) % 3 == 1
         net = net.intervene(layers[-1], nnpg.Override(units, np.array(0.25)))
+    targets = np.random.default_rng(2).dirichlet(np.ones(net.K), N) if special == "values" else t
     step = AdversarialPool(x, t, layers=layers, size=9, new=6, every=3, batch=drawn)
     with mock.patch.object(AdversarialPool, "_renewed", noted):
-        return [*found_in(net, x, t, batch, step, loss_of(name)), *seen]
+        return [*found_in(net, x, targets, batch, step, loss_of(name)), *seen]
 
 
 Task = Callable[[nnpg.Network, int], Found]

@@ -188,7 +188,7 @@ class Session(Running):
 
 def _entries(plan: Plan, filled: tuple[str, ...], count: int, n: int) -> dict[str, Entry]:
     """Return for each pool its first row, in the order of the blocks, and the block that its examples enter behind."""
-    behind = {layer: -1 if layer == INPUT else plan.index(layer) for layer in filled}
+    behind = {layer: plan.index(layer) for layer in filled}  # -1 for the images
     in_order = sorted(filled, key=lambda layer: behind[layer])
     return {layer: (count + n * in_order.index(layer), behind[layer]) for layer in filled}
 
