@@ -99,6 +99,7 @@ def cases() -> list[tuple[str, str, int]]:
         ("steps", "float64", 2),
         ("three convolutions", "float64", wide + 3),
         ("filters", "float64", 3),
+        ("filters", "float64", 3 * wide + 4),
         ("many", "float64", 30 * wide + 1),
     ]
 
@@ -364,6 +365,7 @@ BATTERIES: dict[str, tuple[Task, ...]] = {
     "steps": (training, changed, selected),
     "wide.passes": (predict, gradients, training),
     "wide.training": (training,),
+    "wide.routed": (training,),
     "wide.phases": (predict, gradients, training),
     "blocks": (predict, gradients, training, changed, reading),
 }
@@ -375,6 +377,7 @@ OPS_BY_TASK: tuple[tuple[str, tuple[str, ...], tuple[Task, ...]], ...] = (
     ("convolutions", ("sparse_delta", "first_winners"), (gradients,)),
     ("convolutions", ("channel_parts", "channel_sums"), (sweeps,)),
     ("channel_lanes", functions_of(f"{OPS}.channel_lanes"), (predict, gradients, training)),
+    ("channel_routes", functions_of(f"{OPS}.channel_routes"), (training,)),
     ("dense_layers", ("dense", "dense_delta", "dense_delta_of_one"), (predict, gradients, training)),
     ("dense_layers", ("dense_gradient",), (training,)),
     ("elementwise", ("activation", "activation_delta"), (predict, gradients, training)),

@@ -54,13 +54,14 @@ def test_every_question(of: str, classes: Any) -> None:
     agree(network("faces", "float32"), 10, rtol=2e-5, of=of, classes=classes)
 
 
-def test_the_same_bits_on_any_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    net = network("faces", "float32")
-    x, _ = examples(net, 40)
+@pytest.mark.parametrize(("name", "dtype", "N"), [("faces", "float32", 40), ("filters in lanes, stride", "float64", 4)])
+def test_the_same_bits_on_any_number_of_threads(name: str, dtype: str, N: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    net = network(name, dtype)
+    x, labels = examples(net, N)
     one = {}
     for threads in ("1", "2", "5"):
         monkeypatch.setenv("NNPG_NUM_THREADS", threads)
-        one[threads] = nnpg.prediction_gradient(net, x)["pool1"]
+        one[threads] = nnpg.prediction_gradient(net, x, layers="pool1", classes="true", labels=labels)["pool1"]
     assert (one["1"] == one["2"]).all()
     assert (one["1"] == one["5"]).all()
 

@@ -19,6 +19,7 @@ from nnpg.programs import guards, planned_steps
 from nnpg.programs.numba import limits
 from nnpg.programs.numba.blocks import backward_ops, delta_workspace, forward_ops, forward_workspace
 from nnpg.programs.numba.steps import SLOTS, Running, Step, copied, loss_op, slots_of, velocity_of
+from nnpg.programs.numba.wide import routed
 from nnpg.programs.numba.wide.passes import PIECES
 from nnpg.programs.numba.wide.phases import Phases
 from nnpg.programs.numba.wide.training import few_images
@@ -103,7 +104,10 @@ def run(net: Network, plan: Plan, task: Train, x: Array, t: Array, batch: int, s
         return loss_op(z, delta, of, labels, targets, order, (losses, wrong), images, batch)
 
     step = Step(plan, weights, velocity, pack, loss, rates, optimiser)
-    program = _programs(step, batch, N % batch, fixed)
+    if routed.fits(plan, batch) and not fixed:
+        program: Callable[[int], Program] = routed.Routed(step, batch).program
+    else:
+        program = _programs(step, batch, N % batch, fixed)
     remainder = N % batch
     return Session(
         weights,

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
-from geometries import HEAD, NETS, T
+from geometries import HEAD, NETS, T, examples, network
 from parameters import equal, flat, with_biases
 
 import nnpg
 from nnpg import conv
+from nnpg.programs.numba import limits
+from nnpg.programs.numba.wide import routed
 from nnpg.programs.plan import plan_of
+from nnpg_kernels.numba.program import Program
+from nnpg_kernels.numba.simd import lanes
 
 
 def trained(name: str, N: int, batch: int, backend: str, dtype: str = "float64", **settings: Any) -> nnpg.Training:
@@ -59,13 +64,53 @@ def test_float32_differs_by_its_rounding() -> None:
     same(trained("faces", 40, 20, "numpy", "float32"), trained("faces", 40, 20, "numba", "float32"), 2e-5)
 
 
-@pytest.mark.parametrize("batch", [5, 300])
-def test_any_number_of_threads_gives_the_same_bits(batch: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("name", "dtype"),
+    [("faces", "float32"), ("filters in lanes", "float64"), ("filters in lanes, stride", "float64")],
+)
+@pytest.mark.parametrize("batch", [4, 5, 300])
+def test_any_number_of_threads_gives_the_same_bits(
+    name: str, dtype: str, batch: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     trainings = []
     for threads in ("1", "2", "5"):
         monkeypatch.setenv("NNPG_NUM_THREADS", threads)
-        trainings.append(trained("faces", 2 * batch, batch, "numba", "float32", momentum=0.9))
+        trainings.append(trained(name, 2 * batch, batch, "numba", dtype, momentum=0.9))
     assert all(equal(other.net, trainings[0].net) for other in trainings[1:])
+
+
+@pytest.mark.parametrize(
+    ("name", "batch", "few", "is_routed"),
+    [
+        ("faces", 11, 0, False),  # filters leave lanes empty
+        ("filters in lanes", 3, 3, False),
+        ("filters in lanes", 11, 3, False),  # beside one full vector; a block without pooling
+        ("filters in lanes, stride", 4, 4, False),
+        ("filters in lanes, stride", 11, 3, True),
+    ],
+)
+def test_where_filters_are_the_lanes(name: str, batch: int, few: int, is_routed: bool) -> None:
+    """A lost fast path: these networks are trained that way, with these numbers of images."""
+    plan = plan_of(network(name))
+    assert limits.filters_fill_lanes(plan, batch % lanes(plan.dtype)) == (few > 0)
+    assert routed.fits(plan, batch) == is_routed
+    used = ops_of_a_step(name, batch)
+    assert ("routed gradient" in used, "gradient of channels" in used) == (is_routed, few > 0 and not is_routed)
+
+
+def ops_of_a_step(name: str, batch: int) -> set[str]:
+    """The names of the ops of a step, without the sizes of their tiles."""
+    net, used = network(name), set[str]()
+    x, t = examples(net, batch)
+
+    class Noted(Program):
+        def __call__(self, times: int = 1, first_time: int = 0) -> None:
+            used.update(op.name.rstrip("x0123456789 ") for op in self.ops[0])
+            super().__call__(times, first_time)
+
+    with mock.patch("nnpg.programs.numba.wide.phases.Program", Noted):
+        nnpg.train(net, x, t, epochs=1, batch=batch, rng=0, progress=False)
+    return used
 
 
 def test_what_is_not_covered_says_why_and_trains_layer_by_layer() -> None:

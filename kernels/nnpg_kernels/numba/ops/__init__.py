@@ -12,6 +12,14 @@ from nnpg_kernels.numba.ops.channel_lanes import (
     rows_to_channels,
     sum_gradients,
 )
+from nnpg_kernels.numba.ops.channel_routes import (
+    Entries,
+    gradient_slots,
+    list_entries,
+    routed_delta,
+    routed_gradient,
+    sum_slots,
+)
 from nnpg_kernels.numba.ops.convolutions import (
     channel_parts,
     channel_sums,
@@ -36,6 +44,7 @@ from nnpg_kernels.numba.ops.selection import choose_units, silence, step_of_unit
 from nnpg_kernels.numba.ops.training import bias_gradient, cross_entropy, loss_of_each, momentum_step, seed
 
 __all__ = [
+    "Entries",
     "activation",
     "activation_delta",
     "activation_delta_of_one",
@@ -57,13 +66,17 @@ __all__ = [
     "dense_gradient",
     "first_winners",
     "gradient_of_channels",
+    "gradient_slots",
     "image_delta",
+    "list_entries",
     "loss_of_each",
     "momentum_step",
     "pack",
     "pack_filters",
     "packed_filters",
     "repack",
+    "routed_delta",
+    "routed_gradient",
     "rows_to_channels",
     "seed",
     "set_field",
@@ -73,6 +86,7 @@ __all__ = [
     "sparse_delta",
     "step_of_units",
     "sum_gradients",
+    "sum_slots",
     "unit_changes",
     "unpack",
     "unpooling",

@@ -93,14 +93,22 @@ def shared_memory(
     D = W[count].shape[1]
     space = [aligned((first + N, D), plan.dtype, SLACK * lanes(plan.dtype)) for _ in range(2)]
     shared = Wide(plan, weights, first, N, packed, exchanged, space[0] if rows is None else rows, space[1])
+    return with_planes(shared, back=back)
+
+
+def with_planes(shared: Wide, *, back: bool) -> Wide:
+    """Return the same with new planes for the dense layers."""
+    plan, first = shared.plan, shared.dense[0]
+    new = replace(shared, x={}, y={}, delta={})
+    inputs = maps_of((shared.rows.shape[1],), 1, plan.dtype)
     for i in shared.dense:
-        shared.x[i] = shared.y[i - 1] if i > count else maps_of((D,), 1, plan.dtype)
-        shared.y[i] = maps_of(plan.blocks[i].y_shape, 1, plan.dtype)
+        new.x[i] = new.y[i - 1] if i > first else inputs
+        new.y[i] = maps_of(plan.blocks[i].y_shape, 1, plan.dtype)
         if back:
-            shared.delta[i] = maps_of(plan.blocks[i].y_shape, 1, plan.dtype)
+            new.delta[i] = maps_of(plan.blocks[i].y_shape, 1, plan.dtype)
     if back:
-        shared.delta[count - 1] = maps_of((D,), 1, plan.dtype)
-    return shared
+        new.delta[first - 1] = maps_of((shared.rows.shape[1],), 1, plan.dtype)
+    return new
 
 
 def maps(plan: Plan) -> Maps:
@@ -108,23 +116,25 @@ def maps(plan: Plan) -> Maps:
     convolutions = [block for block in plan.blocks if block.kind == "conv"]
     margins = [block.window.padding for block in convolutions[1:]] + [(0, 0, 0, 0)]
     enter = maps_of(plan.input_shape, 1, plan.dtype, convolutions[0].window.padding)
-    y = [_groups(b.y_shape, plan, margin) for b, margin in zip(convolutions, margins, strict=True)]
-    return Maps(enter, y, [_groups(block.y_shape, plan) for block in convolutions])
+    y = [groups(b.y_shape, plan, margin) for b, margin in zip(convolutions, margins, strict=True)]
+    return Maps(enter, y, [groups(block.y_shape, plan) for block in convolutions])
 
 
-def _groups(shape: tuple[int, ...], plan: Plan, margin: tuple[int, int, int, int] = (0, 0, 0, 0)) -> Planes:
+def groups(shape: tuple[int, ...], plan: Plan, margin: tuple[int, int, int, int] = (0, 0, 0, 0)) -> Planes:
     """Return planes for groups of channels."""
     vector = lanes(plan.dtype)
     return Planes.make(shape[0] // vector, shape[1], shape[2], vector, plan.dtype, margin)
 
 
-def add_packing(phases: Phases, shared: Wide) -> None:
-    """Add the phase in which all weights are packed, group by group."""
+def add_packing(phases: Phases, shared: Wide, *, flipped: bool = True) -> None:
+    """Add the phase in which all weights are packed, group by group; those for deltas with flipped filters."""
     packed = [(i, p, False) for i, p in shared.packed.items()] + [(i, p, True) for i, p in shared.exchanged.items()]
 
     def of_thread() -> list[Op]:
         weights = [(shared.weights[shared.plan.blocks[i].weights]["W"], p, exchanged) for i, p, exchanged in packed]
-        return [ops.pack_filters(W, p, exchanged=exchanged) for W, p, exchanged in weights]
+        return [
+            ops.pack_filters(W, p, exchanged=exchanged, flipped=exchanged and flipped) for W, p, exchanged in weights
+        ]
 
     phases.add_tasks(phases.made(of_thread), [(o, g, 1) for o, (_, p, _) in enumerate(packed) for g in range(len(p))])
 
@@ -194,7 +204,7 @@ def back_of_image(
     too, and the image itself gets no delta.
     """
     plan, last = shared.plan, len(here.y) - 1
-    delta = _groups(plan.blocks[last].y_shape, plan)
+    delta = groups(plan.blocks[last].y_shape, plan)
     steps = [ops.rows_to_channels(shared.delta_rows, delta, plan.blocks[last].y_shape[0])]
     for i in range(last, stop, -1):
         block, winner = plan.blocks[i], here.winner[i]
@@ -205,7 +215,7 @@ def back_of_image(
             steps.append(ops.gradient_of_channels(here.x(i), dz, block.window, size, parts.dW[i]))
             steps.append(ops.bias_gradient_of_channels(dz, size, parts.db[i], parts.slot))
         if i:
-            delta = _groups(plan.blocks[i - 1].y_shape, plan)
+            delta = groups(plan.blocks[i - 1].y_shape, plan)
             steps.append(ops.delta_of_channels(dz, shared.exchanged[i], block.window, delta))
         elif parts is None:
             delta = maps_of(plan.input_shape, 1, plan.dtype)

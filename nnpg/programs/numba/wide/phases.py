@@ -33,6 +33,17 @@ class Phases:
             ops += more
         self.phases.append([[Task(first, len(self.ops[0]), *task) for task in chain] for chain in chains])
 
+    def add_parts(
+        self, of_threads: Sequence[Sequence[Op]], chains: Sequence[Sequence[tuple[range, int, int, int]]]
+    ) -> None:
+        """Add a phase: of a thread's ops those in a range for each task (range, n, images, s) of each chain."""
+        first = len(self.ops[0])
+        for ops, more in zip(self.ops, of_threads, strict=True):
+            ops += more
+        self.phases.append(
+            [[Task(first + ops.start, first + ops.stop, *task) for ops, *task in chain] for chain in chains]
+        )
+
     def add_tasks(self, of_threads: Sequence[Sequence[Op]], tasks: Iterable[tuple[int, int, int]]) -> None:
         """Add a phase in which each task (op, n, images) is one of a thread's ops."""
         first = len(self.ops[0])
