@@ -13,10 +13,12 @@ that it is made of.
 from __future__ import annotations
 
 import hashlib
+import os
 import sys
 import warnings
 from collections.abc import Callable
 from functools import cache
+from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -24,6 +26,7 @@ from typing import Any
 import llvmlite.binding
 import numba
 from numba.core import sigutils
+from numba.core.bytecode import FunctionIdentity
 from numba.core.caching import CompileResultCacheImpl, NullCache
 from numba.core.ccallback import CFunc
 from numba.core.compiler import CompileResult
@@ -37,6 +40,20 @@ from nnpg_kernels.numba.runtime.turns import end_turn, take_turn
 
 VOID_OF_FIVE = numba.types.void(*[numba.types.int64] * 5)
 OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+
+
+def number_functions_apart() -> None:
+    """Let Numba number this process's functions from a random number of 48 bits on, and not from 1.
+
+    The number is in the names of machine code. A kernel's file also holds the functions that it calls, and where two
+    files have functions of one name, the process that loads both keeps the first one for both.
+    """
+    FunctionIdentity._unique_ids = count(int.from_bytes(os.urandom(6), "little"))
+
+
+number_functions_apart()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=number_functions_apart)
 
 
 def jit(function: Callable[..., Any]) -> Any:
@@ -103,8 +120,8 @@ class Kernel(CFunc):
 class _DiskCache(NullCache):  # type: ignore[misc]
     """Numba asks this object for a function's compiled code, and gives it newly compiled code.
 
-    A symbol in machine code is global in a process, and Numba numbers its functions from 1 in each process: two kernels
-    compiled by two processes could have the same name. So the function's name gets a hash of all that it is made of.
+    A symbol in machine code is global in a process, so the function's name gets a hash of all that it is made of. The
+    functions that it calls are told apart by their numbers: see `number_functions_apart`.
     """
 
     def __init__(self, function: Callable[..., Any], *, by_address: bool = False) -> None:
