@@ -22,8 +22,7 @@ from nnpg.optimisers import SGD, SGDState
 from nnpg.programs import guards, planned_steps
 from nnpg.programs.numba import limits
 from nnpg.programs.numba.blocks import backward_ops, delta_workspace, forward_ops, forward_workspace
-from nnpg.programs.numba.steps import SLOTS, Running, copied, layer_ops, loss_op, slots_of, velocity_of
-from nnpg.programs.numba.training import A_WHILE
+from nnpg.programs.numba.steps import SLOTS, Pace, Running, copied, layer_ops, loss_op, slots_of, velocity_of
 from nnpg.programs.overrides import fixed_units
 from nnpg.programs.plan import Plan
 from nnpg.programs.tasks import Pool, TrainPooled
@@ -76,6 +75,7 @@ class Session(Running):
     memory: dict[str, tuple[Array, Whole]]  # examples and labels of each layer's pool
     pools: dict[str, Pool] = field(default_factory=dict)
     programs: dict[tuple[tuple[str, ...], int], tuple[Program, dict[str, Examples]]] = field(default_factory=dict)
+    pace: Pace = field(default_factory=Pace)
 
     @property
     def steps_per_batch(self) -> int:
@@ -88,7 +88,7 @@ class Session(Running):
         steps, whole = -(-N // self.batch), N // self.batch
         a.order[:] = guards.indices("the order", order, len(a.order), len(a.order))
         a.rates[:] = optimiser.lr / (1 + (t + np.arange(steps)) * optimiser.lr_decay)
-        done, most = 0, 1
+        done = 0
         while done < steps:
             generator = self.task.generator(t + done)
             if (t + done) % self.task.every == 0:
@@ -97,13 +97,13 @@ class Session(Running):
             filled = tuple(layer for layer in self.task.layers if len(self.pools[layer].labels))
             program, examples = self._program(filled, count)
             began, until = time.perf_counter(), done
-            while until == done or (until < min(done + most, whole) and (t + until) % self.task.every):
+            while until == done or (until < min(done + self.pace.steps, whole) and (t + until) % self.task.every):
                 generator = generator if until == done else self.task.generator(t + until)
                 self._draw(examples, generator, until, count)
                 until += 1
             a.total[0] = count + self.task.batch * len(filled)
             program(until - done, done)
-            most = max(1, int((until - done) * min(8.0, A_WHILE / max(1e-9, time.perf_counter() - began))))
+            self.pace.took(until - done, time.perf_counter() - began)
             done = until
             yield done
 

@@ -22,8 +22,7 @@ from nnpg.optimisers import SGD, SGDState
 from nnpg.programs import guards, planned_steps
 from nnpg.programs.numba import limits
 from nnpg.programs.numba.blocks import backward_ops, delta_workspace, forward_ops, forward_workspace
-from nnpg.programs.numba.steps import SLOTS, Running, copied, layer_ops, loss_op, slots_of, velocity_of
-from nnpg.programs.numba.training import A_WHILE
+from nnpg.programs.numba.steps import SLOTS, Pace, Running, copied, layer_ops, loss_op, slots_of, velocity_of
 from nnpg.programs.overrides import fixed_units
 from nnpg.programs.plan import Plan
 from nnpg.programs.tasks import TrainSelected
@@ -71,6 +70,7 @@ class Session(Running):
     arrays: Pairs
     batch: int
     programs: dict[tuple[str, int], Program] = field(default_factory=dict)
+    pace: Pace = field(default_factory=Pace)  # of pairs of steps
 
     @property
     def steps_per_batch(self) -> int:
@@ -85,13 +85,14 @@ class Session(Running):
         for i, rates in enumerate(a.rates):
             rates[:] = optimiser.lr / (1 + (t + i + 2 * np.arange(pairs)) * optimiser.lr_decay)
         choices, due = self._choices(first, pairs), self._due(first, pairs)
-        done, most, whole = 0, 1, N // self.batch
+        done, whole = 0, N // self.batch
         while done < pairs:
             began, until = time.perf_counter(), done + 1
-            while until < min(done + most, whole) and not due[until - 1] and choices[until] in TOGETHER[choices[done]]:
+            most = min(done + self.pace.steps, whole)
+            while until < most and not due[until - 1] and choices[until] in TOGETHER[choices[done]]:
                 until += 1
             self._take(choices[done:until], done, min(self.batch, N - done * self.batch))
-            most = max(1, int((until - done) * min(8.0, A_WHILE / max(1e-9, time.perf_counter() - began))))
+            self.pace.took(until - done, time.perf_counter() - began)
             done = until
             if due[done - 1]:
                 self._show(2 * (first + done))

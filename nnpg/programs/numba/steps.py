@@ -25,7 +25,7 @@ from nnpg_kernels.numba.simd import lanes
 SLOTS = 16  # gradients in memory: if there are more blocks of images, several add to one slot in turn
 PIECES = 4  # pieces of a dense layer's gradient, for as many threads
 EVERY: Mapping[str, Array] = MappingProxyType({})  # all units of all layers learn
-
+A_WHILE = 0.1  # seconds of a call of kernels; Python handles interrupts and the progress bar between calls
 
 Weights = dict[str, dict[str, Array]]
 
@@ -57,6 +57,17 @@ class Running:
         if not optimiser.momentum or not t:
             return SGDState(t)
         return SGDState(t, {n: {p: a.copy() for p, a in parameters.items()} for n, parameters in self.velocity.items()})
+
+
+@dataclass
+class Pace:
+    """How many steps one call of kernels takes: as many as take `A_WHILE`, by the calls before, of all epochs."""
+
+    steps: int = 1
+
+    def took(self, steps: int, seconds: float) -> None:
+        """Note how long a call took."""
+        self.steps = max(1, int(min(8 * self.steps, steps * A_WHILE / max(1e-9, seconds))))
 
 
 @dataclass(frozen=True, eq=False)

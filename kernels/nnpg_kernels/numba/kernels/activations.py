@@ -12,7 +12,7 @@ from nnpg_kernels.numba.runtime.memory import array, record, record_type
 from nnpg_kernels.numba.runtime.together import factory
 from nnpg_kernels.numba.simd import arithmetic, lanes, load, store
 
-ACTIVATE = record_type("y plane row C H W joined activation")  # joined: whether all maps are one row
+ACTIVATE = record_type("y plane row C H W joined activation")  # joined: whether the rows of a map are one
 SLOPE = record_type("delta y size activation")
 SLOPE_OF_ONE = record_type("delta y units lanes activation")
 
@@ -30,7 +30,9 @@ def activate(dtype: npt.DTypeLike) -> Any:
         y = array(s.y, kind)
         C, H, W = s.C, s.H, s.W
         if s.joined:
-            C, H, W = 1, 1, s.C * s.plane
+            H, W = 1, H * s.row
+            if s.plane == W:
+                C, W = 1, C * W
         for c in range(C):
             for h in range(H):
                 p = c * s.plane + h * s.row
@@ -49,20 +51,20 @@ def activate(dtype: npt.DTypeLike) -> Any:
 @factory
 def multiply_by_slope(dtype: npt.DTypeLike) -> Any:
     """Return the kernel of delta = delta act'(z), from y = act(z)."""
-    kind = np.dtype(dtype).type
+    kind: Any = np.dtype(dtype).type
 
     def run(address: int, n: int, count: int, seed: int, t: int) -> None:
         s = record(address, SLOPE)
         delta, y = array(s.delta, kind), array(s.y, kind)
         if s.activation == TANH:
             for i in range(s.size):
-                delta[i] *= 1 - y[i] * y[i]
+                delta[i] *= kind(1) - y[i] * y[i]
         elif s.activation == RELU:
             for i in range(s.size):
                 delta[i] = kind(0) if y[i] <= 0 else delta[i]  # a NaN of y lets the delta pass
         elif s.activation == SIGMOID:
             for i in range(s.size):
-                delta[i] *= y[i] * (1 - y[i])
+                delta[i] *= y[i] * (kind(1) - y[i])
 
     return kernel(run)
 

@@ -15,7 +15,7 @@ from nnpg_kernels.numba.kernels.seeds import sigmoid
 from nnpg_kernels.numba.runtime.compilation import kernel
 from nnpg_kernels.numba.runtime.memory import array, record, record_type
 from nnpg_kernels.numba.runtime.together import factory
-from nnpg_kernels.numba.simd import lanes
+from nnpg_kernels.numba.simd import exp, lanes, load, store, where_below, zeros
 
 LOSS = record_type("z delta K order per_step labels losses wrong batch")
 LOSS_OF_EACH = record_type("z delta K order per_step labels targets losses wrong batch loss")
@@ -36,25 +36,26 @@ def softmax_cross_entropy(dtype: npt.DTypeLike) -> Any:
         order, labels, wrong = array(s.order, np.int64), array(s.labels, np.int64), array(s.wrong, np.int64)
         batch = array(s.batch, np.int64)[0]
         share, first = kind(1.0 / batch), n + t * s.per_step
-        for lane in range(step):
-            if lane >= count:
-                for k in range(s.K):
-                    delta[k * step + lane] = 0
-                continue
-            label, largest, predicted = labels[order[first + lane]], z[lane], 0
-            for k in range(1, s.K):
-                if z[k * step + lane] > largest:
-                    largest, predicted = z[k * step + lane], k
-            total = z[lane] * 0
-            for k in range(s.K):
-                e = math.exp(z[k * step + lane] - largest)
-                delta[k * step + lane] = e
-                total += e
-            for k in range(s.K):
-                y = delta[k * step + lane] / total
-                delta[k * step + lane] = (y - 1 if k == label else y) * share
-            losses[first + lane] = math.log(total) - (z[label * step + lane] - largest)
+        largest, total = load(z, 0, step, 1, 1), zeros(z, 1, 1)
+        for k in range(1, s.K):
+            logit = load(z, k * step, step, 1, 1)
+            largest = where_below(largest, logit, logit, largest)
+        for k in range(s.K):
+            e = exp(load(z, k * step, step, 1, 1) - largest)
+            store(e, delta, k * step, 0, 1, step)
+            total = total + e
+        for k in range(s.K):
+            store(load(delta, k * step, step, 1, 1) / total, delta, k * step, 0, 1, step)
+        for lane in range(count):
+            label, predicted = labels[order[first + lane]] * step + lane, lane
+            for k in range(lane + step, s.K * step, step):
+                predicted = k if z[k] > z[predicted] else predicted
+            losses[first + lane] = -math.log(delta[predicted]) - (z[label] - z[predicted])  # y = 1 / total there
             wrong[first + lane] = predicted != label
+            delta[label] -= 1
+        for k in range(s.K):
+            store(load(delta, k * step, step, 1, 1) * share, delta, k * step, 0, 1, count)
+            store(zeros(z, 1, 1), delta, k * step + count, 0, 1, step - count)
 
     return kernel(run)
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from nnpg_kernels.numba.runtime.compilation import kernel
 from nnpg_kernels.numba.runtime.memory import array, record, record_type
 from nnpg_kernels.numba.runtime.together import factory
-from nnpg_kernels.numba.simd import lanes, splats, store, transposed
+from nnpg_kernels.numba.simd import lanes, load, splats, store, transposed, zeros
 
 PACK = record_type("images image_size order per_step mean planes plane row C H W starts")
 UNPACK = record_type("images image_size seed_size planes plane row C H W starts seeds")
@@ -42,6 +42,13 @@ def pack(dtype: npt.DTypeLike, per_pixel: int) -> Any:
                         if s.mean:
                             square = square - splats(mean, pixel + first, 1, step, step, 1)
                         store(square, planes, to + first * step, step, step, step)
+                elif per_pixel == 1 and step <= W:
+                    for w in range(0, W, step):
+                        first = min(w, W - step)
+                        row = load(images, starts[0] + pixel + first, step, 1, 1)
+                        if s.mean:
+                            row = row - load(mean, pixel + first, step, 1, 1)
+                        store(row, planes, to + first, 0, 1, step)
                 else:
                     for lane in range(per_pixel):
                         image = starts[lane] + pixel
@@ -50,8 +57,7 @@ def pack(dtype: npt.DTypeLike, per_pixel: int) -> Any:
                         for w in range(W if s.mean else 0):
                             planes[to + w * per_pixel + lane] -= mean[pixel + w]
                 for w in range(W if count < per_pixel else 0):
-                    for lane in range(count, per_pixel):
-                        planes[to + w * per_pixel + lane] = 0
+                    store(zeros(planes, 1, 1), planes, to + w * per_pixel + count, 0, 1, per_pixel - count)
 
     return kernel(run)
 

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from nnpg_kernels.numba.runtime.compilation import kernel
 from nnpg_kernels.numba.runtime.memory import array, record, record_type
 from nnpg_kernels.numba.runtime.together import factory
+from nnpg_kernels.numba.simd import lanes, load, store, zeros
 
 STEP = record_type("w g v slots slot_size size rates momentum decay")
 BIAS = record_type("delta N F sums")
@@ -18,16 +19,16 @@ BIAS = record_type("delta N F sums")
 @factory
 def bias_gradient(dtype: npt.DTypeLike) -> Any:
     """Return the kernel of db[f] = sum_n delta[n, f]."""
-    kind = np.dtype(dtype).type
+    kind, step = np.dtype(dtype).type, lanes(dtype)
 
     def run(address: int, n: int, count: int, slot: int, t: int) -> None:
         s = record(address, BIAS)
         delta, out = array(s.delta, kind), array(s.sums, kind)
-        for f in range(s.F):
-            out[f] = 0
-        for i in range(s.N):
-            for f in range(s.F):
-                out[f] += delta[i * s.F + f]
+        for f in range(0, s.F, step):
+            total = zeros(delta, 1, 1)
+            for i in range(s.N):
+                total = total + load(delta, i * s.F + f, step, 1, 1)
+            store(total, out, f, 0, 1, s.F - f)
 
     return kernel(run)
 

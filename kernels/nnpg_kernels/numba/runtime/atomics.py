@@ -12,7 +12,7 @@ from numba.extending import intrinsic
 
 from nnpg_kernels.numba.runtime.compilation import jit
 
-SPINS = 1000  # reads of the barrier before the thread yields its core
+SPINS = 100  # reads of the barrier before the thread yields its core
 yield_core = types.ExternalFunction("sched_yield", types.int32()) if sys.platform != "win32" else None
 
 

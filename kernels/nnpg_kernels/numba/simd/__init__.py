@@ -18,6 +18,8 @@ the arrays is read, and `store` drops these rows. Tiles also add, subtract, mult
 """
 
 from nnpg_kernels.numba.simd.arithmetic import (
+    exp,
+    fused,
     sigmoid,
     tanh,
     where_at_most,
@@ -34,6 +36,7 @@ from nnpg_kernels.numba.simd.tiles import (
     add_window,
     load,
     load_window,
+    rows_of,
     splats,
     store,
     zeros,
@@ -47,11 +50,14 @@ __all__ = [
     "add_products_below",
     "add_sums",
     "add_window",
+    "exp",
+    "fused",
     "lanes",
     "load",
     "load_every_second",
     "load_window",
     "register_lanes",
+    "rows_of",
     "sigmoid",
     "splats",
     "store",

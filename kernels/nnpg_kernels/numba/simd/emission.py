@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from llvmlite import ir
 from numba.core import cgutils
 
-from nnpg_kernels.numba.simd.vectors import Tile, Vector
+from nnpg_kernels.numba.simd.vectors import Tile, Vector, wide_registers
 
 INT32 = ir.IntType(32)
 
@@ -36,7 +37,28 @@ class Memory:
         """Return a vector with the number there in every lane."""
         return broadcast(self.builder, self.builder.load(self.address(index)), self.vector)
 
-    def store(self, vector: Any, index: Any, offset: int, width: Any) -> Any:
+    def store(self, vectors: Sequence[Any], index: Any, width: Any) -> None:
+        """Write the first `width` lanes of vectors one after the other: without a mask where that is all of them.
+
+        AVX2 takes many cycles for a store with a mask.
+        """
+        builder, count = self.builder, self.vector.lanes
+        offsets = range(0, count * len(vectors), count)
+        if wide_registers():
+            for vector, offset in zip(vectors, offsets, strict=True):
+                self.store_below(vector, index, offset, width)
+            return
+        whole = builder.icmp_signed(">=", width, ir.Constant(width.type, count * len(vectors)))
+        with builder.if_else(whole) as (then, otherwise):
+            with then:
+                for vector, offset in zip(vectors, offsets, strict=True):
+                    place = builder.bitcast(self.address(index, offset), self.vector.llvm.as_pointer())
+                    builder.store(vector, place).align = self.vector.bytes
+            with otherwise:
+                for vector, offset in zip(vectors, offsets, strict=True):
+                    self.store_below(vector, index, offset, width)
+
+    def store_below(self, vector: Any, index: Any, offset: int, width: Any) -> Any:
         """Write the lanes whose index plus `offset` is below `width`."""
         builder, llvm = self.builder, self.vector.llvm
         mask = lanes_below(builder, width, llvm.count, offset)
@@ -74,10 +96,15 @@ def build_tile(builder: Any, tile: Tile, part: Any) -> Any:
 
 def multiply_add(builder: Any, tile: Tile, block: Any, index: int, a: Any, b: Any) -> Any:
     """Return the block after block[index] += a * b, rounded once."""
-    vector = tile.vector.llvm
-    name = f"llvm.fma.{type_suffix(tile.vector)}"
-    fma = cgutils.get_or_insert_function(builder.module, ir.FunctionType(vector, [vector] * 3), name)
-    return builder.insert_value(block, builder.call(fma, [a, b, builder.extract_value(block, index)]), index)
+    total = product_plus(builder, tile.vector, a, b, builder.extract_value(block, index))
+    return builder.insert_value(block, total, index)
+
+
+def product_plus(builder: Any, vector: Vector, a: Any, b: Any, c: Any) -> Any:
+    """Return a * b + c, rounded once."""
+    kind = ir.FunctionType(vector.llvm, [vector.llvm] * 3)
+    fma = cgutils.get_or_insert_function(builder.module, kind, f"llvm.fma.{type_suffix(vector)}")
+    return builder.call(fma, [a, b, c])
 
 
 def row_start(builder: Any, start: Any, stride: Any, r: int, rows: Any) -> Any:

@@ -62,10 +62,9 @@ def store_interleaved(typing: Any, a: Any, b: Any, y: Any, p: Any, width: Any) -
         vector = signature.args[0].vector
         memory, n = Memory(context, builder, signature.args[2], args[2], vector), vector.lanes
         first, second = (builder.extract_value(args[i], 0) for i in (0, 1))
-        for half in (0, n // 2):
-            turns = [half + i // 2 + n * (i % 2) for i in range(n)]
-            picks = ir.Constant(ir.VectorType(INT32, n), turns)
-            memory.store(builder.shuffle_vector(first, second, picks), args[3], 2 * half, args[4])
+        turns = [i // 2 + n * (i % 2) for i in range(2 * n)]
+        halves = [ir.Constant(ir.VectorType(INT32, n), turns[half : half + n]) for half in (0, n)]
+        memory.store([builder.shuffle_vector(first, second, picks) for picks in halves], args[3], args[4])
         return context.get_dummy_value()
 
     return types.void(a, b, y, types.intp, types.intp), emit

@@ -69,6 +69,18 @@ def load(typing: Any, x: Any, p: Any, step: Any, height: Any, width: Any) -> Any
     return tile(x, types.intp, types.intp, height, width), emit
 
 
+@intrinsic(prefer_literal=True)  # type: ignore[untyped-decorator]
+def rows_of(typing: Any, x: Any, p: Any, stride: Any, height: Any, count: Any) -> Any:
+    """tile[r, 0] = x[p + stride r :], vectors of `count` lanes."""
+    tile = Tile(height.literal_value, 1, Vector(x.dtype, count.literal_value))
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        at = Memory(context, builder, signature.args[0], args[0], tile.vector)
+        return build_tile(builder, tile, lambda r, _: at.load(moved_by(builder, args[1], args[2], r)))
+
+    return tile(x, types.intp, types.intp, height, count), emit
+
+
 @intrinsic  # type: ignore[untyped-decorator]
 def add_outer(typing: Any, tile: Any, w: Any, q: Any, stride: Any, rows: Any, x: Any, p: Any, step: Any) -> Any:
     """tile[r, c] += w[q + stride r] * x[p + step c :]: one number a row by one vector a column."""
@@ -158,9 +170,8 @@ def store(typing: Any, tile: Any, y: Any, p: Any, stride: Any, rows: Any, width:
         for r in range(tile.rows):
             with builder.if_then(builder.icmp_signed("<", ir.Constant(rows.type, r), rows)):
                 start = moved_by(builder, p, stride, r)
-                for c in range(tile.columns):
-                    vector = builder.extract_value(block, r * tile.columns + c)
-                    memory.store(vector, start, tile.vector.lanes * c, width)
+                vectors = [builder.extract_value(block, r * tile.columns + c) for c in range(tile.columns)]
+                memory.store(vectors, start, width)
         return context.get_dummy_value()
 
     i = types.intp
