@@ -32,6 +32,11 @@ NETS: dict[str, tuple[tuple[int, ...], list[Any]]] = {
     "11 columns, stride 4": ((3, 39, 41), [conv(5, 11, stride=4, padding=2), R(), P(3, 2), conv(2, 3), R(), *HEAD]),
     "9 columns with gaps": ((1, 12, 22), [conv(2, (1, 9), dilation=(1, 2), padding=(0, 0, 1, 3)), R(), *HEAD]),
     "pooling of 144 pixels": ((1, 27, 27), [conv(3, 3), T(), P(12, 6), conv(2, 2), T(), *HEAD]),
+    "many channels": ((1, 21, 20), [conv(9, 3), T(), P(2), conv(7, 5, padding=2), R(), P(2), *HEAD]),
+    "many channels, overlapping pooling": (
+        (2, 14, 15),
+        [conv(17, 3), T(), conv(5, (2, 3), padding=(1, 0, 2, 1)), S(), P(3, 2), conv(4, 2), R(), P(2), *HEAD],
+    ),
     "filters in lanes": ((3, 12, 15), [conv(8, 3, padding=1), R(), conv(16, (3, 2)), T(), P(2), *HEAD]),
     "filters in lanes, stride": (
         (1, 37, 41),

@@ -7,7 +7,7 @@ plane is a margin of zeros as wide as the filters need, so that no kernel tests 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -61,6 +61,10 @@ class Planes:
         """Return the address of pixel (h, w) of the first map; pixels of the margin have negative h or w."""
         numbers = (self.margin[0] + h) * self.pitch + (self.margin[2] + w) * self.per_pixel
         return address(self.memory) + numbers * self.memory.itemsize
+
+    def maps(self, part: range) -> Planes:
+        """Return the maps of a range, in the same memory."""
+        return replace(self, memory=self.memory[part.start * self.plane :], C=len(part))
 
     def flat(self) -> Planes:
         """Return the same memory as C H W maps of one pixel; there must be no margin."""

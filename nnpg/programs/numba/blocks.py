@@ -172,28 +172,15 @@ def backward_ops(
         further = i > stop + 1 or slots is None
         before = deltas.delta[i - 1] if i else deltas.dx
         assert before is not None
-        if block.kind == "conv":
-            winner, dz = space.winner[i], deltas.dz[i]
-            assert winner is not None
+        if block.kind == "conv" and slots is not None and further and is_routed(block, space.y[i]):
+            routes, listed = winners_of(block, i, space, deltas, parameters["W"], slots)
+            steps += listed + routed(block, routes, range(routes.vectors), slots, before)
+        elif block.kind == "conv":
+            dz = deltas.dz[i]
             assert dz is not None
-            db = None if slots is None else slots.db[block.weights]
-            steps.append(
-                ops.unpooling(
-                    deltas.delta[i],
-                    space.y[i],
-                    winner,
-                    dz,
-                    block.pool,
-                    block.window,
-                    CODES[block.activation],
-                    block.z_shape[1],
-                    db,
-                )
-            )
+            steps.append(unpooling(block, i, space, deltas, slots))
             if slots is not None:
-                steps += ops.convolution_gradient(
-                    space.x[i], dz, parameters["W"], block.window, slots.dW[block.weights]
-                )
+                steps += ops.convolution_gradient(space.x[i], dz, block.window, slots.dW[block.weights])
             if further:
                 steps.append(ops.convolution_delta(dz, parameters["W"], block.window, before))
         else:
@@ -208,6 +195,50 @@ def backward_ops(
                 steps += _dense_delta(plan, space, deltas, parameters["W"], i, before)
         result[i] = steps
     return result
+
+
+def unpooling(
+    block: Block, i: int, space: Workspace, deltas: DeltaWorkspace, slots: Slots | None, part: range | None = None
+) -> Op:
+    """Return the op of dz of block i, a convolution, and of the sums of dz; only for the filters `part`."""
+    winner, dz, part = space.winner[i], deltas.dz[i], range(block.z_shape[0]) if part is None else part
+    assert winner is not None
+    assert dz is not None
+    db = None if slots is None else slots.db[block.weights][:, part.start : part.stop]
+    return ops.unpooling(
+        deltas.delta[i].maps(part),
+        space.y[i].maps(part),
+        winner.maps(part),
+        dz.maps(part),
+        block.pool,
+        block.window,
+        CODES[block.activation],
+        block.z_shape[1],
+        db,
+    )
+
+
+def is_routed(block: Block, y: Planes) -> bool:
+    """Whether the gradient and the delta of a convolution are computed from the winners of pooling."""
+    C, dtype = block.x_shape[0], y.memory.dtype
+    return y.per_pixel == lanes(dtype) and ops.is_routed(C, block.window, block.pool, dtype)
+
+
+def winners_of(
+    block: Block, i: int, space: Workspace, deltas: DeltaWorkspace, W: Array, slots: Slots
+) -> tuple[ops.Routes, list[Op]]:
+    """Return memory for the way back through a convolution by the winners, and the ops that list them."""
+    winner, x, y = space.winner[i], space.x[i], space.y[i]
+    assert winner is not None
+    routes, db = ops.Routes.make(x, W, block.window, y), slots.db[block.weights]
+    listed = ops.list_winners(deltas.delta[i], y, winner, block.pool, CODES[block.activation], db, routes)
+    return routes, [listed, ops.to_maps(x, block.window, routes), ops.order_weights(W, routes)]
+
+
+def routed(block: Block, routes: ops.Routes, vectors: range, slots: Slots, before: Planes) -> list[Op]:
+    """Return the ops of gradient and delta, for some vectors of channels."""
+    route = ops.route(routes, slots.dW[block.weights], vectors)
+    return [route, ops.from_maps(before, block.window, routes, vectors)]
 
 
 def stopped(delta: Planes, fixed: Fixed | None) -> list[Op]:

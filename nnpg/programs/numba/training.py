@@ -1,15 +1,16 @@
 """Training by a plan: whole epochs in compiled kernels, with the weights of one network changed in place.
 
-phase 1    for each block of images: forward, loss, backward, and the gradients of convolutions into the block's slot;
-           a few images of a wide network, alone or beside full vectors of images, have more phases: see `wide.training`
-phase 2    for each layer: its gradient (slots summed in order; a dense layer's from all images), and the step
+first      for each block of images: forward, loss, backward, and the gradients of convolutions into the block's slot;
+           a block that is left over when each thread has as many has more phases: see `pieces`;
+           a few images of a wide network, alone or beside full vectors of images, also: see `wide.training`
+last       for each layer: its gradient (slots summed in order; a dense layer's from all images), and the step
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -18,7 +19,8 @@ from nnpg.optimisers import SGD, SGDState
 from nnpg.programs import guards, planned_steps
 from nnpg.programs.numba import limits
 from nnpg.programs.numba.blocks import backward_ops, delta_workspace, forward_ops, forward_workspace
-from nnpg.programs.numba.steps import SLOTS, Running, Step, copied, loss_op, slots_of, velocity_of
+from nnpg.programs.numba.pieces import Cut, Stage, shared_out, stages
+from nnpg.programs.numba.steps import SLOTS, Pace, Running, Step, copied, loss_op, slots_of, velocity_of
 from nnpg.programs.numba.wide import routed
 from nnpg.programs.numba.wide.passes import PIECES
 from nnpg.programs.numba.wide.phases import Phases
@@ -32,9 +34,9 @@ from nnpg_kernels.numba.kernels.losses import LOSSES
 from nnpg_kernels.numba.planes import Planes
 from nnpg_kernels.numba.program import Op, Program
 from nnpg_kernels.numba.simd import lanes
-from nnpg_kernels.threads import threads_for
+from nnpg_kernels.threads import thread_count, threads_for
 
-A_WHILE = 0.1  # seconds of a call of kernels; Python handles interrupts and the progress bar between calls
+Share = tuple[int, int, int]  # n, images, slot: a block of images, and where its gradients go
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +49,7 @@ class Session(Running):
     whole: Program
     rest: Program | None  # the last step of an epoch, where it has fewer images
     batch: int
+    pace: Pace = field(default_factory=Pace)
 
     def epoch(self, order: Array, optimiser: SGD, t: int) -> Iterator[int]:
         """Take the steps of one epoch in this order, from step t on; after each call of kernels, yield the number done.
@@ -57,12 +60,12 @@ class Session(Running):
         self.order[:] = guards.indices("the order", order, len(self.order), len(self.order))
         self.rates[:] = optimiser.lr / (1 + (t + np.arange(steps)) * optimiser.lr_decay)
         whole = N // self.batch
-        self.images[0], done, steps = self.batch, 0, 1
+        self.images[0], done = self.batch, 0
         while done < whole:
-            began = time.perf_counter()
-            self.whole(min(steps, whole - done), done)
-            done += min(steps, whole - done)
-            steps = max(1, int(steps * min(8.0, A_WHILE / max(1e-9, time.perf_counter() - began))))
+            began, now = time.perf_counter(), min(self.pace.steps, whole - done)
+            self.whole(now, done)
+            self.pace.took(now, time.perf_counter() - began)
+            done += now
             yield done
         if self.rest is not None:
             self.images[0] = N % self.batch
@@ -142,17 +145,38 @@ def _programs(step: Step, batch: int, remainder: int, fixed: Mapping[int, Fixed]
             *(o for i in sorted(back, reverse=True) for o in back[i]),
         ]
 
-    threads = threads_for(max(PIECES * bool(most), most, -(-batch // at_once)))
-    each = [block_ops() if slot else [] for _ in range(threads)]
+    def block_stages(pieces: int) -> list[Stage]:
+        memory = forward_workspace(plan, at_once), delta_workspace(plan, at_once)
+        cut = Cut(plan, *memory, weights, slots, fixed, pieces)
+        return stages(cut, step.pack(cut.space.enter), step.loss(cut.space.y[-1], cut.deltas.delta[-1]))
+
+    def shares(count: int) -> tuple[list[Share], list[Share], int]:
+        """Return the blocks that a thread does each, those that are cut, and in how many pieces."""
+        whole = count - few[count]
+        blocks = [(n, min(at_once, whole - n), i % slot) for i, n in enumerate(range(0, whole, at_once))]
+        full, pieces = (len(blocks), 1) if few[count] else shared_out(len(blocks), thread_count())
+        return blocks[:full], blocks[full:], pieces
+
+    of_counts = [shares(count) for count in few]
+    threads = max(threads_for(max(PIECES * bool(most), most, *(len(full) for full, _, _ in of_counts))),
+                  *(len(left) * pieces for _, left, pieces in of_counts))  # fmt: skip
+    each = [block_ops() if any(full for full, _, _ in of_counts) else [] for _ in range(threads)]
 
     def program(count: int) -> Program:
-        phases, whole = Phases(len(each)), count - few[count]
-        some = few_images(step, slots, slot, whole, few[count]) if few[count] else None
+        phases, (full, left, pieces) = Phases(threads), shares(count)
+        some = few_images(step, slots, slot, count - few[count], few[count]) if few[count] else None
         if some is not None:
             some.add_forward(phases)
-        if whole:
-            phases.add_chains(each, _chains(whole, at_once, slot))
-        if some is not None and whole:
+        if full:
+            phases.add_chains(
+                each, [[block for block in full if block[2] == s] for s in dict.fromkeys(s for _, _, s in full)]
+            )
+        for stages_of_left in zip(*(block_stages(pieces) for _ in left), strict=True):
+            phases.add_each(
+                [piece for stage in stages_of_left for piece in stage],
+                [share for stage, share in zip(stages_of_left, left, strict=True) for _ in stage],
+            )
+        if some is not None and full:
             phases.merge()
         if some is not None:
             some.add_back(phases)
@@ -167,12 +191,3 @@ def _few(plan: Plan, count: int) -> int:
     """Return how many images of a batch, beside full vectors of them, are computed one by one with filters as lanes."""
     rest = count % lanes(plan.dtype)
     return rest if limits.filters_fill_lanes(plan, rest) else 0
-
-
-def _chains(count: int, at_once: int, slots: int) -> list[list[tuple[int, int, int]]]:
-    """Return the tasks (n, images, slot) of blocks of images; those of a slot are one chain."""
-    chains: list[list[tuple[int, int, int]]] = [[] for _ in range(min(slots, -(-count // at_once)))]
-    for i, n in enumerate(range(0, count, at_once)):
-        s = i % len(chains)
-        chains[s].append((n, min(at_once, count - n), s))
-    return chains

@@ -40,11 +40,13 @@ from nnpg_kernels.numba.ops.elementwise import (
     set_units,
 )
 from nnpg_kernels.numba.ops.images import pack, repack, unpack
+from nnpg_kernels.numba.ops.routed import Routes, from_maps, is_routed, list_winners, order_weights, route, to_maps
 from nnpg_kernels.numba.ops.selection import choose_units, silence, step_of_units, unit_changes
 from nnpg_kernels.numba.ops.training import bias_gradient, cross_entropy, loss_of_each, momentum_step, seed
 
 __all__ = [
     "Entries",
+    "Routes",
     "activation",
     "activation_delta",
     "activation_delta_of_one",
@@ -65,16 +67,21 @@ __all__ = [
     "dense_delta_of_one",
     "dense_gradient",
     "first_winners",
+    "from_maps",
     "gradient_of_channels",
     "gradient_slots",
     "image_delta",
+    "is_routed",
     "list_entries",
+    "list_winners",
     "loss_of_each",
     "momentum_step",
+    "order_weights",
     "pack",
     "pack_filters",
     "packed_filters",
     "repack",
+    "route",
     "routed_delta",
     "routed_gradient",
     "rows_to_channels",
@@ -87,6 +94,7 @@ __all__ = [
     "step_of_units",
     "sum_gradients",
     "sum_slots",
+    "to_maps",
     "unit_changes",
     "unpack",
     "unpooling",

@@ -6,7 +6,7 @@ import numpy as np
 
 from nnpg_kernels.backend import Array
 from nnpg_kernels.geometry import Window
-from nnpg_kernels.numba.kernels import pooling_winners
+from nnpg_kernels.numba.kernels import pooled_convolution
 from nnpg_kernels.numba.kernels import sparse_delta as sparse_kernels
 from nnpg_kernels.numba.kernels.channels import sums
 from nnpg_kernels.numba.kernels.correlation import CORRELATE, correlate, tile_for
@@ -21,12 +21,27 @@ from nnpg_kernels.numba.simd import lanes
 ONE_PIXEL = Window((1, 1))  # a pooling window in which nothing is chosen
 
 
-def convolution(x: Planes, W: Array, b: Array | None, window: Window, pool: Window, y: Planes, winner: Planes) -> Op:
-    """y = max over `pool` of z = W * x + b, and the winner of each window; in a window of one pixel it is number 0."""
+def convolution(
+    x: Planes,
+    W: Array,
+    b: Array | None,
+    window: Window,
+    pool: Window,
+    y: Planes,
+    winner: Planes,
+    part: range | None = None,
+) -> Op:
+    """y = max over `pool` of z = W * x + b, and the winner of each window; in a window of one pixel it is number 0.
+
+    Only the rows `part` of y are computed, or all.
+    """
     dtype, (F, C, I, J), L = W.dtype, W.shape, x.per_pixel
     vector, (rows, columns) = lanes(dtype), window.output_shape(x.H, x.W)
+    part = range(y.H) if part is None else part
     if pool == ONE_PIXEL:
-        return _convolution(x, W, b, window, y)
+        return _convolution(x, W, b, window, y, part)
+    top = part.start * pool.stride[0] - pool.padding[0]  # the first row of z that they read
+    first = max(0, top)
     height, width = tile_for(F, -(-columns * L // vector))
     left = pool.padding[2]
     reach = max(columns, (y.W - 1) * pool.stride[1] + pool.size[1] - left)  # of the last window
@@ -39,19 +54,19 @@ def convolution(x: Planes, W: Array, b: Array | None, window: Window, pool: Wind
         convolve(dtype, height, width, L),
         CONVOLVE,
         (x, W, bias, y, winner, band),
-        **window_fields(x, window, L),
+        **window_fields(x, window, L, first),
         **weight_fields(W, bias, b is not None, (C * I * J, I * J, J, 1)),
         **{"y": address(band), "y_plane": 0, "y_row": 0},
         **{"C": C, "F": F, "I": I, "J": J, "H": rows, "W": columns * L},
-        **{"per_pixel": L, "band_row": band_row, "band_left": left * L, "z_rows": rows},
-        **{"out": y.at(), "out_plane": y.plane, "out_row": y.pitch, "rows": y.H, "columns": y.W},
-        **{"winner": winner.at(), "winner_plane": winner.plane, "winner_row": winner.pitch},
-        **pool_fields(pool),
+        **{"per_pixel": L, "band_row": band_row, "band_left": left * L, "z_rows": rows - first},
+        **{"out": y.at(part.start), "out_plane": y.plane, "out_row": y.pitch, "rows": len(part), "columns": y.W},
+        **{"winner": winner.at(part.start), "winner_plane": winner.plane, "winner_row": winner.pitch},
+        **pool_fields(pool) | {"top": first - top},
     )
 
 
-def _convolution(x: Planes, W: Array, b: Array | None, window: Window, y: Planes) -> Op:
-    """y = W * x + b."""
+def _convolution(x: Planes, W: Array, b: Array | None, window: Window, y: Planes, part: range) -> Op:
+    """y = W * x + b, in the rows `part` of y."""
     (F, C, I, J), L = W.shape, x.per_pixel
     height, width = tile_for(F, -(-y.W * L // lanes(W.dtype)))
     bias = no_bias(W.dtype) if b is None else b
@@ -60,10 +75,10 @@ def _convolution(x: Planes, W: Array, b: Array | None, window: Window, y: Planes
         correlate(W.dtype, height, width),
         CORRELATE,
         (x, W, bias, y),
-        **window_fields(x, window, L),
+        **window_fields(x, window, L, part.start),
         **weight_fields(W, bias, b is not None, (C * I * J, I * J, J, 1)),
-        **{"y": y.at(), "y_plane": y.plane, "y_row": y.pitch},
-        **{"C": C, "F": F, "I": I, "J": J, "H": y.H, "W": y.W * L},
+        **{"y": y.at(part.start), "y_plane": y.plane, "y_row": y.pitch},
+        **{"C": C, "F": F, "I": I, "J": J, "H": len(part), "W": y.W * L},
     )
 
 
@@ -144,46 +159,46 @@ def unpooling(
         **{"dz_column": sw * L, "dz_rows": rows},
         **{"dz_wide": (dz.W + sw * pool.padding[2]) * L},
         **{"per_pixel": L, "activation": act, "overlap": int(overlap), "row": address(row)},
-        **{"db": address(sums), "db_slot": 0 if db is None else db[0].nbytes},
+        **{"db": address(sums), "db_slot": 0 if db is None else db.strides[0]},
         **pool_fields(pool),
     )
 
 
-def convolution_delta(dz: Planes, W: Array, window: Window, dx: Planes) -> Op:
-    """dx = the flipped filters * dz, which has a margin of zeros."""
+def convolution_delta(dz: Planes, W: Array, window: Window, dx: Planes, part: range | None = None) -> Op:
+    """dx = the flipped filters * dz, which has a margin of zeros; only the rows `part` of dx, or all."""
     (F, C, I, J), L = W.shape, dx.per_pixel
     (di, dj), (top, _, left, _) = window.dilation, window.padding
     height, width = tile_for(C, -(-dx.W * L // lanes(W.dtype)))
-    bias = no_bias(W.dtype)
+    bias, part = no_bias(W.dtype), range(dx.H) if part is None else part
     return op(
         f"correlate {height}x{width}",
         correlate(W.dtype, height, width),
         CORRELATE,
         (dz, W, dx, bias),
-        **{"x": dz.at(top - (I - 1) * di, left - (J - 1) * dj), "x_channel": dz.plane, "x_row": dz.pitch},
+        **{"x": dz.at(part.start + top - (I - 1) * di, left - (J - 1) * dj), "x_channel": dz.plane, "x_row": dz.pitch},
         **{"x_column": lanes(W.dtype), "x_i": di * dz.pitch, "x_j": dj * L},
         **{"w": address(W) + (I * J - 1) * W.itemsize, "w_row": I * J, "w_channel": C * I * J, "w_i": -J, "w_j": -1},
-        **{"b": address(bias), "b_row": 0, "y": dx.at(), "y_plane": dx.plane, "y_row": dx.pitch},
-        **{"C": F, "F": C, "I": I, "J": J, "H": dx.H, "W": dx.W * L},
+        **{"b": address(bias), "b_row": 0, "y": dx.at(part.start), "y_plane": dx.plane, "y_row": dx.pitch},
+        **{"C": F, "F": C, "I": I, "J": J, "H": len(part), "W": dx.W * L},
     )
 
 
-def convolution_gradient(x: Planes, dz: Planes, W: Array, window: Window, dW: Array) -> list[Op]:
+def convolution_gradient(x: Planes, dz: Planes, window: Window, dW: Array) -> list[Op]:
     """dW (slots, F, C, I, J) += dz times the pixels of x that each weight read; one op per piece of a filter's row."""
-    (F, C, I, J), L = W.shape, x.per_pixel
+    (_, F, C, I, J), L, dtype = dW.shape, x.per_pixel, dW.dtype
     rows, columns = window.output_shape(x.H, x.W)
-    (sh, sw), vector = window.stride, lanes(W.dtype)
+    (sh, sw), vector = window.stride, lanes(dtype)
     first = window_fields(x, window, L)
     return [
         op(
             f"gradient {len(places)}",
-            accumulate_gradient(W.dtype, len(places)),
+            accumulate_gradient(dtype, len(places)),
             GRADIENT,
             (x, dz, dW),
-            **first | {"x": first["x"] + places.start * first["x_j"] * W.itemsize},
+            **first | {"x": first["x"] + places.start * first["x_j"] * dtype.itemsize},
             **{"delta": dz.at(), "delta_plane": dz.plane, "delta_row": sh * dz.pitch},
             **{"delta_column": vector * (sw if L > 1 else 1)},
-            **{"dW": address(dW) + places.start * W.itemsize, "dW_slot": dW[0].nbytes},
+            **{"dW": address(dW) + places.start * dtype.itemsize, "dW_slot": dW.strides[0]},
             **{"C": C, "F": F, "I": I, "J": J, "H": rows},
             **{"vectors": columns * L // vector, "rest": columns * L % vector},
         )
@@ -240,11 +255,11 @@ def sparse_delta(
 
 
 def first_winners(maps: Planes, pool: Window, winner: Planes) -> Op:
-    """The winner of each window of maps that are in memory; see `pooling_winners`."""
+    """The winner of each window of maps that are in memory; see `pooled_convolution`."""
     return op(
         "first winners",
-        pooling_winners.first_winners(maps.memory.dtype),
-        pooling_winners.FIRST,
+        pooled_convolution.first_winners(maps.memory.dtype),
+        pooled_convolution.FIRST,
         (maps, winner),
         **{"maps": maps.at(), "maps_plane": maps.plane, "maps_row": maps.pitch, "lanes": maps.per_pixel},
         **{"winner": winner.at(), "winner_plane": winner.plane, "winner_row": winner.pitch},

@@ -11,16 +11,17 @@ from nnpg_kernels.numba.program import Op, op
 from nnpg_kernels.numba.runtime.memory import address, aligned
 
 
-def activation(y: Planes, act: int) -> Op:
-    """y = act(y)."""
-    joined = not any(y.margin)  # then all maps are one row, with the unused numbers at the end of rows
+def activation(y: Planes, act: int, part: range | None = None) -> Op:
+    """y = act(y), in the rows `part` or in all."""
+    rows = range(y.H) if part is None else part
+    joined = not any(y.margin)  # then the rows of a map are one, with the unused numbers at their ends
     return op(
         "activate",
         activations.activate(y.memory.dtype),
         activations.ACTIVATE,
         (y,),
-        **{"y": y.at(), "plane": y.plane, "row": y.pitch, "C": y.C, "H": y.H, "W": y.W * y.per_pixel},
-        **{"joined": int(joined), "activation": act},
+        **{"y": y.at(rows.start), "plane": y.plane, "row": y.pitch, "C": y.C, "H": len(rows)},
+        **{"W": y.W * y.per_pixel, "joined": int(joined), "activation": act},
     )
 
 

@@ -14,12 +14,12 @@ from nnpg_kernels.numba.runtime.memory import address, aligned
 from nnpg_kernels.numba.simd import lanes
 
 
-def window_fields(x: Planes, window: Window, per_pixel: int) -> dict[str, int]:
-    """Return where the window of output pixel (0, 0) starts on x, and the steps to other pixels and windows."""
+def window_fields(x: Planes, window: Window, per_pixel: int, row: int = 0) -> dict[str, int]:
+    """Return where the window of output pixel (row, 0) starts on x, and the steps to other pixels and windows."""
     (sh, sw), (di, dj), (top, _, left, _) = window.stride, window.dilation, window.padding
     vector = lanes(x.memory.dtype)
     return {
-        "x": x.at(-top, -left),
+        "x": x.at(row * sh - top, -left),
         "x_channel": x.plane,
         "x_row": sh * x.pitch,
         "x_column": sw * vector if per_pixel > 1 else vector,
