@@ -113,6 +113,17 @@ def masks(
 
 
 @app.command()
+def kernels(
+    only: Annotated[str, typer.Option(help="Workloads.")] = "W1-b1,W1-b32,W2,W3,W4,W5-W1",
+    rounds: Annotated[int, typer.Option(min=1, help="Calls of each, of which the quickest counts.")] = 20,
+) -> None:
+    """Print for each kernel of our programs its share of the roof and of the time, on one core, with AVX2 as well."""
+    from benchmarks.measuring.kernel_times import markdown, of_each_instruction_set
+
+    typer.echo(markdown(of_each_instruction_set(choose(only), rounds)))
+
+
+@app.command()
 def growth(
     out: Annotated[Path | None, typer.Option(help="A folder for growth.json and growth.svg.")] = None,
     record: Annotated[

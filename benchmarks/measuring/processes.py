@@ -30,18 +30,18 @@ FEW = 16  # images: enough for a kernel that takes 16 at once
 
 def peak_mb(workload: Workload, name: str, backend: str) -> float:
     """Return the peak memory of a contender in MB, measured in a process of its own."""
-    return _alone(_peak, workload, name, backend)
+    return alone(_peak, workload, name, backend)
 
 
 def times_alone(workload: Workload, names: list[str], backend: str, rounds: int, turns: int = 2) -> dict[str, Times]:
     """Time contenders each in processes of their own, taking turns; the rounds are shared out over the turns."""
     share = -(-rounds // turns)
-    parts = [{name: _alone(_times, workload, name, backend, share) for name in names} for _ in range(turns)]
+    parts = [{name: alone(_times, workload, name, backend, share) for name in names} for _ in range(turns)]
     return {n: Times(sum((part[n].rounds for part in parts), ()), parts[0][n].calls) for n in names}
 
 
-def _alone(f: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Call a function in a fresh process; Ctrl-C here ends it."""
+def alone(f: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Call a function in a fresh process, which gets the environment of this moment; Ctrl-C here ends it."""
     with interrupts_stay_here():
         pool = ProcessPoolExecutor(1, mp_context=get_context("spawn"))
         answer = pool.submit(f, *args, **kwargs)  # starts the process

@@ -105,7 +105,7 @@ class Program:
         """Do all phases `times` times; kernels get the time t = first_time, first_time + 1 ..."""
         counters = np.zeros(2 * times * len(self.phases), np.int64)
         stop = np.zeros(1, np.int64)
-        table = self._table
+        table = self.table
 
         def work(thread: int, threads: int) -> None:  # keeps this program and its memory alive
             position = np.array([0, NEXT, 0, 0])
@@ -131,7 +131,8 @@ class Program:
         return fences.around(" + ".join(dict.fromkeys(o.name for o in ops)), [a for o in ops for a in o.fenced])
 
     @cached_property
-    def _table(self) -> tuple[npt.NDArray[Any], ...]:
+    def table(self) -> tuple[npt.NDArray[Any], ...]:
+        """Addresses of kernels and records, by thread and op; tasks; bounds of chains and of phases."""
         compile_all(o.kernel for of_thread in self.ops for o in of_thread)
         kernels = np.array([[o.kernel.address for o in of_thread] for of_thread in self.ops])
         records = np.array([[address(o.record) for o in of_thread] for of_thread in self.ops])
@@ -143,7 +144,7 @@ class Program:
 
 
 @intrinsic  # type: ignore[untyped-decorator]
-def _call(typing: Any, kernel: Any, record: Any, n: Any, count: Any, s: Any, t: Any) -> Any:
+def call_kernel(typing: Any, kernel: Any, record: Any, n: Any, count: Any, s: Any, t: Any) -> Any:
     """Call a kernel by its address."""
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -200,7 +201,7 @@ def _run(
                     return
                 most -= 1
                 for o in range(tasks[task, 0], tasks[task, 1]):
-                    _call(
+                    call_kernel(
                         kernels[thread, o],
                         records[thread, o],
                         tasks[task, 2],
