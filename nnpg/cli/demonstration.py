@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,6 +21,7 @@ from nnpg.recipes.models import face_net
 from nnpg.report.demo import BATCH, EPOCHS, LR, SEED, Findings, examine, learn, pictures
 from nnpg.report.demo import page as demo_page
 from nnpg.report.demo.ahead import compile_ahead, compiled_by_two, is_missing
+from nnpg.report.demo.claims import claims_about_gradients
 from nnpg.scores import Filter
 from nnpg.support.second_process import Begin, another_process
 from nnpg_command import Interrupted
@@ -106,7 +107,6 @@ def _made(
     say("drawing, and writing the page")
     nnpg.save(findings.training.net, out / MODEL, provenance)
     chosen = images_of_page(findings.training.net, data.x, data.labels)
-    page = begin(demo_page.write, findings, out, command, MODEL, EXPLORER, chosen)
     nnpg.explore(
         findings.training.net,
         data.x[chosen],
@@ -116,6 +116,9 @@ def _made(
         title="faces",
         attack=epochs >= EPOCHS,  # a net that is hardly trained is fooled by anything
     )
+    about_gradients = claims_about_gradients(findings.training.net, data, findings.scores)
+    findings = replace(findings, claims=(*about_gradients, *findings.claims))
+    page = begin(demo_page.write, findings, out, command, MODEL, EXPLORER, chosen)
     for part in drawn:
         part()
     return findings, page()

@@ -35,6 +35,8 @@ SLOTS = "all slots are equally large"
 TRUTH = "only its truth counts"
 COLUMNS = "images side by side are more than 2, and a single one has no steps over columns"
 
+IN_ORDER = "on one thread, all tasks are done in this order; tests of threads compare bits"
+
 CHANGED = "only which outputs change is read"
 WEIGHTS = "the two ways differ by rounding alone"
 DEVICE = "it is of arrays on a device; the tests marked gpu hold it"
@@ -280,6 +282,76 @@ SAME: dict[str, dict[str, str]] = {
         "layer_ops: gradient = ops.dense_gradient(slots.x[name], slots.delta[name], rows_of[name], rows, g[-1])": SINGLE,  # noqa: E501
         "layer_ops: g = aligned((2, *parameters['W'].shape), parameters['W'].dtype)": UNUSED,
         "_pieces: each = ...": THREADS,
+    },
+    "nnpg.programs.numba.pooled_training": {
+        "Session.epoch: most = ...": TIME,
+        "Session.epoch: done, most = (0, ...": TIME,
+        "Session.epoch: while until == done or (until < min(done - most, whole) and (t + until) % self.task.every):": TIME,  # noqa: E501
+        "Session.epoch: while until == done or (until < min(done, whole) and (t + until) % self.task.every):": TIME,
+        "Session.epoch: while until == done or (until < min(most, whole) and (t + until) % self.task.every):": TIME,
+        "Session.epoch: a.total[-1] = count + self.task.batch * len(filled)": SINGLE,
+        "Session._renew: labels[:P] = guards.indices('labels', pool.labels, P, self.plan.blocks[-1].y_shape[-1])": SINGLE,  # noqa: E501
+        "Session._make: second.append([Task(at, at + len(of_layer), 1, count)])": UNREAD_BY_OPS,
+        "Session._make: second.append([Task(at, at + len(of_layer), -1, count)])": UNREAD_BY_OPS,
+        "Session._make: rows_of = {block.weights: row for block, row in zip(plan.blocks, passing, strict=False)}": EQUAL,  # noqa: E501
+        "Session._make: passing = [count + n * sum((entry <= i ...": "rows of examples that enter behind a layer are 0 there",  # noqa: E501
+        "Session._make: bounds = np.cumsum([0, *(len(part) for part in each[-1])]).tolist()": OPS,
+        "Session._examples: return Examples(images, labels, np.ones(places, np.int64), found)": WRITTEN,
+        "Session._examples: found = (...": UNREAD,
+        "run: return Session(weights, velocity, np.ones(N), np.zeros(N, np.int64), net, plan, task, arrays, batch, memory)": (  # noqa: E501
+            WRITTEN
+        ),
+        "run: return Session(weights, velocity, np.zeros(N), np.ones(N, np.int64), net, plan, task, arrays, batch, memory)": (  # noqa: E501
+            WRITTEN
+        ),
+        "run: arrays = Images(x=guards.images(net.as_i... np.ones(...": WRITTEN,
+        "run: arrays = Images(x=guards.images(net.as_i... 2 for 1": UNUSED,
+        "run: dtype, N, K = (plan.dtype, len(x), plan.blocks[-1].y_shape[-1])": SINGLE,
+    },
+    "nnpg.programs.numba.selected_training": {
+        "Session.epoch: most = ...": TIME,
+        "Session.epoch: done, most, whole = (0, 2, N // self.batch)": TIME,
+        "Session.epoch: done, most, whole = (0, 0, N // self.batch)": TIME,
+        "Session.epoch: while until < min(done - most, whole) and ...": TIME,
+        "Session.epoch: while until < min(done, whole) and ...": TIME,
+        "Session.epoch: while until < min(most, whole) and ...": TIME,
+        "Session._choices: choices.append(SELECT)": "to choose all units is to let all learn",
+        "Session._take: if choices[-1] == SELECT:": "units are chosen in all pairs of a call or in none",
+        "Session._take: a.images[-1] = count": SINGLE,
+        "Session._in_one_block: return -(...": TRUTH,
+        "Session._in_one_block: return self.task.members is None and count < ...": "both ways give the same",
+        "Session._steps: phases[...": IN_ORDER,
+        "Session._steps: chains = [[] for _ in range(min(SLOTS, -...": "tasks of no image do nothing",
+        "Session._steps: slots = slots_of(plan, self.weights, min(SLOTS, -...": MEMORY,
+        "Session._steps: last = first + len(each[-1][number])": OPS,
+        "Session._steps: selection = [ops.pack(before.enter, a.or... :i + 1 + 1 for :i + 1": MORE,
+        "Session._steps: selection = [ops.pack(before.enter, a.or... 2 for 1": MORE,
+        "Session._steps: to_units = [o for block in forward[:i + 1 + 1] for o in block.all]": MORE,
+        "Session._steps: to_units = [o for block in forward[:i + 2] for o in block.all]": MORE,
+        "Session._steps: back = backward_ops(plan, space, derivatives, self.weights, len(plan.blocks) - 1, -2, slots, fixed)": (  # noqa: E501
+            MORE
+        ),
+        "Session._choose: return Program([[*of_thread, choose] for of_thread in each], [chains, [[Task(last, last + 1, 1, ...": (  # noqa: E501
+            UNREAD_BY_OPS
+        ),
+        "Session._choose: return Program([[*of_thread, choose] for of_thread in each], [chains, [[Task(last, last + 1, -1, ...": (  # noqa: E501
+            UNREAD_BY_OPS
+        ),
+        "Session._choose: last = len(each[-1])": OPS,
+        "Session._choose: made += [o for block in forward_ops(plan, space, self.weights, fixed)[:i + 1 + 1] for o in block.all]": (  # noqa: E501
+            MORE
+        ),
+        "Session._choose: made += [o for block in forward_ops(plan, space, self.weights, fixed)[:i + 2] for o in block.all]": (  # noqa: E501
+            MORE
+        ),
+        "run: return Session(weights, velocity, np.ones(N), np.zeros(N, np.int64), net, plan, task, arrays, batch)": WRITTEN,  # noqa: E501
+        "run: return Session(weights, velocity, np.zeros(N), np.ones(N, np.int64), net, plan, task, arrays, batch)": WRITTEN,  # noqa: E501
+        "run: arrays = Pairs(x=x, originals=originals,... np.ones(...": WRITTEN,
+        "run: arrays = Pairs(x=x, originals=originals,... len(originals) for batch if task.members is None else len(originals)": (  # noqa: E501
+            UNUSED
+        ),
+        "run: arrays = Pairs(x=x, originals=originals,... 2 for 1": UNUSED,
+        "run: dtype, N, K = (plan.dtype, len(x), plan.blocks[-1].y_shape[-1])": SINGLE,
     },
     "nnpg_kernels.numba.boundary_steps": {
         "boundary_steps: sums = np.ones(4 * M, x.dtype)": WRITTEN,

@@ -24,7 +24,8 @@ from nnpg.report.demo.findings import examine, learn
 kept = []
 def say(text):
     kept.append({path.name for path in Path(os.environ["NUMBA_CACHE_DIR"]).rglob("*.kernel")})
-found = examine(learn(faces(), 7, 1, say=say, progress=False), 7, say=say, progress=False)
+learnt = learn(faces(), 7, 1, say=say, progress=False)
+found = examine(learnt, say=say, progress=False)
 images, labels = found.data.x[:30], found.data.labels[:30]
 minimal_distortion(found.training.net, images, "all", labels=labels, effort="rough", progress=False)
 say("")

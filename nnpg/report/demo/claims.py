@@ -17,6 +17,8 @@ from nnpg.prediction import predict, prediction_gradient
 from nnpg.scores import FilterScores, convolutional_gradient
 from nnpg_kernels import Array
 
+BATCH = 32  # images at a time, whose outputs stay in the cache
+
 
 @dataclass(frozen=True)
 class Claim:
@@ -41,7 +43,7 @@ def claims_about_gradients(net: Network, data: Dataset, scores: FilterScores) ->
     ]
     apart = max(abs(a - b).max() / abs(a).max() for a, b in zip(*(d.values() for d in sides), strict=True))
     true = prediction_gradient(net, x, classes="true", labels=t, batch=len(x))
-    deltas = loss_gradient(host, x, t, batch=len(x))  # those of training
+    deltas = loss_gradient(host, x, t, batch=BATCH)  # those of training
     y = predict(net, x)[np.arange(len(t)), t]
     off = max(
         abs(d + y.reshape(-1, *[1] * (d.ndim - 1)) * deltas[layer]).max() / abs(d).max()

@@ -17,7 +17,7 @@ from nnpg.network import Network
 from nnpg.optimisers import SGD
 from nnpg.prediction import predict, prediction_gradient
 from nnpg.recipes.models import face_net
-from nnpg.report.demo.claims import Claim, claim_about_places, claims_about_gradients, claims_about_knockouts
+from nnpg.report.demo.claims import Claim, claim_about_places, claims_about_knockouts
 from nnpg.scores import Filter, FilterScores, filter_scores
 from nnpg.training import Training, error_rate, train
 from nnpg_kernels import Array
@@ -142,9 +142,10 @@ def learn(
 def examine(
     learnt: Learnt, seed: int = SEED, *, say: Callable[[str], None] = print, progress: bool | None = None
 ) -> Findings:
-    """Knock the filters out, find where in the picture the gradient lies, and test the claims; see `learn`.
+    """Knock the filters out, find where in the picture the gradient lies, and test the claims about both.
 
-    `seed` is that of the random orders of knock-outs.
+    `seed` is that of the random orders of knock-outs; `say` and `progress` are as in `learn`. The claims about
+    gradients, which no picture needs, are those of `claims_about_gradients`.
     """
     net, data, scores = learnt.training.net, learnt.data, learnt.scores
     say("knocking them out, strongest first, weakest first, and in random order")
@@ -152,11 +153,7 @@ def examine(
     say("looking where in the picture the gradient lies")
     saliency = abs(class_gradient(net, data.x, data.labels, layers="input", progress=False)["input"]).sum(axis=1)
     density = densities(saliency, data)
-    claims = (
-        *claims_about_gradients(net, data, scores),
-        *claims_about_knockouts(curves, random_orders, data.class_names),
-        claim_about_places(density),
-    )
+    claims = *claims_about_knockouts(curves, random_orders, data.class_names), claim_about_places(density)
     return Findings(**vars(learnt), curves=curves, random_orders=random_orders, saliency=saliency, density=density,
                     claims=claims)  # fmt: skip
 
