@@ -64,7 +64,7 @@ SELECTIONS: list[tuple[str, int, int, str, dict[str, Any]]] = [
     ("maps", 20, 1, "dense1", {"keep": 0.2, "clusters": [0, 2, 0, -1, 2, 0], "watch_after": due}),
     ("maps", 13, 1, "dense1", {"keep": 0.5, "every": 3, "watch_after": due}),
     ("maps", 19, 1, "conv1", {"keep": Retention(0.2, 0.3), "watch_after": due}),
-    ("maps", 23, 1, "conv1", {"keep": Retention(0.2, 0.3), "every": 3}),
+    ("maps", 20, 1, "conv1", {"keep": Retention(0.2, 0.3), "every": 3}),
     ("maps", 9, 2, "conv1", {"keep": 0.5, "groups": True, "mode": "forward", "every": 2, "watch": True}),
     ("maps", WIDE + 9, WIDE + 1, "dense2", {"keep": 0.5, "groups": True}),
     ("rows", 3 * WIDE, WIDE, "dense1", {"keep": 0.6, "values": True, "watch": True}),
