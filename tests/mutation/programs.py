@@ -365,7 +365,6 @@ BATTERIES: dict[str, tuple[Task, ...]] = {
     "steps": (training, changed, selected),
     "wide.passes": (predict, gradients, training),
     "wide.training": (training,),
-    "wide.routed": (training,),
     "wide.phases": (predict, gradients, training),
     "blocks": (predict, gradients, training, changed, reading),
 }
@@ -377,7 +376,6 @@ OPS_BY_TASK: tuple[tuple[str, tuple[str, ...], tuple[Task, ...]], ...] = (
     ("convolutions", ("sparse_delta", "first_winners"), (gradients,)),
     ("convolutions", ("channel_parts", "channel_sums"), (sweeps,)),
     ("channel_lanes", functions_of(f"{OPS}.channel_lanes"), (predict, gradients, training)),
-    ("channel_routes", functions_of(f"{OPS}.channel_routes"), (training,)),
     ("dense_layers", ("dense", "dense_delta", "dense_delta_of_one"), (predict, gradients, training)),
     ("dense_layers", ("dense_gradient",), (training,)),
     ("elementwise", ("activation", "activation_delta"), (predict, gradients, training)),

@@ -2,7 +2,7 @@
 
 first      for each block of images: forward, loss, backward, and the gradients of convolutions into the block's slot;
            a block that is left over when each thread has as many has more phases: see `pieces`;
-           a few images of a wide network, alone or beside full vectors of images, also: see `wide.training`
+           a few images of a wide network also: see `wide.training`
 last       for each layer: its gradient (slots summed in order; a dense layer's from all images), and the step
 """
 
@@ -21,10 +21,9 @@ from nnpg.programs.numba import limits
 from nnpg.programs.numba.blocks import backward_ops, delta_workspace, forward_ops, forward_workspace
 from nnpg.programs.numba.pieces import Cut, Stage, shared_out, stages
 from nnpg.programs.numba.steps import SLOTS, Pace, Running, Step, copied, loss_op, slots_of, velocity_of
-from nnpg.programs.numba.wide import routed
 from nnpg.programs.numba.wide.passes import PIECES
 from nnpg.programs.numba.wide.phases import Phases
-from nnpg.programs.numba.wide.training import few_images
+from nnpg.programs.numba.wide.training import add_few_images
 from nnpg.programs.overrides import Fixed, fixed_units
 from nnpg.programs.plan import Plan
 from nnpg.programs.tasks import Train
@@ -107,10 +106,7 @@ def run(net: Network, plan: Plan, task: Train, x: Array, t: Array, batch: int, s
         return loss_op(z, delta, of, labels, targets, order, (losses, wrong), images, batch)
 
     step = Step(plan, weights, velocity, pack, loss, rates, optimiser)
-    if routed.fits(plan, batch) and not fixed:
-        program: Callable[[int], Program] = routed.Routed(step, batch).program
-    else:
-        program = _programs(step, batch, N % batch, fixed)
+    program = _programs(step, batch, N % batch, fixed)
     remainder = N % batch
     return Session(
         weights,
@@ -130,10 +126,10 @@ def _programs(step: Step, batch: int, remainder: int, fixed: Mapping[int, Fixed]
     """Return the function that makes the program of a step with `batch` images, or with those that remain."""
     plan, weights = step.plan, step.weights
     at_once = plan.at_once(batch, lanes(plan.dtype))
-    few = {count: 0 if fixed else _few(plan, count) for count in (batch, remainder)}  # of each number of images
-    most = max(few.values())
-    slot = min(SLOTS, -(-batch // at_once)) if few[batch] < batch else 0  # the first one of these few images
-    slots = slots_of(plan, weights, slot, batch, most)
+    few = [n for n in (batch, remainder) if not fixed and limits.filters_fill_lanes(plan, n)]
+    many = [n for n in (batch, remainder) if n not in few]
+    slot = min(SLOTS, -(-batch // at_once)) if batch in many else 0  # the first one of a few images
+    slots = slots_of(plan, weights, slot, batch, max(few, default=0))
 
     def block_ops() -> list[Op]:
         space, derivatives = forward_workspace(plan, at_once), delta_workspace(plan, at_once)
@@ -152,21 +148,27 @@ def _programs(step: Step, batch: int, remainder: int, fixed: Mapping[int, Fixed]
 
     def shares(count: int) -> tuple[list[Share], list[Share], int]:
         """Return the blocks that a thread does each, those that are cut, and in how many pieces."""
-        whole = count - few[count]
-        blocks = [(n, min(at_once, whole - n), i % slot) for i, n in enumerate(range(0, whole, at_once))]
-        full, pieces = (len(blocks), 1) if few[count] else shared_out(len(blocks), thread_count())
+        blocks = [(n, min(at_once, count - n), i % slot) for i, n in enumerate(range(0, count, at_once))]
+        full, pieces = shared_out(len(blocks), thread_count())
         return blocks[:full], blocks[full:], pieces
 
-    of_counts = [shares(count) for count in few]
-    threads = max(threads_for(max(PIECES * bool(most), most, *(len(full) for full, _, _ in of_counts))),
-                  *(len(left) * pieces for _, left, pieces in of_counts))  # fmt: skip
+    of_counts = [shares(count) for count in many]
+    tasks = [*few, *(PIECES for _ in few), *(len(full) for full, _, _ in of_counts)]
+    threads = max(threads_for(max(tasks)), *(len(left) * pieces for _, left, pieces in of_counts), 1)
     each = [block_ops() if any(full for full, _, _ in of_counts) else [] for _ in range(threads)]
 
     def program(count: int) -> Program:
-        phases, (full, left, pieces) = Phases(threads), shares(count)
-        some = few_images(step, slots, slot, count - few[count], few[count]) if few[count] else None
-        if some is not None:
-            some.add_forward(phases)
+        phases = Phases(threads)
+        if count in few:
+            add_few_images(phases, step, slots, slot, count)
+        else:
+            add_blocks(phases, count)
+        of_layers = list(step.of_layers(slots, count))
+        phases.add_each(of_layers, [(0, count, 0)] * len(of_layers))
+        return phases.program()
+
+    def add_blocks(phases: Phases, count: int) -> None:
+        full, left, pieces = shares(count)
         if full:
             phases.add_chains(
                 each, [[block for block in full if block[2] == s] for s in dict.fromkeys(s for _, _, s in full)]
@@ -176,18 +178,5 @@ def _programs(step: Step, batch: int, remainder: int, fixed: Mapping[int, Fixed]
                 [piece for stage in stages_of_left for piece in stage],
                 [share for stage, share in zip(stages_of_left, left, strict=True) for _ in stage],
             )
-        if some is not None and full:
-            phases.merge()
-        if some is not None:
-            some.add_back(phases)
-        of_layers = list(step.of_layers(slots, count))
-        phases.add_each(of_layers, [(0, count, 0)] * len(of_layers))
-        return phases.program()
 
     return program
-
-
-def _few(plan: Plan, count: int) -> int:
-    """Return how many images of a batch, beside full vectors of them, are computed one by one with filters as lanes."""
-    rest = count % lanes(plan.dtype)
-    return rest if limits.filters_fill_lanes(plan, rest) else 0

@@ -12,14 +12,6 @@ from nnpg_kernels.numba.ops.channel_lanes import (
     rows_to_channels,
     sum_gradients,
 )
-from nnpg_kernels.numba.ops.channel_routes import (
-    Entries,
-    gradient_slots,
-    list_entries,
-    routed_delta,
-    routed_gradient,
-    sum_slots,
-)
 from nnpg_kernels.numba.ops.convolutions import (
     channel_parts,
     channel_sums,
@@ -45,7 +37,6 @@ from nnpg_kernels.numba.ops.selection import choose_units, silence, step_of_unit
 from nnpg_kernels.numba.ops.training import bias_gradient, cross_entropy, loss_of_each, momentum_step, seed
 
 __all__ = [
-    "Entries",
     "Routes",
     "activation",
     "activation_delta",
@@ -69,10 +60,8 @@ __all__ = [
     "first_winners",
     "from_maps",
     "gradient_of_channels",
-    "gradient_slots",
     "image_delta",
     "is_routed",
-    "list_entries",
     "list_winners",
     "loss_of_each",
     "momentum_step",
@@ -82,8 +71,6 @@ __all__ = [
     "packed_filters",
     "repack",
     "route",
-    "routed_delta",
-    "routed_gradient",
     "rows_to_channels",
     "seed",
     "set_field",
@@ -93,7 +80,6 @@ __all__ = [
     "sparse_delta",
     "step_of_units",
     "sum_gradients",
-    "sum_slots",
     "to_maps",
     "unit_changes",
     "unpack",

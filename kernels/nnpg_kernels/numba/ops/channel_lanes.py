@@ -28,8 +28,8 @@ def packed_filters(W: Array, *, exchanged: bool = False) -> Array:
     return aligned((-(-lane // vector), R, I * J, vector), W.dtype)
 
 
-def pack_filters(W: Array, packed: Array, *, exchanged: bool = False, flipped: bool = False) -> Op:
-    """Pack the weights of groups of filters; or of groups of channels, for the delta, perhaps of flipped filters."""
+def pack_filters(W: Array, packed: Array, *, exchanged: bool = False) -> Op:
+    """Pack the weights of groups of filters; or of groups of channels, with flipped filters, for the delta."""
     F, C, T = *W.shape[:2], W.shape[2] * W.shape[3]
     lane, row, R = ((C, T), C * T, F) if exchanged else ((F, C * T), T, C)
     starts = np.zeros(lanes(W.dtype), np.int64)
@@ -45,7 +45,7 @@ def pack_filters(W: Array, packed: Array, *, exchanged: bool = False, flipped: b
             "lane_stride": lane[1],
             "row_stride": row,
         },
-        **{"F": lane[0], "R": R, "T": T, "flipped": int(flipped)},
+        **{"F": lane[0], "R": R, "T": T, "flipped": int(exchanged)},
     )
 
 

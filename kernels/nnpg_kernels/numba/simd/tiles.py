@@ -100,40 +100,6 @@ def add_outer(typing: Any, tile: Any, w: Any, q: Any, stride: Any, rows: Any, x:
     return tile(tile, w, i, i, i, x, i, i), emit
 
 
-@intrinsic(prefer_literal=True)  # type: ignore[untyped-decorator]
-def load_window(typing: Any, x: Any, p: Any, stride: Any, step: Any, height: Any, width: Any) -> Any:
-    """tile[r, c] = x[p + stride r + step c :]."""
-    tile = Tile(height.literal_value, width.literal_value, Vector(x.dtype))
-
-    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        _, p, stride, step, _, _ = args
-        at = Memory(context, builder, signature.args[0], args[0], tile.vector)
-        return build_tile(
-            builder, tile, lambda r, c: at.load(moved_by(builder, moved_by(builder, p, stride, r), step, c))
-        )
-
-    return tile(x, types.intp, types.intp, types.intp, height, width), emit
-
-
-@intrinsic  # type: ignore[untyped-decorator]
-def add_window(typing: Any, tile: Any, w: Any, q: Any, x: Any, p: Any, stride: Any, step: Any) -> Any:
-    """tile[r, c] += w[q] * x[p + stride r + step c :]: one number by one vector a place."""
-
-    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        block, w, q, x, p, stride, step = args
-        weight = Memory(context, builder, signature.args[1], w, tile.vector).splat(q)
-        pixels = Memory(context, builder, signature.args[3], x, tile.vector)
-        for r in range(tile.rows):
-            start = moved_by(builder, p, stride, r)
-            for c in range(tile.columns):
-                vector = pixels.load(moved_by(builder, start, step, c))
-                block = multiply_add(builder, tile, block, r * tile.columns + c, weight, vector)
-        return block
-
-    i = types.intp
-    return tile(tile, w, i, x, i, i, i), emit
-
-
 @intrinsic  # type: ignore[untyped-decorator]
 def add_products(typing: Any, tile: Any, d: Any, q: Any, stride: Any, rows: Any, x: Any, p: Any, step: Any) -> Any:
     """tile[r, c] += d[q + stride r :] * x[p + step c :], lane by lane: one vector a row by one vector a column."""

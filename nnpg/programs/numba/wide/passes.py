@@ -43,20 +43,19 @@ class Maps:
 
 @dataclass(frozen=True, eq=False)
 class Wide:
-    """What all threads share for N images from the image `first` on: packed weights, rows of dense layers, and planes.
+    """What all threads share for N images: packed weights, rows of dense layers, and planes.
 
     Parameters
     ----------
     weights : by layer and parameter
     packed, exchanged : by block, packed weights
-    rows, delta_rows : arrays (first + N, D), or more rows
+    rows, delta_rows : arrays (N, D), or more rows
         Input of the first dense layer, and its derivative.
     x, y, delta : by dense block, planes with the images as lanes
     """
 
     plan: Plan
     weights: Parameters
-    first: int
     N: int
     packed: dict[int, Array]
     exchanged: dict[int, Array]
@@ -69,7 +68,7 @@ class Wide:
     @property
     def task(self) -> tuple[int, int, int]:
         """Return the task of what is done for all images at once."""
-        return self.first, self.N, 0
+        return 0, self.N, 0
 
     @property
     def convolutions(self) -> range:
@@ -82,33 +81,23 @@ class Wide:
         return range(len(self.packed), len(self.plan.blocks))
 
 
-def shared_memory(
-    plan: Plan, weights: Parameters, N: int, *, back: bool = False, first: int = 0, rows: Array | None = None
-) -> Wide:
+def shared_memory(plan: Plan, weights: Parameters, N: int, *, back: bool = False, rows: Array | None = None) -> Wide:
     """Return the shared memory for N images; with `back`, also that of a backward pass."""
     count = sum(block.kind == "conv" for block in plan.blocks)
     W = {i: weights[plan.blocks[i].weights]["W"] for i in range(len(plan.blocks))}
     packed = {i: ops.packed_filters(W[i]) for i in range(count)}
     exchanged = {i: ops.packed_filters(W[i], exchanged=True) for i in range(1, count) if back}
     D = W[count].shape[1]
-    space = [aligned((first + N, D), plan.dtype, SLACK * lanes(plan.dtype)) for _ in range(2)]
-    shared = Wide(plan, weights, first, N, packed, exchanged, space[0] if rows is None else rows, space[1])
-    return with_planes(shared, back=back)
-
-
-def with_planes(shared: Wide, *, back: bool) -> Wide:
-    """Return the same with new planes for the dense layers."""
-    plan, first = shared.plan, shared.dense[0]
-    new = replace(shared, x={}, y={}, delta={})
-    inputs = maps_of((shared.rows.shape[1],), 1, plan.dtype)
+    space = [aligned((N, D), plan.dtype, SLACK * lanes(plan.dtype)) for _ in range(2)]
+    shared = Wide(plan, weights, N, packed, exchanged, space[0] if rows is None else rows, space[1])
     for i in shared.dense:
-        new.x[i] = new.y[i - 1] if i > first else inputs
-        new.y[i] = maps_of(plan.blocks[i].y_shape, 1, plan.dtype)
+        shared.x[i] = shared.y[i - 1] if i > count else maps_of((D,), 1, plan.dtype)
+        shared.y[i] = maps_of(plan.blocks[i].y_shape, 1, plan.dtype)
         if back:
-            new.delta[i] = maps_of(plan.blocks[i].y_shape, 1, plan.dtype)
+            shared.delta[i] = maps_of(plan.blocks[i].y_shape, 1, plan.dtype)
     if back:
-        new.delta[first - 1] = maps_of((shared.rows.shape[1],), 1, plan.dtype)
-    return new
+        shared.delta[count - 1] = maps_of((D,), 1, plan.dtype)
+    return shared
 
 
 def maps(plan: Plan) -> Maps:
@@ -116,25 +105,23 @@ def maps(plan: Plan) -> Maps:
     convolutions = [block for block in plan.blocks if block.kind == "conv"]
     margins = [block.window.padding for block in convolutions[1:]] + [(0, 0, 0, 0)]
     enter = maps_of(plan.input_shape, 1, plan.dtype, convolutions[0].window.padding)
-    y = [groups(b.y_shape, plan, margin) for b, margin in zip(convolutions, margins, strict=True)]
-    return Maps(enter, y, [groups(block.y_shape, plan) for block in convolutions])
+    y = [_groups(b.y_shape, plan, margin) for b, margin in zip(convolutions, margins, strict=True)]
+    return Maps(enter, y, [_groups(block.y_shape, plan) for block in convolutions])
 
 
-def groups(shape: tuple[int, ...], plan: Plan, margin: tuple[int, int, int, int] = (0, 0, 0, 0)) -> Planes:
+def _groups(shape: tuple[int, ...], plan: Plan, margin: tuple[int, int, int, int] = (0, 0, 0, 0)) -> Planes:
     """Return planes for groups of channels."""
     vector = lanes(plan.dtype)
     return Planes.make(shape[0] // vector, shape[1], shape[2], vector, plan.dtype, margin)
 
 
-def add_packing(phases: Phases, shared: Wide, *, flipped: bool = True) -> None:
+def add_packing(phases: Phases, shared: Wide) -> None:
     """Add the phase in which all weights are packed, group by group; those for deltas with flipped filters."""
     packed = [(i, p, False) for i, p in shared.packed.items()] + [(i, p, True) for i, p in shared.exchanged.items()]
 
     def of_thread() -> list[Op]:
         weights = [(shared.weights[shared.plan.blocks[i].weights]["W"], p, exchanged) for i, p, exchanged in packed]
-        return [
-            ops.pack_filters(W, p, exchanged=exchanged, flipped=exchanged and flipped) for W, p, exchanged in weights
-        ]
+        return [ops.pack_filters(W, p, exchanged=exchanged) for W, p, exchanged in weights]
 
     phases.add_tasks(phases.made(of_thread), [(o, g, 1) for o, (_, p, _) in enumerate(packed) for g in range(len(p))])
 
@@ -204,7 +191,7 @@ def back_of_image(
     too, and the image itself gets no delta.
     """
     plan, last = shared.plan, len(here.y) - 1
-    delta = groups(plan.blocks[last].y_shape, plan)
+    delta = _groups(plan.blocks[last].y_shape, plan)
     steps = [ops.rows_to_channels(shared.delta_rows, delta, plan.blocks[last].y_shape[0])]
     for i in range(last, stop, -1):
         block, winner = plan.blocks[i], here.winner[i]
@@ -215,7 +202,7 @@ def back_of_image(
             steps.append(ops.gradient_of_channels(here.x(i), dz, block.window, size, parts.dW[i]))
             steps.append(ops.bias_gradient_of_channels(dz, size, parts.db[i], parts.slot))
         if i:
-            delta = groups(plan.blocks[i - 1].y_shape, plan)
+            delta = _groups(plan.blocks[i - 1].y_shape, plan)
             steps.append(ops.delta_of_channels(dz, shared.exchanged[i], block.window, delta))
         elif parts is None:
             delta = maps_of(plan.input_shape, 1, plan.dtype)

@@ -33,17 +33,6 @@ class Phases:
             ops += more
         self.phases.append([[Task(first, len(self.ops[0]), *task) for task in chain] for chain in chains])
 
-    def add_parts(
-        self, of_threads: Sequence[Sequence[Op]], chains: Sequence[Sequence[tuple[range, int, int, int]]]
-    ) -> None:
-        """Add a phase: of a thread's ops those in a range for each task (range, n, images, s) of each chain."""
-        first = len(self.ops[0])
-        for ops, more in zip(self.ops, of_threads, strict=True):
-            ops += more
-        self.phases.append(
-            [[Task(first + ops.start, first + ops.stop, *task) for ops, *task in chain] for chain in chains]
-        )
-
     def add_tasks(self, of_threads: Sequence[Sequence[Op]], tasks: Iterable[tuple[int, int, int]]) -> None:
         """Add a phase in which each task (op, n, images) is one of a thread's ops."""
         first = len(self.ops[0])
@@ -64,11 +53,6 @@ class Phases:
         for ops in self.ops:
             ops += [op for chain in chains for op in chain]
         self.phases.append(phase)
-
-    def merge(self) -> None:
-        """Let the last two phases run at the same time, the chains of the last one first."""
-        last = self.phases.pop()
-        self.phases[-1] = last + self.phases[-1]
 
     def repeat(self, first: int, times: int) -> None:
         """Add the phases from the first one on again, for s = 1 .. times - 1."""

@@ -123,8 +123,8 @@ def convolve_channels(dtype: npt.DTypeLike, height: int, inner: int, stride: int
 def pack_filters(dtype: npt.DTypeLike) -> Any:
     """Return the kernel that packs weights for groups n to n + count: packed[group, r, t, lane].
 
-    Lanes are filters and r is the channel, or lanes are channels and r is the filter. t are the taps, of flipped
-    filters from the last to the first. Lanes after the last are 0.
+    Lanes are filters and r is the channel; or, for flipped filters, lanes are channels and r is the filter. t are the
+    taps, of flipped filters from the last to the first. Lanes after the last are 0.
     """
     kind, step = np.dtype(dtype).type, lanes(dtype)
 
@@ -145,7 +145,7 @@ def pack_filters(dtype: npt.DTypeLike) -> Any:
         first, by = (T - 1, -1) if s.flipped else (0, 1)
         for group in range(n, n + count):
             used = min(step, s.F - group * step)
-            if s.row_stride == T and not s.flipped and used == step and step <= R * T:
+            if not s.flipped and used == step and step <= R * T:
                 pack_group(s, W, packed, starts, group)
                 continue
             for r in range(R):
