@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.table import Table
 
 import nnpg
+from benchmarks.work import Ledger, Work
 from benchmarks.workloads import Workload
 from nnpg_kernels.cuda import convolution, pooling
-from nnpg_kernels.cuda.work import Ledger, Work
 
 
 class Floor(NamedTuple):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,7 +18,8 @@ from nnpg.data import DataError, faces, load
 from nnpg_kernels import Array, one_blas_thread
 
 N = 60_000
-FIRST = 512  # images of the call that compiles, and of the one from which the time of all is estimated
+FIRST = 512  # images of the call that compiles, and of the first one from which the time of more is estimated
+GROWTH = 8  # times as many images in the next call, at most: few of them take almost as long as many
 BESIDE = 60  # images that SciPy attacks
 ON_CPU = 2000  # images at most
 CLASSES = 10
@@ -70,8 +71,8 @@ def compare(
     Returns
     -------
     dict
-        Seconds, success, evaluations and distortion of ours; how the CPU's distortions differ image by image; SciPy's
-        milliseconds per image and its ratio to ours.
+        Images, and of how many; seconds, success, evaluations and distortion of ours; how the CPU's distortions differ
+        image by image; SciPy's milliseconds per image and its ratio to ours.
     """
     began = clock()
     left = {name: (until - began) * share for name, share in SHARES.items()}
@@ -80,16 +81,18 @@ def compare(
     away = nnpg.predict(net, data.x).argmax(axis=1) != targets
     x, targets = data.x[away], targets[away]
     on_device = net.to("cupy")
-    few = min(len(x), 8 if quick else FIRST)
-    first, _ = _attack(on_device, x[:few], targets[:few])
-    again, result = _attack(on_device, x[:few], targets[:few])
-    count = few if quick else images_that_fit(len(x), few, again, began + left["ours"] - clock())
-    seconds = again
-    if count > few:
+    wanted, count = len(x), min(len(x), 8 if quick else FIRST)
+    first, _ = _attack(on_device, x[:count], targets[:count])
+    seconds, result = _attack(on_device, x[:count], targets[:count])
+    taken = [(count, seconds)]
+    while not quick and (more := images_that_fit(wanted, taken, began + left["ours"] - clock())) > count:
+        count = more
         seconds, result = _attack(on_device, x[:count], targets[:count])
+        taken.append((count, seconds))
     x, targets = x[:count], targets[:count]
     found = {
         "images": count,
+        "of": wanted,
         "data": data.kind,
         "error_rate": float(nnpg.error_rate(net, data.x, data.labels)),
         "seconds": seconds,
@@ -111,9 +114,31 @@ def _attack(net: nnpg.Network, x: Array, targets: Array) -> tuple[float, Distort
     return time.perf_counter() - began, result
 
 
-def images_that_fit(wanted: int, few: int, seconds: float, left: float) -> int:
-    """Return how many images fit into the time, if each took as long as those of the first call."""
-    return wanted if seconds / few * wanted <= left else max(few, int(left / seconds * few))
+def images_that_fit(wanted: int, taken: Sequence[tuple[int, float]], left: float) -> int:
+    """Return how many images the next call should have, or those of the last call where no more fit into the time.
+
+    Parameters
+    ----------
+    wanted : int
+        At most.
+    taken : sequence of (images, seconds)
+        Of the calls so far. More images take what the last ones more have taken each: of the first call, all of it.
+    left : float
+        Seconds.
+
+    Examples
+    --------
+    >>> images_that_fit(60_000, [(512, 2.0)], 300.0), images_that_fit(60_000, [(512, 2.0)], 30.0)
+    (60000, 4096)
+    >>> images_that_fit(60_000, [(512, 2.0), (4096, 3.0)], 25.0)
+    60000
+    """
+    before, (count, seconds) = (taken[-2] if len(taken) > 1 else (0, 0.0)), taken[-1]
+    each = max(seconds - before[1], 0.0) / (count - before[0])
+    if seconds + each * (wanted - count) <= left:
+        return wanted
+    fit = count + int((left - seconds) / each) if each else count
+    return min(fit, GROWTH * count) if fit >= 2 * count else count
 
 
 def _on_cpu(

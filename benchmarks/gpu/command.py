@@ -139,7 +139,7 @@ def _row(row: Row, until: float, options: Options) -> dict[str, Any]:
     try:
         mine, answers = ours.contender(row, quick=options.quick)
         offers, absent = [], {}
-        for rival in options.rivals:
+        for rival in () if row.by_layers else options.rivals:
             try:
                 offers += offers_of(rival, row, quick=options.quick)
             except Absent as error:

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 
 from benchmarks.gpu.card import Ceilings
 from benchmarks.gpu.rows import Row
+from benchmarks.work import pairs_of
 from benchmarks.workloads import Workload
 from nnpg.programs.plan import plan_of
 from nnpg.programs.planned_blocks import Block
 from nnpg_kernels.cuda.device import sizes
-from nnpg_kernels.cuda.work import pairs_of
 
 FLOAT = 4  # bytes
 A_CLUSTER = 4  # images: a batch of as many fits into one cluster, whose blocks wait for each other without a launch
@@ -66,7 +66,7 @@ def least(row: Row) -> Least:
     Examples
     --------
     >>> from benchmarks.gpu.rows import choose_rows
-    >>> (mlp,), _ = choose_rows("W4")
+    >>> (mlp, _), _ = choose_rows("W4")
     >>> least(mlp).operations == 100 * 2 * (2 * (784 * 100 + 100 * 100 + 100 * 10) + 100 * 100 + 100 * 10)
     True
     """

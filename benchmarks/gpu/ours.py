@@ -17,7 +17,6 @@ from benchmarks.gpu.card import CupyEvent
 from benchmarks.gpu.contender import LATER, Contender, Taken, event_clock
 from benchmarks.gpu.rows import Row
 from benchmarks.own_training import parameters_of, training_answer
-from benchmarks.workloads import Workload
 from nnpg import programs
 from nnpg.prediction import gradients_in_batches
 from nnpg.programs.tasks import Gradients
@@ -31,11 +30,15 @@ NAME = "nnpg"
 Answers = dict[str, Callable[[], Answer]]
 
 
+class ByLayers(nnpg.SGD):
+    """A subclass has no kernel, so its steps are taken layer by layer."""
+
+
 def contender(row: Row, *, quick: bool = False) -> tuple[Contender, Answers]:
     """Prepare our side of a row; return it, and its answer to each question that a competitor may ask."""
     net = row.workload.net.network().to("cupy")
     if row.workload.kind == "train":
-        return _train(row.workload, net, QUICK_BATCHES if quick else BATCHES)
+        return _train(row, net, QUICK_BATCHES if quick else BATCHES)
     call, answer = (_jacobian if row.workload.kind == "jacobian" else _sweep)(row, net)
     once = cache(answer)
     computed: dict[str, set[str]] = {}
@@ -73,10 +76,11 @@ def _noted(call: Callable[[], Any], computed: dict[str, set[str]]) -> Callable[[
     return noted
 
 
-def _train(workload: Workload, net: nnpg.Network, batches: int) -> tuple[Contender, Answers]:
+def _train(row: Row, net: nnpg.Network, batches: int) -> tuple[Contender, Answers]:
     """`nnpg.train` for one epoch, then for several: the difference is the time of their steps, the rest is set-up."""
+    workload = row.workload
     x, t = workload.inputs()
-    sgd = nnpg.SGD(lr=workload.lr, momentum=workload.momentum)
+    sgd = (ByLayers if row.by_layers else nnpg.SGD)(lr=workload.lr, momentum=workload.momentum)
     many, labels = np.concatenate([x] * batches), np.concatenate([t] * batches)
     computed: dict[str, set[str]] = {}
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from benchmarks.gpu import tables
 from benchmarks.gpu.card import kernels
 from benchmarks.gpu.record import ON_RECORD, Record, new, read
+from benchmarks.gpu.rows import ROWS
 from benchmarks.growth import record as growth
 from nnpg.files.atomic import write_file
 
@@ -48,8 +49,9 @@ By `python -m benchmarks gpu --json gpu.json`.
 
 W1 is the face network 5-8-10 (60 x 60) at batch 1, 32 and 124; W2 the MNIST network 32-64-200, batch 100; W3 the
 CIFAR-10 network 32-32-64, batch 128; W4 784-100-100-10, batch 100. W5 is dy/do of every block for all classes, of 165
-images of W1 and 256 of W3; W6 five knock-out sweeps of all 23 filters over 165 images. The ratio is the time of the
-best competitor over ours.
+images of W1 and 256 of W3; W6 five knock-out sweeps of all 23 filters over 165 images. W1-b32-layers and W4-layers are
+the same trainings layer by layer, as all are that have no resident program: they stand beside the CPU, and have no
+competitor. The ratio is the time of the best competitor over ours.
 
 {rows}
 
@@ -71,8 +73,10 @@ whichever is longer, the bytes that come down, and parts that wait for each othe
 
 ## Minimal distortion
 
-`minimal_distortion` of a sigmoid network 784-100-100-10, all images in one call, random targets:
-`python -m benchmarks gpu --only attack --json gpu.json`.
+`minimal_distortion` of a sigmoid network 784-100-100-10 in one call, random targets:
+`python -m benchmarks gpu --only attack --json gpu.json`. It attacks all of 60,000 images that are not of their target
+already, or as many as half of its time is enough for: `--minutes`, all of them for the attack where it alone is asked
+for.
 
 {attack}
 
@@ -100,10 +104,19 @@ time ~ threads^p, -1 where it is shared out evenly.
 """
 
 
-CHANGED = (
-    "**The kernels have changed since.** Every time of ours on a card is of the code before that change; the code as\n"
-    "it stands has not been measured."
-)
+CHANGED = """**The kernels have changed since.** Every time of ours on a card is of the code before that change; the
+code as it stands has not been measured. {what}"""
+BY_DIGEST = "The sources that ran have the digest {ran}, these\nhere {here} (`benchmarks.gpu.card.kernels`)."
+# The record of the NVIDIA H200 has no digest of its sources, and no commit.
+WITHOUT_DIGEST = """The record does not say which sources ran. It was checked in with
+commit 68ca6f3, so they are not newer than that. The CUDA sources have changed since in five commits:
+
+- 6f03e57, W5: up to 16 classes go back together, and results come down beside the work; deltas in all programs.
+- 92c18ce, W6: the steps of an image are divided among blocks of threads, two of them on a multiprocessor.
+- 639b7f9, layers: which pixels neighbouring threads have in the delta of a convolution with a stride.
+- 1362820, W1-b1: in many steps a launch, each block of a team writes its own deltas of a dense layer.
+- 5d4ba22, attack, W6, layers: an attack reads a network in one launch; several sweeps are one launch; a delta of few
+  channels keeps rows. The loss of a training is in a file that attacks share."""
 
 
 def page(record: Record | None, grown: growth.Record | None = None) -> str:
@@ -132,15 +145,19 @@ def _growth(grown: growth.Record) -> str:
 
 def slower_than_the_cpu(record: Record) -> str:
     """Say in which rows the card takes longer than our compiled programs on the CPU beside it, and how it computed."""
-    lines = []
-    for name, entry in record["rows"].items():
-        ours, cpu = entry["ours"], entry["cpu"]
-        if ours and cpu and ours["us"] > cpu["us"]:
-            lines.append(f"{name} ({ours['computed'].partition(',')[0]})")
-    compared = any(entry["ours"] and entry["cpu"] for entry in record["rows"].values())
-    if not compared:
+    both = {name: entry for name, entry in record["rows"].items() if entry["ours"] and entry["cpu"]}
+    if not both:
         return "Whether the card is faster than `numba` on the CPU: not measured."
-    return f"Slower on the card than by `numba` on the CPU: {', '.join(lines) or 'no row'}."
+    slower = [
+        f"{name} ({entry['ours']['computed'].partition(',')[0]})"
+        for name, entry in both.items()
+        if entry["ours"]["us"] > entry["cpu"]["us"]
+    ]
+    cores = " or ".join(map(str, sorted({entry["cpu"]["cores"] for entry in both.values()})))
+    rest = [row.name for row in ROWS if row.name not in both]
+    not_known = f" Not measured on both: {', '.join(rest)}." if rest else ""
+    found = ", ".join(slower) or "no row that was measured on both"
+    return f"Slower on the card than by `numba` on {cores} cores of a CPU: {found}.{not_known}"
 
 
 def _card(record: Record) -> str:
@@ -148,7 +165,11 @@ def _card(record: Record) -> str:
         return "No card is on record: nothing in this page has been measured."
     versions = ", ".join(f"{name} {version}" for name, version in record["versions"].items() if version)
     measured = f"{record['card']}, driver {record['driver'] or 'unknown'}, {record['date']}. {versions}."
-    return measured if record["versions"].get("kernels") == kernels() else f"{measured}\n\n{CHANGED}"
+    ran, here = record["versions"].get("kernels"), kernels()
+    if ran == here:
+        return measured
+    what = BY_DIGEST.format(ran=ran, here=here) if ran else WITHOUT_DIGEST
+    return f"{measured}\n\n{CHANGED.format(what=what)}"
 
 
 def _sentence(words: str) -> str:

@@ -20,24 +20,27 @@ class Row:
     ----------
     name : str
     workload : Workload
-    must, goal : float
-        The time of the best competitor over ours: what must be reached, and the goal.
+    must, goal : float or None
+        The time of the best competitor over ours: what must be reached, and the goal; None where there is none.
     share : float
         Of the minutes, against the other rows.
     host : bool
         Whether the result comes down to the host, as all results of the public functions but arrays of a pass do.
+    by_layers : bool
+        A training layer by layer, as one for which there is no program: beside the CPU alone, without a competitor.
     """
 
     name: str
     workload: Workload
-    must: float
-    goal: float
+    must: float | None
+    goal: float | None
     share: float = 1.0
     host: bool = False
+    by_layers: bool = False
 
     def at_most(self, images: int) -> Row:
         """Return the same row with fewer images, and one sweep."""
-        return Row(self.name, self.workload.at_most(images, identities=1), self.must, self.goal, self.share, self.host)
+        return replace(self, workload=self.workload.at_most(images, identities=1))
 
 
 ROWS: tuple[Row, ...] = (
@@ -52,6 +55,8 @@ ROWS: tuple[Row, ...] = (
     Row("W6", WORKLOAD["W6"], 1.5, 3, host=True),
     Row("W2", WORKLOAD["W2"], 1.0, 2),
     Row("W3", W3, 1.0, 1.5),
+    Row("W1-b32-layers", WORKLOAD["W1-b32"], None, None, 0.3, by_layers=True),
+    Row("W4-layers", WORKLOAD["W4"], None, None, 0.3, by_layers=True),
 )
 ATTACK_BARS = (20.0, 50.0)  # times faster than SciPy
 
@@ -68,7 +73,7 @@ def choose_rows(only: str | None) -> tuple[tuple[Row, ...], bool]:
     --------
     >>> rows, attack = choose_rows("W1,W5-W3")
     >>> [row.name for row in rows], attack
-    (['W1-b1', 'W1-b32', 'W1-b124', 'W5-W3'], False)
+    (['W1-b1', 'W1-b32', 'W1-b124', 'W5-W3', 'W1-b32-layers'], False)
     """
     if only is None:
         return ROWS, True

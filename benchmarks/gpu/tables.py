@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from benchmarks.gpu import card
+from benchmarks.gpu.attack import N as ATTACKED
 from benchmarks.gpu.breakdown import in_words
 from benchmarks.gpu.floor import least
 from benchmarks.gpu.record import Record, ceilings_of
@@ -48,14 +49,16 @@ def short(number: float | None) -> str:
     return NONE if number is None else f"{number:,.0f}" if abs(number) >= 100 else f"{number:.3g}"
 
 
-def verdict(ratio: float | None, must: float, goal: float) -> str:
-    """Return whether a ratio reaches what it must, or the goal.
+def verdict(ratio: float | None, must: float | None, goal: float | None) -> str:
+    """Return whether a ratio reaches what it must, or the goal; "-" where nothing is asked for.
 
     Examples
     --------
     >>> verdict(1.6, 1.5, 3), verdict(1.2, 1.5, 3), verdict(None, 1.5, 3)
     ('must', 'missed', 'not measured')
     """
+    if must is None or goal is None:
+        return "-"
     if ratio is None:
         return NONE
     return "goal" if ratio >= goal else "must" if ratio >= must else "missed"
@@ -71,21 +74,22 @@ def _row(row: Row, record: Record) -> Cells:
     ours, cpu = entry.get("ours"), entry.get("cpu")
     floor = least(row).seconds(ceilings_of(record)) * 1e6 if record["ceilings"] else None
     best = next((one for one in entry.get("theirs", ()) if one["name"] == entry["best"]), None)
+    none = "-" if row.by_layers else NONE  # it has no competitor
     return (
         row.name,
         short(ours and ours["us"]),
         short(ours and ours["min_us"]),
         short(ours["setup_ms"]) if ours and ours["setup_ms"] is not None else "-" if ours else NONE,
         ours["computed"].partition(",")[0] if ours else NONE,
-        best["name"] if best else NONE,
-        short(best and best["us"]),
-        short(entry.get("ratio")),
-        f"{row.must:g}",
-        f"{row.goal:g}",
+        best["name"] if best else none,
+        short(best["us"]) if best else none,
+        short(entry["ratio"]) if best else none,
+        "-" if row.must is None else f"{row.must:g}",
+        "-" if row.goal is None else f"{row.goal:g}",
         "" if record["quick"] else verdict(entry.get("ratio"), row.must, row.goal),
         short(floor),
         f"{floor / ours['us']:.1%}" if ours and floor else NONE,
-        f"{floor / best['us']:.1%}" if best and floor else NONE,
+        f"{floor / best['us']:.1%}" if best and floor else none,
         short(cpu and cpu["us"]),
     )
 
@@ -160,7 +164,7 @@ def attack_cells(record: Record) -> list[Cells]:
     cpu, off = found["cpu"], found["cpu"]["relative_difference"]
     difference = ", ".join(f"{name} {number:.2g}" for name, number in off.items() if number is not None)
     lines: list[Cells] = [
-        ("images", f"{found['images']:,} ({found['data']}); error of the network {found['error_rate']:.2%}"),
+        ("images", f"{_images_of(found)} ({found['data']}); error of the network {found['error_rate']:.2%}"),
         ("seconds, one call", f"{found['seconds']:.2f}; the first call, of a few images, {found['first_s']:.2f}"),
         ("success", f"{found['success']:.2%}"),
         ("passes per image", f"{found['evaluations']:.0f}"),
@@ -185,6 +189,13 @@ def attack_cells(record: Record) -> list[Cells]:
     must, goal = ATTACK_BARS
     judged = "" if record["quick"] else f" (must {must:g}, goal {goal:g}): {verdict(ratio, must, goal)}"
     return [*lines, ("faster than the quickest loop of SciPy by", f"{short(ratio)}{judged}")]
+
+
+def _images_of(found: dict[str, Any]) -> str:
+    """How many images were attacked, and if these are not all, of how many. A record of before has only the former."""
+    of = found.get("of", ATTACKED)
+    few = found["images"] < of
+    return f"{found['images']:,} of {of:,}, as many as there was time for" if few else f"all {of:,}"
 
 
 def markdown(header: Sequence[str], lines: Iterable[Cells]) -> str:

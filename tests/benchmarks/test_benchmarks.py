@@ -14,9 +14,10 @@ import pytest
 from typer.testing import CliRunner
 
 import nnpg
-from benchmarks import ours, sides, workloads
+from benchmarks import ours, sides, work, workloads
 from benchmarks.commands import app
 from benchmarks.contender import Contender
+from benchmarks.gpu import attack, breakdown, card, floor, rounds, rows, tables
 from benchmarks.kinks import near_a_kink
 from benchmarks.measuring import agreement, instructions, processes
 from benchmarks.measuring.agreement import Disagreement, check
@@ -118,7 +119,10 @@ def test_a_name_before_its_dash_stands_for_all_that_share_it():
     assert [w.name for w in choose("w7-vgg")] == ["W7-vgg-predict", "W7-vgg-saliency", "W7-vgg-step"]
 
 
-@pytest.mark.parametrize("module", [agreement, instructions, workloads])
+OF_GPU = [attack, breakdown, card, floor, rounds, rows, tables]
+
+
+@pytest.mark.parametrize("module", [agreement, instructions, workloads, work, *OF_GPU])
 def test_the_examples_in_the_docstrings_hold(module):
     result = doctest.testmod(module)
     assert result.attempted > 0

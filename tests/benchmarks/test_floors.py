@@ -8,10 +8,10 @@ from typer.testing import CliRunner
 
 from benchmarks.commands import app
 from benchmarks.floors import floors
+from benchmarks.work import Ledger, Work
 from benchmarks.workloads import choose
 from nnpg_kernels import Window
 from nnpg_kernels.cuda import convolution, pooling
-from nnpg_kernels.cuda.work import Ledger, Work
 from nnpg_kernels.definition import window_positions
 
 WINDOW = Window((2, 3), (2, 1), (1, 0, 2, 1), (1, 2))

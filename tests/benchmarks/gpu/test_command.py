@@ -77,7 +77,7 @@ def test_a_quick_run_writes_a_record_and_goes_on_with_it(tmp_path: Path) -> None
     assert result.exit_code == 0, result.output
     assert "Nothing here is a measurement" in result.output
     record = json.loads(out.read_text())
-    assert set(record["rows"]) == {"W4"}
+    assert set(record["rows"]) == {"W4", "W4-layers"}
     row = record["rows"]["W4"]
     assert row["ours"]["us"] != 0
     assert row["ours"]["computed"]

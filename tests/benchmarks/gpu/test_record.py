@@ -76,7 +76,9 @@ def test_a_page_without_a_record_says_that_nothing_is_measured() -> None:
     assert "No card is on record: nothing in this page has been measured." in text
     for row in ROWS:
         line = next(line for line in text.splitlines() if line.startswith(f"| {row.name} | not measured"))
-        assert line.count("not measured") == 12  # of 15 cells; the others are the name and what is asked for
+        # of 15 cells; the others are the name and what is asked for, or "-" where there is no competitor
+        assert line.count("not measured") == (7 if row.by_layers else 12)
+        assert line.count("| - ") == (7 if row.by_layers else 0)
     assert "us |\n" in text
 
 
@@ -96,11 +98,18 @@ def test_a_page_has_the_numbers_of_the_record() -> None:
 
 
 def test_the_page_says_where_a_card_is_slower_than_the_cpu() -> None:
-    found = measured()
-    assert "Slower on the card than by `numba` on the CPU: no row." in pages.page(found)
+    found, start = measured(), "Slower on the card than by `numba` on 16 cores of a CPU"
+    assert f"{start}: no row that was measured on both. Not measured on both: W1-b32, " in pages.page(found)
     found["rows"]["W1-b1"]["cpu"]["us"] = 49.0
-    assert "Slower on the card than by `numba` on the CPU: W1-b1 (compiled)." in pages.page(found)
+    assert f"{start}: W1-b1 (compiled). Not measured" in pages.page(found)
     assert "faster than `numba` on the CPU: not measured." in pages.page(None)
+    by_layers = times("nnpg", 900.0, computed="layer by layer, because the optimiser ByLayers has no kernel")
+    found["rows"] = dict.fromkeys((row.name for row in ROWS), found["rows"]["W1-b1"])
+    found["rows"]["W4-layers"] = found["rows"]["W1-b1"] | {"ours": by_layers, "theirs": [], "best": None, "ratio": None}
+    found["rows"]["W1-b1"]["cpu"]["us"] = 100.0
+    text = pages.page(found)
+    assert f"{start}: W4-layers (layer by layer).\n" in text
+    assert "| W4-layers | 900 | 450 | - | layer by layer | - | - | - | - | - | - |" in text
 
 
 def test_the_page_in_the_checkout_is_that_of_the_record() -> None:
@@ -132,7 +141,7 @@ def test_a_quick_run_is_not_taken_on_record(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_the_attack_is_a_table_of_facts() -> None:
-    found = {"images": 60000, "data": "MNIST, training images", "error_rate": 0.01, "seconds": 9.0, "first_s": 3.0}
+    found = {"images": 59990, "of": 59990, "data": "MNIST", "error_rate": 0.01, "seconds": 9.0, "first_s": 3.0}
     found |= {"success": 1.0, "evaluations": 100.0, "distortion": 0.05}
     off = {"median": 1e-4, "largest": 0.01, "within 2%": 1.0}
     cpu = {"backend": "numba", "cores": 16, "images": 2000, "seconds": 2.0, "ms_per_image": 1.0, "success_differs": 0}
@@ -141,6 +150,9 @@ def test_the_attack_is_a_table_of_facts() -> None:
     lines = dict(tables.attack_cells(measured() | {"attack": found}))
     assert lines["faster than the quickest loop of SciPy by"] == "25 (must 20, goal 50): must"
     assert lines["our distortions against these, relative"].startswith("median 0.0001, largest 0.01, within 2% 1;")
+    assert lines["images"] == "all 59,990 (MNIST); error of the network 1.00%"
+    lines = dict(tables.attack_cells(measured() | {"attack": found | {"images": 4096}}))
+    assert lines["images"].startswith("4,096 of 59,990, as many as there was time for (MNIST)")
     assert tables.attack_cells(measured() | {"attack": {"why_not": "no time"}})[0][1] == "no time"
     assert tables.attack_cells(measured())[0][1] == "not measured"
 
@@ -177,8 +189,11 @@ def test_the_page_says_where_the_time_of_a_call_goes() -> None:
 
 
 def test_the_page_says_when_the_kernels_are_others() -> None:
-    found = measured()
-    assert pages.CHANGED in pages.page(found)
-    found["versions"] = {**found["versions"], "kernels": card.kernels()}
-    assert pages.CHANGED not in pages.page(found)
-    assert pages.CHANGED not in pages.page(None)
+    found, changed = measured(), "**The kernels have changed since.**"
+    assert f"{changed} " in pages.page(found)
+    assert "The record does not say which sources ran." in pages.page(found)
+    found["versions"] = {**found["versions"], "kernels": "0" * 12}
+    assert f"The sources that ran have the digest {'0' * 12}, these\nhere {card.kernels()} " in pages.page(found)
+    found["versions"]["kernels"] = card.kernels()
+    assert changed not in pages.page(found)
+    assert changed not in pages.page(None)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from importlib.util import find_spec
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from benchmarks.gpu import attack, layers, ours
+import nnpg
+from benchmarks.gpu import attack, command, layers, ours
 from benchmarks.gpu.card import Ceilings
 from benchmarks.gpu.command import offers_of
 from benchmarks.gpu.layers import agreeing
@@ -92,6 +94,15 @@ def test_our_device_agrees_with_our_cpu() -> None:
             check(device, host)
 
 
+def test_a_row_layer_by_layer_has_no_competitor_and_is_computed_so() -> None:
+    row = replace(KINDS["mlp"], name="layers", must=None, goal=None, by_layers=True)
+    entry = command._row(row, 0.0, command.Options(quick=True))
+    assert entry["ours"]["computed"] == "layer by layer, because the optimiser ByLayers has no kernel"
+    assert (entry["theirs"], entry["left_out"], entry["best"], entry["ratio"]) == ([], {}, None, None)
+    steps = [ours.contender(one, quick=True)[1]["two"]() for one in (row, KINDS["mlp"])]
+    check(*steps)
+
+
 def test_the_set_up_of_a_training_is_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     """Three seconds of set-up, and half a second a step."""
     now = [0.0]
@@ -166,9 +177,34 @@ def test_built_in_images_stand_in_for_missing_ones(tmp_path: Any) -> None:
 
 
 def test_fewer_images_are_attacked_where_the_time_is_short() -> None:
-    assert attack.images_that_fit(60_000, 512, 0.1, 30.0) == 60_000
-    assert attack.images_that_fit(60_000, 512, 0.1, 5.0) == 25_600
-    assert attack.images_that_fit(60_000, 512, 0.1, -1.0) == 512
+    assert attack.images_that_fit(60_000, [(512, 0.1)], 30.0) == 60_000
+    assert attack.images_that_fit(60_000, [(512, 0.1)], 0.5) == 2560
+    assert attack.images_that_fit(60_000, [(512, 0.1)], -1.0) == 512
+    assert attack.images_that_fit(60_000, [(512, 2.0), (4096, 4.0)], 4.5) == 4096  # a tenth more is not worth a call
+    assert attack.images_that_fit(60_000, [(512, 2.0), (4096, 2.0)], 2.5) == 60_000
+    assert attack.images_that_fit(60_000, [(512, 2.0), (4096, 1.9)], 1.0) == 4096
+
+
+def test_the_attack_goes_on_with_more_images_while_there_is_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each call takes 1 s and 1 ms an image: by the first two alone, 24 images would take 12 s, and there are 6."""
+    now, calls = [0.0], []
+
+    def lasting(net: Any, x: Any, targets: Any) -> Any:
+        calls.append(len(x))
+        now[0] += 1 + len(x) / 1000
+        ones = np.ones(len(x))
+        return 1 + len(x) / 1000, SimpleNamespace(success=ones, evaluations=ones, distortion=ones)
+
+    for name, other in (("_attack", lasting), ("FIRST", 2), ("_on_cpu", lambda *_: {}), ("_by_scipy", lambda *_: [])):
+        monkeypatch.setattr(attack, name, other)
+    net = nnpg.build([nnpg.dense(3), nnpg.Softmax()], input_shape=(4,), rng=0, backend="numpy")
+    x = np.random.default_rng(0).random((24, 4), "f4")
+    found = attack.compare(attack.Images(x, np.arange(24) % 3, "noise"), net, 16.0, clock=lambda: now[0])
+    assert 11 < found["of"] == found["images"] <= 24
+    assert calls == [2, 2, 11, found["of"]]
+    calls.clear()
+    found = attack.compare(attack.Images(x, np.arange(24) % 3, "noise"), net, now[0] + 4, clock=lambda: now[0])
+    assert (found["images"], calls) == (2, [2, 2])
 
 
 class OnDevice:
