@@ -28,6 +28,7 @@ LAYERS: dict[str, list[Any]] = {
     "dense": [nnpg.dense(20), nnpg.Sigmoid(), nnpg.dense(10), nnpg.Sigmoid(), nnpg.dense(5), nnpg.Softmax()],
 }
 SHAPES = {"one of each": (2, 9, 11), "dense": (30,)}
+PAPERS = ("faces", "digits", "colours", "dense")  # the architectures of W1, W2, W3 and W4
 SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ("digits", "colours")]
 NETWORKS = ("faces", *SLOW, *LAYERS)
 WITH_FILTERS = ("faces", *SLOW, "one of each")

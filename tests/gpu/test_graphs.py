@@ -8,7 +8,7 @@ import threading
 import numpy as np
 import pytest
 
-from nnpg_kernels.cuda.graphs import Replays
+from nnpg_kernels.cuda.resident.training.graphs import Replays
 
 pytestmark = pytest.mark.gpu
 

@@ -52,7 +52,10 @@ void warp_barrier(unsigned mask, Site site);
 void cluster_barrier(Site site);
 unsigned lane();                 // of the running thread in its warp
 unsigned rank();                 // of its block in its cluster
-void* exchanged(unsigned lane);  // 8 bytes in which a lane of this warp shows its value
+// 8 bytes in which a lane of this warp shows its value. There are three places of each lane: exchanges of whole warps
+// have the first two in turn, and so need one barrier, because nobody writes to a place again that somebody still reads.
+void* exchanged(unsigned lane, unsigned place);
+unsigned place_of_exchange(unsigned mask);
 int& counted();                  // what the threads of this block count together
 void* dynamic_shared();
 void* static_shared(const void* declaration, size_t bytes);
@@ -60,27 +63,29 @@ void* shared_of(void* place, unsigned rank);
 
 template <class T> T shown_by(unsigned mask, T value, unsigned from, Site site) {
     static_assert(sizeof(T) <= 8, "a shuffle moves at most 8 bytes");
-    std::memcpy(exchanged(lane()), &value, sizeof value);
+    unsigned place = place_of_exchange(mask);
+    std::memcpy(exchanged(lane(), place), &value, sizeof value);
     warp_barrier(mask, site);
     if (!(mask >> from & 1))
         fail("line " + std::to_string(site.line) + ": a shuffle reads lane " + std::to_string(from) +
              ", which is not in its mask");
-    std::memcpy(&value, exchanged(from), sizeof value);
-    warp_barrier(mask, site);
+    std::memcpy(&value, exchanged(from, place), sizeof value);
+    if (mask != ~0u) warp_barrier(mask, site);
     return value;
 }
 template <class T, class F> T reduced(unsigned mask, T value, F combine, Site site) {
-    std::memcpy(exchanged(lane()), &value, sizeof value);
+    unsigned place = place_of_exchange(mask);
+    std::memcpy(exchanged(lane(), place), &value, sizeof value);
     warp_barrier(mask, site);
     bool first = true;
     for (unsigned other = 0; other < 32; ++other) {
         if (!(mask >> other & 1)) continue;
         T shown;
-        std::memcpy(&shown, exchanged(other), sizeof shown);
+        std::memcpy(&shown, exchanged(other, place), sizeof shown);
         value = first ? shown : combine(value, shown);
         first = false;
     }
-    warp_barrier(mask, site);
+    if (mask != ~0u) warp_barrier(mask, site);
     return value;
 }
 template <class F> int block_count(int yes, F answer, Site site) {

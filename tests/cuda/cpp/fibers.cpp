@@ -39,6 +39,7 @@ struct Thread {
     Site site;           // of the barrier at which it waits
     unsigned mask;       // of the lanes for which it waits
     unsigned passed[3];  // barriers of its warp, block and cluster
+    unsigned exchanges;  // of its whole warp
 };
 struct Block {
     dim3 place;
@@ -192,10 +193,13 @@ bool released_warps(size_t begin, size_t end) {  // groups of lanes that wait wi
     return any;
 }
 
-std::vector<Thread*> group_of(size_t begin, size_t end) {
+// The same for all threads from one to another; most often some of them still run or wait for their warp.
+bool released_all(State what, const std::string& name, size_t begin, size_t end) {
+    for (size_t i = begin; i < end; ++i)
+        if (cluster[i].state != what && cluster[i].state != State::ENDED) return false;
     std::vector<Thread*> group;
     for (size_t i = begin; i < end; ++i) group.push_back(&cluster[i]);
-    return group;
+    return released(what, name, group);
 }
 
 void mix(std::vector<size_t>& order, std::mt19937& random) {
@@ -216,7 +220,7 @@ void prepare(const dim3* places) {  // all threads of a cluster at their start, 
     for (size_t i = 0; i < cluster.size(); ++i) {
         unsigned t = unsigned(i % threads);
         dim3 index = {t % blockDim.x, t / blockDim.x % blockDim.y, t / blockDim.x / blockDim.y};
-        cluster[i] = {index, unsigned(i / threads), State::RUNS, nullptr, {}, 0, {}};
+        cluster[i] = {index, unsigned(i / threads), State::RUNS, nullptr, {}, 0, {}, 0};
     }
 }
 
@@ -232,13 +236,14 @@ void close_memory_of_ended_blocks() {  // in a cluster another block could still
 void run_cluster(const dim3* places, std::mt19937& random) {
     size_t count = cluster.size();
     prepare(places);
-    std::vector<size_t> order(count);
+    std::vector<size_t> order;
     for (;;) {
         bool moved = false, left = false;
-        for (size_t i = 0; i < count; ++i) order[i] = i;
+        order.clear();
+        for (size_t i = 0; i < count; ++i)
+            if (cluster[i].state == State::RUNS) order.push_back(i);
         mix(order, random);  // anew after each barrier
         for (size_t i : order) {
-            if (cluster[i].state != State::RUNS) continue;
             resume(cluster[i]);
             moved = true;
             if (!failure.empty()) return;
@@ -247,10 +252,10 @@ void run_cluster(const dim3* places, std::mt19937& random) {
         if (!left) break;
         if (now->cluster > 1) close_memory_of_ended_blocks();
         for (size_t b = 0; b < count; b += threads) {
-            moved |= released(State::AT_BLOCK, "block", group_of(b, b + threads));
+            moved |= released_all(State::AT_BLOCK, "block", b, b + threads);
             for (size_t w = b; w < b + threads; w += 32) moved |= released_warps(w, std::min(w + 32, b + threads));
         }
-        moved |= released(State::AT_CLUSTER, "cluster", group_of(0, count));
+        moved |= released_all(State::AT_CLUSTER, "cluster", 0, count);
         if (!failure.empty()) return;
         if (!moved) {
             failure = "deadlock: threads wait at different barriers:";
@@ -292,7 +297,8 @@ Moment moment() {
             running->passed[1],
             running->passed[2]};
 }
-void* exchanged(unsigned lane) { return &shown[first_of_warp() + lane]; }
+void* exchanged(unsigned lane, unsigned place) { return &shown[place * (cluster.size() + 32) + first_of_warp() + lane]; }
+unsigned place_of_exchange(unsigned mask) { return mask == ~0u ? running->exchanges++ % 2 : 2; }
 int& counted() { return blocks[running->block].counted; }
 void* dynamic_shared() { return blocks[running->block].dynamic->data; }
 
@@ -332,7 +338,7 @@ std::string run(const Launch& launch) {
     size_t all = size_t(gridDim.x) * gridDim.y * gridDim.z;
     if (gridDim.x % launch.cluster) return "the grid's x is no multiple of the cluster";
     cluster.resize(threads * launch.cluster);
-    shown.resize(threads * launch.cluster + 32);
+    shown.resize(3 * (threads * launch.cluster + 32));
     blocks.clear();
     blocks.resize(launch.cluster);
     for (Block& b : blocks)

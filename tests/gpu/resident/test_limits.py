@@ -9,7 +9,7 @@ from unittest import mock
 
 import numpy as np
 import pytest
-from resident_networks import images, network
+from resident_networks import LAYERS, images, network
 
 import nnpg
 from nnpg import conv, dense
@@ -33,6 +33,15 @@ REASONS: dict[str, tuple[tuple[Any, ...], str]] = {
     "average pooling": ((conv(2, 3), nnpg.AvgPool(2), *TAIL), "pool1 (AvgPool) begins no block"),
     "normalisation": ((conv(2, 3), nnpg.LocalResponseNorm(), *TAIL), "lrn1 (LocalResponseNorm) begins no block"),
     "a layer of one's own": ((conv(2, 3), OwnTanh(), *TAIL), "begins no block"),
+    "a threshold": ((conv(2, 3), nnpg.Step(), *TAIL), "step1 (Step) begins no block"),
+    "a mask": ((conv(2, 3), nnpg.Dropout(0.5, key=1), *TAIL), "dropout1 (Dropout) begins no block"),
+    "a mean of outputs": ((conv(2, 3), nnpg.Center(0.1), *TAIL), "center1 (Center) begins no block"),
+    "two activations": ((conv(2, 3), nnpg.Tanh(), nnpg.ReLU(), *TAIL), "relu1 (ReLU) begins no block"),
+    "pooling twice": ((conv(2, 3), nnpg.MaxPool(2), nnpg.MaxPool(2), *TAIL), "pool2 (MaxPool) begins no block"),
+    "softmax inside": (
+        (nnpg.Flatten(), dense(8), nnpg.Softmax(), dense(3)),
+        "softmax1 (Softmax) begins no block",
+    ),
     "an activation first": ((nnpg.Tanh(), conv(2, 3), *TAIL), "tanh1 (Tanh) begins no block"),
     "softmax of maps": ((conv(2, 3), nnpg.Softmax()), "conv1 is not one row per image"),
     "large windows": ((conv(2, 3, padding=9), nnpg.MaxPool(17), *TAIL), "windows of 289 pixels, and 256 fit"),
@@ -49,6 +58,15 @@ def test_a_layer_that_no_program_has_is_named(kind: str) -> None:
         assert reason in found.why_not
     with pytest.raises(NotCompiled, match=r"predict, Network .*: layer by layer, because"), nnpg.require_compiled():
         nnpg.predict(net, np.zeros((1, 2, 8, 8)))
+
+
+def test_every_kind_of_layer_has_a_program_or_a_reason() -> None:
+    nets = [network(name) for name in LAYERS]
+    assert all(look(net, Predict()) for net in nets)
+    planned = {type(layer) for net in nets for layer in net.layers.values()}
+    for name, kind in nnpg.layers.LAYERS.items():
+        refused = [reason for _, reason in REASONS.values() if f"({name}) begins no block" in reason]
+        assert kind in planned or refused, f"{name}: put it into LAYERS or REASONS"
 
 
 def test_a_network_that_is_too_big_is_told_so_in_bytes() -> None:
@@ -138,7 +156,11 @@ def test_the_report_says_what_is_compiled() -> None:
 def test_a_compilation_is_announced_at_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     net = built(dense(3), nnpg.Softmax(), shape=(7,))
     with mock.patch("sys.stderr.isatty", return_value=True, create=True):
-        nnpg.predict(net, np.zeros((1, 7)))
-    said = capsys.readouterr().err
-    assert "compiling predict of a network for this device" in said
-    assert " s; CuPy keeps it on disk for the next process" in said
+        for _ in range(2):  # the second time nothing is compiled
+            nnpg.predict(net, np.zeros((1, 7)))
+            nnpg.train(net, np.zeros((2, 7)), [0, 1], epochs=1, batch=2, rng=0, progress=False)
+    said = capsys.readouterr().err.splitlines()
+    began = [line.removeprefix("compiling ") for line in said if line.startswith("compiling ")]
+    assert began == [f"{what} of a network for this device" for what in ("arrange", "predict", "the training")]
+    ended = re.compile(r"compiled in \d+\.\d s; CuPy keeps it on disk for the next process")
+    assert sum(bool(ended.fullmatch(line)) for line in said) == 3

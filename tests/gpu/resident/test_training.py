@@ -12,13 +12,15 @@ from unittest import mock
 import numpy as np
 import pytest
 from parameters import equal, flat
-from resident_networks import close, images, network, orders
+from resident_networks import PAPERS, close, images, network, orders
 
 import nnpg
 from nnpg import SGD, DecayPerUnit, PlainDecay
+from nnpg.programs.cuda.training import why_two_launches
+from nnpg.programs.plan import plan_of
 from nnpg_kernels import Array
-from nnpg_kernels.cuda.graphs import Replays
 from nnpg_kernels.cuda.resident.training import launches, running
+from nnpg_kernels.cuda.resident.training.graphs import Replays
 
 pytestmark = pytest.mark.gpu
 
@@ -57,24 +59,33 @@ def same(result: nnpg.Training, expected: nnpg.Training, dtype: str = "float64")
 
 
 # A type changes sizes in shared memory, and no way through a kernel: that the network decides. `make mutants` has all.
-OF_A_TYPE = [("faces", "float32"), ("digits", "float64"), ("colours", "float32"), ("dense", "float64")]
-OF_THE_OTHER = [("faces", "float64"), ("digits", "float32"), ("colours", "float64"), ("dense", "float32")]
+DOUBLE = [(name, "float64") for name in PAPERS]
+FLOAT = [(name, "float32") for name in PAPERS]
+IN_MANY_STEPS = ("faces", "dense")  # whose weights and velocity fit into shared memory too
 
 
 @pytest.mark.parametrize(
     ("name", "dtype"),
     [
-        *(pytest.param(*case, marks=pytest.mark.slow) for case in OF_A_TYPE),
-        *(pytest.param(*case, marks=pytest.mark.mutants) for case in OF_THE_OTHER),
+        *(pytest.param(*case, marks=pytest.mark.slow) for case in (*DOUBLE, ("faces", "float32"))),
+        *(pytest.param(*case, marks=pytest.mark.mutants) for case in FLOAT if case[0] != "faces"),
     ],
 )
 def test_five_steps_are_those_of_the_layers(name: str, dtype: str) -> None:
-    """With momentum, decay, a learning rate that falls, and a rest; in four orders of threads and blocks."""
-    x = images(name, dtype, N)
-    with orders(0, 1, 2, 3):
-        result = compiled(network(name, dtype), x, epochs=1)
-    same(result, trained(network(name, dtype, "numpy"), x, epochs=1), dtype)
-    assert result.computed == "compiled"
+    """With momentum, decay, a learning rate that falls, and a rest; in four orders of threads and blocks.
+
+    Two launches a step, and where that is possible all five in one launch.
+    """
+    net, x, results = network(name, dtype), images(name, dtype, N), []
+    for at_most in (0, BATCH) if name in IN_MANY_STEPS else (0,):
+        with mock.patch("nnpg.programs.cuda.training.IMAGES_AT_MOST", at_most), orders(0, 1, 2, 3):
+            assert (why_two_launches(net, plan_of(net), BATCH) == "") == (at_most > 0)
+            results.append(compiled(net, x, epochs=1))
+    expected = trained(network(name, dtype, "numpy"), x, epochs=1)
+    for result in results:
+        same(result, expected, dtype)
+        assert result.computed == "compiled"
+        assert equal(result.net, results[0].net)
 
 
 @pytest.mark.parametrize("name", ["faces", "dense"])

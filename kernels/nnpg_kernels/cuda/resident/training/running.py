@@ -10,7 +10,7 @@ from types import ModuleType
 import numpy as np
 
 from nnpg_kernels.backend import Array
-from nnpg_kernels.cuda.graphs import Replays
+from nnpg_kernels.cuda.resident.training.graphs import Replays
 from nnpg_kernels.cuda.resident.training.launches import Launches, Memory, OneLaunch, Settings, TwoLaunches
 from nnpg_kernels.cuda.resident.training.many import ManySteps
 from nnpg_kernels.cuda.resident.training.numbers import Step
