@@ -16,6 +16,7 @@ CLAMP = re.compile(r"\bmin\(")
 CHOSEN = """#include <cstdlib>
 static const int mutant = std::atoi(std::getenv("NNPG_MUTANT"));
 """
+NOTHING = ";"  # in place of a barrier: also where an `else` stands before it
 LEAVES = ("return", "continue", "break")  # what a test guards; without the test, nothing leaves here
 
 
@@ -40,7 +41,7 @@ def mutants(text: str) -> Iterator[Mutant]:
 def changes(text: str) -> Iterator[tuple[tuple[int, int], str]]:
     """Yield what each mutant changes: where it stands, and what it becomes."""
     for found in BARRIER.finditer(text):
-        yield found.span(), ""
+        yield found.span(), NOTHING
     for start, end, leaves in tests(text):
         for first, last, alternative in atoms(text, start, end):
             passes = alternative if alternative is not None else not leaves
@@ -57,7 +58,7 @@ def with_every_mutant(text: str) -> str:
     Examples
     --------
     >>> with_every_mutant("__syncthreads(); if (a < b) n = min(f(c), d);")
-    'if (mutant != 0) __syncthreads(); if ((mutant == 1 ? true : a < b)) n = (mutant == 2 ? f(c) : min(f(c), d));'
+    '{ if (mutant != 0) __syncthreads(); } if ((mutant == 1 ? true : a < b)) n = (mutant == 2 ? f(c) : min(f(c), d));'
     """
     found = sorted((start, -end, n, after) for n, ((start, end), after) in enumerate(changes(text)))
 
@@ -68,15 +69,16 @@ def with_every_mutant(text: str) -> str:
             first, last, n, after = found.pop(0)
             parts.append(text[start:first])
             start, inner = -last, written(first, -last)
-            parts.append(f"(mutant == {n} ? {after} : {inner})" if after else f"if (mutant != {n}) {inner}")
+            barrier = f"{{ if (mutant != {n}) {inner} }}"
+            parts.append(barrier if after == NOTHING else f"(mutant == {n} ? {after} : {inner})")
         return "".join(parts) + text[start:end]
 
     return written(0, len(text))
 
 
 def mutant(text: str, span: tuple[int, int], after: str) -> Mutant:
-    line = text.count("\n", 0, span[0]) + 1
-    return Mutant(line, text[slice(*span)], after or "nothing", text[: span[0]] + after + text[span[1] :])
+    line, changed = text.count("\n", 0, span[0]) + 1, text[: span[0]] + after + text[span[1] :]
+    return Mutant(line, text[slice(*span)], "nothing" if after == NOTHING else after, changed)
 
 
 def closing(text: str, place: int, limit: int | None = None) -> int:

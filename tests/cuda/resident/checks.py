@@ -14,7 +14,9 @@ import nnpg
 from nnpg import conv, dense
 from nnpg.attacks.objective import objective_of
 from nnpg.programs import find
+from nnpg.programs.plan import plan_of
 from nnpg.programs.tasks import Reading
+from nnpg_kernels.cuda.resident.numbers import numbers_of
 
 RECIPES: dict[str, tuple[tuple[int, ...], list[Any]]] = {
     "tiles": (
@@ -28,12 +30,29 @@ RECIPES: dict[str, tuple[tuple[int, ...], list[Any]]] = {
     "maps": (
         (2, 12, 15),
         [
-            *(conv(3, (9, 8), stride=(1, 2), padding=(1, 2, 3, 0)), nnpg.Sigmoid(), conv(5, 2, padding=1)),
-            *(nnpg.MaxPool(4, 3, padding=1), nnpg.Flatten(), dense(5), nnpg.Sigmoid()),
+            *(conv(3, (9, 8), stride=(1, 2), padding=(1, 2, 3, 0)), nnpg.Sigmoid(), conv(5, (2, 3), padding=1)),
+            *(nnpg.Tanh(), nnpg.MaxPool(4, 3, padding=1), nnpg.Flatten(), dense(5), nnpg.Sigmoid()),
         ],
     ),
     "row": ((1, 5, 6), [conv(3, 2), nnpg.Tanh(), nnpg.Flatten(), dense(40)]),
-    "ends in maps": ((1, 6, 5), [conv(3, 3), nnpg.Tanh(), conv(5, 2)]),
+    "dense": ((6,), [dense(5), nnpg.Sigmoid(), dense(4)]),
+    "ends in maps": ((1, 6, 5), [conv(3, 3, padding=(0, 0, 0, 1)), nnpg.Tanh(), conv(5, 2)]),
+    "padded on one side": (
+        (1, 13, 14),
+        [
+            *(conv(5, 3, padding=(1, 0, 0, 0)), nnpg.MaxPool(2, padding=(1, 0, 0, 0)), nnpg.ReLU()),
+            *(conv(5, (3, 2), padding=(0, 1, 0, 0)), nnpg.MaxPool(2, padding=(0, 1, 0, 0)), nnpg.ReLU()),
+            *(conv(5, (2, 1), padding=(0, 0, 1, 0)), nnpg.MaxPool(2, padding=(0, 0, 0, 1)), nnpg.Flatten()),
+            *(dense(34), nnpg.Softmax()),
+        ],
+    ),
+    "long windows": (
+        (1, 36, 36),
+        [
+            *(conv(2, (33, 1), padding=(1, 0, 0, 0)), nnpg.MaxPool((2, 1)), nnpg.Tanh()),
+            *(conv(2, (1, 33), padding=(0, 0, 1, 0)), nnpg.MaxPool((1, 2)), nnpg.Tanh()),
+        ],
+    ),
 }
 N = 2
 
@@ -54,7 +73,7 @@ def network(name: str, backend: str = "numpy") -> nnpg.Network:
 
 def images(name: str) -> Any:
     x = np.random.default_rng(2).standard_normal((N, *RECIPES[name][0])).astype("f4")
-    x[0, 0, :3, :3] = 0.25  # equal pixels: the first one wins
+    x[(0, 0, slice(3), slice(3)) if x.ndim == 4 else (0, slice(3))] = 0.25  # equal pixels: the first one wins
     return x
 
 
@@ -64,10 +83,17 @@ def close(result: Any, expected: Any) -> None:
 
 
 def check_predictions() -> None:
+    """Of every network, with large numbers and NaN; and with so little shared memory that no weights lie there."""
     for name in RECIPES:
         x = images(name)
-        x[1, 0, 2, 3] = np.nan
+        x[0] *= 1000 if name == "padded on one side" else 1
+        x[(1, 0, 2, 3) if x.ndim == 4 else (1, 3)] = np.nan
         close(nnpg.predict(network(name, "cupy"), x), nnpg.predict(network(name), x))
+    plan = plan_of(network("tiles", "cupy"))
+    settings: Any = {"centred": True, "head": plan.head, "bytes_at_most": 0}
+    least = numbers_of(plan.blocks, plan.dtype, **settings).backward_bytes
+    with mock.patch("nnpg_kernels.cupy_backend.xp.cuda.runtime.deviceGetAttribute", return_value=least):
+        close(nnpg.predict(network("tiles", "cupy"), images("tiles")), nnpg.predict(network("tiles"), images("tiles")))
 
 
 def check_gradients() -> None:
@@ -77,6 +103,8 @@ def check_gradients() -> None:
         *(("tiles", "prob", "all", of_tiles), ("tiles", "logprob", [1, 3, 0], of_tiles)),
         *(("tiles", "logit", "true", of_tiles), ("tiles", "prob", "true", ("sigmoid1", "flatten1"))),
         *(("maps", "logprob", "true", of_maps), ("maps", "prob", [1, 3, 0], of_maps)),
+        ("dense", "logit", "all", ("input", "sigmoid1")),  # whose deltas take all of the shared memory
+        ("padded on one side", "logit", "true", ("input",)),
     )
     for name, of, classes, layers in runs:
         settings: Any = {"layers": layers, "of": of, "classes": classes, "labels": [2, 1]}
@@ -88,10 +116,13 @@ def check_gradients() -> None:
 
 
 def check_sums() -> None:
-    settings: Any = {"layers": "input", "classes": "all"}
+    """Of images, and of outputs for so many classes that a block of threads writes seeds after seeds."""
     labels = np.array([3, 1])
-    result = nnpg.class_gradient(network("tiles", "cupy"), images("tiles"), labels, **settings)
-    close(result["input"], nnpg.class_gradient(network("tiles"), images("tiles"), labels, **settings)["input"])
+    for name, layer, of in (("tiles", "input", "prob"), ("row", "dense1", "logit")):
+        settings: Any = {"layers": layer, "classes": "all", "of": of}
+        with mock.patch("nnpg.programs.cuda.gradients.multiprocessors", return_value=1):
+            result = nnpg.class_gradient(network(name, "cupy"), images(name), labels, **settings)
+        close(result[layer], nnpg.class_gradient(network(name), images(name), labels, **settings)[layer])
 
 
 def check_knock_outs() -> None:
@@ -99,17 +130,18 @@ def check_knock_outs() -> None:
         net, x = network(name), images(name)
         filters = [(layer, f) for layer in nnpg.filter_layers(net) for f in range(net.shapes[layer][0])]
         for to, seed in (("zero", 0), ("zero", 1), ("mean", 2)):
-            rest: Any = {"to": to} if to == "zero" else {"to": to, "reference": x}
+            # of one image: the mean of both gives outputs that are 0, of which rounding decides
+            rest: Any = {"to": to} if to == "zero" else {"to": to, "reference": x[:1]}
             order = [filters[i] for i in np.random.default_rng(seed).permutation(len(filters))]
             sweeps = [order, order[2:0:-1]]  # in one launch
             with mock.patch("nnpg.programs.cuda.knockout.multiprocessors", return_value=4):  # parts of several steps
                 results = nnpg.knock_out_curves(network(name, "cupy"), x, [0] * N, sweeps, **rest)
             for result, expected in zip(results, nnpg.knock_out_curves(net, x, [0] * N, sweeps, **rest), strict=True):
                 np.testing.assert_array_equal(result.predictions, expected.predictions)
-    for largest in ([1, 2], list(range(40))):  # of equal outputs the first one is predicted
+    for largest, number in (([1, 2], 1), (list(range(40)), 1), ([3, 7, 35], np.nan)):  # the first of equal ones wins
         net = network("row")
         last = {name: np.zeros_like(a) for name, a in net.parameters["dense1"].items()}
-        last["b"][largest] = 1
+        last["b"][largest] = number
         net = net.with_parameters({"dense1": last}).to("cupy")
         result = nnpg.knock_out_curve(net, images("row"), [0] * N, [("tanh1", 0)])
         np.testing.assert_array_equal(result.predictions, largest[0])
@@ -132,6 +164,7 @@ def check_victims() -> None:
         *(
             ("tiles", "softmax_cross_entropy", 3, None),
             ("tiles", "softmax_cross_entropy", 2, [1.0, np.nan, 3.0, np.nan]),
+            ("tiles", "softmax_cross_entropy", 2, [np.nan, 1.0, 3.0, np.nan]),
         ),
         *(("row", "squared_error", 39, None), ("row", "binary_cross_entropy", 3, [2.0] * 40)),
     )
@@ -155,7 +188,7 @@ CHECKS: dict[str, tuple[Callable[[], None], ...]] = {
     "backward.cuh": (check_gradients,),
     "arrange.cu": (check_predictions, check_knock_outs),
     "predict.cu": (check_predictions,),
-    "gradients.cu": (check_gradients,),
+    "gradients.cu": (check_gradients, check_sums),
     "class_sums.cu": (check_sums,),
     "knockout.cu": (check_knock_outs,),
     "reading.cu": (check_readings,),

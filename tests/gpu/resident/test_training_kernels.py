@@ -18,6 +18,7 @@ TWO = [(name, "two launches", 3) for name in RECIPES]
 ONE = [(name, program, 3) for program in ("block", "cluster") for name in RECIPES]
 CHECKS = dict.fromkeys(FILES, TWO) | {"gradient.cuh": [*TWO, *ONE], "loss.cuh": [*TWO, ("rows", "cluster", 3)]}
 CHECKS["many.cu"] = ONE
+CHECKS["network.cuh"] = [(name, "cluster", 3) for name in RECIPES]
 SAME = "all threads would write the same number"
 SURVIVORS: dict[str, dict[str, str]] = {
     "gradient.cuh": {
@@ -34,7 +35,7 @@ SURVIVORS: dict[str, dict[str, str]] = {
 
 def text_of(file: str) -> str:
     folder = files("nnpg_kernels.cuda.resident")
-    return (folder / file if file == "loss.cuh" else folder / "training" / file).read_text()
+    return (folder / file if file in ("loss.cuh", "network.cuh") else folder / "training" / file).read_text()
 
 
 def noticed(file: str, mutant: Mutant) -> bool:
@@ -71,6 +72,14 @@ def test_the_examples_have_all_that_a_convolution_can_have() -> None:
 def test_no_two_threads_read_and_write_a_number_without_a_barrier_between(name: str, program: str) -> None:
     with compiled_from(lambda source: source, races=True):
         check(name, program)
+
+
+@pytest.mark.mutants
+def test_every_mutant_of_what_teams_of_blocks_share_is_noticed() -> None:
+    """Limits of their tasks, and their barrier: no other program has teams."""
+    of_teams = [one for one in mutants(text_of("network.cuh")) if one.before.startswith(("min(", "cluster_sync"))]
+    assert len(of_teams) == 3
+    assert [str(mutant) for mutant in of_teams if not noticed("network.cuh", mutant)] == []
 
 
 @pytest.mark.mutants
