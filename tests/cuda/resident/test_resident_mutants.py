@@ -14,7 +14,7 @@ from unittest import mock
 import pytest
 from emulator import COMPILER, CompilationError, EmulationError, compile_source
 from kernel_mutants import CHOSEN, Mutant, mutants, with_every_mutant
-from resident.checks import CHECKS, check_victims, network
+from resident.checks import CHECKS, check_predictions, check_victims, network
 from stand_in.cuda import RawKernel
 
 import nnpg
@@ -30,7 +30,7 @@ pytestmark = [
 
 FILES = ("network.cuh", "forward.cuh", "backward.cuh", "seeds.cuh", "several.cuh", *dict.fromkeys(KERNELS.values()))
 ALL = dict.fromkeys(check for checks in CHECKS.values() for check in checks)
-SLOW = (check_victims,)  # compiles many kernels
+SLOW = (check_predictions, check_victims)  # compile many kernels
 FASTER = "saves time: the result is the same"
 OF_TEAMS = (
     "cluster_sync(); -> nothing",
