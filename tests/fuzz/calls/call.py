@@ -48,6 +48,7 @@ KINDS: dict[str, w.Kind] = {
     "decay": w.optional_instance,
     "of": w.choice,
     "norm": w.choice,
+    "effort": w.choice,
     "average": w.choice,
     "method": w.choice,
     "to": w.choice,
