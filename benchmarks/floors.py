@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 import nnpg
-from benchmarks.work import Ledger, Work
+from benchmarks.measuring.work import Ledger, Work
 from benchmarks.workloads import Workload
 from nnpg_kernels.cuda import convolution, pooling
 

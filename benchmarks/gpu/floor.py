@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from benchmarks.gpu.card import Ceilings
 from benchmarks.gpu.rows import Row
-from benchmarks.work import pairs_of
+from benchmarks.measuring.work import pairs_of
 from benchmarks.workloads import Workload
 from nnpg.programs.plan import plan_of
 from nnpg.programs.planned_blocks import Block

@@ -19,7 +19,7 @@ import nnpg
 from benchmarks.gpu.card import Ceilings, CupyEvent, captured, seconds
 from benchmarks.gpu.contender import Absent, Taken, event_clock, failure
 from benchmarks.measuring.agreement import Disagreement, check
-from benchmarks.work import Ledger
+from benchmarks.measuring.work import Ledger
 from benchmarks.workloads import ALEXNET, COLOURS, DIGITS, FACES, Architecture
 from nnpg_kernels import Array, Window
 from nnpg_kernels.cuda import convolution, pooling

@@ -73,7 +73,7 @@ def choose_rows(only: str | None) -> tuple[tuple[Row, ...], bool]:
     --------
     >>> rows, attack = choose_rows("W1,W5-W3")
     >>> [row.name for row in rows], attack
-    (['W1-b1', 'W1-b32', 'W1-b124', 'W5-W3', 'W1-b32-layers'], False)
+    (['W1-b1', 'W1-b32', 'W1-b124', 'W5-W3', 'W5-W3-host', 'W1-b32-layers'], False)
     """
     if only is None:
         return ROWS, True

@@ -14,12 +14,12 @@ import pytest
 from typer.testing import CliRunner
 
 import nnpg
-from benchmarks import ours, sides, work, workloads
+from benchmarks import ours, sides, workloads
 from benchmarks.commands import app
 from benchmarks.contender import Contender
 from benchmarks.gpu import attack, breakdown, card, floor, rounds, rows, tables
 from benchmarks.kinks import near_a_kink
-from benchmarks.measuring import agreement, instructions, processes
+from benchmarks.measuring import agreement, instructions, processes, work
 from benchmarks.measuring.agreement import Disagreement, check
 from benchmarks.measuring.timing import interleaved
 from benchmarks.run import Options, run

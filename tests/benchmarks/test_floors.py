@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from benchmarks.commands import app
 from benchmarks.floors import floors
-from benchmarks.work import Ledger, Work
+from benchmarks.measuring.work import Ledger, Work
 from benchmarks.workloads import choose
 from nnpg_kernels import Window
 from nnpg_kernels.cuda import convolution, pooling

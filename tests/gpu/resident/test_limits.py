@@ -9,7 +9,7 @@ from unittest import mock
 
 import numpy as np
 import pytest
-from resident_networks import LAYERS, images, network
+from resident_networks import images, network
 
 import nnpg
 from nnpg import conv, dense
@@ -61,12 +61,12 @@ def test_a_layer_that_no_program_has_is_named(kind: str) -> None:
 
 
 def test_every_kind_of_layer_has_a_program_or_a_reason() -> None:
-    nets = [network(name) for name in LAYERS]
+    nets = [network(name) for name in ("one of each", "dense")]
     assert all(look(net, Predict()) for net in nets)
     planned = {type(layer) for net in nets for layer in net.layers.values()}
     for name, kind in nnpg.layers.LAYERS.items():
         refused = [reason for _, reason in REASONS.values() if f"({name}) begins no block" in reason]
-        assert kind in planned or refused, f"{name}: put it into LAYERS or REASONS"
+        assert kind in planned or refused, f"{name}: put it into one of these networks, or into REASONS"
 
 
 def test_a_network_that_is_too_big_is_told_so_in_bytes() -> None:
