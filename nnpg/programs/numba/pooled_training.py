@@ -77,11 +77,6 @@ class Session(Running):
     programs: dict[tuple[tuple[str, ...], int], tuple[Program, dict[str, Examples]]] = field(default_factory=dict)
     pace: Pace = field(default_factory=Pace)
 
-    @property
-    def steps_per_batch(self) -> int:
-        """Steps of the optimiser."""
-        return 1
-
     def epoch(self, order: Array, optimiser: SGD, t: int) -> Iterator[int]:
         """Take the steps of one epoch in this order; after each call of kernels, yield the number done."""
         a, N = self.arrays, len(order)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -64,6 +65,7 @@ class Pairs:
 class Session(Running):
     """The state of one training, and the programs of its pairs of steps."""
 
+    steps_per_batch: ClassVar[int] = 2
     net: Network
     plan: Plan
     task: TrainSelected
@@ -71,11 +73,6 @@ class Session(Running):
     batch: int
     programs: dict[tuple[str, int], Program] = field(default_factory=dict)
     pace: Pace = field(default_factory=Pace)  # of pairs of steps
-
-    @property
-    def steps_per_batch(self) -> int:
-        """Steps of the optimiser."""
-        return 2
 
     def epoch(self, order: Array, optimiser: SGD, t: int) -> Iterator[int]:
         """Take the pairs of steps of one epoch in this order; after each call of kernels, yield the number done."""

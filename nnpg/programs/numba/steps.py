@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -41,6 +42,7 @@ class Running:
     velocity: Weights
     losses: Array  # (N,)
     wrong: npt.NDArray[np.int64]  # (N,), 1 where the prediction was not the label
+    steps_per_batch: ClassVar[int] = 1  # of the optimiser
 
     def finite(self) -> bool:
         """Return whether all weights are finite."""

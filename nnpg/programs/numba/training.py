@@ -71,11 +71,6 @@ class Session(Running):
             self.rest(1, whole)
             yield steps
 
-    @property
-    def steps_per_batch(self) -> int:
-        """Steps of the optimiser."""
-        return 1
-
 
 def why_not(net: Network, plan: Plan, task: Train) -> str:
     """Return why there is no program for this training, or ""."""
