@@ -194,4 +194,5 @@ CHECKS: dict[str, tuple[Callable[[], None], ...]] = {
     "reading.cu": (check_readings,),
     "several.cuh": (check_gradients,),
     "victim.cu": (check_victims,),
+    "loss.cuh": (check_victims,),
 }

@@ -171,6 +171,13 @@ def test_every_mutant_of_a_resident_source_is_noticed(file: str, monkeypatch: py
     assert set(expected) <= set(map(str, survivors)), "these are noticed: take them out of SURVIVORS"
 
 
+@pytest.mark.mutants
+def test_an_attack_notices_a_loss_that_always_writes_errors() -> None:
+    """A training has a place for them; the other mutants of a loss are those of a training."""
+    (mutant,) = (one for one in mutants(text_of("loss.cuh")) if str(one) == "wrong -> true")
+    assert noticed_by_itself("loss.cuh", mutant, races=False)
+
+
 def test_a_missing_barrier_of_the_way_back_is_noticed() -> None:
     barrier = next(mutant for mutant in mutants(text_of("backward.cuh")) if is_barrier(mutant))
     assert noticed_by_itself("backward.cuh", barrier, races=True)

@@ -27,7 +27,10 @@ SURVIVORS: dict[str, dict[str, str]] = {
         "K::ACT == 2 -> true": "a product with 0 adds nothing",
         "c < K::C -> true": "what is read in place of zeros is added to nothing",
     },
-    "loss.cuh": {"lane == 0 -> true": SAME},
+    "loss.cuh": {
+        "lane == 0 -> true": SAME,
+        "wrong -> true": "of attacks: test_resident_mutants.py",
+    },
     "train.cu": {"blockIdx.x == 0 -> true": SAME, "threadIdx.x == 0 -> true": SAME},
     "update.cu": {"blockIdx.x == 0 -> true": SAME, "threadIdx.x == 0 -> true": SAME},
 }
