@@ -284,11 +284,10 @@ SAME: dict[str, dict[str, str]] = {
         "_pieces: each = ...": THREADS,
     },
     "nnpg.programs.numba.pooled_training": {
-        "Session.epoch: most = ...": TIME,
-        "Session.epoch: done, most = (0, ...": TIME,
-        "Session.epoch: while until == done or (until < min(done - most, whole) and (t + until) % self.task.every):": TIME,  # noqa: E501
+        "Session.epoch: self.pace.took(...": TIME,
+        "Session.epoch: while until == done or (until < min(done - self.pace.steps, ...": TIME,
+        "Session.epoch: while until == done or (until < min(self.pace.steps, ...": TIME,
         "Session.epoch: while until == done or (until < min(done, whole) and (t + until) % self.task.every):": TIME,
-        "Session.epoch: while until == done or (until < min(most, whole) and (t + until) % self.task.every):": TIME,
         "Session.epoch: a.total[-1] = count + self.task.batch * len(filled)": SINGLE,
         "Session._renew: labels[:P] = guards.indices('labels', pool.labels, P, self.plan.blocks[-1].y_shape[-1])": SINGLE,  # noqa: E501
         "Session._make: second.append([Task(at, at + len(of_layer), 1, count)])": UNREAD_BY_OPS,
@@ -309,12 +308,8 @@ SAME: dict[str, dict[str, str]] = {
         "run: dtype, N, K = (plan.dtype, len(x), plan.blocks[-1].y_shape[-1])": SINGLE,
     },
     "nnpg.programs.numba.selected_training": {
-        "Session.epoch: most = ...": TIME,
-        "Session.epoch: done, most, whole = (0, 2, N // self.batch)": TIME,
-        "Session.epoch: done, most, whole = (0, 0, N // self.batch)": TIME,
-        "Session.epoch: while until < min(done - most, whole) and ...": TIME,
-        "Session.epoch: while until < min(done, whole) and ...": TIME,
-        "Session.epoch: while until < min(most, whole) and ...": TIME,
+        "Session.epoch: self.pace.took(...": TIME,
+        "Session.epoch: most = min(...": TIME,
         "Session._choices: choices.append(SELECT)": "to choose all units is to let all learn",
         "Session._take: if choices[-1] == SELECT:": "units are chosen in all pairs of a call or in none",
         "Session._take: a.images[-1] = count": SINGLE,
