@@ -26,13 +26,13 @@ def is_routed(C: int, window: Window, pool: Window, dtype: np.dtype[np.generic])
 
     Examples
     --------
-    >>> [is_routed(C, Window((5, 5)), Window((2, 2), stride=(2, 2)), np.dtype("f4")) for C in (8, 20, 32)]
+    >>> [is_routed(C, Window((5, 5)), Window((2, 2), stride=(2, 2)), np.dtype("f4")) for C in (5, 8, 32)]
     [False, True, True]
     """
     if (window.stride, window.dilation) != PLAIN or any(pool.padding) or window.size[1] > places_at_most():
         return False
     vector = lanes(dtype)
-    return 2 * C * pool.stride[0] * pool.stride[1] / vector > 4 * -(-C // vector)
+    return 2 * C * pool.stride[0] * pool.stride[1] / vector > 3 * -(-C // vector)
 
 
 @dataclass(frozen=True, eq=False)
