@@ -26,7 +26,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from nnpg_kernels.numba.runtime import fences
-from nnpg_kernels.numba.runtime.atomics import atomic_load, next_task, wait_for_all
+from nnpg_kernels.numba.runtime.atomics import atomic_load, next_task, wait_for
 from nnpg_kernels.numba.runtime.compilation import entry
 from nnpg_kernels.numba.runtime.memory import address
 from nnpg_kernels.numba.runtime.thread_pool import on_threads
@@ -107,11 +107,11 @@ class Program:
         stop = np.zeros(1, np.int64)
         table = self.table
 
-        def work(thread: int, threads: int) -> None:  # keeps this program and its memory alive
+        def work(thread: int, _: int) -> None:  # keeps this program and its memory alive
             position = np.array([0, NEXT, 0, 0])
 
             def finished(most: int) -> bool:
-                _run(thread, threads, *table, counters, times, first_time, position, stop, most)
+                _run(thread, *table, counters, times, first_time, position, stop, most)
                 return bool(position[3])
 
             if thread == 0:
@@ -169,7 +169,6 @@ def _with_pauses(finished: Callable[[int], bool]) -> None:
 @entry
 def _run(
     thread: int,
-    threads: int,
     kernels: Any,
     records: Any,
     tasks: Any,
@@ -182,7 +181,9 @@ def _run(
     stop: Any,
     most: int,
 ) -> None:
-    """The loop of each thread: take the next chain of the phase until none is left, then wait for the other threads.
+    """The loop of each thread: take the next chain of the phase until none is left, then wait until all are done.
+
+    It waits for chains and not for threads: one that gets no core delays the others only where it has begun a chain.
 
     After `most` tasks it writes its position (stage, chain, task, 0) and returns; called again, it continues there. A
     stage is one phase at one time. After `stop` is set, no further task is done and no thread waits.
@@ -210,8 +211,9 @@ def _run(
                         first_time + stage // phases,
                     )
                 task += 1
+            next_task(counters, 2 * stage + 1)  # one more chain is done
             chain = bounds[phase] + next_task(counters, 2 * stage)
             task = starts[min(chain, bounds[phase + 1])]
-        wait_for_all(counters, 2 * stage + 1, threads, stop)
+        wait_for(counters, 2 * stage + 1, bounds[phase + 1] - bounds[phase], stop)
         stage, chain = stage + 1, NEXT
     position[3] = 1

@@ -1,4 +1,4 @@
-"""Synchronisation of threads: a counter that gives each thread a different number, and a barrier."""
+"""Synchronisation of threads: a counter that gives each thread a different number, and a wait for one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numba.extending import intrinsic
 
 from nnpg_kernels.numba.runtime.compilation import jit
 
-SPINS = 100  # reads of the barrier before the thread yields its core
+SPINS = 100  # reads of a counter before the thread yields its core
 yield_core = types.ExternalFunction("sched_yield", types.int32()) if sys.platform != "win32" else None
 
 
@@ -40,11 +40,10 @@ def atomic_load(typing: Any, counters: Any, i: Any) -> Any:
 
 
 @jit
-def wait_for_all(counters: Any, i: int, threads: int, stop: Any) -> None:
-    """Wait at barrier i until all threads have reached it, or until stop[0] is set."""
-    next_task(counters, i)
+def wait_for(counters: Any, i: int, number: int, stop: Any) -> None:
+    """Wait until counters[i] is `number`, or until stop[0] is set."""
     spins = 0
-    while atomic_load(counters, i) < threads and atomic_load(stop, 0) == 0:
+    while atomic_load(counters, i) < number and atomic_load(stop, 0) == 0:
         spins += 1
         if yield_core is not None and spins > SPINS:
             yield_core()
