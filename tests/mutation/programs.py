@@ -363,9 +363,6 @@ BATTERIES: dict[str, tuple[Task, ...]] = {
     "reading": (reading,),
     "training": (training, changed),
     "steps": (training, changed, selected),
-    "wide.passes": (predict, gradients, training),
-    "wide.training": (training,),
-    "wide.phases": (predict, gradients, training),
     "blocks": (predict, gradients, training, changed, reading),
 }
 OPS_BY_TASK: tuple[tuple[str, tuple[str, ...], tuple[Task, ...]], ...] = (
@@ -375,7 +372,6 @@ OPS_BY_TASK: tuple[tuple[str, tuple[str, ...], tuple[Task, ...]], ...] = (
     ("convolutions", ("convolution_gradient",), (training,)),
     ("convolutions", ("sparse_delta", "first_winners"), (gradients,)),
     ("convolutions", ("channel_parts", "channel_sums"), (sweeps,)),
-    ("channel_lanes", functions_of(f"{OPS}.channel_lanes"), (predict, gradients, training)),
     ("dense_layers", ("dense", "dense_delta", "dense_delta_of_one"), (predict, gradients, training)),
     ("dense_layers", ("dense_gradient",), (training,)),
     ("elementwise", ("activation", "activation_delta"), (predict, gradients, training)),

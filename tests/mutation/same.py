@@ -221,18 +221,10 @@ SAME: dict[str, dict[str, str]] = {
         "_block_delta: return [*steps, ops.dense_delta(delta, W, before...": FLAT,
     },
     "nnpg.programs.numba.knockouts.one": {
+        "outputs_without: return outputs_of_sweeps(plan, [task.filters], x)[-1]": SINGLE,
         "surest: largest[close] = behind_blocks(net, plan, rows[close]).argmax(axis=1)": ROWS,
         "surest: largest, close = largest_of(rows, ...": CLOSE,
         "surest: rows = y.reshape(-2, y.shape[-1])": UNKNOWN,
-        "outputs_without: chain += [Task(count[i], count[i + 1], 0, 0, s), Task(run[...": MORE,
-        "outputs_without: chain += [Task(count[i], count[i + 1], 1, 0, s), ...": UNREAD_BY_OPS,
-        "outputs_without: chain += [Task(count[i], count[i + 1], -1, 0, s), ...": UNREAD_BY_OPS,
-        "outputs_without: chain += [Task(count[i], count[i + 1], 0, 1, s), ...": UNREAD_BY_OPS,
-        "outputs_without: chain += [Task(count[i], count[i + 1], 0, -1, s), ...": UNREAD_BY_OPS,
-        "outputs_without: chain += [Task(count[i], count[i + 2], 0, 0, s), ...": MORE,
-        "outputs_without: chain = [Task(-1, end, 0, 0, 0)]": LAST,
-        "outputs_without: count, run, end = (first, first[len(plan.blocks):], len(each[-1]))": OPS,
-        "outputs_without: return -result": "one of the two is of no image",
         "_outputs_with_maps_set: chain.append(Task(1, end, 0, 0, s))": MORE,
         "_outputs_with_maps_set: chain.append(Task(first[i] - 1, end, 0, 0, s))": MORE,
         "_outputs_with_maps_set: chain.append(Task(first[1] - 1, end, 0, 0, s))": MORE,
@@ -243,7 +235,12 @@ SAME: dict[str, dict[str, str]] = {
         "_maps_set: return (np.array([f for _, f in here] or [...": UNUSED,
         "_maps_set: values = aligned((max(2, len(here)), *block.y_shape[1:]), plan.dtype)": UNUSED,
         "_maps_set: here = [(layer, f) for at, (layer, f) in zip(where, filters, strict=False) if at == i]": EQUAL,
-        "_in_order: apart = W.reshape(len(W), len(order[i - 1]), -2)": UNKNOWN,
+    },
+    "nnpg.programs.numba.knockouts.steps": {
+        "outputs_of_sweeps: once = np.array(threads[-1].tasks(where, starts), np.int64)": OPS,
+        "_keeps_parts: return block.kind == 'conv' and math.prod(block.window.size) > 4 and (numbers * plan.dtype.itemsize < PARTS_BYTES)": (  # noqa: E501
+            WEIGHTS
+        ),
     },
     "nnpg.programs.sweeps": {
         "first_out_last: out = list(dict.fromkeys((f for at, (_, f) in zip(where, filters, strict=False) if at == i)))": (  # noqa: E501
@@ -261,21 +258,12 @@ SAME: dict[str, dict[str, str]] = {
     },
     "nnpg.programs.numba.training": {
         "Session.epoch: self.images[-1] = N % self.batch": SINGLE,
-        "Session.epoch: done += min(steps, whole...": "the loop ends after the same steps",
-        "Session.epoch: steps = max(...": TIME,
-        "Session.epoch: self.images[0], done, steps = (self.batch, 0, ...": TIME,
-        "Session.epoch: self.images[-1], done, steps = (self.batch, 0, 1)": SINGLE,
-        "run: chains[s].append(Task(0, len(each[-1]), n, min(at_once, count - n), s))": OPS,
-        "run: chains = [[] for _ in range(min(SLOTS, -...": "tasks of no image do nothing",
-        "run: second.append([Task(first, first + len(of_layer), 1, count)])": UNREAD_BY_OPS,
-        "run: second.append([Task(first, first + len(of_layer), -1, count)])": UNREAD_BY_OPS,
-        "run: first = len(each[-1])": OPS,
-        "run: slots = slots_of(plan, weights, min(SLOTS, -...": MEMORY,
         "run: rates, images = (...": WRITTEN,
         "run: order, losses, wrong = (...": WRITTEN,
         "run: optimiser, dtype, N, K = (task.optimiser, plan.dtype, len(x), plan.blocks[-1].y_shape[-1])": SINGLE,
     },
     "nnpg.programs.numba.steps": {
+        "Pace.took: self.steps = max(2, int(min(8 * self.steps, steps * A_WHILE / max(1e-09, seconds))))": TIME,
         "velocity_of: return -aligned(w.shape, w.dtype)": "-0 is 0",
         "layer_ops: yield [ops.bias_gradient(slots.delta[name], rows_of[name], g_b[-1]), ...": SINGLE,
         "layer_ops: g_b = aligned((2, len(parameters['b'])), parameters['b'].dtype)": UNUSED,
@@ -387,9 +375,6 @@ SAME: dict[str, dict[str, str]] = {
         "unpack: 'seed_size': images[-1].size if seeds else 0": "all are equally large",
     },
     "nnpg_kernels.numba.ops.fields": {
-        "window_fields: return {'x': x.at(-top, -left), 'x_channel': x.plane, 'x_row': sh * x.pitch, 'x_column': sw * vector...": (  # noqa: E501
-            COLUMNS
-        ),
         "no_bias: return -_zeros[np.dtype(dtype)]": "-0 is 0",
     },
     "nnpg_kernels.numba.ops.convolutions": {
@@ -398,9 +383,7 @@ SAME: dict[str, dict[str, str]] = {
         "sparse_delta: dz, weight = (aligned(entries * vector, dtype), np.ones(entries, np.int64))": WRITTEN,
         "sparse_delta: packed = aligned((-(-C * height), I, F, J, height), dtype)": UNUSED,
         "sparse_delta: packed = aligned((--C, I, F, J, height), dtype)": UNUSED,
-        "convolution_gradient: 'dW_slot': dW[-1].nbytes": SLOTS,
         "convolution_gradient: 'delta_column': vector * ...": COLUMNS,
-        "unpooling: 'db_slot': 0 if db is None else db[-1].nbytes": SLOTS,
         "convolution: height, width = tile_for(...": TILE,
         "convolution: 'per_pixel': -L": "only whether it is 1 counts",
         "convolution: 'H': -rows": "the kernel sets it",
@@ -421,9 +404,9 @@ SAME: dict[str, dict[str, str]] = {
         "convolution_delta: 'b_row': -0": "-0 is 0",
     },
     "nnpg_kernels.numba.ops.dense_layers": {
+        "dense_delta: height, width = tile_for(last - first, 2)": TILE,
         "dense_gradient: height, width = tile_for(count, -...": TILE,
         "dense: height, width = tile_for(F, ...": TILE,
-        "dense_delta: height, width = tile_for(D, ...": TILE,
         "dense: return op(f'correlate {height}x{width}',... 1 for 0": AXIS,
         "dense: return op(f'correlate {height}x{width}',... -1 for 0": AXIS,
         "dense: 'H': 2": MORE,
