@@ -105,10 +105,10 @@ class Program:
         """Do all phases `times` times; kernels get the time t = first_time, first_time + 1 ..."""
         counters = np.zeros(2 * times * len(self.phases), np.int64)
         stop = np.zeros(1, np.int64)
-        table = self.table
+        table, ops = self.table, self.ops
 
-        def work(thread: int, _: int) -> None:  # keeps this program and its memory alive
-            position = np.array([0, NEXT, 0, 0])
+        def work(thread: int, _: int) -> None:
+            position, _memory = np.array([0, NEXT, 0, 0]), ops  # after Ctrl-C, a task may outlive the program
 
             def finished(most: int) -> bool:
                 _run(thread, *table, counters, times, first_time, position, stop, most)
