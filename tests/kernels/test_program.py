@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
 import threading
 import time
+import weakref
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,7 @@ import pytest
 
 from nnpg_kernels import load
 from nnpg_kernels.geometry import Window
+from nnpg_kernels.numba import program
 from nnpg_kernels.numba.program import Op, Program, Task, op
 from nnpg_kernels.numba.runtime.compilation import kernel
 from nnpg_kernels.numba.runtime.memory import address, array, record, record_type
@@ -50,6 +53,22 @@ def test_the_tasks_of_a_chain_and_the_phases_run_in_order(threads: int) -> None:
     Program(ops, [first, second])(times=2, first_time=0)
     expected = [1, 2, 11, 23, 101, 102, 111, 123]
     np.testing.assert_array_equal(log, np.tile(expected, (50, 1)))
+
+
+def test_what_a_thread_runs_keeps_the_memory_of_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After Ctrl-C the calling thread does not wait: the program may be gone before another thread ends its task."""
+    kept: list[Any] = []
+    monkeypatch.setattr(program, "on_threads", lambda work, threads: kept.append(work))
+    log = np.zeros((1, 8), np.int64)
+    short = Program([[note(log, 1)]], [[[Task(0, 1, 0, 1)]]])
+    short()
+    memory = weakref.ref(short.ops[0][0])
+    del short
+    gc.collect()
+    assert memory() is not None
+    kept.clear()
+    gc.collect()
+    assert memory() is None
 
 
 def test_a_record_with_a_missing_or_an_additional_field_is_an_error() -> None:
