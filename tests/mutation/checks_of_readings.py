@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 
 import nnpg
 from mutation.samples import (
@@ -196,6 +197,9 @@ def scores() -> None:
 def knockouts() -> None:
     for backend in ("numpy", "numba"):
         sweeps_of(net_with("softmax").to(backend))
+    for orders in ("pool1", b"pool1", {"pool1": 1}, {("pool1", 1)}, 3):  # no list of lists
+        with pytest.raises(TypeError, match="orders must be a list of lists of filters"):
+            nnpg.knock_out_curves(net_with("softmax"), images(), LABELS, orders, progress=False)  # type: ignore[arg-type]
     counts()
 
 

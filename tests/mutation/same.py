@@ -135,6 +135,9 @@ SAME: dict[str, dict[str, str]] = {
         ),
     },
     "nnpg.knockout.curves": {
+        "knock_out_curves: together = programs.look(net, KnockOuts(tuple(tasks))) if len(tasks) > 0 and all(found) else programs.Found(None)": (  # noqa: E501
+            "both ways give the same"
+        ),
         "_interventions: units = (k.xp.arange(F) == f).reshape(-2, *[1] * len(size))": UNKNOWN,
         "_sweep: largest.append(y.argmax(axis=1))": ROWS,
         "outputs_by_layers: for unit, change, net in zip(filters, changes, nets[1:], strict=False):": EQUAL,
@@ -191,6 +194,9 @@ SAME: dict[str, dict[str, str]] = {
         "run: (K,), M = (plan.blocks[-1].y_shape, vector)": MEMORY,
     },
     "nnpg.programs.numba.gradients": {
+        "_of_wide: return [ops.channels_to_rows(delta, out, len(out[0, -1])) for _, out in by_block.get(i, [])]": (
+            "all images have equally many maps"
+        ),
         "run: chain += [Task(first, last, m, 1, s) for m in range(n, n + count) for s in range(-(-S * vector))]": (
             "tasks of no class do nothing"
         ),
