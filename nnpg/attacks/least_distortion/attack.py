@@ -81,10 +81,10 @@ def minimal_distortion(
         each image and target, or for each image where the targets are "all"; the paper's method is used only for
         images for which that finds nothing.
     effort : "thorough", "quick" or "rough"
-        Of the search from many points. "quick" starts from 12 random points in place of 48 and perturbs none: on two
-        ReLU networks of digits it takes a tenth to a third of the time, and |r| is about 1% larger
-        (`python -m benchmarks attack --rivals`). "rough" starts from 6 and goes towards fewer classes, for about half
-        of the passes of "quick": a search for a picture.
+        Of the search from many points. "quick" starts from 12 random points in place of 48 and perturbs none: it makes
+        about a fifth of the passes, and |r| is a little larger (`python -m benchmarks attack --rivals` prints both).
+        "rough" starts from 6 and goes towards fewer classes, for about half of the passes of "quick": a search for a
+        picture.
     tolerance : float
         Of the size, relative: for the bracket of c, and for the minimiser that ends the search.
     box : (low, high)
